@@ -1,0 +1,1 @@
+"""Who takes part: the energy model, messages, consumers, producers, the manager, scheduling."""

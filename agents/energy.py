@@ -1,0 +1,132 @@
+"""Energy over time: load profiles and predictions, as cumulative Wh, piecewise linear.
+
+Power is constant between two points and zero outside them. Consumption and production are both positive numbers;
+which of the two a series is, its owner knows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, model_validator
+
+FloatArray = npt.NDArray[np.float64]
+
+MAX_POINTS = 10_000
+"""Of one series; it has to fit in one message (`broker.bus.MAX_PAYLOAD_BYTES`)."""
+
+
+class CumulativeSeries(BaseModel):
+    """Cumulative energy at points in time: at least two points, times rising, energy never falling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    times_s: tuple[int, ...]
+    """Seconds, strictly rising; from which zero, the subclass says."""
+    cumulative_wh: tuple[float, ...]
+    """Energy up to each of the times, Wh; finite and never falling. Only differences count."""
+
+    @model_validator(mode="after")
+    def _is_cumulative(self) -> Self:
+        problems = cumulative_problems(self.times_s, self.cumulative_wh)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def start_s(self) -> int:
+        """Its first point."""
+        return self.times_s[0]
+
+    @property
+    def end_s(self) -> int:
+        """Its last point."""
+        return self.times_s[-1]
+
+    @property
+    def energy_wh(self) -> float:
+        """All of its energy."""
+        return self.cumulative_wh[-1] - self.cumulative_wh[0]
+
+    @cached_property
+    def times_array(self) -> FloatArray:
+        """`times_s`, shape (points,)."""
+        return np.asarray(self.times_s, dtype=np.float64)
+
+    @cached_property
+    def cumulative_array(self) -> FloatArray:
+        """`cumulative_wh` counted from its first point, shape (points,)."""
+        return np.asarray(self.cumulative_wh, dtype=np.float64) - self.cumulative_wh[0]
+
+    def energy_until_wh(self, times_s: Sequence[float] | FloatArray) -> FloatArray:
+        """Return the energy from the first point up to each time, Wh, shape of `times_s`."""
+        return np.asarray(np.interp(times_s, self.times_array, self.cumulative_array), dtype=np.float64)
+
+    def energy_per_bin_wh(self, edges_s: Sequence[float] | FloatArray) -> FloatArray:
+        """Return the energy between neighbouring edges, Wh, shape (edges - 1,)."""
+        return np.diff(self.energy_until_wh(edges_s))
+
+
+class LoadProfile(CumulativeSeries):
+    """What one run of a device draws, at seconds since the job's start; its first point is at 0 s."""
+
+    @model_validator(mode="after")
+    def _starts_at_zero(self) -> Self:
+        if self.times_s[0] != 0:
+            raise ValueError(f"the first point of a load profile is at 0 s, not at {self.times_s[0]} s")
+        return self
+
+    @property
+    def duration_s(self) -> int:
+        """From the job's start to its end."""
+        return self.times_s[-1]
+
+
+class Production(CumulativeSeries):
+    """Energy that a panel gives or is expected to give, at UNIX seconds."""
+
+    def continued_by(self, newer: Production) -> Production:
+        """Return this series up to the first point of `newer`, and `newer` from there on."""
+        keep = [t for t in self.times_s if t < newer.start_s]
+        if not keep:
+            return newer
+        at_seam_wh = float(self.energy_until_wh([newer.start_s])[0])
+        kept_wh = self.energy_until_wh(keep).tolist()
+        newer_wh = (newer.cumulative_array + at_seam_wh).tolist()
+        return Production(times_s=(*keep, *newer.times_s), cumulative_wh=(*kept_wh, *newer_wh))
+
+
+class Prediction(BaseModel):
+    """A producer's forecast; it replaces older ones from its first point on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issued_s: int
+    """When the producer learns of it, UNIX seconds."""
+    production: Production
+
+
+def cumulative_problems(times_s: tuple[int, ...], cumulative_wh: tuple[float, ...]) -> list[str]:
+    """Return what is wrong with a cumulative series, in words, each problem with its place; empty if nothing is."""
+    if len(times_s) != len(cumulative_wh):
+        return [f"{len(times_s)} times but {len(cumulative_wh)} energies"]
+    if len(times_s) < 2:
+        return [f"at least two points are needed, there are {len(times_s)}"]
+    if len(times_s) > MAX_POINTS:
+        return [f"at most {MAX_POINTS} points are allowed, there are {len(times_s)}"]
+    problems = [
+        f"point {i + 1}: {wh} Wh is not a finite number" for i, wh in enumerate(cumulative_wh) if not math.isfinite(wh)
+    ]
+    for i, (before, after) in enumerate(pairwise(times_s)):
+        if after <= before:
+            problems.append(f"point {i + 2}: time {after} s does not come after {before} s")
+    for i, (before_wh, after_wh) in enumerate(pairwise(cumulative_wh)):
+        if after_wh < before_wh:
+            problems.append(f"point {i + 2}: cumulative energy falls from {before_wh} to {after_wh} Wh")
+    return problems

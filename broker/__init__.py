@@ -1,0 +1,1 @@
+"""How agents talk, and what time it is: topics, wire models, buses, brokers, the clock, hosts."""

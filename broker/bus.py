@@ -1,0 +1,78 @@
+"""What a broker gives to those who talk over it: bytes on topics, nothing more.
+
+Two implementations pass one conformance suite: `MemoryBroker` and `MqttBroker`. A bus may lose, double or reorder
+messages of QoS 0 when its connection breaks, and says so with `Reconnected`; the counted rounds make good for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+MAX_PAYLOAD_BYTES = 512 * 1024
+"""Larger payloads are dropped where they come in: a load profile of 10,000 points takes about 300 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes for a client that goes away without a word."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it arrived."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    """Whether it was stored at the broker before the subscription was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The connection broke and stands again, subscriptions included. Messages may have been lost in between."""
+
+
+class Bus(Protocol):
+    """One client's connection to a broker."""
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send `payload`; an empty retained payload clears what is stored under `topic`.
+
+        Waits while the connection is down. Messages of one client on one topic arrive in order unless the
+        connection breaks.
+
+        Raises:
+            BrokerLostError: the connection is down for good.
+        """
+        ...
+
+    async def subscribe(self, *topic_filters: str) -> None:
+        """Receive what is published to the filters (MQTT wildcards) from now on, and what is retained there."""
+        ...
+
+    def messages(self) -> AsyncIterator[Delivery | Reconnected]:
+        """What arrives, in order of arrival. One reader a bus.
+
+        Raises:
+            BrokerLostError: the connection is down for good.
+        """
+        ...
+
+
+class Broker(Protocol):
+    """Where clients connect to."""
+
+    def connect(self, client_id: str, will: Will | None = None) -> AbstractAsyncContextManager[Bus]:
+        """Connect a client for the time of the context.
+
+        Raises:
+            BrokerUnreachableError: nobody listens there, or the login was refused.
+        """
+        ...

@@ -1,0 +1,156 @@
+"""Every topic, built and parsed here and nowhere else.
+
+| topic under `ssmic/<run>`              | published by | read by  | QoS | retained |
+| -------------------------------------- | ------------ | -------- | --- | -------- |
+| `roster`                               | clock        | hosts    | 1   | yes      |
+| `time`                                 | clock        | anyone   | 0   | yes      |
+| `control`                              | anyone       | clock    | 1   | no       |
+| `hosts/<host>`                         | host, will   | clock    | 1   | yes      |
+| `grant/<host>`                         | clock        | host     | 0   | no       |
+| `done/<host>`                          | host         | clock    | 0   | no       |
+| `inbox/<host>/<agent>/<from-host>`     | host         | host     | 0   | no       |
+| `resend/<host>/<from-host>`            | host         | host     | 0   | no       |
+| `ledger/<contract>`                    | manager      | anyone   | 1   | yes      |
+
+Grants, answers and the messages between agents go at QoS 0: what a broken connection loses is found by counting and
+sent again by its sender, which costs half the packets of QoS 1 and holds across a broker that forgot its sessions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, unquote
+
+ROOT = "ssmic"
+
+QOS_ROUNDS = 0
+"""For what the counted rounds make good for themselves."""
+QOS_FACTS = 1
+"""For what is told once: announcements, the roster, the ledger, control."""
+
+Kind = Literal["roster", "time", "control", "hosts", "grant", "done", "inbox", "resend", "ledger"]
+
+_LEVELS: dict[str, int] = {
+    "roster": 0,
+    "time": 0,
+    "control": 0,
+    "hosts": 1,
+    "grant": 1,
+    "done": 1,
+    "inbox": 3,
+    "resend": 2,
+    "ledger": 1,
+}
+
+
+def encode(identifier: str) -> str:
+    """Make any id fit for one topic level; the inverse of `decode`."""
+    return quote(identifier, safe="")
+
+
+def decode(level: str) -> str:
+    """Return the id that `encode` made a topic level of."""
+    return unquote(level, errors="strict")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a topic says: which run, what kind, and the ids in the topic, decoded and in order."""
+
+    run: str
+    kind: Kind
+    ids: tuple[str, ...] = ()
+
+
+def parse(topic: str) -> Address | None:
+    """Return what `topic` says, or None where it is none of ours."""
+    root, *rest = topic.split("/")
+    if root != ROOT or len(rest) < 2 or not all(rest):
+        return None
+    run, kind, *levels = rest
+    if _LEVELS.get(kind) != len(levels):
+        return None
+    try:
+        return Address(decode(run), kind, tuple(decode(level) for level in levels))  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        return None
+
+
+def _build(run: str, *levels: str) -> str:
+    return "/".join((ROOT, encode(run), *levels))
+
+
+def everything(run: str) -> str:
+    """Return the filter under which a watcher sees the whole run."""
+    return _build(run, "#")
+
+
+def roster(run: str) -> str:
+    """Which agent lives on which host."""
+    return _build(run, "roster")
+
+
+def time(run: str) -> str:
+    """Virtual time, round, pace, state."""
+    return _build(run, "time")
+
+
+def control(run: str) -> str:
+    """Pause, step, pace, stop."""
+    return _build(run, "control")
+
+
+def host(run: str, host_id: str) -> str:
+    """Return where a host announces itself, and where its last will says that it is gone."""
+    return _build(run, "hosts", encode(host_id))
+
+
+def hosts(run: str) -> str:
+    """Return the filter for all announcements."""
+    return _build(run, "hosts", "+")
+
+
+def grant(run: str, host_id: str) -> str:
+    """Return where the clock grants a round to a host."""
+    return _build(run, "grant", encode(host_id))
+
+
+def done(run: str, host_id: str) -> str:
+    """Return where a host answers a grant."""
+    return _build(run, "done", encode(host_id))
+
+
+def dones(run: str) -> str:
+    """Return the filter for all answers."""
+    return _build(run, "done", "+")
+
+
+def inbox(run: str, host_id: str, agent: str, from_host: str) -> str:
+    """Return where `from_host` publishes messages for an agent on `host_id`."""
+    return _build(run, "inbox", encode(host_id), encode(agent), encode(from_host))
+
+
+def inboxes(run: str, host_id: str) -> str:
+    """Return the filter for all that comes in for a host's agents."""
+    return _build(run, "inbox", encode(host_id), "+", "+")
+
+
+def resend(run: str, host_id: str, from_host: str) -> str:
+    """Return where `from_host` asks `host_id` to send a round's messages again."""
+    return _build(run, "resend", encode(host_id), encode(from_host))
+
+
+def resends(run: str, host_id: str) -> str:
+    """Return the filter for all requests to `host_id` to send again."""
+    return _build(run, "resend", encode(host_id), "+")
+
+
+def ledger(run: str, contract_id: str) -> str:
+    """Return where the manager keeps a contract."""
+    return _build(run, "ledger", encode(contract_id))
+
+
+def ledgers(run: str) -> str:
+    """Return the filter for all contracts."""
+    return _build(run, "ledger", "+")

@@ -1,0 +1,128 @@
+"""What travels between clock and hosts, as pydantic models: version 1 of the protocol in `docs/protocol.md`.
+
+What is inside an agent's message (`Envelope.body`) this floor does not know; it moves it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Version = Literal[1]
+VERSION: Version = 1
+Count = Annotated[int, Field(ge=0)]
+
+
+class Wire(BaseModel):
+    """Checked where it comes in; keys that nobody knows are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    v: Version = VERSION
+
+    def encoded(self) -> bytes:
+        """Return the payload, keys in the order of the model."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class Envelope(Wire):
+    """One agent's message to another, on `inbox/<host>/<agent>/<from-host>`."""
+
+    step: Count
+    """The step in which it was sent; it is delivered in the next one."""
+    time: int
+    """Virtual time of sending, UNIX seconds."""
+    round: Count
+    sender: str
+    """An agent's id."""
+    seq: Count
+    """Counts the sender's messages in this run; (sender, seq) names a message."""
+    to: str
+    """An agent's id."""
+    re: Count | None = None
+    """`seq` of the recipient's message that this one answers."""
+    body: dict[str, Any]
+    """The message; `body["kind"]` names it."""
+
+
+class Grant(Wire):
+    """The clock lets a host run one round, on `grant/<host>`."""
+
+    step: Count
+    """Counts all rounds of the run, whatever their time."""
+    time: int
+    """Virtual time, UNIX seconds."""
+    round: Count
+    """Counts the rounds of this second."""
+    expected: dict[str, Count]
+    """By sending host: how many messages to this host were sent in the step before."""
+    phase: Literal["start", "run", "closing", "end"] = "run"
+    """`start`: agents begin; `closing`: the run's end is reached, agents settle what is open; `end`: leave."""
+
+
+class Failure(Wire):
+    """An agent raised."""
+
+    agent: str
+    traceback: str
+
+
+class Done(Wire):
+    """A host has run its round, on `done/<host>`."""
+
+    step: Count
+    time: int
+    round: Count
+    sent: dict[str, Count]
+    """By receiving host: how many messages were sent to it."""
+    next: int | None
+    """Virtual time of the host's earliest timer; None where it has none."""
+    busy: bool = False
+    """True in answer to a repeated grant while the round still runs: the host lives, the rest is void."""
+    failure: Failure | None = None
+
+
+class Announcement(Wire):
+    """A host is there, or gone, on `hosts/<host>`."""
+
+    host: str
+    session: str
+    """Tells two processes apart that claim to be the same host; empty in a last will."""
+    agents: tuple[str, ...]
+    state: Literal["there", "gone"]
+
+
+class Roster(Wire):
+    """Which agent lives on which host, on `roster`."""
+
+    hosts: dict[str, tuple[str, ...]]
+
+
+class TimeReport(Wire):
+    """Where the run stands, on `time`."""
+
+    time: int
+    round: Count
+    step: Count
+    pace: str
+    """`max`, or a factor of the wall clock such as `60x`."""
+    lag_wall_s: float
+    """How far virtual time is behind its pace."""
+    state: Literal["waiting", "running", "paused", "ended", "failed"]
+
+
+class Control(Wire):
+    """What a person asks of the clock, on `control`."""
+
+    command: Literal["pause", "resume", "step", "pace", "stop"]
+    pace: str | None = None
+    """With `pace`: the new one."""
+    until: Literal["round", "event", "hour"] | None = None
+    """With `step`: how far to go before pausing again."""
+
+
+class ResendRequest(Wire):
+    """A host misses messages that were sent to it in a step, on `resend/<host>/<from-host>`."""
+
+    step: Count

@@ -1,0 +1,55 @@
+"""A scenario as it is run: checked, complete, and independent of the file format that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agents.energy import Prediction, Production
+from agents.model import House, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What energy costs and what it emits."""
+
+    import_eur_per_kwh: float
+    """Bought from the grid."""
+    feed_in_eur_per_kwh: float
+    """Sold to the grid."""
+    neighbour_eur_per_kwh: float
+    """Paid by one house to another."""
+    grid_kg_co2_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """A producer's sun: what it expects when, and what it really gets."""
+
+    predictions: tuple[Prediction, ...]
+    """At least one, in the order of issue."""
+    actual: Production | None = None
+    """What the panel really gave; None: the newest prediction for each moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A neighbourhood, its jobs and its sun."""
+
+    name: str
+    """Fit for a file name."""
+    start_s: int
+    """When the run starts, UNIX seconds."""
+    seed: int
+    """Used where the command line gives none."""
+    houses: tuple[House, ...]
+    jobs: tuple[Job, ...]
+    """In the order of registration, then of job id."""
+    producers: Mapping[str, Producer]
+    """By the producer device's id; every producer device has an entry."""
+    description: str = ""
+    days: int | None = None
+    """How many days to run; None: until the last job has run."""
+    algorithm: str = "insertion"
+    """Used where the command line names none."""
+    tariff: Tariff | None = None
