@@ -1,0 +1,76 @@
+"""The memory broker where it has more to offer than the interface."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.bus import MAX_PAYLOAD_BYTES, Delivery, Reconnected, Will
+from broker.errors import BrokerLostError
+from broker.memory import MemoryBroker
+
+
+async def test_a_dropped_client_leaves_its_will_and_meets_an_error() -> None:
+    """A cut is for good: reader and publisher both learn of it."""
+    broker = MemoryBroker()
+    async with (
+        broker.connect("watcher") as watcher,
+        broker.connect("house", Will("hosts/house", b"gone", retain=False)) as house,
+    ):
+        await watcher.subscribe("hosts/+")
+        broker.drop("house")
+        assert await anext(watcher.messages()) == Delivery("hosts/house", b"gone", retain=False)
+        with pytest.raises(BrokerLostError, match="cut"):
+            await house.publish("a", b"")
+        with pytest.raises(BrokerLostError, match="cut"):
+            await anext(house.messages())
+
+
+async def test_an_interrupted_client_comes_back_with_its_subscriptions() -> None:
+    """What it had not read is lost, and it is told so."""
+    broker = MemoryBroker()
+    async with broker.connect("house") as house:
+        await house.subscribe("a")
+        await house.publish("a", b"lost")
+        broker.interrupt("house")
+        await house.publish("a", b"kept")
+        assert await anext(house.messages()) == Reconnected()
+        assert await anext(house.messages()) == Delivery("a", b"kept", retain=False)
+
+
+async def test_a_client_that_does_not_read_is_put_out_and_named() -> None:
+    """Its queue has a bound; the others go on."""
+    broker = MemoryBroker(queue_limit=2)
+    async with broker.connect("slow") as slow, broker.connect("fast") as fast:
+        await slow.subscribe("a")
+        await fast.subscribe("a")
+        for number in range(3):
+            await fast.publish("a", b"%d" % number)
+            await anext(fast.messages())
+        with pytest.raises(BrokerLostError, match="'slow' does not read: 2 messages"):
+            await anext(slow.messages())
+        await fast.publish("a", b"still here")
+        assert (await anext(fast.messages())) == Delivery("a", b"still here", retain=False)
+
+
+async def test_a_second_client_of_the_same_id_puts_the_first_one_out() -> None:
+    """As every MQTT broker does."""
+    broker = MemoryBroker()
+    async with broker.connect("house") as first, broker.connect("house") as second:
+        with pytest.raises(BrokerLostError, match="another client"):
+            await anext(first.messages())
+        await second.subscribe("a")
+        await second.publish("a", b"1")
+        assert await anext(second.messages()) == Delivery("a", b"1", retain=False)
+
+
+async def test_an_oversized_payload_is_dropped_and_counted() -> None:
+    """The limit itself still passes."""
+    broker = MemoryBroker()
+    async with broker.connect("house") as house:
+        await house.subscribe("a")
+        await house.publish("a", bytes(MAX_PAYLOAD_BYTES + 1))
+        await house.publish("a", bytes(MAX_PAYLOAD_BYTES))
+        delivery = await anext(house.messages())
+        assert isinstance(delivery, Delivery)
+        assert len(delivery.payload) == MAX_PAYLOAD_BYTES
+        assert house.oversized == 1
