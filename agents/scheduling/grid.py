@@ -1,0 +1,160 @@
+"""Time in minute bins: what the panel gives, what is left of it, and where a task fits.
+
+Bins are aligned to UNIX minutes. A start may be any second: a load that starts inside a minute spreads over the bins
+as its cumulative series says, exactly. All arrays are float64, Wh per bin, unless their names say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from agents.energy import FloatArray, LoadProfile
+from agents.scheduling.problem import Commitment, Problem, Task
+
+BIN_S = 60
+TOLERANCE_WH = 1e-6
+"""How much more than the panel gives the loads of a minute may draw: room for rounding, for nothing else."""
+SEARCH_TOLERANCE_WH = 0.9 * TOLERANCE_WH
+"""What schedulers use: sums of the same loads in another order still keep the promise."""
+MAX_WINDOW_CELLS = 1 << 20
+"""Starts times bins that are compared at once; bounds the memory that a month-wide window takes."""
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def footprint_wh(load: LoadProfile, phase_s: int) -> FloatArray:
+    """Return what a load draws in each bin, Wh, when it starts `phase_s` (0 to 59) after the first bin's begin."""
+    bins = max(1, -(-(phase_s + load.duration_s) // BIN_S))
+    return load.energy_per_bin_wh(np.arange(-phase_s, (bins + 1) * BIN_S - phase_s, BIN_S, dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Candidate starts of one task that fall at the same second of a minute, in rising order, a minute apart."""
+
+    first_s: int
+    count: int
+    first_bin: int
+    """The bin in which the first one lies; the next lies in the next."""
+    load_wh: FloatArray
+    """The task's footprint, shape (bins that it touches,)."""
+
+    def windows(self, series_wh: FloatArray) -> FloatArray:
+        """Return a read-only view of a grid's series, shape (count, bins touched): row i is what start i meets."""
+        part = np.ascontiguousarray(series_wh[self.first_bin : self.first_bin + self.count + len(self.load_wh) - 1])
+        step = part.strides[0]
+        return as_strided(part, (self.count, len(self.load_wh)), (step, step), writeable=False)
+
+    def feasible(self, remaining_wh: FloatArray) -> BoolArray:
+        """Return which of the starts `remaining_wh` carries in every bin, shape (count,)."""
+        windows = self.windows(remaining_wh)
+        needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
+        peak = int(np.argmax(needed_wh))
+        fits: BoolArray = windows[:, peak] >= needed_wh[peak]
+        # The strongest minute rules out most starts of a scarce day; the rest is compared in blocks.
+        rows = np.flatnonzero(fits)
+        block = max(1, MAX_WINDOW_CELLS // len(needed_wh))
+        for begin in range(0, len(rows), block):
+            some = rows[begin : begin + block]
+            fits[some] = (windows[some[0] : some[-1] + 1][some - some[0]] >= needed_wh).all(axis=1)
+        return fits
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Minute bins from the present minute to the end of all that may run."""
+
+    first_s: int
+    """When bin 0 begins: a whole UNIX minute."""
+    now_s: int
+    free_wh: FloatArray
+    """Production less running jobs, at least zero (a forecast may fall below what already runs), shape (bins,)."""
+
+    @classmethod
+    def of(cls, problem: Problem, *tasks: Task) -> Grid:
+        """Lay the grid for a producer's state and tasks that may be added."""
+        first_s = problem.now_s - problem.now_s % BIN_S
+        ends_s = [c.task.latest_start_s + c.task.load.duration_s for c in problem.committed]
+        ends_s += [c.start_s + c.task.load.duration_s for c in problem.committed]
+        ends_s += [max(t.latest_start_s, problem.now_s) + t.load.duration_s for t in tasks]
+        bins = -(-(max([first_s, *ends_s]) - first_s) // BIN_S) + 1
+        edges_s = first_s + np.arange(bins + 1, dtype=np.float64) * BIN_S
+        running_wh = np.zeros(bins)
+        for commitment in problem.committed:
+            if commitment.start_s <= problem.now_s:
+                add(running_wh, first_s, commitment.task.load, commitment.start_s)
+        free_wh = np.maximum(problem.production.energy_per_bin_wh(edges_s) - running_wh, 0.0)
+        return cls(first_s=first_s, now_s=problem.now_s, free_wh=free_wh)
+
+    def less(self, commitments: Iterable[Commitment]) -> FloatArray:
+        """Return what of `free_wh` is left beside unstarted commitments, Wh; below zero where they draw too much."""
+        return self.less_starts((c.task, c.start_s) for c in commitments if c.start_s > self.now_s)
+
+    def less_starts(self, starts: Iterable[tuple[Task, int]]) -> FloatArray:
+        """Return what of `free_wh` is left beside tasks that start then, Wh; below zero where they draw too much."""
+        drawn_wh = np.zeros_like(self.free_wh)
+        for task, start_s in starts:
+            add(drawn_wh, self.first_s, task.load, start_s)
+        return self.free_wh - drawn_wh
+
+    def candidates(self, task: Task) -> tuple[Starts, ...]:
+        """Return all starts worth trying: whole minutes in what is left of the window, and its two ends."""
+        first_s, last_s = max(task.earliest_start_s, self.now_s), task.latest_start_s
+        if first_s > last_s:
+            return ()
+        aligned_s = -(-first_s // BIN_S) * BIN_S
+        count = (last_s - aligned_s) // BIN_S + 1
+        groups = [self._starts(task, aligned_s, count)] if count > 0 else []
+        groups += [self._starts(task, end_s, 1) for end_s in sorted({first_s, last_s}) if end_s % BIN_S]
+        return tuple(groups)
+
+    def feasible_starts(self, remaining_wh: FloatArray, task: Task) -> IntArray:
+        """Return the candidate starts that `remaining_wh` carries, seconds, in rising order."""
+        found = [
+            group.first_s + np.flatnonzero(group.feasible(remaining_wh)) * BIN_S for group in self.candidates(task)
+        ]
+        return np.sort(np.concatenate(found)).astype(np.int64) if found else np.empty(0, dtype=np.int64)
+
+    def _starts(self, task: Task, first_s: int, count: int) -> Starts:
+        first_bin = (first_s - self.first_s) // BIN_S
+        return Starts(first_s, count, first_bin, footprint_wh(task.load, first_s % BIN_S))
+
+
+def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> None:
+    """Add what a load draws from `start_s` on to the bins that begin at `first_s`; what lies outside is left out."""
+    load_wh = footprint_wh(load, start_s % BIN_S)
+    first_bin = (start_s - first_s) // BIN_S
+    begin, end = max(first_bin, 0), min(first_bin + len(load_wh), len(drawn_wh))
+    if begin < end:
+        drawn_wh[begin:end] += load_wh[begin - first_bin : end - first_bin]
+
+
+def fits(problem: Problem, task: Task, starts_s: Mapping[str, int]) -> bool:
+    """Say whether a plan keeps every promise.
+
+    Started commitments stay; every other start lies in its window and not before now; in no minute do unstarted
+    tasks draw more than production less what runs, by more than `TOLERANCE_WH`.
+
+    Args:
+        problem: The producer's state.
+        task: The new task.
+        starts_s: By job id, for the new task and every committed one.
+    """
+    tasks = {c.task.job_id: c.task for c in problem.committed} | {task.job_id: task}
+    if starts_s.keys() != tasks.keys():
+        return False
+    unstarted = dict(starts_s)
+    for commitment in problem.committed:
+        if commitment.start_s <= problem.now_s and unstarted.pop(commitment.task.job_id) != commitment.start_s:
+            return False
+    for job_id, start_s in unstarted.items():
+        if not max(tasks[job_id].earliest_start_s, problem.now_s) <= start_s <= tasks[job_id].latest_start_s:
+            return False
+    left_wh = Grid.of(problem, task).less_starts((tasks[job_id], start_s) for job_id, start_s in unstarted.items())
+    return bool((left_wh >= -TOLERANCE_WH).all())

@@ -1,0 +1,50 @@
+"""Which algorithm schedules, and the settings that belong to it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from agents.errors import SettingsError
+
+FIFTY_FIFTY: Final = "fifty_fifty"
+INSERTION: Final = "insertion"
+EXACT: Final = "exact"
+BASIN_HOPPING: Final = ("L-BFGS-B", "SLSQP", "TNC")
+ALGORITHMS: Final = (FIFTY_FIFTY, INSERTION, *BASIN_HOPPING, EXACT)
+"""Their names, as users write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmSettings:
+    """An algorithm by name, with settings; those that are not its own it leaves alone.
+
+    Raises:
+        SettingsError: A value is not allowed; names all such values at once.
+    """
+
+    name: str = INSERTION
+    penalty: float = 100.0
+    """Basin-hopping: how much a Wh drawn beyond the sun counts against a Wh moved; above 0."""
+    step_size: float = 0.25
+    """Basin-hopping: how far a hop may move a start, as a share of what is left of its window; above 0, at most 1."""
+    tolerance: float = 1e-3
+    """Basin-hopping: a local search ends when a step gains less than this, Wh; above 0."""
+    node_limit: int = 200
+    """`exact`: how many nodes of the search tree it may look at for one decision; at least 1."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.name not in ALGORITHMS:
+            problems.append(f"unknown algorithm {self.name!r}: allowed are {', '.join(ALGORITHMS)}")
+        if not (math.isfinite(self.penalty) and self.penalty > 0):
+            problems.append(f"penalty {self.penalty:g}: a finite number above 0 is allowed")
+        if not 0 < self.step_size <= 1:
+            problems.append(f"step size {self.step_size:g}: a number above 0, at most 1, is allowed")
+        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
+            problems.append(f"tolerance {self.tolerance:g}: a finite number above 0 is allowed")
+        if self.node_limit < 1:
+            problems.append(f"node limit {self.node_limit}: a whole number from 1 on is allowed")
+        if problems:
+            raise SettingsError(tuple(problems))
