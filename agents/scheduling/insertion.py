@@ -22,7 +22,7 @@ def insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # n
     start_s = best_start_s(grid, remaining_wh, task)
     if start_s is not None:
         return Plan(kept_s | {task.job_id: start_s})
-    moved_s = make_room(grid, remaining_wh, unstarted, task)
+    moved_s = make_room(grid, unstarted, task)
     if moved_s is None:
         return no_room(grid, remaining_wh, task)
     return Plan(kept_s | moved_s)

@@ -1,0 +1,85 @@
+"""A new prediction: which commitments stay, which move, which cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.scheduling.grid import Grid
+from agents.scheduling.insertion import best_start_s
+from agents.scheduling.moving import MAX_LOOKS, Layout, make_room
+from agents.scheduling.problem import Commitment, Problem
+
+MAX_REPAIR_LOOKS = 1000
+"""At windows, before something is given up: a new forecast is rare, a broken promise dear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replanning:
+    """What becomes of a producer's commitments."""
+
+    starts_s: Mapping[str, int]
+    """By job id, for every commitment that stands, running ones included; many as they were."""
+    cancelled: Mapping[str, str]
+    """Job ids that the sun no longer carries, with the reason, fit to be shown."""
+
+
+def replan(problem: Problem) -> Replanning:
+    """Fit a producer's commitments to its production as it is expected now.
+
+    Running tasks stay as they are. Where all commitments still fit, nothing changes. Else unstarted ones move inside
+    their windows, as few as the search needs; only when that fails are some given up, so that the energy of those
+    that stand is the most found.
+
+    Args:
+        problem: The producer's state with its new production.
+    """
+    running = [c for c in problem.committed if c.start_s <= problem.now_s]
+    unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
+    starts_s = {c.task.job_id: c.start_s for c in running}
+    grid = Grid.of(problem)
+    layout = Layout(grid, unstarted)
+    if layout.repair(MAX_REPAIR_LOOKS):
+        return Replanning(starts_s | layout.starts_s(), {})
+    kept_s = max(
+        (_fill(grid, sorted(unstarted, key=order)) for order in _ORDERS), key=lambda s: _energy_wh(unstarted, s)
+    )
+    lost = {
+        c.task.job_id: f"the new forecast has too little sun for its {c.task.load.energy_wh:.0f} Wh"
+        for c in unstarted
+        if c.task.job_id not in kept_s
+    }
+    return Replanning(starts_s | kept_s, lost)
+
+
+_ORDERS: Sequence[Callable[[Commitment], float]] = (
+    lambda c: -c.task.load.energy_wh,
+    lambda c: c.task.latest_start_s - c.task.earliest_start_s,
+    lambda c: c.task.load.duration_s / max(c.task.load.energy_wh, 1e-9),
+    lambda _: 0.0,
+)
+"""In which order commitments are put back: most energy, least choice, strongest, first come."""
+
+
+def _fill(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
+    """Return starts for as many commitments as fit, taken in that order: where it was, elsewhere, by moving others."""
+    kept: list[Commitment] = []
+    left_out: list[Commitment] = []
+    for commitment in order:
+        if Layout(grid, [*kept, commitment]).is_sound():
+            kept.append(commitment)
+            continue
+        start_s = best_start_s(grid, grid.less(kept), commitment.task)
+        if start_s is None:
+            left_out.append(commitment)
+        else:
+            kept.append(Commitment(commitment.task, start_s))
+    for commitment in left_out:
+        moved_s = make_room(grid, kept, commitment.task, MAX_LOOKS)
+        if moved_s is not None:
+            kept = [Commitment(c.task, moved_s[c.task.job_id]) for c in [*kept, commitment]]
+    return {c.task.job_id: c.start_s for c in kept}
+
+
+def _energy_wh(commitments: Sequence[Commitment], starts_s: Mapping[str, int]) -> float:
+    return sum(c.task.load.energy_wh for c in commitments if c.task.job_id in starts_s)
