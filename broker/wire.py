@@ -93,10 +93,22 @@ class Announcement(Wire):
     state: Literal["there", "gone"]
 
 
+class Member(BaseModel):
+    """A host in the roster."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    session: str
+    """The process that the clock talks to; another one with the same host id leaves."""
+    agents: tuple[str, ...]
+
+
 class Roster(Wire):
     """Which agent lives on which host, on `roster`."""
 
-    hosts: dict[str, tuple[str, ...]]
+    hosts: dict[str, Member]
+    refused: tuple[str, ...] = ()
+    """Sessions that may not take part: a second copy of a host that is there."""
 
 
 class TimeReport(Wire):

@@ -1,0 +1,101 @@
+"""Lets time pass, or not: the pace, and what people ask of the clock (pause, resume, step, pace, stop)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from broker.pace import Pace, Pacer
+from broker.wire import Control
+
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a run stands."""
+
+    time_s: int
+    """Virtual time, UNIX seconds."""
+    round: int
+    """Counts the rounds of this second."""
+    step: int
+    """Counts all rounds of the run."""
+
+
+class Gate:
+    """Stands between one round and the next."""
+
+    def __init__(self, pace: Pace, start_s: int) -> None:
+        self.is_stopped = False
+        """Whether somebody asked to end the run."""
+        self._pacer = Pacer(pace, start_s)
+        self._paused = False
+        self._step: str | None = None
+        self._step_until_s: int | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def pace(self) -> Pace:
+        """How fast virtual time may go."""
+        return self._pacer.pace
+
+    def take(self, control: Control, now: Moment) -> None:
+        """Do what is asked.
+
+        Raises:
+            PaceError: it names a pace that nobody can keep.
+        """
+        match control.command:
+            case "pause":
+                self._paused, self._step = True, None
+            case "resume":
+                self._paused, self._step = False, None
+                self._pacer.change(self._pacer.pace, now.time_s)
+            case "step":
+                self._paused, self._step, self._step_until_s = True, control.until or "round", None
+            case "pace":
+                self._pacer.change(Pace.parse(control.pace or ""), now.time_s)
+            case "stop":
+                self.is_stopped = True
+        self._changed.set()
+
+    def is_open(self, moment: Moment, now: Moment) -> bool:
+        """Return whether the round at `moment` may be granted at once, not regarding the pace."""
+        if not self._paused or self.is_stopped:
+            return True
+        match self._step:
+            case "round":
+                self._step = None
+                return True
+            case "event" | "hour":
+                if self._step_until_s is None:
+                    self._step_until_s = moment.time_s if self._step == "event" else now.time_s + HOUR_S
+                if moment.time_s <= self._step_until_s:
+                    return True
+                self._step = None
+        return False
+
+    async def wait_changed(self) -> None:
+        """Wait until somebody asks for something."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def wait_due(self, moment: Moment) -> None:
+        """Wait until the pace lets `moment` come, or somebody asks for something."""
+        due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
+        if self._paused or due_in_wall_s <= 0:
+            return
+        try:
+            async with asyncio.timeout(due_in_wall_s):
+                await self.wait_changed()
+        except TimeoutError:
+            pass
+
+    def is_due(self, moment: Moment) -> bool:
+        """Return whether the pace lets `moment` come. Steps go as fast as a person asks for them."""
+        return self._paused or self.is_stopped or self._pacer.due_in_wall_s(moment.time_s) <= 0
+
+    def lag_wall_s(self, now: Moment) -> float:
+        """Return how far virtual time is behind its pace."""
+        return max(0.0, -self._pacer.due_in_wall_s(now.time_s))

@@ -1,0 +1,155 @@
+"""Counted rounds: what agents on hosts see of each other and of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from broker.agent import TIME_UP, Agent
+from broker.bus import Broker
+from broker.clock import Clock, ClockSettings
+from broker.errors import AgentFailedError, HostsMissingError
+from broker.gate import Moment
+from broker.host import Host, Patience
+from broker.memory import MemoryBroker
+
+
+class Ping(BaseModel):
+    kind: Literal["Ping"] = "Ping"
+    n: int
+
+
+MESSAGES = TypeAdapter(Ping)
+Log = list[tuple[int, str]]
+
+
+class Echo(Agent[Ping]):
+    """Answers every ping with the next number."""
+
+    async def run(self) -> None:
+        while True:
+            received = await self.receive()
+            self.reply(received, Ping(n=received.message.n + 1))
+
+
+class Asker(Agent[Ping]):
+    """Asks an echo at fixed times and writes down what it sees."""
+
+    def __init__(self, agent_id: str, times_s: list[int], log: Log) -> None:
+        super().__init__(agent_id)
+        self.times_s = times_s
+        self.log = log
+
+    async def run(self) -> None:
+        for time_s in self.times_s:
+            await self.until(time_s)
+            answer = await self.ask("echo", Ping(n=time_s))
+            self.log.append((self.now_s, f"{self.id} {answer.n}"))
+
+
+async def run(broker: Broker, hosts: dict[str, list[Agent[Ping]]], **settings: object) -> list[Moment]:
+    """Run agents to the end; return the moments that the clock granted."""
+    moments: list[Moment] = []
+    members = {host: tuple(agent.id for agent in agents) for host, agents in hosts.items()}
+    patience = Patience(resend_wall_s=0.05, limit_wall_s=5)
+    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, patience=patience, **settings)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as tasks:
+        for host, agents in hosts.items():
+            tasks.create_task(Host(host, "r", agents, MESSAGES, seed=1, patience=patience).run(broker))
+        await Clock(clock_settings, moments.append).run(broker)
+    return moments
+
+
+async def test_a_reply_comes_two_rounds_after_its_request_and_takes_no_time() -> None:
+    """Rounds count inside one second; time moves to the next timer only."""
+    log: Log = []
+    moments = await run(MemoryBroker(), {"a": [Asker("asker", [5, 70], log)], "b": [Echo("echo")]})
+    assert log == [(5, "asker 6"), (70, "asker 71")]
+    assert [(m.time_s, m.round) for m in moments[:7]] == [(0, 0), (5, 0), (5, 1), (5, 2), (70, 0), (70, 1), (70, 2)]
+
+
+async def test_the_run_stops_before_its_end() -> None:
+    """A timer at the end does not fire."""
+    log: Log = []
+    await run(MemoryBroker(), {"a": [Asker("asker", [5, 70], log), Echo("echo")]}, end_s=70)
+    assert log == [(5, "asker 6")]
+
+
+async def test_an_agent_that_raises_ends_the_run_with_its_name_and_traceback() -> None:
+    """Nothing hangs, and the traceback names the line."""
+
+    class Broken(Agent[Ping]):
+        async def run(self) -> None:
+            await self.until(3)
+            raise ZeroDivisionError("out of sun")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run(MemoryBroker(), {"a": [Broken("broken")], "b": [Echo("echo")]})
+    failed = caught.value.subgroup(AgentFailedError)
+    assert failed is not None
+    error = failed.exceptions[0]
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, AgentFailedError)
+    assert error.agent == "broken"
+    assert "out of sun" in str(error)
+    assert "in run" in error.traceback
+
+
+async def test_a_missing_host_is_named() -> None:
+    """The wall-clock limit says for whom the clock waited."""
+    clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, patience=Patience(limit_wall_s=0.05)))
+    with pytest.raises(ExceptionGroup) as caught:
+        await clock.run(MemoryBroker())
+    assert caught.group_contains(HostsMissingError, match="'here'")
+
+
+async def test_threads_return_in_the_order_asked() -> None:
+    """A quick thread does not overtake a slow one that was asked for first."""
+    log: Log = []
+    slow_done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    class Thinker(Agent[Ping]):
+        async def run(self) -> None:
+            self.spawn(self.think("slow", self.slow), "slow")
+            self.spawn(self.think("quick", self.quick), "quick")
+
+        async def think(self, name: str, function: Callable[[], None]) -> None:
+            await self.compute(function)
+            log.append((self.now_s, name))
+
+        def slow(self) -> None:
+            asyncio.run_coroutine_threadsafe(slow_done.wait(), loop).result()
+
+        def quick(self) -> None:
+            loop.call_soon_threadsafe(slow_done.set)
+
+    await run(MemoryBroker(), {"a": [Thinker("thinker")]})
+    assert [name for _, name in log] == ["slow", "quick"]
+
+
+async def test_a_box_wakes_at_its_item_or_its_time_whichever_is_first() -> None:
+    """A timer that lost the race does not keep the run alive."""
+    log: Log = []
+
+    class Waiter(Agent[Ping]):
+        async def run(self) -> None:
+            box = self.box()
+            self.spawn(self.later(box.put), "later")
+            item = await box.get(until_s=1000)
+            log.append((self.now_s, str(item)))
+            item = await box.get(until_s=50)
+            log.append((self.now_s, "time up" if item is TIME_UP else "item"))
+
+        async def later(self, put: Callable[[str], None]) -> None:
+            await self.until(10)
+            put("item")
+
+    moments = await run(MemoryBroker(), {"a": [Waiter("waiter")]})
+    assert log == [(10, "item"), (50, "time up")]
+    assert max(m.time_s for m in moments) == 50
