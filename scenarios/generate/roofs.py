@@ -1,0 +1,72 @@
+"""From sun and sky to a roof's production and its forecasts: power at even steps, in whole watts, as files have it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.energy import Prediction, Production
+from scenarios.appliances import steps_wh
+from scenarios.generate.sky import FORECAST_STEP_MIN, MINUTES, Sky
+from scenarios.generate.sun import Light, Roof, Site, clear_light
+from scenarios.scenario import Producer
+
+ACTUAL_STEP_MIN = 5
+ISSUE_HOURS = (0, 6, 12, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """When and where, and under which sky."""
+
+    site: Site
+    start_s: int
+    """Midnight there, UNIX seconds."""
+    sky: Sky
+
+    @property
+    def end_s(self) -> int:
+        """The next midnight."""
+        return self.start_s + MINUTES * 60
+
+
+def producer_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Producer:
+    """Return what the roof gives on this day, and its forecasts at `ISSUE_HOURS`.
+
+    `delay_min` after the first roof each cloud comes over this one.
+    """
+    light = [clear_light(day.site, roof, day.start_s + minute * 60 + 30) for minute in range(MINUTES)]
+    minutes_w = [roof.peak_kw * day.sky.power_w(light[minute], minute - delay_min) for minute in range(MINUTES)]
+    predictions = []
+    for hour in ISSUE_HOURS:
+        expected_w = [0.0] * MINUTES
+        for minute in range(hour * 60, MINUTES, FORECAST_STEP_MIN):
+            middle = minute + FORECAST_STEP_MIN // 2
+            step_w = roof.peak_kw * day.sky.forecast_w(light[middle], middle, hour * 60)
+            expected_w[minute : minute + FORECAST_STEP_MIN] = [step_w] * FORECAST_STEP_MIN
+        production = _production(day, expected_w, FORECAST_STEP_MIN, light, first_minute=hour * 60)
+        predictions.append(Prediction(issued_s=day.start_s + hour * 3600, production=production))
+    return Producer(
+        predictions=tuple(predictions), actual=_production(day, minutes_w, ACTUAL_STEP_MIN, light, first_minute=0)
+    )
+
+
+def _production(
+    day: Day, minutes_w: Sequence[float], step_min: int, light: Sequence[Light], *, first_minute: int
+) -> Production:
+    """Average each step, in whole watts, from the first hour with light to the last (or the first hour that counts)."""
+    lit = [minute for minute in range(MINUTES) if light[minute].clear_w > 0]
+    start = max(first_minute, lit[0] // 60 * 60)
+    end = max(start + step_min, -(-(lit[-1] + 1) // 60) * 60)
+    power_w = [
+        round(math.fsum(minutes_w[minute : minute + step_min]) / step_min) for minute in range(start, end, step_min)
+    ]
+    return production_of_steps(day.start_s + start * 60, power_w, step_min * 60)
+
+
+def production_of_steps(start_s: int, power_w: Sequence[float], step_s: int) -> Production:
+    """Return the production that gives these average powers, W, one after the other."""
+    return Production(
+        times_s=tuple(start_s + i * step_s for i in range(len(power_w) + 1)), cumulative_wh=steps_wh(power_w, step_s)
+    )

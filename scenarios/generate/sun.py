@@ -1,0 +1,113 @@
+"""Where the sun stands, and what a roof gives under a clear sky.
+
+Position: Spencer's series for declination and equation of time (Search 2 (1971) 172), as in Iqbal, *An Introduction
+to Solar Radiation* (1983), chapter 1. Clear sky: beam by Meinel and Meinel, *Applied Solar Energy* (1976), with the
+air mass of Kasten and Young (Applied Optics 28 (1989) 4735); a tenth of the beam as even diffuse light. Tilted plane:
+Liu and Jordan (Solar Energy 7 (1963) 53). Good to a few per cent, which is less than one day differs from the next.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_EXTRATERRESTRIAL_W_PER_M2 = 1361.0
+_GROUND_REFLECTS = 0.2
+_PERFORMANCE = 0.85
+"""What is left of the rated power after heat, wiring, dirt and inverter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place on Earth, degrees; north and east are positive."""
+
+    latitude_deg: float
+    longitude_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Roof:
+    """Panels on one plane."""
+
+    tilt_deg: float
+    """0: flat."""
+    azimuth_deg: float
+    """Where it looks, clockwise from north: 90 east, 180 south, 270 west."""
+    peak_kw: float
+    """Rated power under standard test conditions, kWp."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What reaches a roof under a clear sky, as the power that the panels make of it, W per kWp."""
+
+    beam_w: float
+    """Straight from the sun."""
+    diffuse_w: float
+    """From the blue sky and the ground."""
+    horizontal_beam_w: float
+    """The beam on level ground; what clouds scatter comes from it."""
+
+    @property
+    def clear_w(self) -> float:
+        """All of it."""
+        return self.beam_w + self.diffuse_w
+
+
+DARK = Light(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
+
+
+def sun_position(site: Site, time_s: int) -> tuple[float, float]:
+    """Return the sun's zenith angle and its azimuth clockwise from north, radians, at a UNIX second."""
+    moment = datetime.fromtimestamp(time_s, tz=UTC)
+    day = moment.timetuple().tm_yday
+    hour_utc = moment.hour + moment.minute / 60 + moment.second / 3600
+    year_angle = 2 * math.pi * (day - 1 + hour_utc / 24) / 365
+    declination = (
+        0.006918
+        - 0.399912 * math.cos(year_angle)
+        + 0.070257 * math.sin(year_angle)
+        - 0.006758 * math.cos(2 * year_angle)
+        + 0.000907 * math.sin(2 * year_angle)
+        - 0.002697 * math.cos(3 * year_angle)
+        + 0.00148 * math.sin(3 * year_angle)
+    )
+    equation_of_time_min = 229.18 * (
+        0.000075
+        + 0.001868 * math.cos(year_angle)
+        - 0.032077 * math.sin(year_angle)
+        - 0.014615 * math.cos(2 * year_angle)
+        - 0.04089 * math.sin(2 * year_angle)
+    )
+    solar_hour = hour_utc + equation_of_time_min / 60 + site.longitude_deg / 15
+    hour_angle = math.radians(15 * (solar_hour - 12))
+    latitude = math.radians(site.latitude_deg)
+    up = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(declination) * math.cos(hour_angle)
+    east = -math.cos(declination) * math.sin(hour_angle)
+    north = math.cos(latitude) * math.sin(declination) - math.sin(latitude) * math.cos(declination) * math.cos(
+        hour_angle
+    )
+    return math.acos(max(-1.0, min(1.0, up))), math.atan2(east, north) % (2 * math.pi)
+
+
+def clear_light(site: Site, roof: Roof, time_s: int) -> Light:
+    """Return what reaches the roof at a UNIX second when no cloud is in the way."""
+    zenith, azimuth = sun_position(site, time_s)
+    height = math.cos(zenith)
+    if height <= 0:
+        return DARK
+    air_mass = 1 / (height + 0.50572 * (96.07995 - math.degrees(zenith)) ** -1.6364)
+    beam_w_per_m2 = _EXTRATERRESTRIAL_W_PER_M2 * 0.7 ** (air_mass**0.678)
+    diffuse_w_per_m2 = 0.1 * beam_w_per_m2
+    tilt = math.radians(roof.tilt_deg)
+    facing = height * math.cos(tilt) + math.sin(zenith) * math.sin(tilt) * math.cos(
+        azimuth - math.radians(roof.azimuth_deg)
+    )
+    from_ground = (beam_w_per_m2 * height + diffuse_w_per_m2) * _GROUND_REFLECTS * (1 - math.cos(tilt)) / 2
+    return Light(
+        # Rated power is given at 1000 W/m2: so many W/m2 on the plane are as many W per kWp, less the losses.
+        beam_w=_PERFORMANCE * beam_w_per_m2 * max(0.0, facing),
+        diffuse_w=_PERFORMANCE * (diffuse_w_per_m2 * (1 + math.cos(tilt)) / 2 + from_ground),
+        horizontal_beam_w=_PERFORMANCE * beam_w_per_m2 * height,
+    )

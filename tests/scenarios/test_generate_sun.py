@@ -1,0 +1,71 @@
+"""The sun over Germany: known positions, known yields, dark nights."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scenarios.generate.sun import Roof, Site, clear_light, sun_position
+
+FRANKFURT = Site(latitude_deg=50.1, longitude_deg=8.7)
+
+
+def _second(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("site", "moment", "elevation_deg", "azimuth_deg"),
+    [
+        # Solar noon: 90 degrees less the latitude, plus or less the declination.
+        (FRANKFURT, "2026-06-21T13:27:00+02:00", 63.3, 180),
+        (FRANKFURT, "2026-12-21T12:23:00+01:00", 16.5, 180),
+        # Equinox: on the equator the sun passes overhead and rises in the east.
+        (Site(0.0, 0.0), "2026-03-20T06:37:00+00:00", 7.5, 90),
+        # The worked example of Reda and Andreas, Solar Energy 76 (2004): Colorado, zenith 50.11, azimuth 194.34.
+        (Site(39.742476, -105.1786), "2003-10-17T12:30:30-07:00", 39.89, 194.34),
+    ],
+)
+def test_position_is_the_one_that_almanacs_give(
+    site: Site, moment: str, elevation_deg: float, azimuth_deg: float
+) -> None:
+    """Within half a degree of height."""
+    zenith, azimuth = sun_position(site, _second(moment))
+
+    assert 90 - math.degrees(zenith) == pytest.approx(elevation_deg, abs=0.5)
+    assert math.degrees(azimuth) == pytest.approx(azimuth_deg, abs=1)
+
+
+def _kwh_of_day(roof: Roof, day: str) -> float:
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    seconds = [int((start + timedelta(minutes=minute)).timestamp()) for minute in range(0, 24 * 60, 5)]
+    return sum(clear_light(FRANKFURT, roof, second).clear_w for second in seconds) / 12 / 1000
+
+
+def test_a_clear_june_day_gives_what_german_roofs_give() -> None:
+    """KWh per kWp, by season."""
+    south = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=1)
+
+    assert 6 <= _kwh_of_day(south, "2026-06-21") <= 8
+    assert 4.5 <= _kwh_of_day(south, "2026-03-20") <= 6
+    assert 1.5 <= _kwh_of_day(south, "2026-12-21") <= 3
+
+
+def test_east_has_the_morning_and_west_the_evening() -> None:
+    """And over the day the two give the same."""
+    east, west = (Roof(tilt_deg=40, azimuth_deg=azimuth, peak_kw=1) for azimuth in (90, 270))
+
+    morning, evening = _second("2026-06-21T09:00:00+02:00"), _second("2026-06-21T18:00:00+02:00")
+    assert clear_light(FRANKFURT, east, morning).clear_w > 2 * clear_light(FRANKFURT, west, morning).clear_w
+    assert clear_light(FRANKFURT, west, evening).clear_w > 2 * clear_light(FRANKFURT, east, evening).clear_w
+    assert _kwh_of_day(east, "2026-06-21") == pytest.approx(_kwh_of_day(west, "2026-06-21"), rel=0.02)
+
+
+def test_nights_are_dark() -> None:
+    """Nothing at all between dusk and dawn."""
+    roof = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=1)
+
+    for hour in (0, 2, 4, 23):
+        assert clear_light(FRANKFURT, roof, _second(f"2026-06-21T{hour:02}:00:00+02:00")).clear_w == 0
