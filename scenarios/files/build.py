@@ -1,0 +1,243 @@
+"""From the file model to a scenario: what single values cannot show is checked here, and all of it is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.energy import LoadProfile, Prediction
+from agents.model import GRID, MANAGER, Device, House, Job
+from scenarios.errors import ScenarioError
+from scenarios.files.findings import Findings, KeyPath
+from scenarios.files.model import ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
+from scenarios.files.series import SeriesReader
+from scenarios.files.suggest import suggest
+from scenarios.files.times import format_iso, parse_time
+from scenarios.files.validate import Broken
+from scenarios.scenario import Producer, Scenario, Tariff
+
+RESERVED = frozenset({MANAGER, GRID, "clock"})
+"""Ids that neither a house nor a producer can have: agents, hosts and contracts use them."""
+
+
+def build(
+    file: ScenarioFile, findings: Findings, *, folder: Path | None = None, broken: Broken | None = None
+) -> Scenario:
+    """Return the scenario that a file describes.
+
+    Args:
+        file: The file's content.
+        findings: Problems found before; they are raised together with those found here.
+        folder: That files named in it are relative to.
+        broken: Names of what is in the file, but could not be read.
+
+    Raises:
+        ScenarioError: Something is wrong with it; carries everything found.
+    """
+    try:
+        start_s = parse_time(file.start, None)
+    except ValueError as error:
+        findings.at(("start",), str(error))
+        raise ScenarioError(findings.problems) from None
+    scenario = _Builder(file, findings, SeriesReader(findings, folder, start_s), broken or Broken()).build()
+    findings.raise_if_any()
+    return scenario
+
+
+def unique_ids(source_ids: Iterable[str]) -> list[str]:
+    """Return an id for each: the first with a source id keeps it, the next get `#2`, `#3`, ..., skipping taken ones."""
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
+    ids = []
+    for source_id in source_ids:
+        job_id = source_id
+        while job_id in taken:
+            counts[source_id] = counts.get(source_id, 1) + 1
+            job_id = f"{source_id}#{counts[source_id]}"
+        taken.add(job_id)
+        ids.append(job_id)
+    return ids
+
+
+@dataclass(slots=True)
+class _Builder:
+    file: ScenarioFile
+    findings: Findings
+    series: SeriesReader
+    broken: Broken
+    profiles: dict[str, LoadProfile] = field(default_factory=dict)
+    consumers: dict[tuple[str, str], ConsumerEntry] = field(default_factory=dict)
+    producers: dict[str, Producer] = field(default_factory=dict)
+    devices: dict[tuple[str, str], KeyPath] = field(default_factory=dict)
+    """By house and device."""
+    agents: dict[str, KeyPath] = field(default_factory=dict)
+    houses: dict[str, House] = field(default_factory=dict)
+
+    def build(self) -> Scenario:
+        file = self.file
+        for name, entry in file.load_profiles.items():
+            profile = self.series.load_profile(entry, ("load_profiles", name))
+            if profile is None:
+                self.broken.profiles.add(name)
+            else:
+                self.profiles[name] = profile
+        for i in range(len(file.houses)):
+            self._house(i)
+        jobs = self._jobs()
+        return Scenario(
+            name=file.name,
+            start_s=self.series.start_s,
+            seed=file.seed,
+            houses=tuple(self.houses.values()),
+            jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
+            producers=self.producers,
+            description=file.description,
+            days=file.days,
+            algorithm=file.algorithm,
+            tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
+        )
+
+    def _house(self, index: int) -> None:
+        entry = self.file.houses[index]
+        path: KeyPath = ("houses", index)
+        if entry.id in RESERVED:
+            self.findings.at((*path, "id"), f"{entry.id!r} is reserved; give the house another id")
+        if entry.id in self.houses:
+            self.findings.at((*path, "id"), f"there is a house {entry.id!r} already")
+        devices = []
+        for i, device_entry in enumerate(entry.devices):
+            device_path = (*path, "devices", i)
+            device = Device(
+                id=device_entry.id,
+                house=entry.id,
+                type=device_entry.type,
+                name=device_entry.name,
+                template=device_entry.template,
+            )
+            self._unique(device, device_path)
+            devices.append(device)
+            if isinstance(device_entry, ProducerEntry):
+                self._producer(device_entry, device_path)
+            else:
+                self._consumer(entry.id, device_entry, device_path)
+        self.houses.setdefault(entry.id, House(id=entry.id, name=entry.name, devices=tuple(devices)))
+
+    def _unique(self, device: Device, path: KeyPath) -> None:
+        kind = device.type
+        if kind == "producer" and device.id in RESERVED:
+            self.findings.at((*path, "id"), f"{device.id!r} is reserved; give the producer another id")
+        if (device.house, device.id) in self.devices:
+            self.findings.at((*path, "id"), f"house {device.house!r} has a device {device.id!r} already")
+        elif kind == "producer" and device.id in self.producers:
+            what = f"there is a producer {device.id!r} already; a producer's id is unique in the neighbourhood"
+            self.findings.at((*path, "id"), what)
+        elif device.agent in self.agents:
+            what = (
+                f"{device.id!r} is the agent's id of another device ({self.findings.locate(self.agents[device.agent])})"
+            )
+            self.findings.at((*path, "id"), what)
+        self.devices.setdefault((device.house, device.id), path)
+        self.agents.setdefault(device.agent, path)
+
+    def _consumer(self, house: str, entry: ConsumerEntry, path: KeyPath) -> None:
+        self.consumers.setdefault((house, entry.id), entry)
+        if entry.load_profile is not None:
+            self._profile(entry.load_profile, (*path, "load_profile"))
+
+    def _profile(self, name: str, path: KeyPath) -> LoadProfile | None:
+        profile = self.profiles.get(name)
+        if profile is None and name not in self.broken.profiles:
+            known = {*self.profiles, *self.broken.profiles}
+            self.findings.at(path, f"there is no load profile {name!r}{suggest(name, known)}")
+        return profile
+
+    def _producer(self, entry: ProducerEntry, path: KeyPath) -> None:
+        predictions: dict[int, Prediction] = {}
+        start_s = self.series.start_s
+        for i, prediction_entry in enumerate(entry.predictions):
+            place = (*path, "predictions", i)
+            issued_s = self.series.time((*place, "issued"), prediction_entry.issued)
+            production = self.series.production(prediction_entry, place)
+            if issued_s is None:
+                continue
+            if issued_s in predictions:
+                what = f"there is a prediction issued at this time already ({format_iso(issued_s)})"
+                self.findings.at((*place, "issued"), what)
+            elif issued_s < start_s:
+                what = f"{format_iso(issued_s)} is before the run starts ({format_iso(start_s)}); what is known"
+                self.findings.at((*place, "issued"), f'{what} from the beginning is issued at "00:00"')
+            elif production is not None:
+                predictions[issued_s] = Prediction(issued_s=issued_s, production=production)
+        actual = self.series.production(entry.actual, (*path, "actual")) if entry.actual else None
+        in_order = tuple(predictions[issued_s] for issued_s in sorted(predictions))
+        self.producers.setdefault(entry.id, Producer(in_order, actual))
+
+    def _jobs(self) -> list[Job]:
+        ids = unique_ids(entry.id or f"{entry.house}/{entry.device}" for entry in self.file.jobs)
+        jobs = (self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs))
+        return [job for job in jobs if job is not None]
+
+    def _job(self, entry: JobEntry, path: KeyPath, job_id: str) -> Job | None:
+        consumer = self._device_of(entry, path)
+        name = entry.load_profile or (consumer.load_profile if consumer else None)
+        profile = None
+        if entry.load_profile is not None:
+            profile = self._profile(entry.load_profile, (*path, "load_profile"))
+        elif name is not None:
+            profile = self.profiles.get(name)
+        elif consumer is not None:
+            what = f"is missing; neither the job nor device {entry.device!r} names one"
+            self.findings.at((*path, "load_profile"), what)
+        times = self._times(entry, path)
+        if consumer is None or name is None or profile is None or times is None:
+            return None
+        registered_s, earliest_start_s, latest_start_s = times
+        return Job(
+            job_id=job_id,
+            source_id=entry.id or f"{entry.house}/{entry.device}",
+            house=entry.house,
+            device=entry.device,
+            profile=name,
+            load_profile=profile,
+            registered_s=registered_s,
+            earliest_start_s=earliest_start_s,
+            latest_start_s=latest_start_s,
+        )
+
+    def _device_of(self, entry: JobEntry, path: KeyPath) -> ConsumerEntry | None:
+        key = (entry.house, entry.device)
+        if key in self.consumers or entry.house in self.broken.houses or key in self.broken.devices:
+            return self.consumers.get(key)
+        if entry.house not in self.houses:
+            what = f"there is no house {entry.house!r}{suggest(entry.house, self.houses)}"
+            self.findings.at((*path, "house"), what)
+        elif key in self.devices:
+            self.findings.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
+        else:
+            known = [device for house, device in self.consumers if house == entry.house]
+            what = f"house {entry.house!r} has no device {entry.device!r}{suggest(entry.device, known)}"
+            self.findings.at((*path, "device"), what)
+        return None
+
+    def _times(self, entry: JobEntry, path: KeyPath) -> tuple[int, int, int] | None:
+        registered_s = self.series.time((*path, "registered"), entry.registered)
+        earliest_s = self.series.time((*path, "earliest_start"), entry.earliest_start)
+        latest_s = self.series.time((*path, "latest_start"), entry.latest_start)
+        start_s = self.series.start_s
+        if registered_s is not None and registered_s < start_s:
+            what = f"{format_iso(registered_s)} is before the run starts ({format_iso(start_s)})"
+            self.findings.at((*path, "registered"), what)
+        if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
+            what = f"{_shown(entry.latest_start)} is before the earliest start {_shown(entry.earliest_start)}"
+            self.findings.at((*path, "latest_start"), what)
+        elif latest_s is not None and registered_s is not None and latest_s < registered_s:
+            what = f"{_shown(entry.latest_start)} is before the job is registered ({_shown(entry.registered)})"
+            self.findings.at((*path, "latest_start"), what)
+        if registered_s is None or earliest_s is None or latest_s is None or latest_s < earliest_s:
+            return None
+        return registered_s, earliest_s, latest_s
+
+
+def _shown(time: int | str) -> str:
+    return f"{time} ({format_iso(time)})" if isinstance(time, int) and 0 <= time <= 253_402_300_799 else str(time)

@@ -1,0 +1,92 @@
+"""Loading a scenario: a YAML file, a PySSMic input folder, or a bundled name."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.build import build
+from scenarios.files.findings import Findings
+from scenarios.files.suggest import suggest
+from scenarios.files.validate import validate
+from scenarios.files.yaml_tree import locate, parse, read_text
+from scenarios.scenario import Scenario
+
+
+def load_scenario(source: str | Path) -> Scenario:
+    """Return the scenario that `source` names.
+
+    Args:
+        source: A YAML file, a PySSMic input folder, or the name of a bundled scenario. A file or folder is preferred;
+            what looks like a path is never taken for a name.
+
+    Raises:
+        ScenarioError: It cannot be used; carries everything that is wrong with it.
+    """
+    path = Path(source)
+    if path.is_dir():
+        # Here, not above: importers stand on this package.
+        from scenarios.importers.folder import import_folder  # noqa: PLC0415 - see above
+
+        return import_folder(path).scenario
+    if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
+        return load_text(read_text(path, str(path)), str(path), path.parent)
+    return _load_bundled(source)
+
+
+def check_scenario(source: str | Path) -> list[Problem]:
+    """Return everything that is wrong with a scenario; empty where nothing is."""
+    try:
+        load_scenario(source)
+    except ScenarioError as error:
+        return list(error.problems)
+    return []
+
+
+def load_text(text: str, where: str, folder: Path | None) -> Scenario:
+    """Return the scenario that a YAML text describes.
+
+    Args:
+        text: The content of a file.
+        where: Its name, for messages.
+        folder: That the files which it names are relative to.
+
+    Raises:
+        ScenarioError: It cannot be used.
+    """
+    tree = parse(text, where)
+    findings = Findings(partial(locate, tree, where))
+    file, broken = validate(tree, findings)
+    try:
+        if file is not None:
+            return build(file, findings, folder=folder, broken=broken)
+    except ScenarioError:
+        # The findings hold what it carries.
+        pass
+    raise ScenarioError(sorted(dict.fromkeys(findings.problems), key=partial(_line, where)))
+
+
+def _line(where: str, problem: Problem) -> int:
+    found = re.match(r":(\d+)", problem.where.removeprefix(where))
+    return int(found[1]) if found else 0
+
+
+def bundled_names() -> list[str]:
+    """Return the names of the bundled scenarios, in alphabetical order."""
+    folder = resources.files("scenarios") / "bundled"
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def _load_bundled(name: str) -> Scenario:
+    names = bundled_names()
+    if name not in names:
+        what = f"there is no such file or folder, and no bundled scenario of this name{suggest(name, names)}"
+        raise ScenarioError([Problem(name or "''", what)])
+    with resources.as_file(resources.files("scenarios") / "bundled") as folder:
+        path = folder / f"{name}.yaml"
+        return load_text(read_text(path, path.name), path.name, folder)

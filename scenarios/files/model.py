@@ -1,0 +1,160 @@
+"""The YAML format, version 1: what stands where. What the values mean together, `build` knows.
+
+The JSON schema beside this module is generated from it (`python -m scenarios.files.schema`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+VERSION = 1
+"""Of the format; a file of a higher one is refused."""
+
+
+def _id(value: Any) -> Any:  # noqa: ANN401 - whatever YAML held
+    return str(value) if type(value) is int else value
+
+
+def _time(value: Any) -> int | str:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int or isinstance(value, str):
+        return value
+    raise PydanticCustomError("time_type", "a time is expected")
+
+
+Id = Annotated[
+    str,
+    BeforeValidator(_id),
+    Field(min_length=1, max_length=200),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": 200}, {"type": "integer"}]}),
+]
+Time = Annotated[
+    int | str,
+    PlainValidator(_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "description": "UNIX seconds"},
+                {
+                    "type": "string",
+                    "pattern": r"^(\d{1,5}:[0-5]\d(:[0-5]\d)?|\d{4}-\d\d-\d\d[T ].*([Zz]|[+-]\d\d:?\d\d))$",
+                    "description": "ISO 8601 with an offset, or HH:MM[:SS] after the start (hours may pass 24)",
+                },
+            ],
+        },
+    ),
+]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+LoadPoint = Annotated[tuple[int, Finite], Strict(strict=False)]
+ProductionPoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
+Power = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A mapping in the file: unknown keys are refused, values are never guessed from others (no text for numbers)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class LoadProfileEntry(Part):
+    """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
+
+    points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
+    file: str | None = Field(None, min_length=1, description="A text file, relative to this one: 'seconds Wh' a line")
+    step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
+    power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
+
+
+class ProductionEntry(Part):
+    """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
+
+    points: list[ProductionPoint] | None = Field(None, description="[time, cumulative Wh]; only differences count")
+    file: str | None = Field(
+        None, min_length=1, description="A text file, relative to this one: 'UNIX-seconds Wh' a line, cumulative"
+    )
+    start: Time | None = Field(None, description="When the first step of power_w begins")
+    step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
+    power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
+
+
+class PredictionEntry(ProductionEntry):
+    """A forecast; it replaces older ones from its first point on."""
+
+    issued: Time = Field(description="When the producer learns of it")
+
+
+class ConsumerEntry(Part):
+    """A device that draws energy."""
+
+    id: Id = Field(description="Unique in its house")
+    type: Literal["consumer"]
+    name: str = Field("", description="For people")
+    template: str = Field("", description="What kind of appliance it is")
+    load_profile: Id | None = Field(
+        None, description="Name of the load profile of its jobs, unless a job names another"
+    )
+
+
+class ProducerEntry(Part):
+    """A device that gives energy."""
+
+    id: Id = Field(description="Unique in the neighbourhood")
+    type: Literal["producer"]
+    name: str = Field("", description="For people")
+    template: str = Field("", description="What kind of panel it is")
+    predictions: list[PredictionEntry] = Field(min_length=1, description="What it expects to give")
+    actual: ProductionEntry | None = Field(
+        None, description="What it really gives; without it, the newest prediction for each moment"
+    )
+
+
+DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type")]
+
+
+class HouseEntry(Part):
+    """A household."""
+
+    id: Id = Field(description="Unique in the neighbourhood")
+    name: str = Field("", description="For people")
+    devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
+
+
+class JobEntry(Part):
+    """One run of a consumer."""
+
+    house: Id = Field(description="Id of the device's house")
+    device: Id = Field(description="Id of the device")
+    id: Id | None = Field(None, description="Default: <house>/<device>; jobs may share one")
+    load_profile: Id | None = Field(None, description="Default: the device's")
+    registered: Time = Field(description="When the neighbourhood learns of it")
+    earliest_start: Time = Field(description="It starts at this time or later")
+    latest_start: Time = Field(description="It starts at this time or earlier")
+
+
+class TariffEntry(Part):
+    """What energy costs and what it emits."""
+
+    import_eur_per_kwh: Finite = Field(description="Bought from the grid")
+    feed_in_eur_per_kwh: Finite = Field(description="Sold to the grid")
+    neighbour_eur_per_kwh: Finite = Field(description="Paid by one house to another")
+    grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
+
+
+class ScenarioFile(Part):
+    """A scenario of ssmic: a neighbourhood, its jobs and its sun."""
+
+    version: Literal[1] = Field(description="Of this format")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
+    description: str = Field("", description="For people")
+    start: Time = Field(description="When the run starts; a date is needed")
+    days: int | None = Field(
+        None, ge=1, le=3660, description="How many days to run; default: until the last job has run"
+    )
+    seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs repeat")
+    algorithm: str = Field("insertion", description="The producers' scheduler")
+    load_profiles: dict[str, LoadProfileEntry] = Field(default_factory=dict, description="By name")
+    houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
+    jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
+    tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")

@@ -1,0 +1,248 @@
+"""From located YAML data to the file model: pydantic checks each part, this says it in words a user understands.
+
+What is broken is taken out (a job, a device, a prediction, a load profile), so that what is left can be checked as a
+whole and a file's problems come all at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from scenarios.files.findings import Findings, KeyPath
+from scenarios.files.model import (
+    VERSION,
+    ConsumerEntry,
+    HouseEntry,
+    JobEntry,
+    LoadProfileEntry,
+    PredictionEntry,
+    ProducerEntry,
+    ProductionEntry,
+    ScenarioFile,
+    TariffEntry,
+)
+from scenarios.files.suggest import suggest
+from scenarios.files.yaml_tree import Mapping, Sequence
+
+_MAX_ROUNDS = 10
+
+_REMOVABLE = (
+    ("houses", "*", "devices", "*", "predictions", "*"),
+    ("houses", "*", "devices", "*", "actual"),
+    ("houses", "*", "devices", "*"),
+    ("houses", "*"),
+    ("jobs", "*"),
+    ("load_profiles", "*"),
+    ("tariff",),
+    ("description",),
+    ("days",),
+    ("algorithm",),
+)
+"""What can be taken out so that the rest still makes sense, the innermost first."""
+
+_STAND_INS: dict[KeyPath, Any] = {("name",): "unnamed", ("seed",): 0, ("version",): VERSION}
+"""For what has to be there, but decides about nothing else in the file."""
+
+
+@dataclass(slots=True)
+class Broken:
+    """Names of what was taken out: references to them are no mistakes."""
+
+    houses: set[str] = field(default_factory=set)
+    devices: set[tuple[str, str]] = field(default_factory=set)
+    profiles: set[str] = field(default_factory=set)
+
+
+def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Broken]:
+    """Return what could be made of the file; None where its problems leave nothing to check further."""
+    broken = Broken()
+    if not _version_is_ours(tree, findings):
+        return None, broken
+    for round_ in range(_MAX_ROUNDS):
+        try:
+            return ScenarioFile.model_validate(tree), broken
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_context=True)
+        whole = True
+        doomed: set[KeyPath] = set()
+        for details in errors:
+            path = _path_in(details["loc"])
+            if round_ == 0:
+                _report(tree, path, details, findings)
+            target = _removable(path, details)
+            if target is None:
+                whole = False
+            else:
+                doomed.add(target)
+        if not whole:
+            break
+        # From the end, so that indexes still to come stay what they are; an outer path goes after what is inside it.
+        for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
+            _take_out(tree, path, broken)
+    return None, broken
+
+
+def _version_is_ours(tree: Mapping, findings: Findings) -> bool:
+    version = tree.get("version")
+    if type(version) is int and version > VERSION:
+        what = f"written for a newer ssmic: format version {version}; this one reads version {VERSION}"
+        findings.at(("version",), what)
+        return False
+    return True
+
+
+def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
+    """Return a pydantic location without the names of union members in it."""
+    path: list[str | int] = []
+    for i, part in enumerate(loc):
+        device = len(path) == 4 and path[0] == "houses" and path[2] == "devices"
+        if device and part in ("consumer", "producer") and i == 4:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _removable(path: KeyPath, details: ErrorDetails) -> KeyPath | None:
+    if details["type"] == "extra_forbidden" or path in _STAND_INS:
+        return path
+    for pattern in _REMOVABLE:
+        if len(path) >= len(pattern) and all(p in ("*", part) for p, part in zip(pattern, path, strict=False)):
+            return path[: len(pattern)]
+    return None
+
+
+def _take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
+    *outer, last = path
+    parent: Any = tree
+    for part in outer:
+        parent = parent[part]
+    if path in _STAND_INS:
+        parent[last] = _STAND_INS[path]
+        return
+    gone = parent[last]
+    if path[0] == "load_profiles" and len(path) == 2:
+        broken.profiles.add(str(last))
+    elif path[0] == "houses" and isinstance(gone, dict):
+        if len(path) == 2:
+            broken.houses.add(str(gone.get("id")))
+        elif len(path) == 4:
+            broken.devices.add((str(tree["houses"][path[1]].get("id")), str(gone.get("id"))))
+    if isinstance(parent, Sequence) and isinstance(last, int):
+        parent.without(last)
+    else:
+        del parent[last]
+
+
+_MODELS: dict[KeyPath, type[BaseModel]] = {
+    ("load_profiles", "*"): LoadProfileEntry,
+    ("houses", "*"): HouseEntry,
+    ("houses", "*", "devices", "*"): ConsumerEntry,
+    ("houses", "*", "devices", "*", "predictions", "*"): PredictionEntry,
+    ("houses", "*", "devices", "*", "actual"): ProductionEntry,
+    ("jobs", "*"): JobEntry,
+    ("tariff",): TariffEntry,
+}
+
+
+def _model_at(tree: Mapping, path: KeyPath) -> type[BaseModel]:
+    """Return the model of the mapping at `path`."""
+    if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
+        return ProducerEntry
+    pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
+    return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
+
+
+def _report(tree: Mapping, path: KeyPath, details: ErrorDetails, findings: Findings) -> None:
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        _report_unknown_key(tree, path, findings)
+    elif kind == "missing" and isinstance(path[-1], int):
+        findings.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
+    elif kind == "missing":
+        description = _model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
+        findings.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
+    else:
+        findings.at(_device_type(path, kind), _in_words(path, details))
+
+
+def _device_type(path: KeyPath, kind: str) -> KeyPath:
+    return (*path, "type") if kind.startswith("union_tag") else path
+
+
+def _report_unknown_key(tree: Mapping, path: KeyPath, findings: Findings) -> None:
+    key = str(path[-1])
+    model = _model_at(tree, path[:-1])
+    if model is ConsumerEntry and key in ("predictions", "actual"):
+        findings.at(path, "a consumer has no predictions; a panel is 'type: producer'")
+    elif model is ProducerEntry and key == "load_profile":
+        findings.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
+    else:
+        findings.at(path, f"unknown key{suggest(key, model.model_fields)}")
+
+
+_WORDS = {
+    "string_type": "text is expected",
+    "int_type": "a whole number is expected",
+    "int_from_float": "a whole number is expected",
+    "float_type": "a number is expected",
+    "finite_number": "a finite number is expected",
+    "bool_type": "true or false is expected",
+    "list_type": "a list is expected",
+    "tuple_type": "a point is two numbers: [time, cumulative Wh]",
+    "dict_type": "keys and their values are expected",
+    "model_type": "keys and their values are expected",
+    "model_attributes_type": "keys and their values are expected",
+    "time_type": 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start',
+    "union_tag_not_found": "is missing ('consumer' or 'producer')",
+    "union_tag_invalid": "'consumer' or 'producer' is expected",
+}
+
+
+def _in_words(path: KeyPath, details: ErrorDetails) -> str:
+    kind, value, limits = details["type"], details["input"], details.get("ctx", {})
+    if kind == "too_long" and path[-1:] != ("points",):
+        return "a point is two numbers: [time, cumulative Wh]"
+    if kind == "union_tag_not_found":
+        return _WORDS[kind]
+    if kind == "union_tag_invalid":
+        return f"{_WORDS[kind]}, not {limits['tag']!r}{suggest(str(limits['tag']), ('consumer', 'producer'))}"
+    if kind == "too_short" or (kind == "list_type" and value is None):
+        return "is empty; at least one is needed"
+    if kind == "string_too_short":
+        return "is empty"
+    words = _WORDS.get(kind)
+    if words is None:
+        words = _limit_in_words(path, kind, limits)
+    return f"{words or details['msg']}, not {_short(value)}"
+
+
+def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:
+    match kind:
+        case "greater_than_equal":
+            return f"at least {limits['ge']:g} is expected"
+        case "less_than_equal":
+            return f"at most {limits['le']} is expected"
+        case "string_too_long":
+            return f"at most {limits['max_length']} characters are expected"
+        case "literal_error":
+            return f"{limits['expected']} is expected"
+        case "string_pattern_mismatch" if path == ("name",):
+            return "at most 100 letters, digits, - and _ are expected"
+    return ""
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return "keys and values"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

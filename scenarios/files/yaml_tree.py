@@ -1,0 +1,280 @@
+"""YAML text to plain data that remembers the line of every key and item.
+
+PyYAML's C parser delivers the events (half a second for a megabyte; parsers in Python need ten times as long); what a
+plain scalar means is decided here, by the core schema of YAML 1.2: `12:30`, `yes` and `2026-06-21` are text. Tags are
+refused, so nothing but data can come out; what aliases expand to is limited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scenarios.errors import Problem, ScenarioError
+
+MAX_BYTES = 64 * 2**20
+"""Of one text file; a year of a large neighbourhood stays far below."""
+MAX_NODES = 5_000_000
+"""Of one document with its aliases expanded."""
+MAX_DEPTH = 50
+"""A scenario needs seven."""
+
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_WORDS: dict[str, bool | float | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((sign + word for sign in ("", "+") for word in (".inf", ".Inf", ".INF")), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+class Mapping(dict[str, Any]):
+    """A YAML mapping; keys are text as written."""
+
+    __slots__ = ("line", "lines")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: dict[str, int] = {}
+
+
+class Sequence(list[Any]):
+    """A YAML sequence; items that were taken out (`without`) leave the places of the others as they were."""
+
+    __slots__ = ("line", "lines", "places")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: list[int] = []
+        self.places: list[int] | None = None
+
+    def without(self, index: int) -> None:
+        """Take an item out."""
+        if self.places is None:
+            self.places = list(range(len(self)))
+        for column in (self, self.lines, self.places):
+            del column[index]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection that is being read."""
+
+    node: Mapping | Sequence
+    anchor: str | None
+    nodes_before: int
+    key: str | None = None
+    key_line: int = 0
+    skip_value: bool = False
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Makes data of parser events, one document."""
+
+    where: str
+    problems: list[Problem] = field(default_factory=list)
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    nodes: int = 0
+    root: Any = None
+    documents: int = 0
+
+    def problem(self, line: int, what: str) -> None:
+        self.problems.append(Problem(f"{self.where}:{line}", what))
+
+    def take(self, event: yaml.Event) -> None:
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.ScalarEvent):
+            self._count(line, 1)
+            self._scalar(event, line)
+        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+            self._count(line, 1)
+            self._open(event, line)
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            self._close()
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(str(event.anchor), line)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                raise ScenarioError([Problem(f"{self.where}:{line}", "a second document; a file holds one scenario")])
+
+    def _count(self, line: int, nodes: int) -> None:
+        self.nodes += nodes
+        if self.nodes > MAX_NODES:
+            raise ScenarioError([Problem(f"{self.where}:{line}", f"more than {MAX_NODES} values, aliases counted")])
+
+    def _expects_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].node, Mapping) and self.stack[-1].key is None
+
+    def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
+        if event.tag is not None:
+            self.problem(line, f"the tag {event.tag!r} is not supported")
+        if self._expects_key():
+            self._key(event.value, line)
+            return
+        value = resolve(event.value) if event.implicit[0] else event.value
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, 1)
+        self._add(value, line)
+
+    def _key(self, key: str, line: int) -> None:
+        top = self.stack[-1]
+        node = top.node
+        assert isinstance(node, Mapping)  # noqa: S101 - _expects_key said so
+        top.key, top.key_line = key, line
+        top.skip_value = key in node.lines
+        if top.skip_value:
+            self.problem(line, f"the key {key!r} stands here a second time; the first is on line {node.lines[key]}")
+
+    def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int) -> None:
+        if event.tag is not None:
+            self.problem(line, f"the tag {event.tag!r} is not supported")
+        if self._expects_key():
+            raise ScenarioError([Problem(f"{self.where}:{line}", "a key is text, not a list or a mapping")])
+        if len(self.stack) >= MAX_DEPTH:
+            raise ScenarioError([Problem(f"{self.where}:{line}", f"nested more than {MAX_DEPTH} deep")])
+        node: Mapping | Sequence = Mapping(line) if isinstance(event, yaml.MappingStartEvent) else Sequence(line)
+        self._add(node, line, keep_key=True)
+        self.stack.append(_Open(node, event.anchor, self.nodes))
+
+    def _close(self) -> None:
+        done = self.stack.pop()
+        if done.anchor is not None:
+            self.anchors[done.anchor] = (done.node, self.nodes - done.nodes_before + 1)
+        if self.stack:
+            self.stack[-1].key = None
+
+    def _alias(self, name: str, line: int) -> None:
+        if name not in self.anchors:
+            text = f"the alias *{name} refers to nothing above it (or to itself)"
+            raise ScenarioError([Problem(f"{self.where}:{line}", text)])
+        value, nodes = self.anchors[name]
+        self._count(line, nodes)
+        if self._expects_key():
+            self._key(str(value), line)
+        else:
+            self._add(value, line)
+
+    def _add(self, value: Any, line: int, *, keep_key: bool = False) -> None:  # noqa: ANN401 - any YAML value
+        if not self.stack:
+            self.root = value
+            return
+        top = self.stack[-1]
+        if isinstance(top.node, Sequence):
+            top.node.append(value)
+            top.node.lines.append(line)
+            return
+        assert top.key is not None  # noqa: S101 - a value follows its key
+        if not top.skip_value:
+            top.node[top.key] = value
+            top.node.lines[top.key] = top.key_line
+        if not keep_key:
+            top.key = None
+
+
+def resolve(text: str) -> Any:  # noqa: ANN401 - any YAML scalar
+    """Return what a plain scalar means by the core schema of YAML 1.2; a number with a leading zero stays text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def read_text(path: Path, where: str) -> str:
+    """Return the text of a file; raise `ScenarioError` where it is missing, too large or not text."""
+    try:
+        if path.is_dir():
+            raise ScenarioError([Problem(where, "is a folder, a file is expected")])
+        if path.stat().st_size > MAX_BYTES:
+            raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ScenarioError([Problem(where, "there is no such file")]) from None
+    except OSError as error:
+        raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"is not a text file: byte {error.start + 1} is not UTF-8"
+        raise ScenarioError([Problem(where, what)]) from None
+    if "\0" in text:
+        raise ScenarioError([Problem(where, "is not a text file: it holds zero bytes")])
+    return text
+
+
+def parse(text: str, where: str) -> Mapping:
+    """Return the mapping that a YAML document is; raise `ScenarioError` for all that is not."""
+    builder = _Builder(where)
+    try:
+        for event in _events(text):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{where}:{mark.line + 1}" if mark else where
+        raise ScenarioError([*builder.problems, Problem(place, _syntax(error, text))]) from None
+    except yaml.YAMLError as error:
+        what = f"invalid YAML: {str(error).splitlines()[0]}"
+        raise ScenarioError([*builder.problems, Problem(where, what)]) from None
+    if not isinstance(builder.root, Mapping):
+        what = "is empty" if builder.root is None else "keys are expected (version, name, start, ...)"
+        builder.problems.append(Problem(where, what))
+    if builder.problems:
+        raise ScenarioError(builder.problems)
+    assert isinstance(builder.root, Mapping)  # noqa: S101 - anything else is a problem
+    return builder.root
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    # Without libyaml the same events come from PyYAML's own parser, only more slowly.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        while loader.check_event():
+            yield loader.get_event()
+    finally:
+        loader.dispose()
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
+    what = f"invalid YAML: {error.problem}"
+    if error.context:
+        what += f" ({error.context}, which began on line {error.context_mark.line + 1})" if error.context_mark else ""
+    lines = text.splitlines()
+    mark = error.problem_mark
+    if mark and mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1]:
+        what += "; a tab cannot indent, use spaces"
+    return what
+
+
+def locate(tree: Mapping, where: str, path: Iterable[str | int]) -> str:
+    """Return `file:line: key path` of a value, or of where it is missing."""
+    node: Any = tree
+    line = 0
+    keys = ""
+    for part in path:
+        if isinstance(node, Sequence) and isinstance(part, int) and part < len(node):
+            line = node.lines[part]
+            keys += f"[{node.places[part] if node.places else part}]"
+            node = node[part]
+        elif isinstance(node, Mapping) and part in node:
+            line = node.lines[str(part)]
+            keys += f".{part}"
+            node = node[str(part)]
+        else:
+            keys += f"[{part}]" if isinstance(part, int) else f".{part}"
+            node = None
+    return f"{where}:{line or tree.line}: {keys.removeprefix('.')}"

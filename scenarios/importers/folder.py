@@ -1,0 +1,277 @@
+"""A PySSMic input folder.
+
+`consumer_event.csv` holds a job a line, `producer_event.csv` a forecast a line; they name files in `loads/` and
+`predictions/`. An id `[57]:[222]:[3]` is house 57, device 222 and a mode; a producer `pv_producer[57]:[220]` belongs to
+house 57, one that names no house gets a house of its own. A forecast's first value is the energy of the hour before
+its first row, so a point with 0 Wh is put an hour before it: from there on it replaces the forecast before.
+The run starts with the first registration or issue. Files that no line names are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from agents.energy import LoadProfile, Production
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.model import (
+    ConsumerEntry,
+    HouseEntry,
+    JobEntry,
+    LoadProfileEntry,
+    PredictionEntry,
+    ProducerEntry,
+    ScenarioFile,
+)
+from scenarios.files.series import rows_problems
+from scenarios.files.series_file import Rows, read_rows
+from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
+from scenarios.files.yaml_tree import read_text
+from scenarios.importers.imported import (
+    SEED,
+    Imported,
+    finish,
+    load_entry,
+    natural_order,
+    prediction_entry,
+    scenario_name,
+)
+
+CONSUMER_EVENTS = "consumer_event.csv"
+PRODUCER_EVENTS = "producer_event.csv"
+FIRST_HOUR_S = 3600
+"""How long before its first row a forecast's file begins to count."""
+
+_HOUSE = re.compile(r"\[([^\[\]]+)\]")
+
+_Event = TypeVar("_Event")
+
+
+@dataclass(frozen=True, slots=True)
+class _JobLine:
+    registered_s: int
+    earliest_start_s: int
+    latest_start_s: int
+    source_id: str
+    house: str
+    device: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ForecastLine:
+    issued_s: int
+    producer: str
+    production: Production
+
+
+@dataclass(slots=True)
+class _Reader:
+    folder: Path
+    problems: list[Problem] = field(default_factory=list)
+    profiles: dict[str, LoadProfile | None] = field(default_factory=dict)
+    issued: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Where a producer's forecast of a time of issue stands."""
+
+    def read(self, name: str, columns: tuple[str, ...], parse: Callable[[str, list[str]], _Event]) -> list[_Event]:
+        """Return what `parse` makes of each line that is right."""
+        events = []
+        for where, line in self._lines(name):
+            values = [value.strip() for value in line.split(";")]
+            if len(values) != len(columns):
+                what = f"{len(columns)} columns are expected ({'; '.join(columns)}), there are {len(values)}"
+                self.problems.append(Problem(where, what))
+                continue
+            try:
+                events.append(parse(where, values))
+            except ValueError as error:
+                self.problems.append(Problem(where, str(error)))
+            except ScenarioError as error:
+                self.problems.extend(Problem(f"{where}: {p.where}", p.what) for p in error.problems)
+        return events
+
+    def _lines(self, name: str) -> Iterator[tuple[str, str]]:
+        path = self.folder / name
+        try:
+            text = read_text(path, str(path))
+        except ScenarioError as error:
+            self.problems.extend(error.problems)
+            return
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                yield f"{path}:{number}", line
+
+    def job(self, _where: str, values: list[str]) -> _JobLine:
+        """Return the job that a line describes."""
+        registered_s, earliest_s, latest_s = (
+            _time(value, name)
+            for value, name in zip(values, ("registered", "earliest start", "latest start"), strict=False)
+        )
+        source_id, file = values[3:]
+        house, device = parse_consumer_id(source_id)
+        if latest_s < earliest_s:
+            raise ValueError(f"the latest start {_show(latest_s)} is before the earliest start {_show(earliest_s)}")
+        if latest_s < registered_s:
+            raise ValueError(
+                f"the latest start {_show(latest_s)} is before the job is registered {_show(registered_s)}"
+            )
+        profile = file.removesuffix(".csv")
+        self._load_profile(profile, file)
+        return _JobLine(registered_s, earliest_s, latest_s, source_id, house, device, profile)
+
+    def _load_profile(self, profile: str, file: str) -> None:
+        if profile in self.profiles:
+            return
+        self.profiles[profile] = None
+        rows = self._rows("loads", file, LoadProfile)
+        self.profiles[profile] = LoadProfile(times_s=rows.times_s, cumulative_wh=rows.cumulative_wh)
+
+    def forecast(self, where: str, values: list[str]) -> _ForecastLine:
+        """Return the forecast that a line describes."""
+        issued_s = _time(values[0], "time of issue")
+        producer, file = values[1:]
+        if not producer:
+            raise ValueError("the producer's id is empty")
+        other = self.issued.setdefault((producer, issued_s), where)
+        if other != where:
+            raise ValueError(f"there is a forecast of {producer!r} issued at {_show(issued_s)} already ({other})")
+        rows = self._rows("predictions", file, Production)
+        first_s = rows.times_s[0] - FIRST_HOUR_S
+        if first_s < 0:
+            raise ValueError(f"{file}: an hour before the first row is before the year 1970")
+        if rows.cumulative_wh[0] < 0:
+            raise ValueError(f"{file}: the first value is the energy of the hour before it; it cannot be below 0")
+        production = Production(times_s=(first_s, *rows.times_s), cumulative_wh=(0.0, *rows.cumulative_wh))
+        return _ForecastLine(issued_s, producer, production)
+
+    def _rows(self, folder: str, file: str, kind: type[LoadProfile | Production]) -> Rows:
+        if not file or Path(file).name != file:
+            raise ValueError(f"the name of a file in {folder}/ is expected, not {file!r}")
+        path = self.folder / folder / file
+        rows = read_rows(path, str(path))
+        if problems := rows_problems(rows, str(path), kind):
+            raise ScenarioError(problems)
+        return rows
+
+
+def import_folder(folder: Path) -> Imported:
+    """Return the scenario in a PySSMic input folder.
+
+    Raises:
+        ScenarioError: It cannot be used; carries everything that is wrong in any of its files.
+    """
+    if not any((folder / name).exists() for name in (CONSUMER_EVENTS, PRODUCER_EVENTS)):
+        what = f"is not a PySSMic input folder: {CONSUMER_EVENTS} and {PRODUCER_EVENTS} are expected in it"
+        raise ScenarioError([Problem(str(folder), what)])
+    reader = _Reader(folder)
+    job_columns = ("registered", "earliest start", "latest start", "id", "load profile file")
+    jobs = reader.read(CONSUMER_EVENTS, job_columns, reader.job)
+    forecasts = reader.read(PRODUCER_EVENTS, ("time of issue", "producer id", "prediction file"), reader.forecast)
+    if not jobs and not forecasts and not reader.problems:
+        reader.problems.append(Problem(str(folder), "holds neither a job nor a forecast"))
+    if reader.problems:
+        raise ScenarioError(reader.problems)
+    start_s = min(*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts), MAX_TIME_S)
+    name = folder.resolve().name
+    file = ScenarioFile(
+        version=1,
+        name=scenario_name(name),
+        description=f"Imported from the PySSMic folder {name}",
+        start=format_iso(start_s),
+        seed=SEED,
+        load_profiles=_profiles(reader.profiles),
+        houses=_houses(jobs, forecasts, start_s),
+        jobs=_jobs(jobs, start_s),
+    )
+    return finish(file, str(folder))
+
+
+def parse_consumer_id(source_id: str) -> tuple[str, str]:
+    """Return house and device of `[house]:[device]:[mode]`, `[house]:device` or, with a house of its own, `device`."""
+    parts = [part.strip().removeprefix("[").removesuffix("]") for part in source_id.split(":")]
+    if not all(parts):
+        raise ValueError(f"an id [house]:[device]:[mode] is expected, not {source_id!r}")
+    return (parts[0], parts[1]) if len(parts) > 1 else (parts[0], parts[0])
+
+
+def parse_producer_house(producer: str) -> str:
+    """Return the house of `pv_producer[house]:[device]`; an id that names none is its own."""
+    house = _HOUSE.search(producer)
+    return house[1].strip() if house else producer
+
+
+def _profiles(profiles: dict[str, LoadProfile | None]) -> dict[str, LoadProfileEntry]:
+    return {
+        name: load_entry(profile)
+        for name, profile in sorted(profiles.items(), key=lambda item: natural_order(item[0]))
+        if profile is not None
+    }
+
+
+def _houses(jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int) -> list[HouseEntry]:
+    used: dict[str, dict[str, set[str]]] = {}
+    for job in jobs:
+        used.setdefault(job.house, {}).setdefault(job.device, set()).add(job.profile)
+    panels: dict[str, dict[str, list[PredictionEntry]]] = {}
+    for forecast in sorted(forecasts, key=lambda forecast: forecast.issued_s):
+        of_house = panels.setdefault(parse_producer_house(forecast.producer), {})
+        entry = prediction_entry(forecast.issued_s, forecast.production, start_s)
+        of_house.setdefault(forecast.producer, []).append(entry)
+    return [
+        HouseEntry(
+            id=house,
+            name=f"House {house}",
+            devices=[
+                *(_consumer(device, used[house][device]) for device in sorted(used.get(house, ()), key=natural_order)),
+                *(
+                    ProducerEntry(id=producer, type="producer", name="Solar panels", template="pv", predictions=entries)
+                    for producer, entries in sorted(panels.get(house, {}).items(), key=lambda x: natural_order(x[0]))
+                ),
+            ],
+        )
+        for house in sorted({*used, *panels}, key=natural_order)
+    ]
+
+
+def _consumer(device: str, profiles: set[str]) -> ConsumerEntry:
+    background = all("back" in profile for profile in profiles)
+    only = next(iter(profiles)) if len(profiles) == 1 else None
+    name = f"Device {device}" if device.isdigit() else device.replace("_", " ").capitalize()
+    return ConsumerEntry(
+        id=device,
+        type="consumer",
+        name="Background load" if background else name,
+        template="background" if background else only or "",
+        load_profile=only,
+    )
+
+
+def _jobs(jobs: list[_JobLine], start_s: int) -> list[JobEntry]:
+    profiles: dict[tuple[str, str], set[str]] = {}
+    for job in jobs:
+        profiles.setdefault((job.house, job.device), set()).add(job.profile)
+    return [
+        JobEntry(
+            house=job.house,
+            device=job.device,
+            id=job.source_id,
+            load_profile=job.profile if len(profiles[job.house, job.device]) > 1 else None,
+            registered=format_after_start(job.registered_s, start_s),
+            earliest_start=format_after_start(job.earliest_start_s, start_s),
+            latest_start=format_after_start(job.latest_start_s, start_s),
+        )
+        for job in jobs
+    ]
+
+
+def _time(text: str, name: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) > MAX_TIME_S:
+        raise ValueError(f"{name}: UNIX seconds are expected, not {text[:40]!r}")
+    return int(text)
+
+
+def _show(time_s: int) -> str:
+    return f"{time_s} ({format_iso(time_s)})"

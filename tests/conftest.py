@@ -1,0 +1,18 @@
+"""What several test folders need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def pyssmic_inputs() -> Path:
+    """Inputs in PySSMic's formats, which are no part of the project: beside it, or where SSMIC_SHARED says."""
+    shared = os.environ.get("SSMIC_SHARED") or Path(__file__).resolve().parents[2] / "shared"
+    folder = Path(shared) / "pyssmic"
+    if not folder.is_dir():
+        pytest.skip(f"no PySSMic inputs in {folder}")
+    return folder
