@@ -7,6 +7,10 @@ class SsmicError(Exception):
     """The root: whatever is raised on purpose derives from it and carries a message fit to be shown."""
 
 
+class BrokerUrlError(SsmicError):
+    """What was given as a broker's URL is none; wrong usage."""
+
+
 class BrokerUnreachableError(SsmicError):
     """No connection to the broker could be made: nobody listens there, or the login was refused."""
 

@@ -1,0 +1,308 @@
+"""One connection to an MQTT broker, from its making to its end; `MqttBus` makes a new one each time it is lost.
+
+This is the only module that knows aiomqtt. It overrides private seams of 2.5, to which the project is pinned,
+because the public ones cost two tasks a message: `publish` waits for the socket through `wait_for`, and iterating
+over `messages` makes a task for each. Here a message is written at the end of the loop's turn, together with all
+others of that turn, and goes straight to the receiver when it is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, cast
+
+import aiomqtt
+import paho.mqtt.client as paho
+import structlog
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
+
+from broker.bus import Delivery, Will
+from broker.errors import BrokerUnreachableError
+from broker.url import BrokerUrl
+
+_log = structlog.get_logger(__name__)
+
+_MUTE = logging.Logger("paho", level=logging.CRITICAL + 1)  # noqa: LOG001 - kept out of the tree: we report ourselves
+
+_UNWRITTEN_LIMIT = 2_000
+"""Packets that may wait for the socket before publishers do."""
+_UNACKNOWLEDGED_LIMIT = 10_000
+"""QoS 1 messages that may be under way before publishers wait."""
+_IDS = 60_000
+"""How far the oldest unacknowledged message may lie back: message ids come again after 65,535."""
+
+
+class ConnectionBrokenError(Exception):
+    """The connection ended while something was under way; internal to the bus, which makes a new one."""
+
+
+class Connection(aiomqtt.Client):
+    """See the module."""
+
+    def __init__(  # noqa: D417 - what is not named here is what its type says
+        self,
+        url: BrokerUrl,
+        client_id: str,
+        *,
+        will: Will | None,
+        keepalive_wall_s: int,
+        tls_context: ssl.SSLContext | None,
+        receive: Callable[[Delivery], None],
+        acknowledged: Callable[[int], None],
+    ) -> None:
+        """Prepare the connection.
+
+        Args:
+            receive: Takes each message that comes in.
+            acknowledged: Takes the ticket of each QoS 1 message that the broker confirmed.
+        """
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # What was sent and not confirmed in this time means a dead link: sooner than a second missed ping.
+            options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, keepalive_wall_s * 1000))
+        super().__init__(
+            url.host,
+            url.port,
+            username=url.user,
+            password=url.password,
+            logger=_MUTE,
+            identifier=client_id,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            will=None if will is None else aiomqtt.Will(will.topic, will.payload, qos=1, retain=will.retain),
+            clean_session=True,
+            keepalive=keepalive_wall_s,
+            max_inflight_messages=0,
+            max_queued_outgoing_messages=0,
+            tls_context=tls_context,
+            socket_options=options,
+        )
+        self._url = url
+        self._receive = receive
+        self._acknowledged = acknowledged
+        self._thread_id = threading.get_ident()
+        self._abandoned = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._sent = 0
+        self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
+        """By message id: the ticket, and how many messages had been sent before it."""
+        self._ended: asyncio.Future[str] = asyncio.Future()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def open(self) -> None:
+        """Connect and log in.
+
+        Raises:
+            BrokerUnreachableError: it did not work; the message says why.
+        """
+        try:
+            await self.__aenter__()
+        except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
+            self.abort()
+            raise BrokerUnreachableError(f"{self._url}: {_explain(error, self._url)}") from None
+        except BaseException:
+            self.abort()
+            raise
+        if self._ended.done():
+            raise BrokerUnreachableError(f"{self._url}: closed the connection: {self._ended.result()}")
+
+    async def ended(self) -> str:
+        """Wait until the connection ends, and return why."""
+        # A wait that is cancelled must not cancel the future, on which others wait.
+        await asyncio.wait([self._ended])
+        return self._ended.result()
+
+    async def close(self) -> None:
+        """Write what is queued, say goodbye (the broker publishes no will), and end."""
+        if not self._ended.done():
+            self._client.disconnect()
+            await asyncio.wait([self._ended], timeout=self.timeout)
+        self.abort()
+
+    def abort(self) -> None:
+        """End without a word: the broker publishes the will."""
+        self._abandoned = True
+        self.cut("closed")
+
+    async def subscribe_all(self, topic_filters: tuple[str, ...]) -> None:
+        """Subscribe, and wait until the broker says that it did.
+
+        Raises:
+            ConnectionBrokenError: the connection ended before, or the broker gave no answer.
+            BrokerUnreachableError: the broker refuses a filter; the message names it.
+        """
+        if not topic_filters:
+            return
+        try:
+            codes = await self.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
+        except aiomqtt.MqttError as error:
+            self.cut(str(error))
+            raise ConnectionBrokenError from None
+        for topic_filter, code in zip(topic_filters, cast("list[ReasonCode]", codes), strict=True):
+            if code.is_failure:
+                raise BrokerUnreachableError(f"{self._url} refuses a subscription to {topic_filter!r}")
+
+    async def room(self) -> None:
+        """Wait until there is room for one more message, or the connection has ended."""
+        while not self.has_room and not self._ended.done():
+            self._room.clear()
+            await self._room.wait()
+
+    def send(self, topic: str, payload: bytes, *, retain: bool, ticket: int | None) -> None:
+        """Queue a message: at QoS 1 where it has a ticket, which comes back when the broker has confirmed it.
+
+        Raises:
+            ConnectionBrokenError: the connection has ended.
+        """
+        info = self._client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            self.cut(paho.error_string(info.rc))
+            raise ConnectionBrokenError
+        self._sent += 1
+        if ticket is not None:
+            self._tickets[info.mid] = (ticket, self._sent)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more message can be sent without waiting."""
+        if len(self._client._out_packet) >= _UNWRITTEN_LIMIT:  # noqa: SLF001 - paho has no public count
+            return False
+        if not self._tickets:
+            return True
+        _, oldest = next(iter(self._tickets.values()))
+        return len(self._tickets) < _UNACKNOWLEDGED_LIMIT and self._sent - oldest < _IDS
+
+    def cut(self, reason: str) -> None:
+        """Close the socket without a word; what waits for the connection learns `reason`."""
+        self._client._sock_close()  # noqa: SLF001 - paho's public way says goodbye first
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        if not self._ended.done():
+            self._ended.set_result(reason)
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError(f"closed the connection without an answer: {reason}"))
+            # It is nobody's duty to look at it: `open` may be gone already.
+            self._connected.exception()
+        for pending in self._pending_subscribes.values():
+            if not pending.done():
+                pending.set_exception(aiomqtt.MqttError(reason))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._room.set()
+
+    # From here on: what aiomqtt has paho call.
+
+    def _client_connect(self) -> None:
+        """Connect, in a thread; who was cancelled meanwhile no longer wants the socket."""
+        super()._client_connect()
+        self._loop.call_soon_threadsafe(self._close_if_abandoned)
+
+    def _close_if_abandoned(self) -> None:
+        if self._abandoned:
+            self.cut("closed")
+
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:  # noqa: ANN401, ARG002
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            _log.warning("message dropped: topic is not UTF-8", client=self.identifier)
+            return
+        self._receive(Delivery(topic, bytes(message.payload), message.retain))
+
+    def _on_publish(
+        self,
+        client: paho.Client,  # noqa: ARG002
+        userdata: Any,  # noqa: ANN401, ARG002
+        mid: int,
+        reason_code: ReasonCode,  # noqa: ARG002
+        properties: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """A QoS 0 message is written, or a QoS 1 message confirmed."""
+        ticket, _ = self._tickets.pop(mid, (None, 0))
+        if ticket is not None:
+            self._acknowledged(ticket)
+        if not self._room.is_set() and self.has_room:
+            self._room.set()
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,  # noqa: ARG002
+        userdata: Any,  # noqa: ANN401, ARG002
+        flags: paho.DisconnectFlags,  # noqa: ARG002
+        reason_code: ReasonCode,
+        properties: Any = None,  # noqa: ANN401, ARG002
+    ) -> None:
+        self._end(str(reason_code))
+
+    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
+        # Called in the thread that connects.
+        self._loop.call_soon_threadsafe(self._start, sock)
+
+    def _start(self, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:
+            self._loop.add_reader(sock.fileno(), self._read)
+            self._timer = self._loop.call_later(1, self._tick)
+
+    def _tick(self) -> None:
+        """Ping when it is time to; a timer, where aiomqtt has a task that nobody waits for."""
+        if self._client.loop_misc() == paho.MQTT_ERR_SUCCESS:
+            self._timer = self._loop.call_later(1, self._tick)
+
+    def _on_socket_register_write(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
+        if threading.get_ident() == self._thread_id:
+            self._loop.call_soon(self._write)
+        else:
+            self._loop.call_soon_threadsafe(self._write)
+
+    def _read(self) -> None:
+        try:
+            self._client.loop_read()
+            sock = self._client.socket()
+            while isinstance(sock, ssl.SSLSocket) and sock.pending() > 0:
+                # What is decrypted already makes no socket readable.
+                self._client.loop_read()
+                sock = self._client.socket()
+        except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
+            self.cut(f"{type(error).__name__}: {error}")
+
+    def _write(self) -> None:
+        """Write all that is queued; what the socket does not take waits until it does."""
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
+            self.cut(f"{type(error).__name__}: {error}")
+        sock = self._client.socket()
+        if sock is not None and self._client.want_write():
+            self._loop.add_writer(sock.fileno(), self._write)
+
+
+def _explain(error: Exception, url: BrokerUrl) -> str:
+    """Say what went wrong in words that help; aiomqtt keeps the cause as the context of its own error."""
+    match error.__context__ or error:
+        case MqttConnectError(rc=ReasonCode(value=134 | 135)):
+            reason = "refused the login " + ("(no user given)" if url.user is None else f"(user {url.user!r})")
+        case MqttConnectError(rc=code):
+            reason = f"refused the connection ({code})"
+        case ssl.SSLCertVerificationError(verify_message=why):
+            reason = f"TLS failed: the broker's certificate is not trusted ({why})"
+        case ssl.SSLError() as cause:
+            reason = f"TLS failed ({cause.reason or cause}); does it speak TLS on this port?"
+        case socket.gaierror() | UnicodeError():
+            reason = f"there is no host named {url.host!r}"
+        case ConnectionRefusedError():
+            reason = "nobody listens there"
+        case TimeoutError():
+            reason = "no answer"
+        case OSError(strerror=str(why)):
+            reason = why
+        case cause:
+            reason = str(cause)
+    return reason

@@ -1,0 +1,48 @@
+"""Which certificates a connection is made with."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.errors import BrokerUnreachableError
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM format; without `ca_file` the system's authorities are trusted."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    """The client's own certificate, where the broker asks for one."""
+    key_file: Path | None = None
+    """Its key; None: it is in `cert_file`."""
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """Return what a client checks the broker with, TLS 1.2 or newer, host name included.
+
+    Raises:
+        BrokerUnreachableError: a file is missing or holds no certificate or key; the message names it.
+    """
+    for file in (tls.ca_file, tls.cert_file, tls.key_file):
+        if file is not None and not file.is_file():
+            raise BrokerUnreachableError(f"TLS: there is no file {file}")
+    if tls.key_file is not None and tls.cert_file is None:
+        raise BrokerUnreachableError(f"TLS: the key {tls.key_file} has no certificate with it")
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ValueError) as error:
+        raise BrokerUnreachableError(f"TLS: {tls.ca_file} holds no certificates in PEM format ({error})") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.cert_file is not None:
+        try:
+            # An empty password: an encrypted key is an error, never a question on the terminal.
+            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+        except (OSError, ValueError) as error:
+            raise BrokerUnreachableError(
+                f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are no certificate with its "
+                f"unencrypted key in PEM format ({error})"
+            ) from None
+    return context
