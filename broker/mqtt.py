@@ -60,7 +60,8 @@ class MqttBus:
         """Set while the connection stands, and when the bus is lost."""
         self._lost: str | None = None
         self._delay_wall_s = _FIRST_DELAY_WALL_S
-        self._jitter = random.Random()  # noqa: S311 - spreads reconnections; not the global one, which runs may seed
+        # Spreads reconnections; not the global generator, which a run may have seeded.
+        self._jitter = random.Random()
         self._tickets = 0
         self._unconfirmed: dict[int, _Message] = {}
         self._confirmed = asyncio.Event()
