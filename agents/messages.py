@@ -1,7 +1,7 @@
 """What agents say to each other, named for what is asked or what happened.
 
-consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Declined
-manager -> consumer    Producers
+consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Declined, Withdraw
+manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since
 producer -> manager    ProducerJoined
 consumer -> producer   Request, Withdraw
 producer -> consumer   Accept, Decline, Amend, Cancel, Opening
@@ -30,7 +30,7 @@ class ProducerJoined(Message):
 
 
 class ProducersFor(Message):
-    """Which producers should the job ask, best first?"""
+    """Which producers should the job ask, best first? Where none is left, the job may wait for one that joins."""
 
     kind: Literal["ProducersFor"] = "ProducersFor"
     job_id: str
@@ -39,7 +39,7 @@ class ProducersFor(Message):
 
 
 class Producers(Message):
-    """The answer to `ProducersFor`; empty when nobody is left to ask."""
+    """Whom a job can ask, best first; empty when nobody is left. Comes unasked when a producer joins a waiting job."""
 
     kind: Literal["Producers"] = "Producers"
     job_id: str
@@ -72,7 +72,7 @@ class Decline(Message):
 
 
 class Withdraw(Message):
-    """A patient job found another supplier or its time is up: no `Opening` is needed any more."""
+    """The job needs nothing any more: it found another supplier, or its time is up."""
 
     kind: Literal["Withdraw"] = "Withdraw"
     job_id: str

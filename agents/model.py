@@ -74,6 +74,8 @@ class Job(BaseModel):
     def _window_is_in_order(self) -> Self:
         if self.latest_start_s < self.earliest_start_s:
             raise ValueError(f"latest start {self.latest_start_s} is before earliest start {self.earliest_start_s}")
+        if self.latest_start_s < self.registered_s:
+            raise ValueError(f"latest start {self.latest_start_s} is before it is registered at {self.registered_s}")
         return self
 
     @property

@@ -249,10 +249,11 @@ class Agent(Generic[MessageT]):
                 self._wake(future)
 
     def close(self) -> None:
-        """Tell the agent that the run's end is reached."""
-        self.is_closing = True
-        for box in self._closing_boxes:
-            box.put(None)
+        """Tell the agent that the run's end is reached; once is enough."""
+        if not self.is_closing:
+            self.is_closing = True
+            for box in self._closing_boxes:
+                box.put(None)
 
     async def settle(self) -> None:
         """Wait until all of the agent's coroutines wait, or one has failed."""

@@ -59,6 +59,8 @@ class Clock:
         """
         self.settings = settings
         self.now = Moment(settings.start_s, 0, 0)
+        self.acted_until_s = settings.start_s
+        """Timers up to here have fired; the run's end may lie later."""
         self._on_moment = on_moment
         self._members: dict[str, Member] = {}
         self._refused: list[str] = []
@@ -69,6 +71,11 @@ class Clock:
         self._heard_wall_s: dict[str, float] = {}
         self._gate: Gate | None = None
         self._reported: tuple[float, State | None] = (0.0, None)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked to end the run before its time."""
+        return self._gate is not None and self._gate.is_stopped
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -195,7 +202,7 @@ class Clock:
         counts = await self._run_until_end(bus, gate, counts)
         await self._run_until_quiet(bus, counts)
         counts = await self._grant(bus, self._closing_moment(gate), everybody, "closing")
-        await self._run_until_quiet(bus, counts)
+        await self._run_until_quiet(bus, counts, "closing")
         await self._grant(bus, self._next_round(), everybody, "end")
 
     async def _run_until_end(self, bus: Bus, gate: Gate, counts: Counts) -> Counts:
@@ -213,9 +220,9 @@ class Clock:
                 counts = await self._grant(bus, moment, counts or due, "run")
         return counts
 
-    async def _run_until_quiet(self, bus: Bus, counts: Counts) -> None:
+    async def _run_until_quiet(self, bus: Bus, counts: Counts, phase: Phase = "run") -> None:
         while counts:
-            counts = await self._grant(bus, self._next_round(), counts, "run")
+            counts = await self._grant(bus, self._next_round(), counts, phase)
 
     def _next_round(self) -> Moment:
         return Moment(self.now.time_s, self.now.round + 1, self.now.step + 1)
@@ -235,6 +242,8 @@ class Clock:
     async def _grant(self, bus: Bus, moment: Moment, counts: Counts, phase: Phase) -> Counts:
         """Let the hosts in `counts` run a round; return who is addressed in the next one."""
         self.now = moment
+        if phase in {"start", "run"}:
+            self.acted_until_s = moment.time_s
         if self._on_moment is not None:
             self._on_moment(moment)
         self._dones, self._awaited = {}, set(counts)

@@ -1,0 +1,102 @@
+"""The manager: knows the producers, ranks them by score, and keeps the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from agents.ledger import LedgerEntry, LedgerEvent
+from agents.messages import (
+    AnyMessage,
+    ContractAgreed,
+    ContractAmended,
+    ContractCancelled,
+    Declined,
+    ProducerJoined,
+    Producers,
+    ProducersFor,
+    Withdraw,
+)
+from agents.model import GRID, MANAGER
+from agents.scores import Scores
+from broker.agent import Agent, Received
+
+log = structlog.get_logger(__name__)
+
+
+class Manager(Agent[AnyMessage]):
+    """The agent that everybody asks whom to ask."""
+
+    def __init__(self, scores: Mapping[str, int] | None = None) -> None:
+        """Make a manager.
+
+        Args:
+            scores: What producers earned in earlier simulations, by id.
+        """
+        super().__init__(MANAGER)
+        self.scores = Scores(scores or {})
+        self.ledger: dict[str, LedgerEntry] = {}
+        """By contract id, in the order of agreement."""
+        self._reporters: dict[str, str] = {}
+        self._waiting: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Take the messages of each round, producers that join first: they can be asked at once."""
+        while True:
+            batch = await self.receive_round()
+            for received in sorted(batch, key=lambda r: not isinstance(r.message, ProducerJoined)):
+                self._take(received)
+
+    def _take(self, received: Received[AnyMessage]) -> None:
+        match received.message:
+            case ProducerJoined(producer=producer) if producer == received.sender:
+                self.scores.add(producer)
+                for job_id, consumer in self._waiting.items():
+                    self.send(consumer, Producers(job_id=job_id, producers=(producer,)))
+            case ProducersFor(job_id=job_id, asked=asked):
+                producers = tuple(p for p in self.scores.ranking() if p not in asked)
+                if not producers:
+                    self._waiting[job_id] = received.sender
+                self.reply(received, Producers(job_id=job_id, producers=producers))
+            case Withdraw(job_id=job_id):
+                self._waiting.pop(job_id, None)
+            case Declined(producer=producer):
+                self.scores.declined(producer)
+            case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
+                self._keep_books(received.sender, report)
+            case message:
+                log.warning("not understood", agent=self.id, sender=received.sender, kind=message.kind)
+
+    def _keep_books(self, sender: str, report: ContractAgreed | ContractAmended | ContractCancelled) -> None:
+        contract_id = report.contract.contract_id if isinstance(report, ContractAgreed) else report.contract_id
+        is_new = contract_id not in self.ledger
+        if is_new != isinstance(report, ContractAgreed) or self._reporters.setdefault(contract_id, sender) != sender:
+            log.warning("report refused", agent=self.id, sender=sender, kind=report.kind, contract=contract_id)
+            return
+        match report:
+            case ContractAgreed(contract=contract):
+                if contract.producer != GRID:
+                    self.scores.accepted(contract.producer)
+                self._waiting.pop(contract.job_id, None)
+                agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s)
+                self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
+            case ContractAmended(start_s=start_s):
+                self._amend(contract_id, start_s)
+            case ContractCancelled(reason=reason):
+                self._cancel(contract_id, reason)
+
+    def _amend(self, contract_id: str, start_s: int) -> None:
+        entry = self.ledger[contract_id]
+        amended = LedgerEvent(at_s=self.now_s, what="amended", start_s=start_s)
+        contract = entry.contract.model_copy(update={"start_s": start_s})
+        self._write(entry.model_copy(update={"contract": contract, "history": (*entry.history, amended)}))
+
+    def _cancel(self, contract_id: str, reason: str) -> None:
+        entry = self.ledger[contract_id]
+        event = LedgerEvent(at_s=self.now_s, what="cancelled", start_s=entry.contract.start_s, reason=reason)
+        self._write(entry.model_copy(update={"state": "cancelled", "history": (*entry.history, event)}))
+
+    def _write(self, entry: LedgerEntry) -> None:
+        self.ledger[entry.contract.contract_id] = entry
+        self.tell(entry.contract.contract_id, entry)

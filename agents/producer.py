@@ -1,0 +1,164 @@
+"""A producer: says which jobs its sun can supply, and keeps what it promised as long as the sun does.
+
+Requests and predictions are taken one after the other, predictions of a moment first. Energy is committed until a job
+has run. A new prediction makes the producer plan anew; a job that runs is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from agents.energy import Prediction, Production
+from agents.messages import Accept, Amend, AnyMessage, Cancel, Decline, Opening, ProducerJoined, Request, Withdraw
+from agents.model import MANAGER, Job
+from agents.scheduling.insertion import insertion
+from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
+from agents.scheduling.replanning import replan
+from broker.agent import Agent, Received
+from broker.errors import SsmicError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A job and the agent that acts for it."""
+
+    agent: str
+    task: Task
+
+
+class Producer(Agent[AnyMessage]):
+    """The agent of one producer device."""
+
+    def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler, *, heavy: bool) -> None:
+        """Make a producer.
+
+        Args:
+            agent_id: The device's id.
+            predictions: In the order of issue; it joins the neighbourhood with the first.
+            scheduler: Decides on requests.
+            heavy: Whether a decision takes so long that it belongs in a thread.
+        """
+        super().__init__(agent_id)
+        self._predictions = list(predictions)
+        self._scheduler = scheduler
+        self._heavy = heavy
+        self._production: Production | None = None
+        self._committed: dict[str, Commitment] = {}
+        self._supplied_s: dict[str, int] = {}
+        self._clients: dict[str, str] = {}
+        self._waiting: dict[str, _Client] = {}
+
+    @property
+    def promised_s(self) -> Mapping[str, int]:
+        """Start by job id, of all that it supplies or has supplied: the producer's side of the ledger."""
+        return self._supplied_s | {job_id: commitment.start_s for job_id, commitment in self._committed.items()}
+
+    async def run(self) -> None:
+        """Take predictions when they are issued and messages when they come."""
+        while True:
+            while self._predictions and self._predictions[0].issued_s <= self.now_s:
+                self._adopt(self._predictions.pop(0))
+            next_issue_s = self._predictions[0].issued_s if self._predictions else None
+            for received in await self.receive_round(until_s=next_issue_s):
+                await self._take(received)
+
+    async def _take(self, received: Received[AnyMessage]) -> None:
+        match received.message:
+            case Request(job=job, patient=patient):
+                await self._decide(received, job, patient=patient)
+            case Withdraw(job_id=job_id):
+                self._waiting.pop(job_id, None)
+                commitment = self._committed.get(job_id)
+                if commitment is not None and commitment.start_s > self.now_s:
+                    del self._committed[job_id]
+                    self._tell_openings()
+            case _:
+                log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
+
+    # Requests.
+
+    async def _decide(self, received: Received[AnyMessage], job: Job, *, patient: bool) -> None:
+        problem = self._problem()
+        task = Task(job.job_id, job.load_profile, job.earliest_start_s, job.latest_start_s)
+        if problem is None or job.job_id in self._committed:
+            why = "no prediction yet" if problem is None else "supplies this job already"
+            self.reply(received, Decline(job_id=job.job_id, reason=why))
+            return
+        if self._heavy:
+            decision = await self.compute(self._scheduler, problem, task, self.rng)
+        else:
+            decision = self._scheduler(problem, task, self.rng)
+        self._waiting.pop(job.job_id, None)
+        if isinstance(decision, Plan):
+            self._check(decision, problem, task)
+            start_s = decision.starts_s[job.job_id]
+            self.reply(received, Accept(job_id=job.job_id, start_s=start_s))
+            self._move(decision.starts_s)
+            self._committed[job.job_id] = Commitment(task, start_s)
+            self._clients[job.job_id] = received.sender
+        else:
+            if patient:
+                self._waiting[job.job_id] = _Client(received.sender, task)
+            self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
+
+    def _check(self, plan: Plan, problem: Problem, task: Task) -> None:
+        """Raise if a plan breaks a promise; a scheduler that does so is broken, and the run worthless."""
+        for commitment in (*problem.committed, Commitment(task, problem.now_s + 1)):
+            start_s = plan.starts_s[commitment.task.job_id]
+            if commitment.start_s <= problem.now_s:
+                allowed = start_s == commitment.start_s
+            else:
+                earliest_s = max(commitment.task.earliest_start_s, problem.now_s)
+                allowed = earliest_s <= start_s <= commitment.task.latest_start_s
+            if not allowed:
+                raise SsmicError(f"the scheduler starts job {commitment.task.job_id!r} at {start_s}, out of its window")
+
+    def _move(self, starts_s: Mapping[str, int]) -> None:
+        """Take over the starts of a plan and tell the consumers of jobs that moved."""
+        for job_id, commitment in self._committed.items():
+            if starts_s[job_id] != commitment.start_s:
+                self._committed[job_id] = Commitment(commitment.task, starts_s[job_id])
+                self.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
+
+    # Predictions.
+
+    def _adopt(self, prediction: Prediction) -> None:
+        joins = self._production is None
+        newer = prediction.production
+        self._production = newer if self._production is None else self._production.continued_by(newer)
+        problem = self._problem()
+        if joins or problem is None:
+            self.send(MANAGER, ProducerJoined(producer=self.id))
+            return
+        replanning = replan(problem)
+        for job_id, reason in replanning.cancelled.items():
+            del self._committed[job_id]
+            self.send(self._clients.pop(job_id), Cancel(job_id=job_id, reason=reason))
+        self._move(replanning.starts_s)
+        self._tell_openings()
+
+    def _tell_openings(self) -> None:
+        """Something changed for the better, perhaps: tell each waiting job that would be accepted now."""
+        problem = self._problem()
+        self._waiting = {
+            job_id: client for job_id, client in self._waiting.items() if client.task.latest_start_s >= self.now_s
+        }
+        for job_id, client in self._waiting.items():
+            # Asked of `insertion` whatever the scheduler: a trial must not draw from the generator.
+            if problem is not None and isinstance(insertion(problem, client.task, self.rng), Plan):
+                self.send(client.agent, Opening(job_id=job_id))
+
+    def _problem(self) -> Problem | None:
+        """Return the state that decisions are made on, with the jobs forgotten that have run."""
+        for job_id, commitment in list(self._committed.items()):
+            if commitment.start_s + commitment.task.load.duration_s <= self.now_s:
+                self._supplied_s[job_id] = commitment.start_s
+                del self._committed[job_id]
+        if self._production is None:
+            return None
+        return Problem(self._production, tuple(self._committed.values()), self.now_s)

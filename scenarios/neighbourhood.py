@@ -1,0 +1,72 @@
+"""From a scenario to its agents, and where they live."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.consumer import Consumer
+from agents.manager import Manager
+from agents.model import MANAGER, Job
+from agents.producer import Producer
+from agents.scheduling.registry import is_heavy, scheduler_for
+from agents.scheduling.settings import AlgorithmSettings
+from broker.agent import Agent
+from scenarios.scenario import Scenario
+
+Homes = Mapping[str, tuple[str, ...]]
+"""By host id, the ids of the agents that live there, sorted."""
+
+
+def homes_of(scenario: Scenario, hosts: int | None = None) -> Homes:
+    """Return which agent lives on which host.
+
+    Args:
+        scenario: The neighbourhood.
+        hosts: Spread the households and the manager over so many hosts, `host-1`, `host-2`, ...; None: every household
+            is a host, and the manager one of its own.
+    """
+    households: dict[str, list[str]] = {MANAGER: [MANAGER]}
+    for house in scenario.houses:
+        households[house.id] = [device.agent for device in house.devices]
+    if hosts is None:
+        return {host: tuple(sorted(agents)) for host, agents in households.items() if agents}
+    spread: dict[str, list[str]] = defaultdict(list)
+    for index, agents in enumerate(households.values()):
+        spread[f"host-{index % hosts + 1}"] += agents
+    return {host: tuple(sorted(agents)) for host, agents in spread.items() if agents}
+
+
+class Cast:
+    """All agents of a run, by id; the manager apart, for whoever reads its ledger."""
+
+    def __init__(
+        self, scenario: Scenario, algorithm: AlgorithmSettings, *, patient: bool, scores: Mapping[str, int]
+    ) -> None:
+        """Make the agents.
+
+        Args:
+            scenario: The neighbourhood, its jobs and its sun.
+            algorithm: How producers schedule.
+            patient: Whether jobs that nobody can serve wait for an opening.
+            scores: What producers earned before, by id.
+        """
+        self.manager = Manager(scores)
+        self.consumers: dict[str, Consumer] = {}
+        self.producers: dict[str, Producer] = {}
+        jobs: dict[str, list[Job]] = defaultdict(list)
+        for job in scenario.jobs:
+            jobs[job.agent].append(job)
+        for device in (device for house in scenario.houses for device in house.devices):
+            if device.type == "producer":
+                predictions = scenario.producers[device.id].predictions
+                scheduler = scheduler_for(algorithm)
+                self.producers[device.agent] = Producer(device.agent, predictions, scheduler, heavy=is_heavy(algorithm))
+            else:
+                self.consumers[device.agent] = Consumer(device.agent, jobs[device.agent], patient=patient)
+
+    def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
+        """Return the agents with these ids."""
+        everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
+        return [everybody[agent] for agent in agents]

@@ -1,0 +1,215 @@
+"""One run: the agents of a scenario over a broker, from the start to the end, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from agents.ledger import LedgerEntry, ledger_sha256
+from agents.messages import MESSAGES
+from agents.scheduling.settings import AlgorithmSettings
+from broker.bus import Broker
+from broker.clock import Clock, ClockSettings
+from broker.errors import AgentFailedError, BrokerUnreachableError, HostsMissingError, SsmicError
+from broker.gate import Moment
+from broker.host import Host, Patience, RoundRecord
+from broker.pace import Pace
+from scenarios.agreement import disagreements, ledger_problems
+from scenarios.neighbourhood import Cast, homes_of
+from scenarios.scenario import Scenario
+
+DAY_S = 86_400
+COMMIT_EVERY_WALL_S = 1.0
+"""Messages are written at least this often; contracts at the end of the round that agreed on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How a scenario is run once."""
+
+    seed: int
+    run_id: str
+    algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    hosts: int | None = None
+    """Connections that the agents are spread over; None: one a household, and one for the manager."""
+    days: int | None = None
+    """None: until the last job has run."""
+    pace: Pace = field(default_factory=Pace)
+    patient: bool = True
+    scores: Mapping[str, int] = field(default_factory=dict)
+    """What producers earned in earlier simulations."""
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What came of a run."""
+
+    seed: int
+    run_id: str
+    state: Literal["done", "interrupted", "failed"]
+    ledger: tuple[LedgerEntry, ...]
+    """In the order of agreement."""
+    start_s: int
+    end_s: int
+    """Where virtual time stood at the end; the end that `days` gives where there is one."""
+    not_registered: tuple[str, ...]
+    """Jobs that the run ended before; they have no contract."""
+    scores: Mapping[str, int]
+    messages: int
+    """That agents sent to each other."""
+    negotiations: int
+    """How often a job went looking for a supplier."""
+    rounds: int
+    wall_s: float
+
+    @property
+    def ledger_sha256(self) -> str:
+        """Equal ledgers, equal hash."""
+        return ledger_sha256(self.ledger)
+
+
+class Recorder(Protocol):
+    """Where a run writes what happens, as it happens."""
+
+    def message(
+        self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
+    ) -> None:
+        """An agent sent a message to another one; (sender, seq) names it."""
+        ...
+
+    def entry(self, entry: LedgerEntry) -> None:
+        """A contract was agreed, amended or cancelled."""
+        ...
+
+    def commit(self) -> None:
+        """Keep all that was told so far, whatever happens to the process."""
+        ...
+
+
+class _Watch:
+    """Counts and records what the hosts of a run do."""
+
+    def __init__(self, recorder: Recorder | None) -> None:
+        self.messages = 0
+        self.negotiations = 0
+        self._recorder = recorder
+        self._committed_wall_s = time.monotonic()
+
+    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
+        """See `broker.host.RoundObserver`."""
+        self.messages += len(record.sent)
+        for _, envelope in record.sent:
+            self.negotiations += envelope.body["kind"] == "ProducersFor" and not envelope.body["asked"]
+        recorder = self._recorder
+        if recorder is None:
+            return
+        for _, e in record.sent:
+            recorder.message(e.time, e.round, e.sender, e.seq, e.to, e.body["kind"], e.body)
+        for fact in record.facts:
+            if isinstance(fact.content, LedgerEntry):
+                recorder.entry(fact.content)
+        now_wall_s = time.monotonic()
+        if record.facts or now_wall_s - self._committed_wall_s >= COMMIT_EVERY_WALL_S:
+            recorder.commit()
+            self._committed_wall_s = now_wall_s
+
+
+async def run_once(
+    scenario: Scenario,
+    settings: RunSettings,
+    broker: Broker,
+    recorder: Recorder | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
+    on_outcome: Callable[[RunOutcome], None] | None = None,
+) -> RunOutcome:
+    """Run a scenario once, all its hosts in this process.
+
+    Args:
+        scenario: What to run.
+        settings: How.
+        broker: Where the hosts and the clock connect to.
+        recorder: Is told of messages and contracts as they come.
+        on_moment: Is told of every step.
+        on_outcome: Is given what there is when the run is cancelled or fails, before the error goes on.
+
+    Raises:
+        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `broker.clock.Clock.run`.
+        SsmicError: the ledger broke a promise, which is a defect of ours.
+    """
+    cast = Cast(scenario, settings.algorithm, patient=settings.patient, scores=settings.scores)
+    homes = homes_of(scenario, settings.hosts)
+    days = scenario.days if settings.days is None else settings.days
+    end_s = None if days is None else scenario.start_s + days * DAY_S
+    clock = Clock(
+        ClockSettings(settings.run_id, homes, scenario.start_s, end_s, pace=settings.pace, patience=settings.patience),
+        on_moment,
+    )
+    watch = _Watch(recorder)
+    started_wall_s = time.perf_counter()
+
+    def outcome(state: Literal["done", "interrupted", "failed"]) -> RunOutcome:
+        return RunOutcome(
+            seed=settings.seed,
+            run_id=settings.run_id,
+            state=state,
+            ledger=tuple(cast.manager.ledger.values()),
+            start_s=scenario.start_s,
+            end_s=clock.now.time_s,
+            not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > clock.acted_until_s),
+            scores=cast.manager.scores.by_producer(),
+            messages=watch.messages,
+            negotiations=watch.negotiations,
+            rounds=clock.now.step + 1,
+            wall_s=time.perf_counter() - started_wall_s,
+        )
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for host_id, agents in homes.items():
+                host = Host(
+                    host_id,
+                    settings.run_id,
+                    cast.living_at(agents),
+                    MESSAGES,
+                    seed=settings.seed,
+                    patience=settings.patience,
+                    observer=watch,
+                )
+                tasks.create_task(host.run(broker), name=f"host[{host_id}]")
+            await clock.run(broker)
+    except asyncio.CancelledError:
+        if on_outcome is not None:
+            on_outcome(outcome("interrupted"))
+        raise
+    except ExceptionGroup as group:
+        if on_outcome is not None:
+            on_outcome(outcome("failed"))
+        raise telling_error(group) from group
+    problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s) + disagreements(cast)
+    if problems:
+        raise SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+    return outcome("interrupted" if clock.is_stopped else "done")
+
+
+def telling_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one error of a group that says why: the first failure, not what followed from it."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            pending += error.exceptions
+        else:
+            leaves.append(error)
+    order = (AgentFailedError, HostsMissingError, BrokerUnreachableError)
+
+    def rank(error: BaseException) -> int:
+        if not isinstance(error, SsmicError):
+            return -1  # a defect: never hide it behind what it caused
+        return next((i for i, kind in enumerate(order) if isinstance(error, kind)), len(order))
+
+    return min(leaves, key=rank)
