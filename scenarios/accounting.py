@@ -1,0 +1,240 @@
+"""Who drew what, and whose sun covered it, minute by minute: from the contracts and what the panels really gave.
+
+Physics is settled in bins of 60 s on whole UNIX minutes. In a minute a producer delivers the smaller of what its panel
+gave and what the jobs that it has a contract with drew; the rest of what it had promised is grid power. Delivered
+energy is shared among a producer's jobs in proportion to what each drew in that minute. So, to the last Wh:
+contracted = delivered + shortfall, and consumed = delivered + grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.energy import FloatArray, Prediction
+from agents.model import GRID, Contract, Job
+from scenarios.scenario import Producer, Scenario
+
+MINUTE_S = 60
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class JobMinutes:
+    """Energy of every job in every minute that it touches: the jobs' stretches laid end to end."""
+
+    job: IntArray
+    """Index of the job, shape (entries,); rising."""
+    minute: IntArray
+    """Index of the minute, shape (entries,)."""
+    consumed_wh: FloatArray
+    """What the job drew, shape (entries,)."""
+    delivered_wh: FloatArray
+    """What its producer's panel covered of it, shape (entries,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A run's energy. P producers, H houses, J jobs, M minutes."""
+
+    start_s: int
+    """Where minute 0 begins, UNIX seconds."""
+    producers: tuple[str, ...]
+    """Ids, in the order of the houses' devices."""
+    houses: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    """Those with a standing contract, in the order of the contracts."""
+    contracts: tuple[Contract, ...]
+    """The standing contracts, each beside its job."""
+    produced_wh: FloatArray
+    """What the panels gave, shape (P, M)."""
+    drawn_wh: FloatArray
+    """What the jobs drew that each producer has a contract with, shape (P, M)."""
+    delivered_wh: FloatArray
+    """What the panels covered of it, shape (P, M)."""
+    house_consumed_wh: FloatArray
+    """What each house's jobs drew, shape (H, M)."""
+    house_delivered_wh: FloatArray
+    """What panels covered of it, whosever they are, shape (H, M)."""
+    job_minutes: JobMinutes
+
+    @property
+    def minutes(self) -> int:
+        """How many minutes the account covers."""
+        return int(self.produced_wh.shape[1])
+
+    @property
+    def end_s(self) -> int:
+        """Where the last minute ends, UNIX seconds."""
+        return self.start_s + self.minutes * MINUTE_S
+
+    @property
+    def times_s(self) -> IntArray:
+        """Where each minute begins, UNIX seconds, shape (M,)."""
+        return self.start_s + MINUTE_S * np.arange(self.minutes, dtype=np.int64)
+
+    @property
+    def consumed_wh(self) -> FloatArray:
+        """What all jobs drew, shape (M,)."""
+        return np.asarray(self.house_consumed_wh.sum(axis=0), dtype=np.float64)
+
+    @property
+    def grid_wh(self) -> FloatArray:
+        """Grid import by contract: what was drawn and no contract's panel covered, shape (M,)."""
+        return self.consumed_wh - np.asarray(self.delivered_wh.sum(axis=0), dtype=np.float64)
+
+    @property
+    def export_wh(self) -> FloatArray:
+        """Surplus by contract: what each panel gave beyond its own contracts, shape (P, M)."""
+        return self.produced_wh - self.delivered_wh
+
+    @property
+    def job_consumed_wh(self) -> FloatArray:
+        """What each job drew in all, shape (J,)."""
+        return self._per_job(self.job_minutes.consumed_wh)
+
+    @property
+    def job_delivered_wh(self) -> FloatArray:
+        """What panels covered of each job in all, shape (J,)."""
+        return self._per_job(self.job_minutes.delivered_wh)
+
+    def _per_job(self, values_wh: FloatArray) -> FloatArray:
+        return np.bincount(self.job_minutes.job, weights=values_wh, minlength=len(self.jobs)).astype(np.float64)
+
+
+def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_s: int) -> Account:
+    """Settle a run's energy.
+
+    Args:
+        scenario: The houses, the jobs and the sun.
+        contracts: The standing ones; one a job.
+        start_s: Where the run started, UNIX seconds.
+        end_s: Where the run ended, UNIX seconds. Forecasts issued later do not count.
+
+    Returns:
+        The account from the minute in which the run starts to the one in which the run and its last job have ended.
+
+    Raises:
+        ValueError: A contract names a job or a producer that the scenario does not have.
+    """
+    jobs = _jobs_of(scenario, contracts)
+    houses = tuple(house.id for house in scenario.houses)
+    producers = tuple(d.id for house in scenario.houses for d in house.devices if d.type == "producer")
+    first_s, edges_s = _horizon(jobs, contracts, start_s, end_s)
+    minutes = len(edges_s) - 1
+
+    produced_wh = np.zeros((len(producers), minutes))
+    for i, producer in enumerate(producers):
+        produced_wh[i] = real_production_wh(scenario.producers[producer], edges_s, end_s)
+
+    job, minute, consumed_wh = _stretches(jobs, contracts, first_s)
+    row_of = {producer: i for i, producer in enumerate(producers)}
+    # The grid has a row of its own below the producers', which delivers nothing and is cut off again.
+    supplier = np.array([_row(row_of, contract, len(producers)) for contract in contracts], dtype=np.int64)
+    drawn_wh = _summed(supplier[job], minute, consumed_wh, (len(producers) + 1, minutes))
+    delivered_wh = np.vstack([np.minimum(produced_wh, drawn_wh[:-1]), np.zeros((1, minutes))])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(drawn_wh > 0, np.minimum(delivered_wh / drawn_wh, 1.0), 0.0)
+    covered_wh = consumed_wh * share[supplier[job], minute]
+
+    house_of = {house: i for i, house in enumerate(houses)}
+    at_house = np.array([house_of[j.house] for j in jobs], dtype=np.int64)[job]
+    in_houses = (len(houses), minutes)
+    return Account(
+        start_s=first_s,
+        producers=producers,
+        houses=houses,
+        jobs=jobs,
+        contracts=tuple(contracts),
+        produced_wh=produced_wh,
+        drawn_wh=drawn_wh[:-1],
+        delivered_wh=delivered_wh[:-1],
+        house_consumed_wh=_summed(at_house, minute, consumed_wh, in_houses),
+        house_delivered_wh=_summed(at_house, minute, covered_wh, in_houses),
+        job_minutes=JobMinutes(job, minute, consumed_wh, covered_wh),
+    )
+
+
+def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: int) -> FloatArray:
+    """Return what a panel really gave between neighbouring edges, Wh, shape (edges - 1,).
+
+    That is its actual production; where the scenario has none, the newest prediction for each moment among those
+    issued by `known_until_s`, and nothing before the first and after the last of its points.
+    """
+    if producer.actual is not None:
+        return producer.actual.energy_per_bin_wh(edges_s)
+    issued = [prediction for prediction in producer.predictions if prediction.issued_s <= known_until_s]
+    if not issued:
+        return np.zeros(len(edges_s) - 1)
+    times_s, cumulative_wh = _spliced(issued)
+    return np.diff(np.interp(edges_s, times_s, cumulative_wh))
+
+
+def _spliced(predictions: Sequence[Prediction]) -> tuple[FloatArray, FloatArray]:
+    """Splice predictions in the order of issue: each replaces what was before from its first point on.
+
+    `Production.continued_by` says the same of two; of a month of them the result may have more points than one series
+    in one message may.
+    """
+    times_s, cumulative_wh = predictions[0].production.times_array, predictions[0].production.cumulative_array
+    for newer in (prediction.production for prediction in predictions[1:]):
+        kept = int(np.searchsorted(times_s, newer.start_s, side="left"))
+        at_seam_wh = np.interp(newer.start_s, times_s, cumulative_wh) if kept else 0.0
+        times_s = np.concatenate([times_s[:kept], newer.times_array])
+        cumulative_wh = np.concatenate([cumulative_wh[:kept], newer.cumulative_array + at_seam_wh])
+    return times_s, cumulative_wh
+
+
+def _jobs_of(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Job, ...]:
+    by_id: Mapping[str, Job] = {job.job_id: job for job in scenario.jobs}
+    unknown = [contract.contract_id for contract in contracts if contract.job_id not in by_id]
+    if unknown:
+        raise ValueError(f"contracts of jobs that scenario {scenario.name!r} does not have: {', '.join(unknown)}")
+    return tuple(by_id[contract.job_id] for contract in contracts)
+
+
+def _row(row_of: Mapping[str, int], contract: Contract, grid_row: int) -> int:
+    if contract.producer == GRID:
+        return grid_row
+    if contract.producer not in row_of:
+        raise ValueError(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
+    return row_of[contract.producer]
+
+
+def _horizon(jobs: Sequence[Job], contracts: Sequence[Contract], start_s: int, end_s: int) -> tuple[int, FloatArray]:
+    """Return where the account begins, UNIX seconds, and the edges of its minutes; there is at least one minute."""
+    ends_s = [c.start_s + job.duration_s for job, c in zip(jobs, contracts, strict=True)]
+    first = min([start_s, *(contract.start_s for contract in contracts)]) // MINUTE_S
+    last = max(first + 1, -(-max([end_s, *ends_s]) // MINUTE_S))
+    return first * MINUTE_S, np.arange(first, last + 1, dtype=np.float64) * MINUTE_S
+
+
+def _stretches(
+    jobs: Sequence[Job], contracts: Sequence[Contract], first_s: int
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return job index, minute index and energy in Wh of every minute that a job touches, job by job."""
+    job_parts, minute_parts, energy_parts = [], [], []
+    for i, (job, contract) in enumerate(zip(jobs, contracts, strict=True)):
+        begin = (contract.start_s - first_s) // MINUTE_S
+        end = -(-(contract.start_s + job.duration_s - first_s) // MINUTE_S)
+        minute = np.arange(begin, end, dtype=np.int64)
+        edges_s = np.arange(begin, end + 1, dtype=np.float64) * MINUTE_S + (first_s - contract.start_s)
+        job_parts.append(np.full(len(minute), i, dtype=np.int64))
+        minute_parts.append(minute)
+        energy_parts.append(job.load_profile.energy_per_bin_wh(edges_s))
+    none = np.zeros(0, dtype=np.int64)
+    return (
+        np.concatenate([none, *job_parts]),
+        np.concatenate([none, *minute_parts]),
+        np.concatenate([np.zeros(0), *energy_parts]),
+    )
+
+
+def _summed(row: IntArray, minute: IntArray, energy_wh: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Return a table of `shape` (rows, minutes) with every energy added up in its place, Wh."""
+    flat = np.bincount(row * shape[1] + minute, weights=energy_wh, minlength=shape[0] * shape[1])
+    return flat.astype(np.float64).reshape(shape)

@@ -1,0 +1,1 @@
+"""Results of a simulation: one SQLite file, written as the run goes, read while it is written."""

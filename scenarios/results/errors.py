@@ -1,0 +1,9 @@
+"""What can be wrong with results."""
+
+from __future__ import annotations
+
+from broker.errors import SsmicError
+
+
+class ResultsError(SsmicError):
+    """A results file cannot be made, written or read; the message names the file and says why."""

@@ -1,0 +1,299 @@
+"""Reads a results file: what was simulated, its runs, contracts, messages, and everything that follows from them.
+
+Energy and figures are worked out anew from the scenario and the contracts in the file, so a run that is still going
+on, or that was cut off, has them too.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+from pydantic import ValidationError
+
+from agents.ledger import LedgerEntry, LedgerEvent
+from agents.model import Contract
+from scenarios.accounting import Account, account
+from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
+from scenarios.results.creation import SCENARIO
+from scenarios.results.errors import ResultsError
+from scenarios.results.opening import open_for_reading, readable
+from scenarios.scenario import Scenario
+
+RunState = Literal["running", "done", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationInfo:
+    """What was simulated."""
+
+    scenario: str
+    algorithm: str
+    settings: dict[str, Any]
+    broker: str
+    hosts: int | None
+    """None: one a household."""
+    seeds: tuple[int, ...]
+    """Of the runs that were planned."""
+    versions: dict[str, str]
+    created_utc: str
+    """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run."""
+
+    run: int
+    """Counts from 1."""
+    run_id: str
+    seed: int
+    state: RunState
+    """`running` also after a crash: see `written_utc`."""
+    start_s: int
+    end_s: int
+    """How far virtual time came, UNIX seconds."""
+    ledger_sha256: str | None
+    """None while running."""
+    messages: int
+    negotiations: int
+    wall_s: float | None
+    not_registered: tuple[str, ...]
+    """Ids of the jobs that the run ended too early for."""
+    error: str
+    comparison: dict[str, Any]
+    """What it was compared with; empty if nothing."""
+    written_utc: str
+    """When something was last written; ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """A message between agents."""
+
+    n: int
+    """Counts the run's messages from 1."""
+    time_s: int
+    """Virtual time of sending, UNIX seconds."""
+    round: int
+    sender: str
+    seq: int
+    recipient: str
+    kind: str
+    job_id: str | None
+    """Which job it is about, where it is about one."""
+    body: dict[str, Any]
+    """A request leaves out the load profile where it is the scenario's."""
+
+
+class ResultsReader:
+    """A results file, open for reading; sees what writers have committed so far."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a results file.
+
+        Raises:
+            ResultsError: It is missing, empty, damaged, not ours, or of a newer version.
+        """
+        self.path = path
+        self._connection = open_for_reading(path)
+        self._scenario: Scenario | None = None
+        try:
+            self.info = self._read_info()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    @property
+    def scenario(self) -> Scenario:
+        """The complete scenario that was run."""
+        if self._scenario is None:
+            text = self._one("SELECT scenario_json FROM simulation")["scenario_json"]
+            try:
+                self._scenario = SCENARIO.validate_json(text)
+            except ValidationError as error:
+                problem = error.errors()[0]
+                place = ".".join(str(part) for part in problem["loc"])
+                raise ResultsError(f"{self.path}: is damaged: its scenario, at {place}: {problem['msg']}") from error
+        return self._scenario
+
+    def runs(self) -> tuple[RunInfo, ...]:
+        """Return the runs that have begun, in order."""
+        with self._damage_said():
+            return tuple(_run_info(row) for row in self._rows("SELECT * FROM runs ORDER BY run"))
+
+    def run(self, run: int) -> RunInfo:
+        """Return one run.
+
+        Raises:
+            ResultsError: There is no such run.
+        """
+        with self._damage_said():
+            for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
+                return _run_info(row)
+        numbers = [info.run for info in self.runs()]
+        there = f"runs {numbers[0]} to {numbers[-1]}" if numbers else "no run yet"
+        raise ResultsError(f"{self.path}: has no run {run}; there are {there}")
+
+    def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
+        """Return a run's contracts with their history, cancelled ones too, in the order of contract ids."""
+        with self._damage_said():
+            events: dict[str, list[LedgerEvent]] = {}
+            for row in self._rows("SELECT * FROM history WHERE run = ? ORDER BY contract_id, n", run):
+                event = LedgerEvent(at_s=row["at_s"], what=row["what"], start_s=row["start_s"], reason=row["reason"])
+                events.setdefault(row["contract_id"], []).append(event)
+            return tuple(
+                LedgerEntry(
+                    contract=Contract(
+                        contract_id=row["contract_id"],
+                        job_id=row["job_id"],
+                        producer=row["producer"],
+                        start_s=row["start_s"],
+                        agreed_s=row["agreed_s"],
+                        energy_wh=row["energy_wh"],
+                    ),
+                    state=row["state"],
+                    history=tuple(events.get(row["contract_id"], ())),
+                )
+                for row in self._rows("SELECT * FROM contracts WHERE run = ? ORDER BY contract_id", run)
+            )
+
+    def account(self, run: int) -> Account:
+        """Return a run's energy, minute by minute."""
+        info = self.run(run)
+        standing = [entry.contract for entry in self.ledger(run) if entry.state == "standing"]
+        with self._damage_said():
+            return account(self.scenario, standing, info.start_s, info.end_s)
+
+    def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
+        """Return a run's figures.
+
+        Raises:
+            IntervalError: The interval is not a positive number of whole minutes.
+        """
+        info = self.run(run)
+        return kpis(
+            self.scenario,
+            self.account(run),
+            self.ledger(run),
+            info.end_s,
+            not_registered=len(info.not_registered),
+            interval_s=interval_s,
+        )
+
+    def count_messages(self, run: int) -> int:
+        """Return how many messages of a run are recorded."""
+        return cast("int", self._one("SELECT COUNT(*) AS n FROM messages WHERE run = ?", run)["n"])
+
+    def messages(
+        self, run: int, *, after: int = 0, limit: int = -1, kind: str | None = None, job_id: str | None = None
+    ) -> Iterator[RecordedMessage]:
+        """Yield a run's messages in order, without holding all of them.
+
+        Args:
+            run: Which run.
+            after: Leave out messages up to this number.
+            limit: At most so many; -1: all.
+            kind: Only of this kind.
+            job_id: Only about this job.
+        """
+        conditions = ["run = ?", "n > ?"]
+        wanted: list[int | str] = [run, after]
+        for column, value in (("kind", kind), ("job_id", job_id)):
+            if value is not None:
+                conditions.append(f"{column} = ?")
+                wanted.append(value)
+        where = " AND ".join(conditions)
+        query = f"SELECT * FROM messages WHERE {where} ORDER BY n LIMIT ?"  # noqa: S608 - made of constants only
+        with self._damage_said():
+            for row in self._rows(query, *wanted, limit):
+                yield RecordedMessage(
+                    n=row["n"],
+                    time_s=row["time_s"],
+                    round=row["round"],
+                    sender=row["sender"],
+                    seq=row["seq"],
+                    recipient=row["recipient"],
+                    kind=row["kind"],
+                    job_id=row["job_id"],
+                    body=json.loads(row["body_json"]),
+                )
+
+    def _read_info(self) -> SimulationInfo:
+        with self._damage_said():
+            columns = "scenario, algorithm, settings_json, broker, hosts, seeds_json, versions_json, created_utc"
+            row = self._one(f"SELECT {columns} FROM simulation")  # noqa: S608 - made of constants only
+            return SimulationInfo(
+                scenario=row["scenario"],
+                algorithm=row["algorithm"],
+                settings=json.loads(row["settings_json"]),
+                broker=row["broker"],
+                hosts=row["hosts"],
+                seeds=tuple(json.loads(row["seeds_json"])),
+                versions=json.loads(row["versions_json"]),
+                created_utc=row["created_utc"],
+            )
+
+    def _rows(self, query: str, *values: int | str) -> Iterator[sqlite3.Row]:
+        with readable(self.path):
+            yield from self._connection.execute(query, values)
+
+    def _one(self, query: str, *values: int | str) -> sqlite3.Row:
+        for row in self._rows(query, *values):
+            return row
+        raise ResultsError(f"{self.path}: is damaged: it does not say what was simulated")
+
+    def _damage_said(self) -> _Damage:
+        return _Damage(self.path)
+
+
+class _Damage:
+    """Turns what only a damaged file can cause into an error that names it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # ValidationError and JSONDecodeError are ValueErrors.
+        if isinstance(error, ValueError | TypeError | IndexError):
+            raise ResultsError(f"{self._path}: is damaged: {error}") from error
+
+
+def _run_info(row: sqlite3.Row) -> RunInfo:
+    return RunInfo(
+        run=row["run"],
+        run_id=row["run_id"],
+        seed=row["seed"],
+        state=row["state"],
+        start_s=row["start_s"],
+        end_s=row["reached_s"],
+        ledger_sha256=row["ledger_sha256"],
+        messages=row["messages"],
+        negotiations=row["negotiations"],
+        wall_s=row["wall_s"],
+        not_registered=tuple(json.loads(row["not_registered_json"])),
+        error=row["error"],
+        comparison=json.loads(row["comparison_json"] or "{}"),
+        written_utc=row["written_utc"],
+    )

@@ -1,0 +1,134 @@
+"""The tables of a results file. One file holds one simulation: all runs of a scenario with one algorithm.
+
+Times ending in `_s` are UNIX seconds of virtual time (`datetime(start_s, 'unixepoch')` reads them); those ending in
+`_utc` are ISO 8601 of the wall clock. Energies are Wh.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x53534D43
+"""`PRAGMA application_id`, "SSMC": tells our files from other SQLite files."""
+SCHEMA_VERSION = 1
+"""`PRAGMA user_version`, and `schema_version` in `meta`. Raised when an older ssmic could not read what is written."""
+
+TABLES = """
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE simulation (
+  id            INTEGER PRIMARY KEY CHECK (id = 1),
+  scenario      TEXT NOT NULL,
+  scenario_json TEXT NOT NULL, -- the complete scenario: the results need no other file
+  algorithm     TEXT NOT NULL,
+  settings_json TEXT NOT NULL,
+  broker        TEXT NOT NULL,
+  hosts         INTEGER,       -- NULL: one a household
+  seeds_json    TEXT NOT NULL, -- of the runs that were planned
+  versions_json TEXT NOT NULL, -- of ssmic, python, numpy, scipy, sqlite
+  created_utc   TEXT NOT NULL
+);
+
+CREATE TABLE houses (
+  id    INTEGER PRIMARY KEY,
+  house TEXT NOT NULL UNIQUE,
+  name  TEXT NOT NULL
+);
+
+CREATE TABLE producers (
+  id       INTEGER PRIMARY KEY,
+  producer TEXT NOT NULL UNIQUE,
+  house_id INTEGER NOT NULL REFERENCES houses (id)
+);
+
+CREATE TABLE jobs (
+  job_id           TEXT PRIMARY KEY,
+  source_id        TEXT NOT NULL,
+  house            TEXT NOT NULL,
+  device           TEXT NOT NULL,
+  profile          TEXT NOT NULL,
+  registered_s     INTEGER NOT NULL,
+  earliest_start_s INTEGER NOT NULL,
+  latest_start_s   INTEGER NOT NULL,
+  duration_s       INTEGER NOT NULL,
+  energy_wh        REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  run                 INTEGER PRIMARY KEY, -- counts from 1
+  run_id              TEXT NOT NULL UNIQUE,
+  seed                INTEGER NOT NULL,
+  state               TEXT NOT NULL CHECK (state IN ('running', 'done', 'interrupted', 'failed')),
+  start_s             INTEGER NOT NULL,
+  reached_s           INTEGER NOT NULL,    -- how far virtual time came; the run's end once it has ended
+  ledger_sha256       TEXT,                -- NULL while running
+  messages            INTEGER NOT NULL DEFAULT 0,
+  negotiations        INTEGER NOT NULL DEFAULT 0,
+  wall_s              REAL,
+  not_registered_json TEXT NOT NULL DEFAULT '[]', -- ids of the jobs that the run ended too early for
+  error               TEXT NOT NULL DEFAULT '',
+  kpis_json           TEXT,
+  comparison_json     TEXT,                -- the clairvoyant optimum and baselines, where they were asked for
+  written_utc         TEXT NOT NULL        -- when something was last written
+);
+
+CREATE TABLE contracts (
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  contract_id TEXT NOT NULL,
+  job_id      TEXT NOT NULL,
+  producer    TEXT NOT NULL, -- 'grid' or a producer
+  start_s     INTEGER NOT NULL,
+  agreed_s    INTEGER NOT NULL,
+  energy_wh   REAL NOT NULL,
+  state       TEXT NOT NULL CHECK (state IN ('standing', 'cancelled', 'lost')),
+  PRIMARY KEY (run, contract_id)
+) WITHOUT ROWID;
+
+CREATE TABLE history (
+  run         INTEGER NOT NULL,
+  contract_id TEXT NOT NULL,
+  n           INTEGER NOT NULL, -- counts from 1
+  at_s        INTEGER NOT NULL,
+  what        TEXT NOT NULL,
+  start_s     INTEGER NOT NULL,
+  reason      TEXT NOT NULL,
+  PRIMARY KEY (run, contract_id, n),
+  FOREIGN KEY (run, contract_id) REFERENCES contracts (run, contract_id)
+) WITHOUT ROWID;
+
+CREATE TABLE messages (
+  id        INTEGER PRIMARY KEY,
+  run       INTEGER NOT NULL REFERENCES runs (run),
+  n         INTEGER NOT NULL, -- counts the run's messages from 1
+  time_s    INTEGER NOT NULL,
+  round     INTEGER NOT NULL,
+  sender    TEXT NOT NULL,
+  seq       INTEGER NOT NULL,
+  recipient TEXT NOT NULL,
+  kind      TEXT NOT NULL,
+  job_id    TEXT,             -- which job it is about, where it is about one
+  body_json TEXT NOT NULL     -- a request leaves out the load profile where it is the scenario's
+);
+CREATE UNIQUE INDEX messages_by_run ON messages (run, n);
+CREATE INDEX messages_by_job ON messages (run, job_id, n) WHERE job_id IS NOT NULL;
+
+CREATE TABLE production ( -- minutes in which nothing was produced or drawn are left out
+  run           INTEGER NOT NULL REFERENCES runs (run),
+  producer_id   INTEGER NOT NULL REFERENCES producers (id),
+  minute_s      INTEGER NOT NULL,
+  produced_wh   REAL NOT NULL,
+  contracted_wh REAL NOT NULL,
+  delivered_wh  REAL NOT NULL,
+  PRIMARY KEY (run, producer_id, minute_s)
+) WITHOUT ROWID;
+
+CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
+  run          INTEGER NOT NULL REFERENCES runs (run),
+  house_id     INTEGER NOT NULL REFERENCES houses (id),
+  minute_s     INTEGER NOT NULL,
+  consumed_wh  REAL NOT NULL,
+  delivered_wh REAL NOT NULL,
+  PRIMARY KEY (run, house_id, minute_s)
+) WITHOUT ROWID;
+"""

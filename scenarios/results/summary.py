@@ -1,0 +1,94 @@
+"""The one JSON object that a simulation comes to: what `ssmic run --json` prints and `export --format json` writes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from agents.ledger import LedgerEntry
+from agents.model import Job
+from scenarios.kpis import DEFAULT_INTERVAL_S, bills, kpis, producer_houses, split_energy, spread
+from scenarios.results.reader import ResultsReader, RunInfo
+
+
+def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
+    """Return all runs with their figures and standing contracts; times are UNIX seconds.
+
+    Args:
+        results: An open results file.
+        interval_s: Over which powers are averaged; whole minutes.
+    """
+    info = results.info
+    runs = [run_json(results, run, interval_s) for run in results.runs()]
+    return {
+        "scenario": info.scenario,
+        "algorithm": info.algorithm,
+        "broker": info.broker,
+        "results_file": str(results.path),
+        "settings": info.settings,
+        "hosts": info.hosts,
+        "versions": info.versions,
+        "created": info.created_utc,
+        "runs": runs,
+        "statistics": {name: asdict(of) for name, of in spread([run["kpis"] for run in runs]).items()},
+    }
+
+
+def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
+    """Return one run with its figures, its standing contracts, and what it was compared with."""
+    scenario = results.scenario
+    ledger = results.ledger(run.run)
+    settled = results.account(run.run)
+    figures = kpis(scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s)
+    houses = producer_houses(scenario)
+    split = split_energy(settled, houses)
+    jobs = {job.job_id: job for job in scenario.jobs}
+    billed = bills(settled, houses, scenario.tariff) if scenario.tariff else {}
+    return {
+        "run": run.run,
+        "run_id": run.run_id,
+        "seed": run.seed,
+        "state": run.state,
+        "start": run.start_s,
+        "end": run.end_s,
+        "ledger_sha256": run.ledger_sha256,
+        "messages": run.messages,
+        "negotiations": run.negotiations,
+        "wall_s": run.wall_s,
+        "error": run.error,
+        "kpis": figures.as_dict(),
+        **run.comparison,
+        "contracts": [contract_json(entry, jobs[entry.contract.job_id]) for entry in ledger if _stands(entry)],
+        "not_registered": list(run.not_registered),
+        "by_house": {house: asdict(of) for house, of in split.by_house.items()},
+        "by_device": [
+            {"house": house, "device": device, **asdict(of)} for (house, device), of in split.by_device.items()
+        ],
+        "by_producer": {producer: asdict(of) for producer, of in split.by_producer.items()},
+        "by_hour": [asdict(hour) for hour in split.by_hour],
+        "bills": {house: {**asdict(bill), "saving_eur": bill.saving_eur} for house, bill in billed.items()},
+    }
+
+
+def contract_json(entry: LedgerEntry, job: Job) -> dict[str, Any]:
+    """Return a contract beside its job; times are UNIX seconds."""
+    contract = entry.contract
+    return {
+        "contract_id": contract.contract_id,
+        "job_id": job.job_id,
+        "source_id": job.source_id,
+        "house": job.house,
+        "device": job.device,
+        "producer": contract.producer,
+        "registered": job.registered_s,
+        "earliest_start": job.earliest_start_s,
+        "latest_start": job.latest_start_s,
+        "start": contract.start_s,
+        "agreed": contract.agreed_s,
+        "energy_wh": contract.energy_wh,
+        "profile": job.profile,
+    }
+
+
+def _stands(entry: LedgerEntry) -> bool:
+    return entry.state == "standing"

@@ -1,0 +1,247 @@
+"""Writes one run into a results file while it goes on; other processes write other runs of the same file meanwhile.
+
+What an agreement step changed is one short transaction, so a process that is killed loses nothing that was agreed.
+Messages wait in memory for the next of these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from agents.energy import FloatArray
+from agents.ledger import LedgerEntry, ledger_sha256
+from scenarios.accounting import Account, account
+from scenarios.kpis import kpis
+from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
+from scenarios.scenario import Scenario
+
+MAX_WAITING_MESSAGES = 2000
+"""So many messages are written without waiting for an agreement."""
+
+EndState = Literal["done", "interrupted", "failed"]
+
+
+class RunWriter:
+    """One run's record; the runner tells it what happens, in a deterministic order."""
+
+    def __init__(self, path: Path, scenario: Scenario, *, run: int, run_id: str, seed: int, start_s: int) -> None:
+        """Begin a run, in the state `running`.
+
+        Args:
+            path: A file that `create_results` made.
+            scenario: What is run, as in the file.
+            run: Which one of the simulation, from 1.
+            run_id: Names the run on the broker.
+            seed: The run's.
+            start_s: Where it starts, UNIX seconds.
+
+        Raises:
+            ResultsError: The file cannot be written, or has this run already.
+        """
+        self.path = path
+        self.run = run
+        self._scenario = scenario
+        self._start_s = start_s
+        self._reached_s = start_s
+        self._loads = {
+            j.job_id: (list(j.load_profile.times_s), list(j.load_profile.cumulative_wh)) for j in scenario.jobs
+        }
+        self._messages: list[tuple[Any, ...]] = []
+        self._message_count = 0
+        self._changed: dict[str, LedgerEntry] = {}
+        self._ledger: dict[str, LedgerEntry] = {}
+        self._ended = False
+        with said_plainly(path):
+            self._connection = open_for_writing(path)
+            with transaction(self._connection):
+                self._connection.execute(
+                    "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
+                    " VALUES (?, ?, ?, 'running', ?, ?, ?)",
+                    (run, run_id, seed, start_s, start_s, now_utc()),
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close; a run that was not finished has failed, or was interrupted."""
+        try:
+            if not self._ended and kind is not None:
+                interrupted = issubclass(kind, KeyboardInterrupt | asyncio.CancelledError)
+                self.finish("interrupted" if interrupted else "failed", self._reached_s, error=str(error))
+        finally:
+            self.close()
+
+    def message(  # noqa: PLR0917 - as the runner calls it
+        self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
+    ) -> None:
+        """Record a message between agents."""
+        self._message_count += 1
+        self._reached_s = max(self._reached_s, time_s)
+        job_id, kept = self._condensed(body)
+        text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+        self._messages.append((self.run, self._message_count, time_s, round_, sender, seq, to, kind, job_id, text))
+        if len(self._messages) >= MAX_WAITING_MESSAGES:
+            self.commit()
+
+    def entry(self, entry: LedgerEntry) -> None:
+        """Record a contract as it stands from now on: agreed, amended, cancelled."""
+        self._ledger[entry.contract.contract_id] = entry
+        self._changed[entry.contract.contract_id] = entry
+        if entry.history:
+            self._reached_s = max(self._reached_s, entry.history[-1].at_s)
+
+    def commit(self) -> None:
+        """Write what was recorded since the last time; once it returns, a crash cannot take it away.
+
+        Raises:
+            ResultsError: The file cannot be written.
+        """
+        if not self._changed and not self._messages:
+            return
+        with said_plainly(self.path), transaction(self._connection):
+            self._write_waiting()
+            self._connection.execute(
+                "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
+                (self._reached_s, self._message_count, now_utc(), self.run),
+            )
+        self._forget_waiting()
+
+    def finish(
+        self,
+        state: EndState,
+        end_s: int,
+        *,
+        negotiations: int = 0,
+        wall_s: float | None = None,
+        not_registered: tuple[str, ...] = (),
+        error: str = "",
+    ) -> None:
+        """Write the rest, the energy of every minute and the run's figures; the run is over.
+
+        Args:
+            state: How it ended.
+            end_s: Where virtual time stood, UNIX seconds.
+            negotiations: How many there were.
+            wall_s: How long the run took.
+            not_registered: Ids of the jobs that it ended too early for.
+            error: Why it failed.
+
+        Raises:
+            ResultsError: The file cannot be written.
+        """
+        entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
+        standing = [entry.contract for entry in entries if entry.state == "standing"]
+        settled = account(self._scenario, standing, self._start_s, end_s)
+        figures = kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
+        with said_plainly(self.path), transaction(self._connection):
+            self._write_waiting()
+            self._write_minutes(settled)
+            self._connection.execute(
+                "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
+                " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
+                (
+                    state,
+                    end_s,
+                    ledger_sha256(entries),
+                    self._message_count,
+                    negotiations,
+                    wall_s,
+                    json.dumps(not_registered, ensure_ascii=False),
+                    error,
+                    json.dumps(figures.as_dict()),
+                    now_utc(),
+                    self.run,
+                ),
+            )
+        self._forget_waiting()
+        self._ended = True
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is forgotten."""
+        self._connection.close()
+
+    def _condensed(self, body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        """Return the job that a message is about, and the message without a load profile that the scenario has."""
+        job = body.get("job")
+        if not isinstance(job, dict):
+            contract = body.get("contract")
+            if isinstance(contract, dict):
+                return contract.get("job_id"), body
+            contract_id = body.get("contract_id")
+            known = self._ledger.get(contract_id) if isinstance(contract_id, str) else None
+            return body.get("job_id") or (known.contract.job_id if known else None), body
+        job_id = job.get("job_id")
+        load = job.get("load_profile")
+        if isinstance(load, dict) and job_id in self._loads:
+            times_s, cumulative_wh = self._loads[job_id]
+            if list(load.get("times_s", ())) == times_s and list(load.get("cumulative_wh", ())) == cumulative_wh:
+                job = {key: value for key, value in job.items() if key != "load_profile"}
+        return job_id, {**body, "job": job}
+
+    def _write_waiting(self) -> None:
+        self._connection.executemany(
+            "INSERT INTO messages (run, n, time_s, round, sender, seq, recipient, kind, job_id, body_json)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._messages,
+        )
+        for entry in self._changed.values():
+            contract = entry.contract
+            key = (self.run, contract.contract_id)
+            self._connection.execute("DELETE FROM history WHERE run = ? AND contract_id = ?", key)
+            self._connection.execute(
+                "INSERT INTO contracts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, contract_id) DO UPDATE SET"
+                " producer = excluded.producer, start_s = excluded.start_s, agreed_s = excluded.agreed_s,"
+                " energy_wh = excluded.energy_wh, state = excluded.state",
+                (
+                    *key,
+                    contract.job_id,
+                    contract.producer,
+                    contract.start_s,
+                    contract.agreed_s,
+                    contract.energy_wh,
+                    entry.state,
+                ),
+            )
+            self._connection.executemany(
+                "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in enumerate(entry.history, start=1)],
+            )
+
+    def _forget_waiting(self) -> None:
+        self._messages.clear()
+        self._changed.clear()
+
+    def _write_minutes(self, settled: Account) -> None:
+        ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
+        for i, producer in enumerate(settled.producers):
+            self._connection.executemany(
+                "INSERT INTO production VALUES (?, ?, ?, ?, ?, ?)",
+                self._minute_rows(
+                    ids[producer], settled, (settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i])
+                ),
+            )
+        ids = dict(self._connection.execute("SELECT house, id FROM houses"))
+        for i, house in enumerate(settled.houses):
+            self._connection.executemany(
+                "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
+                self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
+            )
+
+    def _minute_rows(
+        self, owner_id: int, settled: Account, columns: tuple[FloatArray, ...]
+    ) -> Iterator[tuple[int | float, ...]]:
+        """Return rows of run, owner, minute and the columns, for the minutes in which one of them is not zero."""
+        minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
+        times_s = settled.times_s[minutes].tolist()
+        values = [column[minutes].tolist() for column in columns]
+        return ((self.run, owner_id, *row) for row in zip(times_s, *values, strict=True))
