@@ -1,0 +1,333 @@
+"""What is written into a results file is there, whoever else writes or reads it, and whatever kills the writer."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from agents.ledger import LedgerEntry, ledger_sha256
+from scenarios.results.connection import record_comparison, seal
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.errors import ResultsError
+from scenarios.results.naming import file_name
+from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
+from scenarios.results.writer import RunWriter
+from scenarios.scenario import Scenario
+from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
+
+
+def test_everything_that_was_written_is_read_back(
+    results_file: Path, scenario: Scenario, ledger: tuple[LedgerEntry, ...]
+) -> None:
+    """Scenario, settings, versions, contracts with their history, hash, counts."""
+    with ResultsReader(results_file) as results:
+        assert results.scenario == scenario
+        assert results.info.scenario == "sample"
+        assert results.info.algorithm == "insertion"
+        assert results.info.settings == {"pace": "max", "patient": True}
+        assert results.info.hosts == 3
+        assert results.info.seeds == (1, 2)
+        assert {"ssmic", "python", "numpy", "scipy", "sqlite"} == results.info.versions.keys()
+        assert datetime.fromisoformat(results.info.created_utc).tzinfo == UTC
+        assert results.ledger(1) == tuple(sorted(ledger, key=lambda entry: entry.contract.contract_id))
+        first, second = results.runs()
+        assert (first.run, first.run_id, first.seed, first.state) == (1, "r1", 1, "done")
+        assert first.ledger_sha256 == ledger_sha256(ledger)
+        assert (first.start_s, first.end_s, first.messages, first.negotiations) == (START_S, START_S + 10800, 3, 4)
+        assert second.not_registered == ("late",)
+        assert second.wall_s == 0.25
+
+
+def test_login_data_of_the_broker_are_not_kept(results_file: Path) -> None:
+    """Results are passed around."""
+    with ResultsReader(results_file) as results:
+        assert results.info.broker == "mqtt://broker.example:1883"
+    assert b"secret" not in results_file.read_bytes()
+
+
+def test_messages_keep_their_order_and_know_their_job(results_file: Path, scenario: Scenario) -> None:
+    """A request's load profile is in the scenario already; all else of a message is kept."""
+    with ResultsReader(results_file) as results:
+        messages = list(results.messages(1))
+        assert [(m.n, m.kind, m.job_id) for m in messages] == [
+            (1, "Request", "wash"),
+            (2, "Accept", "wash"),
+            (3, "ContractAgreed", "wash"),
+        ]
+        wanted = scenario.jobs[0].model_dump(mode="json", exclude={"load_profile"})
+        assert messages[0].body == {"kind": "Request", "job": wanted, "patient": True}
+        assert [m.n for m in results.messages(1, after=1, limit=1)] == [2]
+        assert [m.n for m in results.messages(1, kind="Accept", job_id="wash")] == [2]
+        assert [m.n for m in results.messages(1, job_id="dry")] == []
+        assert results.count_messages(2) == 3
+
+
+def test_a_request_with_another_load_than_the_scenarios_keeps_it(tmp_path: Path, simulation: Simulation) -> None:
+    """What was said is what is recorded."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    other = simulation.scenario.jobs[0].model_copy(update={"load_profile": load((0, 0), (60, 1))})
+    body = {"kind": "Request", "job": other.model_dump(mode="json"), "patient": True}
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.message(START_S, 0, "a/machine", 0, "pv", "Request", body)
+        writer.commit()
+
+    with ResultsReader(path) as results:
+        (message,) = results.messages(1)
+    assert message.body == body
+
+
+def test_minutes_of_production_and_consumption_are_in_tables(results_file: Path) -> None:
+    """For whoever reads with SQL: the sums are those of the figures."""
+    with ResultsReader(results_file) as results, sqlite3.connect(results_file) as connection:
+        figures = results.kpis(1)
+        production = connection.execute(
+            "SELECT SUM(produced_wh), SUM(contracted_wh), SUM(delivered_wh) FROM production WHERE run = 1"
+        ).fetchone()
+        consumption = connection.execute(
+            "SELECT SUM(consumed_wh), SUM(delivered_wh) FROM consumption WHERE run = 1"
+        ).fetchone()
+        stored = json.loads(connection.execute("SELECT kpis_json FROM runs WHERE run = 1").fetchone()[0])
+    connection.close()
+
+    assert production == pytest.approx((figures.produced_wh, figures.contracted_wh, figures.delivered_wh))
+    assert consumption == pytest.approx((figures.consumed_wh, figures.delivered_wh))
+    assert stored == figures.as_dict()
+
+
+def test_the_file_says_what_it_is(results_file: Path) -> None:
+    """Schema version in the header and in a table, no broken reference."""
+    connection = sqlite3.connect(results_file)
+    try:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("1",)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        connection.close()
+
+
+def test_names_say_when_what_how_and_how_often(tmp_path: Path, simulation: Simulation) -> None:
+    """In UTC; what does not suit a file name is replaced."""
+    created = datetime(2026, 6, 21, 14, 5, 9, tzinfo=UTC)
+    assert file_name(created, "street", "L-BFGS-B", 5) == "2026-06-21_140509_street_L-BFGS-B_5.sqlite"
+    assert file_name(created, "../ö b", "a/b", 1) == "2026-06-21_140509_b_a-b_1.sqlite"
+
+    path = create_results(simulation, folder=tmp_path)
+    stamp = datetime.strptime(path.name[:17], "%Y-%m-%d_%H%M%S").replace(tzinfo=UTC)
+    assert abs((datetime.now(UTC) - stamp).total_seconds()) < 60
+
+
+def test_simulations_that_start_in_the_same_second_get_files_of_their_own(
+    tmp_path: Path, simulation: Simulation
+) -> None:
+    """However many, none is written over."""
+    paths = {create_results(simulation, folder=tmp_path) for _ in range(5)}
+
+    assert len(paths) == 5
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    for path in paths:
+        ResultsReader(path).close()
+
+
+def test_a_file_that_exists_is_not_written_over(tmp_path: Path, simulation: Simulation) -> None:
+    """Whatever it is."""
+    out = tmp_path / "mine.txt"
+    out.write_text("dear diary")
+
+    with pytest.raises(ResultsError, match=r"mine\.txt: exists already"):
+        create_results(simulation, out=out)
+    assert out.read_text() == "dear diary"
+
+
+def test_a_place_that_cannot_hold_results_is_named(tmp_path: Path, simulation: Simulation) -> None:
+    """A file where a folder is needed."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ResultsError, match=r"file.*(is a file|cannot be written)"):
+        create_results(simulation, folder=tmp_path / "file")
+    with pytest.raises(ResultsError, match=r"file.*(is a file|cannot be written)"):
+        create_results(simulation, out=tmp_path / "file" / "r.sqlite")
+
+
+def test_a_reader_sees_what_is_committed_while_the_run_goes_on(tmp_path: Path, simulation: Simulation) -> None:
+    """Contracts, figures so far, and no half of a transaction."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    wash, nasty, _ = simulation.scenario.jobs
+    with (
+        RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer,
+        ResultsReader(path) as results,
+    ):
+        assert results.run(1).state == "running"
+        assert results.run(1).ledger_sha256 is None
+        assert simulation_json(results)["runs"][0]["kpis"]["self_sufficiency"] is None
+
+        writer.entry(agreed(contract(wash, "pv", 0)))
+        assert results.ledger(1) == ()
+        writer.commit()
+        assert [e.contract.job_id for e in results.ledger(1)] == ["wash"]
+        assert results.kpis(1).consumed_wh == pytest.approx(500)
+
+        writer.entry(agreed(contract(nasty, "pv", 3600, agreed_s=30)))
+        writer.commit()
+        assert results.run(1).end_s == START_S + 30
+
+
+def test_an_entry_written_again_replaces_what_was_known(tmp_path: Path, simulation: Simulation) -> None:
+    """The ledger's entry is the whole truth about a contract, its history included."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    wash = simulation.scenario.jobs[0]
+    with (
+        RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer,
+        ResultsReader(path) as results,
+    ):
+        first = agreed(contract(wash, "pv", 0))
+        writer.entry(first)
+        writer.commit()
+        last = first.model_copy(update={"state": "cancelled", "history": (*first.history, first.history[0])})
+        writer.entry(last)
+        writer.commit()
+
+        assert results.ledger(1) == (last,)
+
+
+@pytest.mark.parametrize(("error", "state"), [(KeyboardInterrupt, "interrupted"), (RuntimeError, "failed")])
+def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
+    tmp_path: Path, simulation: Simulation, error: type[BaseException], state: str
+) -> None:
+    """Also what was not committed yet."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+
+    def broken_off() -> None:
+        with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+            writer.entry(agreed(contract(simulation.scenario.jobs[0], "pv", 0)))
+            raise error("the lights went out")
+
+    with pytest.raises(error):
+        broken_off()
+    with ResultsReader(path) as results:
+        assert results.run(1).state == state
+        assert results.run(1).error == "the lights went out"
+        assert len(results.ledger(1)) == 1
+
+
+def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
+    """`kill -9` in the middle of writing: what it said was committed is there, and the file is sound."""
+    path = tmp_path / "r.sqlite"
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from scenarios.results.creation import Simulation, create_results
+        from scenarios.results.writer import RunWriter
+        from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
+
+        jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(5000)]
+        scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
+        path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=Path(sys.argv[1]))
+        with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=START_S) as writer:
+            for i, of in enumerate(jobs):
+                writer.message(START_S, 0, of.agent, i, "pv", "Declined", {"kind": "Declined", "job_id": of.job_id})
+                writer.entry(agreed(contract(of, "pv", 0)))
+                writer.commit()
+                print(i, flush=True)
+    """)
+    command = [sys.executable, "-c", program, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+        assert process.stdout
+        said = 0
+        for line in process.stdout:
+            said = int(line) + 1
+            if said == 100:
+                process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+    with ResultsReader(path) as results:
+        assert results.run(1).state == "running"
+        contracts = results.ledger(1)
+        assert len(contracts) in {said, said + 1}
+        assert all(len(entry.history) == 1 for entry in contracts)
+        assert results.count_messages(1) == len(contracts)
+        assert results.kpis(1).consumed_wh == pytest.approx(len(contracts))
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def write_one_run(path: Path, run: int, contracts: int) -> None:
+    """Write a run with a commit for each contract; in a process of its own."""
+    jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(contracts)]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
+    with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
+        for i, of in enumerate(jobs):
+            writer.message(START_S, 0, of.agent, i, "pv", "Declined", {"kind": "Declined", "job_id": of.job_id})
+            writer.entry(agreed(contract(of, "pv", 60 * i)))
+            writer.commit()
+        writer.finish("done", START_S + 60 * contracts)
+
+
+def test_processes_write_runs_of_one_file_at_the_same_time(tmp_path: Path) -> None:
+    """All of every run arrives, and runs with equal contracts have equal hashes."""
+    runs, contracts = 4, 60
+    jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(contracts)]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
+    path = create_results(Simulation(scenario, "insertion", tuple(range(runs)), "memory"), out=tmp_path / "r.sqlite")
+
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for done in [pool.submit(write_one_run, path, run, contracts) for run in range(1, runs + 1)]:
+            done.result()
+
+    with ResultsReader(path) as results:
+        assert [info.state for info in results.runs()] == ["done"] * runs
+        assert len({info.ledger_sha256 for info in results.runs()}) == 1
+        assert [len(results.ledger(run)) for run in range(1, runs + 1)] == [contracts] * runs
+        assert [[m.n for m in results.messages(run)] for run in range(1, runs + 1)] == [
+            list(range(1, contracts + 1))
+        ] * runs
+
+
+def test_a_run_is_written_once(results_file: Path, scenario: Scenario) -> None:
+    """A second run 1 would mix with the first."""
+    with pytest.raises(ResultsError, match="cannot be written"):
+        RunWriter(results_file, scenario, run=1, run_id="again", seed=1, start_s=START_S)
+
+
+def test_what_a_run_was_compared_with_is_kept_beside_it(results_file: Path) -> None:
+    """It stands in the JSON under its own name."""
+    optimum = {"best_wh": 10.0, "bound_wh": 11.0, "share": 0.9}
+    record_comparison(results_file, 2, {"optimum": optimum})
+
+    with ResultsReader(results_file) as results:
+        first, second = simulation_json(results)["runs"]
+    assert "optimum" not in first
+    assert second["optimum"] == optimum
+    with pytest.raises(ResultsError, match="has no run 9"):
+        record_comparison(results_file, 9, {})
+
+
+def test_a_sealed_file_stands_alone(results_file: Path) -> None:
+    """Copied without the files that SQLite keeps beside it, it is complete."""
+    seal(results_file)
+
+    assert [p.name for p in results_file.parent.iterdir()] == [results_file.name]
+    copy = results_file.with_name("copy.sqlite")
+    copy.write_bytes(results_file.read_bytes())
+    with ResultsReader(copy) as results:
+        assert len(results.runs()) == 2
+
+
+def test_sealing_a_file_that_is_read_does_no_harm(results_file: Path) -> None:
+    """It stays as it is."""
+    with ResultsReader(results_file) as results:
+        seal(results_file)
+        assert len(results.runs()) == 2
