@@ -81,7 +81,7 @@ class RunWriter:
         finally:
             self.close()
 
-    def message(  # noqa: PLR0917 - as the runner calls it
+    def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
     ) -> None:
         """Record a message between agents."""
