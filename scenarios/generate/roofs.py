@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.energy import Prediction, Production
 from scenarios.appliances import steps_wh
@@ -36,8 +37,7 @@ def producer_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Producer:
 
     `delay_min` after the first roof each cloud comes over this one.
     """
-    light = [clear_light(day.site, roof, day.start_s + minute * 60 + 30) for minute in range(MINUTES)]
-    minutes_w = [roof.peak_kw * day.sky.power_w(light[minute], minute - delay_min) for minute in range(MINUTES)]
+    light = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
     predictions = []
     for hour in ISSUE_HOURS:
         expected_w = [0.0] * MINUTES
@@ -47,9 +47,21 @@ def producer_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Producer:
             expected_w[minute : minute + FORECAST_STEP_MIN] = [step_w] * FORECAST_STEP_MIN
         production = _production(day, expected_w, FORECAST_STEP_MIN, light, first_minute=hour * 60)
         predictions.append(Prediction(issued_s=day.start_s + hour * 3600, production=production))
-    return Producer(
-        predictions=tuple(predictions), actual=_production(day, minutes_w, ACTUAL_STEP_MIN, light, first_minute=0)
-    )
+    return Producer(predictions=tuple(predictions), actual=actual_of(day, roof, delay_min=delay_min))
+
+
+def actual_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Production:
+    """Return what the roof gives on this day."""
+    light = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
+    minutes_w = [roof.peak_kw * day.sky.power_w(light[minute], minute - delay_min) for minute in range(MINUTES)]
+    return _production(day, minutes_w, ACTUAL_STEP_MIN, light, first_minute=0)
+
+
+@lru_cache(maxsize=128)
+def _clear_day(site: Site, tilt_deg: float, azimuth_deg: float, start_s: int) -> tuple[Light, ...]:
+    """Light in the middle of each minute of the day, W per kWp."""
+    plane = Roof(tilt_deg, azimuth_deg, peak_kw=1)
+    return tuple(clear_light(site, plane, start_s + minute * 60 + 30) for minute in range(MINUTES))
 
 
 def _production(

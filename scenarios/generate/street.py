@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import date
 from types import MappingProxyType
 
 from agents.model import Device, House, Job
 from scenarios.appliances import APPLIANCES
+from scenarios.generate.place import SITE, TARIFF, midnight_s
 from scenarios.generate.roofs import Day, producer_of
 from scenarios.generate.sky import WEATHERS, draw_sky
-from scenarios.generate.sun import Roof, Site
-from scenarios.scenario import Scenario, Tariff
+from scenarios.generate.sun import Roof
+from scenarios.scenario import Scenario
 
-UTC_OFFSET_H = 2
-SITE = Site(latitude_deg=50.1, longitude_deg=8.7)
-MIDSUMMER_S = int(datetime(2026, 6, 20, 24 - UTC_OFFSET_H, tzinfo=UTC).timestamp())
-TARIFF = Tariff(import_eur_per_kwh=0.35, feed_in_eur_per_kwh=0.08, neighbour_eur_per_kwh=0.2, grid_kg_co2_per_kwh=0.38)
+_MIDNIGHT_S = midnight_s(date(2026, 6, 21))
 
 PREFACE = """\
 A street of six families on a sunny day in June: what `make run` runs. Four roofs have panels. The families say what
@@ -107,7 +105,7 @@ _JOBS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
 
 def street() -> Scenario:
     """Return the street."""
-    day = Day(SITE, MIDSUMMER_S, draw_sky(1, WEATHERS["clear"]))
+    day = Day(SITE, _MIDNIGHT_S, draw_sky(1, WEATHERS["clear"]))
     # Clouds drift along the street from one house to the next.
     producers = {roof_id: producer_of(day, roof, delay_min=i) for i, (roof_id, roof) in enumerate(_ROOFS.items())}
     jobs = (
@@ -150,4 +148,4 @@ def _house(house: str, consumers: Mapping[str, str]) -> House:
 
 def _moment(clock: str) -> int:
     hours, minutes, *seconds = (int(part) for part in clock.split(":"))
-    return MIDSUMMER_S + hours * 3600 + minutes * 60 + sum(seconds)
+    return _MIDNIGHT_S + hours * 3600 + minutes * 60 + sum(seconds)

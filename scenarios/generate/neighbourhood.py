@@ -1,0 +1,196 @@
+"""Neighbourhoods from a seed: houses, roofs, jobs and a day's weather that go with each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from agents.model import Device, House, Job
+from scenarios.generate.dice import Dice
+from scenarios.generate.habits import HABITS, HEATING, Habit, draw_job
+from scenarios.generate.place import SITE, TARIFF, midnight_s
+from scenarios.generate.roofs import Day, actual_of, producer_of
+from scenarios.generate.sky import WEATHERS, draw_sky
+from scenarios.generate.sun import Roof
+from scenarios.scenario import Scenario
+
+_STREETS = (
+    "Ahornweg",
+    "Birkenweg",
+    "Erlenweg",
+    "Fliederweg",
+    "Ginsterweg",
+    "Haselweg",
+    "Kastanienweg",
+    "Lindenweg",
+    "Rosenweg",
+    "Ulmenweg",
+)
+_HOUSES_A_STREET = 10
+MOST_HOUSES = len(_STREETS) * _HOUSES_A_STREET
+_COLD_MONTHS = (1, 2, 3, 4, 10, 11, 12)
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a neighbourhood is to be like."""
+
+    name: str
+    seed: int
+    houses: int
+    """From 1 to 100."""
+    roofs: int
+    """Houses with panels."""
+    jobs: int
+    demand_per_sun: float
+    """All that the jobs draw, as a multiple of all that the panels really give; the panels are made to fit."""
+    date: date
+    weather: str = "fair"
+    """One of `WEATHERS`."""
+    wait_factor: float = 1.0
+    """How long starts can wait, compared with the usual; in any case from 5 minutes to 8 hours."""
+    late_share: float = 0.1
+    """Share of the jobs that are registered only after their earliest start."""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        if not 1 <= self.houses <= MOST_HOUSES:
+            raise ValueError(f"from 1 to {MOST_HOUSES} houses, not {self.houses}")
+        if not 1 <= self.roofs <= self.houses:
+            raise ValueError(f"from 1 to {self.houses} roofs, not {self.roofs}")
+        if self.jobs < 1 or self.demand_per_sun <= 0 or self.wait_factor <= 0:
+            raise ValueError("jobs, demand_per_sun and wait_factor are positive")
+        if self.weather not in WEATHERS:
+            raise ValueError(f"weather is one of {', '.join(WEATHERS)}, not {self.weather!r}")
+
+
+def neighbourhood(plan: Plan) -> Scenario:
+    """Return the neighbourhood that the plan's seed gives; the same one every time."""
+    day = Day(SITE, midnight_s(plan.date), draw_sky(plan.seed, WEATHERS[plan.weather]))
+    names = _house_names(plan.houses)
+    jobs = _jobs(plan, tuple(names), day)
+    roofs = _roofs(plan, tuple(names), day, demand_wh=math.fsum(job.energy_wh for job in jobs))
+    return Scenario(
+        name=plan.name,
+        description=plan.description,
+        start_s=day.start_s,
+        seed=plan.seed,
+        houses=tuple(_house(house, name, jobs, roofs) for house, name in names.items()),
+        jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
+        producers={
+            f"pv-{house}": producer_of(day, roof, delay_min=_cloud_delay_min(tuple(names).index(house)))
+            for house, roof in roofs.items()
+        },
+        tariff=TARIFF,
+    )
+
+
+def scarce(seed: int) -> Scenario:
+    """Return a neighbourhood with too little sun for all, drawn from the seed.
+
+    1 to 3 producers, 40 to 100 jobs, total demand 0.7 to 1.5 times the sun, windows from minutes to 8 hours.
+    """
+    dice = Dice(seed, "scarce")
+    roofs = dice.integer(1, 3)
+    return neighbourhood(
+        Plan(
+            name=f"scarce-{seed}",
+            seed=seed,
+            houses=dice.integer(6, 16),
+            roofs=roofs,
+            jobs=dice.integer(25 + 15 * roofs, 55 + 15 * roofs),
+            demand_per_sun=dice.uniform(0.72, 1.48),
+            date=date(2026, dice.integer(4, 9), dice.integer(1, 28)),
+            weather=dice.pick(tuple(WEATHERS), (3, 2, 1)),
+            wait_factor=dice.log_uniform(0.4, 1.5),
+            late_share=dice.uniform(0.0, 0.2),
+            description="A neighbourhood with too little sun for all.",
+        )
+    )
+
+
+def _house_names(count: int) -> dict[str, str]:
+    """Names by id: street after street, numbers from 1."""
+    names = {}
+    for i in range(count):
+        street, number = _STREETS[i // _HOUSES_A_STREET], i % _HOUSES_A_STREET + 1
+        names[f"{street.removesuffix('weg').lower()}-{number}"] = f"{street} {number}"
+    return names
+
+
+def _jobs(plan: Plan, houses: tuple[str, ...], day: Day) -> list[Job]:
+    """Draw house, habit and hour of each job; a device is never asked to run twice at once."""
+    dice = Dice(plan.seed, "jobs")
+    habits = (*HABITS, HEATING) if plan.date.month in _COLD_MONTHS else HABITS
+    weights = [habit.weight for habit in habits]
+    jobs: dict[tuple[str, str], list[Job]] = {}
+    for _ in range(plan.jobs):
+        for _ in range(_TRIES):
+            house = dice.pick(houses)
+            habit: Habit = dice.pick(habits, weights)
+            before = jobs.setdefault((house, habit.device), [])
+            job = draw_job(
+                dice,
+                habit,
+                house,
+                len(before) + 1,
+                day.start_s,
+                wait_factor=plan.wait_factor,
+                late_share=plan.late_share,
+            )
+            if not any(_may_meet(job, other) for other in before):
+                before.append(job)
+                break
+        else:
+            raise ValueError(f"{plan.jobs} jobs are too many for {plan.houses} houses")
+    return [job for runs in jobs.values() for job in runs]
+
+
+def _may_meet(job: Job, other: Job) -> bool:
+    """Whether both may run at one time, whenever they start in their windows."""
+    return (
+        job.earliest_start_s < other.latest_start_s + other.duration_s
+        and other.earliest_start_s < job.latest_start_s + job.duration_s
+    )
+
+
+def _roofs(plan: Plan, houses: tuple[str, ...], day: Day, *, demand_wh: float) -> dict[str, Roof]:
+    """Draw roofs of different size and direction, as large together as makes the demand the planned multiple."""
+    dice = Dice(plan.seed, "roofs")
+    planes = {}
+    for house in dice.sample(houses, plan.roofs):
+        looks_south = dice.chance(0.5)
+        azimuth_deg = dice.integer(150, 210) if looks_south else dice.integer(80, 280)
+        planes[house] = Roof(tilt_deg=dice.integer(15, 45), azimuth_deg=azimuth_deg, peak_kw=dice.uniform(0.5, 1.5))
+    sun_wh = math.fsum(
+        actual_of(day, roof, delay_min=_cloud_delay_min(houses.index(house))).energy_wh
+        for house, roof in planes.items()
+    )
+    factor = demand_wh / (plan.demand_per_sun * sun_wh)
+    return {
+        house: Roof(roof.tilt_deg, roof.azimuth_deg, max(0.1, round(roof.peak_kw * factor, 2)))
+        for house, roof in planes.items()
+    }
+
+
+def _cloud_delay_min(place: int) -> int:
+    """How long after the first house a cloud comes to the one at this place: it passes three a minute."""
+    return place // 3
+
+
+def _house(house: str, name: str, jobs: list[Job], roofs: Mapping[str, Roof]) -> House:
+    used = {job.device for job in jobs if job.house == house}
+    devices = [
+        Device(id=habit.device, house=house, type="consumer", name=habit.name, template=habit.device)
+        for habit in (*HABITS, HEATING)
+        if habit.device in used
+    ]
+    roof = roofs.get(house)
+    if roof is not None:
+        panels = f"Panels, {roof.peak_kw} kWp"
+        devices.append(Device(id=f"pv-{house}", house=house, type="producer", name=panels, template="pv"))
+    return House(id=house, name=name, devices=tuple(devices))
