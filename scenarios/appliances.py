@@ -54,8 +54,11 @@ def profile_of_steps(power_w: Sequence[float], step_s: int) -> LoadProfile:
 
 
 def steps_wh(power_w: Sequence[float], step_s: int) -> tuple[float, ...]:
-    """Return the cumulative energy, Wh, at the edges of steps with these average powers, W."""
-    return tuple(total * step_s / 3600 for total in accumulate(power_w, initial=0))
+    """Return the cumulative energy, Wh, at the edges of steps with these average powers, W.
+
+    Added up as the loading of files does it, so that a series comes back the very same.
+    """
+    return tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
 
 
 def _phases(*phases: Phase) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The scenarios that ship with the package, as the text of their files."""
+"""The scenarios that ship with the package, and their files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from scenarios.generate.neighbourhood import Plan, neighbourhood
 from scenarios.generate.street import NOTES, PREFACE, street
 from scenarios.generate.writing import scenario_yaml
+from scenarios.scenario import Scenario
 
 FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 """Where the files are."""
@@ -25,7 +26,7 @@ _SCARCE = Plan(
     demand_per_sun=1.2,
     date=date(2026, 9, 12),
     weather="fair",
-    description="Twelve houses, two roofs with panels, a day in September with some clouds: too little sun for all who want it.",
+    description="Twelve houses, two roofs with panels, a September day with clouds: too little sun for all who want it.",
 )
 _VILLAGE = Plan(
     name="village",
@@ -44,26 +45,25 @@ Houses, roofs, jobs, clouds and forecasts are generated from a seed: this file i
 scenarios.generate`. Energy is in Wh, power in W."""
 
 
-def _street() -> str:
-    return scenario_yaml(street(), preface=PREFACE, notes=NOTES)
-
-
-def _generated(plan: Plan) -> str:
-    preface = _GENERATED_PREFACE.format(description=plan.description)
-    return scenario_yaml(neighbourhood(plan), preface=preface, notes={})
-
-
-TEXTS: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"street": _street, "scarce": partial(_generated, _SCARCE), "village": partial(_generated, _VILLAGE)}
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = MappingProxyType(
+    {"street": street, "scarce": partial(neighbourhood, _SCARCE), "village": partial(neighbourhood, _VILLAGE)}
 )
-"""By the scenario's name: what its file says."""
+"""By name."""
+
+
+def bundled_text(name: str) -> str:
+    """Return what the file of a bundled scenario says."""
+    scenario = SCENARIOS[name]()
+    if name == "street":
+        return scenario_yaml(scenario, preface=PREFACE, notes=NOTES)
+    return scenario_yaml(scenario, preface=_GENERATED_PREFACE.format(description=scenario.description), notes={})
 
 
 def write_bundled(folder: Path = FOLDER) -> list[Path]:
     """Write the files of all bundled scenarios into the folder and return them."""
     written = []
-    for name, text in TEXTS.items():
+    for name in SCENARIOS:
         path = folder / f"{name}.yaml"
-        path.write_text(text(), encoding="utf-8", newline="\n")
+        path.write_text(bundled_text(name), encoding="utf-8", newline="\n")
         written.append(path)
     return written
