@@ -26,7 +26,7 @@ _SCARCE = Plan(
     demand_per_sun=1.2,
     date=date(2026, 9, 12),
     weather="fair",
-    description="Twelve houses, two roofs with panels, a September day with clouds: too little sun for all who want it.",
+    description="Twelve houses, two roofs with panels, a September day with clouds: not enough sun for all.",
 )
 _VILLAGE = Plan(
     name="village",

@@ -84,10 +84,8 @@ HEATING = Habit(
 """On a cold day, besides the others."""
 
 
-def draw_job(
-    dice: Dice, habit: Habit, house: str, number: int, start_s: int, *, wait_factor: float, late_share: float
-) -> Job:
-    """Return the device's run of that number on the day that starts at `start_s`.
+def draw_job(dice: Dice, habit: Habit, house: str, start_s: int, *, wait_factor: float, late_share: float) -> Job:
+    """Return a run of such a device in the house on the day that starts at `start_s`; its id is not unique yet.
 
     Starts wait `wait_factor` times as long as usual; a share of the jobs is registered only when it could run already.
     """
@@ -101,11 +99,11 @@ def draw_job(
     else:
         earliest_s = opens_s // 300 * 300
         wait_min = min(LONGEST_WAIT_MIN, max(SHORTEST_WAIT_MIN, wait_min * wait_factor))
-        latest_s = max(earliest_s, min(earliest_s + round(wait_min) * 60, _LAST_START_H * 3600))
+        latest_s = max(earliest_s, min(earliest_s + round(wait_min / 5) * 300, _LAST_START_H * 3600))
         registered_s = max(0, earliest_s - round(dice.uniform(*habit.ahead_min)) * 60)
         if dice.chance(late_share):
             registered_s = earliest_s + round(dice.uniform(0, (latest_s - earliest_s) / 3) / 60) * 60
-    job_id = f"{house}-{habit.device}-{number}"
+    job_id = f"{house}-{habit.device}"
     return Job(
         job_id=job_id,
         source_id=job_id,

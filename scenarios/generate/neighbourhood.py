@@ -137,7 +137,6 @@ def _jobs(plan: Plan, houses: tuple[str, ...], day: Day) -> list[Job]:
                 dice,
                 habit,
                 house,
-                len(before) + 1,
                 day.start_s,
                 wait_factor=plan.wait_factor,
                 late_share=plan.late_share,
@@ -147,7 +146,14 @@ def _jobs(plan: Plan, houses: tuple[str, ...], day: Day) -> list[Job]:
                 break
         else:
             raise ValueError(f"{plan.jobs} jobs are too many for {plan.houses} houses")
-    return [job for runs in jobs.values() for job in runs]
+    return [job for runs in jobs.values() for job in _numbered(runs)]
+
+
+def _numbered(runs: list[Job]) -> list[Job]:
+    """A device's jobs, their ids made unique by a number in the order of the day."""
+    in_order = sorted(runs, key=lambda job: job.earliest_start_s)
+    ids = [f"{job.job_id}-{n}" for n, job in enumerate(in_order, start=1)]
+    return [job.model_copy(update={"job_id": i, "source_id": i}) for i, job in zip(ids, in_order, strict=True)]
 
 
 def _may_meet(job: Job, other: Job) -> bool:
