@@ -24,7 +24,7 @@ Everything may be changed, in a copy of this file: take a job out, give it a wid
 `ssmic check FILE` says whether it still holds together, and `ssmic run FILE` runs it. The file itself is written by
 `python -m scenarios.generate`. Energy is in Wh, power in W."""
 
-DESCRIPTION = "Six families, four roofs with panels and a sunny day in June: enough sun for all who can wait for it."
+DESCRIPTION = "Six families, four roofs with panels and a sunny day in June: enough sun for all but the night."
 
 NOTES: Mapping[str, str] = MappingProxyType(
     {
@@ -92,8 +92,10 @@ _JOBS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     ("dahl", "washing-machine", "dahl-laundry", "washing-60", "08:00", "08:30", "12:30"),
     ("dahl", "fridge", "dahl-fridge-1", "fridge-cycle", "10:20:05", "10:20:05", "10:20:25"),
     ("dahl", "fridge", "dahl-fridge-2", "fridge-cycle", "15:36:40", "15:36:40", "15:37:00"),
+    ("dahl", "fridge", "dahl-fridge-3", "fridge-cycle", "22:05:15", "22:05:15", "22:05:35"),
     ("dahl", "mower", "dahl-mower", "mower-charge", "09:00", "12:00", "16:00"),
     ("ebert", "dishwasher", "ebert-dishes", "dishwasher-eco", "11:25", "10:00", "15:00"),
+    ("ebert", "dishwasher", "ebert-dishes-party", "dishwasher-intensive", "21:40", "21:40", "23:00"),
     ("ebert", "ebike", "ebert-bike", "ebike-charge", "08:50", "09:00", "13:00"),
     ("ebert", "washing-machine", "ebert-laundry", "washing-40", "13:05", "13:00", "16:30"),
     ("fuchs", "pool-pump", "fuchs-pool", "pool-pump", "00:00", "09:00", "15:00"),

@@ -10,7 +10,7 @@ from scenarios.files import bundled_names, load_scenario
 from scenarios.generate.bundle import FOLDER, SCENARIOS, bundled_text
 from scenarios.scenario import Scenario
 
-SIZES = {"street": (6, 30, 4), "scarce": (12, 70, 2), "village": (100, 360, 40)}
+SIZES = {"street": (6, 32, 4), "scarce": (12, 70, 2), "village": (100, 360, 40)}
 """Houses, jobs, producers."""
 
 
@@ -55,6 +55,12 @@ def test_sizes_are_as_announced(name: str) -> None:
     for producer in scenario.producers.values():
         assert len(producer.predictions) == 4
         assert producer.actual is not None
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_every_house_takes_part(name: str) -> None:
+    """A house without a device would be counted and never seen."""
+    assert all(house.devices for house in _loaded(name).houses)
 
 
 def test_the_street_has_sun_enough_and_the_scarce_one_has_not() -> None:
