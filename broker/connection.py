@@ -134,6 +134,9 @@ class Connection(aiomqtt.Client):
     async def subscribe_all(self, topic_filters: tuple[str, ...]) -> None:
         """Subscribe, and wait until the broker says that it did.
 
+        At QoS 0, whatever is published: a session that ends with its connection redelivers nothing anyway, and
+        amqtt would send everything at the QoS of the subscription.
+
         Raises:
             ConnectionBrokenError: the connection ended before, or the broker gave no answer.
             BrokerUnreachableError: the broker refuses a filter; the message names it.
@@ -141,7 +144,7 @@ class Connection(aiomqtt.Client):
         if not topic_filters:
             return
         try:
-            codes = await self.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
+            codes = await self.subscribe([(topic_filter, 0) for topic_filter in topic_filters])
         except aiomqtt.MqttError as error:
             self.cut(str(error))
             raise ConnectionBrokenError from None
