@@ -1,5 +1,13 @@
 """Scenarios as files: reading, checking and writing them; the format is `model.ScenarioFile`."""
 
 from scenarios.files.load import bundled_names, check_scenario, load_scenario, load_text
+from scenarios.files.write import save_scenario, to_yaml
 
-__all__ = ["bundled_names", "check_scenario", "load_scenario", "load_text"]
+__all__ = [
+    "bundled_names",
+    "check_scenario",
+    "load_scenario",
+    "load_text",
+    "save_scenario",
+    "to_yaml",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,19 +44,29 @@ def build(
     return scenario
 
 
-def unique_ids(source_ids: Iterable[str]) -> list[str]:
-    """Return an id for each: the first with a source id keeps it, the next get `#2`, `#3`, ..., skipping taken ones."""
-    taken: set[str] = set()
-    counts: dict[str, int] = {}
-    ids = []
-    for source_id in source_ids:
-        job_id = source_id
-        while job_id in taken:
-            counts[source_id] = counts.get(source_id, 1) + 1
-            job_id = f"{source_id}#{counts[source_id]}"
-        taken.add(job_id)
-        ids.append(job_id)
-    return ids
+class JobIds:
+    """The first job with a source id keeps it, the next get `#2`, `#3`, ..., skipping taken ones."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def next_for(self, source_id: str) -> str:
+        """Return the id that the next job with this source id gets."""
+        if source_id not in self._taken:
+            return source_id
+        count = self._counts.get(source_id, 1) + 1
+        while f"{source_id}#{count}" in self._taken:
+            count += 1
+        return f"{source_id}#{count}"
+
+    def take(self, source_id: str) -> str:
+        """Return the id of the next job with this source id; it is taken from now on."""
+        job_id = self.next_for(source_id)
+        self._taken.add(job_id)
+        if job_id != source_id:
+            self._counts[source_id] = int(job_id.rpartition("#")[2])
+        return job_id
 
 
 @dataclass(slots=True)
@@ -174,7 +183,8 @@ class _Builder:
         self.producers.setdefault(entry.id, Producer(in_order, actual))
 
     def _jobs(self) -> list[Job]:
-        ids = unique_ids(entry.id or f"{entry.house}/{entry.device}" for entry in self.file.jobs)
+        job_ids = JobIds()
+        ids = [job_ids.take(entry.id or f"{entry.house}/{entry.device}") for entry in self.file.jobs]
         jobs = (self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs))
         return [job for job in jobs if job is not None]
 

@@ -79,10 +79,14 @@ class ProductionEntry(Part):
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
 
-class PredictionEntry(ProductionEntry):
-    """A forecast; it replaces older ones from its first point on."""
+class Issued(Part):
+    """What holds from some time on."""
 
     issued: Time = Field(description="When the producer learns of it")
+
+
+class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes first
+    """A forecast; it replaces older ones from its first point on."""
 
 
 class ConsumerEntry(Part):

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scenarios.files.findings import Findings, KeyPath
+from scenarios.errors import ScenarioError
+from scenarios.files.findings import Findings, KeyPath, locate_in
 from scenarios.files.model import (
     VERSION,
     ConsumerEntry,
@@ -86,6 +87,21 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
     return None, broken
 
 
+def make_file(data: dict[str, Any], where: str) -> ScenarioFile:
+    """Return the file model of plain data that did not come from YAML.
+
+    Raises:
+        ScenarioError: Something in it cannot stand in a file.
+    """
+    findings = Findings(locate_in(where))
+    try:
+        return ScenarioFile.model_validate(data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            _report(data, _path_in(details["loc"]), details, findings)
+    raise ScenarioError(findings.problems)
+
+
 def _version_is_ours(tree: Mapping, findings: Findings) -> bool:
     version = tree.get("version")
     if type(version) is int and version > VERSION:
@@ -148,7 +164,7 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
 }
 
 
-def _model_at(tree: Mapping, path: KeyPath) -> type[BaseModel]:
+def _model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     """Return the model of the mapping at `path`."""
     if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
         return ProducerEntry
@@ -156,7 +172,7 @@ def _model_at(tree: Mapping, path: KeyPath) -> type[BaseModel]:
     return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
 
 
-def _report(tree: Mapping, path: KeyPath, details: ErrorDetails, findings: Findings) -> None:
+def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, findings: Findings) -> None:
     kind = details["type"]
     if kind == "extra_forbidden":
         _report_unknown_key(tree, path, findings)
@@ -173,7 +189,7 @@ def _device_type(path: KeyPath, kind: str) -> KeyPath:
     return (*path, "type") if kind.startswith("union_tag") else path
 
 
-def _report_unknown_key(tree: Mapping, path: KeyPath, findings: Findings) -> None:
+def _report_unknown_key(tree: dict[str, Any], path: KeyPath, findings: Findings) -> None:
     key = str(path[-1])
     model = _model_at(tree, path[:-1])
     if model is ConsumerEntry and key in ("predictions", "actual"):

@@ -24,7 +24,7 @@ MAX_NODES = 5_000_000
 MAX_DEPTH = 50
 """A scenario needs seven."""
 
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,29})", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),

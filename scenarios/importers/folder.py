@@ -13,32 +13,17 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from agents.energy import LoadProfile, Production
+from agents.energy import LoadProfile, Prediction, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.model import (
-    ConsumerEntry,
-    HouseEntry,
-    JobEntry,
-    LoadProfileEntry,
-    PredictionEntry,
-    ProducerEntry,
-    ScenarioFile,
-)
+from scenarios.files.describe import natural_order, producer_entry, profile_entries
+from scenarios.files.model import VERSION
 from scenarios.files.series import rows_problems
 from scenarios.files.series_file import Rows, read_rows
 from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
 from scenarios.files.yaml_tree import read_text
-from scenarios.importers.imported import (
-    SEED,
-    Imported,
-    finish,
-    load_entry,
-    natural_order,
-    prediction_entry,
-    scenario_name,
-)
+from scenarios.importers.imported import SEED, Imported, finish, scenario_name
 
 CONSUMER_EVENTS = "consumer_event.csv"
 PRODUCER_EVENTS = "producer_event.csv"
@@ -176,17 +161,17 @@ def import_folder(folder: Path) -> Imported:
         raise ScenarioError(reader.problems)
     start_s = min(*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts), MAX_TIME_S)
     name = folder.resolve().name
-    file = ScenarioFile(
-        version=1,
-        name=scenario_name(name),
-        description=f"Imported from the PySSMic folder {name}",
-        start=format_iso(start_s),
-        seed=SEED,
-        load_profiles=_profiles(reader.profiles),
-        houses=_houses(jobs, forecasts, start_s),
-        jobs=_jobs(jobs, start_s),
-    )
-    return finish(file, str(folder))
+    content = {
+        "version": VERSION,
+        "name": scenario_name(name),
+        "description": f"Imported from the PySSMic folder {name}",
+        "start": format_iso(start_s),
+        "seed": SEED,
+        "load_profiles": profile_entries({n: profile for n, profile in reader.profiles.items() if profile is not None}),
+        "houses": _houses(jobs, forecasts, start_s),
+        "jobs": _jobs(jobs, start_s),
+    }
+    return finish(content, str(folder))
 
 
 def parse_consumer_id(source_id: str) -> tuple[str, str]:
@@ -203,66 +188,60 @@ def parse_producer_house(producer: str) -> str:
     return house[1].strip() if house else producer
 
 
-def _profiles(profiles: dict[str, LoadProfile | None]) -> dict[str, LoadProfileEntry]:
-    return {
-        name: load_entry(profile)
-        for name, profile in sorted(profiles.items(), key=lambda item: natural_order(item[0]))
-        if profile is not None
-    }
-
-
-def _houses(jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int) -> list[HouseEntry]:
+def _houses(jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int) -> list[dict[str, Any]]:
     used: dict[str, dict[str, set[str]]] = {}
     for job in jobs:
         used.setdefault(job.house, {}).setdefault(job.device, set()).add(job.profile)
-    panels: dict[str, dict[str, list[PredictionEntry]]] = {}
+    panels: dict[str, dict[str, list[Prediction]]] = {}
     for forecast in sorted(forecasts, key=lambda forecast: forecast.issued_s):
         of_house = panels.setdefault(parse_producer_house(forecast.producer), {})
-        entry = prediction_entry(forecast.issued_s, forecast.production, start_s)
-        of_house.setdefault(forecast.producer, []).append(entry)
+        prediction = Prediction(issued_s=forecast.issued_s, production=forecast.production)
+        of_house.setdefault(forecast.producer, []).append(prediction)
     return [
-        HouseEntry(
-            id=house,
-            name=f"House {house}",
-            devices=[
+        {
+            "id": house,
+            "name": f"House {house}",
+            "devices": [
                 *(_consumer(device, used[house][device]) for device in sorted(used.get(house, ()), key=natural_order)),
                 *(
-                    ProducerEntry(id=producer, type="producer", name="Solar panels", template="pv", predictions=entries)
-                    for producer, entries in sorted(panels.get(house, {}).items(), key=lambda x: natural_order(x[0]))
+                    producer_entry(producer, "Solar panels", "pv", predictions, start_s=start_s)
+                    for producer, predictions in sorted(
+                        panels.get(house, {}).items(), key=lambda x: natural_order(x[0])
+                    )
                 ),
             ],
-        )
+        }
         for house in sorted({*used, *panels}, key=natural_order)
     ]
 
 
-def _consumer(device: str, profiles: set[str]) -> ConsumerEntry:
+def _consumer(device: str, profiles: set[str]) -> dict[str, Any]:
     background = all("back" in profile for profile in profiles)
     only = next(iter(profiles)) if len(profiles) == 1 else None
     name = f"Device {device}" if device.isdigit() else device.replace("_", " ").capitalize()
-    return ConsumerEntry(
-        id=device,
-        type="consumer",
-        name="Background load" if background else name,
-        template="background" if background else only or "",
-        load_profile=only,
-    )
+    return {
+        "id": device,
+        "type": "consumer",
+        "name": "Background load" if background else name,
+        "template": "background" if background else only or "",
+        "load_profile": only,
+    }
 
 
-def _jobs(jobs: list[_JobLine], start_s: int) -> list[JobEntry]:
+def _jobs(jobs: list[_JobLine], start_s: int) -> list[dict[str, Any]]:
     profiles: dict[tuple[str, str], set[str]] = {}
     for job in jobs:
         profiles.setdefault((job.house, job.device), set()).add(job.profile)
     return [
-        JobEntry(
-            house=job.house,
-            device=job.device,
-            id=job.source_id,
-            load_profile=job.profile if len(profiles[job.house, job.device]) > 1 else None,
-            registered=format_after_start(job.registered_s, start_s),
-            earliest_start=format_after_start(job.earliest_start_s, start_s),
-            latest_start=format_after_start(job.latest_start_s, start_s),
-        )
+        {
+            "house": job.house,
+            "device": job.device,
+            "id": job.source_id,
+            "load_profile": job.profile if len(profiles[job.house, job.device]) > 1 else None,
+            "registered": format_after_start(job.registered_s, start_s),
+            "earliest_start": format_after_start(job.earliest_start_s, start_s),
+            "latest_start": format_after_start(job.latest_start_s, start_s),
+        }
         for job in jobs
     ]
 

@@ -1,0 +1,56 @@
+"""The JSON schema of scenario files, for editors that complete keys and underline mistakes.
+
+`python -m scenarios.files.schema` writes it anew beside this module.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from scenarios.files.model import ScenarioFile
+
+SCHEMA_FILE = Path(__file__).with_name("scenario.schema.json")
+_FORMS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "LoadProfileEntry": (("points",), ("file",), ("step_s", "power_w")),
+    "ProductionEntry": (("points",), ("file",), ("start", "step_s", "power_w")),
+    "PredictionEntry": (("points",), ("file",), ("start", "step_s", "power_w")),
+}
+"""The keys of each form that energy over time can have: exactly one of them."""
+
+
+def schema_text() -> str:
+    """Return the schema as it stands in `SCHEMA_FILE`."""
+    schema = ScenarioFile.model_json_schema()
+    for name, forms in _FORMS.items():
+        schema["$defs"][name]["oneOf"] = [{"required": list(keys)} for keys in forms]
+    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_nulls(schema)}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _without_nulls(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return the schema without `null` and without titles: a key that is not needed is left out, not null."""
+    if isinstance(node, list):
+        return [_without_nulls(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    clean = {
+        key: {name: _without_nulls(item) for name, item in value.items()}
+        if key in ("properties", "$defs")
+        else _without_nulls(value)
+        for key, value in node.items()
+        if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
+    }
+    options = clean.get("anyOf")
+    if options and {"type": "null"} in options:
+        options = [option for option in options if option != {"type": "null"}]
+        clean["anyOf"] = options
+        if len(options) == 1:
+            del clean["anyOf"]
+            clean = {**options[0], **clean}
+    return clean
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8", newline="\n")

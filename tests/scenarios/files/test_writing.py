@@ -1,0 +1,196 @@
+"""Writing is the inverse of loading, for any scenario, and what is written is fit to be read by people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.energy import LoadProfile, Prediction, Production
+from agents.model import Device, House, Job
+from scenarios.errors import ScenarioError
+from scenarios.files import load_scenario, load_text, save_scenario, to_yaml
+from scenarios.files.build import RESERVED, JobIds
+from scenarios.files.write import scalar
+from scenarios.files.yaml_tree import resolve
+from scenarios.scenario import Producer, Scenario, Tariff
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+ids = texts.filter(lambda text: text and text not in RESERVED)
+finite = st.floats(0, 1e9, allow_nan=False)
+
+
+@st.composite
+def cumulative(draw: st.DrawFn, first_s: int, last_s: int) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Draw times that rise and energies that never fall."""
+    times = sorted(draw(st.sets(st.integers(first_s + 1, last_s), min_size=1, max_size=4)) | {first_s})
+    energies = sorted(draw(st.lists(finite, min_size=len(times), max_size=len(times))))
+    return tuple(times), tuple(energies)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Draw a scenario that holds together."""
+    start_s = draw(st.integers(0, 2_000_000_000))
+    houses, jobs_of, producers = [], [], {}
+    profiles = {
+        name: LoadProfile(times_s=times, cumulative_wh=energies)
+        for name in draw(st.lists(ids, min_size=1, max_size=3, unique=True))
+        for times, energies in [draw(cumulative(0, 90_000))]
+    }
+    agents: set[str] = set()
+    for house in draw(st.lists(ids, min_size=1, max_size=3, unique=True)):
+        devices = []
+        for device_id in draw(st.lists(ids, max_size=3, unique=True)):
+            device = Device(
+                id=device_id,
+                house=house,
+                type=draw(st.sampled_from(["consumer", "producer"])),
+                name=draw(texts),
+                template=draw(texts),
+            )
+            if device.agent in agents:
+                continue
+            agents.add(device.agent)
+            devices.append(device)
+            if device.type == "consumer":
+                jobs_of += [(house, device_id)] * draw(st.integers(0, 3))
+                continue
+            issued = sorted(draw(st.sets(st.integers(start_s, start_s + 4_000_000), min_size=1, max_size=3)))
+            series = [draw(cumulative(max(0, start_s - 4000), start_s + 90_000)) for _ in range(len(issued) + 1)]
+            made = [Production(times_s=times, cumulative_wh=energies) for times, energies in series]
+            producers[device_id] = Producer(
+                tuple(Prediction(issued_s=t, production=p) for t, p in zip(issued, made, strict=False)),
+                draw(st.sampled_from([None, made[-1]])),
+            )
+        houses.append(House(id=house, name=draw(texts), devices=tuple(devices)))
+    job_ids = JobIds()
+    jobs = []
+    for house, consumer in jobs_of:
+        source_id = draw(st.sampled_from([f"{house}/{consumer}", "a", "a#2", "[1]:[2]"]))
+        registered_s = start_s + draw(st.integers(0, 200_000))
+        earliest_s = registered_s + draw(st.integers(-100, 100_000))
+        profile = draw(st.sampled_from(sorted(profiles)))
+        jobs.append(
+            Job(
+                job_id=job_ids.take(source_id),
+                source_id=source_id,
+                house=house,
+                device=consumer,
+                profile=profile,
+                load_profile=profiles[profile],
+                registered_s=registered_s,
+                earliest_start_s=max(0, earliest_s),
+                latest_start_s=max(0, earliest_s, registered_s) + draw(st.integers(0, 10)),
+            )
+        )
+    return Scenario(
+        name=draw(st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)),
+        start_s=start_s,
+        seed=draw(st.integers(0, 2**63 - 1)),
+        houses=tuple(houses),
+        jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
+        producers=producers,
+        description=draw(texts),
+        days=draw(st.none() | st.integers(1, 3660)),
+        tariff=draw(st.none() | st.builds(Tariff, *[finite] * 4)),
+    )
+
+
+@given(scenarios())
+@settings(max_examples=150, deadline=None)
+def test_loading_undoes_writing(scenario: Scenario) -> None:
+    """Equal to the last digit."""
+    assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
+
+
+@given(texts | finite | st.integers(-(10**17), 10**17) | st.from_regex(r"[-+.0-9eE_:xa-f~]{1,8}", fullmatch=True))
+def test_a_scalar_means_the_same_to_us_and_to_readers_of_yaml_1_1(value: str | float) -> None:
+    """The files are read by other tools too."""
+    text = scalar(value)
+
+    assert yaml.safe_load(text) == value
+    assert (resolve(text) if text[0] != '"' else value) == value
+
+
+def test_pyssmic_folders_survive(pyssmic_inputs: Path, tmp_path: Path) -> None:
+    """Imported, written, loaded: the same."""
+    for name in ("small_test", "test"):
+        scenario = load_scenario(pyssmic_inputs / name)
+        save_scenario(scenario, tmp_path / "copy.yaml", schema="scenario.schema.json")
+
+        assert load_scenario(tmp_path / "copy.yaml") == scenario
+        first = (tmp_path / "copy.yaml").read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=scenario.schema.json"
+
+
+def test_what_is_written_is_tidy() -> None:
+    """A job a line, times after the start, what a device's jobs share said once."""
+    profile = LoadProfile(times_s=(0, 60), cumulative_wh=(0, 15.5))
+    job = Job(
+        job_id="1/dish", source_id="1/dish", house="1", device="dish", profile="eco", load_profile=profile,
+        registered_s=3600, earliest_start_s=3600, latest_start_s=90_005,
+    )  # fmt: skip
+    sun = Production(times_s=(0, 3600, 7200), cumulative_wh=(0, 1e-05, 20.0))
+    devices = (
+        Device(id="dish", house="1", type="consumer", name="Dish washer"),
+        Device(id="pv", house="1", type="producer", template="yes"),
+    )
+    scenario = Scenario(
+        name="one", start_s=3600, seed=1, houses=(House(id="1", devices=devices),), jobs=(job,),
+        producers={"pv": Producer((Prediction(issued_s=3600, production=sun),))},
+    )  # fmt: skip
+
+    assert (
+        to_yaml(scenario)
+        == """\
+version: 1
+name: one
+start: "1970-01-01T01:00:00Z"
+seed: 1
+
+load_profiles:
+  eco: {points: [[0, 0], [60, 15.5]]}
+
+houses:
+  - id: "1"
+    devices:
+      - {id: dish, type: consumer, name: Dish washer, load_profile: eco}
+      - id: pv
+        type: producer
+        template: "yes"
+        predictions:
+          - {issued: "00:00", points: [["1970-01-01T00:00:00Z", 0], ["00:00", 1.0e-05], ["01:00", 20]]}
+
+jobs:
+  - {house: "1", device: dish, registered: "00:00", earliest_start: "00:00", latest_start: "24:00:05"}
+"""
+    )
+
+
+def test_a_scenario_that_no_file_makes_is_refused() -> None:
+    """Rather than written as something else."""
+    scenario = load_scenario("street")
+    odd = scenario.jobs[0].model_copy(update={"job_id": "odd"})
+
+    with pytest.raises(ScenarioError, match="the job id 'odd' does not follow from the source id"):
+        to_yaml(replace(scenario, jobs=(odd, *scenario.jobs[1:])))
+    with pytest.raises(ScenarioError, match="name: at most 100 letters"):
+        to_yaml(replace(scenario, name="two words"))
+
+
+def test_a_file_that_cannot_be_written_stays_as_it_is(tmp_path: Path) -> None:
+    """And nothing is left behind."""
+    scenario = load_scenario("street")
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(ScenarioError, match=r"folder: cannot be written: Is a directory"):
+        save_scenario(scenario, tmp_path / "folder")
+    with pytest.raises(ScenarioError, match=r"x\.yaml: cannot be written: No such file or directory"):
+        save_scenario(scenario, tmp_path / "missing" / "x.yaml")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
