@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 
 _SCARCE = Plan(
     name="scarce",
-    seed=7,
+    seed=1,
     houses=12,
     roofs=2,
     jobs=70,

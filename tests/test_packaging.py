@@ -1,0 +1,35 @@
+"""What is installed is what is here: the packages are listed by name, and a forgotten one is missed only by users."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = ("agents", "broker", "scenarios", "tui")
+
+
+def test_every_folder_with_code_or_data_is_listed() -> None:
+    """In pyproject.toml; setuptools takes no other."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        setuptools = tomllib.load(file)["tool"]["setuptools"]
+
+    here = {
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for floor in FLOORS
+        for path in (ROOT / floor).rglob("*.*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert set(setuptools["packages"]) == here
+
+
+def test_every_file_that_is_not_code_ships() -> None:
+    """Bundled scenarios, styles, templates: each matches a pattern of its package's data."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        data = tomllib.load(file)["tool"]["setuptools"]["package-data"]
+
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.*"):
+            if path.is_file() and path.suffix not in {".py", ".pyc"}:
+                package = path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+                assert any(path.match(pattern) for pattern in data.get(package, [])), path.relative_to(ROOT)
