@@ -238,13 +238,16 @@ class _Builder:
         if registered_s is not None and registered_s < start_s:
             what = f"{format_iso(registered_s)} is before the run starts ({format_iso(start_s)})"
             self.findings.at((*path, "registered"), what)
+        latest_path = (*path, "latest_start")
         if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
             what = f"{_shown(entry.latest_start)} is before the earliest start {_shown(entry.earliest_start)}"
-            self.findings.at((*path, "latest_start"), what)
-        elif latest_s is not None and registered_s is not None and latest_s < registered_s:
+            self.findings.at(latest_path, what)
+            return None
+        if latest_s is not None and registered_s is not None and latest_s < registered_s:
             what = f"{_shown(entry.latest_start)} is before the job is registered ({_shown(entry.registered)})"
-            self.findings.at((*path, "latest_start"), what)
-        if registered_s is None or earliest_s is None or latest_s is None or latest_s < earliest_s:
+            self.findings.at(latest_path, what)
+            return None
+        if registered_s is None or earliest_s is None or latest_s is None:
             return None
         return registered_s, earliest_s, latest_s
 

@@ -26,8 +26,8 @@ def _time(value: Any) -> int | str:  # noqa: ANN401 - whatever YAML held
 
 Id = Annotated[
     str,
-    BeforeValidator(_id),
     Field(min_length=1, max_length=200),
+    BeforeValidator(_id),
     WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": 200}, {"type": "integer"}]}),
 ]
 Time = Annotated[

@@ -1,0 +1,288 @@
+"""YAML files that are wrong: one clear message for each mistake, all of a file's at once, each with line and key."""
+
+# ruff: noqa: E501 - a message stands in one line, as users see it
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.errors import ScenarioError
+from scenarios.files import check_scenario, load_text
+
+GOOD = """\
+version: 1
+name: street
+start: 2026-06-21T00:00:00+02:00
+seed: 1
+load_profiles:
+  dish: {points: [[0, 0], [60, 15.3]]}
+houses:
+  - id: "1"
+    devices:
+      - {id: dishwasher, type: consumer, load_profile: dish}
+      - id: pv
+        type: producer
+        predictions:
+          - {issued: "00:00", points: [["04:00", 0], ["05:00", 120.5]]}
+jobs:
+  - {house: "1", device: dishwasher, registered: "06:00", earliest_start: "08:00", latest_start: "16:00"}
+tariff: {import_eur_per_kwh: 0.35, feed_in_eur_per_kwh: 0.08, neighbour_eur_per_kwh: 0.2, grid_kg_co2_per_kwh: 0.4}
+"""
+POINTS = "points: [[0, 0], [60, 15.3]]"
+SUN = 'points: [["04:00", 0], ["05:00", 120.5]]'
+DISH = "{id: dishwasher, type: consumer, load_profile: dish}"
+NAIVE = (
+    "'2026-06-21T06:00' does not say its offset from UTC; write for example 2026-06-21T06:00:00+02:00, or ...Z for UTC"
+)
+TIME = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
+
+
+def mistakes(text: str, folder: Path | None = None) -> list[str]:
+    """Return the messages for a text."""
+    try:
+        load_text(text, "s.yaml", folder)
+    except ScenarioError as error:
+        return str(error).splitlines()
+    return []
+
+
+def changed(old: str, new: str) -> list[str]:
+    """Return the messages for the good file with something replaced."""
+    assert GOOD.count(old) == 1
+    return mistakes(GOOD.replace(old, new))
+
+
+def test_the_good_file_is_good() -> None:
+    """Or the tests below would say nothing."""
+    assert mistakes(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed: 1\n", "sead: 1\n", "s.yaml:1: seed: is missing (makes runs repeat)"),
+        ("seed: 1\n", "seed: 1\nday: 2\n", "s.yaml:5: day: unknown key; did you mean 'days'?"),
+        ("id: pv\n", "id: pv\n        tmplate: x\n", "s.yaml:12: houses[0].devices[1].tmplate: unknown key; did you mean 'template'?"),
+        (", load_profile: dish}", ", load_profle: dish}", "s.yaml:10: houses[0].devices[0].load_profle: unknown key; did you mean 'load_profile'?"),
+        ("registered:", "zzz: 1, registered:", "s.yaml:16: jobs[0].zzz: unknown key; known: device, earliest_start, house, id, latest_start, load_profile, registered"),
+        ("issued: ", "isued: 1, issued: ", "s.yaml:14: houses[0].devices[1].predictions[0].isued: unknown key; did you mean 'issued'?"),
+        (POINTS, "poitns: []", "s.yaml:6: load_profiles.dish.poitns: unknown key; did you mean 'points'?"),
+        ("{import_eur", "{co2: 1, import_eur", "s.yaml:17: tariff.co2: unknown key; known: feed_in_eur_per_kwh, grid_kg_co2_per_kwh, import_eur_per_kwh, neighbour_eur_per_kwh"),
+        ("type: consumer", "type: consumr", "s.yaml:10: houses[0].devices[0].type: 'consumer' or 'producer' is expected, not 'consumr'; did you mean 'consumer'?"),
+        ("type: consumer, ", "", "s.yaml:10: houses[0].devices[0].type: is missing ('consumer' or 'producer')"),
+        ("consumer, ", "consumer, predictions: [], ", "s.yaml:10: houses[0].devices[0].predictions: a consumer has no predictions; a panel is 'type: producer'"),
+        ("type: producer", "type: producer\n        load_profile: dish", "s.yaml:13: houses[0].devices[1].load_profile: a producer has no load profile; a device that draws energy is 'type: consumer'"),
+        ("name: street", "name: my street", "s.yaml:2: name: at most 100 letters, digits, - and _ are expected, not 'my street'"),
+        ("seed: 1", "seed: -1", "s.yaml:4: seed: at least 0 is expected, not -1"),
+        ("seed: 1", "seed: one", "s.yaml:4: seed: a whole number is expected, not 'one'"),
+        ("seed: 1", "seed: 1.5", "s.yaml:4: seed: a whole number is expected, not 1.5"),
+        ("seed: 1", "seed: true", "s.yaml:4: seed: a whole number is expected, not true"),
+        ("seed: 1", "seed:", "s.yaml:4: seed: a whole number is expected, not nothing"),
+        ("seed: 1", "seed: 1\ndays: 0", "s.yaml:5: days: at least 1 is expected, not 0"),
+        ("seed: 1", "seed: 1\ndays: 1.5", "s.yaml:5: days: a whole number is expected, not 1.5"),
+        ("seed: 1", "seed: 1\ndescription: [x]", "s.yaml:5: description: text is expected, not a list"),
+        ("seed: 1", "seed: 1\nalgorithm: 7", "s.yaml:5: algorithm: text is expected, not 7"),
+        ("0.35", "cheap", "s.yaml:17: tariff.import_eur_per_kwh: a number is expected, not 'cheap'"),
+        ("grid_kg_co2_per_kwh: 0.4", "grid_kg_co2_per_kwh: -1", "s.yaml:17: tariff.grid_kg_co2_per_kwh: at least 0 is expected, not -1"),
+        (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: is missing (emitted for a kWh from the grid)"),
+        ("version: 1", "version: one", "s.yaml:1: version: 1 is expected, not 'one'"),
+        ("version: 1\n", "", "s.yaml:1: version: is missing (of this format)"),
+        ("version: 1", "version: 2", "s.yaml:1: version: written for a newer ssmic: format version 2; this one reads version 1"),
+    ],
+)  # fmt: skip
+def test_keys_and_values(old: str, new: str, message: str) -> None:
+    """Unknown keys are refused with the nearest known one; nothing is guessed from a value of the wrong kind."""
+    assert message in changed(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("2026-06-21T00:00:00+02:00", "2026-06-21T06:00", f"s.yaml:3: start: {NAIVE}"),
+        ("2026-06-21T00:00:00+02:00", "2026-06-21", "s.yaml:3: start: '2026-06-21' does not say its offset from UTC; write for example 2026-06-21T00:00:00+02:00, or ...Z for UTC"),
+        ("2026-06-21T00:00:00+02:00", '"06:00"', 's.yaml:3: start: "06:00" counts from the start, which itself needs a date'),
+        ("2026-06-21T00:00:00+02:00", "monday", f"s.yaml:3: start: 'monday' is not a time; expected are {TIME}"),
+        ("2026-06-21T00:00:00+02:00", "-5", "s.yaml:3: start: -5 is not a time between the years 1970 and 9999"),
+        ("2026-06-21T00:00:00+02:00", "[]", 's.yaml:3: start: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not a list'),
+        ('"06:00"', "2026-06-21T06:00", f"s.yaml:16: jobs[0].registered: {NAIVE}"),
+        ('"06:00"', "2026-06-21T06:00:00.5Z", "s.yaml:16: jobs[0].registered: '2026-06-21T06:00:00.5Z' has a fraction of a second; times are whole seconds"),
+        ('"06:00"', "06:60", f"s.yaml:16: jobs[0].registered: '06:60' is not a time; expected are {TIME}"),
+        ('"06:00"', "1.5", 's.yaml:16: jobs[0].registered: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not 1.5'),
+        ('"06:00"', "3600", "s.yaml:16: jobs[0].registered: 1970-01-01T01:00:00Z is before the run starts (2026-06-20T22:00:00Z)"),
+        ('"06:00"', "17:00", "s.yaml:16: jobs[0].latest_start: 16:00 is before the job is registered (17:00)"),
+        ('"08:00"', "16:01", "s.yaml:16: jobs[0].latest_start: 16:00 is before the earliest start 16:01"),
+        ('"08:00"', "1782050401", "s.yaml:16: jobs[0].latest_start: 16:00 is before the earliest start 1782050401 (2026-06-21T14:00:01Z)"),
+        ('"00:00"', "2026-06-20T21:59:59Z", 's.yaml:14: houses[0].devices[1].predictions[0].issued: 2026-06-20T21:59:59Z is before the run starts (2026-06-20T22:00:00Z); what is known from the beginning is issued at "00:00"'),
+        ('["05:00", 120.5]', '["5 o\'clock", 120.5]', f"s.yaml:14: houses[0].devices[1].predictions[0].points[1][0]: \"5 o'clock\" is not a time; expected are {TIME}"),
+    ],
+)  # fmt: skip
+def test_times(old: str, new: str, message: str) -> None:
+    """No time zone is guessed, and jobs have a window that exists."""
+    assert message in changed(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("15.3", "x", "s.yaml:6: load_profiles.dish.points[1][1]: a number is expected, not 'x'"),
+        ("15.3", '"15.3"', "s.yaml:6: load_profiles.dish.points[1][1]: a number is expected, not '15.3'"),
+        ("15.3", ".nan", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not nan"),
+        ("15.3", "-.inf", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not -inf"),
+        ("15.3", "-1", "s.yaml:6: load_profiles.dish.points[1]: -1 Wh is less than 0 Wh before; cumulative energy cannot fall"),
+        ("[60, 15.3]", "[0, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: the time 0 does not come after 0; times have to rise"),
+        ("[0, 0], ", "[90, 0], ", "s.yaml:6: load_profiles.dish.points[0]: the first point of a load profile is at 0 s, not at 90 s"),
+        (", [60, 15.3]", "", "s.yaml:6: load_profiles.dish.points: at least two points are needed, there is one"),
+        (POINTS, "points: []", "s.yaml:6: load_profiles.dish.points: at least two points are needed, there are none"),
+        ("[60, 15.3]", "[60]", "s.yaml:6: load_profiles.dish.points[1]: a point is two numbers: [time, cumulative Wh]"),
+        ("[60, 15.3]", "[60, 1, 2]", "s.yaml:6: load_profiles.dish.points[1]: a point is two numbers: [time, cumulative Wh]"),
+        ("[60, 15.3]", "60", "s.yaml:6: load_profiles.dish.points[1]: a point is two numbers: [time, cumulative Wh], not 60"),
+        (f"{{{POINTS}}}", "{}", "s.yaml:6: load_profiles.dish: exactly one is expected of 'points', 'file', or 'power_w' with 'step_s'; there is none"),
+        (POINTS, f"{POINTS}, file: x.csv", "s.yaml:6: load_profiles.dish: exactly one is expected of 'points', 'file', or 'power_w' with 'step_s'; there are 'points' and 'file'"),
+        (POINTS, "power_w: [1]", "s.yaml:6: load_profiles.dish: 'step_s' and 'power_w' go together; 'step_s' is missing"),
+        (POINTS, "step_s: 0, power_w: [1]", "s.yaml:6: load_profiles.dish.step_s: at least 1 is expected, not 0"),
+        (POINTS, "step_s: 60, power_w: [1, -2]", "s.yaml:6: load_profiles.dish.power_w[1]: at least 0 is expected, not -2"),
+        (POINTS, "step_s: 60, power_w: []", "s.yaml:6: load_profiles.dish.power_w: is empty; at least one is needed"),
+        (POINTS, "file: x.csv", "s.yaml:6: load_profiles.dish.file: a file cannot be named here"),
+        (SUN, "step_s: 60, power_w: [1]", "s.yaml:14: houses[0].devices[1].predictions[0]: 'start' and 'step_s' and 'power_w' go together; 'start' is missing"),
+        (SUN, 'points: [["05:00", 0], ["04:00", 1]]', "s.yaml:14: houses[0].devices[1].predictions[0].points[1]: the time 1782007200 does not come after 1782010800; times have to rise"),
+        (SUN, "points: " + str([[1782000000 + i, i] for i in range(10_001)]), "s.yaml:14: houses[0].devices[1].predictions[0].points: at most 10000 points are possible, there are 10001"),
+    ],
+)  # fmt: skip
+def test_energy_over_time(old: str, new: str, message: str) -> None:
+    """A series is at least two points, its times rise, its energy never falls, its numbers are finite."""
+    assert message in changed(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("load_profile: dish}", "load_profile: disc}", "s.yaml:10: houses[0].devices[0].load_profile: there is no load profile 'disc'; did you mean 'dish'?"),
+        (", load_profile: dish}", "}", "s.yaml:16: jobs[0].load_profile: is missing; neither the job nor device 'dishwasher' names one"),
+        ('house: "1"', 'house: "2"', "s.yaml:16: jobs[0].house: there is no house '2'; known: 1"),
+        ("device: dishwasher", "device: dishwashr", "s.yaml:16: jobs[0].device: house '1' has no device 'dishwashr'; did you mean 'dishwasher'?"),
+        ("device: dishwasher", "device: pv", "s.yaml:16: jobs[0].device: 'pv' is a producer; a job runs on a consumer"),
+        (DISH, f"{DISH}\n      - {DISH}", "s.yaml:11: houses[0].devices[1].id: house '1' has a device 'dishwasher' already"),
+        ("jobs:", '  - id: "1"\njobs:', "s.yaml:15: houses[1].id: there is a house '1' already"),
+        ("jobs:", '  - {id: "2", devices: [{id: pv, type: producer, predictions: [{issued: 0:00, start: 0:00, step_s: 9, power_w: [1]}]}]}\njobs:', "s.yaml:15: houses[1].devices[0].id: there is a producer 'pv' already; a producer's id is unique in the neighbourhood"),
+        ("id: pv", "id: 1/dishwasher", "s.yaml:11: houses[0].devices[1].id: '1/dishwasher' is the agent's id of another device (s.yaml:10: houses[0].devices[0])"),
+        ("id: pv", "id: grid", "s.yaml:11: houses[0].devices[1].id: 'grid' is reserved; give the producer another id"),
+        ('id: "1"', "id: manager", "s.yaml:8: houses[0].id: 'manager' is reserved; give the house another id"),
+        ('id: "1"', "id: clock", "s.yaml:8: houses[0].id: 'clock' is reserved; give the house another id"),
+        ('id: "1"', 'id: ""', "s.yaml:8: houses[0].id: is empty"),
+        ('id: "1"', "id: 1.5", "s.yaml:8: houses[0].id: text is expected, not 1.5"),
+        (f'predictions:\n          - {{issued: "00:00", {SUN}}}', "predictions: []", "s.yaml:13: houses[0].devices[1].predictions: is empty; at least one is needed"),
+        (f'        predictions:\n          - {{issued: "00:00", {SUN}}}\n', "", "s.yaml:11: houses[0].devices[1].predictions: is missing (what it expects to give)"),
+        (f'- {{issued: "00:00", {SUN}}}', f'- {{issued: "00:00", {SUN}}}\n          - {{issued: 0:00, {SUN}}}', "s.yaml:15: houses[0].devices[1].predictions[1].issued: there is a prediction issued at this time already (2026-06-20T22:00:00Z)"),
+    ],
+)  # fmt: skip
+def test_names_and_references(old: str, new: str, message: str) -> None:
+    """Ids are unique where they have to be, and what is named exists."""
+    assert message in changed(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("", ["s.yaml: is empty"]),
+        ("# only a comment\n", ["s.yaml: is empty"]),
+        ("- a\n- b\n", ["s.yaml: keys are expected (version, name, start, ...)"]),
+        ("just text", ["s.yaml: keys are expected (version, name, start, ...)"]),
+        ("a: [1\nb: 2\n", ["s.yaml:2: invalid YAML: did not find expected ',' or ']' (while parsing a flow sequence, which began on line 1)"]),
+        ("a:\n\tb: 1\n", ["s.yaml:2: invalid YAML: found character that cannot start any token (while scanning for the next token, which began on line 2); a tab cannot indent, use spaces"]),
+        ("a: 'x\n", ["s.yaml:2: invalid YAML: found unexpected end of stream (while scanning a quoted scalar, which began on line 1)"]),
+        ("a: \x07\n", ["s.yaml: invalid YAML: unacceptable character #x0007: control characters are not allowed"]),
+        ("a: 1\nb: 2\na: 3\nb: 4\n", ["s.yaml:3: the key 'a' stands here a second time; the first is on line 1", "s.yaml:4: the key 'b' stands here a second time; the first is on line 2"]),
+        ("a: 1\n---\nb: 1\n", ["s.yaml:2: a second document; a file holds one scenario"]),
+        ("a: !!python/object/apply:os.system [ls]\n", ["s.yaml:1: the tag 'tag:yaml.org,2002:python/object/apply:os.system' is not supported"]),
+        ("? [a]\n: 1\n", ["s.yaml:1: a key is text, not a list or a mapping"]),
+        ("a: *b\n", ["s.yaml:1: the alias *b refers to nothing above it (or to itself)"]),
+        ("a: &b [*b]\n", ["s.yaml:1: the alias *b refers to nothing above it (or to itself)"]),
+        ("a: " + "[" * 60 + "]" * 60, ["s.yaml:1: nested more than 50 deep"]),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_of_ours(text: str, messages: list[str]) -> None:
+    """The line is told wherever it is known."""
+    assert mistakes(text) == messages
+
+
+def test_aliases_cannot_grow_without_bound() -> None:
+    """Twenty lines can stand for more values than memory holds; they are counted before they are expanded."""
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 20)]
+
+    assert mistakes("\n".join(lines)) == ["s.yaml:7: more than 5000000 values, aliases counted"]
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_lines() -> None:
+    """What is broken hides nothing else, and brings no complaints of its own."""
+    text = GOOD.replace("seed: 1", "sead: 1").replace("15.3", "x").replace("type: consumer", "type: consumr")
+    text = text.replace('"08:00"', '"17:00"').replace('issued: "00:00"', "issued: soon")
+    text = text.replace("jobs:\n", "jobs:\n  - {house: 3}\n")
+
+    assert [line.split(": ", 1)[0] + ": " + line.split(": ", 2)[1] for line in mistakes(text)] == [
+        "s.yaml:1: seed",
+        "s.yaml:4: sead",
+        "s.yaml:6: load_profiles.dish.points[1][1]",
+        "s.yaml:10: houses[0].devices[0].type",
+        "s.yaml:14: houses[0].devices[1].predictions[0].issued",
+        "s.yaml:16: jobs[0].device",
+        "s.yaml:16: jobs[0].registered",
+        "s.yaml:16: jobs[0].earliest_start",
+        "s.yaml:16: jobs[0].latest_start",
+        "s.yaml:17: jobs[1].latest_start",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "messages"),
+    [
+        (None, ["s.csv: there is no such file"]),
+        (b"", ["s.csv: is empty; lines of 'seconds Wh' are expected"]),
+        (b"\n\n", ["s.csv: is empty; lines of 'seconds Wh' are expected"]),
+        (b"0 0\n", ["s.csv: at least two points are needed, there is one"]),
+        (b"seconds,wh\n0,0\n60,x\n", ["s.csv:1: a number is expected, not 'seconds'", "s.csv:3: a number is expected, not 'x'"]),
+        (b"0 0\n60\n", ["s.csv:2: two columns are expected (seconds, cumulative Wh), there is 1: '60'"]),
+        (b"0,0,0\n60,1,1\n", ["s.csv:1: two columns are expected (seconds, cumulative Wh), there are 3: '0,0,0'", "s.csv:2: two columns are expected (seconds, cumulative Wh), there are 3: '60,1,1'"]),
+        (b"0 0\n60 nan\n120 inf", ["s.csv:2: a finite number is expected, not 'nan'", "s.csv:3: a finite number is expected, not 'inf'"]),
+        (b"0 0\n60.5 1\n", ["s.csv:2: whole seconds are expected, not '60.5'"]),
+        (b"0 0\n60 5\n\n120 4\n", ["s.csv:4: 4 Wh is less than 5 Wh before; cumulative energy cannot fall"]),
+        (b"0 0\n120 5\n60 6\n", ["s.csv:3: the time 60 does not come after 120; times have to rise"]),
+        (b"60 0\n120 5\n", ["s.csv:1: the first point of a load profile is at 0 s, not at 60 s"]),
+        (b"\x00\x01\x02\xff", ["s.csv: is not a text file: byte 4 is not UTF-8"]),
+        (b"0 0\n\x00 1\n", ["s.csv: is not a text file: it holds zero bytes"]),
+        (b"x\n" * 12, [*(f"s.csv:{i}: two columns are expected (seconds, cumulative Wh), there is 1: 'x'" for i in range(1, 11)), "s.csv: and 2 more problems"]),
+    ],
+)  # fmt: skip
+def test_files_beside_the_scenario(tmp_path: Path, content: bytes | None, messages: list[str]) -> None:
+    """The message names the file's line, and where it is named."""
+    if content is not None:
+        (tmp_path / "s.csv").write_bytes(content)
+
+    found = mistakes(GOOD.replace(POINTS, "file: s.csv"), tmp_path)
+
+    assert found == [f"s.yaml:6: load_profiles.dish.file: {tmp_path}/{message}" for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not a text file: byte 1 is not UTF-8"),
+        (b"SQLite format 3\x00", "is not a text file: it holds zero bytes"),
+        ("version: 1".encode("utf-16"), "is not a text file: byte 1 is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) -> None:
+    """A picture, a database."""
+    path = tmp_path / "s.yaml"
+    path.write_bytes(content)
+
+    assert [str(problem) for problem in check_scenario(path)] == [f"{path}: {message}"]
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The path is told."""
+    assert [str(problem) for problem in check_scenario(tmp_path / "none.yaml")] == [
+        f"{tmp_path}/none.yaml: there is no such file"
+    ]
