@@ -25,6 +25,8 @@ from scenarios.results.errors import ResultsError
 from scenarios.results.opening import open_for_reading, readable
 from scenarios.scenario import Scenario
 
+MESSAGES_A_PAGE = 1000
+
 RunState = Literal["running", "done", "interrupted", "failed"]
 
 
@@ -222,19 +224,16 @@ class ResultsReader:
                 wanted.append(value)
         where = " AND ".join(conditions)
         query = f"SELECT * FROM messages WHERE {where} ORDER BY n LIMIT ?"  # noqa: S608 - made of constants only
-        with self._damage_said():
-            for row in self._rows(query, *wanted, limit):
-                yield RecordedMessage(
-                    n=row["n"],
-                    time_s=row["time_s"],
-                    round=row["round"],
-                    sender=row["sender"],
-                    seq=row["seq"],
-                    recipient=row["recipient"],
-                    kind=row["kind"],
-                    job_id=row["job_id"],
-                    body=json.loads(row["body_json"]),
-                )
+        while limit != 0:
+            # Page by page: a cursor that stays open would keep writers from tidying up behind it.
+            page = MESSAGES_A_PAGE if limit < 0 else min(limit, MESSAGES_A_PAGE)
+            with self._damage_said():
+                found = [_message(row) for row in self._rows(query, *wanted, page)]
+            yield from found
+            if len(found) < page:
+                return
+            wanted[1] = found[-1].n
+            limit = limit - len(found) if limit > 0 else limit
 
     def _read_info(self) -> SimulationInfo:
         with self._damage_said():
@@ -251,9 +250,9 @@ class ResultsReader:
                 created_utc=row["created_utc"],
             )
 
-    def _rows(self, query: str, *values: int | str) -> Iterator[sqlite3.Row]:
+    def _rows(self, query: str, *values: int | str) -> list[sqlite3.Row]:
         with readable(self.path):
-            yield from self._connection.execute(query, values)
+            return self._connection.execute(query, values).fetchall()
 
     def _one(self, query: str, *values: int | str) -> sqlite3.Row:
         for row in self._rows(query, *values):
@@ -278,6 +277,20 @@ class _Damage:
         # ValidationError and JSONDecodeError are ValueErrors.
         if isinstance(error, ValueError | TypeError | IndexError):
             raise ResultsError(f"{self._path}: is damaged: {error}") from error
+
+
+def _message(row: sqlite3.Row) -> RecordedMessage:
+    return RecordedMessage(
+        n=row["n"],
+        time_s=row["time_s"],
+        round=row["round"],
+        sender=row["sender"],
+        seq=row["seq"],
+        recipient=row["recipient"],
+        kind=row["kind"],
+        job_id=row["job_id"],
+        body=json.loads(row["body_json"]),
+    )
 
 
 def _run_info(row: sqlite3.Row) -> RunInfo:

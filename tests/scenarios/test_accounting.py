@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Contract
@@ -121,6 +121,7 @@ def test_a_contract_of_an_unknown_job_or_producer_is_refused() -> None:
         account(neighbourhood({"a": {}}, [washing]), [contract(washing, "nobody", 0)], START_S, START_S)
 
 
+@settings(max_examples=40)
 @given(settled_runs())
 def test_energy_adds_up(run: tuple[Scenario, list[Contract], int]) -> None:
     """Contracted = delivered + shortfall, consumed = delivered + grid; by job, by house, by producer, by minute."""
@@ -141,6 +142,7 @@ def test_energy_adds_up(run: tuple[Scenario, list[Contract], int]) -> None:
     assert (settled.delivered_wh >= 0).all()
 
 
+@settings(max_examples=40)
 @given(settled_runs())
 def test_the_arrays_say_what_a_plain_loop_says(run: tuple[Scenario, list[Contract], int]) -> None:
     """Minute after minute, job after job, in plain Python."""

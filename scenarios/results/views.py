@@ -1,0 +1,280 @@
+"""The three views of a simulation's results: all households, one household, all runs. Plain data; others draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.energy import FloatArray
+from agents.ledger import LedgerEntry
+from agents.model import GRID
+from scenarios.accounting import Account, IntArray
+from scenarios.kpis import (
+    DEFAULT_INTERVAL_S,
+    Bill,
+    EnergySplit,
+    Kpis,
+    Split,
+    Spread,
+    bills,
+    kpis,
+    load_factor,
+    mean_power_w,
+    peak_to_average,
+    producer_houses,
+    split_energy,
+    spread,
+)
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader, RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRow:
+    """A standing contract beside its job, and how much of it the sun covered. Times in UNIX seconds."""
+
+    contract_id: str
+    job_id: str
+    source_id: str
+    house: str
+    device: str
+    producer: str
+    """`GRID` or a producer's id."""
+    producer_house: str | None
+    """None: the grid."""
+    registered_s: int
+    earliest_start_s: int
+    latest_start_s: int
+    start_s: int
+    end_s: int
+    agreed_s: int
+    energy_wh: float
+    delivered_wh: float
+    """What the producer's panel covered of it."""
+    profile: str
+    amended: int
+    """How often its start moved."""
+    cancelled_before: int
+    """How many contracts of the job were cancelled before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Mean powers over the intervals of a run, W, shape (intervals,) each."""
+
+    interval_s: int
+    times_s: IntArray
+    """Where each interval begins, UNIX seconds."""
+    production_w: FloatArray
+    local_w: FloatArray
+    """Consumption that contracts' panels covered."""
+    grid_w: FloatArray
+    """Consumption that they did not cover."""
+
+    @property
+    def consumption_w(self) -> FloatArray:
+        """Local and grid together."""
+        return self.local_w + self.grid_w
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourhoodView:
+    """All households, one run."""
+
+    run: RunInfo
+    kpis: Kpis
+    split: EnergySplit
+    contracts: tuple[ContractRow, ...]
+    """By start, then contract id."""
+    day: Day
+    bills: dict[str, Bill]
+    """Empty without a tariff."""
+
+
+@dataclass(frozen=True, slots=True)
+class HouseView:
+    """One household, one run."""
+
+    run: RunInfo
+    house: str
+    name: str
+    split: Split
+    produced_wh: float
+    """By the house's own panels."""
+    sold_wh: float
+    """Delivered by them to other houses."""
+    self_sufficiency: float | None
+    """Delivered, by whomever, over consumed; None if nothing was consumed."""
+    consumption_peak_to_average: float | None
+    production_peak_to_average: float | None
+    load_factor: float | None
+    contracts: tuple[ContractRow, ...]
+    """Of the house's jobs; by start, then contract id."""
+    supplied: tuple[ContractRow, ...]
+    """Of other houses' jobs with the house's panels."""
+    day: Day
+    bill: Bill | None
+    """None without a tariff."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsView:
+    """All runs of a simulation."""
+
+    runs: tuple[tuple[RunInfo, Kpis], ...]
+    spread: dict[str, Spread]
+    """By figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResults:
+    """A run, read and settled once, for whatever is asked of it."""
+
+    run: RunInfo
+    ledger: tuple[LedgerEntry, ...]
+    account: Account
+    producer_houses: dict[str, str]
+    split: EnergySplit
+    contracts: tuple[ContractRow, ...]
+
+
+def load_run(results: ResultsReader, run: int) -> RunResults:
+    """Read and settle one run.
+
+    Raises:
+        ResultsError: There is no such run, or the file is damaged.
+    """
+    ledger, settled = results.ledger(run), results.account(run)
+    houses = producer_houses(results.scenario)
+    return RunResults(
+        run=results.run(run),
+        ledger=ledger,
+        account=settled,
+        producer_houses=houses,
+        split=split_energy(settled, houses),
+        contracts=contract_rows(settled, ledger, houses),
+    )
+
+
+def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> NeighbourhoodView:
+    """Return the view of all households in one run.
+
+    Raises:
+        ResultsError: There is no such run, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    loaded = load_run(results, run)
+    settled, tariff = loaded.account, results.scenario.tariff
+    return NeighbourhoodView(
+        run=loaded.run,
+        kpis=kpis(
+            results.scenario,
+            settled,
+            loaded.ledger,
+            loaded.run.end_s,
+            not_registered=len(loaded.run.not_registered),
+            interval_s=interval_s,
+        ),
+        split=loaded.split,
+        contracts=loaded.contracts,
+        day=_day(
+            settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.delivered_wh.sum(axis=0), interval_s
+        ),
+        bills=bills(settled, loaded.producer_houses, tariff) if tariff else {},
+    )
+
+
+def view_house(results: ResultsReader, run: int, house: str, interval_s: int = DEFAULT_INTERVAL_S) -> HouseView:
+    """Return the view of one household in one run.
+
+    Raises:
+        ResultsError: There is no such run or house, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    names = {h.id: h.name for h in results.scenario.houses}
+    if house not in names:
+        raise ResultsError(f"{results.path}: has no house {house!r}; there are {', '.join(names)}")
+    loaded = load_run(results, run)
+    settled, tariff = loaded.account, results.scenario.tariff
+    row = settled.houses.index(house)
+    own = [i for i, producer in enumerate(settled.producers) if loaded.producer_houses[producer] == house]
+    consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
+    produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
+    supplied = tuple(c for c in loaded.contracts if c.producer_house == house and c.house != house)
+    split = loaded.split.by_house[house]
+    return HouseView(
+        run=loaded.run,
+        house=house,
+        name=names[house],
+        split=split,
+        produced_wh=float(produced_wh.sum()),
+        sold_wh=sum(c.delivered_wh for c in supplied),
+        self_sufficiency=(split.own_wh + split.neighbours_wh) / split.consumed_wh if split.consumed_wh > 0 else None,
+        consumption_peak_to_average=peak_to_average(consumed_wh, interval_s),
+        production_peak_to_average=peak_to_average(produced_wh, interval_s),
+        load_factor=load_factor(consumed_wh, interval_s),
+        contracts=tuple(c for c in loaded.contracts if c.house == house),
+        supplied=supplied,
+        day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
+        bill=bills(settled, loaded.producer_houses, tariff)[house] if tariff else None,
+    )
+
+
+def view_runs(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> RunsView:
+    """Return the view of all runs: each one's figures, and how they are spread.
+
+    Raises:
+        ResultsError: The file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    runs = tuple((info, results.kpis(info.run, interval_s)) for info in results.runs())
+    return RunsView(runs, spread([figures.as_dict() for _, figures in runs]))
+
+
+def contract_rows(
+    settled: Account, ledger: tuple[LedgerEntry, ...], producer_house: dict[str, str]
+) -> tuple[ContractRow, ...]:
+    """Return the standing contracts beside their jobs, by start, then contract id."""
+    entries = {entry.contract.contract_id: entry for entry in ledger}
+    cancelled: dict[str, int] = {}
+    for entry in ledger:
+        if entry.state == "cancelled":
+            cancelled[entry.contract.job_id] = cancelled.get(entry.contract.job_id, 0) + 1
+    rows = (
+        ContractRow(
+            contract_id=contract.contract_id,
+            job_id=job.job_id,
+            source_id=job.source_id,
+            house=job.house,
+            device=job.device,
+            producer=contract.producer,
+            producer_house=None if contract.producer == GRID else producer_house[contract.producer],
+            registered_s=job.registered_s,
+            earliest_start_s=job.earliest_start_s,
+            latest_start_s=job.latest_start_s,
+            start_s=contract.start_s,
+            end_s=contract.start_s + job.duration_s,
+            agreed_s=contract.agreed_s,
+            energy_wh=contract.energy_wh,
+            delivered_wh=float(delivered_wh),
+            profile=job.profile,
+            amended=sum(event.what == "amended" for event in entries[contract.contract_id].history),
+            cancelled_before=cancelled.get(job.job_id, 0),
+        )
+        for job, contract, delivered_wh in zip(settled.jobs, settled.contracts, settled.job_delivered_wh, strict=True)
+    )
+    return tuple(sorted(rows, key=lambda row: (row.start_s, row.contract_id)))
+
+
+def _day(
+    settled: Account, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
+) -> Day:
+    production_w = mean_power_w(produced_wh, interval_s)
+    return Day(
+        interval_s=interval_s,
+        times_s=settled.start_s + interval_s * np.arange(len(production_w), dtype=np.int64),
+        production_w=production_w,
+        local_w=mean_power_w(delivered_wh, interval_s),
+        grid_w=mean_power_w(np.maximum(consumed_wh - delivered_wh, 0.0), interval_s),
+    )

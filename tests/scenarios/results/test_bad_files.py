@@ -1,0 +1,131 @@
+"""A file that holds no results is refused with one clear message that names it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from scenarios.results.connection import seal
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
+from scenarios.results.writer import RunWriter
+from scenarios.scenario import Scenario
+from tests.scenarios.neighbourhoods import START_S
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    """The message says so, and no file comes to be."""
+    with pytest.raises(ResultsError, match=r"gone\.sqlite: there is no such file"):
+        ResultsReader(tmp_path / "gone.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """Not a file at all."""
+    with pytest.raises(ResultsError, match="is a folder"):
+        ResultsReader(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"house;device\n1;pv\n", "no SQLite file"),
+        (b"\x00" * 5000, "no SQLite file"),
+        (b"SQLite format 3\x00\x10\x00", "breaks off after 18 bytes"),
+    ],
+)
+def test_a_file_of_another_kind(tmp_path: Path, content: bytes, message: str) -> None:
+    """Empty, text, binary, and a mere beginning."""
+    path = tmp_path / "r.sqlite"
+    path.write_bytes(content)
+
+    with pytest.raises(ResultsError, match=rf"r\.sqlite: .*{message}"):
+        ResultsReader(path)
+
+
+def test_a_foreign_sqlite_file(tmp_path: Path) -> None:
+    """Somebody else's data base, even one with tables of the same names."""
+    path = tmp_path / "photos.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE TABLE meta (key, value); CREATE TABLE runs (run); PRAGMA user_version = 1")
+    connection.close()
+
+    with pytest.raises(ResultsError, match=r"photos\.sqlite: is an SQLite file, but not one with results"):
+        ResultsReader(path)
+
+
+def test_a_file_of_a_newer_version(results_file: Path, scenario: Scenario) -> None:
+    """It says which version, and what to do; nothing is written to it either."""
+    _change(results_file, "PRAGMA user_version = 7")
+
+    with pytest.raises(ResultsError, match=r"newer ssmic \(format 7; this one reads up to 1\): upgrade"):
+        ResultsReader(results_file)
+    with pytest.raises(ResultsError, match="its format is 7"):
+        RunWriter(results_file, scenario, run=3, run_id="r3", seed=3, start_s=START_S)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
+def test_a_truncated_file(results_file: Path, part: float) -> None:
+    """A copy that broke off."""
+    seal(results_file)
+    content = results_file.read_bytes()
+    results_file.write_bytes(content[: int(len(content) * part)])
+
+    with pytest.raises(ResultsError, match="is damaged: it breaks off after"):
+        ResultsReader(results_file)
+
+
+def test_a_corrupt_file(results_file: Path) -> None:
+    """Every page but the first overwritten."""
+    seal(results_file)
+    content = results_file.read_bytes()
+    results_file.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+    with pytest.raises(ResultsError, match="is damaged"):
+        ResultsReader(results_file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE simulation SET scenario_json = '{'", "scenario"),
+        ("UPDATE simulation SET scenario_json = '{}'", "scenario"),
+        ("DELETE FROM simulation", "does not say what was simulated"),
+        ("UPDATE simulation SET settings_json = 'x'", "Expecting value"),
+        ("UPDATE runs SET not_registered_json = '['", "Expecting value"),
+        ("UPDATE contracts SET job_id = 'ghost'", "does not have"),
+        ("UPDATE contracts SET producer = 'ghost'", "'ghost', which is no producer"),
+        ("UPDATE contracts SET start_s = 'noon'", "start_s"),
+        ("UPDATE history SET what = 'eaten'", "what"),
+        ("DROP TABLE contracts", "contracts"),
+    ],
+)
+def test_a_file_that_was_tampered_with(results_file: Path, change: str, message: str) -> None:
+    """Sound as SQLite, but not as results."""
+    _change(results_file, change)
+
+    with pytest.raises(ResultsError, match=rf"(?s){results_file.name}: (is damaged|cannot be read).*{message}"):
+        _read_all(results_file)
+
+
+def test_a_run_that_is_not_there(results_file: Path) -> None:
+    """The message says which there are."""
+    with ResultsReader(results_file) as results, pytest.raises(ResultsError, match="no run 3; there are runs 1 to 2"):
+        results.run(3)
+
+
+def _read_all(path: Path) -> None:
+    with ResultsReader(path) as results:
+        simulation_json(results)
+
+
+def _change(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
