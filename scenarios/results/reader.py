@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Self, cast
 
 from pydantic import ValidationError
 
@@ -23,74 +22,10 @@ from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
 from scenarios.results.creation import SCENARIO
 from scenarios.results.errors import ResultsError
 from scenarios.results.opening import open_for_reading, readable
+from scenarios.results.records import RecordedMessage, RunInfo, SimulationInfo
 from scenarios.scenario import Scenario
 
 MESSAGES_A_PAGE = 1000
-
-RunState = Literal["running", "done", "interrupted", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class SimulationInfo:
-    """What was simulated."""
-
-    scenario: str
-    algorithm: str
-    settings: dict[str, Any]
-    broker: str
-    hosts: int | None
-    """None: one a household."""
-    seeds: tuple[int, ...]
-    """Of the runs that were planned."""
-    versions: dict[str, str]
-    created_utc: str
-    """ISO 8601."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """One run."""
-
-    run: int
-    """Counts from 1."""
-    run_id: str
-    seed: int
-    state: RunState
-    """`running` also after a crash: see `written_utc`."""
-    start_s: int
-    end_s: int
-    """How far virtual time came, UNIX seconds."""
-    ledger_sha256: str | None
-    """None while running."""
-    messages: int
-    negotiations: int
-    wall_s: float | None
-    not_registered: tuple[str, ...]
-    """Ids of the jobs that the run ended too early for."""
-    error: str
-    comparison: dict[str, Any]
-    """What it was compared with; empty if nothing."""
-    written_utc: str
-    """When something was last written; ISO 8601."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedMessage:
-    """A message between agents."""
-
-    n: int
-    """Counts the run's messages from 1."""
-    time_s: int
-    """Virtual time of sending, UNIX seconds."""
-    round: int
-    sender: str
-    seq: int
-    recipient: str
-    kind: str
-    job_id: str | None
-    """Which job it is about, where it is about one."""
-    body: dict[str, Any]
-    """A request leaves out the load profile where it is the scenario's."""
 
 
 class ResultsReader:
@@ -151,8 +86,8 @@ class ResultsReader:
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
                 return _run_info(row)
         numbers = [info.run for info in self.runs()]
-        there = f"runs {numbers[0]} to {numbers[-1]}" if numbers else "no run yet"
-        raise ResultsError(f"{self.path}: has no run {run}; there are {there}")
+        there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
+        raise ResultsError(f"{self.path}: has no run {run}; {there}")
 
     def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
         """Return a run's contracts with their history, cancelled ones too, in the order of contract ids."""
@@ -176,6 +111,18 @@ class ResultsReader:
                 )
                 for row in self._rows("SELECT * FROM contracts WHERE run = ? ORDER BY contract_id", run)
             )
+
+    def producers_of(self, house: str) -> set[str]:
+        """Return the ids of a house's producers.
+
+        Raises:
+            ResultsError: There is no such house.
+        """
+        for known in self.scenario.houses:
+            if known.id == house:
+                return {device.id for device in known.devices if device.type == "producer"}
+        houses = ", ".join(known.id for known in self.scenario.houses)
+        raise ResultsError(f"{self.path}: has no house {house!r}; there are {houses}")
 
     def account(self, run: int) -> Account:
         """Return a run's energy, minute by minute."""

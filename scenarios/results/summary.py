@@ -7,8 +7,10 @@ from typing import Any
 
 from agents.ledger import LedgerEntry
 from agents.model import Job
-from scenarios.kpis import DEFAULT_INTERVAL_S, bills, kpis, producer_houses, split_energy, spread
-from scenarios.results.reader import ResultsReader, RunInfo
+from scenarios.kpis import DEFAULT_INTERVAL_S, bills, kpis, spread
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RunInfo
+from scenarios.results.views import load_run
 
 
 def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
@@ -37,13 +39,11 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
 def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
     """Return one run with its figures, its standing contracts, and what it was compared with."""
     scenario = results.scenario
-    ledger = results.ledger(run.run)
-    settled = results.account(run.run)
+    loaded = load_run(results, run.run)
+    settled, ledger, split = loaded.account, loaded.ledger, loaded.split
     figures = kpis(scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s)
-    houses = producer_houses(scenario)
-    split = split_energy(settled, houses)
     jobs = {job.job_id: job for job in scenario.jobs}
-    billed = bills(settled, houses, scenario.tariff) if scenario.tariff else {}
+    billed = bills(settled, loaded.producer_houses, scenario.tariff) if scenario.tariff else {}
     return {
         "run": run.run,
         "run_id": run.run_id,

@@ -26,8 +26,8 @@ from scenarios.kpis import (
     split_energy,
     spread,
 )
-from scenarios.results.errors import ResultsError
-from scenarios.results.reader import ResultsReader, RunInfo
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RunInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +192,11 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         ResultsError: There is no such run or house, or the file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    names = {h.id: h.name for h in results.scenario.houses}
-    if house not in names:
-        raise ResultsError(f"{results.path}: has no house {house!r}; there are {', '.join(names)}")
+    own_producers = results.producers_of(house)
     loaded = load_run(results, run)
     settled, tariff = loaded.account, results.scenario.tariff
     row = settled.houses.index(house)
-    own = [i for i, producer in enumerate(settled.producers) if loaded.producer_houses[producer] == house]
+    own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
     produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
     supplied = tuple(c for c in loaded.contracts if c.producer_house == house and c.house != house)
@@ -206,7 +204,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     return HouseView(
         run=loaded.run,
         house=house,
-        name=names[house],
+        name=next(h.name for h in results.scenario.houses if h.id == house),
         split=split,
         produced_wh=float(produced_wh.sum()),
         sold_wh=sum(c.delivered_wh for c in supplied),

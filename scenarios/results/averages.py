@@ -1,0 +1,81 @@
+"""The average course of power over all runs of a simulation, with how far runs stray from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.energy import FloatArray
+from scenarios.accounting import Account, IntArray, account
+from scenarios.kpis import DEFAULT_INTERVAL_S, mean_power_w
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A power over the intervals of the runs, W, shape (intervals,) each."""
+
+    mean_w: FloatArray
+    deviation_w: FloatArray
+    """Sample standard deviation over the runs; zero for one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class AverageDay:
+    """All runs at once, over the time that any of them covers."""
+
+    runs: int
+    interval_s: int
+    times_s: IntArray
+    """Where each interval begins, UNIX seconds."""
+    production: Course
+    local: Course
+    """Consumption that contracts' panels covered."""
+    grid: Course
+    """Consumption that they did not cover."""
+
+
+def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None) -> AverageDay:
+    """Return the average over all runs that have begun.
+
+    Args:
+        results: An open results file.
+        interval_s: Over which powers are averaged; whole minutes.
+        house: Of this household only; None: of all.
+
+    Raises:
+        ResultsError: There is no run, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    runs = results.runs()
+    if not runs:
+        raise ResultsError(f"{results.path}: has no run yet")
+    own = None if house is None else results.producers_of(house)
+    ledgers = [[e.contract for e in results.ledger(run.run) if e.state == "standing"] for run in runs]
+    settled = [results.account(run.run) for run in runs]
+    # Settled anew over the time that any run covers: the sun shines on after a run's last job.
+    start_s, end_s = min(one.start_s for one in settled), max(one.end_s for one in settled)
+    settled = [account(results.scenario, contracts, start_s, end_s) for contracts in ledgers]
+    columns = [_columns_wh(one, house, own) for one in settled]
+    production, local, grid = (
+        _course(np.stack([mean_power_w(column[i], interval_s) for column in columns])) for i in range(3)
+    )
+    times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)
+    return AverageDay(len(runs), interval_s, times_s, production, local, grid)
+
+
+def _columns_wh(settled: Account, house: str | None, own: set[str] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return production, local and grid consumption of each minute, Wh, shape (M,) each."""
+    if house is None or own is None:
+        return settled.produced_wh.sum(axis=0), settled.delivered_wh.sum(axis=0), np.maximum(settled.grid_wh, 0.0)
+    row = settled.houses.index(house)
+    delivered_wh = settled.house_delivered_wh[row]
+    produced_wh = settled.produced_wh[[producer in own for producer in settled.producers]].sum(axis=0)
+    return produced_wh, delivered_wh, np.maximum(settled.house_consumed_wh[row] - delivered_wh, 0.0)
+
+
+def _course(runs_w: FloatArray) -> Course:
+    deviation_w = runs_w.std(axis=0, ddof=1) if len(runs_w) > 1 else np.zeros(runs_w.shape[1])
+    return Course(mean_w=runs_w.mean(axis=0), deviation_w=deviation_w)

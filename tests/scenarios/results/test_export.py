@@ -1,0 +1,158 @@
+"""Exports read back by other programs say what the results say."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.errors import ResultsError
+from scenarios.results.export import FORMATS, Format, export_results
+from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
+from tests.scenarios.neighbourhoods import START_S
+
+TABLES = {"runs", "kpis", "contracts", "history", "messages", "minutes", "production", "consumption"}
+
+
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """Read rows by heading, all of them text."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_table_gets_a_file(results_file: Path, tmp_path: Path, format_: Format) -> None:
+    """And the JSON object of the whole simulation beside them; nothing else is left."""
+    told: list[Path] = []
+    with ResultsReader(results_file) as results:
+        written = export_results(results, format_, tmp_path / "out" / "deep", wrote=told.append)
+        whole = simulation_json(results)
+
+    assert {path.name for path in written} == {f"{name}.{format_}" for name in TABLES} | {"simulation.json"}
+    assert sorted(written) == sorted((tmp_path / "out" / "deep").iterdir())
+    assert tuple(told) == written
+    assert json.loads(written[-1].read_text(encoding="utf-8")) == whole
+
+
+def test_csv_has_instants_twice_and_keeps_any_id(results_file: Path, tmp_path: Path) -> None:
+    """UNIX seconds and ISO 8601 in UTC."""
+    with ResultsReader(results_file) as results:
+        export_results(results, "csv", tmp_path / "out")
+        ids = {job.job_id for job in results.scenario.jobs}
+
+    contracts = read_csv(tmp_path / "out" / "contracts.csv")
+    assert {row["job_id"] for row in contracts} == ids
+    for row in contracts:
+        at = datetime.fromtimestamp(int(row["start_s"]), UTC)
+        assert row["start_utc"] == at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert [row["state"] for row in contracts if row["job_id"] == "dry" and row["run"] == "1"] == [
+        "cancelled",
+        "standing",
+    ]
+
+
+def test_minutes_add_up_to_the_figures(results_file: Path, tmp_path: Path) -> None:
+    """By neighbourhood, by producer and by house."""
+    with ResultsReader(results_file) as results:
+        export_results(results, "json", tmp_path / "out")
+        figures = results.kpis(1)
+
+    def total(table: str, column: str) -> float:
+        rows = json.loads((tmp_path / "out" / f"{table}.json").read_text(encoding="utf-8"))
+        return float(sum(row[column] for row in rows if row["run"] == 1))
+
+    assert total("minutes", "produced_wh") == total("production", "produced_wh") == pytest.approx(figures.produced_wh)
+    assert total("minutes", "consumed_wh") == pytest.approx(figures.consumed_wh)
+    assert total("consumption", "consumed_wh") == pytest.approx(figures.consumed_wh)
+    assert total("consumption", "delivered_wh") == pytest.approx(figures.delivered_wh)
+    assert total("minutes", "grid_wh") == pytest.approx(figures.grid_wh)
+    assert total("minutes", "export_wh") == pytest.approx(figures.export_wh)
+    (first, _) = json.loads((tmp_path / "out" / "kpis.json").read_text(encoding="utf-8"))
+    assert {name: first[name] for name in figures.as_dict()} == figures.as_dict()
+
+
+def test_parquet_has_types(results_file: Path, tmp_path: Path) -> None:
+    """Instants are timestamps in UTC, counts are integers, and the rows are those of the CSV."""
+    with ResultsReader(results_file) as results:
+        for format_ in ("parquet", "csv"):
+            export_results(results, format_, tmp_path / format_)
+
+    for name in TABLES:
+        table = pq.read_table(tmp_path / "parquet" / f"{name}.parquet")
+        rows = read_csv(tmp_path / "csv" / f"{name}.csv")
+        assert table.num_rows == len(rows)
+        assert rows == [] or table.column_names == list(rows[0])
+        for field in table.schema:
+            if field.name.endswith("_utc"):
+                assert field.type == pa.timestamp("ms", "UTC")
+            elif field.name in {"run", "n", "seed", "jobs"} or field.name.endswith("start_s"):
+                assert field.type == pa.int64()
+    at = pq.read_table(tmp_path / "parquet" / "runs.parquet")["start_utc"][0].as_py()
+    assert at == datetime.fromtimestamp(START_S, UTC)
+
+
+def test_nothing_is_written_over_unasked(results_file: Path, tmp_path: Path) -> None:
+    """The message names what is there; asked to, it is written over."""
+    with ResultsReader(results_file) as results:
+        export_results(results, "csv", tmp_path)
+        (tmp_path / "runs.csv").write_text("mine")
+        with pytest.raises(ResultsError, match=r"has runs\.csv, .*simulation\.json already"):
+            export_results(results, "csv", tmp_path)
+        assert (tmp_path / "runs.csv").read_text() == "mine"
+        export_results(results, "csv", tmp_path, overwrite=True)
+    assert len(read_csv(tmp_path / "runs.csv")) == 2
+
+
+def test_a_folder_that_cannot_be_made_is_named(results_file: Path, tmp_path: Path) -> None:
+    """A file is in its place."""
+    (tmp_path / "out").touch()
+    with ResultsReader(results_file) as results, pytest.raises(ResultsError, match="out: cannot be written"):
+        export_results(results, "csv", tmp_path / "out")
+
+
+def test_a_simulation_without_runs_has_tables_without_rows(tmp_path: Path, simulation: Simulation) -> None:
+    """Headings and types are there all the same."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    with ResultsReader(path) as results:
+        for format_ in FORMATS:
+            export_results(results, format_, tmp_path / format_)
+
+    assert (
+        (tmp_path / "csv" / "runs.csv")
+        .read_text(encoding="utf-8")
+        .startswith("run,run_id,seed,state,start_s,start_utc,")
+    )
+    assert json.loads((tmp_path / "json" / "messages.json").read_text(encoding="utf-8")) == []
+    assert pq.read_table(tmp_path / "parquet" / "minutes.parquet").num_rows == 0
+
+
+def test_without_pyarrow_the_message_says_what_to_install(results_file: Path, tmp_path: Path) -> None:
+    """In a Python that cannot import it; no file is written before that is known."""
+    program = """
+import sys
+sys.modules["pyarrow"] = None
+from pathlib import Path
+from scenarios.results.errors import ResultsError
+from scenarios.results.export import export_results
+from scenarios.results.reader import ResultsReader
+with ResultsReader(Path(sys.argv[1])) as results:
+    try:
+        export_results(results, "parquet", Path(sys.argv[2]))
+    except ResultsError as error:
+        print(error)
+"""
+    command = [sys.executable, "-c", program, str(results_file), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+
+    assert "pip install 'ssmic[parquet]'" in done.stdout
+    assert not (tmp_path / "out").exists()
