@@ -51,12 +51,15 @@ def find_mosquitto() -> Path | None:
 
 
 @asynccontextmanager
-async def managed_mosquitto(*, port: int | None = None, folder: Path | None = None) -> AsyncIterator[RunningBroker]:
+async def managed_mosquitto(
+    *, port: int | None = None, folder: Path | None = None, more: str = ""
+) -> AsyncIterator[RunningBroker]:
     """Run a Mosquitto for the time of the context.
 
     Args:
         port: Where it listens; None: on any free port.
         folder: Where it keeps its configuration and what is retained, an existing folder; None: a temporary one.
+        more: Further lines of its configuration; the later of two that contradict each other holds.
 
     Raises:
         BrokerUnreachableError: it is not installed, the port is taken, or it does not start; the message says why.
@@ -65,18 +68,21 @@ async def managed_mosquitto(*, port: int | None = None, folder: Path | None = No
     if program is None:
         raise BrokerUnreachableError("mosquitto is not installed: install it, or use the embedded broker")
     with tempfile.TemporaryDirectory(prefix="ssmic-mosquitto-") as temporary:
-        process, chosen, version = await _start(program, folder or Path(temporary), port)
+        process, chosen, version = await _start(program, folder or Path(temporary), port, more)
         try:
-            yield RunningBroker(BrokerUrl(LOOPBACK, chosen), f"Mosquitto {version} on {LOOPBACK}:{chosen}")
+            description = f"Mosquitto {version} on {LOOPBACK}:{chosen}"
+            yield RunningBroker(BrokerUrl(LOOPBACK, chosen), description, process.pid)
         finally:
             await _stop(process)
 
 
-async def _start(program: Path, folder: Path, port: int | None) -> tuple[asyncio.subprocess.Process, int, str]:
+async def _start(
+    program: Path, folder: Path, port: int | None, more: str
+) -> tuple[asyncio.subprocess.Process, int, str]:
     """Start it on the wanted port, or on a free one; return the process, the port and the version."""
     for _ in range(ATTEMPTS):
         chosen = free_port() if port is None else port
-        process = await _spawn(program, folder, chosen)
+        process = await _spawn(program, folder, chosen, more)
         try:
             log = await _wait_until_it_runs(process, folder / "mosquitto.log")
         except BaseException:
@@ -91,7 +97,7 @@ async def _start(program: Path, folder: Path, port: int | None) -> tuple[asyncio
     raise BrokerUnreachableError(f"mosquitto found no free port in {ATTEMPTS} attempts")
 
 
-async def _spawn(program: Path, folder: Path, port: int) -> asyncio.subprocess.Process:
+async def _spawn(program: Path, folder: Path, port: int, more: str) -> asyncio.subprocess.Process:
     configuration = _CONFIGURATION.format(
         port=port, host=LOOPBACK, folder=folder, message_size_limit=MAX_PAYLOAD_BYTES + HEADROOM_BYTES
     )
@@ -99,7 +105,7 @@ async def _spawn(program: Path, folder: Path, port: int) -> asyncio.subprocess.P
         # Else it becomes the user `mosquitto`, who can neither read nor write here; and a process that changes its
         # user is no longer told when its parent dies.
         configuration += "user root\n"
-    (folder / "mosquitto.conf").write_text(configuration, encoding="utf-8")
+    (folder / "mosquitto.conf").write_text(configuration + more, encoding="utf-8")
     command = [str(program), "-c", str(folder / "mosquitto.conf")]
     if sys.platform == "linux" and (guard := shutil.which("setpriv")) is not None:
         # It ends with us even if we are killed. (Not by `preexec_fn`, which is unsafe once there are threads.)

@@ -23,6 +23,8 @@ class RunningBroker:
     """What other processes connect to."""
     description: str
     """For people: which broker, where."""
+    pid: int | None = None
+    """The process that it is, where it is one of its own."""
 
 
 def free_port() -> int:
