@@ -67,6 +67,7 @@ class Clock:
         self._timers_s: dict[str, int | None] = {}
         self._dones: dict[str, Done] = {}
         self._awaited: set[str] = set()
+        self._phase: Phase = "start"
         self._heard = asyncio.Event()
         self._heard_wall_s: dict[str, float] = {}
         self._gate: Gate | None = None
@@ -127,6 +128,8 @@ class Clock:
             case "hosts", (host,):
                 if delivery.payload:
                     await self._take_announcement(bus, host, Announcement.model_validate_json(delivery.payload))
+                elif self._phase == "end" and host in self._awaited:
+                    self._take_leave(host)
             case "done", (host,):
                 self._take_done(host, Done.model_validate_json(delivery.payload))
             case "control", ():
@@ -166,6 +169,11 @@ class Clock:
                 self._awaited.discard(host)
                 self._dones[host] = done
             self._mark_heard(host)
+
+    def _take_leave(self, host: str) -> None:
+        """A host that left cannot repeat its last answer; that it left is the answer."""
+        now = self.now
+        self._take_done(host, Done(step=now.step, time=now.time_s, round=now.round, sent={}, next=None))
 
     def _mark_heard(self, host: str) -> None:
         self._heard_wall_s[host] = asyncio.get_running_loop().time()
@@ -241,7 +249,7 @@ class Clock:
 
     async def _grant(self, bus: Bus, moment: Moment, counts: Counts, phase: Phase) -> Counts:
         """Let the hosts in `counts` run a round; return who is addressed in the next one."""
-        self.now = moment
+        self.now, self._phase = moment, phase
         if phase in {"start", "run"}:
             self.acted_until_s = moment.time_s
         if self._on_moment is not None:

@@ -1,0 +1,81 @@
+"""A network that misbehaves by seed: it delays, reorders, doubles and drops what goes over any broker.
+
+What MQTT promises it keeps: QoS 1 arrives at least once and in order on its topic. All else may happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+from broker.bus import Broker, Bus, Delivery, Reconnected, Will
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """How badly it misbehaves; shares of messages, seconds of wall-clock time."""
+
+    drop: float = 0.0
+    double: float = 0.0
+    delay_most_wall_s: float = 0.0
+    reconnect: float = 0.0
+    """Share of messages after which their reader is told that its connection broke, and the message is gone."""
+
+
+class FaultyBus:
+    """One client's connection, with faults on the way in: so every reader has its own."""
+
+    def __init__(self, bus: Bus, faults: Faults, random: Random) -> None:
+        self._bus = bus
+        self._faults = faults
+        self._random = random
+        self._arrived: asyncio.Queue[Delivery | Reconnected] = asyncio.Queue()
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        await self._bus.publish(topic, payload, qos=qos, retain=retain)
+
+    async def subscribe(self, *topic_filters: str) -> None:
+        await self._bus.subscribe(*topic_filters)
+
+    async def messages(self) -> AsyncIterator[Delivery | Reconnected]:
+        while True:
+            yield await self._arrived.get()
+
+    async def forward(self) -> None:
+        """Pass on what arrives, or not."""
+        loop = asyncio.get_running_loop()
+        async for event in self._bus.messages():
+            # Only these topics go at QoS 0; the rest arrives as it should.
+            is_lossy = isinstance(event, Delivery) and event.topic.split("/")[2] in {"grant", "done", "inbox", "resend"}
+            if not is_lossy:
+                self._arrived.put_nowait(event)
+                continue
+            if self._random.random() < self._faults.reconnect:
+                self._arrived.put_nowait(Reconnected())
+                continue
+            if self._random.random() < self._faults.drop:
+                continue
+            copies = 2 if self._random.random() < self._faults.double else 1
+            for _ in range(copies):
+                delay_wall_s = self._random.uniform(0, self._faults.delay_most_wall_s)
+                loop.call_later(delay_wall_s, self._arrived.put_nowait, event)
+
+
+class FaultyBroker:
+    """A broker behind a network that misbehaves."""
+
+    def __init__(self, broker: Broker, faults: Faults, seed: int) -> None:
+        self._broker = broker
+        self._faults = faults
+        self._random = Random(seed)
+
+    @asynccontextmanager
+    async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[Bus]:
+        async with self._broker.connect(client_id, will) as bus, asyncio.TaskGroup() as tasks:
+            faulty = FaultyBus(bus, self._faults, Random(self._random.random()))
+            forward = tasks.create_task(faulty.forward())
+            yield faulty
+            forward.cancel()
