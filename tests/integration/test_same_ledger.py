@@ -1,11 +1,8 @@
-"""The promise the project stands on: same scenario, same seed, same ledger, wherever agents live and whatever is lost."""
+"""The promise that all stands on: same scenario, same seed, same ledger, wherever agents live, whatever is lost."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import looptime
 import pytest
