@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,6 +17,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.ledger import LedgerEntry, ledger_sha256
+from agents.model import Contract
 from scenarios.accounting import Account, account
 from scenarios.kpis import kpis
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
@@ -119,7 +120,7 @@ class RunWriter:
     def finish(
         self,
         state: EndState,
-        end_s: int,
+        end_s: int | None,
         *,
         negotiations: int = 0,
         wall_s: float | None = None,
@@ -130,7 +131,7 @@ class RunWriter:
 
         Args:
             state: How it ended.
-            end_s: Where virtual time stood, UNIX seconds.
+            end_s: Where virtual time stood, UNIX seconds; None: the run went on until its last job had run.
             negotiations: How many there were.
             wall_s: How long the run took.
             not_registered: Ids of the jobs that it ended too early for.
@@ -141,6 +142,8 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
+        if end_s is None:
+            end_s = max([self._reached_s, *self._ends_s(standing)])
         settled = account(self._scenario, standing, self._start_s, end_s)
         figures = kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
         with said_plainly(self.path), transaction(self._connection):
@@ -165,6 +168,10 @@ class RunWriter:
             )
         self._forget_waiting()
         self._ended = True
+
+    def _ends_s(self, contracts: Iterable[Contract]) -> list[int]:
+        durations_s = {job.job_id: job.duration_s for job in self._scenario.jobs}
+        return [contract.start_s + durations_s.get(contract.job_id, 0) for contract in contracts]
 
     def close(self) -> None:
         """Let go of the file; what was not committed is forgotten."""

@@ -222,6 +222,19 @@ def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
         assert len(results.ledger(1)) == 1
 
 
+def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path, simulation: Simulation) -> None:
+    """Nothing happens any more once the last job has started, but it still draws."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    wash = simulation.scenario.jobs[0]
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.entry(agreed(contract(wash, "pv", 600)))
+        writer.finish("done", None)
+
+    with ResultsReader(path) as results:
+        assert results.run(1).end_s == START_S + 600 + wash.duration_s
+        assert results.kpis(1).jobs_unfinished == 0
+
+
 def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     """`kill -9` in the middle of writing: what it said was committed is there, and the file is sound."""
     path = tmp_path / "r.sqlite"
