@@ -1,0 +1,46 @@
+"""The application under test: driven by keys and mouse, real runs, real files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tui.app import SsmicApp
+
+Opened = Callable[..., AbstractAsyncContextManager[Pilot[Any]]]
+SMALL = (80, 24)
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preferences, logs and results of a test are nobody else's."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def without_asyncio_debug() -> None:
+    """Textual makes thousands of tasks, and the loop's debugging takes a picture of the stack for each."""
+    asyncio.get_running_loop().set_debug(False)
+
+
+@pytest.fixture
+def opened() -> Opened:
+    """Open the application; at the end, no error that nobody expected may have been shown."""
+
+    @asynccontextmanager
+    async def run(*, size: tuple[int, int] = SMALL, **options: Any) -> AsyncIterator[Pilot[Any]]:
+        without_asyncio_debug()
+        app = SsmicApp(**options)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await pilot.pause()
+            yield pilot
+        assert app.unexpected == []
+
+    return run

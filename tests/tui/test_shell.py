@@ -1,0 +1,167 @@
+"""What holds on every screen: getting around, help, palette, themes, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.command import CommandPalette
+from textual.widgets import Button, Input, Markdown, Static
+
+from broker.errors import SsmicError
+from tui.app import SsmicApp
+from tui.areas import AREAS
+from tui.shell.bar import AreaTab
+from tui.shell.dialogs import AskText, Confirm, PickPath
+from tui.shell.guard import crash_file
+from tui.shell.help import HelpScreen
+from tui.shell.screen import AreaScreen
+
+Opened = Any
+
+
+def notices(app: SsmicApp) -> list[tuple[str, str, str]]:
+    """Return what is announced: severity, title, text."""
+    return [(n.severity, n.title, n.message) for n in app._notifications]
+
+
+async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> None:
+    """The bar shows where you are."""
+    async with opened() as pilot:
+        for area in AREAS:
+            await pilot.press(area.key)
+            assert area.id == pilot.app.screen.AREA
+            assert pilot.app.screen.query_one("AreaTab.shown", AreaTab)._area is area
+        tabs = list(pilot.app.screen.query(AreaTab))
+        await pilot.click(tabs[1])
+        await pilot.pause()
+        assert AREAS[1].id == pilot.app.screen.AREA
+
+
+@pytest.mark.parametrize("area", [area.id for area in AREAS])
+async def test_help_explains_the_screen_and_names_its_keys(opened: Opened, area: str) -> None:
+    """On each; escape goes back."""
+    async with opened(first_area=area) as pilot:
+        await pilot.press("f1")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, HelpScreen)
+        assert len(pilot.app.screen.query_one(Markdown).source) > 40
+        assert pilot.app.screen._bindings_shown
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, AreaScreen)
+
+
+async def test_the_palette_finds_an_area(opened: Opened) -> None:
+    """Everything that a key does is in it."""
+    async with opened() as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, CommandPalette)
+        await pilot.press(*"results")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        screen: Any = pilot.app.screen
+        assert screen.AREA == "results"
+
+
+async def test_the_theme_is_remembered(opened: Opened) -> None:
+    """Light today, light tomorrow."""
+    async with opened() as pilot:
+        assert pilot.app.current_theme.dark
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        assert not pilot.app.current_theme.dark
+    async with opened() as pilot:
+        assert not pilot.app.current_theme.dark
+
+
+async def test_an_error_of_ours_is_a_notice_and_the_application_goes_on() -> None:
+    """In an action."""
+
+    class Broken(SsmicApp):
+        def action_break(self) -> None:
+            raise SsmicError("broker mqtt://nowhere: nobody listens there")
+
+    app = Broken(remember=False)
+    async with app.run_test(notifications=True) as pilot:
+        await pilot.pause()
+        await app.run_action("app.break")
+        await pilot.pause()
+        assert notices(app) == [("error", "That did not work", "broker mqtt://nowhere: nobody listens there")]
+        await pilot.press("4")
+        assert isinstance(app.screen, AreaScreen)
+        assert app.screen.AREA == "results"
+
+
+async def test_a_defect_is_a_notice_with_the_details_in_a_file() -> None:
+    """In a handler of a screen: Textual alone would end the application with a traceback."""
+
+    class Defective(SsmicApp):
+        def on_button_pressed(self, _event: Button.Pressed) -> None:
+            raise ZeroDivisionError("a defect")
+
+    app = Defective(remember=False)
+    async with app.run_test(notifications=True) as pilot:
+        await pilot.pause()
+        app.post_message(Button.Pressed(Button()))
+        await pilot.pause()
+        ((severity, title, text),) = notices(app)
+        assert (severity, title) == ("error", "Unexpected error")
+        assert str(crash_file()) in text
+        assert "ZeroDivisionError: a defect" in crash_file().read_text()
+        await pilot.press("2")
+        assert isinstance(app.screen, AreaScreen)
+        assert app.screen.AREA == "run"
+
+
+async def test_quitting_asks_where_something_would_be_lost(opened: Opened) -> None:
+    """Stay is the first answer."""
+    async with opened() as pilot:
+        pilot.app.before_quit.append(lambda: "A run is under way.")
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Confirm)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, AreaScreen)
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        await pilot.press("right", "enter")
+        await pilot.pause()
+        assert pilot.app._exit
+
+
+async def test_a_file_that_does_not_fit_is_not_taken(opened: Opened, tmp_path: Path) -> None:
+    """The dialog says why."""
+    (tmp_path / "a.yaml").write_text("x")
+    async with opened() as pilot:
+        answers: list[Path | None] = []
+        dialog = PickPath("Open", tmp_path, suffixes=(".yaml",))
+        pilot.app.push_screen(dialog, answers.append)
+        await pilot.pause()
+        dialog.query_one(Input).value = str(tmp_path / "none.yaml")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert "There is no" in str(dialog.query_one(".problem", Static).content)
+        dialog.query_one(Input).value = str(tmp_path / "a.yaml")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert answers == [tmp_path / "a.yaml"]
+
+
+async def test_a_text_is_checked_while_it_is_typed(opened: Opened) -> None:
+    """And not taken while it is wrong."""
+    async with opened() as pilot:
+        answers: list[str | None] = []
+        dialog = AskText("Pace", check=lambda text: None if text == "max" else "Expected max.")
+        pilot.app.push_screen(dialog, answers.append)
+        await pilot.pause()
+        await pilot.press("m", "a", "enter")
+        assert str(dialog.query_one(".problem", Static).content) == "Expected max."
+        await pilot.press("x", "enter")
+        await pilot.pause()
+        assert answers == ["max"]

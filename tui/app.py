@@ -1,0 +1,188 @@
+"""The terminal application: composes the areas, carries intents between them, and holds what they share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import ModalScreen, Screen
+
+from tui.areas import AREAS
+from tui.shell.guard import Guarded, complain, keep_details
+from tui.shell.help import HelpScreen, described
+from tui.shell.intents import Intent
+from tui.shell.preferences import Preferences, load_preferences, save_preferences
+from tui.shell.screen import AreaScreen
+from tui.shell.themes import DEFAULT_VARIABLES, THEMES
+
+
+class SsmicApp(Guarded, App[None]):
+    """Build a neighbourhood, run it, watch it negotiate, read the results."""
+
+    TITLE = "ssmic"
+    ENABLE_COMMAND_PALETTE = True
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {area.id: area.make_screen for area in AREAS}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(area.key, f"open_area('{area.id}')", area.title, tooltip=area.help, show=False) for area in AREAS),
+        *(Binding(f"f{int(area.key) + 1}", f"open_area('{area.id}')", show=False, priority=True) for area in AREAS),
+        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Help of this screen (F1 while typing)"),
+        Binding("ctrl+t", "toggle_light", "Light or dark", show=False),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
+    CSS = """
+    Screen { background: $background; }
+    Toast { max-width: 76; }
+    DataTable > .datatable--header { background: $panel; color: $primary; text-style: bold; }
+    Footer { background: $panel; }
+    SearchIcon { display: none; }
+    CommandPalette CommandInput { padding-left: 1; }
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual types it as no ClassVar
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as above
+
+    run_status: reactive[str] = reactive("")
+    """How the run goes, in a few words; shown at the right of the bar. Console markup."""
+
+    def __init__(
+        self, *, first_area: str = AREAS[0].id, first_intent: Intent | None = None, remember: bool = True
+    ) -> None:
+        """Make the application.
+
+        Args:
+            first_area: Id of the area shown first.
+            first_intent: What to do then.
+            remember: Whether choices such as the theme are kept for the next time.
+        """
+        super().__init__()
+        self.unexpected: list[BaseException] = []
+        """Errors that were shown as notices and should not have happened."""
+        self.before_quit: list[Callable[[], str | None]] = []
+        """Each says why quitting now would lose something, or None."""
+        self._first_area = first_area
+        self._first_intent = first_intent
+        self._remember = remember
+        for theme in THEMES:
+            self.register_theme(theme)
+        preferences = load_preferences() if remember else Preferences()
+        self.theme = preferences.theme if preferences.theme in self.available_themes else Preferences().theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours of our own, for themes that have none."""
+        return DEFAULT_VARIABLES
+
+    async def on_mount(self) -> None:
+        """Show the first area."""
+        await self.switch_mode(self._first_area)
+        self.theme_changed_signal.subscribe(self, lambda _: self._keep_preferences())
+        if self._first_intent is not None:
+            self.post_message(self._first_intent)
+
+    def _keep_preferences(self) -> None:
+        if self._remember:
+            save_preferences(Preferences(theme=self.theme))
+
+    # Areas.
+
+    async def action_open_area(self, area: str) -> None:
+        """Show an area, unless a dialog waits for its answer."""
+        if not isinstance(self.screen, ModalScreen):
+            await self.switch_mode(area)
+
+    async def on_intent(self, intent: Intent) -> None:
+        """Let an area do what another one asks for."""
+        await self.switch_mode(intent.area)
+        base = self.screen_stack[0]
+        if isinstance(base, AreaScreen):
+            base.receive(intent)
+
+    # Help and palette.
+
+    def action_help(self) -> None:
+        """Explain the screen."""
+        screen = self.screen
+        if isinstance(screen, HelpScreen):
+            return
+        title = getattr(screen, "TITLE", None) or self.TITLE or ""
+        self.push_screen(HelpScreen(title, screen.HELP or "", described(screen)))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer all there is: what the screen adds, every binding that works now, areas, themes."""
+        seen = set()
+        if isinstance(screen, AreaScreen):
+            for entry in screen.palette():
+                seen.add(entry.title)
+                yield SystemCommand(entry.title, entry.help, entry.run)
+        for active in described(screen):
+            binding = active.binding
+            title = binding.description
+            if active.enabled and title not in seen:
+                seen.add(title)
+                help_text = f"{binding.tooltip or title} ({self.get_key_display(binding)})"
+                yield SystemCommand(title, help_text, partial(self.run_action, binding.action, active.node))
+        yield SystemCommand("Theme", "Choose colours: light, dark, and more", self.action_change_theme)
+        yield SystemCommand(
+            "Screenshot", "Save a picture of the screen as SVG", lambda: self.set_timer(0.1, self.deliver_screenshot)
+        )
+        if screen.maximized is not None:
+            yield SystemCommand("Minimize", "Show the whole screen again", screen.action_minimize)
+        elif screen.focused is not None and screen.focused.allow_maximize:
+            yield SystemCommand("Maximize", "Fill the screen with the focused widget", screen.action_maximize)
+
+    def action_toggle_light(self) -> None:
+        """Change between our light and our dark theme."""
+        dark, light = THEMES
+        self.theme = light.name if self.current_theme.dark else dark.name
+
+    # Leaving, wanted and unwanted.
+
+    async def action_quit(self) -> None:
+        """Leave; ask first where something would be lost."""
+        losses = [loss for check in self.before_quit if (loss := check()) is not None]
+        if not losses or not isinstance(self.screen, AreaScreen):
+            self.exit()
+            return
+        from tui.shell.dialogs import Answer, Confirm  # noqa: PLC0415 - not needed before
+
+        def leave(answer: str | None) -> None:
+            if answer == "quit":
+                self.exit()
+
+        answers: tuple[Answer, ...] = (("stay", "Stay", "primary"), ("quit", "Quit all the same", "error"))
+        self.push_screen(Confirm("Quit?", "\n".join(losses), answers), leave)
+
+    async def run_action(
+        self,
+        action: Any,  # noqa: ANN401 - as Textual has it
+        default_namespace: Any = None,  # noqa: ANN401 - as Textual has it
+        namespaces: Any = None,  # noqa: ANN401 - as Textual has it
+    ) -> bool:
+        """Run an action; what it raises is shown as a notice."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:  # noqa: BLE001 - the very place where nothing may pass
+            complain(self, error)
+            return True
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave with one line instead of a traceback; under a test, raise as Textual does."""
+        if self.is_headless and not os.environ.get("SSMIC_TUI_AS_USER"):
+            super()._handle_exception(error)
+            return
+        path = keep_details(error)
+        where = f" Details: {path}" if path else ""
+        message = f"ssmic: the terminal application had to stop: {type(error).__name__}: {error}.{where}"
+        self.exit(return_code=1, message=Text(message))
+
+
+def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -> int:
+    """Run the application in this terminal to its end; return the exit code."""
+    app = SsmicApp(first_area=first_area, first_intent=first_intent)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,1 @@
+"""Neighbourhoods: an area of the terminal application."""

@@ -1,0 +1,1 @@
+"""Negotiations: an area of the terminal application."""

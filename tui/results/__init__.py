@@ -1,0 +1,1 @@
+"""Results: an area of the terminal application."""

@@ -1,0 +1,1 @@
+"""Run: an area of the terminal application."""

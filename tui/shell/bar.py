@@ -1,0 +1,60 @@
+"""The line at the top: the areas, which one is shown, and how the run goes."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from tui.areas import AREAS, Area
+
+
+class AreaTab(Static):
+    """An area's name; a click opens it."""
+
+    def __init__(self, area: Area, *, shown: bool) -> None:
+        super().__init__(f"[$primary]{area.key}[/] {area.title}", classes="shown" if shown else "")
+        self.tooltip = area.help
+        self._area = area
+
+    async def on_click(self) -> None:
+        """Open the area."""
+        await self.app.run_action(f"app.open_area('{self._area.id}')")
+
+
+class AreaBar(Horizontal):
+    """One row: name of the application, areas, status of the run."""
+
+    DEFAULT_CSS = """
+    AreaBar { height: 1; dock: top; background: $panel; }
+    AreaBar .brand { width: auto; padding: 0 1; color: $primary; text-style: bold; background: $panel; }
+    AreaBar AreaTab { width: auto; padding: 0 1; color: $text-muted; pointer: pointer; }
+    AreaBar AreaTab:hover { background: $boost; color: $text; }
+    AreaBar AreaTab.shown { background: $background; color: $text; text-style: bold; }
+    AreaBar .status {
+        width: 1fr; text-align: right; padding: 0 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    """
+
+    def __init__(self, shown: str) -> None:
+        """Make the bar.
+
+        Args:
+            shown: Id of the area that the screen belongs to.
+        """
+        super().__init__()
+        self._shown = shown
+
+    def compose(self) -> ComposeResult:
+        """One tab an area."""
+        yield Static("ssmic", classes="brand")
+        for area in AREAS:
+            yield AreaTab(area, shown=area.id == self._shown)
+        yield Static("", classes="status")
+
+    def on_mount(self) -> None:
+        """Follow the status of the run."""
+        self.watch(self.app, "run_status", self._show_status)
+
+    def _show_status(self, status: str) -> None:
+        self.query_one(".status", Static).update(status)

@@ -1,0 +1,231 @@
+"""Small questions: yes or no, a line of text, a file. Each is a modal screen that returns its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, DirectoryTree, Footer, Input, Static
+
+from tui.shell.guard import Guarded
+
+_BOX_CSS = """
+    {name} {{ align: center middle; }}
+    {name} > Vertical {{
+        width: {width}; max-width: 95%; height: auto; max-height: 95%;
+        background: $surface; border: round $primary; border-title-color: $primary; padding: 1 2 0 2;
+    }}
+    {name} .details {{ color: $text-muted; margin-bottom: 1; height: auto; }}
+    {name} .problem {{ color: $text-error; height: auto; min-height: 1; }}
+    {name} .buttons {{ height: auto; align-horizontal: right; margin: 1 0; }}
+    {name} Button {{ margin-left: 2; }}
+"""
+
+
+Answer = tuple[str, str, Literal["primary", "error", "default"]]
+"""What a dialog returns, label, look."""
+
+
+class Confirm(Guarded, ModalScreen[str | None]):
+    """A question with two or three answers; escape means none of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+    ]
+    DEFAULT_CSS = _BOX_CSS.format(name="Confirm", width="64")
+
+    def __init__(self, title: str, details: str, answers: Iterable[Answer]) -> None:
+        """Ask.
+
+        Args:
+            title: The question.
+            details: What hangs on it, plain text.
+            answers: The first has the focus.
+        """
+        super().__init__()
+        self._title = title
+        self._details = details
+        self._answers = tuple(answers)
+
+    def compose(self) -> ComposeResult:
+        """The question, the answers side by side."""
+        with Vertical() as box:
+            box.border_title = self._title
+            yield Static(self._details, classes="details", markup=False)
+            with Horizontal(classes="buttons"):
+                for answer, label, variant in self._answers:
+                    yield Button(label, variant=variant, name=answer, compact=True)
+        yield Footer()
+
+    @on(Button.Pressed)
+    def _answer(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.name)
+
+
+class AskText(Guarded, ModalScreen[str | None]):
+    """A line of text; escape returns None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+    DEFAULT_CSS = _BOX_CSS.format(name="AskText", width="64")
+
+    def __init__(
+        self, title: str, details: str = "", value: str = "", check: Callable[[str], str | None] = lambda _: None
+    ) -> None:
+        """Ask.
+
+        Args:
+            title: What is asked.
+            details: What is expected, plain text.
+            value: What stands there at first.
+            check: Returns what is wrong with a text, None where nothing is; shown while typing.
+        """
+        super().__init__()
+        self._title = title
+        self._details = details
+        self._value = value
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """The line, and below it what is wrong with it."""
+        with Vertical() as box:
+            box.border_title = self._title
+            if self._details:
+                yield Static(self._details, classes="details", markup=False)
+            yield Input(self._value)
+            yield Static("", classes="problem", markup=False)
+        yield Footer()
+
+    @on(Input.Changed)
+    def _show_problem(self, event: Input.Changed) -> None:
+        self.query_one(".problem", Static).update(self._check(event.value) or "")
+
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        if self._check(event.value) is None:
+            self.dismiss(event.value)
+
+
+class _Tree(DirectoryTree):
+    """Folders, and the files that fit."""
+
+    def __init__(self, path: Path, suffixes: tuple[str, ...]) -> None:
+        super().__init__(path)
+        self._suffixes = suffixes
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        """Hide what is hidden and what cannot be opened here."""
+        return [p for p in paths if not p.name.startswith(".") and (p.is_dir() or self._fits(p))]
+
+    def _fits(self, path: Path) -> bool:
+        return not self._suffixes or path.suffix.lower() in self._suffixes
+
+
+class PickPath(Guarded, ModalScreen[Path | None]):
+    """A file or folder, typed or chosen from a tree; escape returns None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("ctrl+s", "accept", "Choose"),
+        Binding("ctrl+up", "parent", "Parent folder"),
+    ]
+    DEFAULT_CSS = (
+        _BOX_CSS.format(name="PickPath", width="90")
+        + """
+    PickPath > Vertical { height: 85%; }
+    PickPath DirectoryTree { height: 1fr; margin-top: 1; background: $surface; }
+    """
+    )
+
+    def __init__(
+        self,
+        title: str,
+        start: Path,
+        *,
+        suffixes: tuple[str, ...] = (),
+        kind: Literal["file", "folder", "either", "new"] = "file",
+        details: str = "",
+    ) -> None:
+        """Ask.
+
+        Args:
+            title: What is asked.
+            start: The folder shown first, or with `new` the file proposed.
+            suffixes: Of files to show, lower case, with the dot; none: all files.
+            kind: What may be chosen; `new` may not exist yet.
+            details: What is expected, plain text.
+        """
+        super().__init__()
+        self._title = title
+        start = start.absolute()
+        self._folder = start if start.is_dir() else start.parent
+        self._proposed = "" if start.is_dir() else str(start)
+        self._suffixes = suffixes
+        self._kind = kind
+        self._details = details
+
+    def compose(self) -> ComposeResult:
+        """The path above, the tree below."""
+        with Vertical() as box:
+            box.border_title = self._title
+            if self._details:
+                yield Static(self._details, classes="details", markup=False)
+            yield Input(self._proposed or f"{self._folder}/", placeholder="path")
+            yield Static("", classes="problem", markup=False)
+            yield _Tree(self._folder, self._suffixes)
+            with Horizontal(classes="buttons"):
+                yield Button("Choose", variant="primary", action="screen.accept", compact=True)
+                yield Button("Back", action="screen.dismiss", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin in the tree, save where a name is to be typed."""
+        (self.query_one(Input) if self._kind == "new" else self.query_one(_Tree)).focus()
+
+    def action_parent(self) -> None:
+        """Show the folder above."""
+        tree = self.query_one(_Tree)
+        tree.path = Path(tree.path).parent
+        self.query_one(Input).value = f"{tree.path}/"
+
+    def action_accept(self) -> None:
+        """Return the path that stands in the field, if it will do."""
+        text = self.query_one(Input).value.strip()
+        path = Path(text).expanduser()
+        problem = self._problem(text, path)
+        self.query_one(".problem", Static).update(problem or "")
+        if problem is None:
+            self.dismiss(path)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_accept()
+
+    @on(DirectoryTree.FileSelected)
+    def _file_chosen(self, event: DirectoryTree.FileSelected) -> None:
+        self.query_one(Input).value = str(event.path)
+        if self._kind != "new":
+            self.action_accept()
+
+    @on(DirectoryTree.DirectorySelected)
+    def _folder_chosen(self, event: DirectoryTree.DirectorySelected) -> None:
+        name = Path(self.query_one(Input).value).name if self._kind == "new" else ""
+        self.query_one(Input).value = str(event.path / name) if name else f"{event.path}/"
+
+    def _problem(self, text: str, path: Path) -> str | None:
+        problems = {
+            "Type a path, or choose one below.": not text,
+            f"{path} is a folder: add a file name.": self._kind == "new" and path.is_dir(),
+            f"There is no folder {path.parent}.": self._kind == "new" and not path.parent.is_dir(),
+            f"There is no {path}.": self._kind != "new" and not path.exists(),
+            f"{path} is a folder: a file is needed.": self._kind == "file" and path.is_dir(),
+            f"{path} is a file: a folder is needed.": self._kind == "folder" and path.is_file(),
+        }
+        return next((problem for problem, is_so in problems.items() if is_so), None)

@@ -1,0 +1,74 @@
+"""Turns what a handler raises into a notice, so that no defect of a screen ends the application."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from broker.errors import SsmicError
+
+if TYPE_CHECKING:
+    _Base = MessagePump
+else:
+    _Base = object
+
+NOTICE_WALL_S = 10.0
+"""Errors stay long enough to be read."""
+MOST_CHARACTERS = 600
+"""Of a notice: a file with a hundred problems would cover the screen."""
+
+
+def crash_file() -> Path:
+    """Return where the details of unexpected errors are kept."""
+    return platformdirs.user_log_path("ssmic") / "tui-errors.log"
+
+
+def keep_details(error: BaseException) -> Path | None:
+    """Append an unexpected error's traceback to the crash file; return the file, None where it cannot be written."""
+    path = crash_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"--- {datetime.now(UTC).isoformat(timespec='seconds')}\n")
+            file.writelines(traceback.format_exception(error))
+    except OSError:
+        return None
+    return path
+
+
+def complain(app: App[Any], error: BaseException, title: str = "") -> None:
+    """Show an error as a notice: ours as they are, unexpected ones with where the details are."""
+    if isinstance(error, SsmicError | OSError):
+        text, title = str(error), title or "That did not work"
+    else:
+        app.log.error(error)
+        path = keep_details(error)
+        where = f"Details: {path}" if path else ""
+        text, title = f"{type(error).__name__}: {error}\n{where}".rstrip(), title or "Unexpected error"
+        unexpected = getattr(app, "unexpected", None)
+        if unexpected is not None:
+            unexpected.append(error)
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]} ..."
+    app.notify(text, title=title, severity="error", timeout=NOTICE_WALL_S, markup=False)
+
+
+class Guarded(_Base):
+    """For screens, the app, and widgets that do more than draw: handlers that raise leave a notice behind."""
+
+    async def _dispatch_message(self, message: Message) -> None:
+        # Textual ends the application on an exception in a handler, and offers no public hook before that.
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            if isinstance(message, events.Compose):
+                raise
+            complain(self.app, error)

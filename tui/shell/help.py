@@ -1,0 +1,96 @@
+"""`?`: what the screen is for, and every key that works on it now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Footer, Markdown, Static
+
+_KNOWN = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text"})
+
+
+def described(screen: Screen[object]) -> Iterable[ActiveBinding]:
+    """Return the bindings of a screen that a person may want to know, each action once."""
+    seen: set[str] = set()
+    for active in screen.active_bindings.values():
+        # What Textual binds on every screen, such as tab, people know; what a focused widget shows, they may not.
+        is_ours = type(active.node).__module__.startswith("tui.") and active.binding.action not in _KNOWN
+        if active.binding.description and is_ours and active.binding.action not in seen and not active.binding.system:
+            seen.add(active.binding.action)
+            yield active
+
+
+class HelpScreen(ModalScreen[None]):
+    """Help of the screen below it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,q", "dismiss", "Close", key_display="esc"),
+        Binding("up,k", "scroll('up')", "Up", show=False),
+        Binding("down,j", "scroll('down')", "Down", show=False),
+    ]
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
+        width: 80%; max-width: 100; min-width: 60; height: auto; max-height: 85%;
+        background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
+    }
+    HelpScreen Markdown { padding: 0 1; background: $surface; }
+    HelpScreen .keys { padding: 0 1; }
+    """
+
+    def __init__(self, title: str, text: str, bindings: Iterable[ActiveBinding]) -> None:
+        """Make it.
+
+        Args:
+            title: The screen's.
+            text: What it is for, Markdown.
+            bindings: Its keys.
+        """
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._bindings_shown = list(bindings)
+
+    def compose(self) -> ComposeResult:
+        """Text above, keys below."""
+        with VerticalScroll() as box:
+            box.border_title = f"Help: {self._title}"
+            yield Markdown(self._text.strip())
+            yield Static(self._keys(), classes="keys")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, direction: str) -> None:
+        """Scroll by a line."""
+        box = self.query_one(VerticalScroll)
+        box.scroll_relative(y=1 if direction == "down" else -1, animate=False)
+
+    def _keys(self) -> Table:
+        groups: dict[str, list[tuple[str, str]]] = {"On this screen": [], "Everywhere": []}
+        for active in self._bindings_shown:
+            group = "Everywhere" if isinstance(active.node, App) else "On this screen"
+            key = self.app.get_key_display(active.binding)
+            groups[group].append((key, active.binding.tooltip or active.binding.description))
+        groups["Everywhere"].append(("tab", "Next field or list; shift+tab: back"))
+        colours = self.app.theme_variables
+        table = Table.grid(padding=(0, 2), expand=True)
+        table.add_column(justify="right", style=f"bold {colours['secondary']}", no_wrap=True)
+        table.add_column(ratio=1)
+        for name, rows in groups.items():
+            if rows:
+                table.add_row("", "")
+                table.add_row("", Text(name, style=f"bold {colours['primary']}"))
+            for key, text in rows:
+                table.add_row(Text(key), Text(text))
+        return table

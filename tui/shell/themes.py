@@ -1,0 +1,77 @@
+"""Two themes of our own, one dark, one light, and the colours that charts and states take in every theme."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="ssmic-dark",
+    primary="#ffb454",
+    secondary="#4cc2c0",
+    accent="#7aa2f7",
+    foreground="#d5dbe5",
+    background="#0e131a",
+    surface="#141b24",
+    panel="#1d2733",
+    success="#8fce6f",
+    warning="#f0c674",
+    error="#f2777a",
+    dark=True,
+    variables={
+        "forecast": "#e0a040",
+        "committed": "#35a7a5",
+        "now": "#f2777a",
+        "grid-power": "#a98bd8",
+        "border": "#3b4a5c",
+        "scrollbar": "#334155",
+        "scrollbar-hover": "#4a5d75",
+        "scrollbar-active": "#ffb454",
+        "scrollbar-background": "#141b24",
+        "border-blurred": "#263241",
+        "footer-key-foreground": "#ffb454",
+        "block-cursor-text-style": "none",
+        "button-focus-text-style": "bold underline",
+        "input-selection-background": "#ffb454 30%",
+    },
+)
+
+LIGHT = Theme(
+    name="ssmic-light",
+    primary="#a85b00",
+    secondary="#0b7074",
+    accent="#3457b1",
+    foreground="#22272e",
+    background="#fbf9f3",
+    surface="#f3efe4",
+    panel="#e7e0cf",
+    success="#3c7a1e",
+    warning="#8a6200",
+    error="#b3261e",
+    dark=False,
+    variables={
+        "forecast": "#c98a1b",
+        "committed": "#0b7f80",
+        "now": "#b3261e",
+        "grid-power": "#6b4fa3",
+        "border": "#b9ae94",
+        "scrollbar": "#c9bfa7",
+        "scrollbar-hover": "#b0a487",
+        "scrollbar-active": "#a85b00",
+        "scrollbar-background": "#efe9db",
+        "border-blurred": "#d8cfb9",
+        "footer-key-foreground": "#a85b00",
+        "block-cursor-text-style": "none",
+        "button-focus-text-style": "bold underline",
+        "input-selection-background": "#a85b00 25%",
+    },
+)
+
+THEMES = (DARK, LIGHT)
+
+DEFAULT_VARIABLES = {
+    "forecast": "#d9982f",
+    "committed": "#2f9c9a",
+    "now": "#e05a5d",
+    "grid-power": "#9b7bd0",
+}
+"""For Textual's own themes, which know nothing of forecasts."""
