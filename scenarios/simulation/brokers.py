@@ -1,0 +1,58 @@
+"""The broker of a simulation: opened once, for all its runs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from broker.bus import Broker
+from broker.choose import choose_broker
+from broker.memory import MemoryBroker
+from broker.mosquitto import find_mosquitto
+from broker.mqtt import MqttBroker
+from broker.url import BrokerUrl
+from scenarios.simulation.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBroker:
+    """Where the runs of a simulation connect to."""
+
+    name: str
+    """As results and JSON say it: `memory`, `mosquitto`, `embedded`, or a URL without login."""
+    description: str
+    """One line for the user."""
+    url: BrokerUrl | None
+    """What other processes connect to; None: every run has a broker of its own in memory."""
+
+    def for_run(self) -> Broker:
+        """Return what the hosts of one run connect to."""
+        return MemoryBroker() if self.url is None else MqttBroker(self.url)
+
+
+@asynccontextmanager
+async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
+    """Have the broker that a plan wants for the time of the context.
+
+    Raises:
+        BrokerUrlError: what the plan says is no URL.
+        BrokerUnreachableError: it cannot be started, nobody listens there, or the login is refused.
+    """
+    if plan.bus == "memory":
+        yield OpenBroker("memory", "in memory", None)
+        return
+    async with choose_broker(plan.broker) as chosen:
+        # Whether somebody listens there shows now, before there is a results file.
+        async with chosen.broker.connect(f"ssmic-{secrets.token_hex(4)}"):
+            pass
+        own = "embedded" if find_mosquitto() is None else "mosquitto"
+        name = plan.broker or own
+        if name not in {"mosquitto", "embedded"}:
+            name = _without_login(chosen.url)
+        yield OpenBroker(name, chosen.description, chosen.url)
+
+
+def _without_login(url: BrokerUrl) -> str:
+    return str(BrokerUrl(url.host, url.port, tls=url.tls))

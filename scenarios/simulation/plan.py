@@ -1,0 +1,71 @@
+"""What a simulation is to do: one scenario, one algorithm, a run for every seed."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from agents.scheduling.settings import AlgorithmSettings
+from broker.pace import Pace
+from scenarios.results.naming import DEFAULT_FOLDER
+from scenarios.scenario import Scenario
+
+BusKind = Literal["memory", "mqtt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A simulation before it begins."""
+
+    scenario: Scenario
+    seeds: tuple[int, ...]
+    """One a run; different ones."""
+    algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    bus: BusKind = "mqtt"
+    broker: str | None = None
+    """`mqtt` only: a URL, `mosquitto` or `embedded`; None: a managed Mosquitto, or embedded where there is none."""
+    hosts: int | None = None
+    """Connections that the agents are spread over; None: one a household."""
+    days: int | None = None
+    """None: as the scenario says, which may be until the last job has run."""
+    pace: Pace = field(default_factory=Pace)
+    patient: bool = True
+    workers: int | None = None
+    """Processes; None: one a run, at most one a core."""
+    scores_file: Path | None = None
+    """Scores to start from, and where the new ones are kept. None: start afresh, keep them beside the results."""
+    reset_scores: bool = False
+    """Start afresh whatever is in `scores_file`."""
+    out: Path | None = None
+    """The results file; None: one named after the simulation, in `folder`."""
+    folder: Path = DEFAULT_FOLDER
+
+    def settings(self) -> dict[str, Any]:
+        """Return what was chosen and does not stand elsewhere in the results, fit for JSON."""
+        algorithm = self.algorithm
+        return {
+            "penalty": algorithm.penalty,
+            "step_size": algorithm.step_size,
+            "tolerance": algorithm.tolerance,
+            "node_limit": algorithm.node_limit,
+            "bus": self.bus,
+            "days": self.scenario.days if self.days is None else self.days,
+            "pace": str(self.pace),
+            "patient": self.patient,
+        }
+
+    def new_run_id(self, seed: int) -> str:
+        """Return an id for a run, unlike that of any other run on the same broker; it has no part in the result."""
+        name = re.sub(r"[^\w.-]+", "-", self.scenario.name, flags=re.ASCII)
+        return f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}"
+
+
+def planned_end_s(scenario: Scenario, days: int | None) -> int:
+    """Return when a run is over at the latest, UNIX seconds."""
+    days = scenario.days if days is None else days
+    if days is not None:
+        return scenario.start_s + days * 86_400
+    return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)

@@ -1,0 +1,102 @@
+"""A simulation: its broker, its results file, its runs, and the scores that outlive it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from scenarios.results.connection import seal
+from scenarios.results.creation import Simulation as Record
+from scenarios.results.creation import create_results
+from scenarios.runner import RunOutcome, RunSettings
+from scenarios.scores_file import default_scores_file, load_scores, save_scores
+from scenarios.simulation.brokers import OpenBroker, open_broker
+from scenarios.simulation.perform import Order, perform
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.workers import perform_all
+
+
+class Simulation:
+    """A simulation whose broker is there and whose results file is made; `open_simulation` makes one."""
+
+    def __init__(self, plan: Plan, broker: OpenBroker, results_file: Path, orders: Sequence[Order]) -> None:
+        self.plan = plan
+        self.broker = broker
+        self.results_file = results_file
+        self.orders = tuple(orders)
+        """One a run, with the ids that the runs have on the broker."""
+        self.scores_file = plan.scores_file or default_scores_file(results_file, plan.scenario.name)
+        """Where the scores are kept that the first run ends with."""
+
+    async def run(
+        self,
+        on_progress: Callable[[int, int], None] | None = None,
+        in_worker: Callable[[], None] | None = None,
+    ) -> list[RunOutcome]:
+        """Do all runs, here or on worker processes.
+
+        Args:
+            on_progress: Is told (run, virtual time in UNIX seconds), a few times a second for each run.
+            in_worker: Called in every worker process when it starts, for example to set up its logs.
+
+        Returns:
+            The outcomes, in the order of the seeds.
+
+        Raises:
+            asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
+            SsmicError: a run failed; see `scenarios.runner.run_once`. Other runs are interrupted.
+        """
+        workers = self.plan.workers or min(len(self.orders), os.cpu_count() or 1)
+        tell = on_progress or _tell_nobody
+        if workers == 1 or len(self.orders) == 1:
+            outcomes = [await self._run_here(order, tell) for order in self.orders]
+        else:
+            outcomes = await perform_all(self.plan.scenario, self.orders, self.broker, workers, tell, in_worker)
+        if outcomes[0].state == "done":
+            save_scores(self.scores_file, self.plan.scenario.name, outcomes[0].scores)
+        return outcomes
+
+    async def _run_here(self, order: Order, tell: Callable[[int, int], None]) -> RunOutcome:
+        return await perform(self.plan.scenario, order, self.broker.for_run(), lambda time_s: tell(order.run, time_s))
+
+
+@asynccontextmanager
+async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
+    """Have everything ready that the runs of a plan need.
+
+    Raises:
+        ScoresFileError: the scores to start from cannot be used.
+        BrokerUrlError, BrokerUnreachableError: see `open_broker`.
+        ResultsError: the results file cannot be made.
+    """
+    scenario = plan.scenario
+    scores = {} if plan.scores_file is None or plan.reset_scores else load_scores(plan.scores_file, scenario.name)
+    async with open_broker(plan) as broker:
+        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, plan.settings())
+        results_file = create_results(record, plan.out, plan.folder)
+        orders = [
+            Order(
+                run,
+                RunSettings(
+                    seed=seed,
+                    run_id=plan.new_run_id(seed),
+                    algorithm=plan.algorithm,
+                    hosts=plan.hosts,
+                    days=plan.days,
+                    pace=plan.pace,
+                    patient=plan.patient,
+                    scores=scores,
+                ),
+                results_file,
+            )
+            for run, seed in enumerate(plan.seeds, start=1)
+        ]
+        try:
+            yield Simulation(plan, broker, results_file, orders)
+        finally:
+            seal(results_file)
+
+
+def _tell_nobody(_run: int, _time_s: int) -> None: ...

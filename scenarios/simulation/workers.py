@@ -1,0 +1,216 @@
+"""Runs on several processes.
+
+Each worker is a process of its own (spawned, for nothing is shared) that takes orders over a pipe and answers with
+progress and outcomes. It ends when it is told to, when it is terminated, and when its parent is gone: the pipe says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import pickle
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Self
+
+from broker.errors import SsmicError
+from scenarios.runner import RunOutcome
+from scenarios.scenario import Scenario
+from scenarios.simulation.brokers import OpenBroker
+from scenarios.simulation.perform import Order, perform
+
+STOP_WALL_S = 10.0
+"""How long a worker may take to write down what it has and to end; then it is killed."""
+
+_spawning = multiprocessing.get_context("spawn")
+
+
+class WorkerError(SsmicError):
+    """A worker failed for a reason that is none of ours to expect."""
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+        """Where it happened, for whoever looks for the defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    time_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: SsmicError
+
+
+_Answer = _Progress | RunOutcome | _Failed
+
+
+async def perform_all(
+    scenario: Scenario,
+    orders: Sequence[Order],
+    broker: OpenBroker,
+    workers: int,
+    on_progress: Callable[[int, int], None],
+    in_worker: Callable[[], None] | None = None,
+) -> list[RunOutcome]:
+    """Carry out orders on worker processes; return the outcomes in the order of the orders.
+
+    Args:
+        scenario: What to run.
+        orders: How, and where to; one a run.
+        broker: Where the hosts connect to.
+        workers: How many processes; at least 1.
+        on_progress: Is told (run, virtual time).
+        in_worker: Called in every worker when it starts, for example to set up its logs.
+
+    Raises:
+        SsmicError: the first run that failed; the others were interrupted.
+        asyncio.CancelledError: all runs were interrupted, and no worker is left.
+    """
+    waiting = deque(orders)
+    outcomes: dict[int, RunOutcome] = {}
+
+    async def work() -> None:
+        async with _Worker(scenario, broker, in_worker) as worker:
+            while waiting:
+                order = waiting.popleft()
+                outcomes[order.run] = await worker.carry_out(order, on_progress)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for n in range(min(workers, len(orders))):
+                tasks.create_task(work(), name=f"worker[{n + 1}]")
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+    return [outcomes[order.run] for order in orders]
+
+
+class _Worker:
+    """A worker process as its parent sees it."""
+
+    def __init__(self, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
+        self._pipe, self._far_pipe = _spawning.Pipe()
+        self._process: SpawnProcess = _spawning.Process(
+            target=_work, args=(self._far_pipe, scenario, broker, in_worker), name="ssmic-worker", daemon=True
+        )
+
+    async def __aenter__(self) -> Self:
+        # Ctrl-C in a terminal reaches all processes. Blocked from its first moment on, a worker leaves it to us.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        self._far_pipe.close()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._pipe.close()
+        else:
+            self._process.terminate()
+        ending = asyncio.create_task(asyncio.to_thread(self._join), name="worker.end")
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            self._process.kill()
+            await ending
+            raise
+        finally:
+            self._pipe.close()
+
+    async def carry_out(self, order: Order, on_progress: Callable[[int, int], None]) -> RunOutcome:
+        """Have a run done."""
+        self._pipe.send(order)
+        while True:
+            await _wait_readable(self._pipe.fileno())
+            try:
+                answer: _Answer = self._pipe.recv()
+            except (EOFError, ConnectionError):
+                await asyncio.to_thread(self._join)
+                code = self._process.exitcode
+                how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+                raise WorkerError(f"run {order.run}: its process ended {how} before the run did") from None
+            match answer:
+                case _Progress(time_s):
+                    on_progress(order.run, time_s)
+                case RunOutcome():
+                    return answer
+                case _Failed(error):
+                    raise error
+
+    def _join(self) -> None:
+        self._process.join(STOP_WALL_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+async def _wait_readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+# From here on: in the worker.
+
+
+def _work(pipe: Connection, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
+    if in_worker is not None:
+        in_worker()
+    asyncio.run(_serve(pipe, scenario, broker))
+
+
+async def _serve(pipe: Connection, scenario: Scenario, broker: OpenBroker) -> None:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for mypy: this is a coroutine of a task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        while True:
+            await _wait_readable(pipe.fileno())
+            order: Order = pipe.recv()
+            pipe.send(await _perform(pipe, scenario, order, broker))
+    except (EOFError, ConnectionError, asyncio.CancelledError):
+        return  # no more orders, or told to end: what was under way has been written down
+
+
+async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: OpenBroker) -> RunOutcome | _Failed:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - as above
+    loop = asyncio.get_running_loop()
+
+    def parent_gone() -> None:
+        loop.remove_reader(pipe.fileno())
+        task.cancel()
+
+    # While a run goes on the parent sends nothing: a readable pipe means that it is gone.
+    loop.add_reader(pipe.fileno(), parent_gone)
+    try:
+        return await perform(scenario, order, broker.for_run(), lambda time_s: pipe.send(_Progress(time_s)))
+    except SsmicError as error:
+        return _Failed(_fit_to_travel(error))
+    except Exception as error:  # noqa: BLE001 - its parent raises it
+        what = f"{type(error).__name__}: {error}"
+        return _Failed(WorkerError(f"run {order.run}: {what}", "".join(traceback.format_exception(error))))
+    finally:
+        loop.remove_reader(pipe.fileno())
+
+
+def _fit_to_travel(error: SsmicError) -> SsmicError:
+    """Return an error that arrives in another process as it is here; chained errors stay behind."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    except Exception:  # noqa: BLE001 - anything can go wrong in another's `__reduce__`
+        return SsmicError(str(error))
+    return error

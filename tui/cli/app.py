@@ -1,0 +1,89 @@
+"""The command `ssmic` itself: its commands, and what holds for all of them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tui.cli.errors import exit_codes
+from tui.cli.options import LogLevel
+
+if TYPE_CHECKING:
+    from typer.core import TyperCommand
+
+COMMANDS: dict[str, str] = {
+    "run": "tui.cli.run",
+    "check": "tui.cli.check",
+    "scenarios": "tui.cli.scenarios",
+}
+"""By name, the module of each command in the order of the help; its `app` is the Typer application."""
+
+
+class Commands(TyperGroup):
+    """Imports a command's module when it is called, and turns errors into messages and exit codes."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # click's own class
+        """Return the names of all commands."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]
+        """Return a command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: Any = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
+        command.name = cmd_name
+        return command  # type: ignore[no-any-return]
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - as click has it
+        """Call the command."""
+        with exit_codes():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=Commands,
+    rich_markup_mode=None,  # rich takes longer to import than all else that `--help` needs
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ssmic {version('ssmic')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def ssmic(
+    ctx: typer.Context,
+    log_level: LogLevel = None,
+    version: Annotated[  # noqa: ARG001 - Typer's way: its callback does it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Emulate an energy-smart neighbourhood: agents that negotiate over MQTT on a virtual clock.
+
+    \b
+    Examples:
+      ssmic run street                     a bundled neighbourhood, one summer day
+      ssmic run street --runs 10 --json    ten seeds, one JSON object
+      ssmic check my-street.yaml           what is wrong with a scenario, all of it
+      ssmic results show FILE              what came out
+    """  # noqa: D301 - \b is click's, and no escape of ours
+    ctx.obj = log_level
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def terminal() -> bool:
+    """Say whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,40 @@
+"""`ssmic check`: everything that is wrong with a scenario, at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tui.cli.errors import INVALID
+from tui.cli.options import Scenario
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog="Example: ssmic check my-street.yaml")
+def check(
+    scenario: Scenario,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """Say what is wrong with a scenario, all of it; exit code 3 if anything is."""
+    from scenarios.files import check_scenario, load_scenario
+
+    problems = check_scenario(scenario)
+    if as_json:
+        from tui.cli.simulate import print_json
+
+        print_json({"scenario": scenario, "problems": [{"where": p.where, "what": p.what} for p in problems]})
+    elif problems:
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        typer.echo(f"ssmic: {scenario}: {count}", err=True)
+    else:
+        loaded = load_scenario(scenario)
+        producers = len(loaded.producers)
+        typer.echo(
+            f"{scenario}: nothing is wrong: {len(loaded.houses)} houses, {producers} producers, {len(loaded.jobs)} jobs"
+        )
+    if problems:
+        raise typer.Exit(INVALID)

@@ -1,0 +1,60 @@
+"""From errors to messages and exit codes; nobody is shown a traceback, save that of an agent that failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from broker.errors import SsmicError
+
+FAILED = 1
+USAGE = 2
+INVALID = 3
+BROKER = 4
+INTERRUPTED = 130
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what goes wrong inside into one message on standard error and the exit code that says whose fault it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except SsmicError as error:
+        complain(str(error))
+        raise typer.Exit(code_for(error)) from None
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+
+
+def code_for(error: SsmicError) -> int:
+    """Return the exit code that an error stands for."""
+    from agents.errors import SettingsError
+    from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
+    from broker.pace import PaceError
+    from scenarios.errors import ScenarioError
+    from scenarios.kpis import IntervalError
+    from scenarios.results.errors import ResultsError
+    from scenarios.scores_file import ScoresFileError
+
+    match error:
+        case SettingsError() | PaceError() | BrokerUrlError() | IntervalError():
+            return USAGE
+        case ScenarioError() | ScoresFileError() | ResultsError():
+            return INVALID
+        case BrokerUnreachableError() | BrokerLostError():
+            return BROKER
+    return FAILED
+
+
+def complain(message: str) -> None:
+    """Say on standard error what went wrong."""
+    typer.echo(f"ssmic: {message}", err=True)

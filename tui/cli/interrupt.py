@@ -1,0 +1,49 @@
+"""Ctrl-C, SIGTERM and a closed terminal: the first ends all runs cleanly, the second at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from tui.cli.errors import INTERRUPTED
+
+Result = TypeVar("Result")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end, or cancel it on a signal and wait until it has cleaned up.
+
+    Raises:
+        KeyboardInterrupt: it was cancelled by a signal.
+    """
+
+    async def watched() -> Result:
+        task = asyncio.current_task()
+        interrupted = False
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            if interrupted:
+                # Worker processes and a managed broker end when they find us gone.
+                os._exit(INTERRUPTED)
+            interrupted = True
+            if task is not None:
+                task.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` ignores SIGHUP, and means it
+                loop.add_signal_handler(number, interrupt)
+        try:
+            return await main
+        except asyncio.CancelledError:
+            if interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+    return asyncio.run(watched())

@@ -1,0 +1,75 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+LogLevelName = Literal["debug", "info", "warning", "error"]
+
+LogLevel = Annotated[
+    LogLevelName | None,
+    typer.Option(
+        help="What is logged, on standard error and in the file beside the results. "
+        "[default: warning on standard error, info in the file]",
+        envvar="SSMIC_LOG_LEVEL",
+        show_default=False,
+        show_envvar=False,
+    ),
+]
+
+
+def complete_scenario(incomplete: str) -> list[str]:
+    """Return the bundled scenarios' names for the shell; it completes files by itself."""
+    from scenarios.files import bundled_names
+
+    return [name for name in bundled_names() if name.startswith(incomplete)]
+
+
+Scenario = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A YAML file, a PySSMic input folder, or the name of a bundled scenario.",
+        autocompletion=complete_scenario,
+    ),
+]
+
+
+def complete_algorithm(incomplete: str) -> list[str]:
+    """Return the algorithms' names for the shell."""
+    from agents.scheduling.settings import ALGORITHMS
+
+    return [name for name in ALGORITHMS if name.casefold().startswith(incomplete.casefold())]
+
+
+Algorithm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How producers schedule: fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC or exact. "
+        "[default: the scenario's, which is insertion if it names none]",
+        autocompletion=complete_algorithm,
+    ),
+]
+Penalty = Annotated[
+    float | None, typer.Option(help="L-BFGS-B, SLSQP, TNC: what a Wh beyond the sun counts; above 0. [default: 100]")
+]
+StepSize = Annotated[
+    float | None,
+    typer.Option(help="L-BFGS-B, SLSQP, TNC: the largest hop, as a share of a window; above 0 to 1. [default: 0.25]"),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(help="L-BFGS-B, SLSQP, TNC: a search ends when a step gains less, Wh; above 0. [default: 0.001]"),
+]
+NodeLimit = Annotated[
+    int | None, typer.Option(help="exact: nodes it may look at for one decision; 1 or more. [default: 200]")
+]
+
+
+def given(ctx: typer.Context, parameter: str) -> bool:
+    """Say whether a parameter was given on the command line, not by the environment."""
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"

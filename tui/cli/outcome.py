@@ -1,0 +1,144 @@
+"""What a simulation came to, as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+MAX_PRODUCERS = 12
+"""So many are listed by name; the rest is summed up."""
+
+Json = Mapping[str, Any]
+
+
+def show_outcome(console: Console, simulation: Json) -> None:
+    """Print what came out: one run in full, several as rows with mean and standard deviation.
+
+    Args:
+        console: Where to.
+        simulation: What `scenarios.results.summary.simulation_json` returns.
+    """
+    runs: Sequence[Json] = simulation["runs"]
+    if not runs:
+        console.print("no run has begun")
+    elif len(runs) == 1:
+        console.print(_one_run(simulation, runs[0]))
+    else:
+        console.print(_several_runs(simulation, runs))
+        if any(run["state"] != "done" for run in runs):
+            console.print("Runs that were not done have their figures up to where they came.")
+
+
+def _one_run(simulation: Json, run: Json) -> RenderableType:
+    kpis: Json = run["kpis"]
+    state = "" if run["state"] == "done" else f", {run['state']}"
+    table = Table(
+        title=f"{simulation['scenario']}, {simulation['algorithm']}, seed {run['seed']}{state}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+    )
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    consumed_wh = kpis["consumed_wh"]
+    table.add_row("Energy consumed", _kwh(consumed_wh), "")
+    for name, wh in _suppliers(run):
+        table.add_row(f"  from {name}", _kwh(wh), _percent(wh / consumed_wh if consumed_wh else None))
+    table.add_row(
+        "  from the grid", _kwh(kpis["grid_wh"]), _percent(kpis["grid_wh"] / consumed_wh if consumed_wh else None)
+    )
+    table.add_row("Energy produced", _kwh(kpis["produced_wh"]), "")
+    table.add_row("Self-consumption", _percent(kpis["self_consumption"]), "")
+    table.add_row("Self-sufficiency", _percent(kpis["self_sufficiency"]), "")
+    table.add_row("Peak-to-average ratio", _ratio(kpis["consumption_peak_to_average"]), "")
+    table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
+    if run["not_registered"]:
+        table.add_row("Jobs not registered by the end", str(len(run["not_registered"])), "")
+    if kpis["jobs_unfinished"]:
+        table.add_row("Jobs still running at the end", str(kpis["jobs_unfinished"]), "")
+    table.add_row("Negotiations", str(run["negotiations"]), "")
+    table.add_row("Messages", str(run["messages"]), "")
+    if "optimum" in run:
+        optimum = run["optimum"]
+        table.add_row("Best plan known", _kwh(optimum["best_wh"]), "")
+        table.add_row("  proven upper bound", _kwh(optimum["bound_wh"]), "")
+        table.add_row("  reached by the negotiation", _percent(optimum["share"]), "")
+    if run["wall_s"] is not None:
+        table.add_row("Took", f"{run['wall_s']:.2f} s", "")
+    return table
+
+
+def _suppliers(run: Json) -> list[tuple[str, float]]:
+    """Return who delivered how much, most first; many small ones as one."""
+    delivered = sorted(
+        ((producer, of["delivered_wh"]) for producer, of in run["by_producer"].items()),
+        key=lambda item: (-item[1], item[0]),
+    )
+    if len(delivered) <= MAX_PRODUCERS:
+        return delivered
+    named, rest = delivered[: MAX_PRODUCERS - 1], delivered[MAX_PRODUCERS - 1 :]
+    return [*named, (f"{len(rest)} other producers", sum(wh for _, wh in rest))]
+
+
+_COLUMNS = (
+    ("consumed", "consumed_wh"),
+    ("local", "delivered_wh"),
+    ("grid", "grid_wh"),
+    ("self-c.", "self_consumption"),
+    ("self-s.", "self_sufficiency"),
+    ("peak/avg", "consumption_peak_to_average"),
+)
+
+
+def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
+    compared = any("optimum" in run for run in runs)
+    table = Table(
+        title=f"{simulation['scenario']}, {simulation['algorithm']}, {len(runs)} runs; energy in kWh",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_column("seed", justify="right", no_wrap=True)
+    for title, _ in _COLUMNS:
+        table.add_column(title, justify="right", no_wrap=True)
+    if compared:
+        table.add_column("of best", justify="right", no_wrap=True)
+    table.add_column("neg.", justify="right", no_wrap=True)
+    table.add_column("mess.", justify="right", no_wrap=True)
+    table.add_column("took", justify="right", no_wrap=True)
+    for run in runs:
+        cells = [_cell(name, run["kpis"][name]) for _, name in _COLUMNS]
+        if compared:
+            cells.append(_percent(run["optimum"]["share"] if "optimum" in run else None))
+        took = run["state"] if run["state"] != "done" else f"{run['wall_s']:.2f} s"
+        table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
+    table.add_section()
+    for title, of in (("mean", "mean"), ("± sd", "standard_deviation")):
+        cells = [_cell(name, simulation["statistics"][name][of]) for _, name in _COLUMNS]
+        table.add_row(title, *cells, *[""] * (4 if compared else 3))
+    return table
+
+
+def _cell(name: str, value: float | None) -> str:
+    if name.endswith("_wh"):
+        return "-" if value is None else f"{value / 1000:,.2f}"
+    return _ratio(value) if name.endswith("average") else _percent(value)
+
+
+def _kwh(wh: float) -> str:
+    return f"{wh / 1000:,.2f} kWh"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,126 @@
+"""`ssmic run`: one or more runs of a scenario, and what came of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic run street
+  ssmic run my-street.yaml --days 2 --algorithm fifty_fifty --seed 7
+  ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
+  ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
+  ssmic run street --pace 600x
+
+Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost, 130 interrupted.
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def run(
+    ctx: typer.Context,
+    scenario: Scenario,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many days. [default: as the scenario says, else until the last job has run]"),
+    ] = None,
+    algorithm: Algorithm = None,
+    penalty: Penalty = None,
+    step_size: StepSize = None,
+    tolerance: Tolerance = None,
+    node_limit: NodeLimit = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the first run; the next one has the next. [default: the scenario's]")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="How many runs.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for several runs. [default: one a run, at most one a core]")
+    ] = None,
+    impatient: Annotated[
+        bool, typer.Option("--impatient", help="A job that nobody can serve takes grid power at once, as in PySSMic.")
+    ] = False,
+    bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="How agents talk.")] = "mqtt",
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
+            "[default: a Mosquitto of our own, else the embedded broker]",
+            envvar="SSMIC_BROKER",
+            show_envvar=False,
+        ),
+    ] = None,
+    hosts: Annotated[
+        int | None,
+        typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
+    ] = None,
+    pace: Annotated[str, typer.Option(metavar="max|1x|60x...", help="How fast virtual time goes.")] = "max",
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Start from the producers' scores in FILE, and keep the new ones there. "
+            "[default: start afresh, keep them beside the results]",
+        ),
+    ] = None,
+    reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Start afresh, whatever is in FILE.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The results file. [default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite]",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
+    ] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Run a neighbourhood on a virtual clock and say what came of it."""
+    from broker.pace import Pace
+    from scenarios.files import load_scenario
+    from scenarios.simulation import Plan
+    from tui.cli.algorithm import algorithm_settings
+    from tui.cli.logs import configure_logs
+    from tui.cli.simulate import simulate
+
+    if bus == "memory" and broker is not None:
+        if given(ctx, "broker"):
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
+        broker = None
+    if out is not None and out.exists():
+        raise typer.BadParameter(f"{out} exists already; results are never written over", param_hint="--out")
+    level = log_level or ctx.obj
+    configure_logs(level)
+    virtual_pace = Pace.parse(pace)
+    chosen = algorithm_settings(algorithm, penalty, step_size, tolerance, node_limit)
+    loaded = load_scenario(scenario)
+    first = loaded.seed if seed is None else seed
+    simulate(
+        Plan(
+            scenario=loaded,
+            seeds=tuple(range(first, first + runs)),
+            algorithm=chosen if algorithm is not None else replace(chosen, name=loaded.algorithm),
+            bus=bus,
+            broker=broker,
+            hosts=hosts,
+            days=days,
+            pace=virtual_pace,
+            patient=not impatient,
+            workers=workers,
+            scores_file=scores,
+            reset_scores=reset_scores,
+            out=out,
+        ),
+        level,
+        as_json=as_json,
+    )

@@ -1,0 +1,74 @@
+"""A simulation from the command line: progress while it goes on, then a table or one JSON object."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from broker.errors import SsmicError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
+from scenarios.simulation import Plan, open_simulation
+from tui.cli.console import notes, output
+from tui.cli.errors import INTERRUPTED, code_for, complain
+from tui.cli.interrupt import run_until_interrupted
+from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
+from tui.cli.options import LogLevelName
+from tui.cli.outcome import show_outcome
+from tui.cli.progress import progress_of
+
+
+def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool) -> None:
+    """Run a plan and say what came of it; what is done is shown too when it fails or is interrupted."""
+    results_file: Path | None = None
+    code = 0
+
+    async def run() -> bool:
+        nonlocal results_file
+        async with open_simulation(plan) as simulation:
+            results_file = simulation.results_file
+            log_file = log_file_of(results_file)
+            configure_logs(level, log_file)
+            notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
+            with progress_of(plan) as on_progress:
+                outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file))
+            return all(outcome.state == "done" for outcome in outcomes)
+
+    try:
+        if not run_until_interrupted(run()):
+            # Somebody asked the clock to stop, over the broker.
+            complain("stopped before the end")
+            code = INTERRUPTED
+    except KeyboardInterrupt:
+        complain("interrupted")
+        code = INTERRUPTED
+    except SsmicError as error:
+        complain(str(error))
+        code = code_for(error)
+    finally:
+        configure_logs(level)
+    if results_file is not None:
+        _show(results_file, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _show(results_file: Path, *, as_json: bool) -> None:
+    with ResultsReader(results_file) as results:
+        summary = simulation_json(results)
+    if as_json:
+        print_json(summary)
+        return
+    console = output()
+    show_outcome(console, summary)
+    console.print(f"Results: {results_file}", soft_wrap=True)
+
+
+def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
+    """Print one JSON object on standard output."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
