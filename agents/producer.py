@@ -130,6 +130,7 @@ class Producer(Agent[AnyMessage]):
     def _adopt(self, prediction: Prediction) -> None:
         joins = self._production is None
         newer = prediction.production
+        self.tell(self.id, prediction, "forecast")
         self._production = newer if self._production is None else self._production.continued_by(newer)
         problem = self._problem()
         if joins or problem is None:

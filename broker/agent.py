@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -49,12 +49,17 @@ class Outgoing:
     re: int | None
 
 
+FactSubject = Literal["ledger", "forecast"]
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something an agent tells everybody, kept at the broker until it changes (`ledger/<name>`)."""
+    """Something an agent tells everybody, kept at the broker until it changes."""
 
     name: str
     content: BaseModel
+    subject: FactSubject = "ledger"
+    """Decides on the topic; see `broker.topics`."""
 
 
 class TimeUp:
@@ -191,9 +196,9 @@ class Agent(Generic[MessageT]):
         finally:
             task.cancel()
 
-    def tell(self, name: str, content: BaseModel) -> None:
-        """Publish a fact for everybody, retained under `ledger/<name>`; a later one replaces it."""
-        self._facts.append(Fact(name, content))
+    def tell(self, name: str, content: BaseModel, subject: FactSubject = "ledger") -> None:
+        """Publish a fact for everybody, retained under its subject and name; a later one replaces it."""
+        self._facts.append(Fact(name, content, subject))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Let another coroutine act for this agent; it ends with the agent, and its error is the agent's."""

@@ -331,7 +331,12 @@ class Host:
             await bus.publish(topic, payload, qos=topics.QOS_ROUNDS)
         for fact in record.facts:
             payload = fact.content.model_dump_json().encode()
-            await bus.publish(topics.ledger(self.run_id, fact.name), payload, qos=topics.QOS_FACTS, retain=True)
+            topic = (
+                topics.ledger(self.run_id, fact.name)
+                if fact.subject == "ledger"
+                else topics.forecast(self.run_id, self.host_id, fact.name)
+            )
+            await bus.publish(topic, payload, qos=topics.QOS_FACTS, retain=True)
         self._last = Done(
             step=grant.step,
             time=grant.time,

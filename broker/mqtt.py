@@ -67,6 +67,11 @@ class MqttBus:
         self._confirmed = asyncio.Event()
 
     @property
+    def is_connected(self) -> bool:
+        """Whether a connection stands now; while it does not, the bus tries to make one."""
+        return self._connection is not None
+
+    @property
     def oversized(self) -> int:
         """How many messages were dropped for their size."""
         return self._inbox.oversized

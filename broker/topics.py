@@ -11,6 +11,7 @@
 | `inbox/<host>/<agent>/<from-host>`     | host         | host     | 0   | no       |
 | `resend/<host>/<from-host>`            | host         | host     | 0   | no       |
 | `ledger/<contract>`                    | manager      | anyone   | 1   | yes      |
+| `forecast/<host>/<producer>`           | host         | anyone   | 1   | yes      |
 
 Grants, answers and the messages between agents go at QoS 0: what a broken connection loses is found by counting and
 sent again by its sender, which costs half the packets of QoS 1 and holds across a broker that forgot its sessions.
@@ -29,7 +30,7 @@ QOS_ROUNDS = 0
 QOS_FACTS = 1
 """For what is told once: announcements, the roster, the ledger, control."""
 
-Kind = Literal["roster", "time", "control", "hosts", "grant", "done", "inbox", "resend", "ledger"]
+Kind = Literal["roster", "time", "control", "hosts", "grant", "done", "inbox", "resend", "ledger", "forecast"]
 
 _LEVELS: dict[str, int] = {
     "roster": 0,
@@ -41,6 +42,7 @@ _LEVELS: dict[str, int] = {
     "inbox": 3,
     "resend": 2,
     "ledger": 1,
+    "forecast": 2,
 }
 
 
@@ -89,6 +91,11 @@ def everything(run: str) -> str:
 def roster(run: str) -> str:
     """Which agent lives on which host."""
     return _build(run, "roster")
+
+
+def times() -> str:
+    """Return the filter that finds every run on a broker."""
+    return f"{ROOT}/+/time"
 
 
 def time(run: str) -> str:
@@ -154,3 +161,16 @@ def ledger(run: str, contract_id: str) -> str:
 def ledgers(run: str) -> str:
     """Return the filter for all contracts."""
     return _build(run, "ledger", "+")
+
+
+def forecast(run: str, host_id: str, producer: str) -> str:
+    """Return where a host says what one of its producers expects from its sun."""
+    return _build(run, "forecast", encode(host_id), encode(producer))
+
+
+def watched(run: str) -> tuple[str, ...]:
+    """Return the filters for what people look at: all but the clockwork of the rounds."""
+    return (
+        *(_build(run, kind) for kind in ("roster", "time", "control")),
+        *(_build(run, kind, "#") for kind in ("hosts", "inbox", "ledger", "forecast")),
+    )
