@@ -39,6 +39,10 @@ _IDS = 60_000
 """How far the oldest unacknowledged message may lie back: message ids come again after 65,535."""
 
 
+class _NoAnswerError(aiomqtt.MqttError):
+    """The other side went away instead of answering."""
+
+
 class ConnectionBrokenError(Exception):
     """The connection ended while something was under way; internal to the bus, which makes a new one."""
 
@@ -191,7 +195,7 @@ class Connection(aiomqtt.Client):
         if not self._ended.done():
             self._ended.set_result(reason)
         if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError(f"closed the connection without an answer: {reason}"))
+            self._connected.set_exception(_NoAnswerError(reason))
             # It is nobody's duty to look at it: `open` may be gone already.
             self._connected.exception()
         for pending in self._pending_subscribes.values():
@@ -289,6 +293,7 @@ class Connection(aiomqtt.Client):
 
 def _explain(error: Exception, url: BrokerUrl) -> str:
     """Say what went wrong in words that help; aiomqtt keeps the cause as the context of its own error."""
+    doubt = "does it speak TLS on this port?" if url.tls else "is it an MQTT broker, and without TLS?"
     match error.__context__ or error:
         case MqttConnectError(rc=ReasonCode(value=134 | 135)):
             reason = "refused the login " + ("(no user given)" if url.user is None else f"(user {url.user!r})")
@@ -297,13 +302,15 @@ def _explain(error: Exception, url: BrokerUrl) -> str:
         case ssl.SSLCertVerificationError(verify_message=why):
             reason = f"TLS failed: the broker's certificate is not trusted ({why})"
         case ssl.SSLError() as cause:
-            reason = f"TLS failed ({cause.reason or cause}); does it speak TLS on this port?"
+            reason = f"TLS failed ({cause.reason or cause}); {doubt}"
         case socket.gaierror() | UnicodeError():
             reason = f"there is no host named {url.host!r}"
         case ConnectionRefusedError():
             reason = "nobody listens there"
         case TimeoutError():
-            reason = "no answer"
+            reason = f"no answer; {doubt}"
+        case ConnectionResetError() | _NoAnswerError():
+            reason = f"closed the connection without an answer; {doubt}"
         case OSError(strerror=str(why)):
             reason = why
         case cause:

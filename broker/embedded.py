@@ -108,7 +108,16 @@ def _make_broker(port: int) -> Broker:
     from amqtt.session import Session  # noqa: PLC0415 - heavy
 
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-        """amqtt without its leak of retained messages, and with a quicker look at filters."""
+        """amqtt without its leaks, of sockets and of retained messages, and with a quicker look at filters."""
+
+        async def stream_connected(
+            self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+        ) -> None:
+            try:
+                await super().stream_connected(reader, writer, listener_name)
+            finally:
+                # It leaves a connection open on which no client logged in.
+                writer.close()
 
         async def _publish_retained_messages_for_subscription(
             self, subscription: tuple[str, int], session: Session

@@ -20,6 +20,17 @@ class Tls:
     """Its key; None: it is in `cert_file`."""
 
 
+class _Socket(ssl.SSLSocket):
+    """Closed when its handshake fails; paho forgets it then, and leaves it open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as it is called
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def client_context(tls: Tls) -> ssl.SSLContext:
     """Return what a client checks the broker with, TLS 1.2 or newer, host name included.
 
@@ -36,6 +47,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     except (OSError, ValueError) as error:
         raise BrokerUnreachableError(f"TLS: {tls.ca_file} holds no certificates in PEM format ({error})") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _Socket
     if tls.cert_file is not None:
         try:
             # An empty password: an encrypted key is an error, never a question on the terminal.

@@ -20,6 +20,7 @@ sent again by its sender, which costs half the packets of QoS 1 and holds across
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, unquote
 
@@ -47,13 +48,26 @@ _LEVELS: dict[str, int] = {
 
 
 def encode(identifier: str) -> str:
-    """Make any id fit for one topic level; the inverse of `decode`."""
+    """Make any id fit for one topic level; the inverse of `decode`.
+
+    Raises:
+        ValueError: the id is empty, or holds a surrogate, which no payload could carry either.
+    """
+    if not identifier:
+        raise ValueError("an id is empty: expected at least one character")
     return quote(identifier, safe="")
 
 
 def decode(level: str) -> str:
-    """Return the id that `encode` made a topic level of."""
-    return unquote(level, errors="strict")
+    """Return the id that `encode` made a topic level of.
+
+    Raises:
+        ValueError: it made no such level. An id has one spelling, or a broker's rules could be got round.
+    """
+    identifier = unquote(level, errors="strict")
+    if encode(identifier) != level:
+        raise ValueError(f"{level!r} is not how the id {identifier!r} is written in a topic")
+    return identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,7 @@ class Address:
     ids: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=65_536)
 def parse(topic: str) -> Address | None:
     """Return what `topic` says, or None where it is none of ours."""
     root, *rest = topic.split("/")
@@ -75,7 +90,7 @@ def parse(topic: str) -> Address | None:
         return None
     try:
         return Address(decode(run), kind, tuple(decode(level) for level in levels))  # type: ignore[arg-type]
-    except UnicodeDecodeError:
+    except ValueError:
         return None
 
 

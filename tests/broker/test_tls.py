@@ -1,0 +1,170 @@
+"""Connections over TLS, with certificates made here and a real Mosquitto."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from broker.bus import Delivery
+from broker.errors import BrokerUnreachableError
+from broker.mosquitto import find_mosquitto, managed_mosquitto
+from broker.mqtt import MqttBroker
+from broker.tls import Tls
+from broker.url import BrokerUrl
+
+pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Signs certificates and writes them into a folder."""
+
+    folder: Path
+    name: str
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @classmethod
+    def make(cls, folder: Path, name: str) -> Authority:
+        """Make one, with its certificate in `<name>.crt`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = (
+            _certificate(subject, subject, key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return cls(folder, name, key, certificate)
+
+    def sign(self, name: str, address: str = "127.0.0.1") -> None:
+        """Write a certificate and its key into `<name>.crt` and `<name>.key`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        certificate = (
+            _certificate(subject, self.certificate.subject, key)
+            .add_extension(names, critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        (self.folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (self.folder / f"{name}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+
+
+def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + DAY)
+    )
+
+
+@asynccontextmanager
+async def tls_mosquitto(
+    folder: Path, *, address: str = "127.0.0.1", wants_certificate: bool = False
+) -> AsyncIterator[BrokerUrl]:
+    """Run one with a certificate for `address`; the authority's is in `authority.crt`."""
+    authority = Authority.make(folder, "authority")
+    authority.sign("server", address)
+    authority.sign("client")
+    more = (
+        f"cafile {folder}/authority.crt\ncertfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
+        f"require_certificate {'true' if wants_certificate else 'false'}\n"
+    )
+    async with managed_mosquitto(more=more) as running:
+        yield BrokerUrl(running.url.host, running.url.port, tls=True)
+
+
+async def connect(url: BrokerUrl, tls: Tls | None) -> None:
+    """Connect, and send a message to oneself."""
+    async with MqttBroker(url, tls=tls).connect("host") as host:
+        await host.subscribe("a")
+        payload = bytes(100_000)
+        for _ in range(3):
+            await host.publish("a", payload, qos=1)
+            assert await anext(host.messages()) == Delivery("a", payload, retain=False)
+
+
+async def test_a_broker_whose_authority_is_trusted(tmp_path: Path) -> None:
+    """Messages larger than a TLS record arrive whole."""
+    async with tls_mosquitto(tmp_path) as url:
+        await connect(url, Tls(tmp_path / "authority.crt"))
+
+
+async def test_a_client_with_a_certificate(tmp_path: Path) -> None:
+    """Who has one comes in; who has none, or one that a stranger signed, is told."""
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    Authority.make(strangers, "stranger").sign("client")
+    async with tls_mosquitto(tmp_path, wants_certificate=True) as url:
+        trusted = tmp_path / "authority.crt"
+        await connect(url, Tls(trusted, tmp_path / "client.crt", tmp_path / "client.key"))
+        for cert, key in [(None, None), (strangers / "client.crt", strangers / "client.key")]:
+            with pytest.raises(BrokerUnreachableError, match=f"mqtts://127.0.0.1:{url.port}: "):
+                await connect(url, Tls(trusted, cert, key))
+
+
+@pytest.mark.parametrize("case", ["system", "stranger", "address"])
+async def test_a_broker_that_is_not_trusted(tmp_path: Path, case: str) -> None:
+    """Signed by an authority that nobody knows, or for another address: no connection."""
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    Authority.make(strangers, "stranger")
+    trusted = {
+        "system": Tls(),
+        "stranger": Tls(strangers / "stranger.crt"),
+        "address": Tls(tmp_path / "authority.crt"),
+    }
+    async with tls_mosquitto(tmp_path, address="127.0.0.2" if case == "address" else "127.0.0.1") as url:
+        with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker's certificate is not trusted"):
+            await connect(url, trusted[case])
+
+
+async def test_one_side_without_tls(tmp_path: Path) -> None:
+    """Both ways round, the message says that it is about TLS or the missing answer."""
+    async with tls_mosquitto(tmp_path) as url:
+        with pytest.raises(BrokerUnreachableError, match="without an answer; is it an MQTT broker, and without TLS"):
+            await connect(BrokerUrl(url.host, url.port), None)
+    async with managed_mosquitto() as running:
+        with pytest.raises(BrokerUnreachableError, match="does it speak TLS"):
+            await connect(BrokerUrl(running.url.host, running.url.port, tls=True), Tls(tmp_path / "authority.crt"))
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    """The message names the file, before anything is connected."""
+    Authority.make(tmp_path, "authority").sign("client")
+    Authority.make(tmp_path, "other").sign("stranger")
+    text = tmp_path / "text"
+    text.write_text("no certificate", encoding="utf-8")
+    url = "mqtts://broker"
+    with pytest.raises(BrokerUnreachableError, match=r"there is no file .*missing"):
+        MqttBroker(url, tls=Tls(tmp_path / "missing"))
+    with pytest.raises(BrokerUnreachableError, match="text holds no certificates"):
+        MqttBroker(url, tls=Tls(text))
+    with pytest.raises(BrokerUnreachableError, match="has no certificate with it"):
+        MqttBroker(url, tls=Tls(key_file=tmp_path / "client.key"))
+    with pytest.raises(BrokerUnreachableError, match="are no certificate with its"):
+        MqttBroker(url, tls=Tls(cert_file=tmp_path / "client.crt", key_file=tmp_path / "stranger.key"))
+    with pytest.raises(BrokerUnreachableError, match="are no certificate with its"):
+        MqttBroker(url, tls=Tls(cert_file=text))

@@ -1,0 +1,120 @@
+"""Topics: whatever an id holds, it comes out of a topic as it went in, and no topic is taken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker import topics
+from broker.filters import check_topic, matches
+from broker.topics import Address
+
+IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40) | st.sampled_from(
+    ["/", "+", "#", "$SYS", "a/b", "%", "%2F", "\0", ".", "..", "[1]:[2]", "Müller", "☀", " "]
+)
+
+ONE: dict[str, Callable[[str, str], str]] = {
+    "hosts": topics.host,
+    "grant": topics.grant,
+    "done": topics.done,
+    "ledger": topics.ledger,
+}
+FILTERS: dict[str, Callable[[str], str]] = {
+    "hosts": topics.hosts,
+    "done": topics.dones,
+    "ledger": topics.ledgers,
+}
+
+
+@given(IDS)
+def test_an_id_survives_its_topic_level(identifier: str) -> None:
+    """Decoding undoes encoding, and the level is one level that any broker takes."""
+    level = topics.encode(identifier)
+    assert topics.decode(level) == identifier
+    check_topic(level)
+    assert "/" not in level
+    assert not level.startswith("$")
+
+
+@given(IDS, IDS)
+def test_different_ids_have_different_levels(one: str, other: str) -> None:
+    """No two agents share an inbox."""
+    assert (topics.encode(one) == topics.encode(other)) == (one == other)
+
+
+@given(st.sampled_from(sorted(ONE)), IDS, IDS)
+def test_topics_with_one_id(kind: str, run: str, identifier: str) -> None:
+    """What is built is parsed, and its filter covers it."""
+    topic = ONE[kind](run, identifier)
+    assert topics.parse(topic) == Address(run, kind, (identifier,))  # type: ignore[arg-type]
+    assert matches(topics.everything(run), topic)
+    if kind in FILTERS:
+        assert matches(FILTERS[kind](run), topic)
+
+
+@given(IDS, IDS, IDS, IDS)
+def test_topics_with_several_ids(run: str, host: str, agent: str, sender: str) -> None:
+    """Their order is kept, and a host's filter covers its own and nobody else's."""
+    inbox = topics.inbox(run, host, agent, sender)
+    assert topics.parse(inbox) == Address(run, "inbox", (host, agent, sender))
+    assert matches(topics.inboxes(run, host), inbox)
+    assert matches(topics.inboxes(run, sender), inbox) == (host == sender)
+    resend = topics.resend(run, host, sender)
+    assert topics.parse(resend) == Address(run, "resend", (host, sender))
+    assert matches(topics.resends(run, host), resend)
+
+
+@given(IDS)
+def test_topics_without_an_id(run: str) -> None:
+    """There is one of each in a run."""
+    assert topics.parse(topics.roster(run)) == Address(run, "roster")
+    assert topics.parse(topics.time(run)) == Address(run, "time")
+    assert topics.parse(topics.control(run)) == Address(run, "control")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "ssmic",
+        "ssmic/run",
+        "ssmic//time",
+        "ssmic/run/time/",
+        "ssmic/run/time/more",
+        "ssmic/run/hosts",
+        "ssmic/run/hosts/",
+        "ssmic/run/hosts/a/b",
+        "ssmic/run/inbox/a//b",
+        "ssmic/run/inbox/a/b",
+        "ssmic/run/nothing",
+        "other/run/time",
+        "/ssmic/run/time",
+        "ssmic/run/hosts/%FF",
+        "ssmic/run/hosts/%2f",
+        "ssmic/run/hosts/%61",
+        "ssmic/run/hosts/%",
+        "ssmic/run/hosts/a b",
+        "ssmic/%FF/time",
+    ],
+)
+def test_what_is_not_ours_is_not_parsed(topic: str) -> None:
+    """Foreign, incomplete, with empty levels, or an id in another spelling than ours."""
+    assert topics.parse(topic) is None
+
+
+@given(st.text(max_size=60))
+def test_any_topic_can_be_looked_at(topic: str) -> None:
+    """What strangers publish raises nothing."""
+    topics.parse(topic)
+
+
+@pytest.mark.parametrize("identifier", ["", "\ud800", "a\udfffb"])
+def test_what_cannot_be_an_id(identifier: str) -> None:
+    """It is refused when a topic is built, not lost on the way."""
+    with pytest.raises(ValueError, match=r"empty|surrogates"):
+        topics.host("run", identifier)
+    with pytest.raises(ValueError, match=r"empty|surrogates"):
+        topics.time(identifier)
