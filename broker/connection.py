@@ -1,6 +1,6 @@
 """One connection to an MQTT broker, from its making to its end; `MqttBus` makes a new one each time it is lost.
 
-This is the only module that knows aiomqtt. It overrides private seams of 2.5, to which the project is pinned,
+Only this module and `unreachable` know aiomqtt. It overrides private seams of 2.5, to which the project is pinned,
 because the public ones cost two tasks a message: `publish` waits for the socket through `wait_for`, and iterating
 over `messages` makes a task for each. Here a message is written at the end of the loop's turn, together with all
 others of that turn, and goes straight to the receiver when it is read.
@@ -20,11 +20,13 @@ from typing import Any, cast
 import aiomqtt
 import paho.mqtt.client as paho
 import structlog
-from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.bus import Delivery, Will
 from broker.errors import BrokerUnreachableError
+from broker.unreachable import NoAnswerError, explain
 from broker.url import BrokerUrl
 
 _log = structlog.get_logger(__name__)
@@ -37,10 +39,7 @@ _UNACKNOWLEDGED_LIMIT = 10_000
 """QoS 1 messages that may be under way before publishers wait."""
 _IDS = 60_000
 """How far the oldest unacknowledged message may lie back: message ids come again after 65,535."""
-
-
-class _NoAnswerError(aiomqtt.MqttError):
-    """The other side went away instead of answering."""
+_AHEAD_BYTES = 64 * 1024
 
 
 class ConnectionBrokenError(Exception):
@@ -96,6 +95,15 @@ class Connection(aiomqtt.Client):
         self._sent = 0
         self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
         """By message id: the ticket, and how many messages had been sent before it."""
+        self._receive_bytes = self._client._sock_recv  # noqa: SLF001 - see `_take`
+        self._client._sock_recv = self._take  # type: ignore[method-assign]  # noqa: SLF001
+        # Its callback for what is published is called for QoS 0 too, and costs more there than publishing.
+        self._client.on_publish = None
+        self._confirm = self._client._do_on_publish  # noqa: SLF001
+        self._client._do_on_publish = self._on_confirmed  # type: ignore[method-assign]  # noqa: SLF001
+        self._ahead = b""
+        self._taken = 0
+        """How much of `_ahead` paho has had."""
         self._ended: asyncio.Future[str] = asyncio.Future()
         self._room = asyncio.Event()
         self._room.set()
@@ -110,7 +118,7 @@ class Connection(aiomqtt.Client):
             await self.__aenter__()
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
-            raise BrokerUnreachableError(f"{self._url}: {_explain(error, self._url)}") from None
+            raise BrokerUnreachableError(f"{self._url}: {explain(error, self._url)}") from None
         except BaseException:
             self.abort()
             raise
@@ -186,6 +194,11 @@ class Connection(aiomqtt.Client):
         _, oldest = next(iter(self._tickets.values()))
         return len(self._tickets) < _UNACKNOWLEDGED_LIMIT and self._sent - oldest < _IDS
 
+    def _wake(self) -> None:
+        """Let publishers go on that wait for room."""
+        if not self._room.is_set() and self.has_room:
+            self._room.set()
+
     def cut(self, reason: str) -> None:
         """Close the socket without a word; what waits for the connection learns `reason`."""
         self._client._sock_close()  # noqa: SLF001 - paho's public way says goodbye first
@@ -195,7 +208,7 @@ class Connection(aiomqtt.Client):
         if not self._ended.done():
             self._ended.set_result(reason)
         if not self._connected.done():
-            self._connected.set_exception(_NoAnswerError(reason))
+            self._connected.set_exception(NoAnswerError(reason))
             # It is nobody's duty to look at it: `open` may be gone already.
             self._connected.exception()
         for pending in self._pending_subscribes.values():
@@ -224,20 +237,12 @@ class Connection(aiomqtt.Client):
             return
         self._receive(Delivery(topic, bytes(message.payload), message.retain))
 
-    def _on_publish(
-        self,
-        client: paho.Client,  # noqa: ARG002
-        userdata: Any,  # noqa: ANN401, ARG002
-        mid: int,
-        reason_code: ReasonCode,  # noqa: ARG002
-        properties: Any,  # noqa: ANN401, ARG002
-    ) -> None:
-        """A QoS 0 message is written, or a QoS 1 message confirmed."""
-        ticket, _ = self._tickets.pop(mid, (None, 0))
-        if ticket is not None:
-            self._acknowledged(ticket)
-        if not self._room.is_set() and self.has_room:
-            self._room.set()
+    def _on_confirmed(self, mid: int, reason_code: ReasonCode, properties: Properties) -> MQTTErrorCode:
+        """Handle the broker's confirmation of a QoS 1 message."""
+        ticket, _ = self._tickets.pop(mid)
+        self._acknowledged(ticket)
+        self._wake()
+        return self._confirm(mid, reason_code, properties)
 
     def _on_disconnect(
         self,
@@ -270,15 +275,24 @@ class Connection(aiomqtt.Client):
             self._loop.call_soon_threadsafe(self._write)
 
     def _read(self) -> None:
+        """Take all packets that have come in; what is read ahead or decrypted already makes no socket readable."""
+        more = True
         try:
-            self._client.loop_read()
-            sock = self._client.socket()
-            while isinstance(sock, ssl.SSLSocket) and sock.pending() > 0:
-                # What is decrypted already makes no socket readable.
+            while more:
                 self._client.loop_read()
                 sock = self._client.socket()
+                waiting = len(self._ahead) > self._taken or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
+                more = sock is not None and waiting
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
             self.cut(f"{type(error).__name__}: {error}")
+
+    def _take(self, bufsize: int) -> bytes:
+        """Return the next bytes for paho, which asks the system for each packet in three pieces if it is let."""
+        if self._taken >= len(self._ahead):
+            self._ahead, self._taken = self._receive_bytes(_AHEAD_BYTES), 0
+        piece = self._ahead[self._taken : self._taken + bufsize]
+        self._taken += len(piece)
+        return piece
 
     def _write(self) -> None:
         """Write all that is queued; what the socket does not take waits until it does."""
@@ -289,30 +303,4 @@ class Connection(aiomqtt.Client):
         sock = self._client.socket()
         if sock is not None and self._client.want_write():
             self._loop.add_writer(sock.fileno(), self._write)
-
-
-def _explain(error: Exception, url: BrokerUrl) -> str:
-    """Say what went wrong in words that help; aiomqtt keeps the cause as the context of its own error."""
-    doubt = "does it speak TLS on this port?" if url.tls else "is it an MQTT broker, and without TLS?"
-    match error.__context__ or error:
-        case MqttConnectError(rc=ReasonCode(value=134 | 135)):
-            reason = "refused the login " + ("(no user given)" if url.user is None else f"(user {url.user!r})")
-        case MqttConnectError(rc=code):
-            reason = f"refused the connection ({code})"
-        case ssl.SSLCertVerificationError(verify_message=why):
-            reason = f"TLS failed: the broker's certificate is not trusted ({why})"
-        case ssl.SSLError() as cause:
-            reason = f"TLS failed ({cause.reason or cause}); {doubt}"
-        case socket.gaierror() | UnicodeError():
-            reason = f"there is no host named {url.host!r}"
-        case ConnectionRefusedError():
-            reason = "nobody listens there"
-        case TimeoutError():
-            reason = f"no answer; {doubt}"
-        case ConnectionResetError() | _NoAnswerError():
-            reason = f"closed the connection without an answer; {doubt}"
-        case OSError(strerror=str(why)):
-            reason = why
-        case cause:
-            reason = str(cause)
-    return reason
+        self._wake()
