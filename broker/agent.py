@@ -13,7 +13,7 @@ import hashlib
 import heapq
 import traceback
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -60,6 +60,10 @@ class Fact:
     content: BaseModel
     subject: FactSubject = "ledger"
     """Decides on the topic; see `broker.topics`."""
+
+
+class AgentLostError(SsmicError):
+    """The agent that was asked is gone for good, with its household."""
 
 
 class TimeUp:
@@ -123,7 +127,8 @@ class Agent(Generic[MessageT]):
         self._seq = 0
         self._inbox: Box[Received[MessageT]] = Box(self)
         self._closing_boxes: list[Box[None]] = []
-        self._replies: dict[int, asyncio.Future[Received[MessageT]]] = {}
+        self._replies: dict[int, tuple[str, asyncio.Future[Received[MessageT]]]] = {}
+        self._lost: set[str] = set()
         self._timers: list[tuple[int, int, asyncio.Future[Any]]] = []
         self._timer_count = 0
         self._busy = 0
@@ -137,13 +142,20 @@ class Agent(Generic[MessageT]):
     async def run(self) -> None:
         """Act until the run is over; returning early is fine."""
 
+    def lost(self, agents: frozenset[str]) -> None:
+        """Act on the loss of other agents; a subclass that had to do with them overrides this."""
+
     # The verbs.
 
     def send(self, to: str, message: MessageT, *, re: int | None = None) -> int:
-        """Send a message; it is delivered in the next round. Returns its sequence number."""
+        """Send a message; it is delivered in the next round. Returns its sequence number.
+
+        What is sent to an agent that is lost goes nowhere.
+        """
         seq = self._seq
         self._seq += 1
-        self._outgoing.append(Outgoing(seq, to, message, re))
+        if to not in self._lost:
+            self._outgoing.append(Outgoing(seq, to, message, re))
         return seq
 
     def reply(self, received: Received[MessageT], message: MessageT) -> None:
@@ -151,10 +163,16 @@ class Agent(Generic[MessageT]):
         self.send(received.sender, message, re=received.seq)
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
-        """Send a message and return the answer to it; no virtual time passes unless the other side lets it."""
+        """Send a message and return the answer to it; no virtual time passes unless the other side lets it.
+
+        Raises:
+            AgentLostError: the other side is gone for good.
+        """
+        if to in self._lost:
+            raise AgentLostError(f"agent {to!r} is lost")
         seq = self.send(to, message)
         future: asyncio.Future[Received[MessageT]] = self._future()
-        self._replies[seq] = future
+        self._replies[seq] = (to, future)
         try:
             return (await self._park(future)).message
         finally:
@@ -236,8 +254,8 @@ class Agent(Generic[MessageT]):
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
         """Hand over a message."""
-        reply = self._replies.get(re) if re is not None else None
-        if reply is not None and not reply.done():
+        asked, reply = self._replies.get(re, (None, None)) if re is not None else (None, None)
+        if reply is not None and asked == received.sender and not reply.done():
             self._wake(reply, received)
         else:
             self._inbox.put(received)
@@ -259,6 +277,15 @@ class Agent(Generic[MessageT]):
             self.is_closing = True
             for box in self._closing_boxes:
                 box.put(None)
+
+    def lose(self, agents: Collection[str]) -> None:
+        """Tell the agent that others are gone for good; what it asked them fails, then `lost` acts."""
+        self._lost.update(agents)
+        for asked, reply in self._replies.values():
+            if asked in self._lost and not reply.done():
+                self._busy += 1
+                reply.set_exception(AgentLostError(f"agent {asked!r} is lost"))
+        self.lost(frozenset(agents))
 
     async def settle(self) -> None:
         """Wait until all of the agent's coroutines wait, or one has failed."""

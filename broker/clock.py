@@ -1,7 +1,8 @@
 """The clock: the time authority. It alone moves virtual time, and only when counting shows that nothing is left.
 
 It grants a round to the hosts that have messages or timers due, waits for their answers, and from the counts in them
-knows who is addressed in the next round. When nobody is, time goes to the earliest timer.
+knows who is addressed in the next round. When nobody is, time goes to the earliest timer. What it grants it writes
+into its journal first, so it comes back after a crash and grants the same again.
 """
 
 from __future__ import annotations
@@ -9,28 +10,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 from pydantic import ValidationError
 
 from broker import topics
 from broker.bus import Broker, Bus, Delivery
+from broker.course import Counts, Step, first_step, next_step
 from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
 from broker.gate import Gate, Moment
-from broker.host import Patience
+from broker.group import first_problem
+from broker.journal import Journal
+from broker.members import Members
 from broker.pace import Pace, PaceError
-from broker.wire import Announcement, Control, Done, Grant, Member, Roster, TimeReport
+from broker.patience import Patience
+from broker.stash import Stash
+from broker.wire import Announcement, Control, Done, Envelope, Grant, ResendRequest, TimeReport
 
 log = structlog.get_logger(__name__)
 
 REPORT_EVERY_WALL_S = 0.1
 """`time` is published at most this often, save when the run's state changes."""
 
-Counts = dict[str, dict[str, int]]
-"""By receiving host, by sending host: messages sent in the step before."""
-Phase = Literal["start", "run", "closing", "end"]
 State = Literal["waiting", "running", "paused", "ended", "failed"]
+OnLoss = Literal["wait", "drop", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +49,74 @@ class ClockSettings:
     """Nothing happens at or after it; None: the run ends when no timer is left."""
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
+    on_loss: OnLoss = "wait"
+    """What to do about a host that is gone: wait up to the limit, then fail; go on without it after the limit; fail
+    at once."""
+    indispensable: frozenset[str] = frozenset()
+    """Hosts that no run goes on without."""
+
+
+class StepObserver(Protocol):
+    """Is shown all messages of every step, complete and in order, before the next one is granted."""
+
+    def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
+        """Take note of a step; after a restart of the clock the last one may come again."""
+        ...
 
 
 class Clock:
     """Runs the rounds of one run."""
 
-    def __init__(self, settings: ClockSettings, on_moment: Callable[[Moment], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: ClockSettings,
+        on_moment: Callable[[Moment], None] | None = None,
+        *,
+        observer: StepObserver | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         """Make a clock.
 
         Args:
             settings: The run.
             on_moment: Is told of every step as it is granted.
+            observer: Is shown what all agents say, as read from the wire.
+            journal: Keeps what is granted; one with a step in it is gone on from.
         """
         self.settings = settings
-        self.now = Moment(settings.start_s, 0, 0)
-        self.acted_until_s = settings.start_s
-        """Timers up to here have fired; the run's end may lie later."""
+        self.members = Members(settings.hosts)
         self._on_moment = on_moment
-        self._members: dict[str, Member] = {}
-        self._refused: list[str] = []
-        self._timers_s: dict[str, int | None] = {}
+        self._observer = observer
+        self._journal = journal
+        state = journal.load_state() if journal is not None else None
+        self._step = first_step(settings.start_s, tuple(settings.hosts))
+        if state is not None:
+            self._step = Step.model_validate_json(state)
+            for host in self._step.dropped:
+                self.members.drop(host)
         self._dones: dict[str, Done] = {}
         self._awaited: set[str] = set()
-        self._phase: Phase = "start"
+        self._returned: set[str] = set()
+        self._stash = Stash()
         self._heard = asyncio.Event()
         self._heard_wall_s: dict[str, float] = {}
         self._gate: Gate | None = None
         self._reported: tuple[float, State | None] = (0.0, None)
 
     @property
+    def now(self) -> Moment:
+        """Where the run stands."""
+        return self._step.moment
+
+    @property
+    def acted_until_s(self) -> int:
+        """Timers up to here have fired; the run's end may lie later."""
+        return self._step.acted_until_s
+
+    @property
     def is_stopped(self) -> bool:
         """Whether somebody asked to end the run before its time."""
         return self._gate is not None and self._gate.is_stopped
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Hosts that are not there."""
-        return tuple(sorted(self.settings.hosts.keys() - self._members.keys()))
 
     async def run(self, broker: Broker) -> None:
         """Run to the end.
@@ -93,13 +128,15 @@ class Clock:
         """
         run = self.settings.run
         async with broker.connect(f"{run}-clock") as bus:
-            gate = self._gate = Gate(self.settings.pace, self.settings.start_s)
+            gate = self._gate = Gate(self.settings.pace, self._step.time_s)
             await bus.subscribe(topics.hosts(run), topics.dones(run), topics.control(run))
+            if self._observer is not None:
+                await bus.subscribe(topics.all_inboxes(run))
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read(bus), name="clock.read")
                 try:
                     await self._gather(bus)
-                    await self._run_rounds(bus, gate)
+                    await self._run_steps(bus, gate)
                 except (AgentFailedError, HostsMissingError):
                     await self._report(bus, "failed")
                     raise
@@ -118,7 +155,7 @@ class Clock:
             try:
                 await self._take(bus, event)
             except (ProtocolError, ValidationError, PaceError) as error:
-                log.warning("dropped", host="clock", topic=event.topic, why=str(error).splitlines()[0])
+                log.warning("dropped", host="clock", topic=event.topic, why=first_problem(error))
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
@@ -126,54 +163,46 @@ class Clock:
             raise ProtocolError("not a topic of this run")
         match address.kind, address.ids:
             case "hosts", (host,):
-                if delivery.payload:
-                    await self._take_announcement(bus, host, Announcement.model_validate_json(delivery.payload))
-                elif self._phase == "end" and host in self._awaited:
-                    self._take_leave(host)
+                await self._take_announcement(bus, host, delivery.payload)
             case "done", (host,):
                 self._take_done(host, Done.model_validate_json(delivery.payload))
+            case "inbox", (_, agent, from_host):
+                self._take_envelope(agent, from_host, Envelope.model_validate_json(delivery.payload))
             case "control", ():
                 if self._gate is not None:
                     self._gate.take(Control.model_validate_json(delivery.payload), self.now)
             case _:
                 raise ProtocolError("not a topic that the clock reads")
 
-    async def _take_announcement(self, bus: Bus, host: str, announcement: Announcement) -> None:
-        if announcement.host != host or host not in self.settings.hosts:
-            raise ProtocolError(f"host {host!r} is not expected in this run")
-        member = self._members.get(host)
-        if announcement.state == "gone":
-            if member is not None and member.session == announcement.session:
-                log.warning("host gone", host=host)
-                del self._members[host]
+    async def _take_announcement(self, bus: Bus, host: str, payload: bytes) -> None:
+        if not payload:  # a host that left cannot repeat its last answer; that it left is the answer
+            if self._step.phase == "end" and host in self._awaited:
+                now = self._step
+                self._take_done(host, Done(step=now.step, time=now.time_s, round=now.round, sent={}, next=None))
             return
-        if set(announcement.agents) != set(self.settings.hosts[host]):
-            raise ProtocolError(f"host {host!r} announces other agents than the scenario gives it")
-        if member is None:
-            log.info("host there", host=host)
-            self._members[host] = Member(session=announcement.session, agents=self.settings.hosts[host])
-        elif member.session != announcement.session:
-            log.warning("second copy of a host refused", host=host)
-            self._refused = sorted({*self._refused, announcement.session})
-        if not self.missing or self._refused:
+        if self.members.take(host, Announcement.model_validate_json(payload)):
+            self._returned.add(host)
+        if not self.members.missing or self.members.roster.refused:
             await self._publish_roster(bus)
         self._mark_heard(host)
 
     def _take_done(self, host: str, done: Done) -> None:
-        if host not in self.settings.hosts:
+        if host not in self.members.expected:
             raise ProtocolError(f"host {host!r} is not expected in this run")
         if done.sent.keys() - self.settings.hosts.keys():
             raise ProtocolError(f"host {host!r} sends to hosts that are not in this run")
-        if done.step == self.now.step and host in self._awaited:
+        if done.step == self._step.step and host in self._awaited:
             if not done.busy:
                 self._awaited.discard(host)
                 self._dones[host] = done
             self._mark_heard(host)
 
-    def _take_leave(self, host: str) -> None:
-        """A host that left cannot repeat its last answer; that it left is the answer."""
-        now = self.now
-        self._take_done(host, Done(step=now.step, time=now.time_s, round=now.round, sent={}, next=None))
+    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
+        if agent != envelope.to or envelope.sender not in self.settings.hosts.get(from_host, ()):
+            raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
+        if envelope.step >= self._step.step:
+            self._stash.add(from_host, envelope)
+            self._heard.set()
 
     def _mark_heard(self, host: str) -> None:
         self._heard_wall_s[host] = asyncio.get_running_loop().time()
@@ -183,116 +212,149 @@ class Clock:
 
     async def _gather(self, bus: Bus) -> None:
         deadline_wall_s = asyncio.get_running_loop().time() + self.settings.patience.limit_wall_s
-        while self.missing:
+        while self.members.missing:
             await self._report(bus, "waiting")
             self._heard.clear()
             try:
                 async with asyncio.timeout_at(deadline_wall_s):
                     await self._heard.wait()
             except TimeoutError:
-                raise self._missing_error(self.missing) from None
+                raise self._missing_error(self.members.missing) from None
 
     async def _publish_roster(self, bus: Bus) -> None:
-        if self._members:
-            roster = Roster(hosts=dict(sorted(self._members.items())), refused=tuple(self._refused))
-            await bus.publish(topics.roster(self.settings.run), roster.encoded(), qos=topics.QOS_FACTS, retain=True)
+        payload = self.members.roster.encoded()
+        await bus.publish(topics.roster(self.settings.run), payload, qos=topics.QOS_FACTS, retain=True)
 
     def _missing_error(self, hosts: Iterable[str]) -> HostsMissingError:
         names = ", ".join(repr(host) for host in sorted(hosts))
         limit_wall_s = self.settings.patience.limit_wall_s
         return HostsMissingError(f"waited {limit_wall_s:g} s for hosts that do not answer: {names}")
 
-    # Rounds.
+    # Steps.
 
-    async def _run_rounds(self, bus: Bus, gate: Gate) -> None:
-        everybody: Counts = {host: {} for host in self.settings.hosts}
-        counts = await self._grant(bus, self.now, everybody, "start")
-        counts = await self._run_until_end(bus, gate, counts)
-        await self._run_until_quiet(bus, counts)
-        counts = await self._grant(bus, self._closing_moment(gate), everybody, "closing")
-        await self._run_until_quiet(bus, counts, "closing")
-        await self._grant(bus, self._next_round(), everybody, "end")
+    async def _run_steps(self, bus: Bus, gate: Gate) -> None:
+        while True:
+            lost = await self._grant(bus)
+            timers_s = {h: t for h, t in self._step.timers_s.items() if h in self.members.expected}
+            timers_s |= {host: done.next for host, done in self._dones.items()}
+            following = None
+            while following is None or not await self._may_pass(bus, gate, following):
+                following = next_step(
+                    self._step,
+                    self._addressed(),
+                    timers_s,
+                    hosts=tuple(self.members.expected),
+                    end_s=self.settings.end_s,
+                    is_stopped=gate.is_stopped,
+                    lost=lost,
+                )
+                if following is None:
+                    return
+            self._step = following.model_copy(update={"dropped": tuple(sorted(self.members.dropped))})
 
-    async def _run_until_end(self, bus: Bus, gate: Gate, counts: Counts) -> Counts:
-        while not gate.is_stopped:
-            moment = self._next_round() if counts else self._next_instant()
-            if moment is None:
-                break
-            if not gate.is_open(moment, self.now):
-                await self._report(bus, "paused")
-                await gate.wait_changed()
-            elif not gate.is_due(moment):
-                await gate.wait_due(moment)
-            else:
-                due: Counts = {host: {} for host, next_s in self._timers_s.items() if next_s == moment.time_s}
-                counts = await self._grant(bus, moment, counts or due, "run")
-        return counts
-
-    async def _run_until_quiet(self, bus: Bus, counts: Counts, phase: Phase = "run") -> None:
-        while counts:
-            counts = await self._grant(bus, self._next_round(), counts, phase)
-
-    def _next_round(self) -> Moment:
-        return Moment(self.now.time_s, self.now.round + 1, self.now.step + 1)
-
-    def _next_instant(self) -> Moment | None:
-        earliest_s = min((next_s for next_s in self._timers_s.values() if next_s is not None), default=None)
-        if earliest_s is None or (self.settings.end_s is not None and earliest_s >= self.settings.end_s):
-            return None
-        return Moment(earliest_s, 0, self.now.step + 1)
-
-    def _closing_moment(self, gate: Gate) -> Moment:
-        end_s = self.settings.end_s
-        if end_s is None or gate.is_stopped or end_s <= self.now.time_s:
-            return self._next_round()
-        return Moment(end_s, 0, self.now.step + 1)
-
-    async def _grant(self, bus: Bus, moment: Moment, counts: Counts, phase: Phase) -> Counts:
-        """Let the hosts in `counts` run a round; return who is addressed in the next one."""
-        self.now, self._phase = moment, phase
-        if phase in {"start", "run"}:
-            self.acted_until_s = moment.time_s
-        if self._on_moment is not None:
-            self._on_moment(moment)
-        self._dones, self._awaited = {}, set(counts)
-        grants = {
-            host: Grant(step=moment.step, time=moment.time_s, round=moment.round, expected=expected, phase=phase)
-            for host, expected in counts.items()
-        }
-        for host, grant in grants.items():
-            await bus.publish(topics.grant(self.settings.run, host), grant.encoded(), qos=topics.QOS_ROUNDS)
-        await self._report(bus, "running")
-        await self._wait_done(bus, grants)
+    def _addressed(self) -> Counts:
         addressed: Counts = {}
         for host, done in self._dones.items():
-            if done.failure is not None:
-                raise AgentFailedError(done.failure.agent, host, done.failure.traceback)
-            self._timers_s[host] = done.next
             for receiver, count in done.sent.items():
-                if count:
+                if count and receiver in self.members.expected:
                     addressed.setdefault(receiver, {})[host] = count
         return addressed
 
-    async def _wait_done(self, bus: Bus, grants: Mapping[str, Grant]) -> None:
-        patience = self.settings.patience
+    async def _may_pass(self, bus: Bus, gate: Gate, step: Step) -> bool:
+        """Wait until a step is due; return False when somebody asked for something meanwhile."""
+        if step.phase != "run" or gate.is_stopped:
+            return True
+        if not gate.is_open(step.moment, self.now):
+            await self._report(bus, "paused")
+            await gate.wait_changed()
+            return False
+        if not gate.is_due(step.moment):
+            await gate.wait_due(step.moment)
+            return gate.is_due(step.moment)
+        return True
+
+    async def _grant(self, bus: Bus) -> tuple[str, ...]:
+        """Let hosts run the step's round; return the agents of hosts that the run goes on without."""
+        step = self._step
+        if self._journal is not None:
+            self._journal.save_state(step.model_dump_json())
+        if self._on_moment is not None:
+            self._on_moment(step.moment)
+        self._dones, self._awaited = {}, step.counts.keys() & self.members.expected.keys()
+        self._returned.clear()
+        for host in self._awaited:
+            await self._publish_grant(bus, host)
+        await self._report(bus, "running")
+        lost = await self._wait_done(bus)
+        for host, done in self._dones.items():
+            if done.failure is not None:
+                raise AgentFailedError(done.failure.agent, host, done.failure.traceback)
+        if self._observer is not None:
+            await self._wait_messages(bus)
+            self._observer.step_ran(step.moment, self._stash.take(step.step, self._dones))
+        return lost
+
+    async def _publish_grant(self, bus: Bus, host: str) -> None:
+        step = self._step
+        expected = {sender: n for sender, n in step.counts[host].items() if sender in self.members.expected}
+        grant = Grant(
+            step=step.step, time=step.time_s, round=step.round, expected=expected, phase=step.phase, lost=step.lost
+        )
+        await bus.publish(topics.grant(self.settings.run, host), grant.encoded(), qos=topics.QOS_ROUNDS)
+
+    async def _wait_done(self, bus: Bus) -> tuple[str, ...]:
         loop = asyncio.get_running_loop()
         granted_wall_s = loop.time()
-        pause_wall_s = patience.resend_wall_s
+        pause_wall_s = self.settings.patience.resend_wall_s
+        lost: list[str] = []
         while self._awaited:
+            self._heard.clear()
+            again: Iterable[str] = ()
+            try:
+                async with asyncio.timeout(pause_wall_s):
+                    await self._heard.wait()
+                again = self._returned & self._awaited
+                self._returned.clear()
+            except TimeoutError:
+                again = self._awaited
+                pause_wall_s = min(2 * pause_wall_s, self.settings.patience.resend_most_wall_s)
+                log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
+            lost += self._give_up(granted_wall_s)
+            for host in sorted(set(again) & self._awaited):
+                await self._publish_grant(bus, host)
+        return tuple(lost)
+
+    def _give_up(self, granted_wall_s: float) -> list[str]:
+        """Fail, or drop hosts, if they stayed away too long; return the agents of those dropped."""
+        limit_wall_s = self.settings.patience.limit_wall_s
+        now_wall_s = asyncio.get_running_loop().time()
+        if self.settings.on_loss == "fail" and (gone := self._awaited & self.members.gone):
+            raise HostsMissingError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
+        silent = {
+            host
+            for host in self._awaited
+            if now_wall_s - max(granted_wall_s, self._heard_wall_s.get(host, 0.0)) > limit_wall_s
+        }
+        if silent and (self.settings.on_loss != "drop" or silent & self.settings.indispensable):
+            raise self._missing_error(silent)
+        self._awaited -= silent
+        return [agent for host in sorted(silent) for agent in self.members.drop(host)]
+
+    async def _wait_messages(self, bus: Bus) -> None:
+        """Wait until all that was sent in this step is here too, for the observer."""
+        expected = {host: sum(done.sent.values()) for host, done in self._dones.items()}
+        pause_wall_s = self.settings.patience.resend_wall_s
+        while missing := self._stash.missing(self._step.step, expected):
             self._heard.clear()
             try:
                 async with asyncio.timeout(pause_wall_s):
                     await self._heard.wait()
             except TimeoutError:
-                silent_since_wall_s = loop.time() - patience.limit_wall_s
-                silent = {h for h in self._awaited if self._heard_wall_s.get(h, granted_wall_s) < silent_since_wall_s}
-                if silent and granted_wall_s < silent_since_wall_s:
-                    raise self._missing_error(silent) from None
-                log.info("waiting for hosts", hosts=sorted(self._awaited), step=self.now.step)
-                for host in sorted(self._awaited):
-                    payload = grants[host].encoded()
-                    await bus.publish(topics.grant(self.settings.run, host), payload, qos=topics.QOS_ROUNDS)
-                pause_wall_s = min(2 * pause_wall_s, patience.resend_most_wall_s)
+                request = ResendRequest(step=self._step.step).encoded()
+                for host in missing:
+                    topic = topics.resend(self.settings.run, host, topics.CLOCK)
+                    await bus.publish(topic, request, qos=topics.QOS_ROUNDS)
+                pause_wall_s = min(2 * pause_wall_s, self.settings.patience.resend_most_wall_s)
 
     async def _report(self, bus: Bus, state: State) -> None:
         now_wall_s = asyncio.get_running_loop().time()

@@ -1,96 +1,34 @@
 """A host: one connection to the broker, and the agents that live behind it.
 
-It runs a round when the clock grants one and all messages of the round are there, hands them out sorted by (sender,
-sequence number), waits until its agents wait, sends what they sent and answers. What the network loses is found by
-counting: the host asks the senders again, and keeps what it sent itself until the round is over.
+It runs a round when the clock grants one and all messages of the round are there, and sends what its agents sent, then
+its answer. What the network loses is found by counting: the host asks the senders again, and keeps what it sent itself
+until the round is over. With a journal it comes back after a crash, replays what entered it, and goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from broker import topics
-from broker.agent import Agent, Fact, Outgoing, Received
+from broker.agent import Agent, Fact
 from broker.bus import Broker, Bus, Delivery, Will
 from broker.errors import ProtocolError, SsmicError
-from broker.wire import Announcement, Done, Envelope, Failure, Grant, ResendRequest, Roster
+from broker.group import AgentGroup, first_problem
+from broker.journal import Journal, JournalError
+from broker.patience import Patience
+from broker.record import RoundObserver, RoundRecord
+from broker.stash import Stash
+from broker.wire import Announcement, Done, Envelope, Grant, ResendRequest, Roster
 
 log = structlog.get_logger(__name__)
-
-MAX_STASHED_MESSAGES = 100_000
-"""Messages that wait for their round; a flood beyond it is dropped, and asked for again if it was real."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Wall-clock limits of the protocol. They decide when to ask again, never what happens."""
-
-    resend_wall_s: float = 0.5
-    """Ask again for messages or answers that are missing this long; doubles up to `resend_most_wall_s`."""
-    resend_most_wall_s: float = 5.0
-    limit_wall_s: float = 60.0
-    """The clock gives up on a host that it has not heard of for so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoundRecord:
-    """What happened on a host in one round: all that entered it, and all that left."""
-
-    grant: Grant
-    delivered: tuple[Envelope, ...]
-    """In the order in which the agents got them."""
-    sent: tuple[tuple[str, Envelope], ...]
-    """With the receiving host, in the order of (agent, sequence number)."""
-    facts: tuple[Fact, ...]
-    next_s: int | None
-    failure: Failure | None
-
-
-class RoundObserver(Protocol):
-    """Is shown every round of a host, after it ran and before anybody else learns of it."""
-
-    def round_ran(self, host_id: str, record: RoundRecord) -> None:
-        """Take note of a round."""
-        ...
-
-
-@dataclass(slots=True)
-class _Stash:
-    """Messages that came in before their round, by the step in which they were sent."""
-
-    by_step: dict[int, dict[tuple[str, int], tuple[str, Envelope]]] = field(default_factory=lambda: defaultdict(dict))
-    count: int = 0
-
-    def add(self, from_host: str, envelope: Envelope) -> None:
-        step = self.by_step[envelope.step]
-        key = (envelope.sender, envelope.seq)
-        if key not in step:
-            if self.count >= MAX_STASHED_MESSAGES:
-                raise ProtocolError(f"more than {MAX_STASHED_MESSAGES} messages wait for their round")
-            step[key] = (from_host, envelope)
-            self.count += 1
-
-    def missing(self, step: int, expected: Mapping[str, int]) -> list[str]:
-        """Return the hosts of which fewer messages are here than they sent."""
-        have: dict[str, int] = defaultdict(int)
-        for from_host, _ in self.by_step.get(step, {}).values():
-            have[from_host] += 1
-        return [host for host, count in expected.items() if have[host] < count]
-
-    def take(self, step: int) -> tuple[Envelope, ...]:
-        """Return a step's messages sorted by (sender, sequence number), and forget it and all before it."""
-        messages = self.by_step.get(step, {})
-        for old in [s for s in self.by_step if s <= step]:
-            self.count -= len(self.by_step.pop(old))
-        return tuple(envelope for _, (_, envelope) in sorted(messages.items()))
 
 
 class Host:
@@ -106,6 +44,7 @@ class Host:
         seed: int,
         patience: Patience | None = None,
         observer: RoundObserver | None = None,
+        journal: Journal | None = None,
     ) -> None:
         """Make a host.
 
@@ -116,28 +55,28 @@ class Host:
             messages: Checks and builds what agents say to each other.
             seed: The run's seed.
             patience: Wall-clock limits.
-            observer: Is shown every round.
+            observer: Is shown every round, those of a replay too.
+            journal: Keeps every round; one with rounds in it is replayed first.
         """
         self.host_id = host_id
         self.run_id = run
         self.session = secrets.token_hex(8)
         self.dropped = 0
         """Messages that came in and did not follow the protocol."""
-        self._agents = {agent.id: agent for agent in sorted(agents, key=lambda agent: agent.id)}
-        self._messages = messages
-        self._seed = seed
+        self._group = AgentGroup(agents, messages, seed=seed)
         self._patience = patience or Patience()
         self._observer = observer
-        self._roster: dict[str, str] = {}
+        self._journal = journal
+        self._homes: dict[str, str] = {}
         self._rostered = asyncio.Event()
-        self._stash = _Stash()
+        self._stash = Stash()
         self._arrived = asyncio.Event()
         self._grants: asyncio.Queue[Grant] = asyncio.Queue()
         self._running: int | None = None
         self._last: Done | None = None
         self._outbox: dict[int, list[tuple[str, str, bytes]]] = {}
         self._expecting: Grant | None = None
-        self._lives: list[asyncio.Task[None]] = []
+        self._facts: dict[str, bytes] = {}
 
     async def run(self, broker: Broker) -> None:
         """Take part in the run until the clock ends it.
@@ -148,23 +87,27 @@ class Host:
         """
         gone = Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
         will = Will(topics.host(self.run_id, self.host_id), gone.encoded())
-        async with broker.connect(f"{self.run_id}-{self.host_id}-{self.session}", will) as bus:
-            await bus.subscribe(
-                topics.roster(self.run_id),
-                topics.inboxes(self.run_id, self.host_id),
-                topics.resends(self.run_id, self.host_id),
-                topics.grant(self.run_id, self.host_id),
-            )
-            await self._announce(bus)
-            async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
+            replayed = await self._replay(tasks)
+            async with broker.connect(f"{self.run_id}-{self.host_id}-{self.session}", will) as bus:
+                await bus.subscribe(
+                    topics.roster(self.run_id),
+                    topics.inboxes(self.run_id, self.host_id),
+                    topics.resends(self.run_id, self.host_id),
+                    topics.grant(self.run_id, self.host_id),
+                )
+                await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
-                await self._run_rounds(bus, tasks)
-                for task in (reader, *self._lives):
-                    task.cancel()
-            await bus.publish(will.topic, b"", qos=topics.QOS_FACTS, retain=True)
+                if replayed is not None:
+                    await self._publish(bus, replayed)
+                if replayed is None or replayed.grant.phase != "end":
+                    await self._run_rounds(bus, tasks)
+                reader.cancel()
+                await bus.publish(will.topic, b"", qos=topics.QOS_FACTS, retain=True)
+            self._group.stop()
 
     async def _announce(self, bus: Bus) -> None:
-        there = Announcement(host=self.host_id, session=self.session, agents=tuple(self._agents), state="there")
+        there = Announcement(host=self.host_id, session=self.session, agents=self._group.ids, state="there")
         topic = topics.host(self.run_id, self.host_id)
         await bus.publish(topic, there.encoded(), qos=topics.QOS_FACTS, retain=True)
 
@@ -175,13 +118,14 @@ class Host:
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=self.host_id)
                 await self._announce(bus)
+                await self._publish_facts(bus, self._facts)
                 await self._ask_again(bus)
                 continue
             try:
                 await self._take(bus, event)
             except (ProtocolError, ValidationError) as error:
                 self.dropped += 1
-                log.warning("dropped", host=self.host_id, topic=event.topic, why=_first_line(error))
+                log.warning("dropped", host=self.host_id, topic=event.topic, why=first_problem(error))
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
@@ -197,7 +141,7 @@ class Host:
             case "resend", (_, from_host):
                 request = ResendRequest.model_validate_json(delivery.payload)
                 for to_host, topic, payload in self._outbox.get(request.step, []):
-                    if to_host == from_host:
+                    if from_host in {to_host, topics.CLOCK}:
                         await bus.publish(topic, payload, qos=topics.QOS_ROUNDS)
             case _:
                 raise ProtocolError("not a topic that a host reads")
@@ -206,9 +150,11 @@ class Host:
         if self.session in roster.refused:
             raise SsmicError(f"host {self.host_id!r} takes part in run {self.run_id!r} already, from another process")
         mine = roster.hosts.get(self.host_id)
-        if mine is None or set(mine.agents) != set(self._agents):
+        if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")
-        self._roster = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
+        self._homes = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
+        if self._journal is not None and not self._rostered.is_set():
+            self._journal.save_state(json.dumps(self._homes))
         self._rostered.set()
 
     async def _take_grant(self, bus: Bus, grant: Grant) -> None:
@@ -223,9 +169,9 @@ class Host:
             self._grants.put_nowait(grant)
 
     def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
-        if agent != envelope.to or agent not in self._agents:
+        if agent != envelope.to or agent not in self._group.ids:
             raise ProtocolError(f"no agent {agent!r} here")
-        if self._roster.get(envelope.sender) != from_host:
+        if self._homes.get(envelope.sender) != from_host:
             raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
         if self._last is not None and envelope.step < self._last.step:
             return  # a late duplicate
@@ -240,11 +186,11 @@ class Host:
             grant = await self._grants.get()
             await self._wait_for_messages(bus, grant)
             self._running = grant.step
-            if grant.phase == "start":
-                self._start_agents(grant, tasks)
-            record = await self._run_round(grant, self._stash.take(grant.step - 1))
-            if self._observer is not None:
-                self._observer.round_ran(self.host_id, record)
+            messages = self._stash.take(grant.step - 1, grant.expected)
+            record = await self._group.run_round(grant, messages, self._homes, tasks)
+            if self._journal is not None:
+                self._journal.append(record)
+            self._note(record)
             await self._publish(bus, record)
             self._running = None
             if grant.phase == "end":
@@ -273,70 +219,34 @@ class Host:
             request = ResendRequest(step=step)
             await bus.publish(topics.resend(self.run_id, host, self.host_id), request.encoded(), qos=topics.QOS_ROUNDS)
 
-    def _start_agents(self, grant: Grant, tasks: asyncio.TaskGroup) -> None:
-        for agent in self._agents.values():
-            agent.prepare(self._seed, grant.time)
-            self._lives.append(tasks.create_task(agent.live(), name=f"agent[{agent.id}]"))
+    async def _replay(self, tasks: asyncio.TaskGroup) -> RoundRecord | None:
+        """Run the journal's rounds again; return the last one, whose messages may not have left yet."""
+        last: RoundRecord | None = None
+        if self._journal is None:
+            return None
+        self._homes = json.loads(self._journal.load_state() or "{}")
+        for round_ in self._journal.rounds():
+            record = await self._group.run_round(round_.grant, round_.delivered, self._homes, tasks)
+            if record.digest != round_.digest:
+                raise JournalError(
+                    f"host {self.host_id!r} does not replay: step {round_.grant.step} came out different"
+                )
+            self._note(record)
+            last = record
+        if last is not None:
+            log.info("replayed", host=self.host_id, step=last.grant.step)
+        return last
 
-    async def _run_round(self, grant: Grant, envelopes: tuple[Envelope, ...]) -> RoundRecord:
-        """Let the agents act. No I/O: the same grants and messages lead to the same records, on replay too."""
-        for agent in self._agents.values():
-            if grant.phase == "closing":
-                agent.close()
-            agent.advance(grant.time)
-        for envelope in envelopes:
-            self._deliver(envelope)
-        sent: list[tuple[str, Envelope]] = []
-        facts: list[Fact] = []
-        failure: Failure | None = None
-        for agent in self._agents.values():
-            await agent.settle()
-            if agent.failure is not None and failure is None:
-                failure = Failure(agent=agent.id, traceback=agent.failure)
-            outgoing, told = agent.collect()
-            facts += told
-            for message in outgoing:
-                host = self._roster.get(message.to)
-                if host is None:
-                    failure = failure or Failure(agent=agent.id, traceback=f"sends to {message.to!r}: no such agent")
-                else:
-                    sent.append((host, _envelope(grant, agent.id, message)))
-        timers = [timer for agent in self._agents.values() if (timer := agent.next_timer_s) is not None]
-        next_s = min(timers, default=None)
-        return RoundRecord(grant, envelopes, tuple(sent), tuple(facts), next_s, failure)
-
-    def _deliver(self, envelope: Envelope) -> None:
-        try:
-            message = self._messages.validate_python(envelope.body)
-        except ValidationError as error:
-            self.dropped += 1
-            log.warning("dropped", host=self.host_id, sender=envelope.sender, to=envelope.to, why=_first_line(error))
-            return
-        self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message), envelope.re)
-
-    # What goes out.
-
-    async def _publish(self, bus: Bus, record: RoundRecord) -> None:
+    def _note(self, record: RoundRecord) -> None:
+        """Take a round that ran into the host's own state, so that it can be published, again if need be."""
         grant = record.grant
-        counts: dict[str, int] = defaultdict(int)
-        outbox: list[tuple[str, str, bytes]] = []
-        for host, envelope in record.sent:
-            counts[host] += 1
-            topic = topics.inbox(self.run_id, host, envelope.to, self.host_id)
-            outbox.append((host, topic, envelope.encoded()))
         # Granted this step, nobody waits for what was sent two steps ago.
         self._outbox = {step: kept for step, kept in self._outbox.items() if step >= grant.step - 1}
-        self._outbox[grant.step] = outbox
-        for _, topic, payload in outbox:
-            await bus.publish(topic, payload, qos=topics.QOS_ROUNDS)
-        for fact in record.facts:
-            payload = fact.content.model_dump_json().encode()
-            topic = (
-                topics.ledger(self.run_id, fact.name)
-                if fact.subject == "ledger"
-                else topics.forecast(self.run_id, self.host_id, fact.name)
-            )
-            await bus.publish(topic, payload, qos=topics.QOS_FACTS, retain=True)
+        self._outbox[grant.step] = [
+            (host, topics.inbox(self.run_id, host, envelope.to, self.host_id), envelope.encoded())
+            for host, envelope in record.sent
+        ]
+        counts = Counter(host for host, _ in record.sent)
         self._last = Done(
             step=grant.step,
             time=grant.time,
@@ -345,28 +255,29 @@ class Host:
             next=record.next_s,
             failure=record.failure,
         )
-        await self._answer(bus, self._last)
+        for fact in record.facts:
+            self._facts[self._fact_topic(fact)] = fact.content.model_dump_json().encode()
+        if self._observer is not None:
+            self._observer.round_ran(self.host_id, record)
+
+    # What goes out.
+
+    async def _publish(self, bus: Bus, record: RoundRecord) -> None:
+        for _, topic, payload in self._outbox[record.grant.step]:
+            await bus.publish(topic, payload, qos=topics.QOS_ROUNDS)
+        told = dict.fromkeys(self._fact_topic(fact) for fact in record.facts)
+        await self._publish_facts(bus, {topic: self._facts[topic] for topic in told})
+        if self._last is not None:
+            await self._answer(bus, self._last)
+
+    async def _publish_facts(self, bus: Bus, facts: Mapping[str, bytes]) -> None:
+        for topic, payload in facts.items():
+            await bus.publish(topic, payload, qos=topics.QOS_FACTS, retain=True)
+
+    def _fact_topic(self, fact: Fact) -> str:
+        if fact.subject == "ledger":
+            return topics.ledger(self.run_id, fact.name)
+        return topics.forecast(self.run_id, self.host_id, fact.name)
 
     async def _answer(self, bus: Bus, done: Done) -> None:
         await bus.publish(topics.done(self.run_id, self.host_id), done.encoded(), qos=topics.QOS_ROUNDS)
-
-
-def _envelope(grant: Grant, sender: str, message: Outgoing) -> Envelope:
-    return Envelope(
-        step=grant.step,
-        time=grant.time,
-        round=grant.round,
-        sender=sender,
-        seq=message.seq,
-        to=message.to,
-        re=message.re,
-        body=message.message.model_dump(mode="json"),
-    )
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return f"{error.error_count()} problems, the first: {place}: {first['msg']}"
-    return str(error)

@@ -26,6 +26,9 @@ from urllib.parse import quote, unquote
 
 ROOT = "ssmic"
 
+CLOCK = "clock"
+"""Stands where a host's id does when the clock asks for a step's messages; no host has this id."""
+
 QOS_ROUNDS = 0
 """For what the counted rounds make good for themselves."""
 QOS_FACTS = 1
@@ -47,6 +50,7 @@ _LEVELS: dict[str, int] = {
 }
 
 
+@lru_cache(maxsize=65_536)
 def encode(identifier: str) -> str:
     """Make any id fit for one topic level; the inverse of `decode`.
 
@@ -156,6 +160,11 @@ def inbox(run: str, host_id: str, agent: str, from_host: str) -> str:
 def inboxes(run: str, host_id: str) -> str:
     """Return the filter for all that comes in for a host's agents."""
     return _build(run, "inbox", encode(host_id), "+", "+")
+
+
+def all_inboxes(run: str) -> str:
+    """Return the filter for all that agents say to each other."""
+    return _build(run, "inbox", "+", "+", "+")
 
 
 def resend(run: str, host_id: str, from_host: str) -> str:

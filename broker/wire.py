@@ -57,6 +57,8 @@ class Grant(Wire):
     """Counts the rounds of this second."""
     expected: dict[str, Count]
     """By sending host: how many messages to this host were sent in the step before."""
+    lost: tuple[str, ...] = ()
+    """Agents that the run goes on without from this round on."""
     phase: Literal["start", "run", "closing", "end"] = "run"
     """`start`: agents begin; `closing`: the run's end is reached, agents settle what is open; `end`: leave."""
 

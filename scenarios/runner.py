@@ -15,8 +15,10 @@ from broker.bus import Broker
 from broker.clock import Clock, ClockSettings
 from broker.errors import AgentFailedError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.gate import Moment
-from broker.host import Host, Patience, RoundRecord
+from broker.host import Host
 from broker.pace import Pace
+from broker.patience import Patience
+from broker.record import RoundRecord
 from scenarios.agreement import disagreements, ledger_problems
 from scenarios.neighbourhood import Cast, homes_of
 from scenarios.scenario import Scenario

@@ -14,8 +14,9 @@ from broker.bus import Broker
 from broker.clock import Clock, ClockSettings
 from broker.errors import AgentFailedError, HostsMissingError
 from broker.gate import Moment
-from broker.host import Host, Patience
+from broker.host import Host
 from broker.memory import MemoryBroker
+from broker.patience import Patience
 
 
 class Ping(BaseModel):

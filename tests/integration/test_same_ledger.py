@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.bus import Broker
-from broker.host import Patience
 from broker.memory import MemoryBroker
+from broker.patience import Patience
 from scenarios.files import load_scenario
 from scenarios.runner import RunOutcome, RunSettings, run_once
 from scenarios.scenario import Scenario

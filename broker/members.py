@@ -1,0 +1,83 @@
+"""Who takes part in a run: the hosts that are expected, those that are there, and those that were turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from broker.errors import ProtocolError
+from broker.wire import Announcement, Member, Roster
+
+log = structlog.get_logger(__name__)
+
+
+class Members:
+    """The clock's register of hosts."""
+
+    def __init__(self, expected: Mapping[str, tuple[str, ...]]) -> None:
+        """Make a register.
+
+        Args:
+            expected: By host id, the agents that live there.
+        """
+        self.expected = dict(expected)
+        self.gone: set[str] = set()
+        """Hosts that were there and said, or had their last will say, that they are gone."""
+        self.dropped: dict[str, tuple[str, ...]] = {}
+        """Hosts that the run goes on without, with their agents."""
+        self._there: dict[str, Member] = {}
+        self._refused: set[str] = set()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Hosts that are expected and not there."""
+        return tuple(sorted(self.expected.keys() - self._there.keys()))
+
+    @property
+    def roster(self) -> Roster:
+        """What the clock tells everybody."""
+        return Roster(hosts=dict(sorted(self._there.items())), refused=tuple(sorted(self._refused)))
+
+    def take(self, host: str, announcement: Announcement) -> bool:
+        """Take note of an announcement; return whether the host is there now with a session that was not before.
+
+        Raises:
+            ProtocolError: it is nobody that this run expects.
+        """
+        if announcement.host != host or host not in self.expected.keys() | self.dropped.keys():
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        if announcement.state == "gone":
+            return self._take_gone(host, announcement.session)
+        if host in self.dropped:
+            log.warning("host refused, the run goes on without it", host=host)
+            self._refused.add(announcement.session)
+            return False
+        if set(announcement.agents) != set(self.expected[host]):
+            raise ProtocolError(f"host {host!r} announces other agents than the scenario gives it")
+        member = self._there.get(host)
+        if member is None:
+            log.info("host there", host=host)
+            self._there[host] = Member(session=announcement.session, agents=self.expected[host])
+            self.gone.discard(host)
+            return True
+        if member.session != announcement.session:
+            log.warning("second copy of a host refused", host=host)
+            self._refused.add(announcement.session)
+        return False
+
+    def drop(self, host: str) -> tuple[str, ...]:
+        """Go on without a host; return its agents."""
+        log.warning("host dropped", host=host)
+        agents = self.dropped[host] = self.expected.pop(host)
+        self._there.pop(host, None)
+        self.gone.discard(host)
+        return agents
+
+    def _take_gone(self, host: str, session: str) -> bool:
+        member = self._there.get(host)
+        if member is not None and member.session == session:
+            log.warning("host gone", host=host)
+            del self._there[host]
+            self.gone.add(host)
+        return False
