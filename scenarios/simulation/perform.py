@@ -65,7 +65,7 @@ async def perform(
         try:
             outcome = await _perform(scenario, order, broker, where, on_progress)
         except asyncio.CancelledError:
-            log.warning("run interrupted")
+            log.info("run interrupted")
             raise
         except Exception as error:
             log.exception("run failed", error=str(error))

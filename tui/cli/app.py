@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ COMMANDS: dict[str, str] = {
     "run": "tui.cli.run",
     "check": "tui.cli.check",
     "scenarios": "tui.cli.scenarios",
+    "results": "tui.cli.results",
+    "broker": "tui.cli.broker",
 }
 """By name, the module of each command in the order of the help; its `app` is the Typer application."""
 
@@ -81,9 +84,12 @@ def ssmic(
     """  # noqa: D301 - \b is click's, and no escape of ours
     ctx.obj = log_level
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+        if _opens_terminal_ui():
+            import_module(COMMANDS["tui"]).app([], prog_name="ssmic tui", standalone_mode=False)
+        else:
+            typer.echo(ctx.get_help())
 
 
-def terminal() -> bool:
-    """Say whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+def _opens_terminal_ui() -> bool:
+    """Say whether a bare `ssmic` opens the terminal UI: a person sits there, and Textual is installed."""
+    return "tui" in COMMANDS and sys.stdin.isatty() and sys.stdout.isatty() and find_spec("textual") is not None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.errors import INVALID
+from tui.cli.errors import INVALID, complain_about
 from tui.cli.options import Scenario
 
 app = typer.Typer(rich_markup_mode=None)
@@ -18,6 +18,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Say what is wrong with a scenario, all of it; exit code 3 if anything is."""
+    from scenarios.errors import ScenarioError
     from scenarios.files import check_scenario, load_scenario
 
     problems = check_scenario(scenario)
@@ -26,10 +27,7 @@ def check(
 
         print_json({"scenario": scenario, "problems": [{"where": p.where, "what": p.what} for p in problems]})
     elif problems:
-        for problem in problems:
-            typer.echo(str(problem), err=True)
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        typer.echo(f"ssmic: {scenario}: {count}", err=True)
+        complain_about(ScenarioError(problems))
     else:
         loaded = load_scenario(scenario)
         producers = len(loaded.producers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -27,11 +28,18 @@ def exit_codes() -> Iterator[None]:
         complain("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except SsmicError as error:
-        complain(str(error))
+        complain_about(error)
         raise typer.Exit(code_for(error)) from None
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+    except Exception as error:
+        if hasattr(error, "exit_code"):
+            raise  # Typer's own, which it shows itself
+        # A defect. The log has the traceback; `--log-level debug` shows it here.
+        logging.getLogger("tui").debug("internal error", exc_info=True)
+        complain(f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)")
         raise typer.Exit(FAILED) from None
 
 
@@ -53,6 +61,17 @@ def code_for(error: SsmicError) -> int:
         case BrokerUnreachableError() | BrokerLostError():
             return BROKER
     return FAILED
+
+
+def complain_about(error: SsmicError) -> None:
+    """Say on standard error what an error says; several problems of a scenario a line each, and how many they are."""
+    from scenarios.errors import ScenarioError
+
+    if isinstance(error, ScenarioError) and len(error.problems) > 1:
+        typer.echo(str(error), err=True)
+        complain(f"{len(error.problems)} problems")
+    else:
+        complain(str(error))
 
 
 def complain(message: str) -> None:

@@ -46,4 +46,6 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
                 raise KeyboardInterrupt from None
             raise
 
-    return asyncio.run(watched())
+    # A loop of our own, and not the thread's: whoever called us may have one set.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(watched())

@@ -9,6 +9,8 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from tui.cli.figures import kwh, percent, ratio
+
 MAX_PRODUCERS = 12
 """So many are listed by name; the rest is summed up."""
 
@@ -46,16 +48,16 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     consumed_wh = kpis["consumed_wh"]
-    table.add_row("Energy consumed", _kwh(consumed_wh), "")
+    table.add_row("Energy consumed", kwh(consumed_wh), "")
     for name, wh in _suppliers(run):
-        table.add_row(f"  from {name}", _kwh(wh), _percent(wh / consumed_wh if consumed_wh else None))
+        table.add_row(f"  from {name}", kwh(wh), percent(wh / consumed_wh if consumed_wh else None))
     table.add_row(
-        "  from the grid", _kwh(kpis["grid_wh"]), _percent(kpis["grid_wh"] / consumed_wh if consumed_wh else None)
+        "  from the grid", kwh(kpis["grid_wh"]), percent(kpis["grid_wh"] / consumed_wh if consumed_wh else None)
     )
-    table.add_row("Energy produced", _kwh(kpis["produced_wh"]), "")
-    table.add_row("Self-consumption", _percent(kpis["self_consumption"]), "")
-    table.add_row("Self-sufficiency", _percent(kpis["self_sufficiency"]), "")
-    table.add_row("Peak-to-average ratio", _ratio(kpis["consumption_peak_to_average"]), "")
+    table.add_row("Energy produced", kwh(kpis["produced_wh"]), "")
+    table.add_row("Self-consumption", percent(kpis["self_consumption"]), "")
+    table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
+    table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
     table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
     if run["not_registered"]:
         table.add_row("Jobs not registered by the end", str(len(run["not_registered"])), "")
@@ -65,9 +67,9 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Messages", str(run["messages"]), "")
     if "optimum" in run:
         optimum = run["optimum"]
-        table.add_row("Best plan known", _kwh(optimum["best_wh"]), "")
-        table.add_row("  proven upper bound", _kwh(optimum["bound_wh"]), "")
-        table.add_row("  reached by the negotiation", _percent(optimum["share"]), "")
+        table.add_row("Best plan known", kwh(optimum["best_wh"]), "")
+        table.add_row("  proven upper bound", kwh(optimum["bound_wh"]), "")
+        table.add_row("  reached by the negotiation", percent(optimum["share"]), "")
     if run["wall_s"] is not None:
         table.add_row("Took", f"{run['wall_s']:.2f} s", "")
     return table
@@ -116,7 +118,7 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
     for run in runs:
         cells = [_cell(name, run["kpis"][name]) for _, name in _COLUMNS]
         if compared:
-            cells.append(_percent(run["optimum"]["share"] if "optimum" in run else None))
+            cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
         took = run["state"] if run["state"] != "done" else f"{run['wall_s']:.2f} s"
         table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
     table.add_section()
@@ -129,16 +131,4 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
 def _cell(name: str, value: float | None) -> str:
     if name.endswith("_wh"):
         return "-" if value is None else f"{value / 1000:,.2f}"
-    return _ratio(value) if name.endswith("average") else _percent(value)
-
-
-def _kwh(wh: float) -> str:
-    return f"{wh / 1000:,.2f} kWh"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
-
-
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return ratio(value) if name.endswith("average") else percent(value)

@@ -14,7 +14,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.simulation import Plan, open_simulation
 from tui.cli.console import notes, output
-from tui.cli.errors import INTERRUPTED, code_for, complain
+from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about
 from tui.cli.interrupt import run_until_interrupted
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
@@ -47,7 +47,7 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool) -> None:
         complain("interrupted")
         code = INTERRUPTED
     except SsmicError as error:
-        complain(str(error))
+        complain_about(error)
         code = code_for(error)
     finally:
         configure_logs(level)

@@ -1,0 +1,136 @@
+"""What each command prints and writes when all is well."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from tests.tui.cli.conftest import Ssmic
+
+
+def run_small(ssmic: Ssmic, small: Path, *options: str) -> Path:
+    """Run the small scenario; return the results file."""
+    ended = ssmic("run", small, "--bus", "memory", "--json", *options)
+    assert ended.code == 0, ended.err
+    return Path(ended.json["results_file"])
+
+
+def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
+    """And so does each command's own."""
+    ended = ssmic("--help")
+    assert ended.code == 0
+    for name in ("run", "check", "scenarios", "results", "broker"):
+        assert f"\n  {name} " in ended.out
+        assert "xample" in ssmic(name, "--help").out or name == "results"
+    for name in ("list", "show", "export"):
+        assert "Example: ssmic results" in ssmic("results", name, "--help").out
+
+
+def test_a_bare_command_without_a_terminal_prints_help(ssmic: Ssmic) -> None:
+    """The terminal UI needs a terminal."""
+    assert ssmic().out == ssmic("--help").out
+
+
+def test_days_end_the_run_and_what_is_not_registered_by_then_is_reported(ssmic: Ssmic, small: Path) -> None:
+    """Not dropped."""
+    (run,) = ssmic("run", small, "--bus", "memory", "--days", "1", "--json").json["runs"]
+    assert run["end"] - run["start"] == 86_400
+    assert run["not_registered"] == ["tomorrow"]
+    assert {contract["job_id"]: contract["producer"] for contract in run["contracts"]} == {
+        "noon": "pv-1",
+        "night": "grid",
+    }
+    assert "Jobs not registered by the end" in ssmic("run", small, "--bus", "memory", "--days", "1").out
+
+
+def test_impatience_buys_grid_power_at_once(ssmic: Ssmic, small: Path) -> None:
+    """At the earliest start that is left; patience waits until the latest."""
+    starts = {}
+    for options in ((), ("--impatient",)):
+        (run,) = ssmic("run", small, "--bus", "memory", "--days", "1", "--json", *options).json["runs"]
+        starts[options] = {c["job_id"]: c["start"] - run["start"] for c in run["contracts"]}["night"]
+    assert starts == {(): 21 * 3600, ("--impatient",): 20 * 3600}
+
+
+def test_check_says_that_nothing_is_wrong(ssmic: Ssmic, small: Path) -> None:
+    """With what there is."""
+    ended = ssmic("check", small)
+    assert ended.code == 0
+    assert "1 houses, 1 producers, 3 jobs" in ended.out.replace("1 house,", "1 houses,")
+    assert ssmic("check", small, "--json").json == {"scenario": str(small), "problems": []}
+
+
+def test_bundled_scenarios_are_listed(ssmic: Ssmic) -> None:
+    """All three of them."""
+    names = [one["name"] for one in ssmic("scenarios", "--json").json["scenarios"]]
+    assert names == ["scarce", "street", "village"]
+    assert all(name in ssmic("scenarios").out for name in names)
+
+
+def test_results_are_listed_shown_and_exported(ssmic: Ssmic, small: Path) -> None:
+    """From the file alone: the scenario may be gone."""
+    file = run_small(ssmic, small, "--runs", "2", "--workers", "1")
+    small.unlink()
+    listed = ssmic("results", "list", "--json").json["results"]
+    assert [(one["file"], one["states"]) for one in listed] == [(str(file), {"done": 2})]
+    assert file.name in ssmic("results", "list").out.replace("\n", "")
+
+    shown = ssmic("results", "show", file, "--json").json
+    assert [run["seed"] for run in shown["runs"]] == [3, 4]
+    assert [run["seed"] for run in ssmic("results", "show", file, "--run", "2", "--json").json["runs"]] == [4]
+    assert "mean" in ssmic("results", "show", file).out
+    one = ssmic("results", "show", file, "--run", "1").out
+    assert "Energy consumed" in one
+    assert "noon" in one
+    assert ssmic("results", "show", file, "--house", "1", "--json").json["consumed_wh"] == 1500
+    assert "House 1" in ssmic("results", "show", file, "--house", "1").out
+    for wrong in (("--run", "3"), ("--house", "9")):
+        ended = ssmic("results", "show", file, *wrong)
+        assert ended.code == 3
+        assert f"has no {wrong[0][2:]}" in ended.err
+
+    assert ssmic("results", "export", file, "--format", "csv", "--to", "tables").code == 0
+    with Path("tables/contracts.csv").open(encoding="utf-8") as table:
+        assert len(list(csv.DictReader(table))) == 6
+    assert json.loads(Path("tables/simulation.json").read_text())["runs"] == shown["runs"]
+    assert ssmic("results", "export", file, "--to", "tables").code == 3
+    assert ssmic("results", "export", file, "--to", "tables", "--force").code == 0
+
+
+def test_no_results_yet_says_how_to_get_some(ssmic: Ssmic) -> None:
+    """An empty list is no error."""
+    ended = ssmic("results", "list")
+    assert ended.code == 0
+    assert "ssmic run street" in ended.err
+    assert ssmic("results", "list", "--json").json == {"folder": "results", "results": []}
+
+
+def test_scores_are_kept_and_used_only_when_asked(ssmic: Ssmic, small: Path) -> None:
+    """The same command gives the same ledger; with `--scores` the next simulation starts where this one ended."""
+    first = run_small(ssmic, small)
+    beside = first.parent / "small.scores.json"
+    kept = json.loads(beside.read_text())["scores"]
+    assert kept["pv-1"] != 10
+    run_small(ssmic, small)
+    assert json.loads(beside.read_text())["scores"] == kept
+    scores = Path("mine.json")
+    for _ in range(2):
+        run_small(ssmic, small, "--scores", str(scores))
+    assert json.loads(scores.read_text())["scores"]["pv-1"] - 10 == 2 * (kept["pv-1"] - 10)
+    run_small(ssmic, small, "--scores", str(scores), "--reset-scores")
+    assert json.loads(scores.read_text())["scores"] == kept
+
+
+def test_the_log_beside_the_results_is_json_with_virtual_time(ssmic: Ssmic, small: Path) -> None:
+    """One object a line; the level decides what is in it."""
+    file = run_small(ssmic, small)
+    records = [json.loads(line) for line in file.with_suffix(".log.jsonl").read_text().splitlines()]
+    by_event = {record["event"]: record for record in records}
+    assert by_event["run begins"]["seed"] == 3
+    assert by_event["run ended"]["now_s"] > by_event["run begins"]["now_s"]
+    quiet = run_small(ssmic, small, "--log-level", "error")
+    assert not quiet.with_suffix(".log.jsonl").exists()
+    loud = ssmic("run", small, "--bus", "memory", "--json", "--log-level", "info")
+    assert "run ended" in loud.err
+    assert loud.json["runs"]

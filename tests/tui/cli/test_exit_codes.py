@@ -1,0 +1,111 @@
+"""Whose fault it was: 0 done, 1 the run failed, 2 wrong usage, 3 invalid input, 4 no broker; one clear message each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.cli.conftest import Ssmic
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run"], "Missing argument 'SCENARIO'"),
+        (["frobnicate"], "No such command"),
+        (["run", "street", "--frob"], "No such option"),
+        (["run", "street", "--runs", "0"], "--runs"),
+        (["run", "street", "--days", "0"], "--days"),
+        (["run", "street", "--hosts", "0"], "--hosts"),
+        (["run", "street", "--workers", "-1"], "--workers"),
+        (["run", "street", "--seed", "many"], "--seed"),
+        (["run", "street", "--bus", "pigeon"], "'memory', 'mqtt'"),
+        (["run", "street", "--pace", "fast"], "expected 'max' or a factor above 0"),
+        (["run", "street", "--algorithm", "magic"], "allowed are fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC, exact"),
+        (["run", "street", "--penalty", "-1"], "penalty -1: a finite number above 0"),
+        (["run", "street", "--tolerance", "0"], "tolerance 0: a finite number above 0"),
+        (["run", "street", "--step-size", "2"], "step size 2: a number above 0, at most 1"),
+        (["run", "street", "--node-limit", "0"], "node limit 0: a whole number from 1 on"),
+        (["run", "street", "--broker", "127.0.0.1:1883"], r"expected mqtt://"),
+        (["run", "street", "--bus", "memory", "--broker", "mosquitto"], "--bus mqtt only"),
+        (["results", "export", "x.sqlite", "--to", "y", "--format", "xlsx"], "'csv', 'json', 'parquet'"),
+        (["broker", "--engine", "hamster"], "'mosquitto', 'embedded'"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_is_allowed(ssmic: Ssmic, arguments: list[str], complaint: str) -> None:
+    """Before anything is run or written."""
+    ended = ssmic(*arguments)
+    assert ended.code == 2
+    assert complaint in " ".join(ended.err.split())
+    assert not ended.out
+    assert not Path("results").exists()
+
+
+def test_all_bad_settings_are_told_at_once(ssmic: Ssmic) -> None:
+    """Not one after the other."""
+    err = ssmic("run", "street", "--penalty", "-1", "--tolerance", "0", "--node-limit", "0").err
+    assert all(what in err for what in ("penalty", "tolerance", "node limit"))
+
+
+def test_results_are_never_written_over(ssmic: Ssmic, tmp_path: Path) -> None:
+    """An `--out` that exists is refused, and stays as it is."""
+    out = tmp_path / "precious.sqlite"
+    out.write_text("precious")
+    ended = ssmic("run", "street", "--bus", "memory", "--out", out)
+    assert ended.code == 2
+    assert "never written over" in ended.err
+    assert out.read_text() == "precious"
+
+
+@pytest.mark.parametrize("command", [["run", "--bus", "memory"], ["check"]])
+def test_an_invalid_scenario_is_3_with_all_that_is_wrong(ssmic: Ssmic, small: Path, command: list[str]) -> None:
+    """Each problem with its line."""
+    text = small.read_text().replace("seed: 3", "sede: 3").replace('latest_start: "14:00"', 'latest_start: "07:00"')
+    small.write_text(text)
+    ended = ssmic(*command, small)
+    assert ended.code == 3
+    assert "sede" in ended.err
+    assert "seed" in ended.err
+    assert "small.yaml:16" in ended.err
+    assert not ended.out
+
+
+@pytest.mark.parametrize("source", ["nowhere", "nowhere.yaml", "no/folder"])
+def test_a_scenario_that_is_not_there_is_3(ssmic: Ssmic, source: str) -> None:
+    """Whether it looks like a name or like a path."""
+    ended = ssmic("run", source, "--bus", "memory")
+    assert ended.code == 3
+    assert f"ssmic: {source}: there is no such file" in ended.err
+
+
+@pytest.mark.parametrize("command", [["show"], ["export", "--to", "folder"]])
+def test_a_file_without_results_is_3(ssmic: Ssmic, small: Path, command: list[str]) -> None:
+    """Missing, or something else."""
+    assert ssmic("results", *command, "none.sqlite").code == 3
+    ended = ssmic("results", *command, small)
+    assert ended.code == 3
+    assert "small.yaml: is not a results file of ssmic" in ended.err
+
+
+def test_bad_scores_are_3_unless_reset(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
+    """`--reset-scores` does not look at them."""
+    scores = tmp_path / "scores.json"
+    scores.write_text("[]")
+    common = ("run", small, "--bus", "memory", "--scores", scores)
+    ended = ssmic(*common)
+    assert ended.code == 3
+    assert "scores.json: is no scores file" in ended.err
+    assert not Path("results").exists()
+    assert ssmic(*common, "--reset-scores").code == 0
+    assert ssmic(*common).code == 0
+
+
+def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
+    """At once, and without an empty results file."""
+    ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--json")
+    assert ended.code == 4
+    assert "mqtt://ann@127.0.0.1:1: nobody listens there" in ended.err
+    assert "hush" not in ended.err
+    assert not ended.out
+    assert not Path("results").exists()

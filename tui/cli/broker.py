@@ -1,0 +1,54 @@
+"""`ssmic broker`: a broker to run against, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from tui.cli.options import LogLevel
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic broker --port 1883
+  ssmic broker --engine embedded
+then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def broker(
+    ctx: typer.Context,
+    engine: Annotated[
+        Literal["mosquitto", "embedded"] | None,
+        typer.Option(help="Which one. [default: mosquitto where it is installed, else embedded]", show_default=False),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where it listens on the loopback. [default: any free one]")
+    ] = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run a broker on this machine until Ctrl-C; its URL is printed on standard output."""
+    import asyncio
+
+    from broker.choose import choose_broker
+    from tui.cli.errors import complain
+    from tui.cli.interrupt import run_until_interrupted
+    from tui.cli.logs import configure_logs
+
+    configure_logs(log_level or ctx.obj)
+
+    async def serve() -> None:
+        async with choose_broker(engine, port=port) as chosen:
+            complain(f"{chosen.description}; Ctrl-C ends it")
+            typer.echo(str(chosen.url))
+            await asyncio.get_running_loop().create_future()
+
+    try:
+        run_until_interrupted(serve())
+    except KeyboardInterrupt:
+        # This is how it is meant to end.
+        complain("ended")

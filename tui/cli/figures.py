@@ -1,0 +1,18 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+
+def kwh(wh: float) -> str:
+    """Return an energy in Wh as kWh."""
+    return f"{wh / 1000:,.2f} kWh"
+
+
+def percent(share: float | None) -> str:
+    """Return a share; `-` where there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def ratio(value: float | None) -> str:
+    """Return a ratio; `-` where there is none."""
+    return "-" if value is None else f"{value:.2f}"
