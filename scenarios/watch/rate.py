@@ -1,0 +1,29 @@
+"""How many a second, of late."""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW_WALL_S = 3.0
+
+
+class Rate:
+    """Counts against the wall clock, which its user reads."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def mark(self, now_wall_s: float, total: int) -> float:
+        """Note how many there are by now; return how many a second came of late.
+
+        Args:
+            now_wall_s: On any clock that never goes back.
+            total: Counted from the beginning.
+        """
+        marks = self._marks
+        marks.append((now_wall_s, total))
+        while len(marks) > 2 and now_wall_s - marks[1][0] >= WINDOW_WALL_S:
+            marks.popleft()
+        first_wall_s, first_total = marks[0]
+        span_wall_s = now_wall_s - first_wall_s
+        return (total - first_total) / span_wall_s if span_wall_s > 0 else 0.0

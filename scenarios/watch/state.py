@@ -1,0 +1,284 @@
+"""All that a watcher of one run knows, fed delivery by delivery."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.energy import LoadProfile, Prediction
+from agents.ledger import LedgerEntry
+from agents.model import GRID
+from agents.scores import NEW_PRODUCER
+from broker import topics
+from broker.topics import Address
+from broker.wire import Announcement, Control, Envelope, Roster, TimeReport
+from scenarios.watch.backdrop import Backdrop
+from scenarios.watch.negotiation import Negotiation, Negotiations
+from scenarios.watch.producers import Day, WatchedProducer
+from scenarios.watch.seen import Seen
+from scenarios.watch.stream import KEPT_LINES, Line, Stream, house_of_consumer
+from scenarios.watch.wording import say
+
+KEPT_CONTRACTS = 20_000
+KEPT_PARTIES = 5_000
+"""Hosts, and producers: far more than a neighbourhood has; a stranger could announce any number."""
+_KEPT_ADDRESSES = 20_000
+
+
+@dataclass(slots=True)
+class WatchedHost:
+    """A host as it announced itself."""
+
+    id: str
+    agents: tuple[str, ...] = ()
+    is_there: bool = False
+    sent: int = 0
+    """Messages of its agents that were seen."""
+    last_s: int | None = None
+    """Virtual time of the newest of them."""
+
+
+class Watched:
+    """What is known of a run. Read anything; change it with `take` alone."""
+
+    def __init__(
+        self,
+        run_id: str,
+        backdrop: Backdrop | None = None,
+        *,
+        from_the_start: bool = False,
+        kept_lines: int = KEPT_LINES,
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            run_id: Which run.
+            backdrop: What is known of its scenario.
+            from_the_start: Whether the watcher is there before the first message; else scores are of what it saw.
+            kept_lines: How many messages are kept.
+        """
+        self.run_id = run_id
+        self.backdrop = backdrop or Backdrop()
+        self.from_the_start = from_the_start
+        self.time: TimeReport | None = None
+        self.hosts: dict[str, WatchedHost] = {}
+        self.lines = Stream(kept_lines)
+        self.jobs = Negotiations()
+        self.producers: dict[str, WatchedProducer] = {}
+        self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
+        """By contract id, in the order in which they were told first."""
+        self.contracts_dropped = 0
+        """Contracts that are not kept any more."""
+        self.refused = 0
+        """What came in and was no message of ours."""
+        self.doubled = 0
+        """What came in more than once."""
+        self.changes = 0
+        """Grows with whatever is learnt."""
+        self.last_control: Control | None = None
+        """What somebody asked of the clock."""
+        self._seen = Seen(from_the_start=from_the_start)
+        self._host_of: dict[str, str] = {}
+        self._addresses: dict[str, Address | None] = {}
+
+    @property
+    def missing(self) -> int:
+        """Messages that were sent between those seen, and never came."""
+        return self._seen.missing
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Learn from what came in; what is foreign or broken is counted."""
+        address = self._address(topic)
+        if address is None or address.run != self.run_id or not payload:
+            return
+        self.changes += 1
+        try:
+            match address.kind:
+                case "inbox":
+                    self._message(address, Envelope.model_validate_json(payload))
+                case "time":
+                    self.time = TimeReport.model_validate_json(payload)
+                case "ledger":
+                    self._entry(LedgerEntry.model_validate_json(payload))
+                case "forecast":
+                    self._forecast(address, Prediction.model_validate_json(payload))
+                case "hosts":
+                    self._announced(Announcement.model_validate_json(payload))
+                case "roster":
+                    self._roster(Roster.model_validate_json(payload))
+                case "control":
+                    self.last_control = Control.model_validate_json(payload)
+        except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            self.refused += 1
+
+    def _address(self, topic: str) -> Address | None:
+        try:
+            return self._addresses[topic]
+        except KeyError:
+            if len(self._addresses) >= _KEPT_ADDRESSES:
+                self._addresses.clear()
+            address = self._addresses[topic] = topics.parse(topic)
+            return address
+
+    # What agents say.
+
+    def _message(self, address: Address, envelope: Envelope) -> None:
+        host_id = address.ids[2]
+        if self._host_of and self._host_of.get(envelope.sender) != host_id:
+            raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
+        body = envelope.body
+        kind = body["kind"]
+        job_id, text = say(kind, body)
+        if not self._seen.is_new(envelope.sender, envelope.seq):
+            self.doubled += 1
+            return
+        line = Line(
+            self.lines.total,
+            envelope.time,
+            envelope.round,
+            envelope.sender,
+            envelope.seq,
+            envelope.to,
+            kind,
+            job_id,
+            text,
+        )
+        self.lines.add(line)
+        host = self.hosts.get(host_id)
+        if host is not None:
+            host.sent += 1
+            host.last_s = envelope.time
+        if job_id:
+            self._about_job(line, body)
+        if kind in _SCORED:
+            self._score(kind, body)
+
+    def _about_job(self, line: Line, body: dict[str, Any]) -> None:
+        negotiation = self.jobs.of(line.job_id)
+        negotiation.add(line)
+        if line.kind == "Request" and negotiation.load_profile is None:
+            job = body["job"]
+            negotiation.consumer = line.sender
+            negotiation.house, negotiation.device = str(job["house"]), str(job["device"])
+            negotiation.earliest_start_s = int(job["earliest_start_s"])
+            negotiation.latest_start_s = int(job["latest_start_s"])
+            negotiation.load_profile = LoadProfile.model_validate(job["load_profile"])
+            negotiation.energy_wh = negotiation.load_profile.energy_wh
+        elif not negotiation.consumer and (house := house_of_consumer(line.sender)) is not None:
+            negotiation.consumer, negotiation.house = line.sender, house
+
+    def _score(self, kind: str, body: dict[str, Any]) -> None:
+        producer_id = body["contract"]["producer"] if kind == "ContractAgreed" else body["producer"]
+        if producer_id == GRID:
+            return
+        producer = self._producer(producer_id)
+        match kind:
+            case "ContractAgreed":
+                producer.accepted += 1
+            case "Declined":
+                producer.declined += 1
+
+    def _producer(self, producer_id: str) -> WatchedProducer:
+        producer = self.producers.get(producer_id)
+        if producer is None:
+            house = self.backdrop.house_of_producer.get(producer_id) or self._host_of.get(producer_id, "")
+            first_score = self.backdrop.scores.get(producer_id, NEW_PRODUCER)
+            self._make_room(self.producers)
+            producer = self.producers[producer_id] = WatchedProducer(producer_id, house, first_score)
+        return producer
+
+    # What is told to everybody.
+
+    def _forecast(self, address: Address, prediction: Prediction) -> None:
+        self._producer(address.ids[1]).learn(prediction)
+
+    def _entry(self, entry: LedgerEntry) -> None:
+        contract = entry.contract
+        self.ledger[contract.contract_id] = entry
+        if len(self.ledger) > KEPT_CONTRACTS:
+            self.ledger.popitem(last=False)
+            self.contracts_dropped += 1
+        negotiation = self.jobs.of(contract.job_id)
+        before = negotiation.producer
+        if not negotiation.settle(entry):
+            return  # an old contract of a job that has another one by now
+        if before in self.producers:
+            self.producers[before].contracts.pop(contract.job_id, None)
+        if entry.state == "standing" and contract.producer != GRID:
+            self._producer(contract.producer).contracts[contract.job_id] = contract.start_s
+
+    def _announced(self, announcement: Announcement) -> None:
+        host = self.hosts.get(announcement.host)
+        if host is None:
+            self._make_room(self.hosts)
+            host = self.hosts[announcement.host] = WatchedHost(announcement.host)
+        host.is_there = announcement.state == "there"
+        if announcement.agents:
+            host.agents = announcement.agents
+
+    def _roster(self, roster: Roster) -> None:
+        self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
+        for host_id, member in roster.hosts.items():
+            self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=True)).agents = member.agents
+        for producer in self.producers.values():
+            producer.house = producer.house or self._host_of.get(producer.id, "")
+
+    @staticmethod
+    def _make_room(known: Mapping[str, object]) -> None:
+        if len(known) >= KEPT_PARTIES:
+            raise ValueError(f"more than {KEPT_PARTIES}: somebody makes them up")
+
+    # Questions.
+
+    def day_of(self, producer: WatchedProducer, start_s: int, end_s: int, bins: int) -> Day:
+        """Return what a producer expects and promised between two times; see `WatchedProducer.day`."""
+        profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
+        return producer.day(start_s, end_s, bins, profiles)
+
+    def _profile(self, job_id: str) -> LoadProfile | None:
+        known = self.backdrop.profiles.get(job_id)
+        if known is None and (negotiation := self.jobs.get(job_id)) is not None:
+            return negotiation.load_profile
+        return known
+
+    def share_done(self) -> float | None:
+        """Return how much of the run's virtual time has passed, 0 to 1; None where its end is not known."""
+        start_s, end_s = self.backdrop.start_s, self.backdrop.end_s
+        if self.time is None or start_s is None or end_s is None or end_s <= start_s:
+            return None
+        return min(1.0, max(0.0, (self.time.time - start_s) / (end_s - start_s)))
+
+    def houses(self) -> list[str]:
+        """Return the ids of the houses that are known, sorted."""
+        found: set[str] = set(self.backdrop.houses)
+        found.update(producer.house for producer in self.producers.values() if producer.house)
+        agents: Iterable[str] = (agent for host in self.hosts.values() for agent in host.agents)
+        found.update(house for agent in agents if (house := house_of_consumer(agent)) is not None)
+        return sorted(found, key=natural)
+
+    def producers_of(self, house: str) -> frozenset[str]:
+        """Return the producers of a house."""
+        return frozenset(p.id for p in self.producers.values() if p.house == house)
+
+    def negotiations(self) -> list[Negotiation]:
+        """Return the jobs that are known, the newest talk last."""
+        return self.jobs.all()
+
+
+_SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined"})
+
+
+def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Return a key that sorts `2` before `10`."""
+    parts: list[tuple[int, int | str]] = []
+    word = ""
+    for character in f"{text}\0":
+        if word and character.isdecimal() != word.isdecimal():
+            parts.append((0, int(word)) if word.isdecimal() else (1, word))
+            word = ""
+        word += character
+    return tuple(parts)

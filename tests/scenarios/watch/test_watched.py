@@ -1,0 +1,257 @@
+"""A watcher knows what goes on, whatever the network does to what it hears."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+
+from agents.ledger import canonical
+from agents.messages import AnyMessage
+from agents.model import GRID
+from broker import topics
+from broker.bus import Delivery
+from broker.memory import MemoryBroker
+from broker.wire import Control, Envelope
+from scenarios.files import load_scenario
+from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.scenario import Scenario
+from scenarios.watch import BusFeed, RunFinder, Watched, backdrop_of
+from scenarios.watch.wording import KINDS
+
+RUN = "street-1"
+
+
+@pytest.fixture(scope="module")
+def street() -> Scenario:
+    """The bundled one."""
+    return load_scenario("street")
+
+
+@pytest.fixture(scope="module")
+def recorded(street: Scenario) -> tuple[RunOutcome, list[Delivery]]:
+    """All that went over the broker in one run of the street."""
+
+    async def run() -> tuple[RunOutcome, list[Delivery]]:
+        broker = MemoryBroker()
+        heard: list[Delivery] = []
+        async with broker.connect("ear") as bus:
+            await bus.subscribe(*topics.watched(RUN))
+            outcome = await run_once(street, RunSettings(seed=1, run_id=RUN), broker)
+            await bus.publish(topics.control(RUN), b"end")
+            async for item in bus.messages():
+                assert isinstance(item, Delivery)
+                if item.payload == b"end":
+                    break
+                heard.append(item)
+        return outcome, heard
+
+    return asyncio.run(run())
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let others run until something holds."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what is watched has no event, and needs none
+            await asyncio.sleep(0)
+
+
+def watched(deliveries: list[Delivery], *, from_the_start: bool = False) -> Watched:
+    """Return what a watcher knows that heard this."""
+    state = Watched(RUN, from_the_start=from_the_start)
+    for delivery in deliveries:
+        state.take(delivery.topic, delivery.payload)
+    return state
+
+
+def test_all_messages_and_the_whole_ledger_are_seen(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """Nothing is refused, doubled or missing, and every kind has words."""
+    outcome, heard = recorded
+
+    state = watched(heard, from_the_start=True)
+
+    assert (state.refused, state.doubled, state.missing) == (0, 0, 0)
+    assert state.lines.total == outcome.messages
+    assert canonical(state.ledger.values()) == canonical(outcome.ledger)
+    assert state.time is not None
+    assert state.time.state == "ended"
+
+
+def test_scores_are_those_of_the_manager(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """Reckoned from what was said."""
+    outcome, heard = recorded
+
+    state = watched(heard, from_the_start=True)
+
+    assert {p.id: p.score for p in state.producers.values()} == dict(outcome.scores)
+
+
+def test_what_comes_twice_counts_once(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """Also in another order."""
+    outcome, heard = recorded
+    dice = random.Random(1)
+    doubled = [copy for delivery in heard for copy in [delivery] * dice.choice((1, 1, 2))]
+    for i in range(len(doubled) - 1):  # neighbours overtake each other
+        if dice.random() < 0.3:
+            doubled[i], doubled[i + 1] = doubled[i + 1], doubled[i]
+
+    state = watched(doubled, from_the_start=True)
+
+    assert state.lines.total == outcome.messages
+    assert state.doubled > 0
+    assert {p.id: p.score for p in state.producers.values()} == dict(outcome.scores)
+
+
+def test_a_gap_is_counted(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """Ten messages of one sender that sends on."""
+    outcome, heard = recorded
+    by_sender: Counter[str] = Counter()
+    kept = []
+    for delivery in heard:
+        address = topics.parse(delivery.topic)
+        if address is not None and address.kind == "inbox":
+            sender = Envelope.model_validate_json(delivery.payload).sender
+            by_sender[sender] += 1
+            if sender == "manager" and 5 <= by_sender[sender] < 15:
+                continue
+        kept.append(delivery)
+    assert by_sender["manager"] > 15
+
+    state = watched(kept, from_the_start=True)
+
+    assert state.missing == 10
+    assert state.lines.total == outcome.messages - 10
+
+
+def test_who_joins_late_misses_nothing_it_could_know(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """The ledger and the forecasts are kept at the broker; what was said before is not counted as missing."""
+    outcome, heard = recorded
+    half = len(heard) // 2
+    retained = {d.topic: d for d in heard[:half] if "/inbox/" not in d.topic}
+
+    state = watched([*retained.values(), *heard[half:]])
+
+    assert canonical(state.ledger.values()) == canonical(outcome.ledger)
+    assert state.missing == 0
+    assert all(producer.forecast is not None for producer in state.producers.values())
+
+
+def test_a_job_can_be_followed_from_request_to_contract(
+    recorded: tuple[RunOutcome, list[Delivery]], street: Scenario
+) -> None:
+    """Each, with what it asked, and where it ended."""
+    outcome, heard = recorded
+
+    state = watched(heard, from_the_start=True)
+
+    standing = {e.contract.job_id: e.contract for e in outcome.ledger if e.state == "standing"}
+    assert {n.job_id for n in state.negotiations()} == {job.job_id for job in street.jobs}
+    for job in street.jobs:
+        negotiation = state.jobs.get(job.job_id)
+        assert negotiation is not None
+        assert negotiation.steps[0].kind == "ProducersFor"
+        assert (negotiation.house, negotiation.device) == (job.house, job.device)
+        assert (negotiation.earliest_start_s, negotiation.latest_start_s) == (job.earliest_start_s, job.latest_start_s)
+        contract = standing[job.job_id]
+        assert (negotiation.producer, negotiation.start_s) == (contract.producer, contract.start_s)
+        assert (negotiation.state == "grid") == (contract.producer == GRID)
+        assert negotiation.declines == sum(step.kind == "Decline" for step in negotiation.steps)
+
+
+def test_a_day_of_a_producer_adds_up(recorded: tuple[RunOutcome, list[Delivery]], street: Scenario) -> None:
+    """Committed energy is that of its contracts, and nothing is promised that is not expected."""
+    outcome, heard = recorded
+    state = watched(heard, from_the_start=True)
+    start_s, end_s = street.start_s, street.start_s + 2 * 86_400
+
+    for producer in state.producers.values():
+        day = state.day_of(producer, start_s, end_s, 2 * 1440)
+        contracts = [e.contract for e in outcome.ledger if e.state == "standing" and e.contract.producer == producer.id]
+        assert day.unknown == 0
+        assert day.committed_wh.sum() == pytest.approx(sum(c.energy_wh for c in contracts))
+        last = street.producers[producer.id].predictions[-1]
+        assert day.forecast_wh.sum() >= last.production.energy_wh - 1e-6
+        assert (day.remaining_wh >= 0).all()
+
+
+def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, list[Delivery]]) -> None:
+    """They are counted."""
+    outcome, heard = recorded
+    state = watched(heard, from_the_start=True)
+    inbox = topics.inbox(RUN, "manager", "manager", "1")
+    envelope = {"v": 1, "step": 1, "time": 0, "round": 0, "sender": "x", "seq": 0, "to": "manager", "re": None}
+
+    for payload in (
+        b"\xff\xfe",
+        b"[]",
+        json.dumps(envelope | {"body": {}}).encode(),
+        json.dumps(envelope | {"body": {"kind": "Unheard"}}).encode(),
+        json.dumps(envelope | {"body": {"kind": "Accept", "job_id": "j", "start_s": 10**30}}).encode(),
+        json.dumps(envelope | {"body": {"kind": "Request", "job": "no"}}).encode(),
+        json.dumps(envelope | {"sender": "manager", "body": {"kind": "Opening", "job_id": "j"}}).encode(),
+    ):
+        state.take(inbox, payload)
+    for topic in ("time", "roster", "ledger/x", "hosts/x", "forecast/a/b", "control"):
+        state.take(f"ssmic/{RUN}/{topic}", b"{}")
+
+    assert state.refused == 13
+    assert state.lines.total == outcome.messages
+    assert canonical(state.ledger.values()) == canonical(outcome.ledger)
+
+
+def test_memory_has_a_bound() -> None:
+    """The oldest lines go and are counted; the newest stay."""
+    state = Watched(RUN, kept_lines=100)
+    topic = topics.inbox(RUN, "manager", "manager", "1")
+    for seq in range(1000):
+        body = {"kind": "Declined", "job_id": f"job-{seq}", "producer": "pv"}
+        envelope = Envelope(step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
+        state.take(topic, envelope.encoded())
+
+    assert (state.lines.total, len(state.lines), state.lines.dropped) == (1000, 100, 900)
+    assert [line.number for line in state.lines.since(995)] == [995, 996, 997, 998, 999]
+    assert [line.number for line in state.lines.since(0)][:2] == [900, 901]
+
+
+def test_every_kind_of_message_has_words() -> None:
+    """A new one cannot be forgotten."""
+    kinds = {member.model_fields["kind"].default for member in get_args(get_args(AnyMessage)[0])}
+
+    assert kinds == set(KINDS)
+
+
+async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
+    """It pauses and resumes the run over the bus; the ledger is that of a run nobody watched."""
+    alone = await run_once(street, RunSettings(seed=3, run_id="alone"), MemoryBroker())
+    broker = MemoryBroker()
+    feed = BusFeed(broker, Watched("w", backdrop_of(street), from_the_start=True), "memory")
+    listening = asyncio.create_task(feed.run())
+    await until(lambda: feed.status == "connected")
+
+    running = asyncio.create_task(run_once(street, RunSettings(seed=3, run_id="w"), broker))
+    await until(lambda: feed.watched.lines.total >= 20)
+    await feed.control(Control(command="pause"))
+    await until(lambda: feed.watched.time and feed.watched.time.state == "paused")
+    await feed.control(Control(command="resume"))
+    outcome = await running
+
+    assert outcome.ledger_sha256 == alone.ledger_sha256
+    listening.cancel()
+
+
+async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
+    """Also those that are over."""
+    broker = MemoryBroker()
+    await run_once(street, RunSettings(seed=3, run_id="a b/c"), broker)
+    finder = RunFinder(broker, "memory")
+    listening = asyncio.create_task(finder.run())
+    await until(lambda: finder.runs)
+
+    assert list(finder.runs) == ["a b/c"]
+    assert finder.runs["a b/c"].is_over
+    listening.cancel()
