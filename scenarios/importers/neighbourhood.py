@@ -1,0 +1,251 @@
+"""A PySSMic neighbourhood as its XML and its pickle hold it, made into the content of a scenario file.
+
+Such a neighbourhood is often unfinished. It becomes a scenario all the same, and the user is told what was assumed:
+
+- A load profile that is only named (`template`, `profile`) is looked for as `<name>.csv` in a folder of load profiles;
+  where it is not there, a bundled appliance that the device's name sounds like takes its place.
+- A producer without a forecast gets a cloudless sky over a roof of 5 kWp.
+- Without jobs it is a neighbourhood all the same, with none.
+- An id that devices of several users or houses share is told apart by them: `<user>.<device>`, and for producers,
+  whose ids are unique in the neighbourhood, `<house>.<device>`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from agents.energy import MAX_POINTS, LoadProfile, Prediction
+from scenarios.appliances import APPLIANCES
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.describe import consumer_entry, natural_order, producer_entry, profile_entries
+from scenarios.files.model import VERSION
+from scenarios.files.series import rows_problems
+from scenarios.files.series_file import read_rows
+from scenarios.files.suggest import suggest
+from scenarios.files.times import format_after_start, format_iso
+from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, STEP_S, appliance_for, cloudless
+from scenarios.importers.imported import SEED, Imported, finish, scenario_name
+
+MAX_DEVICES = 100_000
+"""Of one neighbourhood."""
+_MAX_DAYS_OF_SUN = MAX_POINTS * STEP_S // 86_400 - 2
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class InputDevice:
+    """A device as the input has it."""
+
+    where: str
+    house: str
+    user: str
+    id: str
+    name: str
+    template: str
+    type: Literal["consumer", "producer"]
+    load_profile: LoadProfile | None = None
+    predictions: tuple[Prediction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputJob:
+    """A job as the input has it; times in UNIX seconds."""
+
+    where: str
+    house: str
+    user: str
+    device: str
+    profile: str
+    """Empty: the device's."""
+    registered_s: int
+    earliest_start_s: int
+    latest_start_s: int
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong with its window."""
+        latest = f"the latest start {_show(self.latest_start_s)}"
+        if self.latest_start_s < self.earliest_start_s:
+            return [Problem(self.where, f"{latest} is before the earliest start {_show(self.earliest_start_s)}")]
+        if self.latest_start_s < self.registered_s:
+            return [Problem(self.where, f"{latest} is before the job is registered {_show(self.registered_s)}")]
+        return []
+
+
+@dataclass(slots=True)
+class _Assembly:
+    where: str
+    devices: Sequence[InputDevice]
+    jobs: Sequence[InputJob]
+    loads: Sequence[Path]
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    ids: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """By house, user and device as the input has it."""
+    by_house: dict[str, list[InputDevice]] = field(default_factory=dict)
+    profiles: dict[str, LoadProfile] = field(default_factory=dict)
+
+    def name_devices(self) -> None:
+        """Give every device an id that is unique where it has to be."""
+        in_house = Counter((device.house, device.id) for device in self.devices)
+        producers = Counter(device.id for device in self.devices if device.type == "producer")
+        for device in self.devices:
+            self.by_house.setdefault(device.house, []).append(device)
+            key = (device.house, device.user, device.id)
+            if key in self.ids:
+                self.problems.append(
+                    Problem(device.where, f"house {device.house!r} has a device {device.id!r} already")
+                )
+                continue
+            new = device.id
+            if in_house[device.house, device.id] > 1:
+                new = f"{device.user}.{new}"
+            if device.type == "producer" and producers[device.id] > 1:
+                new = f"{device.house}.{new}"
+            if new != device.id:
+                self.notes.append(f"device {device.id} of house {device.house}: several have this id; it is now {new}")
+            self.ids[key] = new
+
+    def profile_of(self, device: InputDevice, name: str) -> str:
+        """Return the name of the load profile that `name` stands for, and make sure that it is there."""
+        if device.load_profile is not None:
+            name = device.template or f"{device.house}-{device.id}"
+            if self.profiles.setdefault(name, device.load_profile) != device.load_profile:
+                name = f"{name} of {device.house}-{device.id}"
+                self.profiles[name] = device.load_profile
+            return name
+        if name in self.profiles:
+            return name
+        found = self._file(name)
+        if found is not None:
+            self.profiles[name] = found
+            return name
+        if name in APPLIANCES:
+            self.profiles[name] = APPLIANCES[name].load_profile
+            return name
+        appliance = appliance_for(device.name, device.template)
+        self.profiles.setdefault(appliance.name, appliance.load_profile)
+        missing = f"no load profile {name!r}" if name else "no load profile"
+        note = f"device {device.id} ({device.name}) of house {device.house}: {missing}; the bundled {appliance.name!r}"
+        self.notes.append(f"{note} takes its place")
+        return appliance.name
+
+    def _file(self, name: str) -> LoadProfile | None:
+        for folder in self.loads:
+            path = folder / f"{name}.csv"
+            if not name or Path(name).name != name or not path.is_file():
+                continue
+            try:
+                rows = read_rows(path, str(path))
+            except ScenarioError as error:
+                self.problems.extend(error.problems)
+                return LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
+            if problems := rows_problems(rows, str(path), LoadProfile):
+                self.problems.extend(problems)
+                return LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
+            return LoadProfile(times_s=rows.times_s, cumulative_wh=rows.cumulative_wh)
+        return None
+
+    def device_of(self, job: InputJob) -> InputDevice | None:
+        """Return the consumer that a job is for."""
+        of_house = self.by_house.get(job.house, [])
+        found = [device for device in of_house if device.id == job.device]
+        of_user = [device for device in found if device.user == job.user]
+        if not of_house:
+            what = f"there is no house {job.house!r}{suggest(job.house, self.by_house)}"
+            self.problems.append(Problem(job.where, what))
+        elif not found:
+            known = {device.id for device in of_house if device.type == "consumer"}
+            what = f"house {job.house!r} has no device {job.device!r}{suggest(job.device, known)}"
+            self.problems.append(Problem(job.where, what))
+        elif (of_user or found)[0].type == "producer":
+            self.problems.append(Problem(job.where, f"device {job.device!r} is a producer; a job runs on a consumer"))
+        else:
+            return (of_user or found)[0]
+        return None
+
+
+def assemble(
+    where: str, name: str, devices: Sequence[InputDevice], jobs: Sequence[InputJob], *, loads: Sequence[Path], what: str
+) -> Imported:
+    """Return the scenario of a neighbourhood.
+
+    Args:
+        where: The input, for messages.
+        name: Of the scenario to be.
+        devices: In the order of the input.
+        jobs: In the order of the input.
+        loads: Folders of load profiles, the first that has one wins.
+        what: The input in words, for the description.
+
+    Raises:
+        ScenarioError: Something is wrong with it; carries everything found.
+    """
+    if not devices:
+        raise ScenarioError([Problem(where, "holds no house with a device")])
+    assembly = _Assembly(where, devices, jobs, loads)
+    assembly.name_devices()
+    assembly.problems += [problem for job in jobs for problem in job.problems()]
+    targets = [assembly.device_of(job) for job in jobs]
+    if assembly.problems:
+        raise ScenarioError(assembly.problems)
+    times_s = [job.registered_s for job in jobs]
+    times_s += [prediction.issued_s for device in devices for prediction in device.predictions]
+    start_s = min(times_s, default=START_S)
+    if not times_s:
+        assembly.notes.append(f"there is no time in it; the run starts at {format_iso(start_s)}")
+    content = {
+        "version": VERSION,
+        "name": scenario_name(name),
+        "description": f"Imported from {what}",
+        "start": format_iso(start_s),
+        "seed": SEED,
+        "houses": _houses(assembly, start_s),
+        "jobs": [
+            {
+                "house": device.house,
+                "device": assembly.ids[device.house, device.user, device.id],
+                "load_profile": assembly.profile_of(device, job.profile)
+                if job.profile not in ("", device.template)
+                else None,
+                "registered": format_after_start(job.registered_s, start_s),
+                "earliest_start": format_after_start(job.earliest_start_s, start_s),
+                "latest_start": format_after_start(job.latest_start_s, start_s),
+            }
+            for job, device in zip(jobs, targets, strict=True)
+            if device is not None
+        ],
+    }
+    if assembly.problems:
+        raise ScenarioError(dict.fromkeys(assembly.problems))
+    content["load_profiles"] = profile_entries(assembly.profiles)
+    return finish(content, where, tuple(assembly.notes))
+
+
+def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
+    end_s = max((job.latest_start_s for job in assembly.jobs), default=start_s) + _DAY_S
+    sun = cloudless(start_s, min(end_s, start_s + _MAX_DAYS_OF_SUN * _DAY_S))
+    houses: dict[str, list[dict[str, Any]]] = {}
+    for device in assembly.devices:
+        device_id = assembly.ids[device.house, device.user, device.id]
+        if device.type == "consumer":
+            profile = assembly.profile_of(device, device.template)
+            entry = consumer_entry(device_id, device.name, device.template, profile)
+        else:
+            if not device.predictions:
+                note = f"producer {device.id} ({device.name}) of house {device.house}: no prediction"
+                assembly.notes.append(f"{note}; assumed is a {ROOF_IN_WORDS}")
+            predictions = sorted(device.predictions or (sun,), key=lambda prediction: prediction.issued_s)
+            entry = producer_entry(device_id, device.name, device.template, predictions, start_s=start_s)
+        houses.setdefault(device.house, []).append(entry)
+    return [
+        {"id": house, "name": f"House {house}", "devices": devices}
+        for house, devices in sorted(houses.items(), key=lambda item: natural_order(item[0]))
+    ]
+
+
+def _show(time_s: int) -> str:
+    return f"{time_s} ({format_iso(time_s)})"

@@ -1,0 +1,142 @@
+"""XML read safely: no document types, so no entities, no bombs and no other files; every element knows its line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.times import MAX_TIME_S
+from scenarios.files.yaml_tree import MAX_BYTES
+
+MAX_DEPTH = 100
+"""Of elements in each other; a neighbourhood needs five."""
+
+
+@dataclass(slots=True)
+class Element:
+    """An element with its place."""
+
+    tag: str
+    attributes: dict[str, str]
+    where: str
+    """`file:line`."""
+    children: list[Element] = field(default_factory=list)
+    text: str = ""
+
+    def all(self, tag: str) -> list[Element]:
+        """Return the children of this name."""
+        return [child for child in self.children if child.tag == tag]
+
+    def value(self, tag: str) -> str | None:
+        """Return the text of the child of this name, or else the attribute; None where there is neither."""
+        for child in self.children:
+            if child.tag == tag:
+                return child.text.strip()
+        attribute = self.attributes.get(tag)
+        return None if attribute is None else attribute.strip()
+
+    def required(self, tag: str, problems: list[Problem], default: str = "") -> str:
+        """Return the value of this name; without one, add a problem and return `default`."""
+        value = self.value(tag)
+        if not value:
+            problems.append(Problem(self.where, f"<{self.tag}>: {tag!r} is {'missing' if value is None else 'empty'}"))
+            return default
+        return value
+
+    def time(self, tag: str, problems: list[Problem]) -> int:
+        """Return the UNIX seconds of this name; without them, add a problem."""
+        before = len(problems)
+        text = self.required(tag, problems)
+        if len(problems) == before and (not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) > MAX_TIME_S):
+            what = f"<{self.tag}>: {tag!r}: UNIX seconds are expected, not {text[:40]!r}"
+            problems.append(Problem(self.where, what))
+        return int(text) if len(problems) == before else 0
+
+
+@dataclass(slots=True)
+class _Tree:
+    """Takes the parser's events."""
+
+    where: str
+    root: Element | None = None
+    open: list[Element] = field(default_factory=list)
+    line: int = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        element = Element(tag, attributes, f"{self.where}:{self.line}")
+        if self.open:
+            self.open[-1].children.append(element)
+        else:
+            self.root = element
+        self.open.append(element)
+        if len(self.open) > MAX_DEPTH:
+            raise ScenarioError([Problem(element.where, f"nested more than {MAX_DEPTH} deep")])
+
+    def end(self, _tag: str) -> None:
+        self.open.pop()
+
+    def data(self, text: str) -> None:
+        if self.open:
+            self.open[-1].text += text
+
+    def close(self) -> None:
+        pass
+
+
+class _Parser(DefusedXMLParser):
+    """Tells the tree the line of each element."""
+
+    def _start(self, tag: str, attributes: list[str]) -> Any:  # noqa: ANN401 - whatever the parser does with it
+        tree: Any = self.target
+        tree.line = self.parser.CurrentLineNumber
+        return super()._start(tag, attributes)  # type: ignore[misc]  # not in the stubs, stable since Python 3.3
+
+
+def read_xml(path: Path, root: str) -> Element:
+    """Return the root element of a file.
+
+    Args:
+        path: The file.
+        root: What its root element has to be called.
+
+    Raises:
+        ScenarioError: It is missing, too large, no XML, another XML, or declares a document type.
+    """
+    where = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ScenarioError([Problem(where, "there is no such file")]) from None
+    except OSError as error:
+        raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
+    if not content.strip():
+        raise ScenarioError([Problem(where, "is empty")])
+    tree = _Tree(where)
+    parser = _Parser(target=tree, forbid_dtd=True)
+    try:
+        parser.feed(content)
+        parser.close()
+    except DefusedXmlException:
+        what = (
+            "declares a document type (<!DOCTYPE ...>), which can hide an XML bomb or read other files; it is refused"
+        )
+        raise ScenarioError([Problem(where, what)]) from None
+    except ParseError as error:
+        line, column = error.position
+        what = f"invalid XML: {str(error).partition(':')[0]}, column {column + 1}"
+        raise ScenarioError([Problem(f"{where}:{line}", what)]) from None
+    except (ValueError, LookupError) as error:
+        raise ScenarioError([Problem(where, f"invalid XML: {error}")]) from None
+    if tree.root is None or tree.root.tag != root:
+        found = f"<{tree.root.tag}>" if tree.root else "nothing"
+        raise ScenarioError([Problem(where, f"a root element <{root}> is expected, not {found}")])
+    return tree.root
