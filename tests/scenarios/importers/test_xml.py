@@ -1,0 +1,250 @@
+"""Neighbourhood XML: an unfinished neighbourhood becomes a scenario, and the user is told what was assumed."""
+
+# ruff: noqa: E501 - a message stands in one line, as users see it
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.appliances import APPLIANCES
+from scenarios.errors import ScenarioError
+from scenarios.files import load_text, to_yaml
+from scenarios.importers.source import import_source
+
+NEIGHBOURHOOD = """\
+<neighborhood id="13" name="neighborhood">
+ <house id="30">
+  <user id="1">
+   <device><id>121</id><name>dish1</name><template>89</template><type>consumer</type></device>
+   <device><id>122</id><name>solarPanel1</name><template>1</template><type>producer</type></device>
+  </user>
+ </house>
+ <house id="4">
+  <user id="1">
+   <device><id>5</id><name>Clothes</name><template>73</template><type>consumer</type></device>
+  </user>
+ </house>
+</neighborhood>
+"""
+JOBS = """\
+<neighborhood id="13">
+ <house id="30"><user id="1">
+  <device><id>121</id><est>1460268000</est><lst>1460296800</lst><creation_time>1460250000</creation_time><profile>89</profile></device>
+  <device><id>121</id><est>1460275200</est><lst>1460300400</lst><creation_time>1460253600</creation_time><profile>90</profile></device>
+ </user></house>
+</neighborhood>
+"""
+
+
+@pytest.fixture
+def xml(tmp_path: Path) -> Path:
+    """A neighbourhood, and its jobs beside it."""
+    (tmp_path / "esn.xml").write_text(NEIGHBOURHOOD, encoding="utf-8")
+    (tmp_path / "jobs.xml").write_text(JOBS, encoding="utf-8")
+    return tmp_path
+
+
+def problems_of(folder: Path, *, jobs: bool = True) -> list[str]:
+    """Return the messages, without the folder."""
+    with pytest.raises(ScenarioError) as caught:
+        import_source(folder / "esn.xml", jobs=folder / "jobs.xml" if jobs else None)
+    return str(caught.value).replace(f"{folder}/", "").splitlines()
+
+
+def test_houses_and_devices_come_as_they_are(xml: Path) -> None:
+    """Houses in the order of their numbers, users left out."""
+    imported = import_source(xml / "esn.xml")
+
+    assert [(house.id, [(d.id, d.name, d.template, d.type) for d in house.devices]) for house in imported.scenario.houses] == [
+        ("4", [("5", "Clothes", "73", "consumer")]),
+        ("30", [("121", "dish1", "89", "consumer"), ("122", "solarPanel1", "1", "producer")]),
+    ]  # fmt: skip
+    assert imported.scenario.jobs == ()
+    assert imported.scenario.name == "esn"
+
+
+def test_what_is_assumed_is_told(xml: Path) -> None:
+    """Each assumption once, with the device that it is about."""
+    assert import_source(xml / "esn.xml").notes == (
+        "there is no time in it; the run starts at 2026-06-21T00:00:00Z",
+        "device 121 (dish1) of house 30: no load profile '89'; the bundled 'dishwasher-eco' takes its place",
+        ("producer 122 (solarPanel1) of house 30: no prediction; assumed is a cloudless sky over a roof of 5 kWp that "
+        "looks south, in Konstanz"),
+        "device 5 (Clothes) of house 4: no load profile '73'; the bundled 'dryer-heat-pump' takes its place",
+    )
+
+
+def test_load_profiles_beside_the_xml_are_taken(xml: Path, tmp_path: Path) -> None:
+    """From `loads/` next to it, or from a folder that is named, which goes first."""
+    (xml / "loads").mkdir()
+    (xml / "loads/89.csv").write_text("0 0\n60 7\n", encoding="utf-8")
+    (xml / "loads/90.csv").write_text("0 0\n60 8\n", encoding="utf-8")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/90.csv").write_text("0 0\n60 9\n", encoding="utf-8")
+
+    jobs = import_source(xml / "esn.xml", jobs=xml / "jobs.xml", loads=[tmp_path / "more"]).scenario.jobs
+
+    assert [(job.job_id, job.profile, job.energy_wh) for job in jobs] == [("30/121", "89", 7), ("30/121#2", "90", 9)]
+
+
+def test_jobs_come_from_a_file_of_their_own(xml: Path) -> None:
+    """The run starts with the first of them, and the sun shines for all of them."""
+    scenario = import_source(xml / "esn.xml", jobs=xml / "jobs.xml").scenario
+
+    assert scenario.start_s == 1460250000
+    assert [(job.house, job.device, job.registered_s, job.earliest_start_s, job.latest_start_s) for job in scenario.jobs] == [
+        ("30", "121", 1460250000, 1460268000, 1460296800),
+        ("30", "121", 1460253600, 1460275200, 1460300400),
+    ]  # fmt: skip
+    assert scenario.jobs[0].load_profile == APPLIANCES["dishwasher-eco"].load_profile
+    sun = scenario.producers["122"].predictions[0]
+    assert sun.issued_s == scenario.start_s
+    noon, midnight = 1460246400 + 11 * 3600, 1460246400
+    assert sun.production.energy_per_bin_wh([noon, noon + 3600])[0] > 3000
+    assert sun.production.energy_per_bin_wh([midnight, midnight + 3600])[0] == 0
+    assert sun.production.start_s <= scenario.start_s
+    assert sun.production.end_s >= 1460300400 + 24 * 3600
+
+
+def test_what_is_imported_is_written_and_loaded_unchanged(xml: Path) -> None:
+    """A self-contained file."""
+    imported = import_source(xml / "esn.xml", jobs=xml / "jobs.xml")
+
+    assert load_text(to_yaml(imported.file), "x.yaml", None) == imported.scenario
+    assert load_text(to_yaml(imported.scenario), "x.yaml", None) == imported.scenario
+
+
+def test_ids_that_users_or_houses_share_are_told_apart(xml: Path) -> None:
+    """Device 1 of user 1, device 1 of user 2; producers with one id in two houses."""
+    device = "<device><id>1</id><name>{}</name><type>{}</type></device>"
+    dish, roof = device.format("dish", "consumer"), device.format("roof", "producer")
+    text = (
+        f'<neighborhood><house id="a"><user id="1">{dish}</user><user id="2">{dish}</user></house>'
+        f'<house id="b">{roof}</house><house id="c">{roof}</house></neighborhood>'
+    )
+    (xml / "esn.xml").write_text(text, encoding="utf-8")
+
+    imported = import_source(xml / "esn.xml")
+
+    assert [[device.id for device in house.devices] for house in imported.scenario.houses] == [
+        ["1.1", "2.1"], ["b.1"], ["c.1"],
+    ]  # fmt: skip
+    assert "device 1 of house b: several have this id; it is now b.1" in imported.notes
+
+
+def test_pyssmics_own_neighbourhood_imports(pyssmic_inputs: Path) -> None:
+    """With and without its jobs; load profiles from a folder where they are there."""
+    folder = pyssmic_inputs / "xml"
+
+    alone = import_source(folder / "neighborhood.xml")
+    complete = import_source(
+        folder / "neighborhood.xml", jobs=folder / "jobs.xml", loads=[pyssmic_inputs / "test/loads"]
+    )
+
+    assert (len(alone.scenario.houses), len(alone.scenario.jobs)) == (3, 0)
+    assert [(job.job_id, job.profile) for job in complete.scenario.jobs] == [
+        ("30/121", "dishwasher-eco"), ("31/125", "96"), ("30/123", "92"),
+    ]  # fmt: skip
+    for imported in (alone, complete):
+        assert load_text(to_yaml(imported.file), "x.yaml", None) == imported.scenario
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "esn.xml: is empty"),
+        (b"\x00\x01\x89PNG", "esn.xml:1: invalid XML: not well-formed (invalid token), column 1"),
+        (b"<neighborhood>\n<house>\n</hose>", "esn.xml:3: invalid XML: mismatched tag, column 3"),
+        (b"<neighborhood>\n", "esn.xml:2: invalid XML: no element found, column 1"),
+        (b'<?xml version="1.0" encoding="klingon"?><a/>', "esn.xml: invalid XML: unknown encoding: klingon"),
+        (b"<html/>", "esn.xml: a root element <neighborhood> is expected, not <html>"),
+        (b"<neighborhood/>", "esn.xml: holds no house with a device"),
+        (b"<neighborhood>&auml;</neighborhood>", "esn.xml:1: invalid XML: undefined entity, column 15"),
+        (b"<neighborhood>" + b"<a>" * 200, "esn.xml:1: nested more than 100 deep"),
+    ],
+)
+def test_what_is_no_neighbourhood_is_refused(xml: Path, content: bytes, message: str) -> None:
+    """With the line where it is known."""
+    (xml / "esn.xml").write_bytes(content)
+
+    assert problems_of(xml, jobs=False) == [message]
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE b [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE b SYSTEM "http://127.0.0.1:1/evil.dtd">',
+        '<!DOCTYPE b [<!ENTITY % a SYSTEM "file:///etc/passwd"> %a;]>',
+    ],
+    ids=["bomb", "file", "address", "parameter"],
+)
+def test_bombs_and_other_files_are_refused(xml: Path, declaration: str) -> None:
+    """No document type, no entities; in the jobs neither."""
+    message = "declares a document type (<!DOCTYPE ...>), which can hide an XML bomb or read other files; it is refused"
+    (xml / "jobs.xml").write_text(declaration + "<neighborhood>&a;</neighborhood>", encoding="utf-8")
+    (xml / "esn.xml").write_text(declaration + "<neighborhood>&b;</neighborhood>", encoding="utf-8")
+
+    assert problems_of(xml) == [f"esn.xml: {message}", f"jobs.xml: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problems"),
+    [
+        ("<id>122</id>", "", ["esn.xml:5: <device>: 'id' is missing"]),
+        ("<id>122</id>", "<id> </id>", ["esn.xml:5: <device>: 'id' is empty"]),
+        (' id="4"', "", ["esn.xml:8: <house>: 'id' is missing"]),
+        ("producer", "producr", ["esn.xml:5: <device>: 'consumer' or 'producer' is expected, not 'producr'; did you mean 'producer'?"]),
+        ("<id>122</id>", "<id>121</id>", ["esn.xml:5: house '30' has a device '121' already"]),
+        ("<id>121</id>", "<id>12</id>", ["jobs.xml:3: house '30' has no device '121'; did you mean '12'?", "jobs.xml:4: house '30' has no device '121'; did you mean '12'?"]),
+        ("<type>consumer</type></device>\n   <device><id>122", "<type>producer</type></device>\n   <device><id>122", ["jobs.xml:3: device '121' is a producer; a job runs on a consumer", "jobs.xml:4: device '121' is a producer; a job runs on a consumer"]),
+        ('id="30"', 'id="manager"', ["jobs.xml:3: there is no house '30'; known: 4, manager", "jobs.xml:4: there is no house '30'; known: 4, manager"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_neighbourhood(xml: Path, old: str, new: str, problems: list[str]) -> None:
+    """With its line, together with what is wrong in the jobs."""
+    assert old in NEIGHBOURHOOD
+    (xml / "esn.xml").write_text(NEIGHBOURHOOD.replace(old, new), encoding="utf-8")
+
+    assert problems_of(xml) == problems
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problems"),
+    [
+        ("<est>1460268000</est>", "", ["jobs.xml:3: <device>: 'est' is missing"]),
+        ("1460268000", "noon", ["jobs.xml:3: <device>: 'est': UNIX seconds are expected, not 'noon'"]),
+        ("1460268000", "1460296801", ["jobs.xml:3: the latest start 1460296800 (2016-04-10T14:00:00Z) is before the earliest start 1460296801 (2016-04-10T14:00:01Z)"]),
+        ("1460250000", "1460296801", ["jobs.xml:3: the latest start 1460296800 (2016-04-10T14:00:00Z) is before the job is registered 1460296801 (2016-04-10T14:00:01Z)"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_the_jobs(xml: Path, old: str, new: str, problems: list[str]) -> None:
+    """With its line."""
+    (xml / "jobs.xml").write_text(JOBS.replace(old, new), encoding="utf-8")
+
+    assert problems_of(xml) == problems
+
+
+def test_a_broken_load_profile_is_told(xml: Path) -> None:
+    """Rather than replaced by another."""
+    (xml / "loads").mkdir()
+    (xml / "loads/89.csv").write_text("0 0\n60 7\n120 6\n", encoding="utf-8")
+
+    assert problems_of(xml) == ["loads/89.csv:3: 6 Wh is less than 7 Wh before; cumulative energy cannot fall"]
+
+
+def test_other_sources_are_refused(xml: Path) -> None:
+    """With what is expected; YAML needs no import, and a folder has its own jobs."""
+    (xml / "street.yaml").write_text("version: 1", encoding="utf-8")
+
+    with pytest.raises(ScenarioError, match=r"is no PySSMic input: .* a scenario in YAML needs no import"):
+        import_source(xml / "street.yaml")
+    with pytest.raises(ScenarioError, match="there is no such file or folder"):
+        import_source(xml / "nothing")
+    with pytest.raises(ScenarioError, match="an input folder holds its own jobs"):
+        import_source(xml, jobs=xml / "jobs.xml")
+    with pytest.raises(ScenarioError, match=r"more: there is no such folder"):
+        import_source(xml / "esn.xml", loads=[xml / "more"])
