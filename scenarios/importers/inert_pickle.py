@@ -41,6 +41,18 @@ class Object:
     items: list[Any] = field(default_factory=list)
     """What would be appended to it or set in it."""
 
+    @property
+    def kind(self) -> Global:
+        """What it is an instance of; protocols 0 and 1 have the class as an argument."""
+        if self.made_by.name == "_reconstructor" and self.arguments and isinstance(self.arguments[0], Global):
+            return self.arguments[0]
+        return self.made_by
+
+    @property
+    def given(self) -> tuple[Any, ...]:
+        """What its class would be called with."""
+        return () if self.kind is not self.made_by else self.arguments
+
 
 _MARK = object()
 
@@ -282,7 +294,7 @@ _STEPS: dict[str, Callable[[_Reader, Any], None]] = {
 def short(value: object) -> str:
     """Return a value of a pickle as a message can show it."""
     if isinstance(value, Object):
-        return str(value.made_by)[:60]
+        return str(value.kind)[:60]
     if isinstance(value, str | bytes | float | bool | None):
         return repr(value[:40] if isinstance(value, str | bytes) else value)
     # Whatever else may be of any size and depth.

@@ -33,7 +33,7 @@ ALLOWED |= {"copy_reg._reconstructor", "__builtin__.object"}
 _PREDICTION = re.compile(r"weather_prediction[0-9]{1,4}")
 _MAX_ID = 200
 
-MAX_VALUES = 3_000_000
+MAX_VALUES = 1_000_000
 """Houses, users, devices, jobs and points of one neighbourhood."""
 
 
@@ -136,13 +136,7 @@ def _read_device(device: Object, house: str, user: str, found: _Found) -> None:
 
 def _class_of(value: object) -> str:
     """Return the name of the PySSMic class that a value is of; empty where it is of none."""
-    if not isinstance(value, Object):
-        return ""
-    made_by = value.made_by
-    if made_by.name == "_reconstructor" and value.arguments:
-        # Protocols 0 and 1 name the class as an argument.
-        made_by = value.arguments[0]
-    return made_by.name if getattr(made_by, "module", "") == _MODULE else ""
+    return value.kind.name if isinstance(value, Object) and value.kind.module == _MODULE else ""
 
 
 def _state(value: Object) -> dict[Any, Any]:

@@ -1,4 +1,8 @@
-"""The rows of a pandas frame out of a pickle, without pandas: from version 0.23 to today's, each in its own layout."""
+"""The rows of a pandas frame out of a pickle, without pandas.
+
+The layouts of pandas 0.23 to 2 are known, with numpy 1 and 2; of pandas 3, frames whose columns are named by
+plain objects.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +35,7 @@ FRAME_NAMES = frozenset(
         "numpy._core.multiarray._reconstruct",
         "numpy._core.multiarray.scalar",
         "numpy._core.numeric._frombuffer",
-        "pandas.StringDtype",
-        "pandas.arrays.ArrowStringArray",
-        "pyarrow.lib._restore_array",
-        "pyarrow.lib.py_buffer",
-        "pyarrow.lib.type_for_alias",
         "_codecs.encode",
-        "builtins.bytearray",
-        "__builtin__.bytearray",
         "builtins.slice",
         "__builtin__.slice",
     }
@@ -55,7 +52,7 @@ def frame_rows(frame: object) -> list[tuple[float, float]]:
     Raises:
         PickleError: It is no such frame.
     """
-    if not isinstance(frame, Object) or frame.made_by.name != "DataFrame" or not isinstance(frame.state, dict):
+    if not isinstance(frame, Object) or frame.kind.name != "DataFrame" or not isinstance(frame.state, dict):
         raise PickleError("a table (pandas.DataFrame) is expected")
     columns: dict[int, list[Any]] = {}
     for values, placement in _blocks(frame.state.get("_mgr") or frame.state.get("_data")):
@@ -85,8 +82,8 @@ def number(value: object) -> float:
 
 def _blocks(manager: object) -> list[tuple[object, object]]:
     """Return values and placement of each block of columns with the same type."""
-    if isinstance(manager, Object) and manager.made_by.name == "BlockManager":
-        match manager.arguments, manager.state:
+    if isinstance(manager, Object) and manager.kind.name == "BlockManager":
+        match manager.given, manager.state:
             case (tuple() | list() as blocks, *_), _ if all(
                 isinstance(block, Object) and len(block.arguments) >= 2 for block in blocks
             ):
