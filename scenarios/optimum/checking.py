@@ -1,0 +1,105 @@
+"""Whether a plan keeps the rules, and what it delivers: from the scenario alone, nothing of it from the program."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from agents.energy import FloatArray, Production
+from agents.model import Job
+from scenarios.scenario import Producer, Scenario
+
+BIN_S = 60
+TOLERANCE_WH = 1e-6
+"""Of one bin, as for promises."""
+
+Plan = Mapping[str, tuple[str, int]]
+"""Producer and start (UNIX seconds) by job id; a job that is not in it runs on grid power."""
+
+
+def plan_problems(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -> list[str]:
+    """Return what is wrong with a plan, in words; empty if nothing is.
+
+    A plan is right if every job starts in its window, not before it is registered, on a producer that there is, and no
+    producer is asked for more in any minute than it could have promised: its real sun, or a forecast that it had.
+    """
+    jobs = {job.job_id: job for job in scenario.jobs}
+    problems = []
+    for job_id, (producer, start_s) in sorted(plan.items()):
+        job = jobs.get(job_id)
+        if job is None:
+            problems.append(f"{job_id}: no such job")
+        elif producer not in scenario.producers:
+            problems.append(f"{job_id}: no such producer: {producer}")
+        elif not max(job.earliest_start_s, job.registered_s, scenario.start_s) <= start_s <= job.latest_start_s:
+            problems.append(f"{job_id}: start {start_s} is outside its window or before it is registered")
+    if problems:
+        return problems
+    first_s, edges_s = _edges(scenario, plan, jobs)
+    for producer, load_wh in _loads(plan, jobs, edges_s).items():
+        known = scenario.producers[producer]
+        over = load_wh > _promisable_wh(known, edges_s, _run_end_s(scenario, end_s)) + 2 * TOLERANCE_WH
+        problems += [
+            f"{producer}: more than it could promise at {first_s + BIN_S * int(t)}" for t in np.flatnonzero(over)
+        ]
+    return problems
+
+
+def delivered_wh(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -> float:
+    """Return what the plan's producers deliver: minute by minute, the lesser of their real sun and their jobs' draw."""
+    jobs = {job.job_id: job for job in scenario.jobs}
+    _, edges_s = _edges(scenario, plan, jobs)
+    end = _run_end_s(scenario, end_s)
+    return float(
+        sum(
+            np.minimum(load_wh, _sun_wh(scenario.producers[producer], edges_s, end)).sum()
+            for producer, load_wh in _loads(plan, jobs, edges_s).items()
+        )
+    )
+
+
+def _edges(scenario: Scenario, plan: Plan, jobs: Mapping[str, Job]) -> tuple[int, FloatArray]:
+    first_s = scenario.start_s // BIN_S * BIN_S
+    last_s = max((start_s + jobs[job_id].duration_s for job_id, (_, start_s) in plan.items()), default=first_s)
+    bins = 1 + (last_s - first_s) // BIN_S
+    return first_s, first_s + BIN_S * np.arange(bins + 1, dtype=np.float64)
+
+
+def _loads(plan: Plan, jobs: Mapping[str, Job], edges_s: FloatArray) -> dict[str, FloatArray]:
+    loads: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(edges_s) - 1))
+    for job_id, (producer, start_s) in plan.items():
+        loads[producer] = loads[producer] + jobs[job_id].load_profile.energy_per_bin_wh(edges_s - start_s)
+    return loads
+
+
+def _run_end_s(scenario: Scenario, end_s: int | None) -> int | None:
+    if end_s is not None or scenario.days is None:
+        return end_s
+    return scenario.start_s + scenario.days * 86_400
+
+
+def _stages(producer: Producer, end_s: int | None) -> list[tuple[int, Production]]:
+    """Return what the producer expects from each time of issue on."""
+    stages: list[tuple[int, Production]] = []
+    for prediction in producer.predictions:
+        if end_s is None or prediction.issued_s <= end_s:
+            newer = prediction.production
+            stages.append((prediction.issued_s, stages[-1][1].continued_by(newer) if stages else newer))
+    return stages
+
+
+def _sun_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+    if producer.actual is not None:
+        return producer.actual.energy_per_bin_wh(edges_s)
+    stages = _stages(producer, end_s)
+    return stages[-1][1].energy_per_bin_wh(edges_s) if stages else np.zeros(len(edges_s) - 1)
+
+
+def _promisable_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+    most_wh = _sun_wh(producer, edges_s, end_s)
+    for issued_s, production in _stages(producer, end_s):
+        in_time = edges_s[1:] > issued_s
+        most_wh = np.where(in_time, np.maximum(most_wh, production.energy_per_bin_wh(edges_s)), most_wh)
+    return most_wh

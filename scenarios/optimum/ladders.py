@@ -1,0 +1,69 @@
+"""Starts that plans are made of: whole minutes and a few single seconds, each with its draw by minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from agents.energy import FloatArray, LoadProfile
+
+BIN_S = 60
+TOLERANCE_WH = 1e-6
+"""Of one bin: how far a promise may exceed what is expected; that of the schedulers."""
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Starts of a job that lie a minute apart, so that all of them draw the same, shifted by whole bins."""
+
+    draw_wh: FloatArray
+    """Energy in each bin from the start's own on, shape (bins,)."""
+    offset_s: int
+    """From the beginning of the bin to the start, 0 to 59."""
+    first_bin: int
+    """Bin of the first start, counted from the instance's start."""
+    count: int
+    """How many starts."""
+
+    def windows(self, by_bin: FloatArray) -> FloatArray:
+        """Return what `by_bin` (bins of the instance) holds under each start, shape (count, bins of the draw)."""
+        return sliding_window_view(
+            by_bin[self.first_bin : self.first_bin + self.count + len(self.draw_wh) - 1], len(self.draw_wh)
+        )
+
+    def fits(self, room_wh: FloatArray) -> BoolArray:
+        """Return at which starts no bin draws more than `room_wh`, shape (count,)."""
+        return np.asarray((self.windows(room_wh) >= self.draw_wh - TOLERANCE_WH).all(axis=1), dtype=np.bool_)
+
+    def cost(self, price: FloatArray) -> FloatArray:
+        """Return what each start's draw costs at a price by bin and Wh, shape (count,)."""
+        under = price[self.first_bin : self.first_bin + self.count + len(self.draw_wh) - 1]
+        return np.asarray(np.correlate(under, self.draw_wh, "valid"), dtype=np.float64)
+
+
+def ladders_of(
+    load: LoadProfile, begin_s: int, window_s: tuple[int, int], singles_s: Iterable[int]
+) -> tuple[Ladder, ...]:
+    """Return the whole minutes of a window, and single starts in it, counted from `begin_s`, a whole minute."""
+    ladders = []
+    first_bin, last_bin = -((begin_s - window_s[0]) // BIN_S), (window_s[1] - begin_s) // BIN_S
+    if last_bin >= first_bin:
+        ladders.append(Ladder(draw_from(load, 0), 0, first_bin, last_bin - first_bin + 1))
+    for start_s in sorted(singles_s):
+        single_bin, offset_s = divmod(start_s - begin_s, BIN_S)
+        if offset_s:
+            ladders.append(Ladder(draw_from(load, offset_s), offset_s, single_bin, 1))
+    return tuple(ladders)
+
+
+def draw_from(load: LoadProfile, offset_s: int) -> FloatArray:
+    """Return the load by bin when it starts `offset_s` after a bin's beginning, shape (bins,)."""
+    bins = max(1, -(-(offset_s + load.duration_s) // BIN_S))
+    return load.energy_per_bin_wh(BIN_S * np.arange(bins + 1, dtype=np.float64) - offset_s)

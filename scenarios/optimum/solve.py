@@ -1,0 +1,218 @@
+"""The clairvoyant optimum: what the neighbourhood's sun could have carried, had everything been known in advance.
+
+What is maximised is what a run's `delivered_wh` counts: the real sun that reaches jobs, minute by minute, each producer
+serving the jobs that it has contracts with. The rule is the rule of contracts: a producer takes only jobs that its sun
+carries in full in every minute; a clairvoyant makes no promise that it knows will not be kept. `best_wh` is the best
+such plan found, and `carried_bound_wh` is what no such plan can exceed.
+
+A run knows less, and where a forecast was too high its contracts deliver a part. Such a run may deliver more than any
+plan that is carried in full, by luck. So there is a second bound, `bound_wh`, over all plans in which no producer is
+asked for more, in any minute, than it could have promised at some time, by a forecast or by its real sun: no run that
+keeps the rule of contracts can exceed it. And if the plan to begin with, the run's own, delivers more than any other
+plan known, it is the best plan known. So a run's share of `best_wh` never exceeds 1, and where forecasts come true
+both bounds are one. (The other way round, counting only those contracts of a run that were kept in full, was dropped: a
+minute's cloud over a whole wash would count as a whole wash lost.)
+
+Jobs of a run may start at any second of their windows, so both bounds hold for any second, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from agents.model import GRID
+from scenarios.optimum.bounding import Bound, prove_bound
+from scenarios.optimum.checking import delivered_wh, plan_problems
+from scenarios.optimum.instance import Instance, instance_of
+from scenarios.optimum.ladders import BIN_S
+from scenarios.optimum.packing import Menu, Packing, Place
+from scenarios.optimum.search import fill, greedy, improve
+from scenarios.scenario import Scenario
+
+ROUNDS = 20_000
+"""Of the search; with them the answer repeats on any machine that needs less than the time limit for them."""
+PROVEN_WH = 1e-3
+"""A gap below this is rounding."""
+BOUND_SHARE, ANY_BOUND_SHARE = 0.3, 0.5
+"""Of the time, by when the one and the other bound stand; they come first, for their prices guide the search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The best plan found, and how good any plan could be."""
+
+    best_wh: float
+    """What the best plan known delivers."""
+    bound_wh: float
+    """What no run can exceed that keeps the rule of contracts, whatever it was led to promise; proven."""
+    carried_bound_wh: float
+    """What no plan can exceed that the sun carries in full; proven."""
+    plan: Mapping[str, tuple[str, int]]
+    """Producer and start (UNIX seconds) by job id; jobs that are not in it run on grid power."""
+    proven: bool
+    """Whether no plan that the sun carries in full is better."""
+    wall_s: float
+    """How long it took, real seconds."""
+
+    @property
+    def gap(self) -> float:
+        """How far the best plan may be from the best that is carried in full, as a share of that bound."""
+        most_wh = self.carried_bound_wh
+        return max(0.0, most_wh - self.best_wh) / most_wh if most_wh > 0.0 else 0.0
+
+    def share(self, delivered: float) -> float | None:
+        """Return the share of the best plan that a run delivered, Wh; None where no plan delivers anything."""
+        return delivered / self.best_wh if self.best_wh > 0.0 else None
+
+
+def clairvoyant_optimum(
+    scenario: Scenario,
+    start_plan: Mapping[str, tuple[str, int]] | None = None,
+    time_limit_wall_s: float = 60.0,
+    progress: Callable[[float, float], None] | None = None,
+    *,
+    end_s: int | None = None,
+    rounds: int = ROUNDS,
+) -> Optimum:
+    """Find the best plan for a scenario, and bound it.
+
+    Args:
+        scenario: Neighbourhood, jobs and sun.
+        start_plan: A plan to begin with, such as a run's contracts; jobs on grid power may be in it or not.
+        time_limit_wall_s: After so many real seconds the best found so far is returned. Below it, the same arguments
+            give the same answer.
+        progress: Told the best plan's energy and the bound, Wh, now and then.
+        end_s: Where the run ended, if not where the scenario says; jobs registered later do not count.
+        rounds: Of the search, at most.
+    """
+    begun_wall_s = time.monotonic()
+    given = {job: place for job, place in (start_plan or {}).items() if place[0] != GRID}
+    instance = instance_of(scenario, end_s=end_s, extra_starts_s={job: start_s for job, (_, start_s) in given.items()})
+    search = _Search(Menu(instance), begun_wall_s, time_limit_wall_s, progress)
+    search.offer(_kept(search.menu, given))
+    search.begin()
+    search.prove()
+    search.improve(Random(scenario.seed), rounds)
+    plan = _plan(search.best)
+    best_wh = delivered_wh(scenario, plan, end_s=end_s)
+    if (
+        not plan_problems(scenario, given, end_s=end_s)
+        and (given_wh := delivered_wh(scenario, given, end_s=end_s)) > best_wh
+    ):
+        plan, best_wh = given, given_wh
+    problems = plan_problems(scenario, plan, end_s=end_s)
+    if problems:
+        raise AssertionError(f"the optimum's own plan breaks the rules: {'; '.join(problems)}")
+    return Optimum(
+        best_wh=best_wh,
+        bound_wh=max(search.any_bound_wh, best_wh),  # they may cross by a rounding error
+        carried_bound_wh=search.bound_wh,
+        plan=plan,
+        proven=search.bound_wh - best_wh <= PROVEN_WH,
+        wall_s=time.monotonic() - begun_wall_s,
+    )
+
+
+class _Search:
+    """The best plan and the lowest bound so far, and the time that is left."""
+
+    def __init__(
+        self, menu: Menu, begun_wall_s: float, limit_wall_s: float, progress: Callable[[float, float], None] | None
+    ) -> None:
+        self.menu = menu
+        self.best = Packing(menu)
+        self.bound_wh = self.any_bound_wh = sum(task.energy_wh for task in menu.instance.tasks)
+        self._price = np.zeros_like(menu.instance.sun_wh)
+        self._begun_wall_s = begun_wall_s
+        self._limit_wall_s = limit_wall_s
+        self._progress = progress
+
+    def offer(self, packing: Packing) -> None:
+        """Take a packing if it is better."""
+        if packing.value_wh > self.best.value_wh:
+            self.best = packing
+
+    def begin(self) -> None:
+        """Make some plans in one go."""
+        level = np.zeros_like(self._price)
+        early = np.broadcast_to(np.arange(level.shape[1], dtype=np.float64), level.shape)
+        for price in (level, early, -early, self.menu.instance.sun_wh):
+            self.offer(greedy(self.menu, price))
+
+    def prove(self) -> None:
+        """Lower both bounds."""
+
+        def stop(bound_wh: float) -> bool:
+            self.bound_wh = min(self.bound_wh, bound_wh)
+            self._tell()
+            return self._done() or self._used() >= BOUND_SHARE
+
+        instance = self.menu.instance
+        bound = prove_bound(instance, instance.sun_wh, stop)
+        self.bound_wh = self.any_bound_wh = min(self.bound_wh, bound.bound_wh)
+        self._price = _by_producer(instance, bound)
+        if not instance.forecasts_hold:
+            any_ = prove_bound(instance, instance.limit_wh, lambda _: self._used() >= ANY_BOUND_SHARE)
+            self.any_bound_wh = max(self.bound_wh, any_.bound_wh)
+
+    def improve(self, rng: Random, rounds: int) -> None:
+        """Search from the best plan on."""
+        left = rounds
+
+        def stop(best: Packing) -> bool:
+            nonlocal left
+            left -= 1
+            self.offer(best)
+            self._tell()
+            return left < 0 or self._done() or self._used() >= 1.0
+
+        self.offer(improve(self.best, self._price, rng, stop=stop))
+
+    def _done(self) -> bool:
+        return self.bound_wh - self.best.value_wh <= PROVEN_WH
+
+    def _used(self) -> float:
+        return (time.monotonic() - self._begun_wall_s) / self._limit_wall_s
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self.best.value_wh, self.bound_wh)
+
+
+def _kept(menu: Menu, plan: Mapping[str, tuple[str, int]]) -> Packing:
+    """Return what of a plan the sun carries in full, large jobs first, and what else fits beside it."""
+    instance = menu.instance
+    packing = Packing(menu)
+    for task in sorted(menu.fitting, key=lambda i: (-instance.tasks[i].energy_wh, i)):
+        producer, start_s = plan.get(instance.tasks[task].job_id, (GRID, 0))
+        for choice in menu.choices[task]:
+            rung, rest_s = divmod(
+                start_s - instance.start_s - BIN_S * choice.ladder.first_bin - choice.ladder.offset_s, BIN_S
+            )
+            if instance.producers[choice.producer] == producer and rest_s == 0 and rung in choice.rungs:
+                place = Place(choice.producer, choice.ladder, rung)
+                if packing.has_room(place):
+                    packing.put(task, place)
+                break
+    fill(packing, [task for task in menu.fitting if task not in packing.placed], np.zeros_like(instance.sun_wh))
+    return packing
+
+
+def _plan(packing: Packing) -> dict[str, tuple[str, int]]:
+    instance = packing.menu.instance
+    return {
+        instance.tasks[task].job_id: (instance.producers[place.producer], place.start_s(instance))
+        for task, place in sorted(packing.placed.items())
+    }
+
+
+def _by_producer(instance: Instance, bound: Bound) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    price = np.zeros_like(instance.sun_wh)
+    for class_, members in enumerate(instance.classes):
+        price[list(members)] = bound.price[class_]
+    return price

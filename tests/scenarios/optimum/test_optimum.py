@@ -1,0 +1,246 @@
+"""The clairvoyant optimum: against brute force, against its own bounds, and where little can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.energy import Prediction
+from agents.model import GRID, Job
+from scenarios.optimum import clairvoyant_optimum, delivered_wh, plan_problems
+from scenarios.optimum.instance import instance_of
+from scenarios.scenario import Producer, Scenario
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+
+HOUR_S = 3600
+DAY = sun((0, 0.0), (24 * HOUR_S, 24_000.0))
+"""1 kW all day."""
+WASH = load((0, 0.0), (HOUR_S, 900.0))
+"""900 W for an hour."""
+
+
+def street(producers: Mapping[str, Producer], *jobs: Job) -> Scenario:
+    """Return a house with these producers, and jobs of its machine."""
+    return neighbourhood({"1": producers}, jobs)
+
+
+def at_hours(*hours: tuple[float, float]) -> tuple[Job, ...]:
+    """Return washes with windows in hours since the start."""
+    return tuple(
+        job(f"wash-{i}", "1", WASH, (round(first * HOUR_S), round(last * HOUR_S)))
+        for i, (first, last) in enumerate(hours)
+    )
+
+
+@st.composite
+def tiny(draw: st.DrawFn, window_s: int) -> Scenario:
+    """Draw one or two producers and up to three jobs that rise and fall at any second, minutes long."""
+    watts = draw(st.lists(st.integers(20, 200), min_size=1, max_size=2))
+    producers = {}
+    for i, watt in enumerate(watts):
+        seam = draw(st.integers(60, 500))
+        later_wh = draw(st.integers(5, 60))
+        real = sun((0, 0.0), (seam, watt * seam / 3600), (900, watt * seam / 3600 + later_wh))
+        hoped = sun((0, 0.0), (900, watt * draw(st.floats(0.5, 2.0)) / 4))
+        first = Prediction(issued_s=START_S, production=hoped)
+        producers[f"pv-{i}"] = Producer((first,), real) if draw(st.booleans()) else forecast(real)
+    jobs = []
+    for i in range(draw(st.integers(1, 3))):
+        first_s, second_s = draw(st.integers(20, 90)), draw(st.integers(20, 90))
+        wh = draw(st.integers(1, 8))
+        profile = load((0, 0.0), (first_s, wh), (first_s + second_s, wh + draw(st.integers(0, 5))))
+        opens_s = draw(st.integers(0, 200))
+        jobs.append(job(f"job-{i}", "1", profile, (opens_s, opens_s + draw(st.integers(0, window_s)))))
+    return street(producers, *jobs)
+
+
+def best_by_force(scenario: Scenario, starts_s: Mapping[str, list[int]], *, carried: bool) -> float:
+    """Return the most that any plan delivers, all of them tried: carried in full, or as it could be promised."""
+    options = [
+        [None, *((producer, s) for producer in scenario.producers for s in starts_s[job.job_id])]
+        for job in scenario.jobs
+    ]
+    best_wh = 0.0
+    for choice in product(*options):
+        plan = {job.job_id: place for job, place in zip(scenario.jobs, choice, strict=True) if place is not None}
+        energy_wh = sum(job.energy_wh for job in scenario.jobs if job.job_id in plan)
+        if energy_wh <= best_wh or plan_problems(scenario, plan):
+            continue
+        real_wh = delivered_wh(scenario, plan)
+        if not carried or real_wh > energy_wh - 1e-5:
+            best_wh = max(best_wh, real_wh)
+    return best_wh
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(tiny(window_s=150))
+def test_finds_what_brute_force_finds_on_whole_minutes(scenario: Scenario) -> None:
+    """Up to three jobs: the best of all plans on whole minutes and the windows' ends."""
+    starts_s = {
+        job.job_id: sorted(
+            {job.earliest_start_s, job.latest_start_s}
+            | {s for s in range(job.earliest_start_s, job.latest_start_s + 1) if s % 60 == 0}
+        )
+        for job in scenario.jobs
+    }
+    found = clairvoyant_optimum(scenario, rounds=200)
+    assert found.best_wh == pytest.approx(best_by_force(scenario, starts_s, carried=True), abs=1e-4)
+    assert plan_problems(scenario, found.plan) == []
+    assert delivered_wh(scenario, found.plan) == pytest.approx(found.best_wh)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(tiny(window_s=12))
+def test_no_start_at_any_second_beats_the_bounds(scenario: Scenario) -> None:
+    """Brute force over every second, also of plans that forecasts led to and that the sun keeps in part."""
+    starts_s = {job.job_id: list(range(job.earliest_start_s, job.latest_start_s + 1)) for job in scenario.jobs[:2]}
+    few = street(dict(scenario.producers), *scenario.jobs[:2])
+    found = clairvoyant_optimum(few, rounds=20)
+    assert found.carried_bound_wh >= best_by_force(few, starts_s, carried=True) - 1e-4
+    assert found.bound_wh >= best_by_force(few, starts_s, carried=False) - 1e-4
+    assert found.best_wh <= found.carried_bound_wh + 1e-4 <= found.bound_wh + 2e-4
+
+
+def test_plenty_of_sun_is_solved_at_once() -> None:
+    """Everything fits: the best plan serves all, and is known to be the best."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 20), (2, 20), (3, 20)))
+    found = clairvoyant_optimum(scenario)
+    assert found.proven
+    assert found.best_wh == pytest.approx(2700.0)
+    assert found.bound_wh == pytest.approx(2700.0)
+    assert set(found.plan) == {"wash-0", "wash-1", "wash-2"}
+
+
+def test_proves_that_one_of_two_must_go() -> None:
+    """Two washes in the same hour on one panel."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 1.5), (1.25, 1.5)))
+    found = clairvoyant_optimum(scenario, rounds=50)
+    assert found.best_wh == pytest.approx(900.0)
+
+
+def test_a_job_that_fits_nowhere_is_left_to_the_grid() -> None:
+    """More power than any panel gives."""
+    scenario = street({"pv": forecast(DAY)}, job("oven", "1", load((0, 0.0), (60, 50.0))), *at_hours((1, 2)))
+    found = clairvoyant_optimum(scenario)
+    assert found.proven
+    assert set(found.plan) == {"wash-0"}
+
+
+def test_no_start_before_a_job_is_known() -> None:
+    """Registered at ten, with a window from one on: the sun that is over by then cannot carry it."""
+    morning = forecast(sun((0, 0.0), (10 * HOUR_S, 10_000.0)))
+    late = at_hours((1, 20))[0].model_copy(update={"registered_s": START_S + 10 * HOUR_S})
+    assert clairvoyant_optimum(street({"pv": morning}, late)).bound_wh == 0.0
+
+
+def test_jobs_registered_after_the_end_do_not_count() -> None:
+    """A run that ended before has no contract for them."""
+    first, late = at_hours((1, 20), (1, 20))
+    scenario = street({"pv": forecast(DAY)}, first, late.model_copy(update={"registered_s": START_S + 5 * HOUR_S}))
+    assert clairvoyant_optimum(scenario, end_s=START_S + 4 * HOUR_S).bound_wh == pytest.approx(900.0)
+    assert clairvoyant_optimum(scenario).bound_wh == pytest.approx(1800.0)
+
+
+@pytest.mark.parametrize("jobs", [(), at_hours((1, 2))])
+def test_nothing_to_win(jobs: tuple[Job, ...]) -> None:
+    """No jobs, or no sun: nothing delivered, proven, and no share."""
+    dark = forecast(sun((0, 0.0), (HOUR_S, 0.0)))
+    found = clairvoyant_optimum(street({"pv": dark}, *jobs))
+    assert (found.best_wh, found.bound_wh, found.proven, dict(found.plan)) == (0.0, 0.0, True, {})
+    assert found.share(0.0) is None
+    assert found.gap == 0.0
+
+
+def test_no_producers() -> None:
+    """Everything is bought."""
+    found = clairvoyant_optimum(neighbourhood({"1": {}}, at_hours((1, 2))))
+    assert (found.best_wh, found.bound_wh) == (0.0, 0.0)
+
+
+def crowded(producers: Mapping[str, Producer]) -> Scenario:
+    """Return more washes than fit between nine and two."""
+    return street(producers, *at_hours(*((9 + i / 7, 12 + i / 9) for i in range(14))))
+
+
+def test_the_same_arguments_give_the_same_answer() -> None:
+    """Below the time limit nothing depends on the machine."""
+    scenario = crowded({"pv-1": forecast(DAY), "pv-2": forecast(DAY)})
+    first, second = (clairvoyant_optimum(scenario, rounds=40) for _ in range(2))
+    assert first.plan == second.plan
+    assert (first.best_wh, first.bound_wh) == (second.best_wh, second.bound_wh)
+
+
+def test_alike_producers_are_no_different_from_nearly_alike_ones() -> None:
+    """Sharing one price among them changes no bound."""
+    nearly = forecast(sun((0, 0.0), (HOUR_S, 1001.0), (24 * HOUR_S, 24_001.0)))
+    alike = crowded({"pv-1": forecast(DAY), "pv-2": forecast(DAY)})
+    different = crowded({"pv-1": forecast(DAY), "pv-2": nearly})
+    assert len(instance_of(alike).classes) == 1
+    assert len(instance_of(different).classes) == 2
+    bounds = [clairvoyant_optimum(scenario, rounds=0).bound_wh for scenario in (alike, different)]
+    assert bounds[0] == pytest.approx(bounds[1], rel=2e-3)
+
+
+def test_the_time_limit_is_kept() -> None:
+    """It answers when told to, with what it has."""
+    found = clairvoyant_optimum(crowded({"pv": forecast(DAY)}), time_limit_wall_s=0.2, rounds=1_000_000)
+    assert found.wall_s < 5.0
+    assert 0.0 < found.best_wh <= found.bound_wh
+
+
+def test_starts_from_the_plan_given() -> None:
+    """Its jobs at odd seconds are kept, and what it leaves out is added."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 3), (1, 3)))
+    given_plan = {"wash-0": ("pv", START_S + HOUR_S + 7), "wash-1": (GRID, START_S + HOUR_S)}
+    found = clairvoyant_optimum(scenario, given_plan, rounds=0)
+    assert found.plan["wash-0"] == ("pv", START_S + HOUR_S + 7)
+    assert found.best_wh == pytest.approx(1800.0)
+
+
+def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
+    """A forecast promised 1 kW, the sun gave 800 W: the wash that nobody could carry in full got most of its energy."""
+    real = sun((0, 0.0), (24 * HOUR_S, 19_200.0))
+    producer = Producer((Prediction(issued_s=START_S, production=DAY),), real)
+    scenario = street({"pv": producer}, *at_hours((1, 2)))
+    alone, compared = (clairvoyant_optimum(scenario, plan) for plan in (None, {"wash-0": ("pv", START_S + HOUR_S)}))
+    assert (alone.best_wh, alone.carried_bound_wh) == (0.0, 0.0)
+    assert compared.best_wh == pytest.approx(800.0)
+    assert compared.share(800.0) == pytest.approx(1.0)
+    assert compared.bound_wh >= 800.0 - 1e-6
+
+
+def test_progress_is_told() -> None:
+    """The best plan rises, the bound falls."""
+    told: list[tuple[float, float]] = []
+    clairvoyant_optimum(
+        crowded({"pv": forecast(DAY)}), rounds=30, progress=lambda best, bound: told.append((best, bound))
+    )
+    assert told
+    assert (np.diff([best for best, _ in told]) >= 0).all()
+    assert (np.diff([bound for _, bound in told]) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ({"ghost": ("pv", START_S + HOUR_S)}, "ghost: no such job"),
+        ({"wash-0": ("moon", START_S + HOUR_S)}, "wash-0: no such producer: moon"),
+        ({"wash-0": ("pv", START_S + HOUR_S - 1)}, "wash-0: start .* is outside its window"),
+        ({"wash-0": ("pv", START_S + 3 * HOUR_S + 1)}, "wash-0: start .* is outside its window"),
+        (
+            {"wash-0": ("pv", START_S + HOUR_S), "wash-1": ("pv", START_S + HOUR_S + 3570)},
+            f"pv: more than it could promise at {START_S + HOUR_S + 3540}",
+        ),
+    ],
+)
+def test_the_checker_refuses(plan: dict[str, tuple[str, int]], says: str) -> None:
+    """Each rule that a plan can break, in words."""
+    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 3), (1, 3)))
+    (problem,) = plan_problems(scenario, plan)
+    with pytest.raises(AssertionError, match=says):
+        raise AssertionError(problem)
