@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agents.energy import LoadProfile, Prediction
 from agents.model import GRID, MANAGER, Device, House, Job
+from agents.scheduling.settings import ALGORITHMS
 from scenarios.errors import ScenarioError
 from scenarios.files.findings import Findings, KeyPath
 from scenarios.files.model import ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
@@ -16,6 +17,8 @@ from scenarios.files.times import format_iso, parse_time
 from scenarios.files.validate import Broken
 from scenarios.scenario import Producer, Scenario, Tariff
 
+MAX_DAYS = 3660
+"""How long after the run's start anything can happen; more is a mistake in a date."""
 RESERVED = frozenset({MANAGER, GRID, "clock"})
 """Ids that neither a house nor a producer can have: agents, hosts and contracts use them."""
 
@@ -91,6 +94,9 @@ class _Builder:
                 self.broken.profiles.add(name)
             else:
                 self.profiles[name] = profile
+        if file.algorithm not in ALGORITHMS:
+            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, ALGORITHMS)}"
+            self.findings.at(("algorithm",), what)
         for i in range(len(file.houses)):
             self._house(i)
         jobs = self._jobs()
@@ -106,6 +112,15 @@ class _Builder:
             algorithm=file.algorithm,
             tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
         )
+
+    def _moment(self, value: int | str, path: KeyPath) -> int | None:
+        """Return when something happens in the run, UNIX seconds; None after telling what is wrong."""
+        time_s = self.series.time(path, value)
+        if time_s is None or time_s <= self.series.start_s + MAX_DAYS * 86_400:
+            return time_s
+        what = f"{format_iso(time_s)} is more than {MAX_DAYS} days after the run starts"
+        self.findings.at(path, f"{what} ({format_iso(self.series.start_s)})")
+        return None
 
     def _house(self, index: int) -> None:
         entry = self.file.houses[index]
@@ -166,7 +181,7 @@ class _Builder:
         start_s = self.series.start_s
         for i, prediction_entry in enumerate(entry.predictions):
             place = (*path, "predictions", i)
-            issued_s = self.series.time((*place, "issued"), prediction_entry.issued)
+            issued_s = self._moment(prediction_entry.issued, (*place, "issued"))
             production = self.series.production(prediction_entry, place)
             if issued_s is None:
                 continue
@@ -231,9 +246,9 @@ class _Builder:
         return None
 
     def _times(self, entry: JobEntry, path: KeyPath) -> tuple[int, int, int] | None:
-        registered_s = self.series.time((*path, "registered"), entry.registered)
-        earliest_s = self.series.time((*path, "earliest_start"), entry.earliest_start)
-        latest_s = self.series.time((*path, "latest_start"), entry.latest_start)
+        registered_s = self._moment(entry.registered, (*path, "registered"))
+        earliest_s = self._moment(entry.earliest_start, (*path, "earliest_start"))
+        latest_s = self._moment(entry.latest_start, (*path, "latest_start"))
         start_s = self.series.start_s
         if registered_s is not None and registered_s < start_s:
             what = f"{format_iso(registered_s)} is before the run starts ({format_iso(start_s)})"

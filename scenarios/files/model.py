@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from agents.scheduling.settings import ALGORITHMS, INSERTION
+
 VERSION = 1
 """Of the format; a file of a higher one is refused."""
 
@@ -157,7 +159,9 @@ class ScenarioFile(Part):
         None, ge=1, le=3660, description="How many days to run; default: until the last job has run"
     )
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs repeat")
-    algorithm: str = Field("insertion", description="The producers' scheduler")
+    algorithm: str = Field(
+        INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
+    )
     load_profiles: dict[str, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")

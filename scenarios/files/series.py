@@ -15,6 +15,11 @@ from scenarios.files.model import LoadProfileEntry, ProductionEntry
 from scenarios.files.series_file import Rows, cap_problems, read_rows
 from scenarios.files.times import MAX_TIME_S, parse_time
 
+MAX_WH = 1e12
+"""Of a series: far more than a neighbourhood has, and far from where floats lose what a minute needs."""
+MAX_DURATION_S = 366 * 86_400
+"""Of a load profile."""
+
 _Series = TypeVar("_Series", LoadProfile, Production)
 
 
@@ -163,6 +168,13 @@ def series_problems(
     for i, (before_wh, after_wh) in enumerate(pairwise(energies_wh), start=1):
         if after_wh < before_wh:
             problems.append((i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy cannot fall"))
+    problems += [
+        (i, f"{wh:g} Wh is out of range; at most {MAX_WH:g} are possible")
+        for i, wh in enumerate(energies_wh)
+        if not abs(wh) <= MAX_WH
+    ]
+    if from_zero and times_s[-1] > MAX_DURATION_S:
+        problems.append((len(times_s) - 1, f"a load profile lasts at most {MAX_DURATION_S} s, not {times_s[-1]} s"))
     if not 0 <= times_s[0] <= times_s[-1] <= MAX_TIME_S and not problems:
         problems.append((None, "times are expected between the years 1970 and 9999"))
     return problems

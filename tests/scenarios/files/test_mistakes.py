@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files import check_scenario, load_text
+from scenarios.files.yaml_tree import parse
 
 GOOD = """\
 version: 1
@@ -84,6 +89,7 @@ def test_the_good_file_is_good() -> None:
         ("seed: 1", "seed: 1\ndays: 1.5", "s.yaml:5: days: a whole number is expected, not 1.5"),
         ("seed: 1", "seed: 1\ndescription: [x]", "s.yaml:5: description: text is expected, not a list"),
         ("seed: 1", "seed: 1\nalgorithm: 7", "s.yaml:5: algorithm: text is expected, not 7"),
+        ("seed: 1", "seed: 1\nalgorithm: insert", "s.yaml:5: algorithm: there is no algorithm 'insert'; did you mean 'insertion'?"),
         ("0.35", "cheap", "s.yaml:17: tariff.import_eur_per_kwh: a number is expected, not 'cheap'"),
         ("grid_kg_co2_per_kwh: 0.4", "grid_kg_co2_per_kwh: -1", "s.yaml:17: tariff.grid_kg_co2_per_kwh: at least 0 is expected, not -1"),
         (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: is missing (emitted for a kWh from the grid)"),
@@ -112,6 +118,8 @@ def test_keys_and_values(old: str, new: str, message: str) -> None:
         ('"06:00"', "1.5", 's.yaml:16: jobs[0].registered: a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start, not 1.5'),
         ('"06:00"', "3600", "s.yaml:16: jobs[0].registered: 1970-01-01T01:00:00Z is before the run starts (2026-06-20T22:00:00Z)"),
         ('"06:00"', "17:00", "s.yaml:16: jobs[0].latest_start: 16:00 is before the job is registered (17:00)"),
+        ('"08:00"', "2062-06-21T08:00Z", "s.yaml:16: jobs[0].earliest_start: 2062-06-21T08:00:00Z is more than 3660 days after the run starts (2026-06-20T22:00:00Z)"),
+        ('"00:00"', "2062-06-21T08:00Z", "s.yaml:14: houses[0].devices[1].predictions[0].issued: 2062-06-21T08:00:00Z is more than 3660 days after the run starts (2026-06-20T22:00:00Z)"),
         ('"08:00"', "16:01", "s.yaml:16: jobs[0].latest_start: 16:00 is before the earliest start 16:01"),
         ('"08:00"', "1782050401", "s.yaml:16: jobs[0].latest_start: 16:00 is before the earliest start 1782050401 (2026-06-21T14:00:01Z)"),
         ('"00:00"', "2026-06-20T21:59:59Z", 's.yaml:14: houses[0].devices[1].predictions[0].issued: 2026-06-20T21:59:59Z is before the run starts (2026-06-20T22:00:00Z); what is known from the beginning is issued at "00:00"'),
@@ -131,6 +139,9 @@ def test_times(old: str, new: str, message: str) -> None:
         ("15.3", ".nan", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not nan"),
         ("15.3", "-.inf", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not -inf"),
         ("15.3", "-1", "s.yaml:6: load_profiles.dish.points[1]: -1 Wh is less than 0 Wh before; cumulative energy cannot fall"),
+        ("15.3", "1e15", "s.yaml:6: load_profiles.dish.points[1]: 1e+15 Wh is out of range; at most 1e+12 are possible"),
+        (POINTS, "step_s: 3600, power_w: [1.7e308, 1.7e308]", "s.yaml:6: load_profiles.dish.power_w: inf Wh is out of range; at most 1e+12 are possible"),
+        ("[60, 15.3]", "[31622401, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: a load profile lasts at most 31622400 s, not 31622401 s"),
         ("[60, 15.3]", "[0, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: the time 0 does not come after 0; times have to rise"),
         ("[0, 0], ", "[90, 0], ", "s.yaml:6: load_profiles.dish.points[0]: the first point of a load profile is at 0 s, not at 90 s"),
         (", [60, 15.3]", "", "s.yaml:6: load_profiles.dish.points: at least two points are needed, there is one"),
@@ -286,3 +297,30 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert [str(problem) for problem in check_scenario(tmp_path / "none.yaml")] == [
         f"{tmp_path}/none.yaml: there is no such file"
     ]
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, -1, 10**30, 1e308, "", "x", "1", "06:00", "2026-06-21T00:00Z", "producer", "pv"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "points", "zz"]), inner),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_any_other_value_anywhere_is_a_message(data: st.DataObject) -> None:
+    """Whatever stands in a file: it loads, or is refused with a problem that has a place."""
+    tree = json.loads(json.dumps(parse(GOOD, "s.yaml")))
+    for _ in range(data.draw(st.integers(1, 3))):
+        node: Any = tree
+        while True:
+            if not isinstance(node, dict | list) or not node:
+                break
+            key: Any = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+            if not isinstance(node[key], dict | list) or data.draw(st.integers(0, 3)) == 0:
+                node[key] = data.draw(VALUES)
+                break
+            node = node[key]
+
+    for line in mistakes(json.dumps(tree)):
+        assert line.startswith("s.yaml:1: ")
