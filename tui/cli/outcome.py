@@ -31,8 +31,11 @@ def show_outcome(console: Console, simulation: Json) -> None:
         console.print(_one_run(simulation, runs[0]))
     else:
         console.print(_several_runs(simulation, runs))
-        if any(run["state"] != "done" for run in runs):
-            console.print("Runs that were not done have their figures up to where they came.")
+        for state in ("interrupted", "failed", "running"):
+            seeds = [str(run["seed"]) for run in runs if run["state"] == state]
+            if seeds:
+                what = "not ended" if state == "running" else state
+                console.print(f"{what}, with figures up to where it came: seed {', '.join(seeds)}")
 
 
 def _one_run(simulation: Json, run: Json) -> RenderableType:
@@ -119,7 +122,7 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
         cells = [_cell(name, run["kpis"][name]) for _, name in _COLUMNS]
         if compared:
             cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
-        took = run["state"] if run["state"] != "done" else f"{run['wall_s']:.2f} s"
+        took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f} s"
         table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
     table.add_section()
     for title, of in (("mean", "mean"), ("± sd", "standard_deviation")):

@@ -1,0 +1,158 @@
+"""A simulation that ends before its time: what was agreed is kept, and nothing is left running."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agents.ledger import LedgerEntry
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from tests.integration.conftest import environment
+
+LIMIT_WALL_S = 40.0
+PACED = ("run", "street", "--pace", "10000x", "--out", "street.sqlite")
+"""A day in eight seconds: long enough to be caught in the middle, and over soon if it is not."""
+
+
+class Begun:
+    """A simulation that goes on in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process = process
+        self.file = folder / "street.sqlite"
+        self.known: dict[int, tuple[LedgerEntry, ...]] = {}
+        """By run, the contracts that were in the file when `wait_for_contracts` returned."""
+        self.children: list[psutil.Process] = []
+
+    def wait_for_contracts(self, runs: int = 1) -> None:
+        """Wait until so many runs have agreed on something, and remember what."""
+        until(lambda: len(self._read()) >= runs, f"contracts of {runs} runs")
+        self.known = self._read()
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: signal.Signals) -> tuple[int, str, str]:
+        """Send a signal; return exit code, standard output and standard error."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=LIMIT_WALL_S)
+        return self.process.returncode, out, err
+
+    def assert_nothing_is_left(self) -> None:
+        """No process that it had started goes on."""
+        _, alive = psutil.wait_procs(self.children, timeout=LIMIT_WALL_S)
+        assert not alive
+
+    def assert_contracts_kept(self, state: str) -> None:
+        """What was in the file is in it still, and the runs say how they ended."""
+        with ResultsReader(self.file) as results:
+            for run, entries in self.known.items():
+                kept = {entry.contract.contract_id for entry in results.ledger(run)}
+                assert {entry.contract.contract_id for entry in entries} <= kept
+                assert results.run(run).state == state
+
+    def _read(self) -> dict[int, tuple[LedgerEntry, ...]]:
+        try:
+            with ResultsReader(self.file) as results:
+                ledgers = {run.run: results.ledger(run.run) for run in results.runs()}
+        except ResultsError:
+            return {}  # not there yet
+        return {run: entries for run, entries in ledgers.items() if entries}
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something holds."""
+    deadline_wall_s = time.monotonic() + LIMIT_WALL_S
+    while not condition():
+        assert time.monotonic() < deadline_wall_s, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def begun(folder: Path, *options: str) -> Iterator[Begun]:
+    """Begin a paced simulation of the street; it is gone afterwards."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "tui", *PACED, *options],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        simulation = Begun(process, folder)
+        try:
+            yield simulation
+        finally:
+            process.kill()
+            for child in simulation.children:
+                if child.is_running():
+                    child.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """Exit code 130, the run marked interrupted, its contracts kept and printed, no Mosquitto left."""
+    with begun(tmp_path, "--json") as simulation:
+        simulation.wait_for_contracts()
+        code, out, err = simulation.end(number)
+        assert code == 130
+        assert "ssmic: interrupted" in err
+        assert "Traceback" not in err
+        (run,) = json.loads(out)["runs"]
+        assert run["state"] == "interrupted"
+        assert len(run["contracts"]) >= len(simulation.known[1])
+        assert run["not_registered"]
+        simulation.assert_contracts_kept("interrupted")
+        simulation.assert_nothing_is_left()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["street.log.jsonl", "street.sqlite"]
+
+
+def test_a_signal_ends_runs_on_other_processes_too(tmp_path: Path) -> None:
+    """Each writes down what it has before its process ends."""
+    with begun(tmp_path, "--runs", "2", "--workers", "2") as simulation:
+        simulation.wait_for_contracts(runs=2)
+        code, out, err = simulation.end(signal.SIGTERM)
+        assert code == 130
+        assert "Traceback" not in err
+        assert "interrupted, with figures up to where it came: seed 1, 2" in out
+        simulation.assert_contracts_kept("interrupted")
+        simulation.assert_nothing_is_left()
+
+
+def test_kill_takes_nothing_that_was_agreed_and_leaves_nothing_running(tmp_path: Path) -> None:
+    """Workers and Mosquitto find their parent gone."""
+    with begun(tmp_path, "--runs", "2", "--workers", "2") as simulation:
+        simulation.wait_for_contracts(runs=2)
+        assert simulation.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        simulation.assert_nothing_is_left()
+        simulation.assert_contracts_kept("interrupted")
+
+
+def test_a_killed_run_in_the_same_process_keeps_what_was_agreed(tmp_path: Path) -> None:
+    """Nobody is left to say that it ended."""
+    with begun(tmp_path, "--bus", "memory") as simulation:
+        simulation.wait_for_contracts()
+        simulation.end(signal.SIGKILL)
+        simulation.assert_contracts_kept("running")
+
+
+def test_a_worker_that_dies_ends_the_simulation_and_is_named(tmp_path: Path) -> None:
+    """As a failed run does."""
+    with begun(tmp_path, "--bus", "memory", "--runs", "2", "--workers", "2") as simulation:
+        simulation.wait_for_contracts(runs=2)
+        worker = next(child for child in simulation.children if "spawn_main" in " ".join(child.cmdline()))
+        worker.kill()
+        out, err = simulation.process.communicate(timeout=LIMIT_WALL_S)
+        assert simulation.process.returncode == 1
+        assert "its process ended by signal 9 before the run did" in err
+        assert "Traceback" not in err
+        assert "interrupted, with figures up to where it came: seed" in out
+        simulation.assert_nothing_is_left()
