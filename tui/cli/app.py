@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, str] = {
     "run": "tui.cli.run",
     "check": "tui.cli.check",
+    "import": "tui.cli.importing",
     "scenarios": "tui.cli.scenarios",
     "results": "tui.cli.results",
     "broker": "tui.cli.broker",

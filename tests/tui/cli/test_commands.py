@@ -20,7 +20,7 @@ def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
     """And so does each command's own."""
     ended = ssmic("--help")
     assert ended.code == 0
-    for name in ("run", "check", "scenarios", "results", "broker"):
+    for name in ("run", "check", "import", "scenarios", "results", "broker"):
         assert f"\n  {name} " in ended.out
         assert "xample" in ssmic(name, "--help").out or name == "results"
     for name in ("list", "show", "export"):
@@ -59,6 +59,35 @@ def test_check_says_that_nothing_is_wrong(ssmic: Ssmic, small: Path) -> None:
     assert ended.code == 0
     assert "1 houses, 1 producers, 3 jobs" in ended.out.replace("1 house,", "1 houses,")
     assert ssmic("check", small, "--json").json == {"scenario": str(small), "problems": []}
+
+
+def test_an_import_runs_like_its_source(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:
+    """A PySSMic folder and the scenario made of it have one ledger; an existing file is not written over unasked."""
+    source, target = pyssmic_inputs / "small_test", tmp_path / "imported.yaml"
+    ended = ssmic("import", source, target)
+    assert ended.code == 0
+    assert "imported.yaml: " in ended.out
+    text = target.read_text()
+    again = ssmic("import", source, target)
+    assert again.code == 2
+    assert "--force writes over it" in " ".join(again.err.split())
+    assert ssmic("import", source, target, "--force").code == 0
+    assert target.read_text() == text
+    hashes = {
+        ssmic("run", given, "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"] for given in (source, target)
+    }
+    assert len(hashes) == 1
+
+
+def test_what_cannot_be_imported_is_told(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
+    """And nothing is written."""
+    target = tmp_path / "target.yaml"
+    ended = ssmic("import", small, target)
+    assert ended.code == 3
+    assert "needs no import" in ended.err
+    assert ssmic("import", "nowhere", target).code == 3
+    assert ssmic("import", small, "target.txt").code == 2
+    assert not target.exists()
 
 
 def test_bundled_scenarios_are_listed(ssmic: Ssmic) -> None:

@@ -1,0 +1,53 @@
+"""`ssmic import`: PySSMic's inputs made into a scenario in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.cli.errors import complain
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic import pyssmic/test my-test.yaml
+  ssmic import neighbourhood.xml --jobs jobs.xml my-street.yaml
+  ssmic import neighbourhood.pkl my-street.yaml
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A PySSMic input folder, a neighbourhood XML or pickle.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="The scenario to write.")],
+    jobs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A jobs XML that belongs to the neighbourhood.")
+    ] = None,
+    loads: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Where load profiles lie that the neighbourhood names; may be repeated."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over TARGET if it exists.")] = False,
+) -> None:
+    """Make a scenario of a PySSMic input folder, a neighbourhood XML or a neighbourhood pickle."""
+    from scenarios.files.write import save_scenario
+    from scenarios.importers.source import import_source
+
+    if target.suffix not in {".yaml", ".yml"}:
+        raise typer.BadParameter(f"{target}: a name that ends in .yaml is expected", param_hint="TARGET.yaml")
+    if target.exists() and not force:
+        raise typer.BadParameter(f"{target} exists already; --force writes over it", param_hint="TARGET.yaml")
+    imported = import_source(source, jobs=jobs, loads=loads or ())
+    save_scenario(imported.file, target)
+    for note in imported.notes:
+        complain(f"note: {note}")
+    scenario = imported.scenario
+    typer.echo(
+        f"{target}: {len(scenario.houses)} houses, {len(scenario.producers)} producers, {len(scenario.jobs)} jobs"
+    )
