@@ -9,6 +9,7 @@ in the order in which it happened: so the ledger has one source for each job.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -29,7 +30,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract, Job
-from broker.agent import Agent, Box, Received, TimeUp
+from broker.agent import Agent, AgentLostError, Box, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,14 @@ class _RunEnds:
     """Left in every job's box when the run's end is reached."""
 
 
-Event = Received[AnyMessage] | _RunEnds
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Left in every job's box when agents are gone for good."""
+
+    agents: frozenset[str]
+
+
+Event = Received[AnyMessage] | _RunEnds | _Lost
 
 
 class Consumer(Agent[AnyMessage]):
@@ -72,6 +80,11 @@ class Consumer(Agent[AnyMessage]):
                         self._boxes[job_id].put(received)
                 case _:
                     log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
+
+    def lost(self, agents: frozenset[str]) -> None:
+        """Let each job that has a contract with one of them look for another supplier."""
+        for box in self._boxes.values():
+            box.put(_Lost(agents))
 
     async def _end_jobs(self) -> None:
         await self.closing()
@@ -115,17 +128,25 @@ class _JobRun:
         for producer in producers:
             if producer not in self._asked:
                 self._asked.append(producer)
-            match await self._agent.ask(producer, Request(job=job, patient=self._patient)):
+            match await self._answer_of(producer):
                 case Accept(job_id=job.job_id, start_s=start_s) if self._is_possible(start_s):
                     self._withdraw(but=producer)
                     return self._agree(producer, start_s)
                 case Decline():
                     pass
+                case None:
+                    continue
                 case reply:
                     log.warning("reply breaks the protocol", agent=self._agent.id, sender=producer, reply=str(reply))
                     self._agent.send(producer, Withdraw(job_id=job.job_id))
             self._agent.send(MANAGER, Declined(job_id=job.job_id, producer=producer))
         return None
+
+    async def _answer_of(self, producer: str) -> AnyMessage | None:
+        try:
+            return await self._agent.ask(producer, Request(job=self._job, patient=self._patient))
+        except AgentLostError:
+            return None
 
     def _is_possible(self, start_s: int) -> bool:
         return max(self._job.earliest_start_s, self._agent.now_s) <= start_s <= self._job.latest_start_s
@@ -137,6 +158,8 @@ class _JobRun:
             event = await self._box.get(until_s=job.latest_start_s)
             if isinstance(event, TimeUp | _RunEnds):
                 break
+            if isinstance(event, _Lost):
+                continue
             match event.message:
                 case Opening():
                     contract = await self._ask_each((event.sender,))
@@ -157,6 +180,11 @@ class _JobRun:
             event = await self._box.get(until_s=contract.start_s)
             if isinstance(event, TimeUp | _RunEnds):
                 return False
+            if isinstance(event, _Lost):
+                if contract.producer in event.agents:
+                    self._cancelled(contract, "its household is lost")
+                    return True
+                continue
             if event.sender != contract.producer:
                 continue
             match event.message:
@@ -165,9 +193,12 @@ class _JobRun:
                     self._agent.contracts[self._job.job_id] = contract
                     self._agent.send(MANAGER, ContractAmended(contract_id=contract.contract_id, start_s=start_s))
                 case Cancel(reason=reason):
-                    del self._agent.contracts[self._job.job_id]
-                    self._agent.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
+                    self._cancelled(contract, reason)
                     return True
+
+    def _cancelled(self, contract: Contract, reason: str) -> None:
+        del self._agent.contracts[self._job.job_id]
+        self._agent.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
 
     def _agree(self, producer: str, start_s: int) -> Contract:
         self._contracts += 1

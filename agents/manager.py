@@ -68,6 +68,17 @@ class Manager(Agent[AnyMessage]):
             case message:
                 log.warning("not understood", agent=self.id, sender=received.sender, kind=message.kind)
 
+    def lost(self, agents: frozenset[str]) -> None:
+        """Strike producers that are gone; the jobs of consumers that are gone and have not started end as lost."""
+        self.scores.remove(agents)
+        self._waiting = {job_id: consumer for job_id, consumer in self._waiting.items() if consumer not in agents}
+        for contract_id, entry in list(self.ledger.items()):
+            is_open = entry.state == "standing" and entry.contract.start_s > self.now_s
+            if is_open and self._reporters[contract_id] in agents:
+                start_s = entry.contract.start_s
+                event = LedgerEvent(at_s=self.now_s, what="lost", start_s=start_s, reason="its household is lost")
+                self._write(entry.model_copy(update={"state": "lost", "history": (*entry.history, event)}))
+
     def _keep_books(self, sender: str, report: ContractAgreed | ContractAmended | ContractCancelled) -> None:
         contract_id = report.contract.contract_id if isinstance(report, ContractAgreed) else report.contract_id
         is_new = contract_id not in self.ledger

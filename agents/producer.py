@@ -80,6 +80,14 @@ class Producer(Agent[AnyMessage]):
             case _:
                 log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
 
+    def lost(self, agents: frozenset[str]) -> None:
+        """Forget the jobs of consumers that are gone, save those that run."""
+        self._waiting = {job_id: client for job_id, client in self._waiting.items() if client.agent not in agents}
+        for job_id, commitment in list(self._committed.items()):
+            if self._clients[job_id] in agents and commitment.start_s > self.now_s:
+                del self._committed[job_id]
+        self._tell_openings()
+
     # Requests.
 
     async def _decide(self, received: Received[AnyMessage], job: Job, *, patient: bool) -> None:

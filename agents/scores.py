@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 NEW_PRODUCER = 10
 """The score that a producer starts with."""
@@ -24,6 +24,10 @@ class Scores:
         """Let a producer take part."""
         self._scores.setdefault(producer, NEW_PRODUCER)
         self._present.add(producer)
+
+    def remove(self, producers: Collection[str]) -> None:
+        """Let producers take part no more; their scores are kept."""
+        self._present.difference_update(producers)
 
     def accepted(self, producer: str) -> None:
         """Note that a producer accepted a job."""

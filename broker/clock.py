@@ -54,6 +54,8 @@ class ClockSettings:
     at once."""
     indispensable: frozenset[str] = frozenset()
     """Hosts that no run goes on without."""
+    setups: Mapping[str, str] = field(default_factory=dict)
+    """By host, the fingerprint of what it must have been started with; none: any will do."""
 
 
 class StepObserver(Protocol):
@@ -84,7 +86,7 @@ class Clock:
             journal: Keeps what is granted; one with a step in it is gone on from.
         """
         self.settings = settings
-        self.members = Members(settings.hosts)
+        self.members = Members(settings.hosts, settings.setups)
         self._on_moment = on_moment
         self._observer = observer
         self._journal = journal

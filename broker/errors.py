@@ -27,6 +27,10 @@ class HostsMissingError(SsmicError):
     """The clock waited longer than its wall-clock limit for hosts; the message names them."""
 
 
+class HostRefusedError(SsmicError):
+    """The clock does not let this host take part; the message says why."""
+
+
 class AgentFailedError(SsmicError):
     """An agent raised: our own broken invariant, which ends the run."""
 

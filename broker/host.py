@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from broker import topics
 from broker.agent import Agent, Fact
 from broker.bus import Broker, Bus, Delivery, Will
-from broker.errors import ProtocolError, SsmicError
+from broker.errors import HostRefusedError, ProtocolError
 from broker.group import AgentGroup, first_problem
 from broker.journal import Journal, JournalError
 from broker.patience import Patience
@@ -45,6 +45,7 @@ class Host:
         patience: Patience | None = None,
         observer: RoundObserver | None = None,
         journal: Journal | None = None,
+        setup: str = "",
     ) -> None:
         """Make a host.
 
@@ -57,6 +58,7 @@ class Host:
             patience: Wall-clock limits.
             observer: Is shown every round, those of a replay too.
             journal: Keeps every round; one with rounds in it is replayed first.
+            setup: Fingerprint of what the host was started with, for the clock to compare.
         """
         self.host_id = host_id
         self.run_id = run
@@ -67,6 +69,7 @@ class Host:
         self._patience = patience or Patience()
         self._observer = observer
         self._journal = journal
+        self._setup = setup
         self._homes: dict[str, str] = {}
         self._rostered = asyncio.Event()
         self._stash = Stash()
@@ -83,7 +86,8 @@ class Host:
 
         Raises:
             BrokerUnreachableError, BrokerLostError: see `broker.bus`.
-            SsmicError: the clock refused this host, or an agent does not read its messages.
+            HostRefusedError: the clock refused this host; the message says why.
+            JournalError: the journal does not replay.
         """
         gone = Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
         will = Will(topics.host(self.run_id, self.host_id), gone.encoded())
@@ -107,7 +111,9 @@ class Host:
             self._group.stop()
 
     async def _announce(self, bus: Bus) -> None:
-        there = Announcement(host=self.host_id, session=self.session, agents=self._group.ids, state="there")
+        there = Announcement(
+            host=self.host_id, session=self.session, agents=self._group.ids, setup=self._setup, state="there"
+        )
         topic = topics.host(self.run_id, self.host_id)
         await bus.publish(topic, there.encoded(), qos=topics.QOS_FACTS, retain=True)
 
@@ -148,7 +154,7 @@ class Host:
 
     def _take_roster(self, roster: Roster) -> None:
         if self.session in roster.refused:
-            raise SsmicError(f"host {self.host_id!r} takes part in run {self.run_id!r} already, from another process")
+            raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
         mine = roster.hosts.get(self.host_id)
         if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")

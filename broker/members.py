@@ -15,19 +15,22 @@ log = structlog.get_logger(__name__)
 class Members:
     """The clock's register of hosts."""
 
-    def __init__(self, expected: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, expected: Mapping[str, tuple[str, ...]], setups: Mapping[str, str] | None = None) -> None:
         """Make a register.
 
         Args:
             expected: By host id, the agents that live there.
+            setups: By host id, the fingerprint of what it must have been started with; a host without one may have
+                any.
         """
+        self._setups = dict(setups or {})
         self.expected = dict(expected)
         self.gone: set[str] = set()
         """Hosts that were there and said, or had their last will say, that they are gone."""
         self.dropped: dict[str, tuple[str, ...]] = {}
         """Hosts that the run goes on without, with their agents."""
         self._there: dict[str, Member] = {}
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -37,7 +40,7 @@ class Members:
     @property
     def roster(self) -> Roster:
         """What the clock tells everybody."""
-        return Roster(hosts=dict(sorted(self._there.items())), refused=tuple(sorted(self._refused)))
+        return Roster(hosts=dict(sorted(self._there.items())), refused=dict(sorted(self._refused.items())))
 
     def take(self, host: str, announcement: Announcement) -> bool:
         """Take note of an announcement; return whether the host is there now with a session that was not before.
@@ -48,23 +51,30 @@ class Members:
         if announcement.host != host or host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
         if announcement.state == "gone":
-            return self._take_gone(host, announcement.session)
-        if host in self.dropped:
-            log.warning("host refused, the run goes on without it", host=host)
-            self._refused.add(announcement.session)
+            self._take_gone(host, announcement.session)
             return False
-        if set(announcement.agents) != set(self.expected[host]):
-            raise ProtocolError(f"host {host!r} announces other agents than the scenario gives it")
-        member = self._there.get(host)
-        if member is None:
+        why = self._objection(host, announcement)
+        if why is not None:
+            log.warning("host refused", host=host, why=why)
+            self._refused[announcement.session] = why
+        elif host not in self._there:
             log.info("host there", host=host)
             self._there[host] = Member(session=announcement.session, agents=self.expected[host])
             self.gone.discard(host)
             return True
-        if member.session != announcement.session:
-            log.warning("second copy of a host refused", host=host)
-            self._refused.add(announcement.session)
         return False
+
+    def _objection(self, host: str, announcement: Announcement) -> str | None:
+        if host in self.dropped:
+            return "it was away too long, and the run went on without it"
+        if set(announcement.agents) != set(self.expected[host]):
+            return "its scenario gives it other devices than the clock's does"
+        if announcement.setup != self._setups.get(host, announcement.setup):
+            return "its scenario, seed or algorithm differs from the clock's"
+        member = self._there.get(host)
+        if member is not None and member.session != announcement.session:
+            return "it takes part already, from another process"
+        return None
 
     def drop(self, host: str) -> tuple[str, ...]:
         """Go on without a host; return its agents."""
@@ -74,10 +84,9 @@ class Members:
         self.gone.discard(host)
         return agents
 
-    def _take_gone(self, host: str, session: str) -> bool:
+    def _take_gone(self, host: str, session: str) -> None:
         member = self._there.get(host)
         if member is not None and member.session == session:
             log.warning("host gone", host=host)
             del self._there[host]
             self.gone.add(host)
-        return False

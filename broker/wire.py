@@ -92,6 +92,8 @@ class Announcement(Wire):
     session: str
     """Tells two processes apart that claim to be the same host; empty in a last will."""
     agents: tuple[str, ...]
+    setup: str = ""
+    """Fingerprint of what the host was started with; hosts and clock must agree on it."""
     state: Literal["there", "gone"]
 
 
@@ -109,8 +111,8 @@ class Roster(Wire):
     """Which agent lives on which host, on `roster`."""
 
     hosts: dict[str, Member]
-    refused: tuple[str, ...] = ()
-    """Sessions that may not take part: a second copy of a host that is there."""
+    refused: dict[str, str] = {}
+    """Sessions that may not take part, with the reason."""
 
 
 class TimeReport(Wire):

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from agents.ledger import LedgerEntry, ledger_sha256
 from agents.messages import MESSAGES
@@ -18,14 +18,12 @@ from broker.gate import Moment
 from broker.host import Host
 from broker.pace import Pace
 from broker.patience import Patience
-from broker.record import RoundRecord
 from scenarios.agreement import disagreements, ledger_problems
 from scenarios.neighbourhood import Cast, homes_of
+from scenarios.recording import Recorder, Watch
 from scenarios.scenario import Scenario
 
 DAY_S = 86_400
-COMMIT_EVERY_WALL_S = 1.0
-"""Messages are written at least this often; contracts at the end of the round that agreed on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,52 +72,6 @@ class RunOutcome:
         return ledger_sha256(self.ledger)
 
 
-class Recorder(Protocol):
-    """Where a run writes what happens, as it happens."""
-
-    def message(
-        self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
-    ) -> None:
-        """An agent sent a message to another one; (sender, seq) names it."""
-        ...
-
-    def entry(self, entry: LedgerEntry) -> None:
-        """A contract was agreed, amended or cancelled."""
-        ...
-
-    def commit(self) -> None:
-        """Keep all that was told so far, whatever happens to the process."""
-        ...
-
-
-class _Watch:
-    """Counts and records what the hosts of a run do."""
-
-    def __init__(self, recorder: Recorder | None) -> None:
-        self.messages = 0
-        self.negotiations = 0
-        self._recorder = recorder
-        self._committed_wall_s = time.monotonic()
-
-    def round_ran(self, _host_id: str, record: RoundRecord) -> None:
-        """See `broker.host.RoundObserver`."""
-        self.messages += len(record.sent)
-        for _, envelope in record.sent:
-            self.negotiations += envelope.body["kind"] == "ProducersFor" and not envelope.body["asked"]
-        recorder = self._recorder
-        if recorder is None:
-            return
-        for _, e in record.sent:
-            recorder.message(e.time, e.round, e.sender, e.seq, e.to, e.body["kind"], e.body)
-        for fact in record.facts:
-            if isinstance(fact.content, LedgerEntry):
-                recorder.entry(fact.content)
-        now_wall_s = time.monotonic()
-        if record.facts or now_wall_s - self._committed_wall_s >= COMMIT_EVERY_WALL_S:
-            recorder.commit()
-            self._committed_wall_s = now_wall_s
-
-
 async def run_once(
     scenario: Scenario,
     settings: RunSettings,
@@ -150,7 +102,7 @@ async def run_once(
         ClockSettings(settings.run_id, homes, scenario.start_s, end_s, pace=settings.pace, patience=settings.patience),
         on_moment,
     )
-    watch = _Watch(recorder)
+    watch = Watch(recorder)
     started_wall_s = time.perf_counter()
 
     def outcome(state: Literal["done", "interrupted", "failed"]) -> RunOutcome:

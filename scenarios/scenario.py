@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from agents.energy import Prediction, Production
 from agents.model import House, Job
@@ -53,3 +53,14 @@ class Scenario:
     algorithm: str = "insertion"
     """Used where the command line names none."""
     tariff: Tariff | None = None
+
+    def part_of(self, house_ids: Collection[str]) -> Scenario:
+        """Return what concerns these houses and nothing of the others; the name and the time stay."""
+        houses = tuple(house for house in self.houses if house.id in house_ids)
+        devices = {device.id for house in houses for device in house.devices if device.type == "producer"}
+        return replace(
+            self,
+            houses=houses,
+            jobs=tuple(job for job in self.jobs if job.house in house_ids),
+            producers={producer: sun for producer, sun in self.producers.items() if producer in devices},
+        )
