@@ -19,6 +19,10 @@ class BrokerLostError(SsmicError):
     """The broker went away during the run and did not come back within the limit."""
 
 
+class GuardError(SsmicError):
+    """What a guarded broker needs cannot be written, or what is there does not fit together."""
+
+
 class ProtocolError(SsmicError):
     """A message that does not follow `docs/protocol.md`. The receiver logs, counts and drops it."""
 

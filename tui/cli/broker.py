@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from tui.cli.guard import INIT_EXAMPLES, init
 from tui.cli.options import LogLevel
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app.command(epilog=INIT_EXAMPLES)(init)
 
 _EXAMPLES = """
 \b
@@ -16,10 +18,11 @@ Examples:
   ssmic broker --port 1883
   ssmic broker --engine embedded
 then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
+For a guarded one, with TLS and logins: ssmic broker init --help
 """
 
 
-@app.command(epilog=_EXAMPLES)
+@app.callback(invoke_without_command=True, epilog=_EXAMPLES)
 def broker(
     ctx: typer.Context,
     engine: Annotated[
@@ -32,6 +35,8 @@ def broker(
     log_level: LogLevel = None,
 ) -> None:
     """Run a broker on this machine until Ctrl-C; its URL is printed on standard output."""
+    if ctx.invoked_subcommand is not None:
+        return
     import asyncio
 
     from broker.choose import choose_broker

@@ -1,0 +1,182 @@
+"""The neighbourhood's own certificate authority, and what it issues: for TLS 1.2 and newer, P-256 keys.
+
+A certificate of a client is none of a server (extended key usage): no household can pass for the broker.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from broker.errors import GuardError
+
+AUTHORITY_DAYS = 3650
+RENEW_DAYS = 30
+"""A certificate that ends within so many days is due to be made anew."""
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""Valid from so long ago: a machine whose clock is slow takes part all the same."""
+MOST_NAME_CHARACTERS = 64
+"""Of a common name (RFC 5280)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A certificate and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """The certificate, as files hold it."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The key, as files hold it, not encrypted."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+def new_authority(name: str) -> Credential:
+    """Make an authority that may sign certificates of servers and clients, and no further authorities."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _subject(name)
+    builder = _builder(subject, subject, key.public_key(), AUTHORITY_DAYS)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    return Credential(builder.sign(key, hashes.SHA256()), key)
+
+
+def new_server(authority: Credential, names: Sequence[str], days: float) -> Credential:
+    """Issue a broker's certificate.
+
+    Args:
+        authority: Who signs it.
+        names: Host names and IP addresses under which clients reach it.
+        days: How long it is valid.
+
+    Raises:
+        GuardError: something in `names` is neither a host name nor an address.
+    """
+    alternative = x509.SubjectAlternativeName([_alternative(name) for name in names])
+    return _issue(authority, "broker", days, ExtendedKeyUsageOID.SERVER_AUTH, alternative)
+
+
+def new_client(authority: Credential, login: str, days: float) -> Credential:
+    """Issue a client's certificate; its common name is the login, of at most `MOST_NAME_CHARACTERS`."""
+    return _issue(authority, login, days, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+
+
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the names that a server's certificate is for."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(name.value) for name in found)
+
+
+def is_good(credential: Credential, authority: Credential) -> bool:
+    """Say whether a credential is signed by `authority`, has its key with it and will last a while."""
+    certificate = credential.certificate
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    lasts = certificate.not_valid_after_utc > datetime.now(UTC) + timedelta(days=RENEW_DAYS)
+    return lasts and certificate.public_key() == credential.key.public_key()
+
+
+def read_credential(certificate_pem: bytes, key_pem: bytes) -> Credential:
+    """Read what `certificate_pem` and `key_pem` of a credential gave.
+
+    Raises:
+        ValueError: they are no certificate and unencrypted key of a kind that is made here.
+    """
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    try:
+        key = serialization.load_pem_private_key(key_pem, password=None)
+    except TypeError:
+        raise ValueError("the key is encrypted") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the key is of another kind than P-256")  # noqa: TRY004 - a file is wrong, no caller
+    return Credential(certificate, key)
+
+
+def _issue(
+    authority: Credential,
+    name: str,
+    days: float,
+    purpose: x509.ObjectIdentifier,
+    alternative: x509.SubjectAlternativeName | None,
+) -> Credential:
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = _builder(_subject(name), authority.certificate.subject, key.public_key(), days)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    builder = builder.add_extension(issuer, critical=False)
+    if alternative is not None:
+        builder = builder.add_extension(alternative, critical=False)
+    return Credential(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: float
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _CLOCKS_DIFFER)
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        ascii_name = name.encode("idna").decode("ascii")
+    except ValueError:
+        ascii_name = ""
+    if re.fullmatch(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", ascii_name) is None:
+        raise GuardError(f"{name!r} is neither a host name nor an IP address")
+    return x509.DNSName(ascii_name)

@@ -1,0 +1,91 @@
+"""The rights that are written, against the table of topics: who may read and write what, and that it is all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from broker import topics
+from broker.filters import matches
+from broker.guard.rights import Rights, acl_text, rights_of
+
+HOUSES = ("adler", "b/+#")
+CLOCK_HOSTS = ("manager",)
+EVERYBODY = ("clock", "watcher", "operator", *HOUSES)
+
+Who = Callable[[str, str], bool]
+"""Whether a login may, where the topic belongs to a host."""
+
+
+def only(*logins: str) -> Who:
+    """Return that these may, whatever host it is about."""
+    return lambda login, _host: login in logins
+
+
+def owner(login: str, host: str) -> bool:
+    """Whether the host is the login's own."""
+    return login == host or (login == "clock" and host == "manager")
+
+
+def anyone_here(login: str, _host: str) -> bool:
+    """All who take part."""
+    return login in EVERYBODY
+
+
+def watching(who: Who) -> Who:
+    """Return that these may, and those who see everything."""
+    return lambda login, host: who(login, host) or login in {"watcher", "operator"}
+
+
+RUN = "run 1"
+HOSTS = ("manager", *HOUSES)
+OTHER = "someone"
+
+TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
+    (lambda _: topics.roster(RUN), anyone_here, only("clock")),
+    (lambda _: topics.time(RUN), anyone_here, only("clock")),
+    (lambda _: topics.control(RUN), watching(only("clock")), only("operator")),
+    (lambda host: topics.host(RUN, host), watching(only("clock")), owner),
+    (lambda host: topics.grant(RUN, host), watching(owner), only("clock")),
+    (lambda host: topics.done(RUN, host), watching(only("clock")), owner),
+    (lambda host: topics.inbox(RUN, host, "a/b", OTHER), watching(owner), only()),
+    (lambda host: topics.inbox(RUN, OTHER, "a/b", host), watching(only()), owner),
+    (lambda host: topics.resend(RUN, host, OTHER), watching(owner), only()),
+    (lambda host: topics.resend(RUN, OTHER, host), watching(only()), owner),
+    (lambda _: topics.ledger(RUN, "contract"), watching(only()), only("clock")),
+    (lambda host: topics.forecast(RUN, host, "pv"), watching(only()), owner),
+    (lambda host: f"ssmic/{host}", only("watcher", "operator"), only()),
+    (lambda host: f"{topics.done(RUN, topics.encode(host))}/more", only("watcher", "operator"), only()),
+    (lambda host: f"$SYS/broker/{topics.encode(host)}", only(), only()),
+]
+
+
+@pytest.mark.parametrize("login", EVERYBODY)
+def test_each_login_may_what_its_part_needs_and_no_more(login: str) -> None:
+    """Every topic of the table, for every host."""
+    rights = rights_of(login, HOUSES, CLOCK_HOSTS)
+    for topic_of, may_read, may_write in TABLE:
+        for host in HOSTS:
+            topic = topic_of(host)
+            assert covers(rights.read, topic) == may_read(login, host), f"{login} reads {topic}"
+            assert covers(rights.write, topic) == may_write(login, host), f"{login} writes {topic}"
+
+
+def test_the_table_of_this_test_has_every_kind_of_topic() -> None:
+    """Who adds a topic says here who may what with it."""
+    kinds = {address.kind for topic_of, _, _ in TABLE if (address := topics.parse(topic_of("x"))) is not None}
+    assert kinds == set(topics._LEVELS)
+
+
+def test_what_stands_before_the_first_user_grants_nothing() -> None:
+    """It would hold for clients without a login."""
+    text = acl_text([("a b", Rights(read=("x",), write=("y",)))])
+    before, _, section = text.partition("user ")
+    assert not [line for line in before.splitlines() if line and not line.startswith("#")]
+    assert section == "a%20b\ntopic read x\ntopic write y\n"
+
+
+def covers(filters: tuple[str, ...], topic: str) -> bool:
+    """Whether one of the filters covers a topic."""
+    return any(matches(topic_filter, topic) for topic_filter in filters)

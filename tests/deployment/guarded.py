@@ -1,0 +1,92 @@
+"""A Mosquitto with the configuration that `ssmic broker init` writes, and logins for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.access import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
+from broker.guard import Guard, write_guard
+from broker.guard.folder import login_folder
+from broker.mosquitto import find_mosquitto
+from broker.mqtt import MqttBroker
+from broker.running import free_port
+from broker.topics import encode
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedBroker:
+    """A running one."""
+
+    folder: Path
+    port: int
+    log_file: Path
+    pid: int
+    by_certificate: bool
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    async def logged(self, *texts: str) -> str:
+        """Wait until a line of the log holds all `texts`; return the line."""
+        async with asyncio.timeout(10):
+            while True:
+                for line in self.log.splitlines():
+                    if all(text in line for text in texts):
+                        return line
+                await asyncio.sleep(0.01)
+
+    def of(self, login: str, **changed: str) -> MqttBroker:
+        """Return how a login reaches it, by what its own folder holds and nothing else."""
+        own = login_folder(self.folder, login)
+        environment = {"SSMIC_CA_FILE": str(own / "ca.crt")}
+        if self.by_certificate:
+            environment |= {CERT_FILE: str(own / "client.crt"), KEY_FILE: str(own / "client.key")}
+        else:
+            environment |= {USER: encode(login), PASSWORD_FILE: str(own / "password")}
+        return self.reached_by(environment | changed)
+
+    def reached_by(self, environment: dict[str, str]) -> MqttBroker:
+        """Return how somebody with these variables reaches it."""
+        known = {name: value for name, value in environment.items() if value}
+        access = access_to(f"mqtts://localhost:{self.port}", AccessOptions(), known)
+        return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=5)
+
+    def read_again(self) -> None:
+        """Let it read its logins and rights again."""
+        os.kill(self.pid, signal.SIGHUP)
+
+
+@asynccontextmanager
+async def guarded_mosquitto(
+    folder: Path, hosts: tuple[str, ...], *, by_certificate: bool = False
+) -> AsyncIterator[GuardedBroker]:
+    """Write a guard into `folder` and run a Mosquitto with it."""
+    program = find_mosquitto()
+    assert program is not None
+    port = free_port()
+    write_guard(folder, Guard(hosts, ("manager",), port=port, client_certificates=by_certificate))
+    configuration = folder / "broker" / "mosquitto-host.conf"
+    if os.geteuid() == 0:
+        # Else it becomes a user who may not read here.
+        written = configuration.read_text(encoding="utf-8")
+        configuration = folder / "as-root.conf"
+        configuration.write_text(f"{written}user root\n", encoding="utf-8")
+    log_file = folder / "log"
+    with log_file.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(str(program), "-c", str(configuration), stdout=log, stderr=log)
+    running = GuardedBroker(folder, port, log_file, process.pid, by_certificate)
+    try:
+        await running.logged(" running")
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

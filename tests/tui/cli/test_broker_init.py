@@ -1,0 +1,62 @@
+"""`ssmic broker init`, and the options that say as whom a command comes to its broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.cli.conftest import Ssmic
+
+
+def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) -> None:
+    """What was made, where it is, and where the rest is explained; no password is shown."""
+    ended = ssmic("broker", "init", "guard", "street", "--house", "gerber", "--name", "broker.example")
+    assert ended.code == 0, ended.err
+    logins = {folder.name for folder in (tmp_path / "guard" / "logins").iterdir()}
+    houses = {"adler", "brandt", "celik", "dahl", "ebert", "fuchs", "gerber"}
+    assert logins == {"clock", "watcher", "operator"} | houses
+    assert "mqtts://broker.example:8883" in ended.out
+    assert "guard/README.md" in ended.out
+    passwords = [file.read_text().strip() for file in (tmp_path / "guard" / "logins").glob("*/password")]
+    assert len(set(passwords)) == 10
+    assert not [password for password in passwords if password in ended.out + ended.err]
+    again = ssmic("broker", "init", "guard", "--house", "haas")
+    assert "New logins: haas\n" in again.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["guard", "--house", "clock"], 1, "'clock'"),
+        (["guard", "--owner", "me"], 2, "UID"),
+        (["guard", "no-such-scenario"], 3, "no-such-scenario"),
+        (["guard", "--name", "a b"], 1, "neither a host name"),
+    ],
+)
+def test_what_cannot_be_is_told(ssmic: Ssmic, arguments: list[str], code: int, complaint: str) -> None:
+    """With the exit code that says whose mistake it is."""
+    ended = ssmic("broker", "init", *arguments)
+    assert ended.code == code
+    assert complaint in ended.err
+
+
+def test_a_login_needs_a_broker(ssmic: Ssmic) -> None:
+    """One that is started for the run asks for none."""
+    ended = ssmic("run", "street", "--user", "adler", "--ca-file", "ca.crt")
+    assert ended.code == 2
+    assert "--broker URL" in ended.err
+
+
+def test_a_password_on_the_command_line_is_warned_of(ssmic: Ssmic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not repeated; one in the environment is fine."""
+    url = "mqtt://adler:hunter2@127.0.0.1:1"
+    ended = ssmic("run", "street", "--broker", url)
+    assert ended.code == 4
+    assert "can be read by every user" in ended.err
+    assert "hunter2" not in ended.out + ended.err
+    monkeypatch.setenv("SSMIC_BROKER", url)
+    ended = ssmic("run", "street")
+    assert ended.code == 4
+    assert "can be read" not in ended.err
+    assert "hunter2" not in ended.out + ended.err
