@@ -27,7 +27,7 @@ class ChosenBroker:
 
 @asynccontextmanager
 async def choose_broker(
-    wanted: str | None = None,
+    wanted: str | BrokerUrl | None = None,
     *,
     port: int | None = None,
     tls: Tls | None = None,
@@ -55,5 +55,5 @@ async def choose_broker(
             broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
             yield ChosenBroker(broker, running.url, f"{running.description}{why}")
     else:
-        url = parse_url(wanted)
+        url = wanted if isinstance(wanted, BrokerUrl) else parse_url(wanted)
         yield ChosenBroker(MqttBroker(url, tls=tls, lost_after_wall_s=lost_after_wall_s), url, str(url))

@@ -12,6 +12,7 @@ from broker.choose import choose_broker
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
 from broker.mqtt import MqttBroker
+from broker.tls import Tls
 from broker.url import BrokerUrl
 from scenarios.simulation.plan import Plan
 
@@ -26,10 +27,12 @@ class OpenBroker:
     """One line for the user."""
     url: BrokerUrl | None
     """What other processes connect to; None: every run has a broker of its own in memory."""
+    tls: Tls | None = None
+    """The certificates for an `mqtts` URL."""
 
     def for_run(self) -> Broker:
         """Return what the hosts of one run connect to."""
-        return MemoryBroker() if self.url is None else MqttBroker(self.url)
+        return MemoryBroker() if self.url is None else MqttBroker(self.url, tls=self.tls)
 
 
 @asynccontextmanager
@@ -43,7 +46,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
     if plan.bus == "memory":
         yield OpenBroker("memory", "in memory", None)
         return
-    async with choose_broker(plan.broker) as chosen:
+    async with choose_broker(plan.broker, tls=plan.tls) as chosen:
         # Whether somebody listens there shows now, before there is a results file.
         async with chosen.broker.connect(f"ssmic-{secrets.token_hex(4)}"):
             pass
@@ -51,7 +54,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
         name = plan.broker or own
         if name not in {"mosquitto", "embedded"}:
             name = _without_login(chosen.url)
-        yield OpenBroker(name, chosen.description, chosen.url)
+        yield OpenBroker(str(name), chosen.description, chosen.url, plan.tls)
 
 
 def _without_login(url: BrokerUrl) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.pace import Pace
+from broker.tls import Tls
+from broker.url import BrokerUrl
 from scenarios.results.naming import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
 
@@ -25,8 +27,10 @@ class Plan:
     """One a run; different ones."""
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
     bus: BusKind = "mqtt"
-    broker: str | None = None
+    broker: str | BrokerUrl | None = None
     """`mqtt` only: a URL, `mosquitto` or `embedded`; None: a managed Mosquitto, or embedded where there is none."""
+    tls: Tls | None = None
+    """The certificates for a broker with an `mqtts` URL; None: the system's."""
     hosts: int | None = None
     """Connections that the agents are spread over; None: one a household."""
     days: int | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 app = typer.Typer(rich_markup_mode=None)
@@ -59,6 +60,11 @@ def run(
             show_envvar=False,
         ),
     ] = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
@@ -86,9 +92,11 @@ def run(
     log_level: LogLevel = None,
 ) -> None:
     """Run a neighbourhood on a virtual clock and say what came of it."""
+    from broker.access import AccessOptions
     from broker.pace import Pace
     from scenarios.files import load_scenario
     from scenarios.simulation import Plan
+    from tui.cli.access import chosen_access
     from tui.cli.algorithm import algorithm_settings
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
@@ -99,6 +107,8 @@ def run(
         broker = None
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; results are never written over", param_hint="--out")
+    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
+    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace = Pace.parse(pace)
@@ -111,7 +121,8 @@ def run(
             seeds=tuple(range(first, first + runs)),
             algorithm=chosen if algorithm is not None else replace(chosen, name=loaded.algorithm),
             bus=bus,
-            broker=broker,
+            broker=broker if access is None else access.url,
+            tls=None if access is None else access.tls,
             hosts=hosts,
             days=days,
             pace=virtual_pace,
