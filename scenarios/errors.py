@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.errors import SsmicError
 
@@ -16,6 +16,8 @@ class Problem:
     """File, and as far as they are known line and key: `street.yaml:14: jobs[0].latest_start`."""
     what: str
     """What is wrong and what is expected instead."""
+    path: tuple[str | int, ...] = field(default=(), compare=False)
+    """Keys and indexes from the top of a scenario file to the value that is wrong; empty where that is not known."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"

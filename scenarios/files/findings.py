@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -14,16 +15,21 @@ Locate: TypeAlias = Callable[[KeyPath], str]
 """Says where a value stands, for people."""
 
 
+_WORD = re.compile(r"[\w-]+")
+
+
 @dataclass(slots=True)
 class Findings:
     """Problems found so far, and how to say where they are."""
 
     locate: Locate
+    origin: Callable[[KeyPath], KeyPath] = lambda path: path
+    """Says where a value stood before anything was taken out."""
     problems: list[Problem] = field(default_factory=list)
 
     def at(self, path: KeyPath, what: str) -> None:
         """Add what is wrong with the value at `path`."""
-        self.problems.append(Problem(self.locate(path), what))
+        self.problems.append(Problem(self.locate(path), what, self.origin(path)))
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Add problems that know where they are."""
@@ -35,11 +41,17 @@ class Findings:
             raise ScenarioError(dict.fromkeys(self.problems))
 
 
+def in_words(path: KeyPath) -> str:
+    """Return a key path as people write it: `jobs[0].latest_start`; keys that are no plain words in quotes."""
+    words = (part if isinstance(part, int) or _WORD.fullmatch(part) else repr(part) for part in path)
+    keys = "".join(f"[{word}]" if isinstance(word, int) else f".{word}" for word in words)
+    return keys.removeprefix(".")
+
+
 def locate_in(where: str) -> Locate:
     """Return a `Locate` for data that did not come from a text with lines."""
 
     def locate(path: KeyPath) -> str:
-        keys = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-        return f"{where}: {keys.removeprefix('.')}" if keys else where
+        return f"{where}: {in_words(path)}" if path else where
 
     return locate

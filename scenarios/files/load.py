@@ -9,10 +9,10 @@ from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build
-from scenarios.files.findings import Findings
+from scenarios.files.findings import Findings, in_words
 from scenarios.files.suggest import suggest
 from scenarios.files.validate import validate
-from scenarios.files.yaml_tree import locate, parse, read_text
+from scenarios.files.yaml_tree import line_of, origin, parse, read_text
 from scenarios.scenario import Scenario
 
 
@@ -58,7 +58,9 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
         ScenarioError: It cannot be used.
     """
     tree = parse(text, where)
-    findings = Findings(partial(locate, tree, where))
+    findings = Findings(
+        lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
+    )
     file, broken = validate(tree, findings)
     try:
         if file is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -109,15 +109,19 @@ class SeriesReader:
             try:
                 self._files[name] = read_rows(self.folder / name, where)
             except ScenarioError as error:
-                self.findings.extend(Problem(f"{self.findings.locate((*path, 'file'))}: {p.where}", p.what)
-                                     for p in error.problems)  # fmt: skip
+                self._in_file(path, error.problems)
         rows = self._files[name]
         if rows is None:
             return None
-        named = self.findings.locate((*path, "file"))
-        problems = [Problem(f"{named}: {problem.where}", problem.what) for problem in rows_problems(rows, where, kind)]
-        self.findings.extend(problems)
+        problems = rows_problems(rows, where, kind)
+        self._in_file(path, problems)
         return None if problems else kind(times_s=rows.times_s, cumulative_wh=rows.cumulative_wh)
+
+    def _in_file(self, path: KeyPath, problems: Iterable[Problem]) -> None:
+        """Tell what is wrong in a file, and where that is named."""
+        named = (*path, "file")
+        where, origin = self.findings.locate(named), self.findings.origin(named)
+        self.findings.extend(Problem(f"{where}: {problem.where}", problem.what, origin) for problem in problems)
 
     def _at_points(self, path: KeyPath) -> Callable[[int | None, str], None]:
         def tell(index: int | None, what: str) -> None:

@@ -260,21 +260,31 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
     return what
 
 
-def locate(tree: Mapping, where: str, path: Iterable[str | int]) -> str:
-    """Return `file:line: key path` of a value, or of where it is missing."""
+def line_of(tree: Mapping, path: Iterable[str | int]) -> int:
+    """Return the line of a value, or of where it is missing."""
     node: Any = tree
-    line = 0
-    keys = ""
+    line = tree.line
     for part in path:
         if isinstance(node, Sequence) and isinstance(part, int) and part < len(node):
             line = node.lines[part]
-            keys += f"[{node.places[part] if node.places else part}]"
             node = node[part]
         elif isinstance(node, Mapping) and part in node:
             line = node.lines[str(part)]
-            keys += f".{part}"
             node = node[str(part)]
         else:
-            keys += f"[{part}]" if isinstance(part, int) else f".{part}"
-            node = None
-    return f"{where}:{line or tree.line}: {keys.removeprefix('.')}"
+            break
+    return line
+
+
+def origin(tree: Mapping, path: Iterable[str | int]) -> tuple[str | int, ...]:
+    """Return the path that a value had before items were taken out (`Sequence.without`)."""
+    node: Any = tree
+    found: list[str | int] = []
+    for part in path:
+        if isinstance(node, Sequence) and isinstance(part, int) and part < len(node):
+            found.append(node.places[part] if node.places else part)
+            node = node[part]
+        else:
+            found.append(part)
+            node = node.get(str(part)) if isinstance(node, Mapping) else None
+    return tuple(found)
