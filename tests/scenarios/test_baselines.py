@@ -1,0 +1,90 @@
+"""What would have come of it without our negotiation."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.baselines import Baseline, baselines
+from scenarios.generate.neighbourhood import scarce
+from scenarios.optimum import clairvoyant_optimum
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
+
+HOUR_S = 3600
+WASH = load((0, 0.0), (HOUR_S, 900.0))
+"""900 W for an hour."""
+NOON = forecast(sun((10 * HOUR_S, 0.0), (14 * HOUR_S, 4000.0)))
+"""1 kW from ten to two, four hours in all."""
+
+
+def by_name(found: tuple[Baseline, ...]) -> dict[str, Baseline]:
+    """Return the baselines by name."""
+    return {baseline.name: baseline for baseline in found}
+
+
+def test_earliest_starts_waste_the_noon() -> None:
+    """Two jobs wait for the same hour of sun: the second finds it taken, though the next hour is free."""
+    jobs = [job(f"wash-{i}", "1", WASH, (10 * HOUR_S, 12 * HOUR_S)) for i in range(2)]
+    found = by_name(baselines(neighbourhood({"1": {"pv": NOON}}, jobs)))["earliest start"]
+    assert found.draws_wh == pytest.approx((900.0,))
+    assert found.deviation_wh is None
+
+
+def test_a_second_panel_takes_what_the_first_cannot() -> None:
+    """Producers are tried one after the other."""
+    jobs = [job(f"wash-{i}", "1", WASH, (10 * HOUR_S, 12 * HOUR_S)) for i in range(2)]
+    found = by_name(baselines(neighbourhood({"1": {"pv-1": NOON, "pv-2": NOON}}, jobs)))["earliest start"]
+    assert found.delivered_wh == pytest.approx(1800.0)
+
+
+def test_random_starts_hit_the_sun_as_often_as_chance_has_it() -> None:
+    """A window of ten hours of which three let the wash run in the sun: about 3 draws in 10."""
+    scenario = neighbourhood({"1": {"pv": NOON}}, [job("wash", "1", WASH, (7 * HOUR_S, 17 * HOUR_S))])
+    found = by_name(baselines(scenario, draws=300))["random start"]
+    assert found.delivered_wh / 900.0 == pytest.approx(0.3, abs=0.1)
+    assert found.deviation_wh is not None
+    assert all(wh == 0.0 or wh == pytest.approx(900.0) for wh in found.draws_wh)
+
+
+def test_pyssmics_rule_promises_what_the_sun_does_not_keep() -> None:
+    """An hour's wash somewhere in the day: accepted for it lessens what is unmatched, run whenever chance has it."""
+    scenario = neighbourhood({"1": {"pv": NOON}}, [job("wash", "1", WASH, (0, 20 * HOUR_S))])
+    found = by_name(baselines(scenario, draws=300))["PySSMic's rule"]
+    assert 0.0 < found.delivered_wh < 500.0
+    assert any(0.0 < wh < 890.0 for wh in found.draws_wh)
+
+
+def test_too_late_for_its_window_is_for_the_grid() -> None:
+    """A job that is registered when its window is over."""
+    late = job("wash", "1", WASH, (9 * HOUR_S, 10 * HOUR_S)).model_copy(update={"registered_s": START_S + 11 * HOUR_S})
+    found = by_name(baselines(neighbourhood({"1": {"pv": NOON}}, [late])))
+    assert found["earliest start"].delivered_wh == 0.0
+    assert found["random start"].delivered_wh == 0.0
+
+
+def test_jobs_registered_after_the_end_do_not_count() -> None:
+    """They have no contract in a run either."""
+    scenario = neighbourhood({"1": {"pv": NOON}}, [job("wash", "1", WASH, (10 * HOUR_S, 10 * HOUR_S))])
+    assert by_name(baselines(scenario, end_s=START_S))["earliest start"].delivered_wh == pytest.approx(900.0)
+    assert by_name(baselines(scenario, end_s=START_S - 1))["earliest start"].delivered_wh == 0.0
+
+
+def test_no_jobs_and_no_producers() -> None:
+    """Nothing, not an error."""
+    assert all(b.delivered_wh == 0.0 for b in baselines(neighbourhood({"1": {}}, [])))
+    assert all(b.delivered_wh == 0.0 for b in baselines(neighbourhood({"1": {}}, [job("wash", "1", WASH)])))
+
+
+def test_chance_is_seeded() -> None:
+    """The same seed, the same figures; another one, others."""
+    scenario = scarce(3)
+    assert baselines(scenario, seed=7, draws=2) == baselines(scenario, seed=7, draws=2)
+    assert baselines(scenario, seed=7, draws=2) != baselines(scenario, seed=8, draws=2)
+
+
+def test_plans_by_the_rule_of_contracts_stay_below_the_optimum() -> None:
+    """Both kinds of fixed starts are plans that the clairvoyant could have made."""
+    scenario = scarce(2)
+    bound_wh = clairvoyant_optimum(scenario, rounds=0).carried_bound_wh
+    found = by_name(baselines(scenario, draws=5))
+    assert found["earliest start"].delivered_wh <= bound_wh
+    assert max(found["random start"].draws_wh) <= bound_wh
