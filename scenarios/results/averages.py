@@ -53,15 +53,15 @@ def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, ho
     if not runs:
         raise ResultsError(f"{results.path}: has no run yet")
     own = None if house is None else results.producers_of(house)
-    ledgers = [[e.contract for e in results.ledger(run.run) if e.state == "standing"] for run in runs]
-    settled = [results.account(run.run) for run in runs]
+    spans = [(one.start_s, one.end_s) for one in (results.account(run.run) for run in runs)]
     # Settled anew over the time that any run covers: the sun shines on after a run's last job.
-    start_s, end_s = min(one.start_s for one in settled), max(one.end_s for one in settled)
-    settled = [account(results.scenario, contracts, start_s, end_s) for contracts in ledgers]
-    columns = [_columns_wh(one, house, own) for one in settled]
-    production, local, grid = (
-        _course(np.stack([mean_power_w(column[i], interval_s) for column in columns])) for i in range(3)
-    )
+    start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
+    powers_w = []
+    for run in runs:
+        standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
+        settled = account(results.scenario, standing, start_s, end_s)
+        powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
+    production, local, grid = (_course(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)
     return AverageDay(len(runs), interval_s, times_s, production, local, grid)
 

@@ -1,0 +1,98 @@
+// The figures in large, and where energy came from and went to.
+function tile(name, value, unit, more) {
+  const [textual, symbol] = value === null || value === undefined ? [NONE, ""] : WRITE[unit](value);
+  return el("div", { class: "tile" },
+    el("div", { class: "name" }, name),
+    el("div", { class: "value" }, textual, symbol && el("span", { class: "unit" }, symbol)),
+    more && el("div", { class: "more" }, more));
+}
+const straying = (stray, unit) => (stray === null ? "" : stray === 0 ? "in every run" : `± ${written(stray, unit)}`);
+// A figure's mean over the shown runs, and how far runs stray from it.
+function figureTile(label, name, unit) {
+  const values = shownRuns().map(run => run.kpis[name]).filter(value => value !== null && value !== undefined);
+  const stray = deviation(values);
+  return tile(label, mean(values), unit, straying(stray, unit));
+}
+
+function drawTiles() {
+  if (chosen.house === null) {
+    place("tiles",
+      figureTile("Self-sufficiency", "self_sufficiency", "share"),
+      figureTile("Self-consumption", "self_consumption", "share"),
+      figureTile("Consumed", "consumed_wh", "wh"),
+      figureTile("From panels", "delivered_wh", "wh"),
+      figureTile("From the grid", "grid_wh", "wh"),
+      figureTile("Produced", "produced_wh", "wh"),
+      figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
+      figureTile("Jobs on the grid", "jobs_on_grid", "count"),
+      DATA.tariff && figureTile("All bills", "bill_eur", "eur"),
+      shownRuns().some(run => run.comparison.optimum) && optimumTile());
+    return;
+  }
+  const energies = shownRuns().map(run => energyOf(run, chosen.house));
+  const over = pick => mean(energies.map(pick));
+  const consumed = over(e => e.consumed);
+  place("tiles",
+    tile("Self-sufficiency", consumed ? over(e => e.own + e.near) / consumed : null, "share"),
+    tile("Consumed", consumed, "wh"),
+    tile("From own panels", over(e => e.own), "wh"),
+    tile("From neighbours", over(e => e.near), "wh"),
+    tile("From the grid", over(e => e.grid), "wh"),
+    tile("Produced", producedBy(p => p.house === chosen.house), "wh"),
+    tile("Jobs", over(e => e.jobs), "count"),
+    DATA.tariff && tile("Bill", over(e => e.bill), "eur", `alone ${written(over(e => e.alone), "eur")}`));
+}
+function optimumTile() {
+  const shares = shownRuns().map(run => run.comparison.optimum && run.comparison.optimum.share)
+    .filter(share => typeof share === "number");
+  return tile("Of the best possible plan", mean(shares), "share");
+}
+
+const PARTS = {
+  own: ["own", null], near: ["near", "hatch"], grid: ["grid", "dots"], rest: ["rest", null], sun: ["sun", null],
+};
+function swatch(kind) {
+  const [colour, pattern] = PARTS[kind];
+  return svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
+    svg("rect", { width: 16, height: 16, rx: 3, class: `f-${colour}` }),
+    pattern && svg("rect", { width: 16, height: 16, rx: 3, class: `f-${pattern}` }));
+}
+// A bar of parts; colours are backed by patterns, and the numbers stand beside it.
+function stack(parts, whole, label) {
+  let at = 0;
+  const shapes = [];
+  for (const [kind, value] of parts) {
+    const width = whole > 0 ? (100 * value) / whole : 0;
+    if (width <= 0) continue;
+    const [colour, pattern] = PARTS[kind];
+    const box = { x: `${at}%`, y: 0, width: `${width}%`, height: "100%" };
+    shapes.push(svg("rect", { ...box, class: `f-${colour}` }), pattern && svg("rect", { ...box, class: `f-${pattern}` }));
+    at += width;
+  }
+  return svg("svg", { class: "stack", role: "img", "aria-label": label }, shapes.filter(Boolean));
+}
+function splitBar(title, names) {
+  const whole = sum(names.map(([, , value]) => value));
+  const share = value => (whole > 0 ? ` (${written(value / whole, "share")})` : "");
+  const label = `${title}: ${names.map(([, name, value]) => `${name} ${written(value, "wh")}${share(value)}`).join(", ")}`;
+  return el("div", {},
+    el("div", { class: "split-title" }, el("span", {}, title), el("b", {}, written(whole, "wh"))),
+    stack(names.map(([kind, , value]) => [kind, value]), whole, label),
+    el("ul", { class: "keys" }, names.map(([kind, name, value]) =>
+      el("li", {}, swatch(kind), el("span", {}, name), el("b", {}, written(value, "wh")), share(value)))));
+}
+function drawSplits() {
+  const energies = shownRuns().map(run => energyOf(run, chosen.house));
+  const over = pick => mean(energies.map(pick));
+  const own = over(e => e.own), near = over(e => e.near), grid = over(e => e.grid);
+  const all = chosen.house === null;
+  const produced = all ? mean(shownRuns().map(run => run.kpis.produced_wh)) : producedBy(p => p.house === chosen.house);
+  const sold = all ? near : mean(shownDetailed().map(run => soldBy(run, chosen.house))) || 0;
+  const place_ = all ? "the same house" : "this house";
+  place("splits",
+    splitBar("Where the energy of the jobs came from", [
+      ["own", "own panels", own], ["near", "panels of neighbours", near], ["grid", "grid", grid]]),
+    produced > 0 && splitBar("Where the sun's energy went", [
+      ["own", `to ${place_}`, own], ["near", all ? "to neighbours" : "sold to neighbours", sold],
+      ["rest", "surplus", Math.max(0, produced - own - sold)]]));
+}

@@ -1,0 +1,95 @@
+// The controls, and what stands above everything.
+function drawHead() {
+  const end = DATA.intervals * DATA.interval;
+  document.getElementById("lede").textContent = DATA.description;
+  document.getElementById("facts").textContent = [DATA.algorithm, plural(RUNS.length, "run"), plural(HOUSES.length, "household"),
+    plural(PRODUCERS.length, "producer"), plural(JOBS.length, "job"),
+    `${moment(0)} to ${moment(end)} ${yearOf(DATA.start + end)} UTC`].join(" · ");
+}
+function drawNotices() {
+  const said = [];
+  const tell = (run, words) => said.push(RUNS.length > 1 ? `Run ${run.run} ${words}` : `The run ${words}`);
+  for (const run of shownRuns()) {
+    if (run.state === "running") tell(run, "has not ended: this is how it stood when the page was made, or when it broke off.");
+    if (run.state === "interrupted") tell(run, `was interrupted on ${moment(run.end)}; this is what was agreed until then.`);
+    if (run.state === "failed") tell(run, `failed: ${run.error || "no reason is known"}`);
+    if (run.missing.length) tell(run, `ended before ${plural(run.missing.length, "job")} registered: ${run.missing.slice(0, 20).join(", ")}${run.missing.length > 20 ? " …" : ""}`);
+  }
+  if (RUNS.length < DATA.planned) said.push(`${RUNS.length} of ${plural(DATA.planned, "planned run")} are here.`);
+  const many = said.length > 6;
+  place("notices", said.slice(0, 6).map(words => el("p", { class: "notice", role: "note" }, words)),
+    many && el("p", { class: "notice" }, `… and ${said.length - 6} more; choose a run to read about it.`));
+}
+function drawControls() {
+  const run = document.getElementById("run"), house = document.getElementById("house");
+  run.replaceChildren(...(RUNS.length > 1 ? [el("option", { value: "" }, `all ${RUNS.length}: their mean`)] : []),
+    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${r.state === "done" ? "" : ` (${r.state})`}`)));
+  house.replaceChildren(el("option", { value: "" }, `all ${HOUSES.length}`), ...HOUSES.map((h, i) => el("option", { value: i }, h.label)));
+  run.addEventListener("change", () => { chosen.run = run.value === "" ? null : Number(run.value); drawAll(); });
+  house.addEventListener("change", () => { chosen.house = house.value === "" ? null : Number(house.value); drawAll(); });
+  document.getElementById("reset").addEventListener("click", () => {
+    chosen.run = RUNS.length > 1 ? null : 0;
+    chosen.house = null;
+    chosen.jobs.clear();
+    Object.assign(filter, { words: "", supplier: "", changed: false });
+    drawAll();
+  });
+}
+// Light or dark as the system has it, or as the reader chooses; print is always light.
+const THEMES = ["system", "light", "dark"];
+function setTheme(theme) {
+  const dark = theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  document.getElementById("theme").textContent = `Colours: ${theme}`;
+}
+function startTheme() {
+  let theme = "system";
+  document.getElementById("theme").addEventListener("click", () => {
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+    setTheme(theme);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(theme));
+  setTheme(theme);
+}
+// What is chosen stands in the address, so that it can be kept and passed on: report.html#run=2&house=adler&job=wash
+function readAddress() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const run = RUNS.findIndex(r => String(r.run) === asked.get("run"));
+  const house = HOUSES.findIndex(h => h.id === asked.get("house"));
+  chosen.run = run < 0 ? (RUNS.length > 1 ? null : 0) : run;
+  chosen.house = house < 0 ? null : house;
+  chosen.jobs = new Set(asked.getAll("job"));
+}
+function writeAddress() {
+  const said = new URLSearchParams();
+  if (chosen.run !== null && RUNS.length > 1) said.set("run", RUNS[chosen.run].run);
+  if (chosen.house !== null) said.set("house", HOUSES[chosen.house].id);
+  for (const job of chosen.jobs) said.append("job", job);
+  if (said.toString() !== location.hash.slice(1)) history.replaceState(null, "", `#${said}`);
+}
+function drawAll() {
+  writeAddress();
+  document.getElementById("run").value = chosen.run ?? "";
+  document.getElementById("house").value = chosen.house ?? "";
+  document.getElementById("s-houses").hidden = false;
+  drawNotices();
+  drawTiles();
+  drawSplits();
+  drawDay();
+  drawHouses();
+  drawProducers();
+  drawContracts();
+  drawRuns();
+}
+document.body.append(svg("svg", { width: 0, height: 0, style: null, "aria-hidden": "true" }, svg("defs", {},
+  svg("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    svg("line", { class: "hatch-line", x1: 0, y1: 0, x2: 0, y2: 6 })),
+  svg("pattern", { id: "dots", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+    svg("circle", { class: "dot", cx: 3, cy: 3, r: 1.1 })))));
+readAddress();
+addEventListener("hashchange", () => { readAddress(); drawAll(); });
+startTheme();
+drawHead();
+drawControls();
+drawMade();
+drawAll();

@@ -1,0 +1,280 @@
+"""What a report shows, as compact JSON: the page adds it up by run, household and producer.
+
+Every contract carries its power over the intervals, so any sum that the page shows is a sum over contracts. Texts that
+occur again and again are told once and then by number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.model import GRID
+from scenarios.accounting import MINUTE_S, Account, account
+from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, bills, kpis, mean_power_w, peak_to_average, spread
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RecordedMessage, RunInfo
+from scenarios.results.report.figures import figures_json
+from scenarios.results.views import RunResults, load_run
+
+PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
+LONGEST_NOTE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What keeps a page small enough to open at once; whole runs are left out beyond it, never their figures."""
+
+    contracts: int = 20_000
+    """Of all runs together."""
+    messages: int = 15_000
+    """Of all runs together; of the first run so many at most."""
+
+
+def report_contents(
+    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, limits: Limits | None = None
+) -> dict[str, Any]:
+    """Return all that a report shows, fit for JSON.
+
+    Args:
+        results: An open results file with at least one run.
+        interval_s: Over which powers are averaged; whole minutes.
+        limits: How much detail is in it.
+
+    Raises:
+        ResultsError: There is no run, or the file is damaged.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    infos = results.runs()
+    if not infos:
+        raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
+    return _Contents(results, infos, interval_s, limits or Limits()).build()
+
+
+class _Contents:
+    """Collects runs, and the texts that they share."""
+
+    def __init__(self, results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: Limits) -> None:
+        self._results = results
+        self._scenario = results.scenario
+        self._infos = infos
+        self._interval_s = interval_s
+        self._texts: dict[str, int] = {}
+        self._jobs = {job.job_id: i for i, job in enumerate(self._scenario.jobs)}
+        self._houses = {house.id: i for i, house in enumerate(self._scenario.houses)}
+        self._start_s = self._end_s = 0
+        self._contracts_left = limits.contracts
+        self._messages_left = limits.messages
+
+    def build(self) -> dict[str, Any]:
+        self._start_s = min(info.start_s for info in self._infos) // MINUTE_S * MINUTE_S
+        figures, runs = [], []
+        for each in self._infos:  # one after the other: a hundred houses' minutes of every run would fill the memory
+            loaded = load_run(self._results, each.run)
+            self._end_s = max(self._end_s, loaded.account.end_s)
+            figures.append(self._kpis(loaded))
+            runs.append(self._run(loaded, figures[-1]))
+        # The sun shines on after a run's last job: production over the time that any run covers.
+        sky = account(self._scenario, (), self._start_s, self._end_s)
+        info = self._results.info
+        return {
+            "scenario": info.scenario,
+            "description": self._scenario.description,
+            "algorithm": info.algorithm,
+            "broker": info.broker,
+            "hosts": info.hosts,
+            "settings": info.settings,
+            "versions": info.versions,
+            "created": info.created_utc,
+            "file": self._results.path.name,
+            "planned": len(info.seeds),
+            "start": self._start_s,
+            "interval": self._interval_s,
+            "intervals": -(-(self._end_s - self._start_s) // self._interval_s),
+            "houses": [[house.id, house.name] for house in self._scenario.houses],
+            "producers": self._producers(sky),
+            "jobs": [
+                [
+                    job.job_id,
+                    job.source_id,
+                    self._houses[job.house],
+                    self._text(job.device),
+                    self._text(job.profile),
+                    job.registered_s - self._start_s,
+                    job.earliest_start_s - self._start_s,
+                    job.latest_start_s - self._start_s,
+                    job.duration_s,
+                    round(job.energy_wh, 1),
+                ]
+                for job in self._scenario.jobs
+            ],
+            "figures": figures_json(self._interval_s),
+            "spread": {name: asdict(of) for name, of in spread([of.as_dict() for of in figures]).items()},
+            "tariff": None if self._scenario.tariff is None else asdict(self._scenario.tariff),
+            "runs": runs,
+            "texts": list(self._texts),
+        }
+
+    def _text(self, text: str) -> int:
+        return self._texts.setdefault(text, len(self._texts))
+
+    def _kpis(self, run: RunResults) -> Kpis:
+        missing = len(run.run.not_registered)
+        end_s, interval_s = run.run.end_s, self._interval_s
+        return kpis(self._scenario, run.account, run.ledger, end_s, not_registered=missing, interval_s=interval_s)
+
+    def _producers(self, sky: Account) -> list[list[Any]]:
+        house_of = {d.id: house.id for house in self._scenario.houses for d in house.devices if d.type == "producer"}
+        return [
+            [producer, self._houses[house_of[producer]], _rounded(mean_power_w(sky.produced_wh[i], self._interval_s))]
+            for i, producer in enumerate(sky.producers)
+        ]
+
+    def _run(self, run: RunResults, figures: Kpis) -> dict[str, Any]:
+        info = run.run
+        detailed = len(run.contracts) <= self._contracts_left
+        if detailed:
+            self._contracts_left -= len(run.contracts)
+        return {
+            "run": info.run,
+            "id": info.run_id,
+            "seed": info.seed,
+            "state": info.state,
+            "error": info.error,
+            "start": info.start_s - self._start_s,
+            "end": info.end_s - self._start_s,
+            "sha": info.ledger_sha256,
+            "messages": info.messages,
+            "negotiations": info.negotiations,
+            "wall_s": info.wall_s,
+            "comparison": info.comparison,
+            "missing": list(info.not_registered),
+            "kpis": {name: None if value is None else round(value, 6) for name, value in figures.as_dict().items()},
+            "houses": self._house_rows(run),
+            "peaks": _peaks(run.account),
+            "contracts": self._contract_rows(run) if detailed else None,
+            "history": self._history(run) if detailed else None,
+            "said": self._said(info) if detailed else None,
+        }
+
+    def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:
+        tariff = self._scenario.tariff
+        billed = bills(run.account, run.producer_houses, tariff) if tariff else {}
+        rows: list[list[float | int | None]] = []
+        for house, split in run.split.by_house.items():
+            energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
+            money = [billed[house].with_eur, billed[house].without_eur] if billed else []
+            rows.append([*(round(wh, 1) for wh in energies), split.jobs, *(round(eur, 4) for eur in money)])
+        return rows
+
+    def _contract_rows(self, run: RunResults) -> list[list[Any]]:
+        """Return contracts with the power of each over its intervals, in W: first one, then local and grid."""
+        settled = run.account
+        minutes = settled.job_minutes
+        width_s = self._interval_s
+        interval = (settled.start_s - self._start_s + MINUTE_S * minutes.minute) // width_s
+        starts = np.searchsorted(minutes.job, np.arange(len(settled.jobs) + 1))
+        index = {contract.contract_id: i for i, contract in enumerate(settled.contracts)}
+        producers = {producer: i for i, producer in enumerate(settled.producers)}
+        rows = []
+        for row in run.contracts:
+            part = slice(starts[index[row.contract_id]], starts[index[row.contract_id] + 1])
+            first = int(interval[part][0])
+            place = interval[part] - first
+            local_wh = np.bincount(place, weights=minutes.delivered_wh[part])
+            all_wh = np.bincount(place, weights=minutes.consumed_wh[part])
+            rows.append(
+                [
+                    row.contract_id,
+                    self._jobs[row.job_id],
+                    -1 if row.producer == GRID else producers[row.producer],
+                    row.start_s - self._start_s,
+                    row.agreed_s - self._start_s,
+                    round(row.delivered_wh, 1),
+                    row.amended,
+                    row.cancelled_before,
+                    first,
+                    _rounded(local_wh * (3600 / width_s)),
+                    _rounded((all_wh - local_wh) * (3600 / width_s)),
+                ]
+            )
+        return rows
+
+    def _history(self, run: RunResults) -> list[list[Any]]:
+        """Return what happened to contracts, in the order of time."""
+        events = [
+            [
+                event.at_s - self._start_s,
+                self._jobs[entry.contract.job_id],
+                self._text(event.what),
+                self._text(entry.contract.producer),
+                event.start_s - self._start_s,
+                self._text(event.reason),
+            ]
+            for entry in run.ledger
+            for event in entry.history
+            if entry.contract.job_id in self._jobs
+        ]
+        return sorted(events, key=lambda event: event[:2])
+
+    def _said(self, info: RunInfo) -> list[list[int]] | None:
+        """Return what agents said about jobs; None where it would make the page too large."""
+        if info.messages > self._messages_left and info != self._infos[0]:
+            return None
+        said = [
+            [
+                message.time_s - self._start_s,
+                message.round,
+                self._text(message.sender),
+                self._text(message.recipient),
+                self._text(message.kind),
+                self._jobs[message.job_id],
+                self._text(self._note(message)),
+            ]
+            for message in self._results.messages(info.run, limit=self._messages_left)
+            if message.job_id in self._jobs
+        ]
+        self._messages_left -= len(said)
+        return said
+
+    def _note(self, message: RecordedMessage) -> str:
+        """Return what a message says beyond its kind and job."""
+        body = message.body
+        if isinstance(body.get("reason"), str):
+            return _shortened(body["reason"])
+        if isinstance(body.get("producers"), list):
+            return _shortened(", ".join(map(str, body["producers"])) or "nobody is left")
+        if isinstance(body.get("contract"), dict):
+            return _shortened(f"with {body['contract'].get('producer', '?')}")
+        if isinstance(body.get("producer"), str):
+            return _shortened(f"by {body['producer']}")
+        start_s = body.get("start_s")
+        return f"start {datetime.fromtimestamp(start_s, UTC):%d %b %H:%M}" if isinstance(start_s, int) else ""
+
+
+def _peaks(settled: Account) -> list[list[float | None]]:
+    """Return for each of `PEAK_INTERVALS_S`: peak and peak to average of consumption, then of production."""
+    rows: list[list[float | None]] = []
+    for interval_s in PEAK_INTERVALS_S:
+        row: list[float | None] = [interval_s]
+        for energy_wh in (settled.consumed_wh, settled.produced_wh.sum(axis=0)):
+            ratio = peak_to_average(energy_wh, interval_s)
+            row += [
+                round(float(mean_power_w(energy_wh, interval_s).max()), 1),
+                None if ratio is None else round(ratio, 4),
+            ]
+        rows.append(row)
+    return rows
+
+
+def _rounded(power_w: npt.NDArray[np.floating[Any]]) -> list[int]:
+    return [int(power) for power in np.rint(power_w)]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…"

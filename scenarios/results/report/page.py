@@ -1,0 +1,77 @@
+"""Puts the page together: one HTML file with its style, its script and its contents inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from scenarios.kpis import DEFAULT_INTERVAL_S
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.report.contents import report_contents
+
+
+def write_report(
+    results: ResultsReader, path: Path, *, interval_s: int = DEFAULT_INTERVAL_S, overwrite: bool = False
+) -> int:
+    """Write a simulation's report and return its size in bytes.
+
+    Args:
+        results: An open results file.
+        path: Where the page goes; its folder is made if it is not there.
+        interval_s: Over which powers are averaged; whole minutes.
+        overwrite: Write over a file of that name.
+
+    Raises:
+        ResultsError: There is no run yet, the results are damaged, the file is there already or cannot be written.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    if path.exists() and not overwrite:
+        raise ResultsError(f"{path}: exists already; it is not written over unasked")
+    page = build_page(report_contents(results, interval_s)).encode()
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(page)
+        draft.replace(path)
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return len(page)
+
+
+def build_page(contents: dict[str, Any]) -> str:
+    """Return the page that shows `contents`."""
+    assets = resources.files(__package__) / "assets"
+    parts = sorted((part for part in assets.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
+    script = "\n".join(['"use strict";', *(part.read_text(encoding="utf-8") for part in parts)])
+    heading = html.escape(str(contents["scenario"]))
+    pieces = {
+        "TITLE": f"Results of {heading}",
+        "HEADING": heading,
+        "STYLE": (assets / "page.css").read_text(encoding="utf-8"),
+        "SCRIPT_HASH": _hash(script),
+        "CONTENTS": _inert(contents),
+        "SCRIPT": script,
+    }
+    page = (assets / "page.html").read_text(encoding="utf-8")
+    # In one pass: a mark that stands in the contents stays what it is.
+    first, *rest = page.split("@@")
+    return first + "".join(pieces[piece] if i % 2 == 0 else piece for i, piece in enumerate(rest))
+
+
+def _inert(contents: dict[str, Any]) -> str:
+    """Return JSON that no browser takes for markup, whatever the ids in it say."""
+    text = json.dumps(contents, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def _hash(script: str) -> str:
+    """Return what the page's policy lets run: this script and no other."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -1,0 +1,230 @@
+"""The report is one page that opens offline, shows what the results say, and takes no id for markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.report import write_report
+from scenarios.results.report.contents import Limits, report_contents
+from scenarios.results.report.page import build_page
+from scenarios.results.writer import RunWriter
+from tests.scenarios.neighbourhoods import (
+    START_S,
+    agreed,
+    contract,
+    forecast,
+    job,
+    load,
+    neighbourhood,
+    sun,
+)
+from tests.scenarios.results.conftest import NASTY
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SVG_NAMESPACE = "http://www.w3.org/2000/svg"
+
+
+class Page(HTMLParser):
+    """A page as a browser takes it apart."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = dict(attrs).get("id") or tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - as the parser calls it
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        self.texts[self._open] = self.texts.get(self._open, "") + data
+
+    @property
+    def contents(self) -> dict[str, Any]:
+        """What the page holds."""
+        return dict(json.loads(self.texts["contents"]))
+
+
+@pytest.fixture
+def report(results_file: Path, tmp_path: Path) -> Path:
+    """The report of the two runs."""
+    path = tmp_path / "report.html"
+    with ResultsReader(results_file) as results:
+        size_bytes = write_report(results, path)
+    assert path.stat().st_size == size_bytes
+    return path
+
+
+def test_the_page_loads_nothing(report: Path) -> None:
+    """No address but the name of SVG, no element that fetches, and a policy that forbids the rest."""
+    text = report.read_text(encoding="utf-8")
+    page = Page(text)
+
+    assert set(re.findall(r"https?://[^\s\"'`]+", text)) == {SVG_NAMESPACE}
+    assert not re.search(r"@import|url\((?!#)|fetch\(|XMLHttpRequest|import\(", text)
+    loading = {"link", "img", "iframe", "object", "embed", "audio", "video", "source", "base"}
+    assert not loading & {tag for tag, _ in page.tags}
+    assert not [attrs for _, attrs in page.tags if {"src", "href"} & attrs.keys() and attrs.get("href") != "#main"]
+    policy = next(attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(page.texts["script"].encode()).digest()).decode()
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_ids_are_never_markup(results_file: Path) -> None:
+    """A job, a house and a scenario named like a script stay text, to the letter."""
+    with ResultsReader(results_file) as results:
+        contents = report_contents(results)
+    contents |= {"scenario": NASTY, "description": NASTY, "file": "@@SCRIPT@@"}
+    page = Page(build_page(contents))
+
+    assert [tag for tag, _ in page.tags].count("script") == 2
+    assert NASTY in page.texts["h1"]
+    assert page.contents["scenario"] == NASTY
+    assert page.contents["file"] == "@@SCRIPT@@"
+    assert NASTY in {of[0] for of in page.contents["jobs"]}
+
+
+def test_what_the_page_adds_up_is_what_the_figures_say(report: Path) -> None:
+    """Power over intervals, rows of households, and producers, against the figures of each run."""
+    contents = Page(report.read_text(encoding="utf-8")).contents
+    hours = contents["interval"] / 3600
+
+    produced_wh = sum(sum(power) for _, _, power in contents["producers"]) * hours
+    for run in contents["runs"]:
+        figures = run["kpis"]
+        local_wh = sum(sum(of[9]) for of in run["contracts"]) * hours
+        grid_wh = sum(sum(of[10]) for of in run["contracts"]) * hours
+        assert local_wh == pytest.approx(figures["delivered_wh"], abs=10)
+        assert grid_wh == pytest.approx(figures["grid_wh"], abs=10)
+        assert produced_wh >= figures["produced_wh"] - 10
+        consumed, own, near, grid = (sum(row[i] for row in run["houses"]) for i in range(4))
+        assert consumed == pytest.approx(figures["consumed_wh"], abs=1)
+        assert own + near == pytest.approx(figures["delivered_wh"], abs=1)
+        assert grid == pytest.approx(figures["grid_wh"], abs=1)
+        assert all(of[8] >= 0 and of[8] + len(of[9]) <= contents["intervals"] for of in run["contracts"])
+        assert sum(row[5] for row in run["houses"]) == pytest.approx(figures["bill_eur"], abs=0.001)
+    assert contents["spread"]["grid_wh"]["runs"] == 2
+
+
+def test_the_timeline_holds_what_was_said_and_what_became_of_it(report: Path) -> None:
+    """In the order of time, with the reason of a cancellation."""
+    contents = Page(report.read_text(encoding="utf-8")).contents
+    texts, run = contents["texts"], contents["runs"][0]
+
+    assert [texts[kind] for _, _, _, _, kind, _, _ in run["said"]] == ["Request", "Accept", "ContractAgreed"]
+    what = [(at, texts[what], texts[reason]) for at, _, what, _, _, reason in run["history"]]
+    assert what == sorted(what, key=lambda event: event[0])
+    assert (1800, "cancelled", "less sun") in what
+    assert (60, "amended", "") in what
+
+
+def test_details_of_many_runs_are_left_out_before_the_page_grows_too_large(results_file: Path) -> None:
+    """Whole runs, the last ones first; their figures stay."""
+    with ResultsReader(results_file) as results:
+        first, second = report_contents(results, limits=Limits(contracts=4, messages=2))["runs"]
+
+    assert len(first["contracts"]) == 3
+    assert len(first["said"]) == 2
+    assert second["contracts"] is second["history"] is second["said"] is None
+    assert second["kpis"]["jobs"] == 3
+
+
+def test_a_report_is_not_written_over_unasked(report: Path, results_file: Path, tmp_path: Path) -> None:
+    """Nor is anything else of that name; a folder is made where there is none."""
+    report.write_text("mine")
+    with ResultsReader(results_file) as results:
+        with pytest.raises(ResultsError, match=r"report\.html: exists already"):
+            write_report(results, report)
+        assert report.read_text() == "mine"
+        write_report(results, report, overwrite=True)
+        write_report(results, tmp_path / "new" / "folder" / "report.html")
+        with pytest.raises(ResultsError, match="cannot be written"):
+            write_report(results, report / "report.html")
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_simulation_without_runs_has_nothing_to_report(tmp_path: Path, simulation: Simulation) -> None:
+    """And no page is written."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    with ResultsReader(path) as results, pytest.raises(ResultsError, match="has no run yet"):
+        write_report(results, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def in_browser(path: Path, address: str = "") -> str:
+    """Return the page's markup once a real browser has run its script; its errors fail the test."""
+    assert CHROMIUM is not None
+    command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    command += [f"--user-data-dir={path.parent / 'browser'}", "--enable-logging=stderr", "--virtual-time-budget=3000"]
+    command += ["--dump-dom", f"{path.as_uri()}{address}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)  # noqa: S603 - our own page
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Uncaught" in line]
+    return done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
+    """The mean of both, all contracts, the deviation table; the nasty id as text."""
+    page = Page(drawn := in_browser(report))
+
+    assert "all 2: their mean" in drawn
+    assert "6 of 6 contracts" in drawn
+    assert "Standard deviation" in drawn
+    assert [tag for tag, _ in page.tags].count("script") == 2
+    assert [tag for tag, attrs in page.tags if tag == "rect" and attrs.get("class") == "f-grid"]
+    assert "The run ended before" in drawn
+    assert "Run 2 ended before 1 job registered: late" in drawn
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_address_chooses_run_household_and_job(report: Path) -> None:
+    """One run, one household, its negotiation unfolded."""
+    drawn = in_browser(report, "#run=1&house=b&job=dry")
+
+    assert "of 3 contracts" in drawn
+    assert "contract cancelled" in drawn
+    assert "less sun" in drawn
+    assert "House a" not in re.sub(r"(?s)<select.*?</select>|<script.*?</script>", "", drawn)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
+    """One without any contract, one failed, the others going on; a neighbourhood without tariff and with no sun."""
+    jobs = [job(f"j{i}", "a", load((0, 0), (600, 100))) for i in range(5)]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 0)))}, "b": {}}, jobs)
+    path = create_results(Simulation(scenario, "insertion", tuple(range(50)), "memory"), out=tmp_path / "r.sqlite")
+    for run in range(1, 51):
+        with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
+            for of in jobs if run > 1 else ():
+                writer.entry(agreed(contract(of, "pv", 60 * run)))
+            writer.commit()
+            if run == 2:
+                writer.finish("failed", START_S + 900, error=f"agent failed: {NASTY}")
+    with ResultsReader(path) as results:
+        write_report(results, tmp_path / "report.html")
+
+    drawn = in_browser(tmp_path / "report.html")
+
+    assert "all 50: their mean" in drawn
+    assert "Run 2 failed: agent failed" in drawn
+    assert "245 of 245 contracts" in drawn
