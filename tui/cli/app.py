@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "check": "tui.cli.check",
     "import": "tui.cli.importing",
     "scenarios": "tui.cli.scenarios",
+    "optimum": "tui.cli.optimum",
     "results": "tui.cli.results",
     "broker": "tui.cli.broker",
 }
@@ -60,9 +61,12 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        typer.echo(f"ssmic {version('ssmic')}")
+        try:
+            typer.echo(f"ssmic {version('ssmic')}")
+        except PackageNotFoundError:
+            typer.echo("ssmic (from a folder, not installed)")
         raise typer.Exit
 
 

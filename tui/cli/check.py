@@ -9,7 +9,7 @@ import typer
 from tui.cli.errors import INVALID, complain_about
 from tui.cli.options import Scenario
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: ssmic check my-street.yaml")

@@ -9,7 +9,7 @@ import typer
 
 from tui.cli.errors import complain
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tui.cli.errors import INTERRUPTED
@@ -47,5 +48,19 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
             raise
 
     # A loop of our own, and not the thread's: whoever called us may have one set.
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+    with interrupted_by_signals(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(watched())
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Have SIGTERM and a closed terminal raise KeyboardInterrupt too, as Ctrl-C does."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

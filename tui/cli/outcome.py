@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from scenarios.optimum import Optimum
 from tui.cli.figures import kwh, percent, ratio
 
 MAX_PRODUCERS = 12
@@ -78,6 +79,20 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     return table
 
 
+def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
+    """Return the best plan of a scenario, and how good any could be."""
+    table = Table(title=f"{scenario}, known in advance", title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_row("Sun that the best plan known delivers", kwh(optimum.best_wh))
+    table.add_row("What no plan can exceed that the sun carries in full", kwh(optimum.carried_bound_wh))
+    table.add_row("What no run can exceed, whatever forecasts led it to", kwh(optimum.bound_wh))
+    table.add_row("Gap between plan and bound", "none: proven" if optimum.proven else percent(optimum.gap))
+    table.add_row("Jobs on the sun", f"{len(optimum.plan)} of {jobs}")
+    table.add_row("Took", f"{optimum.wall_s:.2f} s")
+    return table
+
+
 def _suppliers(run: Json) -> list[tuple[str, float]]:
     """Return who delivered how much, most first; many small ones as one."""
     delivered = sorted(
@@ -111,7 +126,8 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
         show_edge=False,
     )
     table.add_column("seed", justify="right", no_wrap=True)
-    for title, _ in _COLUMNS:
+    columns = [column for column in _COLUMNS if not compared or column[1] != "self_consumption"]
+    for title, _ in columns:
         table.add_column(title, justify="right", no_wrap=True)
     if compared:
         table.add_column("of best", justify="right", no_wrap=True)
@@ -119,14 +135,14 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
     table.add_column("mess.", justify="right", no_wrap=True)
     table.add_column("took", justify="right", no_wrap=True)
     for run in runs:
-        cells = [_cell(name, run["kpis"][name]) for _, name in _COLUMNS]
+        cells = [_cell(name, run["kpis"][name]) for _, name in columns]
         if compared:
             cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
         took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f} s"
         table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
     table.add_section()
     for title, of in (("mean", "mean"), ("± sd", "standard_deviation")):
-        cells = [_cell(name, simulation["statistics"][name][of]) for _, name in _COLUMNS]
+        cells = [_cell(name, simulation["statistics"][name][of]) for _, name in columns]
         table.add_row(title, *cells, *[""] * (4 if compared else 3))
     return table
 

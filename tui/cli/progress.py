@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from scenarios.simulation import Plan, planned_end_s
 from tui.cli.console import notes
+from tui.cli.figures import kwh
 
 
 @contextmanager
@@ -45,3 +46,18 @@ def progress_of(plan: Plan) -> Iterator[Callable[[int, int], None] | None]:
 def _clock(since_start_s: int) -> str:
     days, rest_s = divmod(max(0, since_start_s), 86_400)
     return f"day {days + 1} +{rest_s // 3600:02}:{rest_s % 3600 // 60:02}"
+
+
+@contextmanager
+def optimum_progress(time_limit_wall_s: float) -> Iterator[Callable[[float, float], None] | None]:
+    """Show how far the search for an optimum is; give what to tell it: (best plan, bound), Wh."""
+    console = notes()
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(f"searching for the best plan, at most {time_limit_wall_s:g} s") as status:
+
+        def tell(best_wh: float, bound_wh: float) -> None:
+            status.update(f"best plan {kwh(best_wh)}, at most {kwh(bound_wh)} possible")
+
+        yield tell

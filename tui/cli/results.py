@@ -10,7 +10,10 @@ import typer
 from tui.cli.errors import complain
 
 app = typer.Typer(
-    rich_markup_mode=None, no_args_is_help=True, help="List, show, export and report what simulations came to."
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    help="List, show, export and report what simulations came to.",
 )
 
 ResultsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A results file of a simulation.")]

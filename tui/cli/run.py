@@ -11,7 +11,7 @@ import typer
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
 \b
@@ -86,6 +86,12 @@ def run(
             help="The results file. [default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite]",
         ),
     ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Say what share of the clairvoyant optimum was reached.")
+    ] = False,
+    time_limit: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="With --compare: seconds to seek the optimum.")
+    ] = 30.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
     ] = False,
@@ -134,4 +140,5 @@ def run(
         ),
         level,
         as_json=as_json,
+        compare_wall_s=time_limit if compare else None,
     )

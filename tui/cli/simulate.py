@@ -15,15 +15,22 @@ from scenarios.results.summary import simulation_json
 from scenarios.simulation import Plan, open_simulation
 from tui.cli.console import notes, output
 from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about
-from tui.cli.interrupt import run_until_interrupted
+from tui.cli.interrupt import interrupted_by_signals, run_until_interrupted
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
 from tui.cli.outcome import show_outcome
-from tui.cli.progress import progress_of
+from tui.cli.progress import optimum_progress, progress_of
 
 
-def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool) -> None:
-    """Run a plan and say what came of it; what is done is shown too when it fails or is interrupted."""
+def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_wall_s: float | None = None) -> None:
+    """Run a plan and say what came of it; what is done is shown too when it fails or is interrupted.
+
+    Args:
+        plan: What to run.
+        level: What is logged.
+        as_json: Print one JSON object instead of a table.
+        compare_wall_s: How long the clairvoyant optimum may be sought, real seconds; None: it is not.
+    """
     results_file: Path | None = None
     code = 0
 
@@ -43,6 +50,8 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool) -> None:
             # Somebody asked the clock to stop, over the broker.
             complain("stopped before the end")
             code = INTERRUPTED
+        if results_file is not None and compare_wall_s is not None:
+            _compare(results_file, compare_wall_s)
     except KeyboardInterrupt:
         complain("interrupted")
         code = INTERRUPTED
@@ -55,6 +64,13 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool) -> None:
         _show(results_file, as_json=as_json)
     if code:
         raise typer.Exit(code)
+
+
+def _compare(results_file: Path, time_limit_wall_s: float) -> None:
+    from scenarios.comparison import compare
+
+    with interrupted_by_signals(), optimum_progress(time_limit_wall_s) as progress:
+        compare(results_file, time_limit_wall_s, progress)
 
 
 def _show(results_file: Path, *, as_json: bool) -> None:

@@ -6,6 +6,8 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.tui.cli.conftest import Ssmic
 
 
@@ -20,7 +22,7 @@ def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
     """And so does each command's own."""
     ended = ssmic("--help")
     assert ended.code == 0
-    for name in ("run", "check", "import", "scenarios", "results", "broker"):
+    for name in ("run", "check", "import", "scenarios", "optimum", "results", "broker"):
         assert f"\n  {name} " in ended.out
         assert "xample" in ssmic(name, "--help").out or name == "results"
     for name in ("list", "show", "export"):
@@ -59,6 +61,31 @@ def test_check_says_that_nothing_is_wrong(ssmic: Ssmic, small: Path) -> None:
     assert ended.code == 0
     assert "1 houses, 1 producers, 3 jobs" in ended.out.replace("1 house,", "1 houses,")
     assert ssmic("check", small, "--json").json == {"scenario": str(small), "problems": []}
+
+
+def test_a_run_is_compared_with_the_optimum(ssmic: Ssmic, small: Path) -> None:
+    """In the JSON, in the table and in the file; the small scenario's sun serves one job of three."""
+    ended = ssmic("run", small, "--bus", "memory", "--days", "1", "--compare", "--json")
+    (run,) = ended.json["runs"]
+    assert run["optimum"].keys() >= {"best_wh", "bound_wh", "share"}
+    assert run["optimum"]["best_wh"] == pytest.approx(500)
+    assert run["optimum"]["bound_wh"] == pytest.approx(500)
+    assert run["optimum"]["share"] == pytest.approx(1)
+    shown = ssmic("results", "show", ended.json["results_file"])
+    assert "reached by the negotiation" in shown.out
+    several = ssmic("run", small, "--bus", "memory", "--days", "1", "--compare", "--runs", "2", "--workers", "1")
+    assert "of best" in several.out
+
+
+def test_the_optimum_of_a_scenario_is_told(ssmic: Ssmic, small: Path) -> None:
+    """With its plan; as a table and as JSON."""
+    found = ssmic("optimum", small, "--time-limit", "5", "--json").json
+    assert found["scenario"] == "small"
+    assert found["best_wh"] == pytest.approx(500)
+    assert found["proven"]
+    assert [(job["job_id"], job["producer"]) for job in found["plan"]] == [("noon", "pv-1")]
+    assert "Jobs on the sun" in ssmic("optimum", small, "--time-limit", "5").out
+    assert ssmic("optimum", small, "--time-limit", "0").code == 2
 
 
 def test_an_import_runs_like_its_source(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:

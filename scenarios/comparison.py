@@ -1,0 +1,80 @@
+"""Runs measured against what was possible: the clairvoyant optimum, written beside each run in its results file.
+
+Runs that ended at the same moment have the same optimum: it is sought once, from the best of their plans on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents.model import GRID
+from scenarios.optimum import Optimum, clairvoyant_optimum
+from scenarios.results.connection import record_comparison, seal
+from scenarios.results.reader import ResultsReader
+
+TIME_LIMIT_WALL_S = 30.0
+"""For all optima of a simulation together."""
+
+
+def compare(
+    results_file: Path,
+    time_limit_wall_s: float = TIME_LIMIT_WALL_S,
+    progress: Callable[[float, float], None] | None = None,
+) -> None:
+    """Find the optimum of every run of a simulation that is done, and write it beside the run.
+
+    Args:
+        results_file: Of the simulation.
+        time_limit_wall_s: After so many real seconds the best plan found so far is taken.
+        progress: Told the best plan's energy and the bound, Wh, now and then.
+
+    Raises:
+        ResultsError: The file cannot be read or written.
+    """
+    with ResultsReader(results_file) as results:
+        scenario = results.scenario
+        delivered_wh: dict[int, float] = {}
+        ended: dict[int, list[int]] = defaultdict(list)
+        for run in results.runs():
+            if run.state == "done":
+                delivered_wh[run.run] = float(results.account(run.run).delivered_wh.sum())
+                ended[run.end_s].append(run.run)
+        plans = {
+            end_s: {
+                contract.job_id: (contract.producer, contract.start_s)
+                for contract in (
+                    entry.contract
+                    for entry in results.ledger(max(runs, key=lambda run: (delivered_wh[run], -run)))
+                    if entry.state == "standing"
+                )
+                if contract.producer != GRID
+            }
+            for end_s, runs in ended.items()
+        }
+    for end_s, runs in ended.items():
+        optimum = clairvoyant_optimum(scenario, plans[end_s], time_limit_wall_s / len(ended), progress, end_s=end_s)
+        for number in runs:
+            record_comparison(results_file, number, {"optimum": optimum_json(optimum, delivered_wh[number])})
+    seal(results_file)
+
+
+def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[str, Any]:
+    """Return an optimum, fit for JSON.
+
+    Args:
+        optimum: What was found.
+        delivered_wh: What a run's producers delivered, to say its share; None: there is no run.
+    """
+    found: dict[str, Any] = {"best_wh": optimum.best_wh, "bound_wh": optimum.bound_wh}
+    if delivered_wh is not None:
+        found["share"] = optimum.share(delivered_wh)
+    return {
+        **found,
+        "carried_bound_wh": optimum.carried_bound_wh,
+        "gap": optimum.gap,
+        "proven": optimum.proven,
+        "wall_s": optimum.wall_s,
+    }

@@ -1,0 +1,52 @@
+"""`ssmic --help` answers at once because nothing heavy is imported for it, and a run needs no Textual."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.conftest import PROJECT, environment
+
+HEAVY = {"pydantic", "numpy", "scipy", "pandas", "aiomqtt", "paho", "amqtt", "structlog", "textual", "rich", "yaml"}
+
+SHOW_IMPORTED = """
+import sys
+from tui.cli.app import app
+app(sys.argv[1:], standalone_mode=False, prog_name="ssmic")
+print("IMPORTED", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Return the top-level modules that a command has imported when it is done, in an interpreter of its own."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", SHOW_IMPORTED, *arguments],
+        cwd=PROJECT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["results", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """Not even what the commands need; only Typer itself takes pydantic for a command's parameters."""
+    allowed = {"pydantic"} if len(arguments) > 1 else set()
+    assert not imported_by(*arguments) & HEAVY - allowed
+
+
+def test_checking_imports_no_broker_and_no_solver() -> None:
+    """Nor does it wait for them."""
+    assert not imported_by("check", "street") & {"scipy", "pandas", "aiomqtt", "amqtt", "textual"}
+
+
+def test_a_run_in_memory_needs_neither_textual_nor_scipy_nor_a_second_broker(tmp_path: object) -> None:
+    """`insertion` is NumPy only; amqtt takes half a second to import."""
+    out = f"{tmp_path}/run.sqlite"
+    imported = imported_by("run", "street", "--bus", "memory", "--out", out)
+    assert not imported & {"textual", "scipy", "pandas", "amqtt"}

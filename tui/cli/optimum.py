@@ -1,0 +1,49 @@
+"""`ssmic optimum`: the best that was possible, had everything been known in advance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tui.cli.options import LogLevel, Scenario
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(epilog="Example: ssmic optimum scarce --time-limit 120")
+def optimum(
+    ctx: typer.Context,
+    scenario: Scenario,
+    time_limit: Annotated[
+        float,
+        typer.Option(min=0.1, metavar="S", help="Seconds after which the best plan found so far is taken."),
+    ] = 60.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
+    ] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Find the best plan that knows all jobs and the real sun in advance, and bound how good any plan could be."""
+    from scenarios.comparison import optimum_json
+    from scenarios.files import load_scenario
+    from scenarios.optimum import clairvoyant_optimum
+    from tui.cli.console import output
+    from tui.cli.interrupt import interrupted_by_signals
+    from tui.cli.logs import configure_logs
+    from tui.cli.outcome import optimum_table
+    from tui.cli.progress import optimum_progress
+    from tui.cli.simulate import print_json
+
+    configure_logs(log_level or ctx.obj)
+    loaded = load_scenario(scenario)
+    with interrupted_by_signals(), optimum_progress(time_limit) as progress:
+        found = clairvoyant_optimum(loaded, time_limit_wall_s=time_limit, progress=progress)
+    if not as_json:
+        output().print(optimum_table(loaded.name, found, len(loaded.jobs)))
+        return
+    plan = [
+        {"job_id": job_id, "producer": producer, "start": start_s}
+        for job_id, (producer, start_s) in sorted(found.plan.items())
+    ]
+    print_json({"scenario": loaded.name, **optimum_json(found), "plan": plan})
