@@ -98,3 +98,19 @@ def export(
     with ResultsReader(file) as results:
         for path in export_results(results, format_, to, overwrite=force):
             typer.echo(path)
+
+
+@app.command("report", epilog="Example: ssmic results report results/FILE.sqlite --to report.html")
+def report(
+    file: ResultsFile,
+    to: Annotated[Path, typer.Option(metavar="PAGE", help="The page to make; its folder is made if it is not there.")],
+    interval: Interval = 15,
+    force: Annotated[bool, typer.Option("--force", help="Write over a page of that name.")] = False,
+) -> None:
+    """Write the results as one page of HTML that opens offline, with charts and tables."""
+    from scenarios.results.reader import ResultsReader
+    from scenarios.results.report import write_report
+
+    with ResultsReader(file) as results:
+        write_report(results, to, interval_s=60 * interval, overwrite=force)
+    typer.echo(to)
