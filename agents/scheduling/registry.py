@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from agents.scheduling.basinhopping import BasinHopping
+from agents.scheduling.exact import Exact
 from agents.scheduling.fifty_fifty import fifty_fifty
 from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Scheduler
-from agents.scheduling.settings import FIFTY_FIFTY, AlgorithmSettings
+from agents.scheduling.settings import AlgorithmSettings
 
 
 def scheduler_for(settings: AlgorithmSettings) -> Scheduler:
-    """Return the scheduler that the settings describe; SciPy is imported only if it is one that needs it."""
-    if settings.name == FIFTY_FIFTY:
-        return fifty_fifty
-    return insertion
+    """Return the scheduler that the settings describe; SciPy is imported at its first decision, if it needs it."""
+    match settings.name:
+        case "fifty_fifty":
+            return fifty_fifty
+        case "exact":
+            return Exact(settings.node_limit)
+        case "L-BFGS-B" | "SLSQP" | "TNC":
+            return BasinHopping(settings.name, settings.penalty, settings.step_size, settings.tolerance)
+        case _:
+            return insertion
 
 
 def is_heavy(settings: AlgorithmSettings) -> bool:
-    """Say whether a decision takes long enough to belong in a thread."""
-    return settings.name not in {FIFTY_FIFTY, "insertion"}
+    """Say whether a decision takes so long that it belongs in a thread."""
+    return settings.name not in {"fifty_fifty", "insertion"}

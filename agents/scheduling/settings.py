@@ -14,6 +14,8 @@ EXACT: Final = "exact"
 BASIN_HOPPING: Final = ("L-BFGS-B", "SLSQP", "TNC")
 ALGORITHMS: Final = (FIFTY_FIFTY, INSERTION, *BASIN_HOPPING, EXACT)
 """Their names, as users write them."""
+MAX_STEP_S: Final = 86_400.0
+"""A slope over more than a day says nothing about the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,12 @@ class AlgorithmSettings:
 
     name: str = INSERTION
     penalty: float = 100.0
-    """Basin-hopping: how much a Wh drawn beyond the sun counts against a Wh moved; above 0."""
-    step_size: float = 0.25
-    """Basin-hopping: how far a hop may move a start, as a share of what is left of its window; above 0, at most 1."""
-    tolerance: float = 1e-3
-    """Basin-hopping: a local search ends when a step gains less than this, Wh; above 0."""
-    node_limit: int = 200
+    """Basin-hopping: how much each Wh that tasks draw beyond the sun counts; above 0."""
+    step_size: float = 60.0
+    """Basin-hopping: over how many seconds the slope of the objective is taken (`eps`); above 0."""
+    tolerance: float = 0.01
+    """Basin-hopping: a local search ends when steps gain less than this (`tol`); above 0."""
+    node_limit: int = 20
     """`exact`: how many nodes of the search tree it may look at for one decision; at least 1."""
 
     def __post_init__(self) -> None:
@@ -40,8 +42,8 @@ class AlgorithmSettings:
             problems.append(f"unknown algorithm {self.name!r}: allowed are {', '.join(ALGORITHMS)}")
         if not (math.isfinite(self.penalty) and self.penalty > 0):
             problems.append(f"penalty {self.penalty:g}: a finite number above 0 is allowed")
-        if not 0 < self.step_size <= 1:
-            problems.append(f"step size {self.step_size:g}: a number above 0, at most 1, is allowed")
+        if not 0 < self.step_size <= MAX_STEP_S:
+            problems.append(f"step size {self.step_size:g} s: a number above 0, at most {MAX_STEP_S:g}, is allowed")
         if not (math.isfinite(self.tolerance) and self.tolerance > 0):
             problems.append(f"tolerance {self.tolerance:g}: a finite number above 0 is allowed")
         if self.node_limit < 1:

@@ -1,0 +1,136 @@
+"""PySSMic's optimisers as they were meant: SciPy's basin-hopping over the start times of all unstarted tasks.
+
+Each hop draws some starts anew and slides down from there by `L-BFGS-B`, `SLSQP` or `TNC`, inside windows and not
+before now. The start that comes out is the one that is promised, to the second; what rounding leaves overdrawn is
+repaired, and a plan that is not sound is never returned. Effort is counted: hops, and steps in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+import numpy as np
+
+from agents.energy import FloatArray
+from agents.scheduling.grid import SEARCH_TOLERANCE_WH, Grid
+from agents.scheduling.moving import MAX_LOOKS, Layout
+from agents.scheduling.overdraft import HOUR_S, Overdraft
+from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
+from agents.scheduling.refusals import no_room
+
+Method = Literal["L-BFGS-B", "SLSQP", "TNC"]
+
+HOPS = 5
+"""After the first slide."""
+MAX_STEPS = 12
+"""Of one slide."""
+MAX_EVALUATIONS = 40
+"""Of the objective in one slide; `SLSQP` has no limit of its own and stays far below it."""
+REDRAWN = 3
+"""How many starts one hop draws anew; the new task's is always one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BasinHopping:
+    """The scheduler."""
+
+    method: Method
+    penalty: float
+    step_size_s: float
+    tolerance: float
+
+    def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
+        """Optimise all unstarted starts; tasks that need not move for it stay where they are."""
+        grid = Grid.of(problem, task)
+        unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
+        if not len(grid.feasible_starts(grid.free_wh, task)):
+            return no_room(grid, grid.less(unstarted), task)
+        first_s = max(task.earliest_start_s, problem.now_s)
+        guess = Commitment(task, rng.randint(first_s, task.latest_start_s))
+        delays_h = self.optimise(grid, [*unstarted, guess], rng)
+        starts_s = [problem.now_s + round(delay_h * HOUR_S) for delay_h in delays_h.tolist()]
+        plan_s = _sound(grid, unstarted, task, starts_s)
+        if plan_s is None:
+            return no_room(grid, grid.less(unstarted), task)
+        return Plan({c.task.job_id: c.start_s for c in problem.committed} | plan_s)
+
+    def optimise(self, grid: Grid, commitments: Sequence[Commitment], rng: Random) -> FloatArray:
+        """Return the best delays after now that were found, hours, from those that the commitments have."""
+        # SciPy takes a third of a second to import: whoever does not plan with it does not wait for it.
+        from scipy.optimize import basinhopping  # noqa: PLC0415
+
+        tasks = [c.task for c in commitments]
+        objective = Overdraft.of(grid, tasks, self.penalty, self.step_size_s)
+        lowest = np.array([max(t.earliest_start_s - grid.now_s, 0) / HOUR_S for t in tasks])
+        highest = np.array([(t.latest_start_s - grid.now_s) / HOUR_S for t in tasks])
+        start = np.array([(c.start_s - grid.now_s) / HOUR_S for c in commitments])
+        hop = _Hop(lowest, highest, np.random.default_rng(rng.getrandbits(64)))
+        options: dict[str, int] = {"maxiter": MAX_STEPS}
+        if self.method != "SLSQP":
+            options = {"maxfun": MAX_EVALUATIONS} | ({} if self.method == "TNC" else options)
+        # The stubs know neither functions that return their gradient too nor steps that are objects.
+        slide: Any = {
+            "method": self.method,
+            "jac": True,
+            "bounds": np.column_stack((lowest, highest)),
+            "tol": self.tolerance,
+            "options": options,
+        }
+        hopping: Any = basinhopping
+        found = hopping(
+            objective,
+            start,
+            niter=HOPS,
+            T=1.0,
+            take_step=hop,
+            rng=hop.rng,
+            callback=lambda x, _value, _accepted: bool(
+                (objective.drawn_wh(x) <= grid.free_wh + SEARCH_TOLERANCE_WH).all()
+            ),
+            minimizer_kwargs=slide,
+        )
+        return np.clip(np.asarray(found.x, dtype=np.float64), lowest, highest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hop:
+    """Draws some starts anew, anywhere in their windows."""
+
+    lowest: FloatArray
+    highest: FloatArray
+    rng: np.random.Generator
+
+    def __call__(self, delays_h: FloatArray) -> FloatArray:
+        count = len(delays_h)
+        some = np.append(self.rng.integers(0, count, size=min(REDRAWN, count) - 1), count - 1)
+        delays_h = np.clip(delays_h, self.lowest, self.highest)
+        delays_h[some] = self.rng.uniform(self.lowest[some], self.highest[some])
+        return delays_h
+
+
+def _sound(grid: Grid, unstarted: Sequence[Commitment], task: Task, starts_s: Sequence[int]) -> dict[str, int] | None:
+    """Return a plan that overdraws nothing and is near the optimised one, or None.
+
+    Args:
+        grid: The producer's grid.
+        unstarted: What stands.
+        task: The new task.
+        starts_s: As optimised, of the unstarted tasks and then of the new one.
+    """
+    kept = Layout(grid, unstarted)
+    piece = kept.add(task, starts_s[-1])
+    if kept.is_sound():
+        return kept.starts_s()
+    anew = Layout(grid, [Commitment(c.task, start_s) for c, start_s in zip(unstarted, starts_s, strict=False)])
+    anew.add(task, starts_s[-1])
+    if anew.is_sound():
+        return anew.starts_s()
+    kept.remove(piece)
+    feasible_s = grid.feasible_starts(kept.left_wh, task)
+    if len(feasible_s):
+        kept.add(task, int(feasible_s[np.argmin(np.abs(feasible_s - starts_s[-1]))]))
+        return kept.starts_s()
+    return anew.starts_s() if anew.repair(MAX_LOOKS) else None

@@ -1,0 +1,136 @@
+"""What every plan of every algorithm keeps, whatever the state it is asked in."""
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.energy import LoadProfile, Production
+from agents.scheduling.problem import Commitment, Plan, Problem, Task
+from agents.scheduling.registry import scheduler_for
+from agents.scheduling.replanning import replan
+from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
+
+DAY_S = 86_400
+NOON_S = 1_782_043_200
+CHEAP = ("fifty_fifty", "insertion")
+
+
+@st.composite
+def loads(draw: st.DrawFn) -> LoadProfile:
+    """Loads of a few seconds or hours, with bends at any second and pauses between."""
+    steps = draw(st.lists(st.tuples(st.integers(1, 2000), st.sampled_from([0, 0, 5, 60, 500])), min_size=1, max_size=6))
+    times_s, cumulative_wh = [0], [0.0]
+    for duration_s, power_w in steps:
+        times_s.append(times_s[-1] + duration_s)
+        cumulative_wh.append(cumulative_wh[-1] + power_w * duration_s / 3600)
+    return LoadProfile(times_s=tuple(times_s), cumulative_wh=tuple(cumulative_wh))
+
+
+@st.composite
+def productions(draw: st.DrawFn) -> Production:
+    """An uneven forecast around noon."""
+    times_s = sorted(draw(st.sets(st.integers(NOON_S - 20_000, NOON_S + 20_000), min_size=2, max_size=8)))
+    powers_w = draw(
+        st.lists(st.sampled_from([0, 100, 700, 1500]), min_size=len(times_s) - 1, max_size=len(times_s) - 1)
+    )
+    steps_s = np.diff(times_s)
+    cumulative_wh = np.concatenate(([0.0], np.cumsum(np.array(powers_w) * steps_s / 3600)))
+    return Production(times_s=tuple(times_s), cumulative_wh=tuple(cumulative_wh.tolist()))
+
+
+@st.composite
+def tasks(draw: st.DrawFn, job_id: str) -> Task:
+    """Windows of 0, 1, 20 seconds or hours, beginning at any second."""
+    earliest_s = NOON_S + draw(st.integers(-12_000, 12_000))
+    width_s = draw(st.sampled_from([0, 1, 20, 61, 3601, 14_000]))
+    return Task(job_id, draw(loads()), earliest_s, earliest_s + width_s)
+
+
+@st.composite
+def days(draw: st.DrawFn) -> tuple[Production, list[tuple[int, Task]]]:
+    """A forecast and tasks, each with the moment at which it is asked for."""
+    asked = [draw(tasks(f"j{i}")) for i in range(draw(st.integers(1, 7)))]
+    moments = sorted(NOON_S + draw(st.integers(-15_000, 12_000)) for _ in asked)
+    return draw(productions()), list(zip(moments, asked, strict=True))
+
+
+def drawn_wh(commitments: Sequence[Commitment]) -> np.ndarray:
+    """Return what the commitments draw in each minute of the day around noon, by the definition."""
+    edges_s = np.arange(NOON_S - DAY_S, NOON_S + DAY_S + 1, 60, dtype=np.float64)
+    total_wh = np.zeros(len(edges_s) - 1)
+    for c in commitments:
+        total_wh += c.task.load.energy_per_bin_wh(edges_s - c.start_s)
+    return total_wh
+
+
+def produced_wh(production: Production) -> np.ndarray:
+    """Return what the panel gives in each of those minutes."""
+    return production.energy_per_bin_wh(np.arange(NOON_S - DAY_S, NOON_S + DAY_S + 1, 60, dtype=np.float64))
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_plan_keeps_every_promise(name: str) -> None:
+    """Through a day: no minute overdrawn, windows kept, nothing before now, running tasks stay, none lost."""
+    scheduler = scheduler_for(AlgorithmSettings(name))
+
+    @settings(max_examples=60 if name in CHEAP else 20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(days())
+    def check(day: tuple[Production, list[tuple[int, Task]]]) -> None:
+        production, asked = day
+        committed: list[Commitment] = []
+        for now_s, task in asked:
+            problem = Problem(production, tuple(committed), now_s)
+            answer = scheduler(problem, task, Random(1))
+            assert answer == scheduler(problem, task, Random(1))
+            if not isinstance(answer, Plan):
+                assert answer.reason
+                continue
+            assert set(answer.starts_s) == {c.task.job_id for c in committed} | {task.job_id}
+            for c in committed:
+                if c.start_s <= now_s:
+                    assert answer.starts_s[c.task.job_id] == c.start_s
+                else:
+                    assert answer.starts_s[c.task.job_id] >= now_s
+            assert answer.starts_s[task.job_id] >= now_s
+            committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
+            assert all(c.task.earliest_start_s <= c.start_s <= c.task.latest_start_s for c in committed)
+            assert (drawn_wh(committed) <= produced_wh(production) + 1e-6).all()
+
+    check()
+
+
+@settings(max_examples=60, deadline=None)
+@given(days(), productions())
+def test_a_new_forecast_is_kept_to(day: tuple[Production, list[tuple[int, Task]]], newer: Production) -> None:
+    """Equal forecasts change nothing; after any other, unstarted tasks fit, in their windows, and running ones stay."""
+    production, asked = day
+    scheduler = scheduler_for(AlgorithmSettings())
+    committed: list[Commitment] = []
+    now_s = asked[0][0]
+    for _, task in asked:
+        answer = scheduler(Problem(production, tuple(committed), now_s), task, Random(1))
+        if isinstance(answer, Plan):
+            committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
+    now_s += 3000
+    same = replan(Problem(production, tuple(committed), now_s))
+    assert dict(same.starts_s) == {c.task.job_id: c.start_s for c in committed}
+    assert not same.cancelled
+    changed = replan(Problem(newer, tuple(committed), now_s))
+    assert changed == replan(Problem(newer, tuple(committed), now_s))
+    assert changed.starts_s.keys() | changed.cancelled.keys() == {c.task.job_id for c in committed}
+    assert not changed.starts_s.keys() & changed.cancelled.keys()
+    running = [c for c in committed if c.start_s <= now_s]
+    assert all(changed.starts_s[c.task.job_id] == c.start_s for c in running)
+    stands = [
+        Commitment(c.task, changed.starts_s[c.task.job_id]) for c in committed if c.task.job_id in changed.starts_s
+    ]
+    moved = [c for c in stands if c not in committed]
+    assert all(max(c.task.earliest_start_s, now_s) <= c.start_s <= c.task.latest_start_s for c in moved)
+    free_wh = np.maximum(produced_wh(newer) - drawn_wh(running), 0.0)
+    # Minutes that are over are past mending.
+    to_come = np.arange(NOON_S - DAY_S, NOON_S + DAY_S, 60) >= now_s - now_s % 60
+    assert (drawn_wh([c for c in stands if c.start_s > now_s]) <= free_wh + 1e-6)[to_come].all()

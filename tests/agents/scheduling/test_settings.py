@@ -1,0 +1,55 @@
+"""Settings: what is allowed, said in one clear message; SciPy only where it is used."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from agents.errors import SettingsError
+from agents.scheduling.registry import is_heavy, scheduler_for
+from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
+
+
+def test_every_name_has_a_scheduler() -> None:
+    """The names are the public ones, and all but the two quick algorithms are heavy."""
+    assert ALGORITHMS == ("fifty_fifty", "insertion", "L-BFGS-B", "SLSQP", "TNC", "exact")
+    schedulers = [scheduler_for(AlgorithmSettings(name)) for name in ALGORITHMS]
+    assert len({repr(scheduler) for scheduler in schedulers}) == len(ALGORITHMS)
+    assert [is_heavy(AlgorithmSettings(name)) for name in ALGORITHMS] == [False, False, True, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "simplex"}, "unknown algorithm 'simplex': allowed are fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC"),
+        ({"penalty": -1.0}, "penalty -1: a finite number above 0 is allowed"),
+        ({"penalty": float("nan")}, "penalty nan: a finite number above 0 is allowed"),
+        ({"step_size": 0.0}, "step size 0 s: a number above 0, at most 86400, is allowed"),
+        ({"tolerance": 0.0}, "tolerance 0: a finite number above 0 is allowed"),
+        ({"node_limit": 0}, "node limit 0: a whole number from 1 on is allowed"),
+    ],
+)
+def test_says_what_is_allowed(change: dict[str, object], message: str) -> None:
+    """A value that is not allowed is refused, with what is."""
+    with pytest.raises(SettingsError) as caught:
+        replace(AlgorithmSettings(), **change)  # type: ignore[arg-type]  # the table mixes fields
+    assert message in str(caught.value)
+
+
+def test_names_all_problems_at_once() -> None:
+    """Who has two settings wrong need not try twice."""
+    with pytest.raises(SettingsError) as caught:
+        AlgorithmSettings("exact", penalty=0.0, node_limit=-3)
+    assert len(caught.value.problems) == 2
+
+
+def test_scipy_waits_until_it_is_needed() -> None:
+    """Importing the registry and making any scheduler does not import SciPy."""
+    code = (
+        "import sys; from agents.scheduling.registry import scheduler_for; "
+        "from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings; "
+        "[scheduler_for(AlgorithmSettings(name)) for name in ALGORITHMS]; "
+        "sys.exit('scipy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own code
