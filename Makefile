@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check
+.PHONY: run test check soak
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
@@ -15,6 +15,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Simulated crashes on a simulated network: make soak SEEDS=5000; to repeat one seed: make soak SEED=17.
+SEEDS ?= 1000
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(SEEDS))
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -74,6 +74,7 @@ class Clock:
         settings: ClockSettings,
         on_moment: Callable[[Moment], None] | None = None,
         *,
+        on_missing: Callable[[tuple[str, ...]], None] | None = None,
         observer: StepObserver | None = None,
         journal: Journal | None = None,
     ) -> None:
@@ -82,12 +83,14 @@ class Clock:
         Args:
             settings: The run.
             on_moment: Is told of every step as it is granted.
+            on_missing: Is told which hosts are not there yet, whenever that changes before the run starts.
             observer: Is shown what all agents say, as read from the wire.
             journal: Keeps what is granted; one with a step in it is gone on from.
         """
         self.settings = settings
         self.members = Members(settings.hosts, settings.setups)
         self._on_moment = on_moment
+        self._on_missing = on_missing
         self._observer = observer
         self._journal = journal
         state = journal.load_state() if journal is not None else None
@@ -143,6 +146,7 @@ class Clock:
                     await self._report(bus, "failed")
                     raise
                 await self._report(bus, "ended")
+                await self._publish_roster(bus, ended=True)
                 reader.cancel()
 
     # What comes in.
@@ -214,8 +218,12 @@ class Clock:
 
     async def _gather(self, bus: Bus) -> None:
         deadline_wall_s = asyncio.get_running_loop().time() + self.settings.patience.limit_wall_s
-        while self.members.missing:
+        told: tuple[str, ...] = ()
+        while self.members.missing and self._step.phase != "end":
             await self._report(bus, "waiting")
+            if self._on_missing is not None and told != self.members.missing:
+                told = self.members.missing
+                self._on_missing(told)
             self._heard.clear()
             try:
                 async with asyncio.timeout_at(deadline_wall_s):
@@ -223,8 +231,8 @@ class Clock:
             except TimeoutError:
                 raise self._missing_error(self.members.missing) from None
 
-    async def _publish_roster(self, bus: Bus) -> None:
-        payload = self.members.roster.encoded()
+    async def _publish_roster(self, bus: Bus, *, ended: bool = False) -> None:
+        payload = self.members.roster.model_copy(update={"ended": ended}).encoded()
         await bus.publish(topics.roster(self.settings.run), payload, qos=topics.QOS_FACTS, retain=True)
 
     def _missing_error(self, hosts: Iterable[str]) -> HostsMissingError:
@@ -318,6 +326,8 @@ class Clock:
                 again = self._returned & self._awaited
                 self._returned.clear()
             except TimeoutError:
+                if self._step.phase == "end":  # who is not there has left; nothing can come from it any more
+                    self._awaited -= set(self.members.missing)
                 again = self._awaited
                 pause_wall_s = min(2 * pause_wall_s, self.settings.patience.resend_most_wall_s)
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)

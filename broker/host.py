@@ -74,7 +74,7 @@ class Host:
         self._rostered = asyncio.Event()
         self._stash = Stash()
         self._arrived = asyncio.Event()
-        self._grants: asyncio.Queue[Grant] = asyncio.Queue()
+        self._grants: asyncio.Queue[Grant | None] = asyncio.Queue()
         self._running: int | None = None
         self._last: Done | None = None
         self._outbox: dict[int, list[tuple[str, str, bytes]]] = {}
@@ -155,6 +155,9 @@ class Host:
     def _take_roster(self, roster: Roster) -> None:
         if self.session in roster.refused:
             raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
+        if roster.ended:
+            self._grants.put_nowait(None)
+            return
         mine = roster.hosts.get(self.host_id)
         if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")
@@ -187,9 +190,8 @@ class Host:
     # Rounds.
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
-        await self._rostered.wait()
-        while True:
-            grant = await self._grants.get()
+        while (grant := await self._grants.get()) is not None:
+            await self._rostered.wait()
             await self._wait_for_messages(bus, grant)
             self._running = grant.step
             messages = self._stash.take(grant.step - 1, grant.expected)

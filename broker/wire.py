@@ -113,6 +113,8 @@ class Roster(Wire):
     hosts: dict[str, Member]
     refused: dict[str, str] = {}
     """Sessions that may not take part, with the reason."""
+    ended: bool = False
+    """The run is over; a host that comes back only now has missed nothing."""
 
 
 class TimeReport(Wire):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from agents.ledger import LedgerEntry
 from agents.model import GRID
@@ -11,13 +11,16 @@ from scenarios.neighbourhood import Cast
 from scenarios.scenario import Scenario
 
 
-def ledger_problems(scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int) -> list[str]:
+def ledger_problems(
+    scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int, lost_houses: Collection[str] = ()
+) -> list[str]:
     """Return what is wrong with a ledger at the end of a run; empty if nothing is.
 
     Args:
         scenario: What was run.
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
+        lost_houses: The run went on without them; their jobs may have no contract.
     """
     entries = list(ledger)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
@@ -27,7 +30,7 @@ def ledger_problems(scenario: Scenario, ledger: Iterable[LedgerEntry], acted_unt
     problems = [f"contract {c.contract_id!r} is for no job of the scenario" for c in standing if c.job_id not in jobs]
     for job in scenario.jobs:
         due = 1 if job.registered_s <= acted_until_s and job.job_id not in lost else 0
-        if count[job.job_id] != due:
+        if count[job.job_id] != due and not (job.house in lost_houses and count[job.job_id] < due):
             problems.append(f"job {job.job_id!r} has {count[job.job_id]} standing contracts instead of {due}")
     for contract in standing:
         job_of = jobs.get(contract.job_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from agents.ledger import LedgerEntry
@@ -37,16 +37,14 @@ class Recorder(Protocol):
 class Watch:
     """Counts what agents say and has it recorded; for hosts of this process (`broker.record.RoundObserver`)."""
 
-    def __init__(self, recorder: Recorder | None, *, messages: int = 0, negotiations: int = 0) -> None:
+    def __init__(self, recorder: Recorder | None) -> None:
         """Make a watch.
 
         Args:
             recorder: Where to write; None: count only.
-            messages: Counted before, when the clock comes back.
-            negotiations: As `messages`.
         """
-        self.messages = messages
-        self.negotiations = negotiations
+        self.messages = 0
+        self.negotiations = 0
         self._recorder = recorder
         self._committed_wall_s = time.monotonic()
 
@@ -80,12 +78,29 @@ class WireWatch(Watch):
     Also a `broker.clock.StepObserver`.
     """
 
+    def __init__(
+        self, recorder: Recorder | None, *, messages: int = 0, negotiations: int = 0, seen: Mapping[str, int]
+    ) -> None:
+        """Make a watch.
+
+        Args:
+            recorder: Where to write; None: count only.
+            messages: Counted before the clock came back from a crash.
+            negotiations: As `messages`.
+            seen: By sender, the last message that was counted before.
+        """
+        super().__init__(recorder)
+        self.messages = messages
+        self.negotiations = negotiations
+        self._seen = dict(seen)
+
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.record.RoundObserver`."""
         self._take_facts(record.facts)
 
     def step_ran(self, _moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """See `broker.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""
-        self._take_messages(sent)
+        # A clock that came back runs its last step again, whose messages may be written already.
+        self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
         if self._recorder is not None:
             self._recorder.commit()

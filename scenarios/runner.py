@@ -6,9 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
 
-from agents.ledger import LedgerEntry, ledger_sha256
 from agents.messages import MESSAGES
 from agents.scheduling.settings import AlgorithmSettings
 from broker.bus import Broker
@@ -20,6 +19,7 @@ from broker.pace import Pace
 from broker.patience import Patience
 from scenarios.agreement import disagreements, ledger_problems
 from scenarios.neighbourhood import Cast, homes_of
+from scenarios.outcome import RunOutcome, outcome_of
 from scenarios.recording import Recorder, Watch
 from scenarios.scenario import Scenario
 
@@ -42,34 +42,6 @@ class RunSettings:
     scores: Mapping[str, int] = field(default_factory=dict)
     """What producers earned in earlier simulations."""
     patience: Patience = field(default_factory=Patience)
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """What came of a run."""
-
-    seed: int
-    run_id: str
-    state: Literal["done", "interrupted", "failed"]
-    ledger: tuple[LedgerEntry, ...]
-    """In the order of agreement."""
-    start_s: int
-    end_s: int
-    """Where virtual time stood at the end; the end that `days` gives where there is one."""
-    not_registered: tuple[str, ...]
-    """Jobs that the run ended before; they have no contract."""
-    scores: Mapping[str, int]
-    messages: int
-    """That agents sent to each other."""
-    negotiations: int
-    """How often a job went looking for a supplier."""
-    rounds: int
-    wall_s: float
-
-    @property
-    def ledger_sha256(self) -> str:
-        """Equal ledgers, equal hash."""
-        return ledger_sha256(self.ledger)
 
 
 async def run_once(
@@ -103,24 +75,9 @@ async def run_once(
         on_moment,
     )
     watch = Watch(recorder)
-    started_wall_s = time.perf_counter()
-
-    def outcome(state: Literal["done", "interrupted", "failed"]) -> RunOutcome:
-        return RunOutcome(
-            seed=settings.seed,
-            run_id=settings.run_id,
-            state=state,
-            ledger=tuple(cast.manager.ledger.values()),
-            start_s=scenario.start_s,
-            end_s=clock.now.time_s,
-            not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > clock.acted_until_s),
-            scores=cast.manager.scores.by_producer(),
-            messages=watch.messages,
-            negotiations=watch.negotiations,
-            rounds=clock.now.step + 1,
-            wall_s=time.perf_counter() - started_wall_s,
-        )
-
+    outcome = partial(
+        outcome_of, scenario, settings.run_id, settings.seed, clock, cast.manager, watch, time.perf_counter()
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             for host_id, agents in homes.items():

@@ -32,7 +32,17 @@ EndState = Literal["done", "interrupted", "failed"]
 class RunWriter:
     """One run's record; the runner tells it what happens, in a deterministic order."""
 
-    def __init__(self, path: Path, scenario: Scenario, *, run: int, run_id: str, seed: int, start_s: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        scenario: Scenario,
+        *,
+        run: int,
+        run_id: str,
+        seed: int,
+        start_s: int,
+        resume: bool = False,
+    ) -> None:
         """Begin a run, in the state `running`.
 
         Args:
@@ -42,9 +52,10 @@ class RunWriter:
             run_id: Names the run on the broker.
             seed: The run's.
             start_s: Where it starts, UNIX seconds.
+            resume: Go on with this run where the file has it: its clock comes back after a crash.
 
         Raises:
-            ResultsError: The file cannot be written, or has this run already.
+            ResultsError: The file cannot be written, or has this run already and is not to go on with it.
         """
         self.path = path
         self.run = run
@@ -59,14 +70,44 @@ class RunWriter:
         self._changed: dict[str, LedgerEntry] = {}
         self._ledger: dict[str, LedgerEntry] = {}
         self._ended = False
+        self.seen: dict[str, int] = {}
+        """By sender, the last message that the file has."""
+        self.negotiations = 0
+        """As far as the file has them."""
         with said_plainly(path):
             self._connection = open_for_writing(path)
+            if resume and self._take_up():
+                return
             with transaction(self._connection):
                 self._connection.execute(
                     "INSERT INTO runs (run, run_id, seed, state, start_s, reached_s, written_utc)"
                     " VALUES (?, ?, ?, 'running', ?, ?, ?)",
                     (run, run_id, seed, start_s, start_s, now_utc()),
                 )
+
+    @property
+    def messages(self) -> int:
+        """How many were recorded."""
+        return self._message_count
+
+    def _take_up(self) -> bool:
+        key = (self.run,)
+        row = self._connection.execute("SELECT messages, reached_s FROM runs WHERE run = ?", key).fetchone()
+        if row is None:
+            return False
+        self._message_count, self._reached_s = row
+        with transaction(self._connection):
+            # A clock that was ended in good order has closed its books, too early.
+            self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
+            for table in ("production", "consumption"):
+                self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
+        by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
+        self.seen = dict(self._connection.execute(by_sender, key).fetchall())
+        new = (
+            "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+        )
+        (self.negotiations,) = self._connection.execute(new, key).fetchone()
+        return True
 
     def __enter__(self) -> Self:
         return self

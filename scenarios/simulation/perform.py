@@ -12,8 +12,9 @@ import structlog
 
 from broker.bus import Broker
 from broker.gate import Moment
+from scenarios.outcome import RunOutcome
 from scenarios.results.writer import RunWriter
-from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 
 PROGRESS_EVERY_WALL_S = 0.1

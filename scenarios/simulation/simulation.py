@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from scenarios.outcome import RunOutcome
 from scenarios.results.connection import seal
 from scenarios.results.creation import Simulation as Record
 from scenarios.results.creation import create_results
-from scenarios.runner import RunOutcome, RunSettings
+from scenarios.runner import RunSettings
 from scenarios.scores_file import default_scores_file, load_scores, save_scores
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.perform import Order, perform

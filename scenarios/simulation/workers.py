@@ -19,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Self
 
 from broker.errors import SsmicError
-from scenarios.runner import RunOutcome
+from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.perform import Order, perform

@@ -14,7 +14,8 @@ from broker.bus import Broker
 from broker.memory import MemoryBroker
 from broker.patience import Patience
 from scenarios.files import load_scenario
-from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.outcome import RunOutcome
+from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from tests.faults.network import Faults, FaultyBroker
 

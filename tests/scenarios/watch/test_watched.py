@@ -19,7 +19,8 @@ from broker.bus import Delivery
 from broker.memory import MemoryBroker
 from broker.wire import Control, Envelope
 from scenarios.files import load_scenario
-from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.outcome import RunOutcome
+from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, RunFinder, Watched, backdrop_of
 from scenarios.watch.wording import KINDS

@@ -1,0 +1,119 @@
+"""The clock's process: the time authority and the manager, which keeps the ledger, and the run's record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+
+from agents.messages import MESSAGES
+from agents.model import MANAGER
+from broker.bus import Broker
+from broker.clock import Clock, ClockSettings
+from broker.errors import SsmicError
+from broker.gate import Moment
+from broker.host import Host
+from scenarios.agreement import ledger_problems
+from scenarios.deployment.settings import DeploymentSettings
+from scenarios.neighbourhood import Cast, homes_of
+from scenarios.outcome import RunOutcome, outcome_of
+from scenarios.recording import WireWatch
+from scenarios.results.writer import RunWriter
+from scenarios.runner import DAY_S, telling_error
+from scenarios.scenario import Scenario
+
+CLOCK_JOURNAL = "clock"
+
+
+async def run_clock(
+    scenario: Scenario,
+    settings: DeploymentSettings,
+    broker: Broker,
+    *,
+    recorder: RunWriter | None = None,
+    scores: Mapping[str, int] | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
+    on_missing: Callable[[tuple[str, ...]], None] | None = None,
+    on_outcome: Callable[[RunOutcome], None] | None = None,
+) -> RunOutcome:
+    """Run the clock and the manager of a run whose households are processes of their own.
+
+    Args:
+        scenario: The whole neighbourhood.
+        settings: As the households have them.
+        broker: Where the households connect to as well.
+        recorder: Is told of contracts as they are agreed and of all messages, as read from the wire.
+        scores: What producers earned before, by id.
+        on_moment: Is told of every step.
+        on_missing: Is told who has not come yet whenever that changes, before the run starts.
+        on_outcome: Is given what there is when the run is cancelled or fails, before the error goes on.
+
+    Raises:
+        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `broker.clock.Clock.run`.
+        JournalError: a journal cannot be used, or does not replay.
+        SsmicError: the ledger broke a promise, which is a defect of ours.
+    """
+    cast = Cast(scenario.part_of([]), settings.algorithm, patient=settings.patient, scores=scores or {})
+    homes = homes_of(scenario)
+    setup = settings.fingerprint(scenario, [house.id for house in scenario.houses])
+    days = scenario.days if settings.days is None else settings.days
+    watch = WireWatch(recorder, seen={})
+    if recorder is not None:
+        watch = WireWatch(recorder, messages=recorder.messages, negotiations=recorder.negotiations, seen=recorder.seen)
+    started_wall_s = time.perf_counter()
+    with ExitStack() as journals:
+        clock_journal = settings.journal(CLOCK_JOURNAL, setup)
+        manager_journal = settings.journal(MANAGER, setup)
+        for journal in (clock_journal, manager_journal):
+            if journal is not None:
+                journals.enter_context(journal)
+        clock = Clock(
+            ClockSettings(
+                settings.run_id,
+                homes,
+                scenario.start_s,
+                None if days is None else scenario.start_s + days * DAY_S,
+                pace=settings.pace,
+                patience=settings.patience,
+                on_loss=settings.on_loss,
+                indispensable=frozenset({MANAGER}),
+                setups={house: settings.fingerprint(scenario, [house]) for house in homes if house != MANAGER},
+            ),
+            on_moment,
+            on_missing=on_missing,
+            observer=watch,
+            journal=clock_journal,
+        )
+        manager = Host(
+            MANAGER,
+            settings.run_id,
+            [cast.manager],
+            MESSAGES,
+            seed=settings.seed,
+            patience=settings.patience,
+            observer=watch,
+            journal=manager_journal,
+        )
+
+        outcome = partial(
+            outcome_of, scenario, settings.run_id, settings.seed, clock, cast.manager, watch, started_wall_s
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(manager.run(broker), name=f"host[{MANAGER}]")
+                await clock.run(broker)
+        except asyncio.CancelledError:
+            if on_outcome is not None:
+                on_outcome(outcome("interrupted"))
+            raise
+        except ExceptionGroup as group:
+            if on_outcome is not None:
+                on_outcome(outcome("failed"))
+            raise telling_error(group) from group
+        lost_houses = [house for house in clock.members.dropped if house in homes]
+        problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses)
+        if problems:
+            raise SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+        return outcome("interrupted" if clock.is_stopped else "done")

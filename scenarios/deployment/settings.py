@@ -1,0 +1,61 @@
+"""What the processes of one run must agree on, and its fingerprint, by which they find out whether they do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import TypeAdapter
+
+from agents.scheduling.settings import AlgorithmSettings
+from broker.clock import OnLoss
+from broker.journal import Journal
+from broker.pace import Pace
+from broker.patience import Patience
+from scenarios.scenario import Scenario
+
+_SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSettings:
+    """How a deployed run goes. `seed`, `algorithm` and `patient` must be the same for all of its processes."""
+
+    run_id: str
+    seed: int
+    algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    patient: bool = True
+    patience: Patience = field(default_factory=Patience)
+    journals: Path | None = None
+    """Folder of the journals; None: a process that dies does not come back."""
+    days: int | None = None
+    """Clock only. None: as the scenario says, else until the last job has run."""
+    pace: Pace = field(default_factory=Pace)
+    """Clock only."""
+    on_loss: OnLoss = "wait"
+    """Clock only: what happens when a household stays away."""
+
+    def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
+        """Return what a household's process was started with, as a short hash.
+
+        Args:
+            scenario: Of which the household's part counts.
+            house_ids: The houses of the process.
+        """
+        part = _SCENARIO.dump_json(scenario.part_of(house_ids))
+        chosen = repr((self.seed, astuple(self.algorithm), self.patient)).encode()
+        return hashlib.sha256(part + b"\0" + chosen).hexdigest()[:32]
+
+    def journal(self, name: str, fingerprint: str) -> Journal | None:
+        """Open a process's journal; None where none are kept.
+
+        Raises:
+            JournalError: it belongs to something else, or cannot be used.
+        """
+        if self.journals is None:
+            return None
+        identity = {"run": self.run_id, "name": name, "fingerprint": fingerprint}
+        return Journal(self.journals / f"{quote(self.run_id, safe='')}.{quote(name, safe='')}.journal.sqlite", identity)

@@ -1,0 +1,184 @@
+"""Simulated crashes on a simulated network, thousands of seeds in one process: `make soak`.
+
+Every seed draws a network that misbehaves and processes that die, at any step and anywhere inside it, and come back
+later. The ledger must equal the undisturbed one; the seed of any difference is printed, and repeats it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import looptime
+import structlog
+
+from broker.gate import Moment
+from broker.memory import MemoryBroker
+from broker.patience import Patience
+from scenarios.deployment import DeploymentSettings, run_clock, run_households
+from scenarios.files import load_scenario
+from scenarios.outcome import RunOutcome
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.writer import RunWriter
+from scenarios.scenario import Scenario
+from tests.faults.network import Faults, FaultyBroker
+
+CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A process dies, and comes back."""
+
+    process: str
+    """A house's id, or `CLOCK`."""
+    step: int
+    """Once the clock has granted this step ..."""
+    turns: int
+    """... and the event loop turned so many times."""
+    away_wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """All that goes wrong in a run."""
+
+    faults: Faults
+    crashes: tuple[Crash, ...]
+
+    @classmethod
+    def draw(cls, seed: int, houses: tuple[str, ...], steps: int) -> Disturbance:
+        """Draw a disturbance.
+
+        Args:
+            seed: Decides.
+            houses: That may crash; the clock may too.
+            steps: Of the undisturbed run.
+        """
+        random = Random(seed)
+        faults = Faults(
+            drop=random.choice([0.0, 0.05, 0.2]),
+            double=random.choice([0.0, 0.2]),
+            delay_most_wall_s=random.choice([0.0, 0.5, 3.0]),
+            reconnect=random.choice([0.0, 0.01]),
+        )
+        crashes = tuple(
+            Crash(random.choice([CLOCK, *houses]), random.randrange(steps), random.randrange(60), random.uniform(0, 20))
+            for _ in range(random.randrange(5))
+        )
+        return cls(faults, crashes)
+
+
+class _Process:
+    """Something that runs to its end, however often it is killed."""
+
+    def __init__(self, name: str, start: Callable[[], Coroutine[Any, Any, RunOutcome | None]]) -> None:
+        self.name = name
+        self._start = start
+        self._task: asyncio.Task[RunOutcome | None] | None = None
+        self._away_wall_s: float | None = None
+
+    async def live(self) -> RunOutcome | None:
+        while True:
+            self._task = asyncio.ensure_future(self._start())
+            await asyncio.wait([self._task])
+            if self._away_wall_s is None:
+                return await self._task
+            if not self._task.cancelled():
+                return self._task.result()  # it had ended before it was killed, or failed
+            away_wall_s, self._away_wall_s = self._away_wall_s, None
+            await asyncio.sleep(away_wall_s)
+
+    def kill(self, away_wall_s: float) -> None:
+        if self._task is not None and not self._task.done() and self._away_wall_s is None:
+            self._away_wall_s = away_wall_s
+            self._task.cancel()
+
+
+async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int, folder: Path) -> RunOutcome:
+    """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome."""
+    settings = DeploymentSettings("soak", seed=1, journals=folder, patience=Patience(limit_wall_s=1e6))
+    broker = FaultyBroker(MemoryBroker(), disturbance.faults, seed)
+    loop = asyncio.get_running_loop()
+    waiting = sorted(disturbance.crashes, key=lambda crash: crash.step)
+
+    def kill(crash: Crash, turns: int) -> None:
+        if turns:
+            loop.call_soon(kill, crash, turns - 1)
+        else:
+            processes[crash.process].kill(crash.away_wall_s)
+
+    def on_moment(moment: Moment) -> None:
+        while waiting and waiting[0].step <= moment.step:
+            crash = waiting.pop(0)
+            kill(crash, crash.turns)
+
+    async def household(house: str) -> None:
+        await run_households(scenario, [house], settings, broker)
+
+    houses = [house.id for house in scenario.houses if house.devices]
+    processes = {house: _Process(house, lambda house=house: household(house)) for house in houses}  # type: ignore[misc]
+
+    async def clock() -> RunOutcome:
+        with RunWriter(
+            results_file, scenario, run=1, run_id="soak", seed=1, start_s=scenario.start_s, resume=True
+        ) as writer:
+            return await run_clock(scenario, settings, broker, recorder=writer, on_moment=on_moment)
+
+    results_file = create_results(Simulation(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
+    processes[CLOCK] = _Process(CLOCK, clock)
+    async with asyncio.TaskGroup() as tasks:
+        for house in houses:
+            tasks.create_task(processes[house].live())
+        outcome = await processes[CLOCK].live()
+    assert outcome is not None
+    return outcome
+
+
+def run_seed(scenario: Scenario, seed: int | None, steps: int) -> RunOutcome:
+    """Run with the disturbance of a seed; None: with none."""
+    houses = tuple(house.id for house in scenario.houses if house.devices)
+    calm = Disturbance(Faults(), ())
+    disturbance = calm if seed is None else Disturbance.draw(seed, houses, steps)
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        return runner.run(run_disturbed(scenario, disturbance, seed or 0, Path(folder)))
+
+
+def main() -> int:
+    """Run many seeds; exit with 1 if any ledger differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first one; to repeat one: --first SEED --seeds 1")
+    parser.add_argument("--scenario", default="street")
+    arguments = parser.parse_args()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    scenario = load_scenario(arguments.scenario)
+    calm = run_seed(scenario, None, 0)
+    print(f"undisturbed: {calm.ledger_sha256}, {calm.rounds} rounds")
+    failed = 0
+    started_wall_s = time.perf_counter()
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        try:
+            sha256 = run_seed(scenario, seed, calm.rounds).ledger_sha256
+        except Exception:
+            traceback.print_exc()
+            sha256 = "failed"
+        if sha256 != calm.ledger_sha256:
+            failed += 1
+            print(f"seed {seed}: {sha256}; repeat it: make soak SEED={seed}")
+    wall_s = time.perf_counter() - started_wall_s
+    print(f"{arguments.seeds - failed} passed, {failed} failed, {wall_s:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

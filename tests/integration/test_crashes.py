@@ -1,0 +1,91 @@
+"""Processes of a deployment die and come back, on a network that misbehaves: the same ledger. More: `make soak`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import looptime
+import pytest
+
+from broker.journal import Journal, JournalError
+from broker.memory import MemoryBroker
+from broker.patience import Patience
+from scenarios.deployment import DeploymentSettings, run_clock, run_households
+from scenarios.files import load_scenario
+from scenarios.outcome import RunOutcome
+from scenarios.scenario import Scenario
+from tests.faults.network import Faults
+from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
+
+
+@pytest.fixture(scope="module")
+def street() -> Scenario:
+    """The bundled street."""
+    return load_scenario("street")
+
+
+@pytest.fixture(scope="module")
+def calm(street: Scenario) -> RunOutcome:
+    """The street, undisturbed."""
+    return run_seed(street, None, 0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOutcome, seed: int) -> None:
+    """Whatever a seed draws: the same ledger."""
+    disturbed = run_seed(street, seed, calm.rounds)
+    assert disturbed.ledger_sha256 == calm.ledger_sha256
+    assert disturbed.messages == calm.messages
+
+
+@pytest.mark.parametrize("step", [0, 1, 60, 200, 244])
+def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path: Path, step: int) -> None:
+    """Even when nobody is left who remembers but the journals."""
+    names = [CLOCK, *(house.id for house in street.houses)]
+    crashes = tuple(Crash(name, step, turns=step % 7, away_wall_s=5.0) for name in names)
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        disturbed = runner.run(run_disturbed(street, Disturbance(Faults(), crashes), 1, tmp_path))
+    assert disturbed.ledger_sha256 == calm.ledger_sha256
+
+
+def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
+    """Rather than replayed into the wrong neighbourhood."""
+    path = tmp_path / "x.sqlite"
+    with Journal(path, {"run": "monday"}):
+        pass
+    with pytest.raises(JournalError, match="run 'monday', not 'tuesday'"):
+        Journal(path, {"run": "tuesday"})
+
+
+async def _run_without(street: Scenario, lost: str, at_step: int, settings: DeploymentSettings) -> RunOutcome:
+    broker = MemoryBroker()
+    households: dict[str, asyncio.Task[None]] = {}
+    async with asyncio.TaskGroup() as tasks:
+        for house in street.houses:
+            households[house.id] = tasks.create_task(run_households(street, [house.id], settings, broker))
+
+        def on_moment(moment: object) -> None:
+            if getattr(moment, "step", 0) == at_step:
+                households[lost].cancel()
+
+        return await run_clock(street, settings, broker, on_moment=on_moment)
+
+
+@pytest.mark.parametrize("at_step", [3, 40, 90, 140])
+@pytest.mark.parametrize("lost", ["adler", "celik"])
+def test_with_drop_the_run_goes_on_without_a_household(street: Scenario, lost: str, at_step: int) -> None:
+    """Its open jobs end as lost; whoever had a contract with its panels and had not started finds another supplier."""
+    settings = DeploymentSettings("r", seed=1, on_loss="drop", patience=Patience(limit_wall_s=30))
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        outcome = runner.run(_run_without(street, lost, at_step, settings))
+    assert outcome.state == "done"
+    house_of = {job.job_id: job.house for job in street.jobs}
+    lost_panels = {d.id for house in street.houses if house.id == lost for d in house.devices if d.type == "producer"}
+    for entry in outcome.ledger:
+        if entry.state == "lost":
+            assert house_of[entry.contract.job_id] == lost
+        if any("lost" in event.reason for event in entry.history if event.what == "cancelled"):
+            assert entry.contract.producer in lost_panels
+    served = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert served >= {job.job_id for job in street.jobs if job.house != lost}
