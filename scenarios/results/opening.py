@@ -68,8 +68,7 @@ def _header(path: Path) -> bytes:
 
 def _check_length(path: Path, header: bytes) -> None:
     """Find a file that breaks off; while something waits in the write-ahead log, its length says nothing."""
-    log = path.with_name(f"{path.name}-wal")
-    if log.exists() and log.stat().st_size:
+    if _log_bytes(path):
         return
     page_bytes = struct.unpack(">H", header[16:18])[0]
     page_bytes = 65536 if page_bytes == 1 else page_bytes
@@ -79,6 +78,14 @@ def _check_length(path: Path, header: bytes) -> None:
         raise ResultsError(f"{path}: is damaged: it breaks off after {actual_bytes} of {expected_bytes} bytes")
 
 
+def _log_bytes(path: Path) -> int:
+    """Return how much waits in the write-ahead log, beside the file."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_WALL_S)
@@ -86,9 +93,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM meta").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if "unable to open" not in str(error) and "readonly" not in str(error):
+        if ("unable to open" not in str(error) and "readonly" not in str(error)) or _log_bytes(path):
             raise
-        # In a folder that cannot be written to, SQLite cannot share the file with a writer; then there is none.
+        # In a folder that cannot be written to, SQLite cannot share the file with a writer; then there is none,
+        # and the file is all there is.
         connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
     except BaseException:
         connection.close()

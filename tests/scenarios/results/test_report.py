@@ -208,6 +208,49 @@ def test_the_address_chooses_run_household_and_job(report: Path) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_contracts_are_filtered_and_sorted_by_hand(report: Path, tmp_path: Path) -> None:
+    """Words, supplier and changes narrow contracts and timeline alike; a heading sorts, again the other way round."""
+    hand = """
+      const note = {}, first = () => document.querySelector("#contracts tbody th").textContent;
+      const count = () => document.querySelector("#contracts .count").textContent;
+      const [words, changed] = document.querySelectorAll("#contracts input");
+      const energy = () => [...document.querySelectorAll("#contracts .sort")]
+        .find(head => head.textContent.startsWith("Energy")).click();
+      energy(); note.most = first(); energy(); note.least = first();
+      words.value = "B machine"; words.dispatchEvent(new Event("input")); note.words = count();
+      note.timeline = document.querySelectorAll("#timeline tbody tr").length;
+      const supplier = document.querySelector("#contracts select");
+      supplier.value = "-"; supplier.dispatchEvent(new Event("change")); note.grid = count();
+      changed.click(); note.changed = count();
+      document.getElementById("reset").click(); note.reset = count();
+      document.getElementById("theme").click(); document.getElementById("theme").click();
+      note.theme = document.documentElement.dataset.theme;
+      [...document.querySelectorAll("#houses .link")].find(link => link.textContent === "House b").click();
+      note.house = location.hash;
+      const output = document.createElement("output");
+      Object.assign(output, { id: "note", textContent: JSON.stringify(note) });
+      document.body.append(output);
+    """
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", report.read_text(encoding="utf-8"))
+    handled = tmp_path / "handled.html"
+    handled.write_text(text.replace("</body>", f"<script>{{{hand}}}</script></body>"), encoding="utf-8")
+
+    note = json.loads(Page(in_browser(handled)).texts["note"])
+
+    assert note == {
+        "most": "dry",
+        "least": NASTY,
+        "words": "4 of 6 contracts",
+        "timeline": 2,
+        "grid": "1 of 6 contracts",
+        "changed": "1 of 6 contracts",
+        "reset": "6 of 6 contracts",
+        "theme": "dark",
+        "house": "#house=b",
+    }
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
     """One without any contract, one failed, the others going on; a neighbourhood without tariff and with no sun."""
     jobs = [job(f"j{i}", "a", load((0, 0), (600, 100))) for i in range(5)]

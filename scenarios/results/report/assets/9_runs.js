@@ -25,7 +25,7 @@ function drawRuns() {
     : el("table", {}, el("caption", {}, "All figures of the run"),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Figure"), el("th", { scope: "col", class: "num" }, "Value"), el("th", { scope: "col" }, "What it is"))),
       el("tbody", {}, known.map(figure => el("tr", {}, name(figure), cell(RUNS[0].kpis[figure.name], figure.unit), el("td", {}, figure.note)))));
-  place("runs", el("div", { class: "scroll" }, table), el("h3", {}, "Peaks over intervals"), peaksTable(),
+  place("runs", el("div", { class: "scroll" }, table), el("h3", {}, "Peaks over intervals"), peaksTable(), optimumTable(),
     several && el("h3", {}, "Run by run"), several && runTable());
 }
 function peaksTable() {
@@ -37,6 +37,18 @@ function peaksTable() {
       el("th", { scope: "col", class: i ? "num" : null }, head)))),
     el("tbody", {}, rows.map(row => el("tr", {}, el("th", { scope: "row" }, `${row[0] / 60} min`),
       ["w", "ratio", "w", "ratio"].map((unit, i) => el("td", { class: "num" }, written(row[i + 1], unit))))))));
+}
+function optimumTable() {
+  const runs = shownRuns().filter(run => run.comparison.optimum);
+  if (!runs.length) return null;
+  const of = run => run.comparison.optimum;
+  const cell = (value, unit) => el("td", { class: "num" }, written(value, unit));
+  return [el("h3", {}, "Against the best that was possible"), el("div", { class: "scroll" }, el("table", {},
+    el("caption", {}, "The clairvoyant optimum knows all jobs and the real production in advance; no plan can be above the bound"),
+    el("thead", {}, el("tr", {}, ["Run", "Delivered", "Best plan known", "Proven bound", "Share of the best plan"].map((head, i) =>
+      el("th", { scope: "col", class: i ? "num" : null }, head)))),
+    el("tbody", {}, runs.map(run => el("tr", {}, el("th", { scope: "row" }, `Run ${run.run}`), cell(run.kpis.delivered_wh, "wh"),
+      cell(of(run).best_wh, "wh"), cell(of(run).bound_wh, "wh"), cell(of(run).share, "share"))))))];
 }
 function runTable() {
   const figure = (name, key, unit) => ({ name, kind: "num", first: -1, value: run => run.kpis[key], cell: run => written(run.kpis[key], unit) });
