@@ -125,8 +125,8 @@ class MqttBus:
         """See `Bus.messages`."""
         return self._inbox
 
-    async def establish(self) -> None:
-        """Make a connection that stands where the last one stood.
+    async def establish(self) -> Connection:
+        """Make a connection that stands where the last one stood, and return it.
 
         Raises:
             BrokerUnreachableError: it did not work; the message says why.
@@ -155,12 +155,14 @@ class MqttBus:
             raise
         self._connection = connection
         self._changed.set()
+        return connection
 
-    async def keep(self) -> None:
+    async def keep(self, first: Connection) -> None:
         """Make new connections as they break, until none can be made or the bus is lost for another reason."""
         loop = asyncio.get_running_loop()
-        while self._connection is not None:
-            connection, since = self._connection, loop.time()
+        connection: Connection | None = first
+        while connection is not None:
+            since = loop.time()
             reason = await connection.ended()
             self._disconnected(connection)
             connection.abort()
@@ -170,7 +172,7 @@ class MqttBus:
             if loop.time() - since > _LONGEST_DELAY_WALL_S:
                 # One that broke at once goes on with the longer delay: two clients of one id must not storm.
                 self._delay_wall_s = _FIRST_DELAY_WALL_S
-            await self._reestablish(reason)
+            connection = await self._reestablish(reason)
 
     async def flush(self) -> None:
         """Wait until the broker has confirmed all QoS 1 messages.
@@ -196,7 +198,7 @@ class MqttBus:
             else:
                 await connection.close()
 
-    async def _reestablish(self, reason: str) -> None:
+    async def _reestablish(self, reason: str) -> Connection | None:
         limit_wall_s = self._broker.lost_after_wall_s
         deadline = asyncio.get_running_loop().time() + limit_wall_s
         while True:
@@ -204,17 +206,17 @@ class MqttBus:
                 async with asyncio.timeout_at(deadline):
                     await asyncio.sleep(self._delay_wall_s * self._jitter.uniform(0.5, 1.0))
                     self._delay_wall_s = min(2 * self._delay_wall_s, _LONGEST_DELAY_WALL_S)
-                    await self.establish()
+                    connection = await self.establish()
             except TimeoutError:
                 self._lose(f"no connection for {limit_wall_s:g} s to {self._broker.url} ({reason})")
-                return
+                return None
             except BrokerUnreachableError as error:
                 reason = str(error)
             else:
                 self.reconnections += 1
                 _log.info("connection stands again", broker=str(self._broker.url), client=self.client_id)
                 self._put(Reconnected())
-                return
+                return connection
 
     async def _connected(self) -> Connection:
         """Wait until the connection stands."""
@@ -284,11 +286,11 @@ class MqttBroker:
         until the broker has confirmed its QoS 1 messages.
         """
         bus = MqttBus(self, client_id, will)
-        await bus.establish()
+        first = await bus.establish()
         failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                keeper = tasks.create_task(bus.keep(), name=f"mqtt[{client_id}]")
+                keeper = tasks.create_task(bus.keep(first), name=f"mqtt[{client_id}]")
                 try:
                     yield bus
                     await bus.flush()
