@@ -24,6 +24,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker.buffers import Buffers
 from broker.bus import Delivery, Will
 from broker.errors import BrokerUnreachableError
 from broker.unreachable import NoAnswerError, explain
@@ -33,13 +34,16 @@ _log = structlog.get_logger(__name__)
 
 _MUTE = logging.Logger("paho", level=logging.CRITICAL + 1)  # noqa: LOG001 - kept out of the tree: we report ourselves
 
-_UNWRITTEN_LIMIT = 2_000
-"""Packets that may wait for the socket before publishers do."""
+_UNWRITTEN_LIMIT_BYTES = 1024 * 1024
+"""How much may wait for the socket before publishers do."""
+_PACKET_BYTES = 500
+"""What a packet that waits takes beside its payload."""
 _UNACKNOWLEDGED_LIMIT = 10_000
 """QoS 1 messages that may be under way before publishers wait."""
 _IDS = 60_000
 """How far the oldest unacknowledged message may lie back: message ids come again after 65,535."""
-_AHEAD_BYTES = 64 * 1024
+_UNSPECIFIED = 128
+"""The reason that paho gives for a connection that ends without one."""
 
 
 class ConnectionBrokenError(Exception):
@@ -93,17 +97,14 @@ class Connection(aiomqtt.Client):
         self._abandoned = False
         self._timer: asyncio.TimerHandle | None = None
         self._sent = 0
+        self._unwritten_bytes = 0
         self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
         """By message id: the ticket, and how many messages had been sent before it."""
-        self._receive_bytes = self._client._sock_recv  # noqa: SLF001 - see `_take`
-        self._client._sock_recv = self._take  # type: ignore[method-assign]  # noqa: SLF001
+        self._buffers = Buffers(self._client)
         # Its callback for what is published is called for QoS 0 too, and costs more there than publishing.
         self._client.on_publish = None
         self._confirm = self._client._do_on_publish  # noqa: SLF001
         self._client._do_on_publish = self._on_confirmed  # type: ignore[method-assign]  # noqa: SLF001
-        self._ahead = b""
-        self._taken = 0
-        """How much of `_ahead` paho has had."""
         self._ended: asyncio.Future[str] = asyncio.Future()
         self._room = asyncio.Event()
         self._room.set()
@@ -181,13 +182,14 @@ class Connection(aiomqtt.Client):
             self.cut(paho.error_string(info.rc))
             raise ConnectionBrokenError
         self._sent += 1
+        self._unwritten_bytes += _PACKET_BYTES + len(payload)
         if ticket is not None:
             self._tickets[info.mid] = (ticket, self._sent)
 
     @property
     def has_room(self) -> bool:
         """Whether one more message can be sent without waiting."""
-        if len(self._client._out_packet) >= _UNWRITTEN_LIMIT:  # noqa: SLF001 - paho has no public count
+        if self._unwritten_bytes >= _UNWRITTEN_LIMIT_BYTES:
             return False
         if not self._tickets:
             return True
@@ -252,7 +254,7 @@ class Connection(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Any = None,  # noqa: ANN401, ARG002
     ) -> None:
-        self._end(str(reason_code))
+        self._end("the other side closed it" if reason_code == _UNSPECIFIED else str(reason_code))
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
         # Called in the thread that connects.
@@ -275,32 +277,26 @@ class Connection(aiomqtt.Client):
             self._loop.call_soon_threadsafe(self._write)
 
     def _read(self) -> None:
-        """Take all packets that have come in; what is read ahead or decrypted already makes no socket readable."""
-        more = True
+        """Take all packets that have come in."""
         try:
-            while more:
+            self._client.loop_read()
+            while self._client.socket() is not None and self._buffers.readable:
                 self._client.loop_read()
-                sock = self._client.socket()
-                waiting = len(self._ahead) > self._taken or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
-                more = sock is not None and waiting
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
             self.cut(f"{type(error).__name__}: {error}")
-
-    def _take(self, bufsize: int) -> bytes:
-        """Return the next bytes for paho, which asks the system for each packet in three pieces if it is let."""
-        if self._taken >= len(self._ahead):
-            self._ahead, self._taken = self._receive_bytes(_AHEAD_BYTES), 0
-        piece = self._ahead[self._taken : self._taken + bufsize]
-        self._taken += len(piece)
-        return piece
 
     def _write(self) -> None:
         """Write all that is queued; what the socket does not take waits until it does."""
         try:
             self._client.loop_write()
-        except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
+            self._buffers.flush()
+            self._unwritten_bytes = self._buffers.unsent_bytes
+        except Exception as error:  # noqa: BLE001 - as in `_read`
             self.cut(f"{type(error).__name__}: {error}")
         sock = self._client.socket()
-        if sock is not None and self._client.want_write():
-            self._loop.add_writer(sock.fileno(), self._write)
+        if sock is not None:
+            if self._buffers.unsent_bytes or self._client.want_write():
+                self._loop.add_writer(sock.fileno(), self._write)
+            else:
+                self._loop.remove_writer(sock.fileno())
         self._wake()

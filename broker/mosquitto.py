@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -145,14 +146,19 @@ def _complaint(log: str) -> str:
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
     """Terminate it, kill it where that takes too long, and wait for its end."""
-    with suppress(ProcessLookupError):
-        process.terminate()
+    _signal(process, signal.SIGTERM)
     try:
         async with asyncio.timeout(_STOP_WALL_S):
             await process.wait()
     except BaseException as error:
-        with suppress(ProcessLookupError):
-            process.kill()
+        _signal(process, signal.SIGKILL)
         if not isinstance(error, TimeoutError):
             raise
         await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal it, unless it has ended; its own method takes the news of a child's death away from asyncio."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)

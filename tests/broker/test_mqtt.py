@@ -153,6 +153,43 @@ async def test_a_silent_link_is_noticed() -> None:
                 os.kill(running.pid, signal.SIGCONT)
 
 
+async def test_a_slow_broker_makes_publishers_wait() -> None:
+    """What a bus holds for it is bounded; nothing is lost, and all goes out before the goodbye."""
+    published = 0
+
+    async def publish(broker: MqttBroker) -> None:
+        nonlocal published
+        async with broker.connect("writer") as writer:
+            connected.set()
+            await stopped.wait()
+            for number in range(300):
+                await writer.publish("a", b"%d " % number + bytes(100_000))
+                published += 1
+
+    connected, stopped = asyncio.Event(), asyncio.Event()
+    async with (
+        managed_mosquitto() as running,
+        MqttBroker(running.url).connect("reader") as reader,
+        asyncio.TaskGroup() as tasks,
+    ):
+        assert running.pid is not None
+        await reader.subscribe("a")
+        publishing = tasks.create_task(publish(MqttBroker(running.url)))
+        await connected.wait()
+        os.kill(running.pid, signal.SIGSTOP)
+        try:
+            stopped.set()
+            await asyncio.wait([publishing], timeout=0.3)
+            # 30 MB would be all; the system's own buffers take some of it.
+            assert published < 250
+        finally:
+            os.kill(running.pid, signal.SIGCONT)
+        for number in range(300):
+            item = await take(reader)
+            assert isinstance(item, Delivery)
+            assert item.payload.startswith(b"%d " % number)
+
+
 async def test_two_clients_of_one_id_do_not_storm() -> None:
     """They put each other out, with a back-off that grows; one that leaves ends it."""
     async with managed_mosquitto() as running:
