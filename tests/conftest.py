@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -16,3 +17,8 @@ def pyssmic_inputs() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no PySSMic inputs in {folder}")
     return folder
+
+
+def pytest_configure() -> None:
+    """Say that there is no event loop yet: asked for one, Python 3.11 makes one that nobody closes."""
+    asyncio.set_event_loop(None)
