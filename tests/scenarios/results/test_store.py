@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -363,3 +364,16 @@ def test_sealing_a_file_that_is_read_does_no_harm(results_file: Path) -> None:
     with ResultsReader(results_file) as results:
         seal(results_file)
         assert len(results.runs()) == 2
+
+
+def test_the_query_in_the_documentation_answers_its_question(results_file: Path) -> None:
+    """As it stands there, on the file as it is."""
+    page = (Path(__file__).parents[3] / "docs" / "results.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
+    connection = sqlite3.connect(results_file)
+    try:
+        answered = set(connection.execute(query).fetchall())
+    finally:
+        connection.close()
+
+    assert answered == {("a", "pv", 0.5), ("b", "grid", 0.9), ("b", "pv", 0.2)}
