@@ -153,4 +153,4 @@ def _in_id_order(jobs: Sequence[Job], where: str) -> list[Job]:
 def natural_order(text: str) -> tuple[tuple[bool, int, str], ...]:
     """Return a sort key under which `9` comes before `10`."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
-    return tuple((not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
+    return tuple((False, int(part), part) if part[0] in "0123456789" else (True, 0, part) for part in parts)

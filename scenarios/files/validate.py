@@ -164,8 +164,8 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
 }
 
 
-def _model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
-    """Return the model of the mapping at `path`."""
+def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
+    """Return the model of the mapping at `path`; that of the file where there is no other."""
     if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
         return ProducerEntry
     pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
@@ -179,7 +179,7 @@ def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, findings
     elif kind == "missing" and isinstance(path[-1], int):
         findings.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
     elif kind == "missing":
-        description = _model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
+        description = model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
         findings.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
     else:
         findings.at(_device_type(path, kind), _in_words(path, details))
@@ -191,7 +191,7 @@ def _device_type(path: KeyPath, kind: str) -> KeyPath:
 
 def _report_unknown_key(tree: dict[str, Any], path: KeyPath, findings: Findings) -> None:
     key = str(path[-1])
-    model = _model_at(tree, path[:-1])
+    model = model_at(tree, path[:-1])
     if model is ConsumerEntry and key in ("predictions", "actual"):
         findings.at(path, "a consumer has no predictions; a panel is 'type: producer'")
     elif model is ProducerEntry and key == "load_profile":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -38,7 +39,15 @@ def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str 
     Raises:
         ScenarioError: No file makes this scenario, or the file cannot be written.
     """
-    text = to_yaml(scenario, schema=schema)
+    write_text(to_yaml(scenario, schema=schema), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text to a file; an existing one is replaced whole or not at all.
+
+    Raises:
+        ScenarioError: The file cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
@@ -56,18 +65,18 @@ def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> 
     for key, value in content.items():
         if key in _SECTIONS:
             lines.append("")
-        lines += _block({key: value}, 0)
+        lines += block_lines({key: value}, 0)
     return "\n".join(lines) + "\n"
 
 
-def _block(value: dict[str, Any] | list[Any], indent: int) -> list[str]:
+def block_lines(value: dict[str, Any] | list[Any], indent: int) -> list[str]:
     """Return a mapping or a list as lines."""
     lines = []
     items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
     for key, item in items:
         start = " " * indent + ("-" if key is None else f"{scalar(key)}:")
         if _is_flat(item):
-            one_line = f"{start} {_flow(item)}"
+            one_line = f"{start} {flow_text(item)}"
             width = WIDTH_OF_ENTRY if isinstance(item, dict) and key is None else WIDTH
             if not isinstance(item, dict | list) or not item or len(one_line) <= width:
                 lines.append(one_line)
@@ -75,7 +84,7 @@ def _block(value: dict[str, Any] | list[Any], indent: int) -> list[str]:
             if isinstance(item, list):
                 lines += [start, *_rows(item, indent + 2)]
                 continue
-        below = _block(item, indent + 2)
+        below = block_lines(item, indent + 2)
         if key is None:
             below[0] = f"{start} {below[0].lstrip()}"
         else:
@@ -95,7 +104,7 @@ def _rows(items: list[Any], indent: int) -> list[str]:
     lines = []
     line = " " * indent + "["
     for i, item in enumerate(items):
-        text = _flow(item) + ("]" if i == len(items) - 1 else ",")
+        text = flow_text(item) + ("]" if i == len(items) - 1 else ",")
         if len(line) + 1 + len(text) > WIDTH:
             lines.append(line)
             line = " " * (indent + 1) + text
@@ -104,17 +113,22 @@ def _rows(items: list[Any], indent: int) -> list[str]:
     return [*lines, line]
 
 
-def _flow(value: object) -> str:
+def flow_text(value: object) -> str:
+    """Return any value on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(key)}: {flow_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow_text, value)) + "]"
     return scalar(value)
 
 
 def scalar(value: object) -> str:
     """Return a scalar as YAML 1.1 and 1.2 both read it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
         if value.is_integer() and abs(value) < 1e15:
             return str(int(value))
         text = repr(value)

@@ -221,7 +221,7 @@ def parse(text: str, where: str) -> Mapping:
     """Return the mapping that a YAML document is; raise `ScenarioError` for all that is not."""
     builder = _Builder(where)
     try:
-        for event in _events(text):
+        for event in events(text):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -239,7 +239,8 @@ def parse(text: str, where: str) -> Mapping:
     return builder.root
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
+def events(text: str) -> Iterator[yaml.Event]:
+    """Yield the events that the text of a document is made of."""
     # Without libyaml the same events come from PyYAML's own parser, only more slowly.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:

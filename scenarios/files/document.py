@@ -1,0 +1,211 @@
+"""A scenario file while it is edited: each change goes into the text at its place, and the rest stays as it was.
+
+Comments, order, blank lines and the way in which numbers are written survive, to the byte. A document is immutable:
+keep the old one, and undoing is taking it back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.findings import KeyPath, in_words
+from scenarios.files.load import load_text
+from scenarios.files.spans import Entry, Span, plain, spans_of
+from scenarios.files.validate import model_at
+from scenarios.files.write import block_lines, flow_text, write_text
+from scenarios.files.yaml_tree import parse, read_text
+from scenarios.scenario import Scenario
+
+_END_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of a scenario file that is valid YAML; whether it is a valid scenario, `problems` says."""
+
+    text: str
+
+    @classmethod
+    def open(cls, path: Path) -> Document:
+        """Return the document in a file; raise `ScenarioError` where it is no YAML."""
+        text = read_text(path, str(path))
+        parse(text, str(path))
+        return cls(text)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file, whole or not at all; raise `ScenarioError` where that fails."""
+        write_text(self.text, path)
+
+    def value(self, path: KeyPath = ()) -> Any:  # noqa: ANN401 - any YAML value
+        """Return the plain value at a path; None where there is none."""
+        node: Any = parse(self.text, "")
+        for part in path:
+            try:
+                node = node[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return node
+
+    def problems(self, where: str, folder: Path | None) -> list[Problem]:
+        """Return everything that is wrong with it, each problem with its key path."""
+        try:
+            self.scenario(where, folder)
+        except ScenarioError as error:
+            return list(error.problems)
+        return []
+
+    def scenario(self, where: str, folder: Path | None) -> Scenario:
+        """Return the scenario that it describes; raise `ScenarioError` where it describes none."""
+        return load_text(self.text, where, folder)
+
+    def with_value(self, path: KeyPath, value: object) -> Document:
+        """Return it with another value at a path; a key that is not there yet is added where the format has it."""
+        parent, key = self._parent(path)
+        entry = parent.entry(key)
+        if entry is None and isinstance(key, int):
+            raise self._error(path, "there is no such item")
+        if entry is None:
+            return self._with_key(parent, path, value)
+        old = entry.value
+        if old.kind == "scalar" and not isinstance(value, dict | list):
+            gap = " " if self.text[old.start - 1 : old.start] in (":", "-") else ""
+            return self._spliced(old.start, old.end, gap + flow_text(value))
+        if parent.flow:
+            return self._spliced(old.start, old.end, flow_text(value))
+        lines = self._entry_lines(parent, key, value)
+        first = lines[0].lstrip()
+        start = self._dash(parent, key) if parent.kind == "list" else entry.start
+        return self._spliced(start, old.end, "\n".join([first, *lines[1:]]))
+
+    def with_item(self, path: KeyPath, index: int, value: object) -> Document:
+        """Return it with an item more in the list at `path`, before the one at `index`; the list is made if need be."""
+        span = self._at(path)
+        if span is None or span.kind != "list" or not span.entries:
+            return self.with_value(path, [value])
+        index = max(0, min(index, len(span.entries)))
+        if span.flow:
+            if index < len(span.entries):
+                start = span.entries[index].start
+                return self._spliced(start, start, flow_text(value) + ", ")
+            end = span.entries[-1].value.end
+            return self._spliced(end, end, ", " + flow_text(value))
+        lines = self._entry_lines(span, index, value)
+        if index == 0:
+            dash = self._dash(span, 0)
+            return self._spliced(dash, dash, "\n".join([lines[0].lstrip(), *lines[1:]]) + "\n" + " " * span.column)
+        return self._with_lines_after(span.entries[index - 1].value.end, lines)
+
+    def without(self, path: KeyPath) -> Document:
+        """Return it without the value at `path`, and without its key."""
+        parent, key = self._parent(path)
+        entry = parent.entry(key)
+        if entry is None:
+            raise self._error(path, "there is no such value")
+        index = parent.entries.index(entry)
+        if len(parent.entries) == 1:
+            return self._emptied(parent, path[:-1])
+        if parent.flow:
+            if index + 1 < len(parent.entries):
+                return self._spliced(entry.start, parent.entries[index + 1].start, "")
+            return self._spliced(parent.entries[index - 1].value.end, entry.value.end, "")
+        start = self._dash(parent, index) if parent.kind == "list" else entry.start
+        line_start = self.text.rfind("\n", 0, start) + 1
+        if self.text[line_start:start].strip():
+            # It begins behind the dash of a list: what follows moves up.
+            following = parent.entries[index + 1]
+            return self._spliced(start, self._dash(parent, index + 1) if parent.kind == "list" else following.start, "")
+        return self._spliced(line_start, self._line_end(entry.value.end), "")
+
+    def _emptied(self, parent: Span, path: KeyPath) -> Document:
+        empty: object = [] if parent.kind == "list" else {}
+        if not path:
+            raise self._error(path, "the last key cannot be taken out")
+        return self.with_value(path, empty) if not parent.flow else self._spliced(parent.start, parent.end, str(empty))
+
+    def _with_key(self, parent: Span, path: KeyPath, value: object) -> Document:
+        key = str(path[-1])
+        if parent.kind != "mapping":
+            raise self._error(path, "there is nothing with keys")
+        before = self._key_before(parent, path)
+        if parent.flow:
+            pair = f"{flow_text(key)}: {flow_text(value)}"
+            if not parent.entries:
+                return self._spliced(parent.start + 1, parent.end - 1, pair)
+            if before is None:
+                start = parent.entries[0].start
+                return self._spliced(start, start, pair + ", ")
+            return self._spliced(before.value.end, before.value.end, ", " + pair)
+        lines = self._entry_lines(parent, key, value)
+        if before is None:
+            start = parent.entries[0].start
+            return self._spliced(start, start, "\n".join([lines[0].lstrip(), *lines[1:]]) + "\n" + " " * parent.column)
+        return self._with_lines_after(before.value.end, lines)
+
+    def _key_before(self, parent: Span, path: KeyPath) -> Entry | None:
+        """Return the entry after which the format has a key; the last one if it knows no order."""
+        try:
+            order = list(model_at(cast("dict[str, Any]", plain(self._root())), path[:-1]).model_fields)
+        except (TypeError, KeyError, IndexError, AttributeError):
+            # What is above it is not what the format has there.
+            order = []
+        if path[-1] not in order:
+            return parent.entries[-1] if parent.entries else None
+        known = order[: order.index(str(path[-1]))]
+        before = [entry for entry in parent.entries if entry.key in known]
+        return max(before, key=lambda entry: entry.start, default=None)
+
+    def _entry_lines(self, parent: Span, key: str | int, value: object) -> list[str]:
+        content: dict[str, Any] | list[Any] = [value] if parent.kind == "list" else {str(key): value}
+        return block_lines(content, parent.column)
+
+    def _with_lines_after(self, end: int, lines: list[str]) -> Document:
+        at = self._line_end(end)
+        text = "\n".join(lines) + "\n"
+        return self._spliced(at, at, text if self.text[at - 1 : at] == "\n" else "\n" + text)
+
+    def _dash(self, span: Span, index: str | int) -> int:
+        """Return where the dash of an item of a list stands."""
+        if not isinstance(index, int) or index == 0:
+            return span.start
+        at = self._line_end(span.entries[index - 1].value.end)
+        while self.text[at : at + span.column].strip() or self.text[at + span.column] != "-":
+            at = self._line_end(at)
+        return at + span.column
+
+    def _line_end(self, at: int) -> int:
+        """Return where the next line begins."""
+        found = _END_OF_LINE.match(self.text, at)
+        return found.end() if found else len(self.text)
+
+    def _root(self) -> Span:
+        return spans_of(self.text)
+
+    def _at(self, path: KeyPath) -> Span | None:
+        span = self._root()
+        for part in path:
+            entry = span.entry(part)
+            if entry is None:
+                return None
+            span = entry.value
+            if span.kind == "alias":
+                raise self._error(path, "stands for something elsewhere in the file (an alias); edit that in the text")
+        return span
+
+    def _parent(self, path: KeyPath) -> tuple[Span, str | int]:
+        if not path:
+            raise self._error(path, "a key is expected")
+        parent = self._at(path[:-1])
+        if parent is None:
+            raise self._error(path[:-1], "there is no such value")
+        return parent, path[-1]
+
+    def _spliced(self, start: int, end: int, text: str) -> Document:
+        text = text.replace("\n", "\r\n" if "\r\n" in self.text else "\n")
+        return Document(self.text[:start] + text + self.text[end:])
+
+    def _error(self, path: KeyPath, what: str) -> ScenarioError:
+        return ScenarioError([Problem(in_words(path) or "the file", what, path)])
