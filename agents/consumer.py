@@ -93,7 +93,7 @@ class Consumer(Agent[AnyMessage]):
 
 
 class _JobRun:
-    """One job from its registration to its start."""
+    """One job from its registration to its end."""
 
     def __init__(self, agent: Consumer, job: Job, box: Box[Event], *, patient: bool) -> None:
         self._agent = agent
@@ -104,12 +104,15 @@ class _JobRun:
         self._asked: list[str] = []
 
     async def serve(self) -> None:
-        """Find a supplier, again when it is lost, until the job starts."""
+        """Find a supplier, again when it is lost, until the job starts; then let it run."""
         await self._agent.until(self._job.registered_s)
-        while True:
-            contract = await self._negotiate() or await self._wait_for_supplier()
-            if contract is None or not await self._hold(contract):
-                return
+        contract = await self._find_supplier()
+        while await self._is_lost_before_start(contract):
+            contract = await self._find_supplier()
+        await self._agent.until(self._agent.contracts[self._job.job_id].start_s + self._job.duration_s)
+
+    async def _find_supplier(self) -> Contract:
+        return await self._negotiate() or await self._wait_for_supplier() or self._take_grid_power()
 
     async def _negotiate(self) -> Contract | None:
         """Ask all producers there are, those that join meanwhile too."""
@@ -152,7 +155,7 @@ class _JobRun:
         return max(self._job.earliest_start_s, self._agent.now_s) <= start_s <= self._job.latest_start_s
 
     async def _wait_for_supplier(self) -> Contract | None:
-        """Wait for an opening until the latest start; then take grid power, which ends the job's search: None."""
+        """Wait for an opening until the latest start; an impatient job does not wait."""
         job = self._job
         while self._patient:
             event = await self._box.get(until_s=job.latest_start_s)
@@ -169,13 +172,15 @@ class _JobRun:
                     contract = None
             if contract is not None:
                 return contract
-        self._withdraw()
-        start_s = job.latest_start_s if self._patient else max(job.earliest_start_s, self._agent.now_s)
-        self._agree(GRID, start_s)
         return None
 
-    async def _hold(self, contract: Contract) -> bool:
-        """Keep a contract until its job starts; return False then, True when the producer cancelled it."""
+    def _take_grid_power(self) -> Contract:
+        self._withdraw()
+        job = self._job
+        return self._agree(GRID, job.latest_start_s if self._patient else max(job.earliest_start_s, self._agent.now_s))
+
+    async def _is_lost_before_start(self, contract: Contract) -> bool:
+        """Keep a contract until its job starts; return True when the producer cancels it before."""
         while True:
             event = await self._box.get(until_s=contract.start_s)
             if isinstance(event, TimeUp | _RunEnds):

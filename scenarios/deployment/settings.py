@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
@@ -57,5 +58,15 @@ class DeploymentSettings:
         """
         if self.journals is None:
             return None
-        identity = {"run": self.run_id, "name": name, "fingerprint": fingerprint}
-        return Journal(self.journals / f"{quote(self.run_id, safe='')}.{quote(name, safe='')}.journal.sqlite", identity)
+        return Journal(self.journal_file(name), {"run": self.run_id, "name": name, "fingerprint": fingerprint})
+
+    def journal_file(self, name: str) -> Path:
+        """Return where a process's journal is, or would be."""
+        folder = self.journals or Path()
+        return folder / f"{quote(self.run_id, safe='')}.{quote(name, safe='')}.journal.sqlite"
+
+    def described(self) -> dict[str, Any]:
+        """Return what was chosen, fit for JSON."""
+        algorithm = asdict(self.algorithm)
+        del algorithm["name"]
+        return {**algorithm, "bus": "mqtt", "days": self.days, "pace": str(self.pace), "patient": self.patient}

@@ -106,19 +106,18 @@ async def _perform(
             outcome = await run_once(scenario, settings, broker, writer, tell, unfinished.append)
         except (Exception, asyncio.CancelledError) as error:
             for outcome in unfinished:
-                _finish(writer, outcome, outcome.end_s, error=str(error))
+                _finish(writer, outcome, error=str(error))
             raise
-        until_last_job = outcome.state == "done" and settings.days is None and scenario.days is None
-        _finish(writer, outcome, None if until_last_job else outcome.end_s)
+        _finish(writer, outcome)
     if on_progress is not None:
         on_progress(outcome.end_s)
     return outcome
 
 
-def _finish(writer: RunWriter, outcome: RunOutcome, end_s: int | None, error: str = "") -> None:
+def _finish(writer: RunWriter, outcome: RunOutcome, error: str = "") -> None:
     writer.finish(
         outcome.state,
-        end_s,
+        outcome.end_s,
         negotiations=outcome.negotiations,
         wall_s=outcome.wall_s,
         not_registered=outcome.not_registered,

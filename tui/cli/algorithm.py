@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
+from scenarios.scenario import Scenario
 
 _BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
 
@@ -30,3 +31,20 @@ def algorithm_settings(
         "node_limit": node_limit,
     }
     return replace(AlgorithmSettings(), **{key: value for key, value in wanted.items() if value is not None})
+
+
+def scenario_algorithm(
+    scenario: Scenario,
+    name: str | None,
+    penalty: float | None = None,
+    step_size: float | None = None,
+    tolerance: float | None = None,
+    node_limit: int | None = None,
+) -> AlgorithmSettings:
+    """Return the settings, of the scenario's algorithm where none is named.
+
+    Raises:
+        SettingsError: see `algorithm_settings`.
+    """
+    chosen = algorithm_settings(name, penalty, step_size, tolerance, node_limit)
+    return chosen if name is not None else replace(chosen, name=scenario.algorithm)

@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "optimum": "tui.cli.optimum",
     "results": "tui.cli.results",
     "broker": "tui.cli.broker",
+    "clock": "tui.cli.clock",
+    "host": "tui.cli.host",
 }
 """By name, the module of each command in the order of the help; its `app` is the Typer application."""
 

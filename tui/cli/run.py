@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -103,7 +102,7 @@ def run(
     from scenarios.files import load_scenario
     from scenarios.simulation import Plan
     from tui.cli.access import chosen_access
-    from tui.cli.algorithm import algorithm_settings
+    from tui.cli.algorithm import algorithm_settings, scenario_algorithm
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
 
@@ -118,14 +117,14 @@ def run(
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace = Pace.parse(pace)
-    chosen = algorithm_settings(algorithm, penalty, step_size, tolerance, node_limit)
+    algorithm_settings(algorithm, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
     loaded = load_scenario(scenario)
     first = loaded.seed if seed is None else seed
     simulate(
         Plan(
             scenario=loaded,
             seeds=tuple(range(first, first + runs)),
-            algorithm=chosen if algorithm is not None else replace(chosen, name=loaded.algorithm),
+            algorithm=scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit),
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,

@@ -61,7 +61,7 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_w
     finally:
         configure_logs(level)
     if results_file is not None:
-        _show(results_file, as_json=as_json)
+        show_results(results_file, as_json=as_json)
     if code:
         raise typer.Exit(code)
 
@@ -73,7 +73,8 @@ def _compare(results_file: Path, time_limit_wall_s: float) -> None:
         compare(results_file, time_limit_wall_s, progress)
 
 
-def _show(results_file: Path, *, as_json: bool) -> None:
+def show_results(results_file: Path, *, as_json: bool) -> None:
+    """Print what is in a results file: a table, or one JSON object."""
     with ResultsReader(results_file) as results:
         summary = simulation_json(results)
     if as_json:

@@ -1,0 +1,77 @@
+"""The results file of a deployed run: made by the clock's process, and taken up again when that comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenarios.deployment.clock import CLOCK_JOURNAL
+from scenarios.deployment.settings import DeploymentSettings
+from scenarios.outcome import RunOutcome
+from scenarios.results.connection import seal
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.errors import ResultsError
+from scenarios.results.writer import RunWriter
+from scenarios.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedRecord:
+    """The record of a run that goes on."""
+
+    writer: RunWriter
+    unfinished: list[RunOutcome] = field(default_factory=list)
+    """What there was when the run was cancelled or failed."""
+
+    async def keep(self, run: Coroutine[Any, Any, RunOutcome]) -> RunOutcome:
+        """Run to the end and close the books, however the run ends."""
+        try:
+            outcome = await run
+        except (Exception, asyncio.CancelledError) as error:
+            for outcome in self.unfinished:
+                self._finish(outcome, str(error))
+            raise
+        self._finish(outcome, "")
+        return outcome
+
+    def _finish(self, outcome: RunOutcome, error: str) -> None:
+        self.writer.finish(
+            outcome.state,
+            outcome.end_s,
+            negotiations=outcome.negotiations,
+            wall_s=outcome.wall_s,
+            not_registered=outcome.not_registered,
+            error=error,
+        )
+
+
+@contextmanager
+def open_record(path: Path, scenario: Scenario, settings: DeploymentSettings) -> Iterator[DeployedRecord]:
+    """Make the results file of a run, or go on with it where the clock's journal has the run already.
+
+    Raises:
+        ResultsError: the file exists and is not this run's, or cannot be written.
+    """
+    comes_back = settings.journal_file(CLOCK_JOURNAL).exists()
+    if path.exists() and not comes_back:
+        raise ResultsError(f"{path}: exists already; results are never written over")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        create_results(
+            Simulation(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=settings.described()), path
+        )
+    with RunWriter(
+        path,
+        scenario,
+        run=1,
+        run_id=settings.run_id,
+        seed=settings.seed,
+        start_s=scenario.start_s,
+        resume=comes_back,
+    ) as writer:
+        yield DeployedRecord(writer)
+    seal(path)

@@ -1,0 +1,166 @@
+"""`ssmic clock`: the time authority and the manager of a run whose households are processes of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
+from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
+from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+
+if TYPE_CHECKING:
+    from broker.mqtt import MqttBroker
+    from scenarios.deployment import DeploymentSettings
+    from scenarios.outcome import RunOutcome
+    from scenarios.scenario import Scenario as Loaded
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic clock street --broker mqtt://broker.example --run monday
+  ssmic clock street --broker mqtts://broker.example --user clock --password-file clock.password --on-loss drop
+
+Started again after a crash, with the same journal, it goes on where it was.
+
+Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost, 130 interrupted.
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def clock(
+    ctx: typer.Context,
+    scenario: Scenario,
+    broker: Broker,
+    run: Run = None,
+    seed: Seed = None,
+    algorithm: Algorithm = None,
+    penalty: Penalty = None,
+    step_size: StepSize = None,
+    tolerance: Tolerance = None,
+    node_limit: NodeLimit = None,
+    impatient: Impatient = False,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many days. [default: as the scenario says, else until the last job has run]",
+            envvar="SSMIC_DAYS",
+        ),
+    ] = None,
+    pace: Annotated[
+        str, typer.Option(metavar="max|1x|60x...", help="How fast virtual time goes.", envvar="SSMIC_PACE")
+    ] = "max",
+    on_loss: Annotated[
+        Literal["wait", "drop", "fail"],
+        typer.Option(
+            help="A household that is gone: wait for it up to the limit, then fail; go on without it after the limit; "
+            "or fail at once.",
+            envvar="SSMIC_ON_LOSS",
+        ),
+    ] = "wait",
+    limit: Limit = DEFAULT_LIMIT_WALL_S,
+    journal: Journal = DEFAULT_JOURNAL,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The results file. [default: results/<run>.sqlite]", envvar="SSMIC_OUT"),
+    ] = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
+    ] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Keep the time and the ledger of a run whose households are processes of their own.
+
+    Waits until every household of the scenario is there, and says who is missing.
+    """
+    from broker.pace import Pace
+    from scenarios.files import load_scenario
+    from tui.cli.algorithm import scenario_algorithm
+    from tui.cli.connect import deployed_broker, deployment_settings
+    from tui.cli.logs import configure_logs, log_file_of
+
+    level = log_level or ctx.obj
+    configure_logs(level)
+    virtual_pace = Pace.parse(pace)
+    loaded = load_scenario(scenario)
+    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    settings = deployment_settings(
+        loaded,
+        run,
+        seed,
+        chosen,
+        impatient=impatient,
+        limit_wall_s=limit,
+        journal=journal,
+        days=days,
+        pace=virtual_pace,
+        on_loss=on_loss,
+    )
+    connection = deployed_broker(
+        broker,
+        user,
+        password_file,
+        ca_file,
+        cert_file,
+        key_file,
+        lost_after_wall_s=limit,
+        on_command_line=given(ctx, "broker"),
+    )
+    results_file = out or Path("results") / f"{settings.run_id}.sqlite"
+    configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
+    _keep_time(loaded, settings, connection, results_file, as_json=as_json)
+
+
+def _keep_time(
+    loaded: Loaded, settings: DeploymentSettings, connection: MqttBroker, results_file: Path, *, as_json: bool
+) -> None:
+    from broker.errors import SsmicError
+    from scenarios.deployment import run_clock
+    from scenarios.deployment.record import open_record
+    from tui.cli.console import notes
+    from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about
+    from tui.cli.interrupt import run_until_interrupted
+    from tui.cli.simulate import show_results
+
+    def on_missing(houses: tuple[str, ...]) -> None:
+        notes().print(f"Waiting for {len(houses)} hosts: {', '.join(houses)}", soft_wrap=True)
+
+    async def keep_time() -> RunOutcome:
+        with open_record(results_file, loaded, settings) as record:
+            notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
+            return await record.keep(
+                run_clock(
+                    loaded,
+                    settings,
+                    connection,
+                    recorder=record.writer,
+                    on_missing=on_missing,
+                    on_outcome=record.unfinished.append,
+                )
+            )
+
+    code = 0
+    try:
+        if run_until_interrupted(keep_time()).state != "done":
+            complain("stopped before the end")
+            code = INTERRUPTED
+    except KeyboardInterrupt:
+        complain("interrupted")
+        code = INTERRUPTED
+    except SsmicError as error:
+        complain_about(error)
+        code = code_for(error)
+    if results_file.exists():
+        show_results(results_file, as_json=as_json)
+    if code:
+        raise typer.Exit(code)

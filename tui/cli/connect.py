@@ -1,0 +1,67 @@
+"""From the options of a deployed process to its settings and its broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from agents.scheduling.settings import AlgorithmSettings
+from broker.access import AccessOptions
+from broker.clock import OnLoss
+from broker.mqtt import MqttBroker
+from broker.pace import Pace
+from broker.patience import Patience
+from scenarios.deployment.settings import DeploymentSettings
+from scenarios.scenario import Scenario
+from tui.cli.access import chosen_access
+
+
+def deployment_settings(
+    scenario: Scenario,
+    run: str | None,
+    seed: int | None,
+    algorithm: AlgorithmSettings,
+    *,
+    impatient: bool,
+    limit_wall_s: float,
+    journal: Path,
+    days: int | None = None,
+    pace: Pace | None = None,
+    on_loss: OnLoss = "wait",
+) -> DeploymentSettings:
+    """Return how a deployed run goes; what is None is as the scenario says."""
+    return DeploymentSettings(
+        run_id=run or scenario.name,
+        seed=scenario.seed if seed is None else seed,
+        algorithm=algorithm,
+        patient=not impatient,
+        patience=Patience(limit_wall_s=limit_wall_s),
+        journals=journal,
+        days=days,
+        pace=pace or Pace(),
+        on_loss=on_loss,
+    )
+
+
+def deployed_broker(
+    broker: str,
+    user: str | None,
+    password_file: Path | None,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    *,
+    lost_after_wall_s: float,
+    on_command_line: bool,
+) -> MqttBroker:
+    """Return the broker that all processes of a run share.
+
+    Raises:
+        BrokerUrlError: see `broker.access.access_to`.
+    """
+    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
+    access = chosen_access(broker, options, on_command_line=on_command_line)
+    if access is None:
+        raise typer.BadParameter("expected the URL of a broker that all processes share", param_hint="--broker")
+    return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=lost_after_wall_s)

@@ -1,0 +1,89 @@
+"""`ssmic host`: the agents of one household, as a process of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
+from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
+from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+
+app = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic host street --house adler --broker mqtt://broker.example --run monday
+  SSMIC_BROKER=mqtt://broker.example SSMIC_RUN=monday ssmic host street --house adler --house brandt
+
+Started again after a crash, with the same journal, it goes on where it was.
+
+Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usage, 3 invalid scenario,
+4 broker unreachable or lost, 130 interrupted.
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def host(
+    ctx: typer.Context,
+    scenario: Scenario,
+    broker: Broker,
+    house: Annotated[
+        list[str], typer.Option(metavar="ID", help="A house of the scenario; several may share.", envvar="SSMIC_HOUSE")
+    ],
+    run: Run = None,
+    seed: Seed = None,
+    algorithm: Algorithm = None,
+    penalty: Penalty = None,
+    step_size: StepSize = None,
+    tolerance: Tolerance = None,
+    node_limit: NodeLimit = None,
+    impatient: Impatient = False,
+    limit: Limit = DEFAULT_LIMIT_WALL_S,
+    journal: Journal = DEFAULT_JOURNAL,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run the agents of a household until the clock ends the run.
+
+    Seed, algorithm and scenario must be the clock's; it refuses a household with others.
+    """
+    from scenarios.deployment.household import run_households
+    from scenarios.files import load_scenario
+    from tui.cli.algorithm import scenario_algorithm
+    from tui.cli.connect import deployed_broker, deployment_settings
+    from tui.cli.console import notes
+    from tui.cli.interrupt import run_until_interrupted
+    from tui.cli.logs import configure_logs
+
+    configure_logs(log_level or ctx.obj)
+    whole = load_scenario(scenario)
+    known = [h.id for h in whole.houses if h.devices]
+    unknown = [house_id for house_id in house if house_id not in known]
+    if unknown:
+        names = ", ".join(map(repr, unknown))
+        raise typer.BadParameter(
+            f"no such house with devices: {names}; there are {', '.join(known)}", param_hint="--house"
+        )
+    chosen = scenario_algorithm(whole, algorithm, penalty, step_size, tolerance, node_limit)
+    settings = deployment_settings(whole, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
+    loaded = whole.part_of(house)
+    del whole  # a household knows nothing of the others
+    connection = deployed_broker(
+        broker,
+        user,
+        password_file,
+        ca_file,
+        cert_file,
+        key_file,
+        lost_after_wall_s=limit,
+        on_command_line=given(ctx, "broker"),
+    )
+    notes().print(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", soft_wrap=True)
+    run_until_interrupted(run_households(loaded, list(dict.fromkeys(house)), settings, connection))
