@@ -36,6 +36,9 @@ _WORDS: dict[str, bool | float | None] = {
 }
 
 
+_FIRST_OF_WORD_OR_NUMBER = frozenset({"", *"~nNtTfF+-.0123456789"})
+
+
 class Mapping(dict[str, Any]):
     """A YAML mapping; keys are text as written."""
 
@@ -95,13 +98,14 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 0
+        # The most frequent ones first: a large file has a million.
         if isinstance(event, yaml.ScalarEvent):
             self._count(line, 1)
             self._scalar(event, line)
-        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+        elif isinstance(event, yaml.CollectionStartEvent):
             self._count(line, 1)
             self._open(event, line)
-        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+        elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
         elif isinstance(event, yaml.AliasEvent):
             self._alias(str(event.anchor), line)
@@ -138,7 +142,7 @@ class _Builder:
         if top.skip_value:
             self.problem(line, f"the key {key!r} stands here a second time; the first is on line {node.lines[key]}")
 
-    def _open(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent, line: int) -> None:
+    def _open(self, event: yaml.CollectionStartEvent, line: int) -> None:
         if event.tag is not None:
             self.problem(line, f"the tag {event.tag!r} is not supported")
         if self._expects_key():
@@ -186,6 +190,8 @@ class _Builder:
 
 def resolve(text: str) -> Any:  # noqa: ANN401 - any YAML scalar
     """Return what a plain scalar means by the core schema of YAML 1.2; a number with a leading zero stays text."""
+    if text[:1] not in _FIRST_OF_WORD_OR_NUMBER:
+        return text
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):
