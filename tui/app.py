@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
@@ -19,7 +20,9 @@ from tui.shell.help import HelpScreen, described
 from tui.shell.intents import Intent
 from tui.shell.preferences import Preferences, load_preferences, save_preferences
 from tui.shell.screen import AreaScreen
+from tui.shell.status import short_status
 from tui.shell.themes import DEFAULT_VARIABLES, THEMES
+from tui.shell.watching import REFRESH_WALL_S, Watching
 
 
 class SsmicApp(Guarded, App[None]):
@@ -32,8 +35,8 @@ class SsmicApp(Guarded, App[None]):
         *(Binding(area.key, f"open_area('{area.id}')", area.title, tooltip=area.help, show=False) for area in AREAS),
         *(Binding(f"f{int(area.key) + 1}", f"open_area('{area.id}')", show=False, priority=True) for area in AREAS),
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Help of this screen (F1 while typing)"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+t", "toggle_light", "Light or dark", show=False),
-        Binding("ctrl+q", "quit", "Quit", priority=True),
     ]
     CSS = """
     Screen { background: $background; }
@@ -65,6 +68,8 @@ class SsmicApp(Guarded, App[None]):
         """Errors that were shown as notices and should not have happened."""
         self.before_quit: list[Callable[[], str | None]] = []
         """Each says why quitting now would lose something, or None."""
+        self.watching = Watching(self)
+        """The run that is watched, in whatever area."""
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
@@ -81,8 +86,13 @@ class SsmicApp(Guarded, App[None]):
         """Show the first area."""
         await self.switch_mode(self._first_area)
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_preferences())
+        self.set_interval(REFRESH_WALL_S, self._tick)
         if self._first_intent is not None:
             self.post_message(self._first_intent)
+
+    def _tick(self) -> None:
+        self.watching.tick(time.monotonic())
+        self.run_status = short_status(self.watching)
 
     def _keep_preferences(self) -> None:
         if self._remember:

@@ -1,23 +1,199 @@
-"""*Results*: the simulations that were run."""
+"""*Negotiations*: a run as it happens."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
-from tui.shell import AreaScreen, EmptyState
+from broker.url import BrokerUrl, parse_url
+from scenarios.watch import Feed
+from tui.live.glance import Glance
+from tui.live.hosts import HostsPane
+from tui.live.jobs import JobsPane
+from tui.live.joining import RunChooser, feed_of, url_problem
+from tui.live.ledger import LedgerPane
+from tui.live.messages import JobChosen, MessagesPane
+from tui.live.pane import Pane
+from tui.live.producers import ProducersPane
+from tui.shell import EmptyState, Intent, PaletteEntry, WatchBroker
+from tui.shell.dialogs import AskText
+from tui.shell.status import StatusLine
+from tui.shell.steering import SteeringScreen
+from tui.shell.watching import REFRESH_WALL_S
+
+_PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
+    ("m", "messages-tab", "Messages", MessagesPane),
+    ("j", "jobs-tab", "Jobs", JobsPane),
+    ("d", "producers-tab", "Producers", ProducersPane),
+    ("l", "ledger-tab", "Ledger", LedgerPane),
+    ("t", "hosts-tab", "Hosts", HostsPane),
+)
 
 
-class NegotiationsScreen(AreaScreen):
-    """What came out of runs."""
+class NegotiationsScreen(SteeringScreen):
+    """The live view: what goes over the bus, and what follows from it."""
 
     AREA = "negotiations"
     TITLE = "Negotiations"
-    HELP = "What came out of runs: who supplied whom, when, and how much of the sun was used."
+    HELP = """
+What agents say to each other, as it happens. Watching changes nothing: the run knows nothing of this screen.
+
+- **Messages**: the stream. Filter by house, producer, kind or job, find by a text (`/`); `End` follows the newest.
+  `Enter` on a message shows how its job was negotiated.
+- **Jobs**: where every job stands; below, one from request to contract, with the reason of each refusal.
+- **Producers**: scores (the lowest is asked first), and the day of one: forecast as dots, what is committed filled.
+- **Ledger**: every contract with its history.
+- **Hosts**: who is there, and what each device does now.
+
+In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are UTC.
+The newest 50,000 messages are kept here; the results file has all.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),
+        Binding("b", "join", "Join", tooltip="Join a run on a broker"),
+        Binding("left_square_bracket", "next_pane(-1)", "Previous pane", show=False, key_display="["),
+        Binding("right_square_bracket", "next_pane(1)", "Next pane", show=False, key_display="]"),
+    ]
+    DEFAULT_CSS = """
+    NegotiationsScreen ContentSwitcher#live { height: 1fr; }
+    NegotiationsScreen TabbedContent { width: 1fr; height: 1fr; }
+    NegotiationsScreen TabPane { padding: 0; height: 1fr; }
+    NegotiationsScreen #panes { height: 1fr; }
+    NegotiationsScreen.-narrow Glance { display: none; }
+    NegotiationsScreen.-short #jobs { height: 1fr; }
+    NegotiationsScreen.-short #sequence { height: 1fr; }
+    NegotiationsScreen.-short Tabs { height: 1; }
+    NegotiationsScreen.-short Tabs Underline { display: none; }
+    NegotiationsScreen.-short Tab.-active { text-style: bold reverse; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: Feed | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Say how to get results."""
-        yield EmptyState(
-            "No results opened",
-            "Results are written while a scenario runs. Start one in *Run* (key 2).",
-            (("Go to Run", "app.open_area('run')"),),
-        )
+        """An empty state, until there is something to watch."""
+        with ContentSwitcher(initial="nothing", id="live"):
+            yield EmptyState(
+                "No run to watch",
+                "Start one in Run (key 2): its negotiations appear here as they happen.\n"
+                "Or join a neighbourhood that runs elsewhere, on a broker (key b).",
+                (("Go to Run", "app.open_area('run')"), ("Join a broker", "screen.join")),
+                id="nothing",
+            )
+            with Vertical(id="something"):
+                yield StatusLine()
+                with Horizontal(id="panes"):
+                    with TabbedContent():
+                        for key, id_, title, pane in _PANES:
+                            with TabPane(f"[dim]{key}[/] {title}", id=id_):
+                                yield pane()
+                    yield Glance()
+
+    def on_mount(self) -> None:
+        """Draw a few times a second, whatever comes."""
+        self.set_interval(REFRESH_WALL_S, self.draw)
+
+    def on_screen_resume(self) -> None:
+        """Draw at once when shown."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is in sight."""
+        if not self.is_current:
+            return
+        self.keys_follow_run()
+        watching = self.ssmic.watching
+        feed = watching.feed
+        if feed is not self._shown:
+            self._shown = feed
+            for pane in self.query(Pane):
+                pane.forget()
+            self.query_one("#live", ContentSwitcher).current = "nothing" if feed is None else "something"
+            if feed is not None:
+                self.call_after_refresh(self._focus_pane)
+        if feed is None:
+            return
+        self.query_one(StatusLine).show(watching)
+        active = self.query_one(TabbedContent).active_pane
+        if active is not None:
+            active.query_one(Pane).show(feed.watched)
+        glance = self.query_one(Glance)
+        if glance.styles.display != "none" and self.has_class("-wide"):
+            glance.show(feed.watched)
+
+    # Panes.
+
+    def action_pane(self, pane: str) -> None:
+        """Show a pane."""
+        self.query_one(TabbedContent).active = pane
+        self.call_after_refresh(self._focus_pane)
+
+    def action_next_pane(self, by: int) -> None:
+        """Show the pane beside."""
+        ids = [id_ for _, id_, _, _ in _PANES]
+        active = self.query_one(TabbedContent).active
+        self.action_pane(ids[(ids.index(active) + by) % len(ids)])
+
+    def _focus_pane(self) -> None:
+        from tui.widgets.table import VirtualTable  # noqa: PLC0415 - a name for one line
+
+        active = self.query_one(TabbedContent).active_pane
+        if active is not None:
+            active.query(VirtualTable).first().focus()
+            self.draw()
+
+    @on(TabbedContent.TabActivated)
+    def _pane_shown(self) -> None:
+        self.draw()
+
+    @on(JobChosen)
+    def _show_job(self, event: JobChosen) -> None:
+        self.action_pane("jobs-tab")
+        self.query_one(JobsPane).open(event.job_id)
+
+    # Joining.
+
+    def action_join(self) -> None:
+        """Ask for a broker, then for one of its runs."""
+        details = "URL of the broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS."
+        self.app.push_screen(AskText("Join a broker", details, "mqtt://", url_problem), self._broker_chosen)
+
+    def _broker_chosen(self, url: str | None) -> None:
+        if url is not None:
+            self.choose_run(parse_url(url.strip()))
+
+    def choose_run(self, url: BrokerUrl) -> None:
+        """Let the user choose one of the runs on a broker."""
+
+        def chosen(run_id: str | None) -> None:
+            if run_id is not None:
+                self.ssmic.watching.begin(feed_of(url, run_id))
+                self.draw()
+
+        self.app.push_screen(RunChooser(url), chosen)
+
+    def receive(self, intent: Intent) -> None:
+        """Watch a run on a broker; where none is named, let the user choose."""
+        if isinstance(intent, WatchBroker):
+            if intent.run_id is None:
+                self.choose_run(intent.url)
+            else:
+                self.ssmic.watching.begin(feed_of(intent.url, intent.run_id, intent.backdrop))
+                self.draw()
+
+    def action_leave(self) -> None:
+        """Watch nothing any more; the run goes on."""
+        self.ssmic.watching.end()
+        self.draw()
+
+    def palette(self) -> tuple[PaletteEntry, ...]:
+        """Offer to leave the run."""
+        if self.ssmic.watching.feed is None:
+            return ()
+        return (PaletteEntry("Leave the run", "Watch nothing any more; the run goes on", self.action_leave),)

@@ -11,7 +11,7 @@ raises into a notice. Areas never import each other: one asks for another with a
 """
 
 from tui.shell.empty import EmptyState
-from tui.shell.intents import EditScenario, Intent, OpenResults, RunScenario, WatchRun
+from tui.shell.intents import EditScenario, Intent, OpenResults, RunScenario, WatchBroker
 from tui.shell.screen import AreaScreen, PaletteEntry
 
 __all__ = [
@@ -22,5 +22,5 @@ __all__ = [
     "OpenResults",
     "PaletteEntry",
     "RunScenario",
-    "WatchRun",
+    "WatchBroker",
 ]

@@ -24,7 +24,7 @@ class EmptyState(Vertical):
         hint: str,
         actions: tuple[tuple[str, str], ...] = (),
         *,
-        id: str | None = None,  # noqa: A002 - Textual's own name
+        id: str | None = None,
     ) -> None:
         """Say what is missing.
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.message import Message
+
+from broker.url import BrokerUrl
+from scenarios.watch.backdrop import Backdrop
 
 
 class Intent(Message):
@@ -44,19 +47,23 @@ class RunScenario(Intent):
         self.source = source
 
 
-class WatchRun(Intent):
-    """Show a run in *Negotiations*."""
+class WatchBroker(Intent):
+    """Show a run on a broker in *Negotiations*."""
 
     area = "negotiations"
 
-    def __init__(self, feed: Any) -> None:  # noqa: ANN401 - tui.live.feeds.Feed; the shell imports no area
+    def __init__(self, url: BrokerUrl, run_id: str | None = None, backdrop: Backdrop | None = None) -> None:
         """Ask for it.
 
         Args:
-            feed: Where what happens comes from, a `tui.live.feeds.Feed`.
+            url: Where the broker is.
+            run_id: Which run; None: let the user choose.
+            backdrop: What is known of its scenario.
         """
         super().__init__()
-        self.feed = feed
+        self.url = url
+        self.run_id = run_id
+        self.backdrop = backdrop
 
 
 class OpenResults(Intent):

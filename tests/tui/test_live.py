@@ -1,0 +1,245 @@
+"""The live view on a real run: what is said is seen, found, followed, and steered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select, Static, TabbedContent
+
+from agents.ledger import LedgerEntry
+from broker.memory import MemoryBroker
+from broker.wire import TimeReport
+from scenarios.files import load_scenario
+from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.scenario import Scenario
+from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
+from tui.live.filtering import Filter
+from tui.live.hosts import rows_of
+from tui.live.producers import ProducersPane
+from tui.live.sequence import SequenceView, arrow, lanes_of
+from tui.widgets.table import VirtualTable
+
+Opened = Any
+WIDE = (140, 45)
+
+
+@pytest.fixture(scope="module")
+def street() -> Scenario:
+    """The bundled one."""
+    return load_scenario("street")
+
+
+@asynccontextmanager
+async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncIterator[Any]:
+    """Open the live view on a run of a scenario that is about to begin; give what starts it."""
+    broker = MemoryBroker()
+    async with opened(first_area="negotiations", **options) as pilot:
+        watched = Watched("w", backdrop_of(scenario), from_the_start=True)
+        feed = BusFeed(broker, watched, "memory")
+        the_app(pilot).watching.begin(feed)
+        await until(pilot, lambda: feed.status == "connected")
+
+        async def run() -> RunOutcome:
+            return await run_once(scenario, RunSettings(seed=1, run_id="w"), broker)
+
+        yield pilot, watched, run
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
+    """Let the application go on until something holds."""
+    async with asyncio.timeout(30):
+        while not holds():
+            await pilot.pause(0.02)
+
+
+def standing(watched: Watched) -> Callable[[], TimeReport]:
+    """Return what tells where a run stands that has begun."""
+
+    def now() -> TimeReport:
+        assert watched.time is not None
+        return watched.time
+
+    return now
+
+
+def the_app(pilot: Pilot[Any]) -> Any:
+    """Return our application."""
+    return pilot.app
+
+
+def table(pilot: Pilot[Any], id_: str) -> VirtualTable[Any]:
+    """Return a table by its id."""
+    return pilot.app.screen.query_one(f"#{id_}", VirtualTable)
+
+
+async def test_an_empty_view_says_what_to_do(opened: Opened) -> None:
+    """And its button does it."""
+    async with opened(first_area="negotiations") as pilot:
+        assert pilot.app.screen.query_one("#nothing").display
+        await pilot.click("EmptyState Button")
+        await pilot.pause()
+        assert pilot.app.screen.AREA == "run"
+
+
+async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
+    """Messages, jobs, producers, ledger, hosts: as many as there are."""
+    async with watching(opened, street) as (pilot, watched, run):
+        outcome = await run()
+        await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
+        await until(pilot, lambda: len(table(pilot, "messages").rows) == outcome.messages)
+        await pilot.press("j")
+        await until(pilot, lambda: len(table(pilot, "jobs").rows) == len(street.jobs))
+        await pilot.press("d")
+        await until(pilot, lambda: len(table(pilot, "producers").rows) == len(street.producers))
+        scores = {row.producer.id: row.producer.score for row in table(pilot, "producers").rows}
+        assert scores == dict(outcome.scores)
+        await pilot.press("l")
+        await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
+        entries: list[LedgerEntry] = table(pilot, "ledger").rows
+        assert {e.contract.contract_id: e for e in entries} == {e.contract.contract_id: e for e in outcome.ledger}
+        await pilot.press("t")
+        agents = sum(len(house.devices) for house in street.houses) + 1
+        await until(pilot, lambda: len(table(pilot, "hosts").rows) == agents + len(street.houses) + 1)
+
+
+async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scenario) -> None:
+    """By kind, producer, house, job and text; escape shows all again."""
+    async with watching(opened, street) as (pilot, watched, run):
+        outcome = await run()
+        messages = table(pilot, "messages")
+        await until(pilot, lambda: len(messages.rows) == outcome.messages)
+        every: list[Line] = list(messages.rows)
+
+        await pilot.press("slash", *"ebert/dish")
+        wanted = [line for line in every if "ebert/dish" in line.sender + line.to + line.text]
+        await until(pilot, lambda: messages.rows == wanted)
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: len(messages.rows) == len(every))
+
+        screen = pilot.app.screen
+        screen.query_one("#kind", Select).value = "Decline"
+        await until(pilot, lambda: messages.rows == [line for line in every if line.kind == "Decline"])
+        screen.query_one("#producer", Select).value = "pv-adler"
+        declined = [line for line in every if line.kind == "Decline" and line.sender == "pv-adler"]
+        await until(pilot, lambda: messages.rows == declined)
+        screen.query_one("#kind", Select).clear()
+        screen.query_one("#producer", Select).clear()
+        screen.query_one("#house", Select).value = "adler"
+        ours = ("adler/", "pv-adler")
+        await until(
+            pilot,
+            lambda: messages.rows == [li for li in every if li.sender.startswith(ours) or li.to.startswith(ours)],
+        )
+        screen.query_one("#house", Select).clear()
+        screen.query_one("#job", Input).value = "adler-car"
+        await until(pilot, lambda: messages.rows == [line for line in every if "adler-car" in line.job_id])
+        assert watched.lines.total == len(every)
+
+
+async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, street: Scenario) -> None:
+    """From request to contract, with the reason of each refusal."""
+    async with watching(opened, street, size=WIDE) as (pilot, watched, run):
+        await run()
+        await pilot.press("slash", *"Decline")
+        messages = table(pilot, "messages")
+        await until(pilot, lambda: messages.rows and all("Decline" in line.kind for line in messages.rows))
+        await pilot.press("enter", "home")
+        line: Line = messages.rows[0]
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen.query_one(TabbedContent).active == "jobs-tab")
+        await until(pilot, lambda: (row := table(pilot, "jobs").row) is not None and row.job_id == line.job_id)
+        job = watched.jobs.get(line.job_id)
+        assert job is not None
+        sequence = pilot.app.screen.query_one(SequenceView)
+        await until(pilot, lambda: sequence.rows == job.steps)
+        assert any(step.kind == "Decline" and len(step.text) > 10 for step in sequence.rows)
+        assert sequence.rows[-1].kind in {"ContractAgreed", "ContractAmended", "Withdraw", "Amend"}
+
+
+async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street: Scenario) -> None:
+    """Asked of the clock over the bus; the ledger is that of a run nobody touched."""
+    untouched = await run_once(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
+    async with watching(opened, street) as (pilot, watched, run):
+        running = asyncio.create_task(run())
+        await until(pilot, lambda: the_app(pilot).watching.state == "running")
+        await pilot.press("space")
+        await until(pilot, lambda: the_app(pilot).watching.state == "paused")
+        where = standing(watched)
+        before = where().step
+        await pilot.press("n")
+        await until(pilot, lambda: where().step == before + 1 and where().state == "paused")
+        before_s = where().time
+        await pilot.press("h")
+        await until(pilot, lambda: where().time > before_s and where().state == "paused")
+        assert where().time <= before_s + 3600
+        await pilot.press("p")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "3600x"
+        await pilot.press("enter")
+        await pilot.press("space")
+        await until(pilot, lambda: where().pace == "3600x" and where().state == "running")
+        for _ in range(3):
+            await pilot.press("greater_than_sign")
+        await until(pilot, lambda: where().pace == "max")
+        outcome = await running
+        assert outcome.ledger_sha256 == untouched.ledger_sha256
+
+
+async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
+    """And keeps what was agreed."""
+    async with watching(opened, street) as (pilot, watched, run):
+        running = asyncio.create_task(run())
+        await until(pilot, lambda: len(watched.ledger) > 3)
+        await pilot.press("space")
+        await until(pilot, lambda: the_app(pilot).watching.state == "paused")
+        await pilot.press("x")
+        await pilot.pause()
+        await pilot.press("right", "enter")
+        outcome = await running
+        assert outcome.state == "interrupted"
+        assert len(outcome.ledger) > 3
+
+
+async def test_a_producers_day_is_drawn_and_told(opened: Opened, street: Scenario) -> None:
+    """Expected, committed, remaining."""
+    async with watching(opened, street, size=WIDE) as (pilot, _, run):
+        await run()
+        await pilot.press("d")
+        pane = pilot.app.screen.query_one(ProducersPane)
+        await until(pilot, lambda: "expected" in str(pane.query_one(".detail", Static).content))
+        assert "committed" in str(pane.query_one(".detail", Static).content)
+
+
+def test_arrows_cross_lanes() -> None:
+    """From the sender's lane to the recipient's, either way."""
+    lanes = ["dish", "manager", "pv"]
+    assert arrow(lanes, "dish", "manager", 5) == "  ├───▶│    │  "
+    assert arrow(lanes, "pv", "dish", 5) == "  │◀───┼────┤  "
+
+
+def test_many_producers_share_a_lane() -> None:
+    """Where there is no room for each."""
+    job = Negotiation("j", consumer="1/tv")
+    for number in range(9):
+        job.add(Line(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?"))
+    assert lanes_of(job, 12) == ["1/tv", "manager", *(f"pv-{n}" for n in range(9))]
+    assert lanes_of(job, 5) == ["1/tv", "manager", "producers"]
+
+
+def test_an_open_filter_shows_all() -> None:
+    """And a narrow one does not."""
+    line = Line(0, 0, 0, "a%2F1/tv", 0, "manager", "Declined", "Job-7", "pv declined")
+    assert Filter()(line)
+    assert Filter(house="a/1", job="job-7", text="PV", kind="Declined")(line)
+    assert not Filter(producer="pv")(line)
+    assert not Filter(house="a")(line)
+
+
+def test_devices_say_what_they_do(street: Scenario) -> None:
+    """Before anything was heard: nothing."""
+    assert rows_of(Watched("w", backdrop_of(street))) == []

@@ -1,0 +1,99 @@
+"""The jobs: where each stands, and how it came to that."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from scenarios.watch import Negotiation, Watched
+from tui.live.looks import amount, moment, state_cell
+from tui.live.pane import Pane
+from tui.live.sequence import SequenceView
+from tui.widgets.table import Column, VirtualTable
+
+
+def _window(job: Negotiation) -> str:
+    if job.earliest_start_s is None:
+        return ""
+    return f"{moment(job.earliest_start_s)} - {moment(job.latest_start_s)}"
+
+
+_COLUMNS: tuple[Column[Negotiation], ...] = (
+    Column("job", lambda job: job.job_id, most=34),
+    Column("house", lambda job: job.house, 12, from_width=84),
+    Column("state", lambda job: state_cell(job.state), 11),
+    Column("supplied by", lambda job: job.producer, 14),
+    Column("start", lambda job: moment(job.start_s), 12, sort=lambda job: job.start_s or 0),
+    Column("no's", lambda job: str(job.declines or ""), 4, right=True, sort=lambda job: job.declines),
+    Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
+    Column("window", _window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),
+)
+
+
+class JobsPane(Pane):
+    """Jobs above, the negotiation of the chosen one below."""
+
+    DEFAULT_CSS = """
+    JobsPane #jobs { height: 2fr; }
+    JobsPane #sequence { height: 3fr; border-top: solid $border; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watched: Watched | None = None
+        self._job_id: str | None = None
+        self._steps = -1
+        self._changes = -1
+        self._wanted: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """Two tables and a line with the full text."""
+        yield VirtualTable[Negotiation](_COLUMNS, key=lambda job: job.job_id, empty="No job registered yet", id="jobs")
+        yield SequenceView()
+        yield Static("", classes="detail", markup=False)
+
+    def show(self, watched: Watched) -> None:
+        """Draw the jobs, and what is new about the chosen one."""
+        self._watched = watched
+        if watched.changes == self._changes and self._wanted is None:
+            return
+        self._changes = watched.changes
+        table: VirtualTable[Negotiation] = self.query_one("#jobs", VirtualTable)
+        table.show_rows(watched.negotiations())
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            table.go_to(wanted)
+        self._show_sequence()
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+        self._job_id, self._steps, self._changes = None, -1, -1
+        self.query_one("#jobs", VirtualTable).show_rows([])
+        self.query_one(SequenceView).show(None)
+
+    def open(self, job_id: str) -> None:
+        """Show the negotiation of a job."""
+        self._wanted = job_id
+        if self._watched is not None:
+            self.show(self._watched)
+
+    def _show_sequence(self) -> None:
+        job = self._watched.jobs.get(self._job_id) if self._watched is not None and self._job_id is not None else None
+        if job is not None and len(job.steps) + job.left_out != self._steps:
+            self._steps = len(job.steps) + job.left_out
+            self.query_one(SequenceView).show(job)
+
+    @on(VirtualTable.Highlighted, "#jobs")
+    def _job_chosen(self, event: VirtualTable.Highlighted) -> None:
+        self._job_id, self._steps = event.row.job_id, -1
+        self._show_sequence()
+
+    @on(VirtualTable.Chosen, "#jobs")
+    def _to_sequence(self) -> None:
+        self.query_one(SequenceView).focus()
+
+    @on(VirtualTable.Highlighted, "#sequence")
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        step = event.row
+        self.query_one(".detail", Static).update(f"{step.kind}, {step.sender} to {step.to}: {step.text}")

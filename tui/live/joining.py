@@ -1,0 +1,113 @@
+"""Joining a neighbourhood that runs elsewhere: which broker, which of its runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from broker.errors import SsmicError
+from broker.mqtt import MqttBroker
+from broker.url import BrokerUrl, parse_url
+from scenarios.watch import BusFeed, FoundRun, RunFinder, Watched
+from scenarios.watch.backdrop import Backdrop
+from tui.shell.guard import Guarded
+from tui.shell.status import SIGNS
+from tui.widgets.table import Cell, Column, VirtualTable
+
+_LOOK_WALL_S = 0.25
+
+
+def url_problem(text: str) -> str | None:
+    """Return what is wrong with a broker's URL, None where nothing is."""
+    try:
+        parse_url(text.strip())
+    except SsmicError as error:
+        return str(error)
+    return None
+
+
+def feed_of(url: BrokerUrl, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
+    """Return a feed of a run that is under way somewhere."""
+    return BusFeed(MqttBroker(url), Watched(run_id, backdrop), str(BrokerUrl(url.host, url.port, tls=url.tls)))
+
+
+def _state(found: FoundRun) -> Cell:
+    sign, _ = SIGNS[found.report.state]
+    return sign, {"running": "ok", "paused": "warn", "waiting": "warn", "failed": "bad"}.get(
+        found.report.state, "muted"
+    )
+
+
+_COLUMNS: tuple[Column[FoundRun], ...] = (
+    Column("run", lambda found: found.run_id),
+    Column("state", _state, 20),
+    Column("virtual time", lambda found: datetime.fromtimestamp(found.report.time, UTC).strftime("%d %b %Y %H:%M"), 18),
+    Column("pace", lambda found: found.report.pace, 8, right=True),
+)
+
+
+class RunChooser(Guarded, ModalScreen[str | None]):
+    """The runs on a broker, as they come and go."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("enter", "choose", "Watch", priority=True),
+    ]
+    DEFAULT_CSS = """
+    RunChooser { align: center middle; }
+    RunChooser > Vertical {
+        width: 90; max-width: 96%; height: 70%; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 0 1;
+    }
+    RunChooser .told { height: auto; padding: 0 1; color: $text-muted; }
+    RunChooser VirtualTable { background: $surface; }
+    """
+
+    def __init__(self, url: BrokerUrl) -> None:
+        super().__init__()
+        self._finder = RunFinder(MqttBroker(url), str(BrokerUrl(url.host, url.port, tls=url.tls)))
+
+    def compose(self) -> ComposeResult:
+        """What is found, and how the connection is."""
+        with Vertical() as box:
+            box.border_title = f"Runs on {self._finder.title}"
+            yield Static("", classes="told", markup=False)
+            yield VirtualTable[FoundRun](
+                _COLUMNS, key=lambda found: found.run_id, empty="No run there yet; one that begins shows up here"
+            )
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Look for runs as long as this is open."""
+        self.run_worker(self._finder.run(), name="finder", exit_on_error=False)
+        self.set_interval(_LOOK_WALL_S, self._look)
+        self.query_one(VirtualTable).focus()
+
+    def _look(self) -> None:
+        finder = self._finder
+        told = {
+            "connecting": "connecting ...",
+            "reconnecting": "connection lost, trying again ...",
+            "unreachable": f"{finder.problem}; trying again ...",
+            "connected": "Choose a run to watch. Watching changes nothing.",
+        }
+        self.query_one(".told", Static).update(told[finder.status])
+        found = sorted(finder.runs.values(), key=lambda run: (run.is_over, run.run_id))
+        self.query_one(VirtualTable).show_rows(found)
+
+    def action_choose(self) -> None:
+        """Watch the run under the cursor."""
+        row: FoundRun | None = self.query_one(VirtualTable).row
+        if row is not None:
+            self.dismiss(row.run_id)
+
+    @on(VirtualTable.Chosen)
+    def _clicked(self) -> None:
+        self.action_choose()

@@ -1,0 +1,83 @@
+"""The ledger: every contract and what happened to it."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from agents.ledger import LedgerEntry
+from scenarios.watch import Watched
+from tui.live.looks import amount, moment, state_cell
+from tui.live.pane import Pane
+from tui.widgets.table import Cell, Column, VirtualTable
+
+
+def _producer(entry: LedgerEntry) -> Cell:
+    producer = entry.contract.producer
+    return ("⌁ grid", "warn") if producer == "grid" else producer
+
+
+_COLUMNS: tuple[Column[LedgerEntry], ...] = (
+    Column("contract", lambda entry: entry.contract.contract_id, most=36),
+    Column("producer", _producer, 16),
+    Column("start", lambda entry: moment(entry.contract.start_s), 12, sort=lambda entry: entry.contract.start_s),
+    Column(
+        "energy",
+        lambda entry: amount(entry.contract.energy_wh),
+        9,
+        right=True,
+        sort=lambda entry: entry.contract.energy_wh,
+    ),
+    Column("state", lambda entry: state_cell(entry.state), 11),
+    Column(
+        "agreed",
+        lambda entry: (moment(entry.contract.agreed_s), "muted"),
+        12,
+        from_width=90,
+        sort=lambda entry: entry.contract.agreed_s,
+    ),
+    Column(
+        "changes", lambda entry: str(len(entry.history) - 1 or ""), 7, right=True, sort=lambda entry: len(entry.history)
+    ),
+)
+
+
+class LedgerPane(Pane):
+    """Contracts above, the history of the chosen one below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes = -1
+
+    def compose(self) -> ComposeResult:
+        """Table and history."""
+        yield VirtualTable[LedgerEntry](
+            _COLUMNS,
+            key=lambda entry: entry.contract.contract_id,
+            empty="No contract agreed yet",
+            follow=True,
+            id="ledger",
+        )
+        yield Static("", classes="detail", markup=False)
+
+    def show(self, watched: Watched) -> None:
+        """Draw anew if something changed."""
+        if watched.changes != self._changes:
+            self._changes = watched.changes
+            self.query_one("#ledger", VirtualTable).show_rows(list(watched.ledger.values()))
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+        self._changes = -1
+        self.query_one("#ledger", VirtualTable).show_rows([])
+
+    @on(VirtualTable.Highlighted)
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        entry: LedgerEntry = event.row
+        story = "; ".join(
+            f"{moment(event.at_s)} {event.what}, start {moment(event.start_s)}"
+            + (f", because {event.reason}" if event.reason else "")
+            for event in entry.history
+        )
+        self.query_one(".detail", Static).update(f"{entry.contract.contract_id}: {story}")

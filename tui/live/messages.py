@@ -1,0 +1,180 @@
+"""The stream of messages, filtered."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Select, Static
+
+from scenarios.watch import Line, Watched
+from scenarios.watch.stream import KEPT_LINES
+from scenarios.watch.wording import KINDS
+from tui.live.filtering import Filter
+from tui.live.looks import clock, kind_cell
+from tui.live.pane import Pane
+from tui.widgets.table import Column, VirtualTable
+
+_COLUMNS: tuple[Column[Line], ...] = (
+    Column("time", lambda line: clock(line.time_s), 8),
+    Column("r", lambda line: (str(line.round), "muted"), 2, right=True, from_width=90),
+    Column("from", lambda line: line.sender, 18, 14, from_width=60),
+    Column("to", lambda line: line.to, 18, 14, from_width=60),
+    Column("kind", lambda line: kind_cell(line.kind), 19, 14),
+    Column("job", lambda line: (line.job_id, "muted"), 18, from_width=118),
+    Column("what it says", lambda line: line.text),
+)
+
+
+class JobChosen(Message):
+    """Somebody wants to see how a job was negotiated."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__()
+        self.job_id = job_id
+
+
+class MessagesPane(Pane):
+    """All that agents say to each other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "find", "Find", key_display="/", tooltip="Find messages by a text"),
+        Binding("f", "filters", "Filter", tooltip="Filter by house, producer, kind, job"),
+        Binding("escape", "clear", "Clear filter", show=False),
+    ]
+    DEFAULT_CSS = """
+    MessagesPane .filters { height: 1; background: $surface; }
+    MessagesPane .filters Select { width: 1fr; }
+    MessagesPane .filters Input { width: 1fr; background: $boost; }
+    MessagesPane .filters #text { width: 2fr; }
+    MessagesPane .filters > * { margin-right: 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = Filter()
+        self._next = 0
+        self._watched: Watched | None = None
+        self._choices: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    def compose(self) -> ComposeResult:
+        """Filters above, what a message says in full below."""
+        with Horizontal(classes="filters"):
+            yield Select[str]([], prompt="any house", id="house", compact=True)
+            yield Select[str]([], prompt="any producer", id="producer", compact=True)
+            yield Select[str]([(kind, kind) for kind in KINDS], prompt="any kind", id="kind", compact=True)
+            yield Input(placeholder="job", id="job", compact=True)
+            yield Input(placeholder="/ find a text", id="text", compact=True)
+        yield VirtualTable[Line](
+            _COLUMNS, key=lambda line: line.number, empty="No message yet", follow=True, id="messages"
+        )
+        yield Static("", classes="detail", markup=False)
+
+    @property
+    def table(self) -> VirtualTable[Line]:
+        """The messages."""
+        return self.query_one("#messages", VirtualTable)
+
+    # Drawing.
+
+    def show(self, watched: Watched) -> None:
+        """Add what came since the last time."""
+        self._watched = watched
+        self._offer(watched)
+        stream = watched.lines
+        new = [line for line in stream.since(self._next) if self._filter(line)]
+        self._next = stream.total
+        if new:
+            self.table.add_rows(new, drop=max(0, len(self.table.rows) + len(new) - KEPT_LINES))
+        if not self.table.rows and stream.total:
+            self.query_one(".detail", Static).update("No message fits the filter. Escape clears it.")
+        self._count(watched)
+
+    def forget(self) -> None:
+        """Begin with an empty list."""
+        self._next = 0
+        self.table.show_rows([])
+
+    def _count(self, watched: Watched) -> None:
+        shown, stream = len(self.table.rows), watched.lines
+        text = f"{shown:,} of {stream.total:,} messages"
+        if stream.dropped:
+            text += f", the oldest {stream.dropped:,} are in the results file only"
+        if watched.missing:
+            text += f", {watched.missing:,} missed"
+        self.table.border_subtitle = text
+
+    def _offer(self, watched: Watched) -> None:
+        choices = (tuple(watched.houses()), tuple(sorted(watched.producers)))
+        if choices == self._choices:
+            return
+        for name, ids, before in zip(("house", "producer"), choices, self._choices, strict=True):
+            if ids != before:
+                select: Select[str] = self.query_one(f"#{name}", Select)
+                chosen = select.value
+                with self.prevent(Select.Changed):
+                    select.set_options([(id_, id_) for id_ in ids])
+                    if chosen in ids:
+                        select.value = chosen
+        self._choices = choices
+
+    # What is asked for.
+
+    @on(Select.Changed)
+    @on(Input.Changed)
+    def _filter_changed(self) -> None:
+        house = self._chosen("house")
+        watched = self._watched
+        self._filter = Filter(
+            house=house,
+            producers_of_house=watched.producers_of(house) if watched is not None and house else frozenset(),
+            producer=self._chosen("producer"),
+            kind=self._chosen("kind"),
+            job=self.query_one("#job", Input).value.strip(),
+            text=self.query_one("#text", Input).value.strip(),
+        )
+        self._next = 0
+        self.table.show_rows([])
+        self.query_one(".detail", Static).update("")
+        if watched is not None:
+            self.show(watched)
+
+    def _chosen(self, name: str) -> str:
+        value: Any = self.query_one(f"#{name}", Select).value
+        return value if isinstance(value, str) else ""
+
+    @on(Input.Submitted)
+    def _found(self) -> None:
+        self.table.focus()
+
+    @on(VirtualTable.Highlighted)
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        line: Line = event.row
+        job = f"  job {line.job_id}" if line.job_id else ""
+        self.query_one(".detail", Static).update(f"{line.sender} to {line.to}: {line.text}{job}")
+
+    @on(VirtualTable.Chosen)
+    def _open_job(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        if event.row.job_id:
+            self.post_message(JobChosen(event.row.job_id))
+
+    def action_find(self) -> None:
+        """Go to the field for a text."""
+        self.query_one("#text", Input).focus()
+
+    def action_filters(self) -> None:
+        """Go to the first filter."""
+        self.query_one("#house", Select).focus()
+
+    def action_clear(self) -> None:
+        """Show all messages again."""
+        for select in self.query(Select):
+            select.clear()
+        for field in self.query(Input):
+            field.value = ""
+        self.table.focus()

@@ -1,0 +1,97 @@
+"""One line: where the run stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.text import Text
+from textual.widget import Widget
+
+from scenarios.watch.feed import Feed
+from tui.shell.watching import Watching
+
+SIGNS = {
+    "waiting": ("… waiting for hosts", "warning"),
+    "running": ("▶ running", "success"),
+    "paused": ("‖ paused", "warning"),
+    "ended": ("■ ended", "foreground"),
+    "failed": ("✗ failed", "error"),
+}
+
+
+class StatusLine(Widget):
+    """State, virtual time, pace, lag, messages; what there is no room for is left out, the least important first."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; background: $surface; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[tuple[int, str, str]] = []
+
+    def show(self, watching: Watching) -> None:
+        """Draw where the run stands now."""
+        feed = watching.feed
+        parts = [] if feed is None else parts_of(feed, watching.rate_per_wall_s)
+        if parts != self._parts:
+            self._parts = parts
+            self.refresh()
+
+    def render(self) -> Text:
+        """Put the parts side by side, as many as there is room for."""
+        kept = list(self._parts)
+        while kept and sum(len(text) + 2 for _, text, _ in kept) - 2 > self.size.width:
+            kept.remove(max(kept))
+        line = Text(no_wrap=True, overflow="ellipsis")
+        for number, (_, text, colour) in enumerate(kept):
+            line.append("  " if number else "")
+            line.append(text, style=self.app.theme_variables.get(colour, ""))
+        return line
+
+
+def parts_of(feed: Feed, rate_per_wall_s: float) -> list[tuple[int, str, str]]:
+    """Return the parts of the line: rank (the highest is left out first), text, colour."""
+    watched = feed.watched
+    parts: list[tuple[int, str, str]] = []
+    if feed.status != "connected" and not _is_over(feed):
+        trouble = {"connecting": "connecting", "reconnecting": "connection lost, trying again"}
+        text = trouble.get(feed.status) or f"no connection: {feed.problem}"
+        parts.append((0, f"○ {text}", "error" if feed.problem else "warning"))
+    time = watched.time
+    if time is None:
+        return parts or [(0, "… waiting for the run to begin", "warning")]
+    sign, colour = SIGNS[time.state]
+    at = datetime.fromtimestamp(time.time, UTC)
+    parts.append((1, sign, colour))
+    parts.append((2, at.strftime("%a %d %b %H:%M:%S UTC"), "foreground"))
+    parts.append((6, f"round {time.round}", "foreground"))
+    share = watched.share_done()
+    if share is not None:
+        parts.append((5, f"{share:4.0%}", "primary"))
+    parts.append((3, f"pace {time.pace}", "secondary"))
+    if time.pace != "max":
+        parts.append((4, f"lag {time.lag_wall_s:.1f} s", "error" if time.lag_wall_s >= 1 else "foreground"))
+    parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
+    if not _is_over(feed):
+        parts.append((8, f"{rate_per_wall_s:,.0f}/s", "foreground"))
+    parts.append((9, watched.backdrop.name or watched.run_id, "foreground"))
+    parts.append((10, f"● {feed.title}", "success" if feed.status == "connected" else "foreground"))
+    return parts
+
+
+def _is_over(feed: Feed) -> bool:
+    time = feed.watched.time
+    return time is not None and time.state in {"ended", "failed"}
+
+
+def short_status(watching: Watching) -> str:
+    """Return the state of the run for the bar, as markup."""
+    feed = watching.feed
+    if feed is None or feed.watched.time is None:
+        return ""
+    time = feed.watched.time
+    sign, colour = SIGNS[time.state]
+    share = feed.watched.share_done()
+    done = "" if share is None else f" {share:.0%}"
+    return f"[${colour}]{sign[0]}[/] {datetime.fromtimestamp(time.time, UTC):%H:%M}{done}"

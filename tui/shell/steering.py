@@ -1,0 +1,122 @@
+"""Screens from which the watched run is steered: pause, step, pace, stop, all asked of the clock over the bus."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from textual.binding import Binding, BindingType
+
+from broker.errors import SsmicError
+from broker.pace import Pace, PaceError
+from broker.wire import Control
+from scenarios.watch.feed import NotConnectedError
+from tui.shell.dialogs import AskText, Confirm
+from tui.shell.screen import AreaScreen
+
+PACES = ("1x", "10x", "60x", "300x", "1800x", "3600x", "max")
+
+
+def pace_problem(text: str) -> str | None:
+    """Return what is wrong with a pace, None where nothing is."""
+    try:
+        Pace.parse(text.strip())
+    except PaceError as error:
+        return str(error)
+    return None
+
+
+def neighbour_pace(pace: str, by: int) -> str:
+    """Return the next faster (1) or slower (-1) pace of the usual ones."""
+    factor = Pace.parse(pace).factor
+    if by > 0:
+        faster = (p for p in PACES if factor is not None and (Pace.parse(p).factor or float("inf")) > factor)
+        return next(faster, "max")
+    slower = [p for p in PACES if p != "max" and (factor is None or (Pace.parse(p).factor or 0) < factor)]
+    return slower[-1] if slower else pace
+
+
+class SteeringScreen(AreaScreen):
+    """Adds the keys; they are there while a run is under way."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "Pause", tooltip="Pause the run, or let it go on"),
+        Binding("n", "step('round')", "Step", tooltip="Step: one round"),
+        Binding("e", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
+        Binding("h", "step('hour')", "Step hour", show=False, tooltip="Step: one hour"),
+        Binding("less_than_sign,comma", "pace(-1)", "Slower", show=False, key_display="<"),
+        Binding("greater_than_sign,full_stop", "pace(1)", "Faster", show=False, key_display=">"),
+        Binding("p", "ask_pace", "Pace", tooltip="Set the pace: max, 60x, ..."),
+        Binding("x", "stop", "Stop", tooltip="Stop the run; what was agreed is kept"),
+    ]
+
+    STEERING: ClassVar[frozenset[str]] = frozenset({"pause", "step", "pace", "ask_pace", "stop"})
+
+    _was_steerable: bool | None = None
+
+    @property
+    def is_steerable(self) -> bool:
+        """Whether a run is under way."""
+        return self.ssmic.watching.state in {"waiting", "running", "paused"}
+
+    def keys_follow_run(self) -> None:
+        """Let the footer offer what can be done now; to be called now and then."""
+        if self.is_steerable != self._was_steerable:
+            self._was_steerable = self.is_steerable
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer steering only while there is something to steer."""
+        del parameters
+        if action in self.STEERING:
+            return self.is_steerable
+        return True
+
+    async def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
+        """Ask something of the clock."""
+        feed = self.ssmic.watching.feed
+        if feed is None:
+            raise NotConnectedError("no run is watched")
+        await feed.control(Control.model_validate({"command": command, **more}))
+
+    async def action_pause(self) -> None:
+        """Pause, or go on."""
+        await self.ask_clock("resume" if self.ssmic.watching.state == "paused" else "pause")
+
+    async def action_step(self, until: str) -> None:
+        """Go on for a round, to the end of the next event, or for an hour."""
+        await self.ask_clock("step", until=until)
+
+    async def action_pace(self, by: int) -> None:
+        """Go faster or slower."""
+        feed = self.ssmic.watching.feed
+        time = None if feed is None else feed.watched.time
+        if time is not None:
+            await self.ask_clock("pace", pace=neighbour_pace(time.pace, by))
+
+    def action_ask_pace(self) -> None:
+        """Ask for a pace."""
+        feed = self.ssmic.watching.feed
+        time = None if feed is None else feed.watched.time
+        details = "How fast virtual time goes against the wall clock: max, or a factor such as 1x, 60x, 0.5x."
+        dialog = AskText("Pace", details, "" if time is None else time.pace, pace_problem)
+        self.app.push_screen(dialog, self._pace_chosen)
+
+    def _pace_chosen(self, pace: str | None) -> None:
+        if pace is not None:
+            self.run_worker(self._ask_later("pace", pace=pace.strip()), exit_on_error=False)
+
+    def action_stop(self) -> None:
+        """Stop the run, if that is meant."""
+        details = "The run ends where it stands. What was agreed until then stays in the results file."
+        dialog = Confirm("Stop the run?", details, (("go on", "Let it go on", "primary"), ("stop", "Stop", "error")))
+        self.app.push_screen(dialog, self._stop_chosen)
+
+    def _stop_chosen(self, answer: str | None) -> None:
+        if answer == "stop":
+            self.run_worker(self._ask_later("stop"), exit_on_error=False)
+
+    async def _ask_later(self, command: Literal["pace", "stop"], **more: str) -> None:
+        try:
+            await self.ask_clock(command, **more)
+        except SsmicError as error:
+            self.complain(error)
