@@ -15,7 +15,8 @@ from agents.ledger import LedgerEntry
 from broker.memory import MemoryBroker
 from broker.wire import TimeReport
 from scenarios.files import load_scenario
-from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.outcome import RunOutcome
+from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
 from tui.live.filtering import Filter
