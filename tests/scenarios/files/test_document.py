@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
@@ -177,7 +177,7 @@ VALUES = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> None:
     """Whatever is set, added and taken out, in whatever order, in lines or in brackets."""
     document = DOCUMENT

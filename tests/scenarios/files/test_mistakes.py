@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
@@ -307,7 +307,7 @@ VALUES = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_other_value_anywhere_is_a_message(data: st.DataObject) -> None:
     """Whatever stands in a file: it loads, or is refused with a problem that has a place."""
     tree = json.loads(json.dumps(parse(GOOD, "s.yaml")))

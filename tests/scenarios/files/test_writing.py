@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Prediction, Production
@@ -108,12 +108,13 @@ def test_numbers_in_other_scripts_are_text() -> None:
 
 
 @given(scenarios())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_loading_undoes_writing(scenario: Scenario) -> None:
     """Equal to the last digit."""
     assert load_text(to_yaml(scenario), "written.yaml", None) == scenario
 
 
+@settings(deadline=None)
 @given(texts | finite | st.integers(-(10**17), 10**17) | st.from_regex(r"[-+.0-9eE_:xa-f~]{1,8}", fullmatch=True))
 def test_a_scalar_means_the_same_to_us_and_to_readers_of_yaml_1_1(value: str | float) -> None:
     """The files are read by other tools too."""
