@@ -1,6 +1,7 @@
-"""Runs measured against what was possible: the clairvoyant optimum, written beside each run in its results file.
+"""Runs measured against what was possible: the clairvoyant optimum, and what would have come of it without negotiation.
 
-Runs that ended at the same moment have the same optimum: it is sought once, from the best of their plans on.
+Both are written beside each run in its results file. Runs that ended at the same moment have the same optimum: it is
+sought once, from the best of their plans on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.model import GRID
+from scenarios.baselines import Baseline, baselines
 from scenarios.optimum import Optimum, clairvoyant_optimum
 from scenarios.results.connection import record_comparison, seal
 from scenarios.results.reader import ResultsReader
@@ -24,7 +26,7 @@ def compare(
     time_limit_wall_s: float = TIME_LIMIT_WALL_S,
     progress: Callable[[float, float], None] | None = None,
 ) -> None:
-    """Find the optimum of every run of a simulation that is done, and write it beside the run.
+    """Find the optimum and the baselines of every run of a simulation that is done, and write them beside the run.
 
     Args:
         results_file: Of the simulation.
@@ -56,8 +58,13 @@ def compare(
         }
     for end_s, runs in ended.items():
         optimum = clairvoyant_optimum(scenario, plans[end_s], time_limit_wall_s / len(ended), progress, end_s=end_s)
+        without = baselines(scenario, end_s=end_s)
         for number in runs:
-            record_comparison(results_file, number, {"optimum": optimum_json(optimum, delivered_wh[number])})
+            found = {
+                "optimum": optimum_json(optimum, delivered_wh[number]),
+                "baselines": [baseline_json(baseline, optimum) for baseline in without],
+            }
+            record_comparison(results_file, number, found)
     seal(results_file)
 
 
@@ -77,4 +84,14 @@ def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[st
         "gap": optimum.gap,
         "proven": optimum.proven,
         "wall_s": optimum.wall_s,
+    }
+
+
+def baseline_json(baseline: Baseline, optimum: Optimum) -> dict[str, Any]:
+    """Return a baseline, fit for JSON, with its share of the best plan known."""
+    return {
+        "name": baseline.name,
+        "delivered_wh": baseline.delivered_wh,
+        "deviation_wh": baseline.deviation_wh,
+        "share": optimum.share(baseline.delivered_wh),
     }

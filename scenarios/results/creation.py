@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.errors import ResultsError, ResultsExistError
 from scenarios.results.naming import DEFAULT_FOLDER, file_name, reserve, reserve_exactly
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import Scenario
@@ -60,7 +60,7 @@ def create_results(simulation: Simulation, out: Path | None = None, folder: Path
         try:
             path = reserve_exactly(out)
         except FileExistsError:
-            raise ResultsError(f"{out}: exists already; results are never written over") from None
+            raise ResultsExistError(f"{out}: exists already; results are never written over") from None
     # Built beside its place and moved there whole: who looks meanwhile finds an empty file, never half of one.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -7,3 +7,7 @@ from broker.errors import SsmicError
 
 class ResultsError(SsmicError):
     """A results file cannot be made, written or read; the message names the file and says why."""
+
+
+class ResultsExistError(ResultsError):
+    """Something is there already, and is not written over unasked."""

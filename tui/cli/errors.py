@@ -50,11 +50,11 @@ def code_for(error: SsmicError) -> int:
     from broker.pace import PaceError
     from scenarios.errors import ScenarioError
     from scenarios.kpis import IntervalError
-    from scenarios.results.errors import ResultsError
+    from scenarios.results.errors import ResultsError, ResultsExistError
     from scenarios.scores_file import ScoresFileError
 
     match error:
-        case SettingsError() | PaceError() | BrokerUrlError() | IntervalError():
+        case SettingsError() | PaceError() | BrokerUrlError() | IntervalError() | ResultsExistError():
             return USAGE
         case ScenarioError() | ScoresFileError() | ResultsError():
             return INVALID

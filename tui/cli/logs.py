@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".log.jsonl"
 
+_SAID_ANYWAY = {"run failed"}
+"""Events whose error goes on to the command, which says it: in the file they stand, on the terminal once is enough."""
 _OURS = ("agents", "broker", "scenarios", "tui")
 
 
@@ -40,7 +42,9 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
         file: Where JSON lines are added; None: nowhere.
     """
     handlers: list[logging.Handler] = []
-    handlers.append(_handler(logging.StreamHandler(sys.stderr), level or "warning", _console(level)))
+    console = _handler(logging.StreamHandler(sys.stderr), level or "warning", _console(level))
+    console.addFilter(_not_said_anyway)
+    handlers.append(console)
     if file is not None:
         json_lines: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
         handlers.append(_handler(logging.FileHandler(file, encoding="utf-8", delay=True), level or "info", json_lines))
@@ -107,6 +111,11 @@ def _leave_out_traceback(_logger: WrappedLogger, _method: str, event: EventDict)
     event.pop("exc_info", None)
     event.pop("stack", None)
     return event
+
+
+def _not_said_anyway(record: logging.LogRecord) -> bool:
+    """Leave out of the terminal what the command itself says there."""
+    return not (isinstance(record.msg, dict) and record.msg.get("event") in _SAID_ANYWAY)
 
 
 def _say_when(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

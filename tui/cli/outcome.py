@@ -73,7 +73,9 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
         optimum = run["optimum"]
         table.add_row("Best plan known", kwh(optimum["best_wh"]), "")
         table.add_row("  proven upper bound", kwh(optimum["bound_wh"]), "")
-        table.add_row("  reached by the negotiation", percent(optimum["share"]), "")
+        table.add_row("  reached by the negotiation", kwh(kpis["delivered_wh"]), percent(optimum["share"]))
+        for baseline in run["baselines"]:
+            table.add_row(f"  by {baseline['name']}", kwh(baseline["delivered_wh"]), percent(baseline["share"]))
     if run["wall_s"] is not None:
         table.add_row("Took", f"{run['wall_s']:.2f} s", "")
     return table

@@ -96,8 +96,7 @@ def export(
     from scenarios.results.reader import ResultsReader
 
     with ResultsReader(file) as results:
-        for path in export_results(results, format_, to, overwrite=force):
-            typer.echo(path)
+        export_results(results, format_, to, overwrite=force, wrote=typer.echo)
 
 
 @app.command("report", epilog="Example: ssmic results report results/FILE.sqlite --to report.html")

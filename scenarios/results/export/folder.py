@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.errors import ResultsError, ResultsExistError
 from scenarios.results.export.formats import require_parquet, write_csv, write_json, write_parquet
 from scenarios.results.export.tables import Table, tables
 from scenarios.results.reader import ResultsReader
@@ -54,7 +54,7 @@ def export_results(
     summary = folder / "simulation.json"
     there = [path.name for path in (*(path for path, _ in planned), summary) if path.exists()]
     if there and not overwrite:
-        raise ResultsError(f"{folder}: has {', '.join(there)} already; they are not written over unasked")
+        raise ResultsExistError(f"{folder}: has {', '.join(there)} already; they are not written over unasked")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, table in planned:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.kpis import DEFAULT_INTERVAL_S
-from scenarios.results.errors import ResultsError
+from scenarios.results.errors import ResultsError, ResultsExistError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 
@@ -32,7 +32,7 @@ def write_report(
         IntervalError: The interval is not a positive number of whole minutes.
     """
     if path.exists() and not overwrite:
-        raise ResultsError(f"{path}: exists already; it is not written over unasked")
+        raise ResultsExistError(f"{path}: exists already; it is not written over unasked")
     page = build_page(report_contents(results, interval_s)).encode()
     draft = path.with_name(f".{path.name}.part")
     try:

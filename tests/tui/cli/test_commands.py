@@ -25,7 +25,7 @@ def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
     for name in ("run", "check", "import", "scenarios", "optimum", "results", "broker"):
         assert f"\n  {name} " in ended.out
         assert "xample" in ssmic(name, "--help").out or name == "results"
-    for name in ("list", "show", "export"):
+    for name in ("list", "show", "export", "report"):
         assert "Example: ssmic results" in ssmic("results", name, "--help").out
 
 
@@ -71,8 +71,10 @@ def test_a_run_is_compared_with_the_optimum(ssmic: Ssmic, small: Path) -> None:
     assert run["optimum"]["best_wh"] == pytest.approx(500)
     assert run["optimum"]["bound_wh"] == pytest.approx(500)
     assert run["optimum"]["share"] == pytest.approx(1)
+    assert [baseline["name"] for baseline in run["baselines"]] == ["earliest start", "random start", "PySSMic's rule"]
     shown = ssmic("results", "show", ended.json["results_file"])
     assert "reached by the negotiation" in shown.out
+    assert "by earliest start" in shown.out
     several = ssmic("run", small, "--bus", "memory", "--days", "1", "--compare", "--runs", "2", "--workers", "1")
     assert "of best" in several.out
 
@@ -150,7 +152,11 @@ def test_results_are_listed_shown_and_exported(ssmic: Ssmic, small: Path) -> Non
     with Path("tables/contracts.csv").open(encoding="utf-8") as table:
         assert len(list(csv.DictReader(table))) == 6
     assert json.loads(Path("tables/simulation.json").read_text())["runs"] == shown["runs"]
-    assert ssmic("results", "export", file, "--to", "tables").code == 3
+    assert ssmic("results", "report", file, "--to", "page.html").code == 0
+    assert Path("page.html").read_text().startswith("<!doctype html>")
+    assert ssmic("results", "report", file, "--to", "page.html").code == 2
+    assert ssmic("results", "report", file, "--to", "page.html", "--force").code == 0
+    assert ssmic("results", "export", file, "--to", "tables").code == 2
     assert ssmic("results", "export", file, "--to", "tables", "--force").code == 0
 
 
