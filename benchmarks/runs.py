@@ -19,7 +19,8 @@ from broker.memory import MemoryBroker
 from broker.mosquitto import managed_mosquitto
 from broker.mqtt import MqttBroker
 from scenarios.files import load_scenario
-from scenarios.runner import RunOutcome, RunSettings, run_once
+from scenarios.outcome import RunOutcome
+from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from tui.cli.logs import configure_logs
 
@@ -46,18 +47,14 @@ async def measure(name: str) -> None:
         raise SystemExit(f"{name}: {len(hashes)} different ledgers")
     took = {kind: statistics.median(outcome.wall_s for outcome in runs) for kind, runs in outcomes.items()}
     once = outcomes["memory"][0]
+    bare_wall = statistics.median(bare_wall_s)
     print(f"{name}: {len(scenario.houses)} houses, {len(once.ledger)} contracts, {once.messages} messages, ", end="")
     print(f"{once.rounds} rounds; median of {REPEATS} alternating runs")
     for kind, wall_s in took.items():
         print(f"  {kind:10} {wall_s:7.3f} s   {once.messages / wall_s:8.0f} agent messages a second")
-    bare_rate = once.messages / statistics.median(bare_wall_s)
-    print(
-        f"  bare       {statistics.median(bare_wall_s):7.3f} s   {bare_rate:8.0f} round trips a second, aiomqtt as it is"
-    )
-    print(f"  run time, Mosquitto to memory                           {took['Mosquitto'] / took['memory']:6.2f}")
-    print(
-        f"  agent messages to bare round trips, a second            {once.messages / took['Mosquitto'] / bare_rate:6.2f}"
-    )
+    print(f"  bare       {bare_wall:7.3f} s   {once.messages / bare_wall:8.0f} round trips a second, aiomqtt as it is")
+    print(f"  run time, Mosquitto to memory                 {took['Mosquitto'] / took['memory']:6.2f}")
+    print(f"  agent messages to bare round trips, a second  {bare_wall / took['Mosquitto']:6.2f}")
 
 
 async def run(scenario: Scenario, broker: Broker, run_id: str) -> RunOutcome:

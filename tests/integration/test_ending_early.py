@@ -20,8 +20,8 @@ from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
 
 LIMIT_WALL_S = 40.0
-PACED = ("run", "street", "--pace", "10000x", "--out", "street.sqlite")
-"""A day in eight seconds: long enough to be caught in the middle, and over soon if it is not."""
+PACED = ("run", "street", "--pace", "15000x", "--out", "street.sqlite")
+"""A day in six seconds: long enough to be caught in the middle, and over soon if it is not."""
 
 
 class Begun:

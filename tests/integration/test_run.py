@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+from agents.scheduling.settings import AlgorithmSettings
+from broker.memory import MemoryBroker
+from scenarios.files import load_scenario
+from scenarios.runner import RunSettings, run_once
 from tests.integration.conftest import Ssmic
 
 KPIS = {
@@ -66,16 +71,26 @@ def test_every_broker_gives_the_same_ledger(ssmic: Ssmic) -> None:
 
 
 def test_runs_on_several_processes_are_the_single_runs(ssmic: Ssmic) -> None:
-    """`--runs 3 --workers 2` from seed 5 is seed 5, seed 6 and seed 7."""
-    common = ("run", "street", "--algorithm", "fifty_fifty", "--bus", "memory", "--json")
-    together = ssmic(*common, "--seed", "5", "--runs", "3", "--workers", "2").json["runs"]
-    single = [ssmic(*common, "--seed", str(seed)).json["runs"][0] for seed in (5, 6, 7)]
+    """`--runs 3 --workers 2` from seed 5 is seed 5, seed 6 and seed 7, each for itself."""
+    options = ("--algorithm", "fifty_fifty", "--bus", "memory", "--json")
+    together = ssmic("run", "street", *options, "--seed", "5", "--runs", "3", "--workers", "2").json["runs"]
     assert [run["seed"] for run in together] == [5, 6, 7]
-    assert [run["ledger_sha256"] for run in together] == [run["ledger_sha256"] for run in single]
-    assert len({run["ledger_sha256"] for run in together}) == 3
-    for one, other in zip(together, single, strict=True):
-        assert one["contracts"] == other["contracts"]
-        assert one["kpis"] == other["kpis"]
+    street, algorithm = load_scenario("street"), AlgorithmSettings("fifty_fifty")
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        single = [
+            runner.run(run_once(street, RunSettings(seed, f"run-{seed}", algorithm), MemoryBroker()))
+            for seed in (5, 6, 7)
+        ]
+    assert [run["ledger_sha256"] for run in together] == [outcome.ledger_sha256 for outcome in single]
+    assert len({outcome.ledger_sha256 for outcome in single}) == 3
+    for run, outcome in zip(together, single, strict=True):
+        standing = {entry.contract.contract_id: entry.contract for entry in outcome.ledger if entry.state == "standing"}
+        told = {contract["contract_id"]: contract for contract in run["contracts"]}
+        assert {id_: (one["producer"], one["start"], one["agreed"]) for id_, one in told.items()} == {
+            id_: (one.producer, one.start_s, one.agreed_s) for id_, one in standing.items()
+        }
+        assert run["negotiations"] == outcome.negotiations
+        assert run["messages"] == outcome.messages
 
 
 def test_the_table_says_what_came_out_and_where_it_is(ssmic: Ssmic) -> None:

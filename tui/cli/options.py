@@ -6,6 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from agents.scheduling.settings import ALGORITHMS, MAX_STEP_S, AlgorithmSettings
+
+_BY_DEFAULT = AlgorithmSettings()
+
 LogLevelName = Literal["debug", "info", "warning", "error"]
 
 LogLevel = Annotated[
@@ -39,8 +43,6 @@ Scenario = Annotated[
 
 def complete_algorithm(incomplete: str) -> list[str]:
     """Return the algorithms' names for the shell."""
-    from agents.scheduling.settings import ALGORITHMS
-
     return [name for name in ALGORITHMS if name.casefold().startswith(incomplete.casefold())]
 
 
@@ -48,24 +50,34 @@ Algorithm = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How producers schedule: fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC or exact. "
+        help=f"How producers schedule: {', '.join(ALGORITHMS)}. "
         "[default: the scenario's, which is insertion if it names none]",
         autocompletion=complete_algorithm,
     ),
 ]
 Penalty = Annotated[
-    float | None, typer.Option(help="L-BFGS-B, SLSQP, TNC: what a Wh beyond the sun counts; above 0. [default: 100]")
+    float | None,
+    typer.Option(
+        help=f"L-BFGS-B, SLSQP, TNC: what a Wh beyond the sun counts; above 0. [default: {_BY_DEFAULT.penalty:g}]"
+    ),
 ]
 StepSize = Annotated[
     float | None,
-    typer.Option(help="L-BFGS-B, SLSQP, TNC: the largest hop, as a share of a window; above 0 to 1. [default: 0.25]"),
+    typer.Option(
+        help="L-BFGS-B, SLSQP, TNC: over how many seconds the objective's slope is taken; "
+        f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]"
+    ),
 ]
 Tolerance = Annotated[
     float | None,
-    typer.Option(help="L-BFGS-B, SLSQP, TNC: a search ends when a step gains less, Wh; above 0. [default: 0.001]"),
+    typer.Option(
+        help="L-BFGS-B, SLSQP, TNC: a search ends when steps gain less than this; above 0. "
+        f"[default: {_BY_DEFAULT.tolerance:g}]"
+    ),
 ]
 NodeLimit = Annotated[
-    int | None, typer.Option(help="exact: nodes it may look at for one decision; 1 or more. [default: 200]")
+    int | None,
+    typer.Option(help=f"exact: nodes it may look at for one decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]"),
 ]
 
 

@@ -25,7 +25,7 @@ from tests.tui.cli.conftest import Ssmic
         (["run", "street", "--algorithm", "magic"], "allowed are fifty_fifty, insertion, L-BFGS-B, SLSQP, TNC, exact"),
         (["run", "street", "--penalty", "-1"], "penalty -1: a finite number above 0"),
         (["run", "street", "--tolerance", "0"], "tolerance 0: a finite number above 0"),
-        (["run", "street", "--step-size", "2"], "step size 2: a number above 0, at most 1"),
+        (["run", "street", "--step-size", "0"], "step size 0 s: a number above 0"),
         (["run", "street", "--node-limit", "0"], "node limit 0: a whole number from 1 on"),
         (["run", "street", "--broker", "127.0.0.1:1883"], r"expected mqtt://"),
         (["run", "street", "--bus", "memory", "--broker", "mosquitto"], "--bus mqtt only"),
