@@ -123,7 +123,7 @@ async def test_a_mosquitto_that_does_not_start() -> None:
 
 @needs_mosquitto
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-async def test_a_mosquitto_ends_with_the_process_that_started_it() -> None:
+async def test_a_mosquitto_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     """Also when that one is killed."""
     program = (
         "import asyncio\n"
@@ -135,7 +135,11 @@ async def test_a_mosquitto_ends_with_the_process_that_started_it() -> None:
         "asyncio.run(main())\n"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", program),
+        cwd=ROOT,
+        # What a killed process cannot clear away goes with the test's own folder.
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     port = int(await process.stdout.readline())
