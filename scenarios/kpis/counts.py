@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.ledger import LedgerEntry
-from agents.model import GRID, Job
+from agents.model import GRID
 from scenarios.scenario import Scenario
 
 
@@ -20,7 +20,7 @@ class JobCounts:
     jobs_on_grid: int
     """Whose standing contract is with the grid."""
     jobs_late: int
-    """Started after the earliest moment that was left to them: their earliest start, or their registration."""
+    """Started after the earliest moment that was left to them: earliest start, registration, or the run's start."""
     mean_delay_s: float | None
     """Of all jobs' starts after that moment; None where there are no jobs."""
     jobs_waited: int
@@ -56,13 +56,17 @@ def count_jobs(scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, n
         job_id = entry.contract.job_id
         first_agreed_s[job_id] = min(entry.contract.agreed_s, first_agreed_s.get(job_id, entry.contract.agreed_s))
     contracts_of = Counter(entry.contract.job_id for entry in ledger)
-    delays_s = [_delay_s(jobs[job_id], entry) for job_id, entry in standing.items()]
+    known_s = {job_id: max(job.registered_s, scenario.start_s) for job_id, job in jobs.items()}
+    delays_s = [
+        max(0, entry.contract.start_s - max(jobs[job_id].earliest_start_s, known_s[job_id]))
+        for job_id, entry in standing.items()
+    ]
     return JobCounts(
         jobs=len(standing),
         jobs_on_grid=sum(entry.contract.producer == GRID for entry in standing.values()),
         jobs_late=sum(delay_s > 0 for delay_s in delays_s),
         mean_delay_s=sum(delays_s) / len(delays_s) if delays_s else None,
-        jobs_waited=sum(agreed_s > jobs[job_id].registered_s for job_id, agreed_s in first_agreed_s.items()),
+        jobs_waited=sum(agreed_s > known_s[job_id] for job_id, agreed_s in first_agreed_s.items()),
         jobs_moved=_with_event(ledger, "amended"),
         jobs_cancelled=_with_event(ledger, "cancelled"),
         jobs_renegotiated=sum(contracts_of[job_id] > 1 for job_id in standing),
@@ -72,10 +76,6 @@ def count_jobs(scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, n
         ),
         jobs_not_registered=not_registered,
     )
-
-
-def _delay_s(job: Job, entry: LedgerEntry) -> int:
-    return max(0, entry.contract.start_s - max(job.earliest_start_s, job.registered_s))
 
 
 def _with_event(ledger: Iterable[LedgerEntry], what: str) -> int:

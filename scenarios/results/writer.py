@@ -20,6 +20,7 @@ from agents.ledger import LedgerEntry, ledger_sha256
 from agents.model import Contract
 from scenarios.accounting import Account, account
 from scenarios.kpis import kpis
+from scenarios.results.condensed import Condenser, job_of
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
 from scenarios.scenario import Scenario
 
@@ -62,9 +63,7 @@ class RunWriter:
         self._scenario = scenario
         self._start_s = start_s
         self._reached_s = start_s
-        self._loads = {
-            j.job_id: (list(j.load_profile.times_s), list(j.load_profile.cumulative_wh)) for j in scenario.jobs
-        }
+        self._condenser = Condenser(scenario)
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
@@ -129,9 +128,9 @@ class RunWriter:
         """Record a message between agents."""
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
-        job_id, kept = self._condensed(body)
-        text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
-        self._messages.append((self.run, self._message_count, time_s, round_, sender, seq, to, kind, job_id, text))
+        text = json.dumps(self._condenser.condensed(body), separators=(",", ":"), ensure_ascii=False)
+        told = (time_s, round_, sender, seq, to, kind, job_of(body), text)
+        self._messages.append((self.run, self._message_count, *told))
         if len(self._messages) >= MAX_WAITING_MESSAGES:
             self.commit()
 
@@ -217,24 +216,6 @@ class RunWriter:
     def close(self) -> None:
         """Let go of the file; what was not committed is forgotten."""
         self._connection.close()
-
-    def _condensed(self, body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-        """Return the job that a message is about, and the message without a load profile that the scenario has."""
-        job = body.get("job")
-        if not isinstance(job, dict):
-            contract = body.get("contract")
-            if isinstance(contract, dict):
-                return contract.get("job_id"), body
-            contract_id = body.get("contract_id")
-            known = self._ledger.get(contract_id) if isinstance(contract_id, str) else None
-            return body.get("job_id") or (known.contract.job_id if known else None), body
-        job_id = job.get("job_id")
-        load = job.get("load_profile")
-        if isinstance(load, dict) and job_id in self._loads:
-            times_s, cumulative_wh = self._loads[job_id]
-            if list(load.get("times_s", ())) == times_s and list(load.get("cumulative_wh", ())) == cumulative_wh:
-                job = {key: value for key, value in job.items() if key != "load_profile"}
-        return job_id, {**body, "job": job}
 
     def _write_waiting(self) -> None:
         self._connection.executemany(

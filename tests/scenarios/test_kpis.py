@@ -161,6 +161,15 @@ def test_a_job_registered_after_its_earliest_start_is_late_only_from_then_on() -
     assert (counts.jobs_late, counts.jobs_waited, counts.mean_delay_s) == (0, 0, 0)
 
 
+def test_a_job_registered_before_the_run_did_not_wait_for_it() -> None:
+    """Nobody was there to be asked."""
+    of = job("j", "a", load((0, 0), (60, 1)), (-900, 900)).model_copy(update={"registered_s": START_S - 600})
+
+    counts = count_jobs(neighbourhood({"a": {}}, [of]), [agreed(contract(of, GRID, 0))], START_S + 600)
+
+    assert (counts.jobs_late, counts.jobs_waited, counts.mean_delay_s) == (0, 0, 0)
+
+
 def test_energy_is_split_by_house_device_producer_and_hour() -> None:
     """Own roof, a neighbour's roof, the grid; an hour that begins in the middle of the run."""
     mine, other = job("mine", "a", load((0, 0), (3600, 60))), job("other", "b", load((0, 0), (3600, 60)))
