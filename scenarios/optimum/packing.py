@@ -28,6 +28,12 @@ class Place:
         first = self.ladder.first_bin + self.rung
         return slice(first, first + len(self.ladder.draw_wh))
 
+    def draws_where(self, bins: IntArray) -> bool:
+        """Return whether it draws anything in any of these bins of the instance."""
+        own = bins - self.bins.start
+        own = own[(own >= 0) & (own < len(self.ladder.draw_wh))]
+        return bool((self.ladder.draw_wh[own] > 0.0).any())
+
     def start_s(self, instance: Instance) -> int:
         """Return the start, UNIX seconds."""
         return instance.start_s + BIN_S * (self.ladder.first_bin + self.rung) + self.ladder.offset_s
@@ -41,6 +47,10 @@ class Choice:
     ladder: Ladder
     rungs: IntArray
     """The ladder's starts that fit alone, rising."""
+
+
+Freed = dict[int, tuple[int, int]]
+"""By producer: the bins from the first to before the last in which room came free."""
 
 
 class Menu:
@@ -99,17 +109,25 @@ class Packing:
         room_wh = self.room_wh[place.producer, place.bins]
         return bool((place.ladder.draw_wh <= room_wh + TOLERANCE_WH).all())
 
-    def cheapest(self, task: int, price: FloatArray) -> Place | None:
-        """Return the fitting place that costs least at a price by producer, bin and Wh; None if none fits."""
-        best, best_cost = None, np.inf
+    def openings(self, task: int, freed: Freed | None = None) -> list[tuple[Choice, IntArray]]:
+        """Return where a task fits now, ladder by ladder, with the rungs that fit.
+
+        Args:
+            task: Which.
+            freed: Where room came free since it last found none; None: look everywhere.
+        """
+        found = []
         for choice in self.menu.choices[task]:
-            ladder = choice.ladder
-            fits = ladder.fits(self.room_wh[choice.producer])[choice.rungs]
-            if not fits.any():
-                continue
-            rungs = choice.rungs[fits]
-            cost = ladder.cost(price[choice.producer])[rungs]
-            low = int(cost.argmin())
-            if cost[low] < best_cost:
-                best, best_cost = Place(choice.producer, ladder, int(rungs[low])), float(cost[low])
-        return best
+            rungs = choice.rungs
+            if freed is not None:
+                if choice.producer not in freed:
+                    continue
+                begin, end = freed[choice.producer]
+                first = begin - choice.ladder.first_bin - len(choice.ladder.draw_wh) + 1
+                low, high = np.searchsorted(rungs, (first, end - choice.ladder.first_bin))
+                rungs = rungs[low:high]
+            if len(rungs):
+                rungs = rungs[choice.ladder.fits(self.room_wh[choice.producer], rungs)]
+                if len(rungs):
+                    found.append((choice, rungs))
+        return found

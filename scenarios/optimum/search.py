@@ -1,8 +1,10 @@
-"""Good plans fast: tasks are taken off and put back in other orders, at prices that say which sun is scarce.
+"""Good plans fast: tasks are taken off and put back in other orders and places.
 
-Large neighbourhood search (ruin and recreate) with simulated annealing. A task goes to the place that costs least at
-the prices of the bound; each round shakes the prices and the order a little. Everything is drawn from one seeded
-generator, so the same number of rounds gives the same plan.
+Large neighbourhood search (ruin and recreate) with simulated annealing. A round takes off tasks that draw at about the
+same time, or forces one in that found no place and takes off what is in its way; then it fills the room by one of
+several tastes: at random, as early or as late as it goes, where the bound's prices are low, or where the least room is
+left unused. None of them is the best on all neighbourhoods, and together they beat each. Everything is drawn from one
+seeded generator, so the same number of rounds gives the same plan.
 """
 
 from __future__ import annotations
@@ -14,31 +16,81 @@ from random import Random
 import numpy as np
 
 from agents.energy import FloatArray
-from scenarios.optimum.packing import Menu, Packing
+from scenarios.optimum.ladders import TOLERANCE_WH, IntArray
+from scenarios.optimum.packing import Choice, Freed, Menu, Packing, Place
 
 EPSILON_WH = 1e-6
+CYCLE = 3000
+"""Rounds from one heating to the next."""
+
+Taste = Callable[[Packing, list[tuple[Choice, IntArray]]], tuple[Choice, int]]
+"""Chooses one of the places that fit."""
 
 
-def greedy(menu: Menu, price: FloatArray) -> Packing:
-    """Place the tasks one by one, large ones first, each where it costs least."""
+def early(_packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
+    """Choose the first start that fits."""
+    choice, rungs = min(openings, key=lambda opening: opening[0].ladder.first_bin + int(opening[1][0]))
+    return choice, int(rungs[0])
+
+
+def late(_packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
+    """Choose the last start that fits."""
+    choice, rungs = max(openings, key=lambda opening: opening[0].ladder.first_bin + int(opening[1][-1]))
+    return choice, int(rungs[-1])
+
+
+def tight(packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
+    """Choose where the least room stands unused."""
+    return _cheapest(packing.room_wh, openings)
+
+
+def priced(price: FloatArray) -> Taste:
+    """Return the taste for low prices by producer, bin and Wh."""
+    return lambda _packing, openings: _cheapest(price, openings)
+
+
+def chance(rng: Random) -> Taste:
+    """Return the taste for anything."""
+
+    def choose(_packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
+        choice, rungs = rng.choices(openings, [len(rungs) for _, rungs in openings])[0]
+        return choice, int(rungs[rng.randrange(len(rungs))])
+
+    return choose
+
+
+def greedy(menu: Menu, taste: Taste) -> Packing:
+    """Place the tasks one by one, large ones first."""
     packing = Packing(menu)
-    fill(packing, sorted(menu.fitting, key=lambda i: (-menu.instance.tasks[i].energy_wh, i)), price)
+    fill(packing, sorted(menu.fitting, key=lambda i: (-menu.instance.tasks[i].energy_wh, i)), taste)
     return packing
 
 
-def fill(packing: Packing, order: Iterable[int], price: FloatArray) -> None:
-    """Place what still fits of the tasks, in the order given, each where it costs least."""
+def fill(
+    packing: Packing, order: Iterable[int], taste: Taste, freed: Freed | None = None, loose: Iterable[int] = ()
+) -> None:
+    """Place what fits of the tasks, in the order given.
+
+    Args:
+        packing: Where.
+        order: Which.
+        taste: Chooses the place.
+        freed: The only places to look at, for tasks that found no other before; None: all.
+        loose: Tasks that may go anywhere all the same.
+    """
+    anywhere = set(loose)
     for task in order:
-        place = packing.cheapest(task, price)
-        if place is not None:
-            packing.put(task, place)
+        openings = packing.openings(task, None if task in anywhere else freed)
+        if openings:
+            choice, rung = taste(packing, openings)
+            packing.put(task, Place(choice.producer, choice.ladder, rung))
 
 
 def improve(packing: Packing, price: FloatArray, rng: Random, *, stop: Callable[[Packing], bool]) -> Packing:
     """Return the best packing found from a given one on.
 
     Args:
-        packing: Where to begin; it is not changed.
+        packing: Where to begin; it is not changed. No task that is not in it fits beside it.
         price: Of sun by producer, bin and Wh; shape (producers, bins).
         rng: Where chance comes from.
         stop: Asked with the best packing after each round; true ends the search.
@@ -47,15 +99,17 @@ def improve(packing: Packing, price: FloatArray, rng: Random, *, stop: Callable[
     menu = packing.menu
     if not menu.fitting:
         return best
-    noise = np.random.default_rng(rng.getrandbits(64))
-    scale_wh = 0.02 * max(menu.instance.tasks[i].energy_wh for i in menu.fitting)
+    tastes = (early, late, tight, priced(price), chance(rng), chance(rng))
+    scale_wh = 0.2 * sum(menu.instance.tasks[i].energy_wh for i in menu.fitting) / len(menu.fitting)
     round_ = 0
     while not stop(best):
-        heat_wh = scale_wh * (1.0 - (round_ % 2000) / 2000)
+        heat_wh = scale_wh * (1.0 - (round_ % CYCLE) / CYCLE) ** 2
         round_ += 1
+        if round_ % CYCLE == 0:
+            current = best
         trial = current.copy()
-        _ruin(trial, rng)
-        _recreate(trial, _taste(trial, price, rng, noise), rng)
+        taken = _force(trial, rng) if rng.random() < 0.5 else _ruin(trial, rng)
+        _recreate(trial, taken, rng.choice(tastes), rng)
         loss_wh = current.value_wh - trial.value_wh
         if loss_wh <= EPSILON_WH or (heat_wh > 0.0 and rng.random() < math.exp(-loss_wh / heat_wh)):
             current = trial
@@ -64,11 +118,11 @@ def improve(packing: Packing, price: FloatArray, rng: Random, *, stop: Callable[
     return best
 
 
-def _ruin(packing: Packing, rng: Random) -> None:
-    """Take off some tasks: those that draw about the same time, or any."""
+def _ruin(packing: Packing, rng: Random) -> dict[int, Place]:
+    """Take off some tasks, those that draw about the same time or any; return where they were."""
     placed = sorted(packing.placed)
     if not placed:
-        return
+        return {}
     count = min(len(placed), rng.randint(1, 8))
     if rng.random() < 0.7:
         centre = packing.placed[rng.choice(placed)].bins
@@ -81,29 +135,52 @@ def _ruin(packing: Packing, rng: Random) -> None:
         chosen = sorted(placed, key=apart)[:count]
     else:
         chosen = rng.sample(placed, count)
-    for task in chosen:
-        packing.take(task)
+    return {task: packing.take(task) for task in chosen}
 
 
-def _recreate(packing: Packing, price: FloatArray, rng: Random) -> None:
+def _force(packing: Packing, rng: Random) -> dict[int, Place]:
+    """Put a task that found no place somewhere, and take off what is in its way; return where that was."""
+    missing = [task for task in packing.menu.fitting if task not in packing.placed]
+    if not missing:
+        return _ruin(packing, rng)
+    tasks = packing.menu.instance.tasks
+    task = rng.choices(missing, [tasks[i].energy_wh + EPSILON_WH for i in missing])[0]
+    choice = rng.choice(packing.menu.choices[task])
+    place = Place(choice.producer, choice.ladder, int(choice.rungs[rng.randrange(len(choice.rungs))]))
+    taken = {}
+    while not packing.has_room(place):
+        short = packing.room_wh[place.producer, place.bins] < place.ladder.draw_wh - TOLERANCE_WH
+        bins = place.bins.start + np.flatnonzero(short)
+        in_the_way = [
+            other
+            for other, at in sorted(packing.placed.items())
+            if at.producer == place.producer and at.draws_where(bins)
+        ]
+        other = rng.choices(in_the_way, [1.0 / (tasks[i].energy_wh + EPSILON_WH) for i in in_the_way])[0]
+        taken[other] = packing.take(other)
+    packing.put(task, place)
+    return taken
+
+
+def _recreate(packing: Packing, taken: dict[int, Place], taste: Taste, rng: Random) -> None:
     """Put back what fits, large tasks first more often than not."""
+    freed: Freed = {}
+    for place in taken.values():
+        begin, end = freed.get(place.producer, (place.bins.start, place.bins.stop))
+        freed[place.producer] = (min(begin, place.bins.start), max(end, place.bins.stop))
     tasks = packing.menu.instance.tasks
     missing = [task for task in packing.menu.fitting if task not in packing.placed]
     missing.sort(key=lambda i: -tasks[i].energy_wh * rng.uniform(0.3, 1.0))
-    fill(packing, missing, price)
+    fill(packing, missing, taste, freed, loose=taken)
 
 
-def _taste(packing: Packing, price: FloatArray, rng: Random, noise: np.random.Generator) -> FloatArray:
-    """Return this round's prices: the bound's, the room that a start would leave unused, or mere chance."""
-    shape = price.shape
-    by_chance = noise.random((shape[0], 1)) + 0.02 * noise.random(shape)
-    match rng.randrange(4):
-        case 0:
-            return price * noise.uniform(0.6, 1.4, (shape[0], 1)) + by_chance * 0.1
-        case 1:
-            return packing.room_wh / max(1e-9, float(packing.menu.instance.sun_wh.max())) + by_chance * 0.1
-        case 2:  # rising or falling: as early or as late as it goes
-            slope = rng.choice((-1.0, 1.0)) * np.arange(shape[1]) / shape[1]
-            return np.asarray(by_chance * rng.random() + slope, dtype=np.float64)
-        case _:
-            return by_chance
+def _cheapest(price: FloatArray, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
+    best: tuple[float, Choice, int] | None = None
+    for choice, rungs in openings:
+        cost = choice.ladder.cost(price[choice.producer])[rungs]
+        low = int(cost.argmin())
+        if best is None or cost[low] < best[0]:
+            best = float(cost[low]), choice, int(rungs[low])
+    if best is None:
+        raise ValueError("no place to choose from")
+    return best[1], best[2]

@@ -31,7 +31,7 @@ from scenarios.optimum.checking import delivered_wh, plan_problems
 from scenarios.optimum.instance import Instance, instance_of
 from scenarios.optimum.ladders import BIN_S
 from scenarios.optimum.packing import Menu, Packing, Place
-from scenarios.optimum.search import fill, greedy, improve
+from scenarios.optimum.search import early, fill, greedy, improve, late, tight
 from scenarios.scenario import Scenario
 
 ROUNDS = 20_000
@@ -139,10 +139,8 @@ class _Search:
 
     def begin(self) -> None:
         """Make some plans in one go."""
-        level = np.zeros_like(self._price)
-        early = np.broadcast_to(np.arange(level.shape[1], dtype=np.float64), level.shape)
-        for price in (level, early, -early, self.menu.instance.sun_wh):
-            self.offer(greedy(self.menu, price))
+        for taste in (early, late, tight):
+            self.offer(greedy(self.menu, taste))
 
     def prove(self) -> None:
         """Lower both bounds."""
@@ -199,7 +197,7 @@ def _kept(menu: Menu, plan: Mapping[str, tuple[str, int]]) -> Packing:
                 if packing.has_room(place):
                     packing.put(task, place)
                 break
-    fill(packing, [task for task in menu.fitting if task not in packing.placed], np.zeros_like(instance.sun_wh))
+    fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
     return packing
 
 
@@ -214,5 +212,5 @@ def _plan(packing: Packing) -> dict[str, tuple[str, int]]:
 def _by_producer(instance: Instance, bound: Bound) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     price = np.zeros_like(instance.sun_wh)
     for class_, members in enumerate(instance.classes):
-        price[list(members)] = bound.price[class_]
+        price[list(members)] = bound.prices.by_bin[class_]
     return price

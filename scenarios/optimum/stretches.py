@@ -72,10 +72,16 @@ class Open:
     mask: BoolArray
     """Which pieces have a second that fits, shape (pieces,)."""
 
-    def cheapest(self, price: FloatArray) -> tuple[float, int, int]:
-        """Return the lowest cost at a price by bin and Wh, its piece, and its second in the piece."""
+    def cheapest(self, price: FloatArray, surcharge: FloatArray) -> tuple[float, int, int]:
+        """Return the lowest cost, its piece, and its second in the piece.
+
+        Args:
+            price: By bin and Wh.
+            surcharge: On each piece, shape (pieces,).
+        """
         left, right = self.stretch.costs(price)
         slope = (right - left) / max(1, self.stretch.length_s)
+        left = left + surcharge
         at_first = np.where(self.mask, left + slope * self.first_s, np.inf)
         at_last = np.where(self.mask, left + slope * self.last_s, np.inf)
         low = np.minimum(at_first, at_last)
