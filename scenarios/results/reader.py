@@ -15,12 +15,12 @@ from typing import Self, cast
 
 from pydantic import ValidationError
 
-from agents.ledger import LedgerEntry, LedgerEvent
-from agents.model import Contract
+from agents.ledger import LedgerEntry
 from scenarios.accounting import Account, account
 from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
 from scenarios.results.creation import SCENARIO
 from scenarios.results.errors import ResultsError
+from scenarios.results.ledger_rows import read_ledger
 from scenarios.results.opening import open_for_reading, readable
 from scenarios.results.records import RecordedMessage, RunInfo, SimulationInfo
 from scenarios.scenario import Scenario
@@ -91,26 +91,8 @@ class ResultsReader:
 
     def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
         """Return a run's contracts with their history, cancelled ones too, in the order of contract ids."""
-        with self._damage_said():
-            events: dict[str, list[LedgerEvent]] = {}
-            for row in self._rows("SELECT * FROM history WHERE run = ? ORDER BY contract_id, n", run):
-                event = LedgerEvent(at_s=row["at_s"], what=row["what"], start_s=row["start_s"], reason=row["reason"])
-                events.setdefault(row["contract_id"], []).append(event)
-            return tuple(
-                LedgerEntry(
-                    contract=Contract(
-                        contract_id=row["contract_id"],
-                        job_id=row["job_id"],
-                        producer=row["producer"],
-                        start_s=row["start_s"],
-                        agreed_s=row["agreed_s"],
-                        energy_wh=row["energy_wh"],
-                    ),
-                    state=row["state"],
-                    history=tuple(events.get(row["contract_id"], ())),
-                )
-                for row in self._rows("SELECT * FROM contracts WHERE run = ? ORDER BY contract_id", run)
-            )
+        with self._damage_said(), readable(self.path):
+            return read_ledger(self._connection, run)
 
     def producers_of(self, house: str) -> set[str]:
         """Return the ids of a house's producers.

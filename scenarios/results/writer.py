@@ -22,6 +22,7 @@ from scenarios.accounting import Account, account
 from scenarios.kpis import kpis
 from scenarios.results.condensed import Condenser, job_of
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
+from scenarios.results.ledger_rows import read_ledger, write_entries
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
@@ -95,6 +96,7 @@ class RunWriter:
         if row is None:
             return False
         self._message_count, self._reached_s = row
+        self._ledger = {entry.contract.contract_id: entry for entry in read_ledger(self._connection, self.run)}
         with transaction(self._connection):
             # A clock that was ended in good order has closed its books, too early.
             self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
@@ -223,28 +225,7 @@ class RunWriter:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._messages,
         )
-        for entry in self._changed.values():
-            contract = entry.contract
-            key = (self.run, contract.contract_id)
-            self._connection.execute("DELETE FROM history WHERE run = ? AND contract_id = ?", key)
-            self._connection.execute(
-                "INSERT INTO contracts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, contract_id) DO UPDATE SET"
-                " producer = excluded.producer, start_s = excluded.start_s, agreed_s = excluded.agreed_s,"
-                " energy_wh = excluded.energy_wh, state = excluded.state",
-                (
-                    *key,
-                    contract.job_id,
-                    contract.producer,
-                    contract.start_s,
-                    contract.agreed_s,
-                    contract.energy_wh,
-                    entry.state,
-                ),
-            )
-            self._connection.executemany(
-                "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in enumerate(entry.history, start=1)],
-            )
+        write_entries(self._connection, self.run, self._changed.values())
 
     def _forget_waiting(self) -> None:
         self._messages.clear()
