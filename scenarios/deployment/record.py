@@ -24,6 +24,8 @@ class DeployedRecord:
     """The record of a run that goes on."""
 
     writer: RunWriter
+    until_last_job: bool
+    """No other end was set."""
     unfinished: list[RunOutcome] = field(default_factory=list)
     """What there was when the run was cancelled or failed."""
 
@@ -41,7 +43,7 @@ class DeployedRecord:
     def _finish(self, outcome: RunOutcome, error: str) -> None:
         self.writer.finish(
             outcome.state,
-            outcome.end_s,
+            None if self.until_last_job and outcome.state == "done" else outcome.end_s,
             negotiations=outcome.negotiations,
             wall_s=outcome.wall_s,
             not_registered=outcome.not_registered,
@@ -73,5 +75,5 @@ def open_record(path: Path, scenario: Scenario, settings: DeploymentSettings) ->
         start_s=scenario.start_s,
         resume=comes_back,
     ) as writer:
-        yield DeployedRecord(writer)
+        yield DeployedRecord(writer, until_last_job=settings.days is None and scenario.days is None)
     seal(path)

@@ -237,6 +237,29 @@ def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path
         assert results.kpis(1).jobs_unfinished == 0
 
 
+def test_a_run_that_goes_on_knows_its_ledger_and_counts_on(tmp_path: Path, simulation: Simulation) -> None:
+    """What came before its process died is part of its hash and its figures."""
+    path = create_results(simulation, out=tmp_path / "r.sqlite")
+    wash, nasty, _ = simulation.scenario.jobs
+    first, second = agreed(contract(wash, "pv", 0)), agreed(contract(nasty, "pv", 3600))
+    begun = RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S)
+    begun.message(START_S, 0, "a", 7, "b", "Declined", {})
+    begun.entry(first)
+    begun.commit()
+    begun.close()
+
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S, resume=True) as writer:
+        assert writer.seen == {"a": 7}
+        writer.message(START_S, 0, "a", 8, "b", "Declined", {})
+        writer.entry(second)
+        writer.finish("done", None)
+
+    with ResultsReader(path) as results:
+        assert results.run(1).ledger_sha256 == ledger_sha256([first, second])
+        assert results.kpis(1).jobs == 2
+        assert [m.seq for m in results.messages(1)] == [7, 8]
+
+
 def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     """`kill -9` in the middle of writing: what it said was committed is there, and the file is sound."""
     path = tmp_path / "r.sqlite"
