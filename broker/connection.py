@@ -115,8 +115,15 @@ class Connection(aiomqtt.Client):
         Raises:
             BrokerUnreachableError: it did not work; the message says why.
         """
+        task = asyncio.current_task()
+        cancelled = 0 if task is None else task.cancelling()
         try:
-            await self.__aenter__()
+            try:
+                await self.__aenter__()
+            finally:
+                # Until Python 3.12 `wait_for`, in there, forgets that it was cancelled when the answer comes just then.
+                if task is not None and task.cancelling() > cancelled:
+                    raise asyncio.CancelledError
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
             raise BrokerUnreachableError(f"{self._url}: {explain(error, self._url)}") from None

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from traceback import format_exception
 
@@ -364,3 +364,22 @@ async def test_the_link_does_not_wait_to_fill_packets() -> None:
         sock = connection._client.socket()
         assert isinstance(sock, socket.socket)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+async def test_who_is_cancelled_while_it_logs_in_ends() -> None:
+    """Also when the broker's answer comes at the same moment, which Python 3.11's `wait_for` takes for the outcome."""
+    async with managed_mosquitto(more="allow_anonymous false\n") as running:
+        broker = MqttBroker(running.url)
+
+        async def log_in() -> None:
+            with suppress(BrokerUnreachableError):
+                async with broker.connect("stranger"):
+                    pytest.fail("got in")
+
+        asked: list[bool] = []
+        for number in range(100):
+            task = asyncio.create_task(log_in())
+            asyncio.get_running_loop().call_later(number * 1e-4, lambda of: asked.append(of.cancel()), task)
+            await asyncio.wait([task])
+            assert task.cancelled() or not any(asked)
+            asked.clear()
