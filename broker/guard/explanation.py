@@ -41,7 +41,7 @@ A household's machine gets the folder of its household and no other.
 | login | reads | writes |
 | --- | --- | --- |
 | a household | its own inbox and grants, roster, time | messages, answers, forecasts in its own name |
-| `clock` | announcements, answers, control; the manager's inbox | time, roster, grants, ledger; as the manager |
+| `clock` | announcements, answers, control, all inboxes | time, roster, grants, ledger; as the manager |
 | `watcher` | everything | nothing |
 | `operator` | everything | control: pause, pace, stop |
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from broker import topics
 from broker.topics import ROOT, encode
 
 CLOCK = "clock"
@@ -40,11 +41,17 @@ def host_rights(host_id: str) -> Rights:
 
 
 def clock_rights(hosts: Iterable[str]) -> Rights:
-    """Return what the clock's process needs, which runs `hosts` (the manager's) too and so may write the ledger."""
+    """Return what the clock's process needs, which runs `hosts` (the manager's) too and so may write the ledger.
+
+    It reads what all say to each other, to record it.
+    """
     own = [host_rights(host) for host in hosts]
-    read = [*_in_any_run("hosts/+", "done/+", "control"), *(topic for rights in own for topic in rights.read)]
+    read = [
+        *_in_any_run("hosts/+", "done/+", "control", "inbox/+/+/+"),
+        *(topic for rights in own for topic in rights.read),
+    ]
     write = [
-        *_in_any_run("roster", "time", "grant/+", "ledger/+"),
+        *_in_any_run("roster", "time", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}"),
         *(topic for rights in own for topic in rights.write),
     ]
     return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)))
@@ -86,5 +93,5 @@ def acl_text(rights: Iterable[tuple[str, Rights]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _in_any_run(*topics: str) -> tuple[str, ...]:
-    return tuple(f"{ROOT}/+/{topic}" for topic in topics)
+def _in_any_run(*below: str) -> tuple[str, ...]:
+    return tuple(f"{ROOT}/+/{topic}" for topic in below)

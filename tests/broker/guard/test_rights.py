@@ -38,6 +38,11 @@ def watching(who: Who) -> Who:
     return lambda login, host: who(login, host) or login in {"watcher", "operator"}
 
 
+def recording(who: Who) -> Who:
+    """Return that these may, and the clock, which records what all say."""
+    return lambda login, host: who(login, host) or login == "clock"
+
+
 RUN = "run 1"
 HOSTS = ("manager", *HOUSES)
 OTHER = "someone"
@@ -49,10 +54,11 @@ TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
     (lambda host: topics.host(RUN, host), watching(only("clock")), owner),
     (lambda host: topics.grant(RUN, host), watching(owner), only("clock")),
     (lambda host: topics.done(RUN, host), watching(only("clock")), owner),
-    (lambda host: topics.inbox(RUN, host, "a/b", OTHER), watching(owner), only()),
-    (lambda host: topics.inbox(RUN, OTHER, "a/b", host), watching(only()), owner),
+    (lambda host: topics.inbox(RUN, host, "a/b", OTHER), watching(recording(owner)), only()),
+    (lambda host: topics.inbox(RUN, OTHER, "a/b", host), watching(recording(only())), owner),
     (lambda host: topics.resend(RUN, host, OTHER), watching(owner), only()),
     (lambda host: topics.resend(RUN, OTHER, host), watching(only()), owner),
+    (lambda _: topics.resend(RUN, OTHER, topics.CLOCK), watching(only()), only("clock")),
     (lambda _: topics.ledger(RUN, "contract"), watching(only()), only("clock")),
     (lambda host: topics.forecast(RUN, host, "pv"), watching(only()), owner),
     (lambda host: f"ssmic/{host}", only("watcher", "operator"), only()),
