@@ -8,6 +8,7 @@ into its journal first, so it comes back after a crash and grants the same again
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -132,7 +133,8 @@ class Clock:
             AgentFailedError: an agent raised.
         """
         run = self.settings.run
-        async with broker.connect(f"{run}-clock") as bus:
+        # As with a host, nobody shall know the client id, or could end the connection.
+        async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
             gate = self._gate = Gate(self.settings.pace, self._step.time_s)
             await bus.subscribe(topics.hosts(run), topics.dones(run), topics.control(run))
             if self._observer is not None:
@@ -167,6 +169,8 @@ class Clock:
         address = topics.parse(delivery.topic)
         if address is None or address.run != self.settings.run:
             raise ProtocolError("not a topic of this run")
+        if delivery.retain and address.kind not in topics.RETAINED:
+            raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
         match address.kind, address.ids:
             case "hosts", (host,):
                 await self._take_announcement(bus, host, delivery.payload)

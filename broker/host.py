@@ -93,7 +93,10 @@ class Host:
         will = Will(topics.host(self.run_id, self.host_id), gone.encoded())
         async with asyncio.TaskGroup() as tasks:
             replayed = await self._replay(tasks)
-            async with broker.connect(f"{self.run_id}-{self.host_id}-{self.session}", will) as bus:
+            # A broker ends a client's connection when another one comes with its id: nobody shall know it. (The session
+            # is in the roster.)
+            client_id = f"{self.run_id}-{self.host_id}-{secrets.token_hex(8)}"
+            async with broker.connect(client_id, will) as bus:
                 await bus.subscribe(
                     topics.roster(self.run_id),
                     topics.inboxes(self.run_id, self.host_id),
@@ -137,6 +140,8 @@ class Host:
         address = topics.parse(delivery.topic)
         if address is None or address.run != self.run_id:
             raise ProtocolError("not a topic of this run")
+        if delivery.retain and address.kind not in topics.RETAINED:
+            raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
         match address.kind, address.ids:
             case "roster", ():
                 self._take_roster(Roster.model_validate_json(delivery.payload))

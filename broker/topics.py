@@ -36,6 +36,10 @@ QOS_FACTS = 1
 
 Kind = Literal["roster", "time", "control", "hosts", "grant", "done", "inbox", "resend", "ledger", "forecast"]
 
+RETAINED: frozenset[Kind] = frozenset({"roster", "time", "hosts", "ledger", "forecast"})
+"""What holds until further notice, and may be stored at the broker. All else counts at the moment it is said: stored,
+it was planted, or is of long ago."""
+
 _LEVELS: dict[str, int] = {
     "roster": 0,
     "time": 0,

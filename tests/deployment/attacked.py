@@ -1,0 +1,100 @@
+"""The street on a guarded broker, with somebody at it who should not be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from broker.bus import Bus, Delivery, Will
+from broker.patience import Patience
+from scenarios.deployment import DeploymentSettings, run_clock, run_households
+from scenarios.outcome import RunOutcome
+from scenarios.scenario import Scenario
+from tests.deployment.guarded import GuardedBroker
+
+RUN = "street"
+LATE = "fuchs"
+"""The household that comes last: until it is there the run stands still, and whoever attacks has time."""
+
+PAUSE_WALL_S = 0.1
+"""Between one attack and the next: the attacker shares a processor with all others here."""
+
+Attack = Callable[[GuardedBroker], Awaitable[None]]
+
+
+@dataclass
+class Attacked:
+    """A run that was attacked."""
+
+    outcome: RunOutcome
+    guarded: GuardedBroker
+    rounds_of_attack: int
+    """How often the attack was made while the run went on."""
+    reconnections: dict[str, int] = field(default_factory=dict)
+
+
+async def run_attacked(
+    street: Scenario, guarded: GuardedBroker, attack: Attack | None = None, before: Attack | None = None, run: str = RUN
+) -> Attacked:
+    """Run the street, every household with its own login.
+
+    Args:
+        street: What is run.
+        guarded: Where.
+        attack: Made once when all but one household are there, and again and again until the run has ended.
+        before: Made when nobody is there yet.
+        run: The run's id.
+    """
+    settings = DeploymentSettings(run, seed=1, patience=Patience(resend_wall_s=0.2, limit_wall_s=20))
+    made = 0
+    waiting = asyncio.Event()
+
+    def on_missing(missing: tuple[str, ...]) -> None:
+        if missing == (LATE,):
+            waiting.set()
+
+    async def go_on_attacking() -> None:
+        nonlocal made
+        while attack is not None:
+            await attack(guarded)
+            made += 1
+            await asyncio.sleep(PAUSE_WALL_S)
+
+    if before is not None:
+        await before(guarded)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        clock = tasks.create_task(run_clock(street, settings, guarded.of("clock"), on_missing=on_missing))
+        for house in street.houses:
+            if house.id != LATE:
+                tasks.create_task(run_households(street, [house.id], settings, guarded.of(house.id)))
+        await waiting.wait()
+        if attack is not None:
+            await attack(guarded)
+        attacking = tasks.create_task(go_on_attacking())
+        tasks.create_task(run_households(street, [LATE], settings, guarded.of(LATE)))
+        outcome = await clock
+        attacking.cancel()
+        assert attack is None or made, "the run was over before it could be attacked"
+    return Attacked(outcome, guarded, made)
+
+
+@asynccontextmanager
+async def intruder(guarded: GuardedBroker, login: str, client_id: str, will: Will | None = None) -> AsyncIterator[Bus]:
+    """Connect with the login of somebody whose machine was taken over."""
+    async with guarded.of(login).connect(client_id, will) as bus:
+        yield bus
+
+
+async def heard(bus: Bus, wall_s: float = 0.3) -> list[Delivery]:
+    """Return what comes in until nothing has come for a while."""
+    found: list[Delivery] = []
+    while True:
+        try:
+            async with asyncio.timeout(wall_s):
+                item = await anext(bus.messages())
+        except TimeoutError:
+            return found
+        if isinstance(item, Delivery):
+            found.append(item)

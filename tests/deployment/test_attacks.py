@@ -1,0 +1,411 @@
+"""Attacks on a running street, against a real Mosquitto with the configuration that `ssmic broker init` writes.
+
+Nothing gets in, the ledger is that of an undisturbed run, and what was refused is logged with who tried it: by the
+broker what it denied, by us what it had to let pass and we dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from broker import topics
+from broker.bus import Delivery, Will
+from broker.errors import BrokerUnreachableError, SsmicError
+from broker.filters import matches
+from broker.guard import Guard, write_guard
+from broker.guard.certificates import new_client, new_server, read_credential
+from broker.guard.rights import rights_of
+from broker.memory import MemoryBroker
+from broker.mosquitto import find_mosquitto
+from broker.wire import Announcement, Done, Envelope, Grant, Roster, TimeReport
+from scenarios.files import load_scenario
+from scenarios.runner import RunSettings, run_once
+from scenarios.scenario import Scenario
+from tests.deployment.attacked import RUN, heard, intruder, run_attacked
+from tests.deployment.guarded import GuardedBroker, guarded_mosquitto
+
+pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+STREET = load_scenario("street")
+HOUSES = tuple(house.id for house in STREET.houses)
+VICTIM, INTRUDER = "adler", "brandt"
+BATCH = 2000
+ANONYMOUS = {"SSMIC_USER": "", "SSMIC_PASSWORD_FILE": ""}
+
+
+@pytest.fixture
+def street() -> Scenario:
+    """The bundled street."""
+    return STREET
+
+
+@pytest.fixture(scope="module")
+def ledger() -> str:
+    """What the undisturbed street comes to."""
+    return asyncio.run(run_once(STREET, RunSettings(seed=1, run_id=RUN), MemoryBroker())).ledger_sha256
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[GuardedBroker]:
+    """A guarded broker with a login for each house of the street."""
+    async with guarded_mosquitto(tmp_path / "guard", HOUSES) as running:
+        yield running
+
+
+def denied(guarded: GuardedBroker, client_id: str) -> set[str]:
+    """Return the topics on which a client was denied to publish."""
+    return set(re.findall(rf"Denied PUBLISH from {client_id}\S* \(d0, q\d, r\d, m\d+, '([^']*)'", guarded.log))
+
+
+def login_of(guarded: GuardedBroker, client_id: str) -> set[str]:
+    """Return the logins with which a client connected, by the broker's log."""
+    return set(re.findall(rf"New client connected from 127\.0\.0\.1:\d+ as {client_id}\S* .*u'([^']*)'", guarded.log))
+
+
+async def is_refused(guarded: GuardedBroker, **changed: str) -> None:
+    """Assert that somebody with these variables does not get in."""
+    with pytest.raises(BrokerUnreachableError):
+        async with guarded.of(INTRUDER, **changed).connect("stranger"):
+            pytest.fail("got in")
+
+
+# Who comes without being known.
+
+
+async def test_nobody_comes_in_without_a_login(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
+    """Anonymous, with a password that is wrong, of another login, or with a login that does not exist."""
+    others = guarded.folder / "logins" / VICTIM / "password"
+
+    async def attack(guarded: GuardedBroker) -> None:
+        await is_refused(guarded, **ANONYMOUS)
+        await is_refused(guarded, SSMIC_PASSWORD_FILE="", SSMIC_PASSWORD="guess")  # noqa: S106 - the attack
+        await is_refused(guarded, SSMIC_PASSWORD_FILE=str(others))
+        await is_refused(guarded, SSMIC_USER="nobody")
+
+    attacked = await run_attacked(street, guarded, attack)
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert guarded.log.count("disconnected, not authorised") >= 4
+    assert re.search(
+        r"New connection from 127\.0\.0\.1:\d+ .*\n.*Sending CONNACK to 127\.0\.0\.1 \(0, 5\)", guarded.log
+    )
+
+
+async def test_certificates_that_are_foreign_or_have_ended_are_refused(
+    street: Scenario, tmp_path: Path, ledger: str
+) -> None:
+    """Where certificates are the login: one of another authority, one past its end, the broker's own, and none."""
+    foreign = tmp_path / "foreign"
+    write_guard(foreign, Guard(HOUSES, ("manager",)))
+    async with guarded_mosquitto(tmp_path / "guard", HOUSES, by_certificate=True) as guarded:
+        files = guarded.folder / "authority"
+        authority = read_credential((files / "ca.crt").read_bytes(), (files / "ca.key").read_bytes())
+        made = {"ended": new_client(authority, VICTIM, -0.01), "server": new_server(authority, ["localhost"], 1)}
+        for name, credential in made.items():
+            (tmp_path / f"{name}.crt").write_bytes(credential.certificate_pem)
+            (tmp_path / f"{name}.key").write_bytes(credential.key_pem)
+        theirs = foreign / "logins" / VICTIM / "client"
+        tried = [("", "")] + [(f"{file}.crt", f"{file}.key") for file in (theirs, *(tmp_path / name for name in made))]
+
+        async def attack(guarded: GuardedBroker) -> None:
+            for cert, key in tried:
+                await is_refused(guarded, SSMIC_CERT_FILE=cert, SSMIC_KEY_FILE=key)
+
+        attacked = await run_attacked(street, guarded, attack)
+        assert attacked.outcome.ledger_sha256 == ledger
+        for why in ("did not return a certificate", "certificate verify failed"):
+            assert why in guarded.log
+
+
+async def test_a_client_tells_no_password_to_a_false_broker(tmp_path: Path) -> None:
+    """One with a certificate of another authority, or with that of a household, is not spoken to."""
+    write_guard(tmp_path / "true", Guard(HOUSES, ("manager",)))
+    async with guarded_mosquitto(tmp_path / "false", HOUSES) as false:
+        ours = tmp_path / "true" / "logins" / VICTIM / "ca.crt"
+        with pytest.raises(BrokerUnreachableError, match="not trusted"):
+            async with false.of(VICTIM, SSMIC_CA_FILE=str(ours)).connect("client"):
+                pytest.fail("connected")
+        assert "New client connected" not in false.log
+
+
+# Who has a login and wants more.
+
+
+async def test_a_household_reads_nothing_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
+    """Whatever it subscribes to, it is told what is its own and nothing else; what it asked for is logged."""
+    own = rights_of(INTRUDER, HOUSES, ("manager",)).read
+    wanted = ("#", "ssmic/#", topics.inboxes(RUN, VICTIM), topics.grant(RUN, "+"), topics.ledgers(RUN), "$SYS/#")
+    found: list[Delivery] = []
+    async with intruder(guarded, INTRUDER, "eavesdropper") as bus:
+        await bus.subscribe(*wanted)
+        attacked = await run_attacked(street, guarded)
+        found = await heard(bus)
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert {topics.grant(RUN, INTRUDER), topics.roster(RUN)} <= {delivery.topic for delivery in found}
+    assert not [d.topic for d in found if not any(matches(topic_filter, d.topic) for topic_filter in own)]
+    asked = guarded.log.partition("Received SUBSCRIBE from eavesdropper")[2].splitlines()[1 : 1 + len(wanted)]
+    assert topics.inboxes(RUN, VICTIM) in "\n".join(asked)
+    assert login_of(guarded, "eavesdropper") == {INTRUDER}
+
+
+def forgeries(as_host: str) -> dict[str, bytes]:
+    """Return messages that `as_host`, the clock and the manager could send, by topic."""
+    gone = Announcement(host=as_host, session="x", agents=(), state="gone")
+    done = Done(step=3, time=0, round=0, sent={INTRUDER: 1000}, next=None)
+    grant = Grant(step=1, time=STREET.start_s, round=1, expected={}, phase="end")
+    agent = next(house for house in STREET.houses if house.id == as_host).devices[0].agent
+    said = Envelope(step=1, time=0, round=0, sender=agent, seq=1, to="manager", body={"kind": "ProducersFor"})
+    forged = {
+        topics.host(RUN, as_host): gone.encoded(),
+        topics.done(RUN, as_host): done.encoded(),
+        topics.inbox(RUN, "manager", "manager", as_host): said.encoded(),
+        topics.resend(RUN, "manager", as_host): b'{"v":1,"step":1}',
+        topics.forecast(RUN, as_host, "pv-adler"): b"{}",
+        topics.ledger(RUN, "adler-car"): b"{}",
+        topics.roster(RUN): Roster(hosts={}).encoded(),
+        topics.time(RUN): TimeReport(time=0, round=0, step=0, pace="max", lag_wall_s=0, state="ended").encoded(),
+        topics.control(RUN): b'{"v":1,"command":"stop"}',
+    }
+    return forged | {topics.grant(RUN, host): grant.encoded() for host in (*HOUSES, "manager")}
+
+
+@pytest.mark.parametrize("retain", [False, True], ids=["sent", "planted"])
+@pytest.mark.parametrize("login", [INTRUDER, "watcher"])
+async def test_nobody_writes_in_the_name_of_another(
+    street: Scenario, guarded: GuardedBroker, ledger: str, login: str, *, retain: bool
+) -> None:
+    """No announcement, answer or message as another household; no grant, time or roster; no contract; no control."""
+    forged = forgeries(VICTIM)
+
+    async def attack(guarded: GuardedBroker) -> None:
+        async with intruder(guarded, login, "forger") as bus:
+            for topic, payload in forged.items():
+                await bus.publish(topic, payload, qos=1, retain=retain)
+                await bus.publish(topic, b"\xff" * 100, qos=0, retain=retain)
+
+    attacked = await run_attacked(street, guarded, attack, before=attack)
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert attacked.outcome.state == "done"
+    assert denied(guarded, "forger") == set(forged)
+    assert login_of(guarded, "forger") == {login}
+    async with intruder(guarded, "watcher", "auditor") as bus:
+        await bus.subscribe("ssmic/#")
+        kept = {delivery.topic: delivery.payload for delivery in await heard(bus)}
+    assert not {topic for topic, payload in forged.items() if kept.get(topic) in {payload, b"\xff" * 100}}
+
+
+async def test_a_last_will_writes_no_more_than_its_client_may(
+    street: Scenario, guarded: GuardedBroker, ledger: str
+) -> None:
+    """It is the broker that publishes it, but not on everybody's behalf."""
+    topic, payload = next(iter(forgeries(VICTIM).items()))
+    async with intruder(guarded, "watcher", "auditor") as auditor:
+        await auditor.subscribe(topic)
+
+        async def attack(guarded: GuardedBroker) -> None:
+            with suppress(ZeroDivisionError):
+                async with intruder(guarded, INTRUDER, "testator", Will(topic, payload)):
+                    raise ZeroDivisionError
+
+        attacked = await run_attacked(street, guarded, attack)
+        assert payload not in [delivery.payload for delivery in await heard(auditor)]
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert login_of(guarded, "testator") == {INTRUDER}
+
+
+async def test_nobody_takes_the_connection_of_another(street: Scenario, guarded: GuardedBroker, ledger: str) -> None:
+    """A broker ends a connection when another client comes with its id: what ids there are nobody can know."""
+    sessions = [f"{RUN}-clock", f"{RUN}-manager", *(f"{RUN}-{house}" for house in HOUSES)]
+
+    async def attack(guarded: GuardedBroker) -> None:
+        async with intruder(guarded, INTRUDER, "reader") as bus:
+            await bus.subscribe(topics.roster(RUN))
+            for delivery in await heard(bus, 0.02):
+                members = Roster.model_validate_json(delivery.payload).hosts
+                sessions.extend(f"{RUN}-{host}-{member.session}" for host, member in members.items())
+        for client_id in dict.fromkeys(sessions):
+            seize(guarded, INTRUDER, client_id)
+
+    attacked = await run_attacked(street, guarded, attack)
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert "already connected, closing old connection" not in re.sub(r".*u'brandt'.*", "", guarded.log)
+
+
+def seize(guarded: GuardedBroker, login: str, client_id: str) -> None:
+    """Connect under a client id to the letter, and leave again."""
+    password = (guarded.folder / "logins" / login / "password").read_bytes().strip()
+    with connection(guarded) as sock:
+        sock.sendall(connect_packet(client_id.encode(), login.encode(), password))
+        assert sock.recv(4)[3:4] == b"\0"
+
+
+# Who repeats what was said before.
+
+
+async def test_what_was_said_in_an_old_run_counts_for_nothing_in_a_new_one(
+    street: Scenario, guarded: GuardedBroker, ledger: str
+) -> None:
+    """Word for word, and as if said in the new run: by a watcher, and by the household that said some of it."""
+    async with intruder(guarded, "watcher", "recorder") as recorder:
+        await recorder.subscribe(topics.everything("old"))
+        await run_attacked(street, guarded, run="old")
+        said = await heard(recorder)
+    assert len(said) > 500
+
+    async def attack(guarded: GuardedBroker) -> None:
+        for login in (INTRUDER, "watcher"):
+            async with intruder(guarded, login, "parrot") as bus:
+                for delivery in said:
+                    for topic in (delivery.topic, delivery.topic.replace("ssmic/old/", f"ssmic/{RUN}/", 1)):
+                        await bus.publish(topic, delivery.payload)
+
+    attacked = await run_attacked(street, guarded, attack)
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert len(denied(guarded, "parrot")) > 100
+
+
+async def test_what_is_planted_under_ones_own_name_is_dropped_and_told(
+    street: Scenario, guarded: GuardedBroker, ledger: str
+) -> None:
+    """What only counts at the moment it is said is never stored: a message of long ago is no message."""
+    agent = next(house for house in STREET.houses if house.id == INTRUDER).devices[0].agent
+    to = next(house for house in STREET.houses if house.id == VICTIM).devices[0].agent
+    said = Envelope(step=1, time=0, round=0, sender=agent, seq=0, to=to, body={"kind": "Request"})
+    done = Done(step=1, time=STREET.start_s, round=0, sent={VICTIM: 1}, next=None)
+    planted = {
+        topics.inbox(RUN, VICTIM, to, INTRUDER): said.encoded(),
+        topics.resend(RUN, VICTIM, INTRUDER): b'{"v":1,"step":1}',
+        topics.done(RUN, INTRUDER): done.encoded(),
+    }
+
+    async def plant(guarded: GuardedBroker) -> None:
+        async with intruder(guarded, INTRUDER, "planter") as bus:
+            for topic, payload in planted.items():
+                await bus.publish(topic, payload, qos=1, retain=True)
+
+    with capture_logs() as logs:
+        attacked = await run_attacked(street, guarded, before=plant)
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert set(planted) <= {entry["topic"] for entry in logs if entry["event"] == "dropped"}
+
+
+# Who has no arguments and shouts.
+
+
+async def test_what_is_too_large_or_no_message_is_dropped(
+    street: Scenario, guarded: GuardedBroker, ledger: str
+) -> None:
+    """1 MB ends the connection before it is read; what is smaller and makes no sense is dropped and told, by us."""
+    topic = topics.inbox(RUN, VICTIM, "pv-adler", INTRUDER)
+
+    async def attack(guarded: GuardedBroker) -> None:
+        async with intruder(guarded, INTRUDER, "shouter") as bus:
+            await bus.publish(topic, b"{" * 500_000)
+            await bus.publish(topic, b'{"v":1,"step":' + b"9" * 5000 + b"}")
+            await bus.publish(topic, b"[" * 100_000)
+            await bus.publish(topics.done(RUN, INTRUDER), b"null")
+            await bus.publish(topics.host(RUN, INTRUDER), b"\0" * 1000)
+        with suppress(SsmicError):
+            async with intruder(guarded, INTRUDER, "giant") as bus:
+                await bus.publish(topic, b"x" * 1_000_000)
+
+    with capture_logs() as logs:
+        attacked = await run_attacked(street, guarded, attack)
+    assert attacked.outcome.ledger_sha256 == ledger
+    dropped = {entry["topic"] for entry in logs if entry["event"] == "dropped"}
+    assert {topic, topics.done(RUN, INTRUDER), topics.host(RUN, INTRUDER)} <= dropped
+    assert "Client giant" in await guarded.logged("disconnected due to oversize packet")
+
+
+@pytest.mark.parametrize("login", [None, INTRUDER], ids=["stranger", "household"])
+async def test_ten_thousand_messages_a_second_change_nothing(
+    street: Scenario, guarded: GuardedBroker, ledger: str, login: str | None
+) -> None:
+    """From somebody without a login, and from one who has one and floods topics that are not its own."""
+    flood = Flood(guarded, login)
+    flood.start()
+    try:
+        attacked = await run_attacked(street, guarded)
+    finally:
+        flood.stop()
+    assert attacked.outcome.ledger_sha256 == ledger
+    assert flood.messages_per_wall_s > 10_000
+    if login is None:
+        assert guarded.log.count("disconnected, not authorised") > 10
+    else:
+        assert denied(guarded, "flood") == {topics.host(RUN, VICTIM)}
+
+
+class Flood(threading.Thread):
+    """Sends up to 40,000 messages a second, and comes back whenever it is thrown out."""
+
+    def __init__(self, guarded: GuardedBroker, login: str | None) -> None:
+        super().__init__(name="flood", daemon=True)
+        self._guarded = guarded
+        self._hello = connect_packet(b"flood")
+        if login is not None:
+            password = (guarded.folder / "logins" / login / "password").read_bytes().strip()
+            self._hello = connect_packet(b"flood", login.encode(), password)
+        self._ended = threading.Event()
+        self._sent = 0
+        self._wall_s = 0.0
+
+    @property
+    def messages_per_wall_s(self) -> float:
+        """What was handed to the network."""
+        return self._sent / self._wall_s
+
+    def run(self) -> None:
+        """Flood until told to stop."""
+        topic = topics.host(RUN, VICTIM).encode()
+        body = len(topic).to_bytes(2, "big") + topic + b"x"
+        packets = (b"\x30" + bytes([len(body)]) + body) * BATCH
+        loop = asyncio.new_event_loop()
+        began = loop.time()
+        while not self._ended.is_set():
+            with suppress(OSError), connection(self._guarded) as sock:
+                sock.sendall(self._hello)
+                while not self._ended.is_set():
+                    sock.sendall(packets)
+                    self._sent += BATCH
+                    self._ended.wait(0.05)
+        self._wall_s = loop.time() - began
+        loop.close()
+
+    def stop(self) -> None:
+        """End it."""
+        self._ended.set()
+        self.join(10)
+
+
+def connection(guarded: GuardedBroker) -> ssl.SSLSocket:
+    """Return a bare TLS connection."""
+    context = ssl.create_default_context(cafile=guarded.folder / "authority" / "ca.crt")
+    sock = context.wrap_socket(socket.create_connection(("127.0.0.1", guarded.port)), server_hostname="localhost")
+    sock.settimeout(5)
+    return sock
+
+
+def connect_packet(client_id: bytes, user: bytes | None = None, password: bytes = b"") -> bytes:
+    """Return an MQTT 3.1.1 CONNECT."""
+
+    def text(content: bytes) -> bytes:
+        return len(content).to_bytes(2, "big") + content
+
+    flags = b"\x02" if user is None else b"\xc2"
+    body = text(b"MQTT") + b"\x04" + flags + b"\x00\x3c" + text(client_id)
+    if user is not None:
+        body += text(user) + text(password)
+    assert len(body) < 16_384
+    length = len(body)
+    encoded = bytes([length]) if length < 128 else bytes([length % 128 | 128, length // 128])
+    return b"\x10" + encoded + body
