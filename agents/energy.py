@@ -87,6 +87,23 @@ class LoadProfile(CumulativeSeries):
         """From the job's start to its end."""
         return self.times_s[-1]
 
+    def per_minute_wh(self, phase_s: int) -> FloatArray:
+        """Return what it draws in each minute that it touches, Wh, if it starts `phase_s` (0 to 59) into the first.
+
+        Kept, since a producer asks for it at every decision, and read-only for that reason.
+        """
+        kept = self._per_minute_wh.get(phase_s)
+        if kept is None:
+            minutes = max(1, -(-(phase_s + self.duration_s) // 60))
+            kept = self.energy_per_bin_wh(np.arange(-phase_s, (minutes + 1) * 60 - phase_s, 60, dtype=np.float64))
+            kept.setflags(write=False)
+            self._per_minute_wh[phase_s] = kept
+        return kept
+
+    @cached_property
+    def _per_minute_wh(self) -> dict[int, FloatArray]:
+        return {}
+
 
 class Production(CumulativeSeries):
     """Energy that a panel gives or is expected to give, at UNIX seconds."""

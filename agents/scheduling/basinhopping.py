@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.grid import SEARCH_TOLERANCE_WH, Grid
+from agents.scheduling.grid import Grid
 from agents.scheduling.moving import MAX_LOOKS, Layout
 from agents.scheduling.overdraft import HOUR_S, Overdraft
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
@@ -23,14 +23,16 @@ from agents.scheduling.refusals import no_room
 
 Method = Literal["L-BFGS-B", "SLSQP", "TNC"]
 
-HOPS = 5
+HOPS = 8
 """After the first slide."""
-MAX_STEPS = 12
-"""Of one slide."""
-MAX_EVALUATIONS = 40
-"""Of the objective in one slide; `SLSQP` has no limit of its own and stays far below it."""
-REDRAWN = 3
-"""How many starts one hop draws anew; the new task's is always one of them."""
+STEPS = 400
+"""Of one slide, times tasks: a step of `SLSQP` costs more the more there are; from 3 to 12 steps."""
+EVALUATIONS = 3
+"""Of the objective, a step; `SLSQP` has no limit of its own and needs fewer."""
+GOOD_ENOUGH_WH = 0.1
+"""Hopping ends when no minute is overdrawn by more: where the objective is smooth, a little always is."""
+REPLACED = 8
+"""How many tasks that draw in overdrawn minutes a hop puts elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,13 @@ class BasinHopping:
         lowest = np.array([max(t.earliest_start_s - grid.now_s, 0) / HOUR_S for t in tasks])
         highest = np.array([(t.latest_start_s - grid.now_s) / HOUR_S for t in tasks])
         start = np.array([(c.start_s - grid.now_s) / HOUR_S for c in commitments])
-        hop = _Hop(lowest, highest, np.random.default_rng(rng.getrandbits(64)))
-        options: dict[str, int] = {"maxiter": MAX_STEPS}
+        hop = _Hop(grid, tasks, lowest, highest, np.random.default_rng(rng.getrandbits(64)))
+        steps = max(3, min(STEPS // len(tasks), 12))
+        options: dict[str, int] = {}
+        if self.method != "TNC":
+            options["maxiter"] = steps
         if self.method != "SLSQP":
-            options = {"maxfun": MAX_EVALUATIONS} | ({} if self.method == "TNC" else options)
+            options["maxfun"] = steps * EVALUATIONS
         # The stubs know neither functions that return their gradient too nor steps that are objects.
         slide: Any = {
             "method": self.method,
@@ -87,9 +92,7 @@ class BasinHopping:
             T=1.0,
             take_step=hop,
             rng=hop.rng,
-            callback=lambda x, _value, _accepted: bool(
-                (objective.drawn_wh(x) <= grid.free_wh + SEARCH_TOLERANCE_WH).all()
-            ),
+            callback=lambda x, _value, _accepted: bool((objective.drawn_wh(x) <= grid.free_wh + GOOD_ENOUGH_WH).all()),
             minimizer_kwargs=slide,
         )
         return np.clip(np.asarray(found.x, dtype=np.float64), lowest, highest)
@@ -97,18 +100,34 @@ class BasinHopping:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hop:
-    """Draws some starts anew, anywhere in their windows."""
+    """Draws one start anew, then puts some of the tasks that overdraw where most of each is covered.
 
+    Hops that draw several starts anew hardly ever land lower: the slide down mends one bad start, not three.
+    """
+
+    grid: Grid
+    tasks: Sequence[Task]
     lowest: FloatArray
     highest: FloatArray
     rng: np.random.Generator
 
     def __call__(self, delays_h: FloatArray) -> FloatArray:
-        count = len(delays_h)
-        some = np.append(self.rng.integers(0, count, size=min(REDRAWN, count) - 1), count - 1)
         delays_h = np.clip(delays_h, self.lowest, self.highest)
-        delays_h[some] = self.rng.uniform(self.lowest[some], self.highest[some])
-        return delays_h
+        one = int(self.rng.integers(len(delays_h)))
+        delays_h[one] = self.rng.uniform(self.lowest[one], self.highest[one])
+        starts_s = [self.grid.now_s + round(delay_h * HOUR_S) for delay_h in delays_h.tolist()]
+        layout = Layout(self.grid, map(Commitment, self.tasks, starts_s))
+        place = {id(piece): i for i, piece in enumerate(layout.pieces)}
+        for _ in range(REPLACED):
+            overdrawing = layout.overdrawing()
+            if not overdrawing:
+                break
+            piece = overdrawing[int(self.rng.integers(len(overdrawing)))]
+            _, start_s = layout.best_move(piece)
+            layout.move(piece, start_s)
+            i = place[id(piece)]
+            delays_h[i] = (start_s - self.grid.now_s) / HOUR_S
+        return np.clip(delays_h, self.lowest, self.highest)
 
 
 def _sound(grid: Grid, unstarted: Sequence[Commitment], task: Task, starts_s: Sequence[int]) -> dict[str, int] | None:

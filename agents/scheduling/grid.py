@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from agents.energy import FloatArray, LoadProfile
 from agents.scheduling.problem import Commitment, Problem, Task
@@ -28,12 +27,6 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def footprint_wh(load: LoadProfile, phase_s: int) -> FloatArray:
-    """Return what a load draws in each bin, Wh, when it starts `phase_s` (0 to 59) after the first bin's begin."""
-    bins = max(1, -(-(phase_s + load.duration_s) // BIN_S))
-    return load.energy_per_bin_wh(np.arange(-phase_s, (bins + 1) * BIN_S - phase_s, BIN_S, dtype=np.float64))
-
-
 @dataclass(frozen=True, slots=True)
 class Starts:
     """Candidate starts of one task that fall at the same second of a minute, in rising order, a minute apart."""
@@ -46,16 +39,17 @@ class Starts:
     """The task's footprint, shape (bins that it touches,)."""
 
     def windows(self, series_wh: FloatArray) -> FloatArray:
-        """Return a read-only view of a grid's series, shape (count, bins touched): row i is what start i meets."""
+        """Return a view of a grid's series, shape (count, bins touched): row i is what start i meets. Do not write."""
         part = np.ascontiguousarray(series_wh[self.first_bin : self.first_bin + self.count + len(self.load_wh) - 1])
-        step = part.strides[0]
-        return as_strided(part, (self.count, len(self.load_wh)), (step, step), writeable=False)
+        # NumPy's own `sliding_window_view` takes longer than what is then done with the windows.
+        shape, step = (self.count, len(self.load_wh)), part.itemsize
+        return np.ndarray(shape, part.dtype, buffer=part, strides=(step, step))
 
     def feasible(self, remaining_wh: FloatArray) -> BoolArray:
         """Return which of the starts `remaining_wh` carries in every bin, shape (count,)."""
         windows = self.windows(remaining_wh)
         needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
-        peak = int(np.argmax(needed_wh))
+        peak = int(needed_wh.argmax())
         fits: BoolArray = windows[:, peak] >= needed_wh[peak]
         # The strongest minute rules out most starts of a scarce day; the rest is compared in blocks.
         rows = np.flatnonzero(fits)
@@ -123,12 +117,12 @@ class Grid:
 
     def _starts(self, task: Task, first_s: int, count: int) -> Starts:
         first_bin = (first_s - self.first_s) // BIN_S
-        return Starts(first_s, count, first_bin, footprint_wh(task.load, first_s % BIN_S))
+        return Starts(first_s, count, first_bin, task.load.per_minute_wh(first_s % BIN_S))
 
 
 def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> None:
     """Add what a load draws from `start_s` on to the bins that begin at `first_s`; what lies outside is left out."""
-    load_wh = footprint_wh(load, start_s % BIN_S)
+    load_wh = load.per_minute_wh(start_s % BIN_S)
     first_bin = (start_s - first_s) // BIN_S
     begin, end = max(first_bin, 0), min(first_bin + len(load_wh), len(drawn_wh))
     if begin < end:

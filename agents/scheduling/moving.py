@@ -8,37 +8,47 @@ Effort is counted in looks at a task's whole window.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, footprint_wh
+from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts
 from agents.scheduling.problem import Commitment, Task
 
-MAX_LOOKS = 60
-"""At windows, in one decision: about 3 ms among 100 tasks with windows of hours."""
-REST = 8
+MAX_LOOKS = 40
+"""At windows, in one decision: about 3 ms among 100 tasks with windows of hours; more found hardly more plans."""
+REST = 5
 """For how many moves a task that moved stays."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Piece:
     """A task that may be moved, and where it is now."""
 
     task: Task
-    groups: tuple[Starts, ...]
-    """Where it may go."""
-    start_s: int
-    first_bin: int
-    load_wh: FloatArray
+    grid: Grid
+    start_s: int = 0
+    first_bin: int = 0
+    load_wh: FloatArray = field(default_factory=lambda: np.empty(0))
     """What it draws, from `first_bin` on."""
     rests_until: int = 0
+
+    @cached_property
+    def groups(self) -> tuple[Starts, ...]:
+        """Where it may go."""
+        return self.grid.candidates(self.task)
 
     @property
     def bins(self) -> slice:
         """The bins that it touches."""
         return slice(self.first_bin, self.first_bin + len(self.load_wh))
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether it could start at any other time."""
+        return max(self.task.earliest_start_s, self.grid.now_s) < self.task.latest_start_s
 
 
 class Layout:
@@ -54,7 +64,7 @@ class Layout:
 
     def add(self, task: Task, start_s: int) -> Piece:
         """Put a task on the grid."""
-        piece = Piece(task, self.grid.candidates(task), 0, 0, np.empty(0))
+        piece = Piece(task, self.grid)
         self._settle(piece, start_s)
         self.pieces.append(piece)
         return piece
@@ -82,36 +92,59 @@ class Layout:
         looks = step = 0
         for piece in self.pieces:
             piece.rests_until = 0
-        while True:
-            overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
-            if not overdrawn.any():
-                return True
+        while not self.is_sound():
             step += 1
+            in_the_way = self.overdrawing()
+            if not in_the_way:
+                return False
             best: tuple[float, int, Piece] | None = None
-            for piece in self.pieces:
-                if piece.rests_until >= step or not (piece.load_wh[overdrawn[piece.bins]] > 0).any():
+            # Where all of them rest, the one that has rested longest gets up.
+            step = max(step, min(piece.rests_until for piece in in_the_way) + 1)
+            for piece in in_the_way:
+                if piece.rests_until >= step:
                     continue
                 if looks >= max_looks:
                     return False
                 looks += 1
-                bins = piece.bins
-                self.left_wh[bins] += piece.load_wh
-                here_wh = float(np.minimum(piece.load_wh, np.maximum(self.left_wh[bins], 0.0)).sum())
-                covered_wh, start_s = best_covered(piece.groups, self.left_wh)
-                self.left_wh[bins] -= piece.load_wh
-                gain_wh = covered_wh - here_wh
-                if start_s != piece.start_s and (best is None or gain_wh > best[0]):
+                gain_wh, start_s = self.best_move(piece)
+                if best is None or gain_wh > best[0]:
                     best = (gain_wh, start_s, piece)
             if best is None:
                 return False
             _, start_s, piece = best
             self.move(piece, start_s)
             piece.rests_until = step + REST
+        return True
+
+    def overdrawing(self) -> list[Piece]:
+        """Return the tasks that draw in overdrawn minutes and could start at another time."""
+        overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
+        chosen = np.flatnonzero(overdrawn)
+        if not len(chosen):
+            return []
+        first, last = int(chosen[0]), int(chosen[-1])
+        return [
+            piece
+            for piece in self.pieces
+            if piece.first_bin <= last
+            and piece.first_bin + len(piece.load_wh) > first
+            and piece.is_movable
+            and (piece.load_wh[overdrawn[piece.bins]] > 0).any()
+        ]
+
+    def best_move(self, piece: Piece) -> tuple[float, int]:
+        """Return how much overdraft a task's best move takes away, Wh (below zero: adds), and where it goes."""
+        bins = piece.bins
+        self.left_wh[bins] += piece.load_wh
+        here_wh = float(np.minimum(piece.load_wh, np.maximum(self.left_wh[bins], 0.0)).sum())
+        covered_wh, start_s = best_covered(piece.groups, self.left_wh, besides_s=piece.start_s)
+        self.left_wh[bins] -= piece.load_wh
+        return covered_wh - here_wh, start_s
 
     def _settle(self, piece: Piece, start_s: int) -> None:
         piece.start_s = start_s
         piece.first_bin = (start_s - self.grid.first_s) // BIN_S
-        piece.load_wh = footprint_wh(piece.task.load, start_s % BIN_S)
+        piece.load_wh = piece.task.load.per_minute_wh(start_s % BIN_S)
         self.left_wh[piece.bins] -= piece.load_wh
 
 
@@ -119,27 +152,32 @@ def make_room(
     grid: Grid, unstarted: Sequence[Commitment], task: Task, max_looks: int = MAX_LOOKS
 ) -> dict[str, int] | None:
     """Return starts for the new task and all unstarted ones that fit together, or None if the search found none."""
-    groups = grid.candidates(task)
-    if not groups:
-        return None
     layout = Layout(grid, unstarted)
-    _, start_s = best_covered(groups, layout.left_wh)
+    fixed = [Commitment(piece.task, piece.start_s) for piece in layout.pieces if not piece.is_movable]
+    if not len(grid.feasible_starts(grid.less(fixed), task)):
+        return None
+    _, start_s = best_covered(grid.candidates(task), layout.left_wh)
     layout.add(task, start_s)
     return layout.starts_s() if layout.repair(max_looks) else None
 
 
-def best_covered(groups: Sequence[Starts], left_wh: FloatArray) -> tuple[float, int]:
+def best_covered(groups: Sequence[Starts], left_wh: FloatArray, besides_s: int | None = None) -> tuple[float, int]:
     """Return the most of a task's energy that any start finds left, Wh, and the first such start.
 
     Args:
-        groups: Where the task may go; at least one.
+        groups: Where the task may go; at least one start besides `besides_s`.
         left_wh: What the others leave, Wh per bin.
+        besides_s: A start that does not count.
     """
     free_wh = np.maximum(left_wh, 0.0)
     best_wh, best_s = -1.0, 0
     for group in groups:
         covered_wh = np.minimum(group.windows(free_wh), group.load_wh).sum(axis=1)
-        i = int(np.argmax(covered_wh))
+        if besides_s is not None:
+            place, second = divmod(besides_s - group.first_s, BIN_S)
+            if second == 0 and 0 <= place < group.count:
+                covered_wh[place] = -2.0
+        i = int(covered_wh.argmax())
         if covered_wh[i] > best_wh:
             best_wh, best_s = float(covered_wh[i]), group.first_s + i * BIN_S
     return best_wh, best_s

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.scheduling.grid import Grid
-from agents.scheduling.insertion import best_start_s
 from agents.scheduling.moving import MAX_LOOKS, Layout, make_room
 from agents.scheduling.problem import Commitment, Problem
 
@@ -69,11 +68,11 @@ def _fill(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
         if Layout(grid, [*kept, commitment]).is_sound():
             kept.append(commitment)
             continue
-        start_s = best_start_s(grid, grid.less(kept), commitment.task)
-        if start_s is None:
-            left_out.append(commitment)
+        feasible_s = grid.feasible_starts(grid.less(kept), commitment.task)
+        if len(feasible_s):
+            kept.append(Commitment(commitment.task, int(feasible_s[0])))
         else:
-            kept.append(Commitment(commitment.task, start_s))
+            left_out.append(commitment)
     for commitment in left_out:
         moved_s = make_room(grid, kept, commitment.task, MAX_LOOKS)
         if moved_s is not None:

@@ -1,0 +1,87 @@
+"""The mixed-integer program against all plans there are, tried one by one."""
+
+from itertools import product
+from random import Random
+
+import pytest
+
+from agents.energy import LoadProfile, Production
+from agents.scheduling.exact import Exact, delay_wh_s
+from agents.scheduling.grid import Grid, fits
+from agents.scheduling.insertion import insertion
+from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
+
+NOW_S = 1_782_000_017
+SEEDS = (*range(20), 91, 102, 114, 134)
+"""In the last four a task fits only if another moves, which is rare among so few."""
+
+
+def crowded(seed: int) -> tuple[Problem, Task]:
+    """Return one to three committed tasks and a new one, with windows of minutes, and sun for most of them."""
+    rng = Random(seed)
+    tasks = []
+    for i in range(rng.randint(2, 4)):
+        powers_w = [rng.choice([0, 300, 900, 1500]) for _ in range(rng.randint(1, 3))]
+        times_s, cumulative_wh = [0], [0.0]
+        for power_w in powers_w:
+            times_s.append(times_s[-1] + rng.choice([60, 120, 90]))
+            cumulative_wh.append(cumulative_wh[-1] + power_w * (times_s[-1] - times_s[-2]) / 3600)
+        earliest_s = NOW_S + rng.randint(-60, 300)
+        load = LoadProfile(times_s=tuple(times_s), cumulative_wh=tuple(cumulative_wh))
+        width_s = rng.choice([0, 1, 20, 200, 400])
+        tasks.append(Task(f"j{i}", load, earliest_s, max(earliest_s, NOW_S) + width_s))
+    powers_w = [rng.choice([300, 1000, 1600]) for _ in range(15)]
+    cumulative_wh = [0.0]
+    for power_w in powers_w:
+        cumulative_wh.append(cumulative_wh[-1] + power_w / 60)
+    first_s = NOW_S - NOW_S % 60
+    times = tuple(first_s + 60 * i for i in range(16))
+    production = Production(times_s=times, cumulative_wh=tuple(cumulative_wh))
+    committed: list[Commitment] = []
+    for task in tasks[:-1]:
+        answer = insertion(Problem(production, tuple(committed), NOW_S - 1), task, rng)
+        if isinstance(answer, Plan):
+            committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
+    return Problem(production, tuple(committed), NOW_S), tasks[-1]
+
+
+def best_by_trying_all(problem: Problem, task: Task) -> float | None:
+    """Return what the best of all plans is judged by, None if there is no plan."""
+    grid = Grid.of(problem, task)
+    unstarted = [c.task for c in problem.committed if c.start_s > problem.now_s] + [task]
+    running_s = {c.task.job_id: c.start_s for c in problem.committed if c.start_s <= problem.now_s}
+    starts = [
+        [group.first_s + 60 * i for group in grid.candidates(candidate) for i in range(group.count)]
+        for candidate in unstarted
+    ]
+    found = [
+        delay_wh_s(unstarted, plan_s, problem.now_s)
+        for combination in product(*starts)
+        if fits(problem, task, plan_s := running_s | {t.job_id: s for t, s in zip(unstarted, combination, strict=True)})
+    ]
+    return min(found, default=None)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equals_brute_force(seed: int) -> None:
+    """On up to four tasks it accepts whenever any plan exists, and its plan is a best one."""
+    problem, task = crowded(seed)
+    best = best_by_trying_all(problem, task)
+    answer = Exact(node_limit=1000)(problem, task, Random(1))
+    if best is None:
+        assert isinstance(answer, Refusal)
+    else:
+        assert isinstance(answer, Plan)
+        unstarted = [c.task for c in problem.committed if c.start_s > problem.now_s] + [task]
+        assert delay_wh_s(unstarted, answer.starts_s, problem.now_s) == pytest.approx(best, rel=1e-6, abs=1e-6)
+
+
+def test_cases_are_of_all_kinds() -> None:
+    """The comparison above meets tasks that fit nowhere and tasks that fit only if others move."""
+    kinds = set()
+    for seed in SEEDS:
+        problem, task = crowded(seed)
+        grid = Grid.of(problem, task)
+        fits_beside = len(grid.feasible_starts(grid.less(problem.committed), task)) > 0
+        kinds.add((best_by_trying_all(problem, task) is not None, fits_beside))
+    assert kinds == {(True, True), (True, False), (False, False)}
