@@ -39,8 +39,15 @@ class Members:
 
     @property
     def roster(self) -> Roster:
-        """What the clock tells everybody."""
-        return Roster(hosts=dict(sorted(self._there.items())), refused=dict(sorted(self._refused.items())))
+        """What the clock tells everybody: where each agent lives, also of hosts that are away for now.
+
+        Hosts route by it. When a broker goes down it publishes everybody's last will first, and when it is back the
+        clock may be the first to reconnect: a roster of those that are there would send messages nowhere.
+        """
+        absent = {host: Member(session="", agents=self.expected[host]) for host in self.missing}
+        return Roster(
+            hosts=dict(sorted({**absent, **self._there}.items())), refused=dict(sorted(self._refused.items()))
+        )
 
     def take(self, host: str, announcement: Announcement) -> bool:
         """Take note of an announcement; return whether the host is there now with a session that was not before.

@@ -103,7 +103,7 @@ class Member(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session: str
-    """The process that the clock talks to; another one with the same host id leaves."""
+    """The process that the clock talks to; another one with the same host id leaves. Empty: it is not there now."""
     agents: tuple[str, ...]
 
 

@@ -223,7 +223,7 @@ class Watched:
     def _roster(self, roster: Roster) -> None:
         self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         for host_id, member in roster.hosts.items():
-            self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=True)).agents = member.agents
+            self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=bool(member.session))).agents = member.agents
         for producer in self.producers.values():
             producer.house = producer.house or self._host_of.get(producer.id, "")
 

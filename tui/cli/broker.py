@@ -34,7 +34,10 @@ def broker(
     ] = None,
     log_level: LogLevel = None,
 ) -> None:
-    """Run a broker on this machine until Ctrl-C; its URL is printed on standard output."""
+    """Run a broker on this machine until Ctrl-C.
+
+    Its URL is printed on standard output.
+    """
     if ctx.invoked_subcommand is not None:
         return
     import asyncio

@@ -17,7 +17,10 @@ def check(
     scenario: Scenario,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Say what is wrong with a scenario, all of it; exit code 3 if anything is."""
+    """Say all that is wrong with a scenario.
+
+    Exit code 3 if anything is.
+    """
     from scenarios.errors import ScenarioError
     from scenarios.files import check_scenario, load_scenario
 

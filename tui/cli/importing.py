@@ -35,7 +35,11 @@ def import_(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over TARGET if it exists.")] = False,
 ) -> None:
-    """Make a scenario of a PySSMic input folder, a neighbourhood XML or a neighbourhood pickle."""
+    """Make a scenario of PySSMic's input.
+
+    That is an input folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle, which is read
+    without running anything that is in it.
+    """
     from scenarios.files.write import save_scenario
     from scenarios.importers.source import import_source
 

@@ -24,7 +24,10 @@ def optimum(
     ] = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Find the best plan that knows all jobs and the real sun in advance, and bound how good any plan could be."""
+    """Find the best plan there could have been.
+
+    It knows all jobs and the real sun in advance; a proven bound says how good any plan could be.
+    """
     from scenarios.comparison import optimum_json
     from scenarios.files import load_scenario
     from scenarios.optimum import clairvoyant_optimum

@@ -1,0 +1,113 @@
+"""`ssmic broker`, and runs against a broker by URL: one that goes and comes back, one that is told a password."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from broker.running import free_port
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from tests.integration.conftest import Ssmic, environment
+from tests.integration.test_ending_early import until
+
+LIMIT_WALL_S = 40.0
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `ssmic` with arguments beside the test; it is gone afterwards."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "tui", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def url_of(process: subprocess.Popen[str]) -> str:
+    """Return what `ssmic broker` prints when it accepts connections."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("engine", ["mosquitto", "embedded"])
+def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, engine: str) -> None:
+    """Meanwhile others run over it; no password that they give is kept anywhere."""
+    with running(tmp_path, "broker", "--engine", engine) as broker:
+        url = url_of(broker)
+        assert url.startswith("mqtt://127.0.0.1:")
+        login = url.replace("mqtt://", "mqtt://ann:hush-hush@")
+        ended = ssmic("run", "street", "--json", "--log-level", "debug", "--out", "out.sqlite", SSMIC_BROKER=login)
+        assert ended.code == 0, ended.err
+        assert ended.json["broker"] == url
+        for text in (ended.out, ended.err, *(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())):
+            assert "hush-hush" not in text
+        broker.send_signal(signal.SIGINT)
+        _, err = broker.communicate(timeout=LIMIT_WALL_S)
+        assert broker.returncode == 0
+        assert "Traceback" not in err
+    assert ssmic("run", "street", "--broker", url).code == 4
+
+
+def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Killed in the middle, started again with nothing in its memory: the same ledger."""
+    port = str(free_port())
+    undisturbed = ssmic("run", "street", "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"]
+    file = tmp_path / "street.sqlite"
+
+    def has_contracts() -> bool:
+        try:
+            with ResultsReader(file) as results:
+                return bool(results.ledger(1))
+        except ResultsError:
+            return False
+
+    with running(tmp_path, "broker", "--engine", "mosquitto", "--port", port) as broker:
+        url = url_of(broker)
+        run = ("run", "street", "--broker", url, "--pace", "15000x", "--out", str(file))
+        with running(tmp_path, *run) as simulation:
+            until(has_contracts, "contracts")
+            broker.kill()
+            broker.wait(LIMIT_WALL_S)
+            with running(tmp_path, "broker", "--engine", "mosquitto", "--port", port) as again:
+                assert url_of(again) == url
+                _, err = simulation.communicate(timeout=LIMIT_WALL_S)
+                assert simulation.returncode == 0, err
+                assert "connection broke" in err
+    with ResultsReader(file) as results:
+        assert results.run(1).ledger_sha256 == undisturbed
+
+
+def test_a_port_that_is_taken_is_4(ssmic: Ssmic, tmp_path: Path) -> None:
+    """With what to do."""
+    with running(tmp_path, "broker", "--engine", "embedded") as broker:
+        port = url_of(broker).rpartition(":")[2]
+        for engine in ("mosquitto", "embedded"):
+            ended = ssmic("broker", "--engine", engine, "--port", port)
+            assert ended.code == 4
+            assert f"port {port} is taken" in ended.err
+
+
+def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
+    """As with `ssmic ... | head`."""
+    with running(tmp_path, "run", "street", "--bus", "memory", "--json") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+        assert process.wait(LIMIT_WALL_S) != 0
+        assert "Error" not in err
+        assert "Traceback" not in err
