@@ -28,6 +28,8 @@ from scenarios.scenario import Scenario
 MAX_WAITING_MESSAGES = 2000
 """So many messages are written without waiting for an agreement."""
 
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 EndState = Literal["done", "interrupted", "failed"]
 
 
@@ -130,7 +132,7 @@ class RunWriter:
         """Record a message between agents."""
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
-        text = json.dumps(self._condenser.condensed(body), separators=(",", ":"), ensure_ascii=False)
+        text = _encoded(self._condenser.condensed(body))
         told = (time_s, round_, sender, seq, to, kind, job_of(body), text)
         self._messages.append((self.run, self._message_count, *told))
         if len(self._messages) >= MAX_WAITING_MESSAGES:
