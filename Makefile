@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check soak
+.PHONY: run test check soak faults
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
@@ -16,10 +16,13 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Real processes over a real Mosquitto, killed and cut off: make faults SEEDS=200; to repeat one seed: make faults SEED=17.
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.processes $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),200))
+
 # Simulated crashes on a simulated network: make soak SEEDS=5000; to repeat one seed: make soak SEED=17.
-SEEDS ?= 1000
 soak: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(SEEDS))
+	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,45 @@
+"""Processes killed, links cut, brokers restarted: the same ledger. A selection; all of it: `make faults`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from broker.memory import MemoryBroker
+from broker.mosquitto import find_mosquitto
+from scenarios.files import load_scenario
+from scenarios.outcome import RunOutcome
+from scenarios.runner import RunSettings, run_once
+from tests.faults.processes import KINDS, Disturbance, Fault, prepare, run_disturbed
+
+pytestmark = [
+    pytest.mark.skipif(find_mosquitto() is None, reason="needs Mosquitto: apt-get install mosquitto"),
+    pytest.mark.xdist_group("processes"),  # one at a time: each is seven processes
+]
+HOUSES = tuple(house.id for house in load_scenario("street").houses)
+
+
+@pytest.fixture(scope="module")
+def calm() -> RunOutcome:
+    """The street in one process, in memory, undisturbed."""
+    prepare()
+    return asyncio.run(run_once(load_scenario("street"), RunSettings(seed=1, run_id="calm"), MemoryBroker()))
+
+
+@pytest.mark.parametrize("seed", range(len(KINDS)))
+async def test_a_disturbance_changes_no_ledger(calm: RunOutcome, seed: int) -> None:
+    """Whatever happens to processes, links and the broker, the ledger and the record are those of a calm run."""
+    result = await run_disturbed("street", HOUSES, Disturbance.draw(seed, HOUSES, calm.rounds), seed)
+    assert not result.problems, "\n".join(result.problems)
+    assert result.ledger_sha256 == calm.ledger_sha256
+    assert result.messages == calm.messages
+
+
+async def test_a_second_copy_of_a_household_is_refused(calm: RunOutcome) -> None:
+    """It is told why and leaves; the first one goes on."""
+    twice = Disturbance((Fault("second copy", HOUSES[0], step=6, away_wall_s=0), Fault("cut", HOUSES[1], 20, 1.5)))
+    result = await run_disturbed("street", HOUSES, twice, 1)
+    assert not result.problems, "\n".join(result.problems)
+    assert result.refused == 1
+    assert result.ledger_sha256 == calm.ledger_sha256

@@ -1,0 +1,342 @@
+"""Real processes over a real Mosquitto, killed and cut off: `make faults`.
+
+Every seed draws a disturbance; the ledger must equal the undisturbed one. A watcher counts the steps that the clock
+grants, so that things go wrong at a step of the run and not at a time of the day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from broker import topics
+from broker.bus import Delivery
+from broker.mosquitto import find_mosquitto
+from broker.mqtt import MqttBroker
+from broker.running import free_port
+from broker.wire import Grant
+from scenarios.files import load_scenario
+from tests.faults.link import Link, LinkFaults, link_to
+from tui.__main__ import main as ssmic
+
+CLOCK = "clock"
+BROKER = "broker"
+RUN = "faults"
+LIMIT_WALL_S = 120
+POLL_WALL_S = 0.01
+"""How often to look whether a process has ended; nothing else waits by the clock on the wall."""
+Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy"]
+KINDS: tuple[Kind, ...] = ("kill", "kill", "kill", "kill broker", "forgetful broker", "cut", "second copy")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong once the clock has granted a step."""
+
+    kind: Kind
+    process: str
+    """A house's id or `CLOCK`; the broker's faults concern all."""
+    step: int
+    away_wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """All that goes wrong in a run."""
+
+    faults: tuple[Fault, ...] = ()
+    links: LinkFaults = field(default_factory=LinkFaults)
+
+    @classmethod
+    def draw(cls, seed: int, houses: tuple[str, ...], steps: int) -> Disturbance:
+        """Draw one: mostly a single fault, of each kind in turn, so that a few seeds show all."""
+        random = Random(seed)
+        kinds = [KINDS[seed % len(KINDS)], *random.choices(KINDS, k=random.choice([0, 0, 1, 2]))]
+        faults = tuple(
+            Fault(kind, random.choice([CLOCK, *houses]), random.randrange(steps), random.uniform(0.0, 1.0))
+            for kind in kinds
+        )
+        bad_links = LinkFaults(drop=0.01, double=0.1, delay_wall_s=0.004)
+        return cls(faults, random.choice([LinkFaults(), LinkFaults(), bad_links]))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended."""
+
+    ledger_sha256: str
+    messages: int
+    steps: int
+    problems: tuple[str, ...]
+    refused: int = 0
+    """Second copies that were told that their household takes part already."""
+
+
+def _enter(arguments: list[str], log: str) -> None:
+    """Be a process of the command line, from here on."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 2)
+    os.dup2(os.open(log.removesuffix(".log") + ".out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+    sys.argv = ["ssmic", *arguments]
+    ssmic()
+
+
+class _Neighbourhood:
+    """The processes of one run."""
+
+    def __init__(self, scenario: str, folder: Path, links: dict[str, Link]) -> None:
+        self.folder = folder
+        self.links = links
+        self.houses = tuple(name for name in links if name != CLOCK)
+        self._scenario = scenario
+        self._processes: dict[str, BaseProcess] = {}
+        self._started = asyncio.Event()
+        self._context = multiprocessing.get_context("forkserver")
+
+    def start_all(self) -> None:
+        """Start every process."""
+        for name in self.links:
+            self.start(name)
+        self._started.set()
+
+    def logs(self) -> list[str]:
+        """Return the ends of what the processes said."""
+        return [f"--- {log.name}\n{log.read_text()[-1500:]}" for log in sorted(self.folder.glob("*.log"))]
+
+    def log(self, name: str) -> str:
+        """Return what a process said on standard error."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def output(self, name: str) -> str:
+        """Return what a process printed on standard output."""
+        return (self.folder / f"{name}.out").read_text()
+
+    def start(self, name: str, copy: str = "") -> BaseProcess:
+        """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
+        common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", "60"]
+        journal = ["--journal", str(self.folder / f"journal{copy}")]
+        if name == CLOCK:
+            arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
+        else:
+            arguments = ["host", self._scenario, "--house", name, *common, *journal]
+        process = self._context.Process(target=_enter, args=(arguments, str(self.folder / f"{name}{copy}.log")))
+        process.start()
+        if not copy:
+            self._processes[name] = process
+        return process
+
+    async def kill(self, name: str, away_wall_s: float) -> None:
+        """Kill a process as hard as it goes, and start it again later; one that has ended is left alone."""
+        process = self._processes[name]
+        if process.is_alive() and process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
+            await _ended(process)
+            await asyncio.sleep(away_wall_s)
+            self.start(name)
+
+    async def wait_all(self) -> dict[str, int]:
+        """Wait until all processes have ended for good; return their exit codes."""
+        await self._started.wait()
+        return {name: await self._wait(name) for name in self.links}
+
+    async def _wait(self, name: str) -> int:
+        while (process := self._processes[name]).is_alive() or process.exitcode == -signal.SIGKILL:
+            await asyncio.sleep(POLL_WALL_S)
+        return process.exitcode or 0
+
+    def stop(self) -> None:
+        """End all that is left."""
+        for process in self._processes.values():
+            if process.is_alive():
+                process.kill()
+            process.join()
+
+
+async def _ended(process: BaseProcess) -> None:
+    while process.is_alive():
+        await asyncio.sleep(POLL_WALL_S)
+
+
+class _Mosquitto:
+    """A broker on a fixed port that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        configuration = self._folder / "mosquitto.conf"
+        configuration.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n"
+            f"persistence true\npersistence_location {self._folder}/\nautosave_interval 1\nautosave_on_changes true\n"
+            "user root\n"
+        )
+        program = find_mosquitto()
+        assert program is not None
+        self._process = await asyncio.create_subprocess_exec(
+            str(program), "-c", str(configuration), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                await asyncio.sleep(POLL_WALL_S)
+            else:
+                writer.close()
+                return
+
+    async def kill(self, away_wall_s: float, *, forget: bool) -> None:
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+        if forget:
+            (self._folder / "mosquitto.db").unlink(missing_ok=True)
+        await asyncio.sleep(away_wall_s)
+        await self.start()
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def _mosquitto(folder: Path) -> AsyncIterator[_Mosquitto]:
+    broker = _Mosquitto(folder)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+class _Disturbed:
+    """A run during which things go wrong."""
+
+    def __init__(self, neighbourhood: _Neighbourhood, mosquitto: _Mosquitto, disturbance: Disturbance) -> None:
+        self.steps = 0
+        self.problems: list[str] = []
+        self.refused = 0
+        self._neighbourhood = neighbourhood
+        self._mosquitto = mosquitto
+        self._waiting = sorted(disturbance.faults, key=lambda fault: fault.step)
+
+    async def watch(self) -> None:
+        """Count the steps, and let faults happen at theirs."""
+        everybody = topics.grant(RUN, "x").removesuffix("x") + "+"
+        async with (
+            MqttBroker(f"mqtt://127.0.0.1:{self._mosquitto.port}").connect("watch") as bus,
+            asyncio.TaskGroup() as happening,
+        ):
+            await bus.subscribe(everybody)
+            self._neighbourhood.start_all()
+            async for event in bus.messages():
+                if isinstance(event, Delivery):
+                    self.steps = max(self.steps, Grant.model_validate_json(event.payload).step)
+                while self._waiting and self._waiting[0].step <= self.steps:
+                    happening.create_task(self._happen(self._waiting.pop(0)))
+
+    async def _happen(self, fault: Fault) -> None:
+        neighbourhood = self._neighbourhood
+        match fault.kind:
+            case "kill":
+                await neighbourhood.kill(fault.process, fault.away_wall_s)
+            case "kill broker" | "forgetful broker":
+                await self._mosquitto.kill(fault.away_wall_s, forget=fault.kind == "forgetful broker")
+            case "cut":
+                await neighbourhood.links[fault.process].cut(2 * fault.away_wall_s)
+            case "second copy":
+                house = neighbourhood.houses[fault.step % len(neighbourhood.houses)]
+                name = f"-copy{fault.step}"
+                copy = neighbourhood.start(house, copy=name)
+                await _ended(copy)
+                self.refused += "it takes part already" in neighbourhood.log(house + name)
+                # Refused; or told that the run has ended; or the broker was away, or is gone with the run.
+                if copy.exitcode not in {0, 1, 4}:
+                    self.problems.append(f"the second {house} ended with {copy.exitcode}")
+
+
+async def run_disturbed(scenario: str, houses: tuple[str, ...], disturbance: Disturbance, seed: int) -> Result:
+    """Run a neighbourhood of processes while all that goes wrong."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ssmic-faults-")))
+        mosquitto = await stack.enter_async_context(_mosquitto(folder))
+        links = {
+            name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
+            for i, name in enumerate([CLOCK, *houses])
+        }
+        neighbourhood = _Neighbourhood(scenario, folder, links)
+        stack.callback(neighbourhood.stop)
+        run = _Disturbed(neighbourhood, mosquitto, disturbance)
+        watching = asyncio.ensure_future(run.watch())
+        codes: dict[str, int] = {}
+        try:
+            async with asyncio.timeout(LIMIT_WALL_S):
+                codes = await neighbourhood.wait_all()
+        except TimeoutError:
+            run.problems.append(f"still running after {LIMIT_WALL_S} s")
+        watching.cancel()
+        await asyncio.wait([watching])
+        if not watching.cancelled() and (error := watching.exception()):
+            raise error
+        run.problems += [f"{name} ended with {code}" for name, code in codes.items() if code]
+        if run.problems:
+            return Result("", 0, run.steps, (*run.problems, *neighbourhood.logs()))
+        came_out = json.loads(neighbourhood.output(CLOCK))["runs"][0]
+        return Result(came_out["ledger_sha256"], came_out["messages"], run.steps, (), run.refused)
+
+
+def prepare() -> None:
+    """Let processes start from one that has everything imported: 7 of them a run, for hundreds of runs."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["tui.cli.clock", "tui.cli.host", "tui.cli.connect", "tui.cli.simulate", "scenarios.deployment.record"]
+    )
+
+
+def main() -> int:
+    """Run many seeds; exit with 1 if any ledger differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first one; to repeat one: --first SEED --seeds 1")
+    parser.add_argument("--scenario", default="street")
+    arguments = parser.parse_args()
+    prepare()
+    houses = tuple(house.id for house in load_scenario(arguments.scenario).houses if house.devices)
+    calm = asyncio.run(run_disturbed(arguments.scenario, houses, Disturbance(), 0))
+    print(f"undisturbed: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n")
+    failed = 0
+    started_wall_s = time.perf_counter()
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
+        disturbance = Disturbance.draw(seed, houses, calm.steps)
+        result = asyncio.run(run_disturbed(arguments.scenario, houses, disturbance, seed))
+        if result.problems or result.ledger_sha256 != calm.ledger_sha256 or result.messages != calm.messages:
+            failed += 1
+            print(
+                f"seed {seed}: {result.ledger_sha256}, {result.messages} messages, {disturbance}",
+                *result.problems,
+                sep="\n",
+            )
+            print(f"repeat it: make faults SEED={seed}", flush=True)
+    wall_s = time.perf_counter() - started_wall_s
+    print(f"{arguments.seeds - failed} passed, {failed} failed, {wall_s:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
