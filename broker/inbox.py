@@ -33,6 +33,11 @@ class Inbox:
         self._ended = False
         self._lost: str | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether a reader would have to wait."""
+        return not self._queue
+
     def put(self, item: Delivery | Reconnected) -> None:
         """Queue what came in; a payload above the limit is logged, counted and dropped.
 
