@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
+import structlog
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -191,8 +193,19 @@ class SsmicApp(Guarded, App[None]):
         self.exit(return_code=1, message=Text(message))
 
 
+def _keep_logs_off_the_screen() -> None:
+    """Let nothing but the application write to the terminal; a run's log is beside its results."""
+
+    def drop(*_: object) -> NoReturn:
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[drop])
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -> int:
     """Run the application in this terminal to its end; return the exit code."""
+    _keep_logs_off_the_screen()
     app = SsmicApp(first_area=first_area, first_intent=first_intent)
     app.run()
     return app.return_code or 0

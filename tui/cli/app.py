@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typer.core import TyperCommand
 
 COMMANDS: dict[str, str] = {
+    "tui": "tui.cli.tui",
+    "watch": "tui.cli.watch",
     "run": "tui.cli.run",
     "check": "tui.cli.check",
     "import": "tui.cli.importing",

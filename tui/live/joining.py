@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -12,9 +13,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from broker.access import Access, AccessOptions, access_to
 from broker.errors import SsmicError
 from broker.mqtt import MqttBroker
-from broker.url import BrokerUrl, parse_url
+from broker.url import BrokerUrl
 from scenarios.watch import BusFeed, FoundRun, RunFinder, Watched
 from scenarios.watch.backdrop import Backdrop
 from tui.shell.guard import Guarded
@@ -24,18 +26,32 @@ from tui.widgets.table import Cell, Column, VirtualTable
 _LOOK_WALL_S = 0.25
 
 
+def access_of(text: str) -> Access:
+    """Return how to reach a broker at a URL, with the login that the environment has.
+
+    Raises:
+        BrokerUrlError: it is none.
+    """
+    return access_to(text.strip(), AccessOptions(), os.environ)
+
+
 def url_problem(text: str) -> str | None:
     """Return what is wrong with a broker's URL, None where nothing is."""
     try:
-        parse_url(text.strip())
+        access_of(text)
     except SsmicError as error:
         return str(error)
     return None
 
 
-def feed_of(url: BrokerUrl, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
+def feed_of(access: Access, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
     """Return a feed of a run that is under way somewhere."""
-    return BusFeed(MqttBroker(url), Watched(run_id, backdrop), str(BrokerUrl(url.host, url.port, tls=url.tls)))
+    return BusFeed(MqttBroker(access.url, tls=access.tls), Watched(run_id, backdrop), title_of(access))
+
+
+def title_of(access: Access) -> str:
+    """Return where a broker is, without the login."""
+    return str(BrokerUrl(access.url.host, access.url.port, tls=access.url.tls))
 
 
 def _state(found: FoundRun) -> Cell:
@@ -70,9 +86,9 @@ class RunChooser(Guarded, ModalScreen[str | None]):
     RunChooser VirtualTable { background: $surface; }
     """
 
-    def __init__(self, url: BrokerUrl) -> None:
+    def __init__(self, access: Access) -> None:
         super().__init__()
-        self._finder = RunFinder(MqttBroker(url), str(BrokerUrl(url.host, url.port, tls=url.tls)))
+        self._finder = RunFinder(MqttBroker(access.url, tls=access.tls), title_of(access))
 
     def compose(self) -> ComposeResult:
         """What is found, and how the connection is."""

@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
-from broker.url import BrokerUrl, parse_url
-from scenarios.watch import Feed
+from broker.access import Access
+from scenarios.watch import Backdrop, Feed
 from tui.live.glance import Glance
 from tui.live.hosts import HostsPane
 from tui.live.jobs import JobsPane
-from tui.live.joining import RunChooser, feed_of, url_problem
+from tui.live.joining import RunChooser, access_of, feed_of, url_problem
 from tui.live.ledger import LedgerPane
 from tui.live.messages import JobChosen, MessagesPane
 from tui.live.pane import Pane
@@ -166,25 +166,25 @@ The newest 50,000 messages are kept here; the results file has all.
 
     def _broker_chosen(self, url: str | None) -> None:
         if url is not None:
-            self.choose_run(parse_url(url.strip()))
+            self.choose_run(access_of(url))
 
-    def choose_run(self, url: BrokerUrl) -> None:
+    def choose_run(self, access: Access, backdrop: Backdrop | None = None) -> None:
         """Let the user choose one of the runs on a broker."""
 
         def chosen(run_id: str | None) -> None:
             if run_id is not None:
-                self.ssmic.watching.begin(feed_of(url, run_id))
+                self.ssmic.watching.begin(feed_of(access, run_id, backdrop))
                 self.draw()
 
-        self.app.push_screen(RunChooser(url), chosen)
+        self.app.push_screen(RunChooser(access), chosen)
 
     def receive(self, intent: Intent) -> None:
         """Watch a run on a broker; where none is named, let the user choose."""
         if isinstance(intent, WatchBroker):
             if intent.run_id is None:
-                self.choose_run(intent.url)
+                self.choose_run(intent.access, intent.backdrop)
             else:
-                self.ssmic.watching.begin(feed_of(intent.url, intent.run_id, intent.backdrop))
+                self.ssmic.watching.begin(feed_of(intent.access, intent.run_id, intent.backdrop))
                 self.draw()
 
     def action_leave(self) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.message import Message
 
-from broker.url import BrokerUrl
+from broker.access import Access
 from scenarios.watch.backdrop import Backdrop
 
 
@@ -52,16 +52,16 @@ class WatchBroker(Intent):
 
     area = "negotiations"
 
-    def __init__(self, url: BrokerUrl, run_id: str | None = None, backdrop: Backdrop | None = None) -> None:
+    def __init__(self, access: Access, run_id: str | None = None, backdrop: Backdrop | None = None) -> None:
         """Ask for it.
 
         Args:
-            url: Where the broker is.
+            access: How to reach the broker.
             run_id: Which run; None: let the user choose.
             backdrop: What is known of its scenario.
         """
         super().__init__()
-        self.url = url
+        self.access = access
         self.run_id = run_id
         self.backdrop = backdrop
 

@@ -33,7 +33,7 @@ class StatusLine(Widget):
     def show(self, watching: Watching) -> None:
         """Draw where the run stands now."""
         feed = watching.feed
-        parts = [] if feed is None else parts_of(feed, watching.rate_per_wall_s)
+        parts = [] if feed is None else parts_of(feed, watching)
         if parts != self._parts:
             self._parts = parts
             self.refresh()
@@ -50,18 +50,19 @@ class StatusLine(Widget):
         return line
 
 
-def parts_of(feed: Feed, rate_per_wall_s: float) -> list[tuple[int, str, str]]:
+def parts_of(feed: Feed, watching: Watching) -> list[tuple[int, str, str]]:
     """Return the parts of the line: rank (the highest is left out first), text, colour."""
     watched = feed.watched
     parts: list[tuple[int, str, str]] = []
-    if feed.status != "connected" and not _is_over(feed):
+    is_over = watching.state in {"ended", "failed"}
+    if feed.status != "connected" and not is_over:
         trouble = {"connecting": "connecting", "reconnecting": "connection lost, trying again"}
         text = trouble.get(feed.status) or f"no connection: {feed.problem}"
         parts.append((0, f"○ {text}", "error" if feed.problem else "warning"))
     time = watched.time
     if time is None:
         return parts or [(0, "… waiting for the run to begin", "warning")]
-    sign, colour = SIGNS[time.state]
+    sign, colour = SIGNS[watching.state]
     at = datetime.fromtimestamp(time.time, UTC)
     parts.append((1, sign, colour))
     parts.append((2, at.strftime("%a %d %b %H:%M:%S UTC"), "foreground"))
@@ -73,16 +74,11 @@ def parts_of(feed: Feed, rate_per_wall_s: float) -> list[tuple[int, str, str]]:
     if time.pace != "max":
         parts.append((4, f"lag {time.lag_wall_s:.1f} s", "error" if time.lag_wall_s >= 1 else "foreground"))
     parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
-    if not _is_over(feed):
-        parts.append((8, f"{rate_per_wall_s:,.0f}/s", "foreground"))
+    if not is_over:
+        parts.append((8, f"{watching.rate_per_wall_s:,.0f}/s", "foreground"))
     parts.append((9, watched.backdrop.name or watched.run_id, "foreground"))
-    parts.append((10, f"● {feed.title}", "success" if feed.status == "connected" else "foreground"))
+    parts.append((10, f"● {feed.title}", "foreground" if is_over else "success"))
     return parts
-
-
-def _is_over(feed: Feed) -> bool:
-    time = feed.watched.time
-    return time is not None and time.state in {"ended", "failed"}
 
 
 def short_status(watching: Watching) -> str:
@@ -91,7 +87,7 @@ def short_status(watching: Watching) -> str:
     if feed is None or feed.watched.time is None:
         return ""
     time = feed.watched.time
-    sign, colour = SIGNS[time.state]
+    sign, colour = SIGNS[watching.state]
     share = feed.watched.share_done()
     done = "" if share is None else f" {share:.0%}"
     return f"[${colour}]{sign[0]}[/] {datetime.fromtimestamp(time.time, UTC):%H:%M}{done}"

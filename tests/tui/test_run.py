@@ -1,0 +1,221 @@
+"""*Run*: simulations started by keys, in a process of their own, steered and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, Select, Static
+
+from broker.mosquitto import find_mosquitto
+from scenarios.files import load_scenario
+from scenarios.results.reader import ResultsReader
+from tui.run.form import Form, plan_of
+from tui.run.screen import RunScreen
+from tui.shell.dialogs import Confirm
+from tui.shell.steering import neighbour_pace
+from tui.widgets.table import VirtualTable
+
+Opened = Any
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object], wall_s: float = 60) -> None:
+    """Let the application go on until something holds."""
+    async with asyncio.timeout(wall_s):
+        while not holds():
+            await pilot.pause(0.02)
+
+
+def the_screen(pilot: Pilot[Any]) -> RunScreen:
+    """Return the screen."""
+    screen = next(s for s in pilot.app.screen_stack if isinstance(s, RunScreen))
+    assert isinstance(screen, RunScreen)
+    return screen
+
+
+async def ready(pilot: Pilot[Any], **values: str) -> RunScreen:
+    """Wait until the scenario is loaded; put values into fields."""
+    screen = the_screen(pilot)
+    for name, value in values.items():
+        if name in {"bus", "algorithm"}:
+            screen.query_one(f"#{name}", Select).value = value
+        else:
+            screen.query_one(f"#{name}", Input).value = value
+    await until(pilot, lambda: screen._scenario is not None)
+    await pilot.pause()
+    return screen
+
+
+def command_line_ledger(*arguments: str) -> str:
+    """Return the ledger's hash of the first run of `ssmic run`."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "tui", "run", *arguments, "--json"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=True,
+    )
+    ledger: str = json.loads(done.stdout)["runs"][0]["ledger_sha256"]
+    return ledger
+
+
+@pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt")])
+async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str) -> None:
+    """On either bus; all of it is seen live; and the results are in the file."""
+    if bus == "auto" and find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed; the embedded broker is tested with the command line")
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus=bus, seed="4")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._simulation is not None and screen._simulation.is_over)
+        simulation = screen._simulation
+        assert simulation is not None
+        assert (simulation.state, simulation.problem) == ("done", "")
+        assert simulation.ended is not None
+        assert simulation.began is not None
+        (summary,) = simulation.ended.runs
+        watched = simulation.feeds[0].watched
+        await until(pilot, lambda: watched.lines.total == summary.messages)
+        assert (watched.missing, watched.refused) == (0, 0)
+        with ResultsReader(simulation.began.results_file) as results:
+            assert [run.ledger_sha256 for run in results.runs()] == [summary.ledger_sha256]
+        assert not screen.query_one("#results", Button).disabled
+        await pilot.press("r")
+        await pilot.pause()
+        screen_now: Any = pilot.app.screen
+        assert screen_now.AREA == "results"
+    assert summary.ledger_sha256 == command_line_ledger("street", "--seed", "4", "--bus", "memory")
+
+
+async def test_several_runs_show_their_figures(opened: Opened) -> None:
+    """One line a run."""
+    async with opened(first_area="run", size=(140, 45)) as pilot:
+        screen = await ready(pilot, bus="memory", runs="2", workers="1", algorithm="fifty_fifty")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._simulation is not None and screen._simulation.state == "done")
+        await until(pilot, lambda: "Results:" in str(screen.query_one(".told", Static).content))
+        rows: list[Any] = screen.query_one("#runs-table", VirtualTable).rows
+        assert [(row.seed, row.state) for row in rows] == [(1, "done"), (2, "done")]
+        assert all(0 < (row.kpi("self_sufficiency") or 0) <= 1 for row in rows)
+
+
+async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) -> None:
+    """The screen asks first; quitting would ask as well."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus="memory", pace="3600x")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: pilot.app.watching.state == "running")
+        watched = pilot.app.watching.feed.watched
+        await until(pilot, lambda: len(watched.ledger) >= 2)
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Confirm)
+        await pilot.press("enter")
+        await pilot.press("p")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "7200x"
+        await pilot.press("enter")
+        await until(pilot, lambda: watched.time.pace == "7200x")
+        await pilot.press("x")
+        await pilot.pause()
+        await pilot.press("right", "enter")
+        simulation = screen._simulation
+        assert simulation is not None
+        await until(pilot, lambda: simulation.is_over)
+        assert simulation.state == "interrupted"
+        assert simulation.began is not None
+        with ResultsReader(simulation.began.results_file) as results:
+            (run,) = results.runs()
+            assert run.state == "interrupted"
+            assert len(list(results.ledger(run.run))) >= 2
+
+
+async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
+    """And another run can be started."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, bus="url", broker="mqtt://127.0.0.1:9")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._simulation is not None and screen._simulation.is_over)
+        assert screen._simulation is not None
+        assert screen._simulation.state == "failed"
+        assert "nobody listens there" in screen._simulation.problem
+        assert not screen.query_one("#start", Button).disabled
+
+
+async def test_what_is_wrong_stands_at_the_field(opened: Opened, tmp_path: Path) -> None:
+    """While typing; nothing starts."""
+    (tmp_path / "broken.yaml").write_text("version: 1\nname: x\n")
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, days="0", pace="fast")
+        await until(pilot, lambda: "days: a whole number from 1 on" in text(screen, "#problem-amounts"))
+        assert "pace 'fast'" in text(screen, "#problem-times")
+        await pilot.press("ctrl+r")
+        assert screen._simulation is None
+        screen.query_one("#source", Input).value = "broken.yaml"
+        await until(pilot, lambda: "start" in text(screen, ".about") and "✗" in text(screen, ".about"))
+        screen.query_one("#source", Input).value = "streat"
+        await until(pilot, lambda: "street" in text(screen, ".about"))
+
+
+async def test_settings_belong_to_their_algorithm(opened: Opened) -> None:
+    """Others are not shown."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot, algorithm="exact")
+        await pilot.pause()
+        assert screen.query_one("#node_limit").display
+        assert not screen.query_one("#penalty").display
+        screen.query_one("#algorithm", Select).value = "SLSQP"
+        await pilot.pause()
+        assert not screen.query_one("#node_limit").display
+        screen.query_one("#penalty", Input).value = "-1"
+        await until(pilot, lambda: "penalty" in text(screen, "#problem-algorithms"))
+
+
+def text(screen: RunScreen, selector: str) -> str:
+    """Return what a line says."""
+    return str(screen.query_one(selector, Static).content)
+
+
+def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
+    """Each field, and each mistake at its own field."""
+    street = load_scenario("street")
+    form = Form(
+        days="2",
+        seed="7",
+        runs="3",
+        workers="2",
+        algorithm="TNC",
+        penalty="5",
+        bus="memory",
+        hosts="3",
+        pace="60x",
+        out=str(tmp_path / "new.sqlite"),
+        patient=False,
+        earlier_scores=True,
+    )
+    plan, problems = plan_of(form, street, {})
+    assert problems == {}
+    assert plan is not None
+    assert (plan.days, plan.seeds, plan.workers, plan.hosts, plan.patient) == (2, (7, 8, 9), 2, 3, False)
+    assert (plan.algorithm.name, plan.algorithm.penalty, str(plan.pace), plan.bus) == ("TNC", 5.0, "60x", "memory")
+    assert plan.scores_file == tmp_path / "street.scores.json"
+
+    (tmp_path / "new.sqlite").touch()
+    wrong = Form(days="x", runs="0", bus="url", broker="http://x", algorithm="SLSQP", tolerance="0", out=form.out)
+    plan, problems = plan_of(wrong, street, {})
+    assert plan is None
+    assert set(problems) == {"days", "runs", "broker", "tolerance", "out"}
+
+
+def test_paces_go_up_and_down() -> None:
+    """By the usual steps, from any pace."""
+    assert [neighbour_pace(pace, 1) for pace in ("1x", "42x", "3600x", "max")] == ["10x", "60x", "max", "max"]
+    assert [neighbour_pace(pace, -1) for pace in ("1x", "42x", "max")] == ["1x", "10x", "3600x"]

@@ -1,0 +1,62 @@
+"""`ssmic tui`: the terminal application, here or in a browser."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tui.cli.errors import FAILED, USAGE, complain
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic tui
+  ssmic tui my-street.yaml
+  ssmic tui --serve --port 8000
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def tui(
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="[SCENARIO]", help="Open this one: a file, a folder or a bundled name.")
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve it to a browser instead.")] = False,
+    host: Annotated[str, typer.Option(help="With --serve: where to listen.")] = "localhost",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve: on which port.")] = 8000,
+) -> None:
+    """Build a neighbourhood, run it, watch it negotiate, read the results."""
+    if serve:
+        _serve(scenario, host, port)
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        complain("the terminal application needs a terminal; `ssmic run` and `ssmic results` do without")
+        raise typer.Exit(USAGE)
+    from tui.app import run_app
+    from tui.shell.intents import EditScenario
+
+    code = run_app(first_intent=None if scenario is None else EditScenario(scenario))
+    if code:
+        raise typer.Exit(code)
+
+
+def _serve(scenario: str | None, host: str, port: int) -> None:
+    try:
+        from textual_serve.server import Server
+    except ImportError:
+        complain("--serve needs textual-serve, an extra: pip install 'ssmic[serve]'")
+        raise typer.Exit(USAGE) from None
+    import shlex
+
+    command = [sys.executable, "-m", "tui", "tui", *([] if scenario is None else [scenario])]
+    if host not in {"localhost", "127.0.0.1", "::1"}:
+        complain(f"whoever reaches {host}:{port} works on this machine as you do: there is no login")
+    try:
+        Server(shlex.join(command), host=host, port=port, title="ssmic").serve()
+    except OSError as error:
+        complain(f"cannot listen on {host}:{port}: {error.strerror or error}")
+        raise typer.Exit(FAILED) from None

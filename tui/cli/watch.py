@@ -1,0 +1,76 @@
+"""`ssmic watch`: the live view of a neighbourhood that runs elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
+from tui.cli.errors import USAGE, complain
+from tui.cli.options import given
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic watch --broker mqtt://localhost:1883
+  ssmic watch --broker mqtts://broker.example --user me --password-file secret --run street-1
+  ssmic watch --broker mqtt://localhost --run street --scenario street
+
+Watching changes nothing. Leave with Ctrl+Q and come back at any time; a broker that goes away is waited for.
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def watch(
+    ctx: typer.Context,
+    broker: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="mqtt://[user:password@]host[:port], or mqtts://.",
+            envvar="SSMIC_BROKER",
+            show_envvar=False,
+        ),
+    ],
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which run. [default: choose from those that are there]")
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="SCENARIO", help="What runs, for names and load profiles of what was agreed before."),
+    ] = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Watch the negotiations of a run on a broker."""
+    from broker.access import AccessOptions
+    from tui.cli.access import chosen_access
+
+    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
+    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    if access is None:
+        raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
+    backdrop = None
+    if scenario is not None:
+        from scenarios.files import load_scenario
+        from scenarios.simulation import planned_end_s
+        from scenarios.watch import backdrop_of
+
+        loaded = load_scenario(scenario)
+        backdrop = backdrop_of(loaded, planned_end_s(loaded, None))
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        complain("watching needs a terminal")
+        raise typer.Exit(USAGE)
+    from tui.app import run_app
+    from tui.shell.intents import WatchBroker
+
+    code = run_app("negotiations", WatchBroker(access, run, backdrop))
+    if code:
+        raise typer.Exit(code)

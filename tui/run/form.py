@@ -1,0 +1,154 @@
+"""What the form of *Run* holds, and the plan that comes of it, or what is wrong with it, field by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from agents.errors import SettingsError
+from agents.scheduling.settings import BASIN_HOPPING, EXACT, AlgorithmSettings
+from broker.access import AccessOptions, access_to
+from broker.errors import SsmicError
+from broker.pace import Pace
+from scenarios.results.naming import DEFAULT_FOLDER
+from scenarios.scenario import Scenario
+from scenarios.scores_file import default_scores_file
+from scenarios.simulation import Plan
+
+Value = TypeVar("Value")
+Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
+
+BUSES: tuple[tuple[str, Bus], ...] = (
+    ("MQTT: Mosquitto, else embedded", "auto"),
+    ("MQTT: Mosquitto of our own", "mosquitto"),
+    ("MQTT: embedded broker", "embedded"),
+    ("MQTT: a broker by URL", "url"),
+    ("in memory, the fastest", "memory"),
+)
+
+SETTINGS_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(BASIN_HOPPING, ("penalty", "step_size", "tolerance")),
+    EXACT: ("node_limit",),
+}
+"""By algorithm, the settings that belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What stands in the fields; an empty text is the default."""
+
+    days: str = ""
+    seed: str = ""
+    runs: str = "1"
+    workers: str = ""
+    algorithm: str = ""
+    penalty: str = ""
+    step_size: str = ""
+    tolerance: str = ""
+    node_limit: str = ""
+    bus: Bus = "auto"
+    broker: str = ""
+    hosts: str = ""
+    pace: str = "max"
+    out: str = ""
+    patient: bool = True
+    earlier_scores: bool = False
+
+
+def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
+    """Return the plan, None where something is wrong, and what, by field.
+
+    Args:
+        form: What stands in the fields.
+        scenario: What to run.
+        environment: May hold the login at a broker.
+    """
+    reader = _Reader()
+    days = reader.whole("days", form.days, at_least=1)
+    seed = reader.whole("seed", form.seed, at_least=0)
+    runs = reader.whole("runs", form.runs, at_least=1) or 1
+    workers = reader.whole("workers", form.workers, at_least=1)
+    hosts = reader.whole("hosts", form.hosts, at_least=1)
+    pace = reader.take("pace", lambda: Pace.parse(form.pace.strip() or "max"))
+    algorithm = _algorithm(form, scenario, reader)
+    url, tls = None, None
+    if form.bus == "url":
+        access = reader.take("broker", lambda: access_to(form.broker.strip(), AccessOptions(), environment))
+        url, tls = (access.url, access.tls) if access is not None else (None, None)
+    out = Path(form.out.strip()).expanduser() if form.out.strip() else None
+    if out is not None and out.exists():
+        reader.problems["out"] = f"{out} exists already; results are never written over"
+    if reader.problems or algorithm is None or pace is None:
+        return None, reader.problems
+    first = scenario.seed if seed is None else seed
+    folder = DEFAULT_FOLDER if out is None else out.parent
+    plan = Plan(
+        scenario=scenario,
+        seeds=tuple(range(first, first + runs)),
+        algorithm=algorithm,
+        bus="memory" if form.bus == "memory" else "mqtt",
+        broker=url if form.bus == "url" else form.bus if form.bus in {"mosquitto", "embedded"} else None,
+        tls=tls,
+        hosts=hosts,
+        days=days,
+        pace=pace,
+        patient=form.patient,
+        workers=workers,
+        scores_file=default_scores_file(folder / "x", scenario.name) if form.earlier_scores else None,
+        out=out,
+    )
+    return plan, {}
+
+
+class _Reader:
+    """Reads fields, and keeps what is wrong with each."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, str] = {}
+
+    def whole(self, field: str, text: str, *, at_least: int) -> int | None:
+        """Return a whole number; None where the field is empty, or wrong."""
+        text = text.strip()
+        if not text:
+            return None
+        if not re.fullmatch(r"\d{1,9}", text) or int(text) < at_least:
+            self.problems[field] = f"a whole number from {at_least} on"
+            return None
+        return int(text)
+
+    def number(self, field: str, text: str) -> float | None:
+        """Return a number; None where the field is empty, or wrong."""
+        if not text.strip():
+            return None
+        try:
+            return float(text)
+        except ValueError:
+            self.problems[field] = "a number"
+            return None
+
+    def take(self, field: str, read: Callable[[], Value]) -> Value | None:
+        """Return what a function makes of a field; None where it raises."""
+        try:
+            return read()
+        except SsmicError as error:
+            self.problems[field] = str(error)
+            return None
+
+
+def _algorithm(form: Form, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
+    """Return algorithm and settings; each setting is tried alone, so that its own field says what is wrong with it."""
+    settings = AlgorithmSettings(name=form.algorithm or scenario.algorithm)
+    for field in SETTINGS_OF.get(settings.name, ()):
+        text: str = getattr(form, field)
+        whole = field == "node_limit"
+        value = reader.whole(field, text, at_least=1) if whole else reader.number(field, text)
+        if value is None:
+            continue
+        try:
+            settings = replace(settings, **{field: value})  # type: ignore[arg-type]  # each has the type that was read
+        except SettingsError as error:
+            reader.problems[field] = str(error)
+    return settings

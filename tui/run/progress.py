@@ -1,0 +1,195 @@
+"""How a simulation goes: a bar with an estimate, where the watched run stands, and a line for each run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import Static
+
+from scenarios.simulation import planned_end_s
+from tui.cli.figures import kwh, percent, ratio
+from tui.run.protocol import RunSummary
+from tui.run.running import Running
+from tui.shell.status import StatusLine
+from tui.shell.watching import Watching
+from tui.widgets.table import Cell, Column, VirtualTable
+
+_STATES: dict[str, tuple[str, str]] = {
+    "starting": ("… starting", "warning"),
+    "running": ("▶ running", "success"),
+    "stopping": ("… stopping", "warning"),
+    "done": ("✓ done", "success"),
+    "interrupted": ("■ stopped before the end", "warning"),
+    "failed": ("✗ failed", "error"),
+}
+_RUN_STATES: dict[str, Cell] = {
+    "done": ("✓ done", "ok"),
+    "interrupted": ("■ stopped", "warn"),
+    "failed": ("✗ failed", "bad"),
+    "running": ("▶ running", "ok"),
+    "": ("· waits", "muted"),
+}
+_LEAST_SHARE = 0.02
+"""Before so much is done, an estimate would be a guess."""
+
+
+class Bar(Widget):
+    """State, bar, time taken, time left."""
+
+    DEFAULT_CSS = "Bar { height: 1; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._simulation: Running | None = None
+
+    def show(self, running: Running | None) -> None:
+        """Draw how far it is."""
+        self._simulation = running
+        self.refresh()
+
+    def render(self) -> Text:
+        """Draw it."""
+        running, colours = self._simulation, self.app.theme_variables
+        if running is None:
+            return Text()
+        text, colour = _STATES[running.state]
+        share = running.share_done()
+        told = f" {share:4.0%}  {_span(running.elapsed_wall_s())}{_left(running, share)}"
+        width = max(4, self.size.width - len(text) - len(told) - 2)
+        done = round(share * width)
+        line = Text(f"{text}  ", style=colours.get(colour, ""), no_wrap=True, end="")
+        line.append("━" * done, style=colours.get(colour, ""))
+        line.append("─" * (width - done), style=colours.get("border", ""))
+        line.append(told, style=colours.get("foreground", ""))
+        return line
+
+
+def _left(running: Running, share: float) -> str:
+    if running.state != "running" or share < _LEAST_SHARE:
+        return ""
+    return f", about {_span(running.elapsed_wall_s() * (1 - share) / share)} left"
+
+
+def _span(wall_s: float) -> str:
+    return str(timedelta(seconds=round(wall_s)))[2 if wall_s < 3600 else 0 :]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run of the simulation."""
+
+    run: int
+    seed: int
+    state: str
+    share: float
+    summary: RunSummary | None
+
+    def kpi(self, name: str) -> float | None:
+        """Return a figure, None before there is one."""
+        return None if self.summary is None else self.summary.kpis.get(name)
+
+
+def _percent(name: str) -> Column[Row]:
+    titles = {"self_consumption": "self-cons.", "self_sufficiency": "self-suff."}
+    return Column(
+        titles[name],
+        lambda row: percent(row.kpi(name)) if row.summary else "",
+        10,
+        right=True,
+        sort=lambda row: row.kpi(name) or 0,
+    )
+
+
+def _grid(row: Row) -> str:
+    wh = row.kpi("grid_wh")
+    return "" if wh is None else kwh(wh)
+
+
+def _peak(row: Row) -> str:
+    return "" if row.summary is None else ratio(row.kpi("consumption_peak_to_average"))
+
+
+def _hash(row: Row) -> Cell:
+    return ("", "") if row.summary is None else (row.summary.ledger_sha256[:12], "muted")
+
+
+_COLUMNS: tuple[Column[Row], ...] = (
+    Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
+    Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
+    Column("state", lambda row: _RUN_STATES.get(row.state, row.state), 10),
+    Column("done", lambda row: f"{row.share:.0%}", 5, right=True, sort=lambda row: row.share),
+    _percent("self_consumption"),
+    _percent("self_sufficiency"),
+    Column("from grid", _grid, 11, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
+    Column("peak/avg", _peak, 8, right=True, from_width=90),
+    Column("mess.", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
+    Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True),
+    Column("ledger", _hash, 12, from_width=100),
+)
+
+
+class ProgressPanel(Vertical):
+    """Below or beside the form."""
+
+    DEFAULT_CSS = """
+    ProgressPanel { height: auto; border-top: solid $border; }
+    ProgressPanel VirtualTable { height: auto; min-height: 3; max-height: 12; }
+    ProgressPanel .told { height: auto; padding: 0 1; color: $text-muted; max-height: 5; }
+    ProgressPanel .told.wrong { color: $text-error; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Bar, status, what there is to say, runs."""
+        yield Bar()
+        yield StatusLine()
+        yield Static("", classes="told", markup=False)
+        yield VirtualTable[Row](_COLUMNS, key=lambda row: row.run, empty="The runs appear here", id="runs-table")
+
+    def show(self, running: Running, watching: Watching) -> None:
+        """Draw how it goes."""
+        self.query_one(Bar).show(running)
+        status = self.query_one(StatusLine)
+        status.display = bool(running.feeds) and not running.is_over
+        status.show(watching)
+        told = self.query_one(".told", Static)
+        text = say(running)
+        told.update(text)
+        told.display = bool(text)
+        told.set_class(bool(running.problem), "wrong")
+        rows = rows_of(running)
+        table: VirtualTable[Row] = self.query_one("#runs-table", VirtualTable)
+        if table.rows != rows:
+            table.styles.height = len(rows) + 1
+            table.show_rows(rows)
+
+
+def say(running: Running) -> str:
+    """Return what else there is to say about a simulation."""
+    if running.problem:
+        return running.problem
+    began = running.began
+    if running.is_over:
+        kept = "what was agreed until then is kept" if running.state == "interrupted" else "press r to open them"
+        return "" if began is None else f"Results: {began.results_file} ({kept})"
+    if began is not None and not running.feeds:
+        return "Several runs in memory cannot be watched live; choose MQTT for that."
+    return "" if began is None else f"Broker: {began.broker}. Press 3 to watch the negotiations."
+
+
+def rows_of(running: Running) -> list[Row]:
+    """Return a row for each run."""
+    scenario = running.plan.scenario
+    span_s = max(1, planned_end_s(scenario, running.plan.days) - scenario.start_s)
+    summaries = {} if running.ended is None else {summary.run: summary for summary in running.ended.runs}
+    rows = []
+    for run, seed in enumerate(running.plan.seeds, start=1):
+        time_s, summary = running.times_s.get(run), summaries.get(run)
+        share = 0.0 if time_s is None else min(1.0, max(0.0, (time_s - scenario.start_s) / span_s))
+        state = summary.state if summary is not None else "" if time_s is None else "running"
+        rows.append(Row(run, seed, state, 1.0 if state == "done" else share, summary))
+    return rows

@@ -1,0 +1,14 @@
+"""A box to tick that says so without colour: a tick, or nothing."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Checkbox
+
+
+class Tick(Checkbox):
+    """A check box; Textual's own shows the same sign in two colours."""
+
+    @property
+    def _button(self) -> Content:
+        return Content.assemble(("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button")))
