@@ -140,6 +140,7 @@ class _Contents:
         detailed = len(run.contracts) <= self._contracts_left
         if detailed:
             self._contracts_left -= len(run.contracts)
+        said = self._said(info) if detailed else None
         return {
             "run": info.run,
             "id": info.run_id,
@@ -159,7 +160,8 @@ class _Contents:
             "peaks": _peaks(run.account),
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,
-            "said": self._said(info) if detailed else None,
+            "said": said,
+            "more_was_said": said is not None and self._messages_left == 0,
         }
 
     def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:

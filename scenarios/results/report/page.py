@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def write_report(
         draft.write_bytes(page)
         draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
         raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from error
     return len(page)
 

@@ -145,6 +145,7 @@ def test_details_of_many_runs_are_left_out_before_the_page_grows_too_large(resul
 
     assert len(first["contracts"]) == 3
     assert len(first["said"]) == 2
+    assert first["more_was_said"]
     assert second["contracts"] is second["history"] is second["said"] is None
     assert second["kpis"]["jobs"] == 3
 
@@ -160,6 +161,9 @@ def test_a_report_is_not_written_over_unasked(report: Path, results_file: Path, 
         write_report(results, tmp_path / "new" / "folder" / "report.html")
         with pytest.raises(ResultsError, match="cannot be written"):
             write_report(results, report / "report.html")
+        with pytest.raises(ResultsError, match="cannot be written"):
+            write_report(results, tmp_path / "new" / "folder", overwrite=True)
+        assert [path.name for path in (tmp_path / "new").iterdir()] == ["folder"]
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

@@ -94,6 +94,7 @@ function drawTimeline() {
     key("runs on grid power", svg("rect", { class: "f-grid", y: 4, width: 16, height: 14, rx: 2 }), svg("rect", { class: "f-dots", y: 4, width: 16, height: 14, rx: 2 }))),
   table.node, el("p", { class: "note" }, "The filter of the contracts holds here too.",
     chosen.run === null && RUNS.length > 1 ? ` This is run ${run.run}; choose another one above.` : "",
+    run.more_was_said ? " Of what was said only the beginning is here; all of it is in the results file." : "",
     run.said ? "" : " What agents said is left out of this run, for the page would become too large: it is in the results file."));
 }
 function ticks(span) {
