@@ -56,3 +56,42 @@ def ssmic(tmp_path: Path) -> Ssmic:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+SLOW = """\
+version: 1
+name: slow
+start: 2026-06-21T00:00:00+00:00
+seed: 1
+load_profiles:
+  wash: {points: [[0, 0], [3600, 500]]}
+houses:
+  - id: "1"
+    devices:
+      - {id: washer, type: consumer, load_profile: wash}
+      - id: pv-1
+        type: producer
+        predictions:
+          - {issued: "00:00", points: [["06:00", 0], ["18:00", 6000]]}
+  - id: "2"
+    devices:
+      - {id: dryer, type: consumer, load_profile: wash}
+      - id: pv-2
+        type: producer
+        predictions:
+          - {issued: "00:00", points: [["06:00", 0], ["18:00", 6000]]}
+jobs:
+  - {house: "1", device: washer, id: a, registered: "00:00", earliest_start: "08:00", latest_start: "14:00"}
+  - {house: "2", device: dryer, id: b, registered: "00:00", earliest_start: "08:00", latest_start: "14:00"}
+  - {house: "1", device: washer, id: c, registered: "12:00", earliest_start: "13:00", latest_start: "16:00"}
+  - {house: "2", device: dryer, id: d, registered: "12:00", earliest_start: "13:00", latest_start: "16:00"}
+"""
+"""Half of its jobs are agreed on at once; at 60x the other half takes twelve minutes: it is always caught between."""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A scenario that at `--pace 60x` has contracts at once, and takes long after that."""
+    file = tmp_path / "slow.yaml"
+    file.write_text(SLOW, encoding="utf-8")
+    return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from broker import topics
+from broker.mqtt import MqttBroker
 from broker.running import free_port
+from broker.wire import Control
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import Ssmic, environment
@@ -62,11 +66,10 @@ def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, eng
     assert ssmic("run", "street", "--broker", url).code == 4
 
 
-def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, tmp_path: Path) -> None:
+def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> None:
     """Killed in the middle, started again with nothing in its memory: the same ledger."""
-    port = str(free_port())
-    undisturbed = ssmic("run", "street", "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"]
-    file = tmp_path / "street.sqlite"
+    folder, file, port = slow.parent, slow.with_suffix(".sqlite"), str(free_port())
+    undisturbed = ssmic("run", slow, "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"]
 
     def has_contracts() -> bool:
         try:
@@ -75,20 +78,30 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, tmp_path: Path) 
         except ResultsError:
             return False
 
-    with running(tmp_path, "broker", "--engine", "mosquitto", "--port", port) as broker:
+    with running(folder, "broker", "--engine", "mosquitto", "--port", port) as broker:
         url = url_of(broker)
-        run = ("run", "street", "--broker", url, "--pace", "15000x", "--out", str(file))
-        with running(tmp_path, *run) as simulation:
+        with running(folder, "run", str(slow), "--broker", url, "--pace", "60x", "--out", str(file)) as simulation:
             until(has_contracts, "contracts")
             broker.kill()
             broker.wait(LIMIT_WALL_S)
-            with running(tmp_path, "broker", "--engine", "mosquitto", "--port", port) as again:
+            with running(folder, "broker", "--engine", "mosquitto", "--port", port) as again:
                 assert url_of(again) == url
+                with ResultsReader(file) as results, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                    runner.run(hurry_up(url, results.run(1).run_id))
                 _, err = simulation.communicate(timeout=LIMIT_WALL_S)
                 assert simulation.returncode == 0, err
                 assert "connection broke" in err
     with ResultsReader(file) as results:
         assert results.run(1).ledger_sha256 == undisturbed
+
+
+async def hurry_up(url: str, run_id: str) -> None:
+    """Wait until a run's clock is there, and let it go as fast as it can."""
+    async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("tester") as bus:
+        await bus.subscribe(topics.roster(run_id))
+        async for _ in bus.messages():
+            break
+        await bus.publish(topics.control(run_id), Control(command="pace", pace="max").encoded(), qos=1)
 
 
 def test_a_port_that_is_taken_is_4(ssmic: Ssmic, tmp_path: Path) -> None:

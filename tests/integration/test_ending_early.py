@@ -20,8 +20,7 @@ from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
 
 LIMIT_WALL_S = 40.0
-PACED = ("run", "street", "--pace", "15000x", "--out", "street.sqlite")
-"""A day in six seconds: long enough to be caught in the middle, and over soon if it is not."""
+PACED = ("run", "slow.yaml", "--pace", "60x", "--out", "slow.sqlite")
 
 
 class Begun:
@@ -29,7 +28,7 @@ class Begun:
 
     def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
         self.process = process
-        self.file = folder / "street.sqlite"
+        self.file = folder / "slow.sqlite"
         self.known: dict[int, tuple[LedgerEntry, ...]] = {}
         """By run, the contracts that were in the file when `wait_for_contracts` returned."""
         self.children: list[psutil.Process] = []
@@ -78,7 +77,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 @contextmanager
 def begun(folder: Path, *options: str) -> Iterator[Begun]:
-    """Begin a paced simulation of the street; it is gone afterwards."""
+    """Begin a simulation of the slow scenario; it is gone afterwards."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "tui", *PACED, *options],
         cwd=folder,
@@ -98,9 +97,9 @@ def begun(folder: Path, *options: str) -> Iterator[Begun]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_the_run_cleanly(slow: Path, number: signal.Signals) -> None:
     """Exit code 130, the run marked interrupted, its contracts kept and printed, no Mosquitto left."""
-    with begun(tmp_path, "--json") as simulation:
+    with begun(slow.parent, "--json") as simulation:
         simulation.wait_for_contracts()
         code, out, err = simulation.end(number)
         assert code == 130
@@ -109,15 +108,15 @@ def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals) -
         (run,) = json.loads(out)["runs"]
         assert run["state"] == "interrupted"
         assert len(run["contracts"]) >= len(simulation.known[1])
-        assert run["not_registered"]
+        assert run["not_registered"] == ["c", "d"]
         simulation.assert_contracts_kept("interrupted")
         simulation.assert_nothing_is_left()
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["street.log.jsonl", "street.sqlite"]
+        assert sorted(path.name for path in slow.parent.iterdir()) == ["slow.log.jsonl", "slow.sqlite", "slow.yaml"]
 
 
-def test_a_signal_ends_runs_on_other_processes_too(tmp_path: Path) -> None:
+def test_a_signal_ends_runs_on_other_processes_too(slow: Path) -> None:
     """Each writes down what it has before its process ends."""
-    with begun(tmp_path, "--runs", "2", "--workers", "2") as simulation:
+    with begun(slow.parent, "--runs", "2", "--workers", "2") as simulation:
         simulation.wait_for_contracts(runs=2)
         code, out, err = simulation.end(signal.SIGTERM)
         assert code == 130
@@ -127,26 +126,26 @@ def test_a_signal_ends_runs_on_other_processes_too(tmp_path: Path) -> None:
         simulation.assert_nothing_is_left()
 
 
-def test_kill_takes_nothing_that_was_agreed_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_kill_takes_nothing_that_was_agreed_and_leaves_nothing_running(slow: Path) -> None:
     """Workers and Mosquitto find their parent gone."""
-    with begun(tmp_path, "--runs", "2", "--workers", "2") as simulation:
+    with begun(slow.parent, "--runs", "2", "--workers", "2") as simulation:
         simulation.wait_for_contracts(runs=2)
         assert simulation.end(signal.SIGKILL)[0] == -signal.SIGKILL
         simulation.assert_nothing_is_left()
         simulation.assert_contracts_kept("interrupted")
 
 
-def test_a_killed_run_in_the_same_process_keeps_what_was_agreed(tmp_path: Path) -> None:
+def test_a_killed_run_in_the_same_process_keeps_what_was_agreed(slow: Path) -> None:
     """Nobody is left to say that it ended."""
-    with begun(tmp_path, "--bus", "memory") as simulation:
+    with begun(slow.parent, "--bus", "memory") as simulation:
         simulation.wait_for_contracts()
         simulation.end(signal.SIGKILL)
         simulation.assert_contracts_kept("running")
 
 
-def test_a_worker_that_dies_ends_the_simulation_and_is_named(tmp_path: Path) -> None:
+def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None:
     """As a failed run does."""
-    with begun(tmp_path, "--bus", "memory", "--runs", "2", "--workers", "2") as simulation:
+    with begun(slow.parent, "--bus", "memory", "--runs", "2", "--workers", "2") as simulation:
         simulation.wait_for_contracts(runs=2)
         worker = next(child for child in simulation.children if "spawn_main" in " ".join(child.cmdline()))
         worker.kill()
