@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from broker.bus import Bus, Delivery, Will
 from broker.patience import Patience
-from scenarios.deployment import DeploymentSettings, run_clock, run_households
+from scenarios.deployment.clock import run_clock
+from scenarios.deployment.household import run_households
+from scenarios.deployment.settings import DeploymentSettings
 from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
 from tests.deployment.guarded import GuardedBroker

@@ -24,7 +24,9 @@ import structlog
 from broker.gate import Moment
 from broker.memory import MemoryBroker
 from broker.patience import Patience
-from scenarios.deployment import DeploymentSettings, run_clock, run_households
+from scenarios.deployment.clock import run_clock
+from scenarios.deployment.household import run_households
+from scenarios.deployment.settings import DeploymentSettings
 from scenarios.files import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.results.creation import Simulation, create_results

@@ -13,7 +13,7 @@ from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, S
 
 if TYPE_CHECKING:
     from broker.mqtt import MqttBroker
-    from scenarios.deployment import DeploymentSettings
+    from scenarios.deployment.settings import DeploymentSettings
     from scenarios.outcome import RunOutcome
     from scenarios.scenario import Scenario as Loaded
 
@@ -125,7 +125,7 @@ def _keep_time(
     loaded: Loaded, settings: DeploymentSettings, connection: MqttBroker, results_file: Path, *, as_json: bool
 ) -> None:
     from broker.errors import SsmicError
-    from scenarios.deployment import run_clock
+    from scenarios.deployment.clock import run_clock
     from scenarios.deployment.record import open_record
     from tui.cli.console import notes
     from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about

@@ -48,13 +48,21 @@ def code_for(error: SsmicError) -> int:
     from agents.errors import SettingsError
     from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
     from broker.pace import PaceError
+    from scenarios.deployment.own_part import UnknownHouseError
     from scenarios.errors import ScenarioError
     from scenarios.kpis import IntervalError
     from scenarios.results.errors import ResultsError, ResultsExistError
     from scenarios.scores_file import ScoresFileError
 
     match error:
-        case SettingsError() | PaceError() | BrokerUrlError() | IntervalError() | ResultsExistError():
+        case (
+            UnknownHouseError()
+            | SettingsError()
+            | PaceError()
+            | BrokerUrlError()
+            | IntervalError()
+            | ResultsExistError()
+        ):
             return USAGE
         case ScenarioError() | ScoresFileError() | ResultsError():
             return INVALID

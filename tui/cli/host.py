@@ -55,26 +55,16 @@ def host(
     Seed, algorithm and scenario must be the clock's; it refuses a household with others.
     """
     from scenarios.deployment.household import run_households
-    from scenarios.files import load_scenario
+    from scenarios.deployment.own_part import load_part
     from tui.cli.algorithm import scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
-    from tui.cli.console import notes
     from tui.cli.interrupt import run_until_interrupted
     from tui.cli.logs import configure_logs
 
     configure_logs(log_level or ctx.obj)
-    whole = load_scenario(scenario)
-    known = [h.id for h in whole.houses if h.devices]
-    unknown = [house_id for house_id in house if house_id not in known]
-    if unknown:
-        names = ", ".join(map(repr, unknown))
-        raise typer.BadParameter(
-            f"no such house with devices: {names}; there are {', '.join(known)}", param_hint="--house"
-        )
-    chosen = scenario_algorithm(whole, algorithm, penalty, step_size, tolerance, node_limit)
-    settings = deployment_settings(whole, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
-    loaded = whole.part_of(house)
-    del whole  # a household knows nothing of the others
+    loaded = load_part(scenario, house)
+    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
     connection = deployed_broker(
         broker,
         user,
@@ -85,5 +75,5 @@ def host(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
-    notes().print(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", soft_wrap=True)
+    typer.echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
     run_until_interrupted(run_households(loaded, list(dict.fromkeys(house)), settings, connection))
