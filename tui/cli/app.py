@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "broker": "tui.cli.broker",
     "clock": "tui.cli.clock",
     "host": "tui.cli.host",
+    "compose": "tui.cli.compose",
 }
 """By name, the module of each command in the order of the help; its `app` is the Typer application."""
 

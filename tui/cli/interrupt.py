@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from tui.cli.alive import showing_life
 from tui.cli.errors import INTERRUPTED
 
 Result = TypeVar("Result")
@@ -41,7 +42,8 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
             if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` ignores SIGHUP, and means it
                 loop.add_signal_handler(number, interrupt)
         try:
-            return await main
+            with showing_life():
+                return await main
         except asyncio.CancelledError:
             if interrupted:
                 raise KeyboardInterrupt from None

@@ -1,0 +1,138 @@
+"""What `ssmic compose` writes: for the street the file in the repository, and for any other scenario as well."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from broker.guard.folder import login_folder
+from scenarios.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
+from tui.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def compose(*arguments: str) -> str:
+    """Return what the command prints."""
+    result = CliRunner().invoke(app, ["compose", *arguments])
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def services_of(text: str) -> dict[str, Any]:
+    """Return the services of a Compose file, variables with their defaults, `$$` as `$`."""
+    services = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))["services"]
+    assert isinstance(services, dict)
+    return services
+
+
+def test_the_file_in_the_repository_is_what_the_command_writes() -> None:
+    """Who changes one changes the other: `ssmic compose street > docker-compose.yml`."""
+    assert (ROOT / "docker-compose.yml").read_text(encoding="utf-8") == compose("street")
+
+
+def test_every_service_calls_a_command_that_takes_its_arguments() -> None:
+    """As the command line itself reads them, with the environment that the container has."""
+    for name, service in services_of(compose("street")).items():
+        if service["image"] == "ssmic":
+            environment = {key: str(value) for key, value in service.get("environment", {}).items()}
+            result = CliRunner().invoke(app, [*service["command"], "--help"], env=environment)
+            assert result.exit_code == 0, f"{name}: {result.stderr}"
+
+
+def test_every_household_has_its_own_login_and_no_other() -> None:
+    """No two services but `guard`, which makes them, mount the same login or journal."""
+    services = services_of(compose("street"))
+    assert sorted(name for name in services if name.startswith("house-")) == [
+        f"house-{house}" for house in ("adler", "brandt", "celik", "dahl", "ebert", "fuchs")
+    ]
+    owners: dict[str, list[str]] = {}
+    for name, service in services.items():
+        for mount in service["volumes"]:
+            volume = mount.split(":")[0]
+            if volume.startswith(("login-", "journal-")):
+                owners.setdefault(volume, []).append(name)
+    for volume, names in owners.items():
+        user = volume.partition("-")[2]
+        assert [name for name in names if name != "guard"] in ([user], [] if user == "operator" else [user]), volume
+    made = {mount.split(":")[0] for mount in services["guard"]["volumes"]}
+    assert {volume for volume in owners if volume.startswith("login-")} <= made
+    assert services["house-adler"]["environment"]["SSMIC_USER"] == "adler"
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    """Passwords come from files."""
+    for service in services_of(compose("street")).values():
+        assert "SSMIC_PASSWORD" not in service.get("environment", {})
+    assert "@" not in compose("street").replace("@broker", "")
+
+
+@pytest.mark.parametrize(
+    "ids", [["Adler", "adler", "ADLER"], ["a/b", "a b", "a:b"], ["ü", "$HOME", "..", "#"], ["clock", "x-", "1"]]
+)
+def test_any_ids_make_names_that_compose_takes(ids: list[str]) -> None:
+    """All different, and each household keeps its own id where it counts."""
+    names = service_names(ids)
+    assert len(set(names.values())) == len(ids)
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name) for name in names.values())
+    text = compose_text(ComposePlan("x y", ScenarioPlace("street"), tuple(ids)))
+    services = services_of(text)
+    for house, name in names.items():
+        said = services[name]["command"][-1]
+        assert said.replace("$$", "$") == house
+        mounts = services["guard"]["volumes"]
+        folder = str(login_folder(Path("/guard"), house)).replace("$", "$$")
+        assert f"login-{name}:{folder}" in mounts
+
+
+def test_a_file_is_mounted_alone_where_it_stands_alone(tmp_path: Path) -> None:
+    """A container sees nothing else of the folder; a scenario that names other files needs the folder."""
+    alone = tmp_path / "my street.yaml"
+    alone.write_text((ROOT / "scenarios" / "bundled" / "street.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert place_of(str(alone)) == ScenarioPlace("/scenario/my street.yaml", (alone, "/scenario/my street.yaml"))
+    text = alone.read_text(encoding="utf-8")
+    several = tmp_path / "with-files.yaml"
+    several.write_text(
+        text.replace("load_profiles:\n", "load_profiles:\n  extra: {file: extra.csv}\n"), encoding="utf-8"
+    )
+    assert place_of(str(several)) == ScenarioPlace("/scenario/with-files.yaml", (tmp_path, "/scenario"))
+    assert place_of("street") == ScenarioPlace("street")
+    assert place_of(str(tmp_path)) == ScenarioPlace("/scenario", (tmp_path, "/scenario"))
+
+
+def test_machines_share_a_broker() -> None:
+    """One has broker and clock, another some households; each mounts what it needs from its own copy of the secrets."""
+    central = services_of(compose("street", "--secrets", "guard", "--central"))
+    assert list(central) == ["broker", "clock", "watcher"]
+    assert central["broker"]["ports"] == ["8883:8883"]
+    assert "./guard/broker:/mosquitto/config:ro" in central["broker"]["volumes"]
+    assert "./guard/logins/clock:/login:ro" in central["clock"]["volumes"]
+    text = compose("street", "--secrets", "guard", "--house", "adler", "--broker", "mqtts://broker.example:8883")
+    households = services_of(text)
+    assert list(households) == ["house-adler"]
+    assert households["house-adler"]["environment"]["SSMIC_BROKER"] == "mqtts://broker.example:8883"
+    assert "./guard/logins/adler:/login:ro" in households["house-adler"]["volumes"]
+    assert "depends_on" not in households["house-adler"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["street", "--house", "nobody"], "no house with a device"),
+        (["street", "--central"], "--secrets"),
+        (["street", "--broker", "mqtts://b"], "--secrets"),
+        (["street", "--central", "--house", "adler", "--secrets", "x"], "neither"),
+        (["street", "--broker", "mqtts://a:hidden@b", "--secrets", "x"], "no place"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments: list[str], complaint: str) -> None:
+    """With what is missing, and no password."""
+    result = CliRunner().invoke(app, ["compose", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert "hidden" not in result.stderr

@@ -1,0 +1,44 @@
+"""The sign of life that a container's health check looks at."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tui.cli.alive import showing_life
+from tui.cli.interrupt import run_until_interrupted
+
+
+def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again; afterwards by nobody."""
+    file = tmp_path / "alive"
+    monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
+    monkeypatch.setattr("tui.cli.alive.EVERY_WALL_S", 0.01)
+
+    async def wait_for_signs() -> None:
+        for _ in range(3):
+            async with asyncio.timeout(10):
+                while not file.exists():  # noqa: ASYNC110 - a file tells nobody that it is there
+                    await asyncio.sleep(0.001)
+            file.unlink()
+
+    run_until_interrupted(wait_for_signs())
+    file.unlink(missing_ok=True)
+
+    async def stop_and_go_on() -> None:
+        with showing_life():
+            file.unlink()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(stop_and_go_on())
+    assert not file.exists()
+
+
+def test_where_nobody_asked_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run on somebody's desk needs no such file."""
+    monkeypatch.delenv("SSMIC_ALIVE_FILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    run_until_interrupted(asyncio.sleep(0))
+    assert not list(tmp_path.iterdir())
