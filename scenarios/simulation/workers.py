@@ -199,7 +199,7 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
     try:
         return await perform(scenario, order, broker.for_run(), lambda time_s: pipe.send(_Progress(time_s)))
     except SsmicError as error:
-        return _Failed(_fit_to_travel(error))
+        return _Failed(fit_to_travel(error))
     except Exception as error:  # noqa: BLE001 - its parent raises it
         what = f"{type(error).__name__}: {error}"
         return _Failed(WorkerError(f"run {order.run}: {what}", "".join(traceback.format_exception(error))))
@@ -207,7 +207,7 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
         loop.remove_reader(pipe.fileno())
 
 
-def _fit_to_travel(error: SsmicError) -> SsmicError:
+def fit_to_travel(error: SsmicError) -> SsmicError:
     """Return an error that arrives in another process as it is here; chained errors stay behind."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes

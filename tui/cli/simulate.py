@@ -10,11 +10,12 @@ from typing import Any
 import typer
 
 from broker.errors import SsmicError
+from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.simulation import Plan, open_simulation
 from tui.cli.console import notes, output
-from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about
+from tui.cli.errors import FAILED, INTERRUPTED, code_for, complain, complain_about
 from tui.cli.interrupt import interrupted_by_signals, run_until_interrupted
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
@@ -57,7 +58,8 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_w
         code = INTERRUPTED
     except SsmicError as error:
         complain_about(error)
-        code = code_for(error)
+        # Here results are written, not read: that this fails is no fault of the input.
+        code = FAILED if type(error) is ResultsError else code_for(error)
     finally:
         configure_logs(level)
     if results_file is not None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
+import typer
 
+from broker.errors import AgentFailedError, BrokerLostError, HostsMissingError, SsmicError
+from scenarios.simulation.workers import WorkerError, fit_to_travel
 from tests.tui.cli.conftest import Ssmic
+from tui.cli.errors import code_for, exit_codes
 
 
 @pytest.mark.parametrize(
@@ -109,3 +114,43 @@ def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
     assert "hush" not in ended.err
     assert not ended.out
     assert not Path("results").exists()
+
+
+def test_results_that_cannot_be_written_are_1(ssmic: Ssmic, tmp_path: Path) -> None:
+    """The scenario is not to blame."""
+    (tmp_path / "file").touch()
+    ended = ssmic("run", "street", "--bus", "memory", "--out", tmp_path / "file" / "out.sqlite")
+    assert ended.code == 1
+    assert "file: is a file, and results need a folder" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (AgentFailedError("pv-1", "adler", "Traceback ...\nZeroDivisionError: division by zero"), 1, "agent 'pv-1' on"),
+        (HostsMissingError("waited 60 s for hosts that do not answer: 'adler'"), 1, "'adler'"),
+        (BrokerLostError("no connection for 60 s to mqtt://nowhere"), 4, "no connection for 60 s"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ZeroDivisionError("division by zero"), 1, "internal error: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_each_failure_has_its_code(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+) -> None:
+    """An agent's traceback is shown, for it is what the message says; a defect of ours is one line."""
+    with pytest.raises(typer.Exit) as exit_, exit_codes():
+        raise error
+    assert exit_.value.exit_code == code
+    err = capsys.readouterr().err
+    assert err.startswith("ssmic: ")
+    assert said in err
+    assert ("ZeroDivisionError" in err) == isinstance(error, AgentFailedError | ZeroDivisionError)
+
+
+def test_an_error_in_a_worker_arrives_whatever_it_is_made_of() -> None:
+    """Also one that cannot be unpickled: its message does."""
+    for error in (BrokerLostError("lost"), AgentFailedError("pv-1", "adler", "Traceback ..."), WorkerError("x", "y")):
+        arrived = pickle.loads(pickle.dumps(fit_to_travel(error)))  # noqa: S301 - our own bytes
+        assert isinstance(arrived, SsmicError)
+        assert str(arrived) == str(error)
+        assert code_for(arrived) == code_for(error)
