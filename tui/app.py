@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NoReturn
 
 import structlog
 from rich.text import Text
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -107,7 +108,8 @@ class SsmicApp(Guarded, App[None]):
         if not isinstance(self.screen, ModalScreen):
             await self.switch_mode(area)
 
-    async def on_intent(self, intent: Intent) -> None:
+    @on(Intent)
+    async def _carry_out(self, intent: Intent) -> None:
         """Let an area do what another one asks for."""
         await self.switch_mode(intent.area)
         base = self.screen_stack[0]

@@ -19,6 +19,7 @@ from broker.mosquitto import find_mosquitto
 from scenarios.files import load_scenario
 from scenarios.results.reader import ResultsReader
 from tui.run.form import Form, plan_of
+from tui.run.preview import outlook
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import Confirm
 from tui.shell.steering import neighbour_pace
@@ -89,9 +90,7 @@ async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str
             assert [run.ledger_sha256 for run in results.runs()] == [summary.ledger_sha256]
         assert not screen.query_one("#results", Button).disabled
         await pilot.press("r")
-        await pilot.pause()
-        screen_now: Any = pilot.app.screen
-        assert screen_now.AREA == "results"
+        await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "results")
     assert summary.ledger_sha256 == command_line_ledger("street", "--seed", "4", "--bus", "memory")
 
 
@@ -219,3 +218,11 @@ def test_paces_go_up_and_down() -> None:
     """By the usual steps, from any pace."""
     assert [neighbour_pace(pace, 1) for pace in ("1x", "42x", "3600x", "max")] == ["10x", "60x", "max", "max"]
     assert [neighbour_pace(pace, -1) for pace in ("1x", "42x", "max")] == ["1x", "10x", "3600x"]
+
+
+def test_the_outlook_of_a_scenario_adds_up() -> None:
+    """The street's sun, and all of its jobs' energy."""
+    street = load_scenario("street")
+    seen = outlook(street)
+    assert seen.demand_wh.sum() == pytest.approx(sum(job.energy_wh for job in street.jobs), rel=0.05)
+    assert seen.sun_wh.sum() > seen.demand_wh.sum()

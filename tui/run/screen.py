@@ -18,6 +18,7 @@ from scenarios.files import load_scenario
 from scenarios.scenario import Scenario
 from tui.run.fields import RunForm
 from tui.run.form import plan_of
+from tui.run.preview import Preview, outlook
 from tui.run.progress import ProgressPanel, Row
 from tui.run.running import Running
 from tui.shell import EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
@@ -53,6 +54,9 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     DEFAULT_CSS = """
     RunScreen #split { height: 1fr; layout: vertical; }
     RunScreen ProgressPanel.gone { display: none; }
+    RunScreen.-short Preview { display: none; }
+    RunScreen.-tall RunForm { height: auto; padding: 1 1 0 1; }
+    RunScreen.-tall RunForm .row { margin-bottom: 1; }
     """
 
     def __init__(self) -> None:
@@ -60,11 +64,14 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self._scenario: Scenario | None = None
         self._source = ""
         self._simulation: Running | None = None
+        self._said: Running | None = None
+        """The simulation whose end was announced."""
 
     def compose_body(self) -> ComposeResult:
         """Form, and how the simulation goes."""
         with Container(id="split"):
             yield RunForm()
+            yield Preview()
             yield ProgressPanel(classes="gone")
 
     def on_mount(self) -> None:
@@ -106,9 +113,12 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         form.tell("loading ...")
         try:
             scenario = await asyncio.to_thread(load_scenario, source)
+            seen = await asyncio.to_thread(outlook, scenario)
         except (SsmicError, OSError) as error:
             form.tell(f"✗ {error}", wrong=True)
+            self.query_one(Preview).show(None)
             return
+        self.query_one(Preview).show(seen)
         self._scenario = scenario
         form.tell(describe(scenario))
         self._check()
@@ -179,7 +189,8 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         if not self.is_attached:
             return
         running = self._simulation
-        if running is not None and running.is_over:
+        if running is not None and running.is_over and running is not self._said:
+            self._said = running
             watching = self.ssmic.watching
             if watching.feed in running.feeds:
                 watching.rest()

@@ -1,0 +1,78 @@
+"""What a scenario looks like before it is run: its sun, and what its jobs draw if each starts as early as it may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from agents.energy import FloatArray, Production
+from scenarios.scenario import Scenario
+from scenarios.watch.wording import energy
+from tui.widgets.chart import Chart, Series, Span
+
+_BINS = 288
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The first day of a scenario, Wh in equal bins."""
+
+    start_s: int
+    sun_wh: FloatArray
+    demand_wh: FloatArray
+
+
+def outlook(scenario: Scenario) -> Outlook:
+    """Return what a scenario's first day looks like."""
+    edges_s = np.linspace(scenario.start_s, scenario.start_s + _DAY_S, _BINS + 1)
+    sun_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
+    for producer in scenario.producers.values():
+        known: Production | None = None
+        for prediction in producer.predictions:
+            newer = prediction.production
+            known = newer if known is None else known.continued_by(newer)
+        if known is not None:
+            sun_wh += known.energy_per_bin_wh(edges_s)
+    for job in scenario.jobs:
+        if job.earliest_start_s < edges_s[-1]:
+            demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
+    return Outlook(scenario.start_s, sun_wh, demand_wh)
+
+
+class Preview(Vertical):
+    """The chart, where there is room for it."""
+
+    DEFAULT_CSS = """
+    Preview { height: 1fr; min-height: 8; padding: 0 1; }
+    Preview Static { height: 1; color: $text-muted; padding-left: 8; margin-top: 1; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Words and chart."""
+        yield Static("", markup=False)
+        yield Chart(empty="A scenario that can be run shows its day here")
+
+    def show(self, seen: Outlook | None) -> None:
+        """Draw a scenario's first day."""
+        chart, words = self.query_one(Chart), self.query_one(Static)
+        if seen is None:
+            words.update("")
+            chart.show((), Span(0, 1))
+            return
+        watts_per_wh = 3600 * _BINS / _DAY_S
+        words.update(
+            f"Day 1: {energy(float(seen.sun_wh.sum()))} of sun expected, "
+            f"{energy(float(seen.demand_wh.sum()))} wanted. Negotiating moves the jobs under the sun."
+        )
+        chart.show(
+            (
+                Series("sun expected", seen.sun_wh * watts_per_wh, "dots", "forecast"),
+                Series("jobs, each as early as it may start", seen.demand_wh * watts_per_wh, "area", "grid-power"),
+            ),
+            Span(seen.start_s, seen.start_s + _DAY_S),
+        )
