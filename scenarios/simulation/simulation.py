@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -49,7 +50,7 @@ class Simulation:
             asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
             SsmicError: a run failed; see `scenarios.runner.run_once`. Other runs are interrupted.
         """
-        workers = self.plan.workers or min(len(self.orders), os.cpu_count() or 1)
+        workers = self.plan.workers or min(len(self.orders), _cores())
         tell = on_progress or _tell_nobody
         if workers == 1 or len(self.orders) == 1:
             outcomes = [await self._run_here(order, tell) for order in self.orders]
@@ -98,6 +99,11 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             yield Simulation(plan, broker, results_file, orders)
         finally:
             seal(results_file)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _tell_nobody(_run: int, _time_s: int) -> None: ...

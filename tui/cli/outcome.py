@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from scenarios.kpis import spread_of
 from scenarios.optimum import Optimum
 from tui.cli.figures import kwh, percent, ratio
 
@@ -143,9 +144,12 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
         took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f} s"
         table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
     table.add_section()
+    shares = spread_of([run["optimum"]["share"] for run in runs if "optimum" in run])
     for title, of in (("mean", "mean"), ("± sd", "standard_deviation")):
         cells = [_cell(name, simulation["statistics"][name][of]) for _, name in columns]
-        table.add_row(title, *cells, *[""] * (4 if compared else 3))
+        if compared:
+            cells.append(percent(getattr(shares, of)))
+        table.add_row(title, *cells, *[""] * 3)
     return table
 
 
