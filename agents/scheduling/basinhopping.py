@@ -16,17 +16,17 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.scheduling.grid import Grid
-from agents.scheduling.moving import MAX_LOOKS, Layout
+from agents.scheduling.moving import MAX_LOOKS, Layout, make_room
 from agents.scheduling.overdraft import HOUR_S, Overdraft
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
 from agents.scheduling.refusals import no_room
 
 Method = Literal["L-BFGS-B", "SLSQP", "TNC"]
 
-HOPS = 8
-"""After the first slide."""
+HOPS = 300
+"""After the first slide, times tasks: a step of `SLSQP` costs more the more there are; from 2 to 8 hops."""
 STEPS = 400
-"""Of one slide, times tasks: a step of `SLSQP` costs more the more there are; from 3 to 12 steps."""
+"""Of one slide, times tasks; from 3 to 12 steps."""
 EVALUATIONS = 3
 """Of the objective, a step; `SLSQP` has no limit of its own and needs fewer."""
 GOOD_ENOUGH_WH = 0.1
@@ -88,7 +88,7 @@ class BasinHopping:
         found = hopping(
             objective,
             start,
-            niter=HOPS,
+            niter=max(2, min(HOPS // len(tasks), 8)),
             T=1.0,
             take_step=hop,
             rng=hop.rng,
@@ -152,4 +152,4 @@ def _sound(grid: Grid, unstarted: Sequence[Commitment], task: Task, starts_s: Se
     if len(feasible_s):
         kept.add(task, int(feasible_s[np.argmin(np.abs(feasible_s - starts_s[-1]))]))
         return kept.starts_s()
-    return anew.starts_s() if anew.repair(MAX_LOOKS) else None
+    return anew.starts_s() if anew.repair(MAX_LOOKS) else make_room(grid, unstarted, task)

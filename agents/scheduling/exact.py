@@ -22,9 +22,9 @@ from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
 from agents.scheduling.refusals import no_room
 
-MAX_ENTRIES = 10_000
+MAX_ENTRIES = 6_000
 """Of the matrix: starts times the minutes that each touches."""
-THINNED_GAP = 1e-3
+THINNED_GAP = 0.02
 """How far from the best of the thinned starts a plan may be, relatively; among all starts it is the best."""
 
 
@@ -112,8 +112,11 @@ class _Program:
         variables = np.arange(len(task_of))
         one_start = csc_array((np.ones(len(task_of)), (task_of, variables)), shape=(len(self.tasks), len(task_of)))
         minutes = self._contested()
-        draws = csc_array(self._draws(), shape=(len(self.grid.free_wh), len(task_of)))[minutes]
-        free_wh = self.grid.free_wh[minutes]
+        draws_wh = csc_array(self._draws(), shape=(len(self.grid.free_wh), len(task_of))).toarray()[minutes]
+        # While no task starts, ends or changes its power, one minute limits as much as the next: the scarcest will do.
+        alike = np.flatnonzero(np.append(True, (draws_wh[1:] != draws_wh[:-1]).any(axis=1)))[: len(minutes)]
+        draws = csc_array(draws_wh[alike])
+        free_wh = np.minimum.reduceat(self.grid.free_wh[minutes], alike) if len(minutes) else np.empty(0)
         delay = energy_wh[task_of] * (starts_s - self.grid.now_s)
         scale = max(float(delay.max()), 1.0)
         answer = milp(
