@@ -163,9 +163,13 @@ class Producer(Agent[AnyMessage]):
                 self.send(client.agent, Opening(job_id=job_id))
 
     def _problem(self) -> Problem | None:
-        """Return the state that decisions are made on, with the jobs forgotten that have run."""
+        """Return the state that decisions are made on, with the jobs forgotten that have run.
+
+        A promise is kept minute by minute: what a job drew in the present minute counts until the minute is over.
+        """
+        minute_s = self.now_s - self.now_s % 60
         for job_id, commitment in list(self._committed.items()):
-            if commitment.start_s + commitment.task.load.duration_s <= self.now_s:
+            if commitment.start_s + commitment.task.load.duration_s <= minute_s:
                 self._supplied_s[job_id] = commitment.start_s
                 del self._committed[job_id]
         if self._production is None:

@@ -36,7 +36,7 @@ class Problem:
     production: Production
     """What the panel is expected to give: the newest prediction for each moment."""
     committed: tuple[Commitment, ...]
-    """All that has not ended yet, in the order in which it was accepted; running ones fixed."""
+    """All that has not ended before the present minute, in the order in which it was accepted; running ones fixed."""
     now_s: int
     """No start lies before it."""
 

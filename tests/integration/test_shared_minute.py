@@ -1,0 +1,47 @@
+"""Two jobs in one minute, one after the other: the minute's sun is promised once."""
+
+from __future__ import annotations
+
+from agents.energy import LoadProfile, Prediction, Production
+from agents.model import GRID, Device, House, Job
+from broker.memory import MemoryBroker
+from scenarios.runner import RunSettings, run_once
+from scenarios.scenario import Producer, Scenario
+
+NOON_S = 1_782_043_200
+
+
+def job(job_id: str, start_s: int, duration_s: int) -> Job:
+    """Return a job that cannot wait and draws 3 Wh in all."""
+    return Job(
+        job_id=job_id,
+        source_id=job_id,
+        house="1",
+        device=job_id,
+        profile=job_id,
+        load_profile=LoadProfile(times_s=(0, duration_s), cumulative_wh=(0.0, 3.0)),
+        registered_s=start_s,
+        earliest_start_s=start_s,
+        latest_start_s=start_s,
+    )
+
+
+async def test_a_minute_is_promised_once() -> None:
+    """A job that begins in the minute in which another has ended does not get the sun that the other has used."""
+    sun = Production(times_s=(NOON_S, NOON_S + 3600), cumulative_wh=(0.0, 240.0))
+    devices = (
+        Device(id="a", house="1", type="consumer"),
+        Device(id="b", house="1", type="consumer"),
+        Device(id="pv", house="1", type="producer"),
+    )
+    scenario = Scenario(
+        name="minute",
+        start_s=NOON_S,
+        seed=1,
+        houses=(House(id="1", devices=devices),),
+        jobs=(job("a", NOON_S + 5, 15), job("b", NOON_S + 30, 20)),
+        producers={"pv": Producer((Prediction(issued_s=NOON_S, production=sun),))},
+    )
+    outcome = await run_once(scenario, RunSettings(seed=1, run_id="m"), MemoryBroker())
+    standing = {e.contract.job_id: e.contract.producer for e in outcome.ledger if e.state == "standing"}
+    assert standing == {"a": "pv", "b": GRID}
