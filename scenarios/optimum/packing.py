@@ -69,6 +69,16 @@ class Menu:
         ]
         self.fitting = [i for i, choices in enumerate(self.choices) if choices]
 
+    def find(self, task: int, producer: str, start_s: int) -> Place | None:
+        """Return a task's place at this start, UNIX seconds; None if it does not fit there even alone."""
+        for choice in self.choices[task]:
+            ladder = choice.ladder
+            since_s = start_s - self.instance.start_s - BIN_S * ladder.first_bin - ladder.offset_s
+            rung, rest_s = divmod(since_s, BIN_S)
+            if self.instance.producers[choice.producer] == producer and rest_s == 0 and rung in choice.rungs:
+                return Place(choice.producer, ladder, rung)
+        return None
+
     @cached_property
     def fitting_wh(self) -> float:
         """Energy of the tasks that fit somewhere alone: what no plan carried in full can exceed."""

@@ -29,8 +29,7 @@ from agents.model import GRID
 from scenarios.optimum.bounding import Bound, prove_bound
 from scenarios.optimum.checking import delivered_wh, plan_problems
 from scenarios.optimum.instance import Instance, instance_of
-from scenarios.optimum.ladders import BIN_S
-from scenarios.optimum.packing import Menu, Packing, Place
+from scenarios.optimum.packing import Menu, Packing
 from scenarios.optimum.search import early, fill, greedy, improve, late, tight
 from scenarios.scenario import Scenario
 
@@ -187,16 +186,9 @@ def _kept(menu: Menu, plan: Mapping[str, tuple[str, int]]) -> Packing:
     instance = menu.instance
     packing = Packing(menu)
     for task in sorted(menu.fitting, key=lambda i: (-instance.tasks[i].energy_wh, i)):
-        producer, start_s = plan.get(instance.tasks[task].job_id, (GRID, 0))
-        for choice in menu.choices[task]:
-            rung, rest_s = divmod(
-                start_s - instance.start_s - BIN_S * choice.ladder.first_bin - choice.ladder.offset_s, BIN_S
-            )
-            if instance.producers[choice.producer] == producer and rest_s == 0 and rung in choice.rungs:
-                place = Place(choice.producer, choice.ladder, rung)
-                if packing.has_room(place):
-                    packing.put(task, place)
-                break
+        place = menu.find(task, *plan.get(instance.tasks[task].job_id, (GRID, 0)))
+        if place is not None and packing.has_room(place):
+            packing.put(task, place)
     fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
     return packing
 
