@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -33,29 +32,33 @@ class Ladder:
     count: int
     """How many starts."""
 
-    def fits(self, room_wh: FloatArray, rungs: IntArray | None = None) -> BoolArray:
-        """Return at which starts no bin draws more than `room_wh`, shape (count,) or that of `rungs`, which rise."""
-        low, high = (0, self.count - 1) if rungs is None else (int(rungs[0]), int(rungs[-1]))
+    def fits(self, room_wh: FloatArray, rungs: IntArray) -> IntArray:
+        """Return those of the rungs, given rising, at which no bin draws more than `room_wh`."""
+        low, high = int(rungs[0]), int(rungs[-1])
         bins = len(self.draw_wh)
         under = room_wh[self.first_bin + low : self.first_bin + high + bins] + TOLERANCE_WH
-        # A run of equal draws is one question to running sums; most profiles are made of a few such runs.
-        misses = np.zeros(high - low + 1, dtype=np.int64)
-        for level_wh, runs in self._levels:
-            short = np.concatenate(([0], np.cumsum(under < level_wh)))
-            for begin, end in runs:
-                misses += short[end : end + high - low + 1] - short[begin : begin + high - low + 1]
-        fitting: BoolArray = misses == 0
-        return fitting if rungs is None or len(rungs) == high - low + 1 else fitting[rungs - low]
+        # Most rungs fail where the draw is highest: one running sum asks for that; few are left to be asked in full.
+        level_wh, begin, end = self._peak
+        short = np.zeros(len(under) + 1, dtype=np.int32)
+        (under < level_wh).cumsum(out=short[1:])
+        left: IntArray = rungs[short[rungs + (end - low)] == short[rungs + (begin - low)]]
+        if not len(left):
+            return left
+        windows = np.ndarray((len(under) - bins + 1, bins), under.dtype, under, strides=2 * under.strides)[left - low]
+        return np.asarray(left[(windows >= self.draw_wh).all(axis=1)], dtype=np.int64)
 
     @cached_property
-    def _levels(self) -> list[tuple[float, list[tuple[int, int]]]]:
-        """Draws above nothing, each with the runs of bins that draw it."""
-        edges = [0, *(np.flatnonzero(np.diff(self.draw_wh)) + 1).tolist(), len(self.draw_wh)]
-        levels: dict[float, list[tuple[int, int]]] = {}
-        for begin, end in pairwise(edges):
-            if self.draw_wh[begin] > 0.0:
-                levels.setdefault(float(self.draw_wh[begin]), []).append((begin, end))
-        return list(levels.items())
+    def rungs(self) -> IntArray:
+        """All of its starts."""
+        return np.arange(self.count, dtype=np.int64)
+
+    @cached_property
+    def _peak(self) -> tuple[float, int, int]:
+        """The highest draw, and the longest run of bins with it: from the first to before the last."""
+        high = np.concatenate(([False], self.draw_wh >= self.draw_wh.max() - TOLERANCE_WH, [False]))
+        begins, ends = np.flatnonzero(high[1:] & ~high[:-1]), np.flatnonzero(high[:-1] & ~high[1:])
+        longest = int((ends - begins).argmax())
+        return float(self.draw_wh.max()) - TOLERANCE_WH, int(begins[longest]), int(ends[longest])
 
     def cost(self, price: FloatArray) -> FloatArray:
         """Return what each start's draw costs at a price by bin and Wh, shape (count,)."""
@@ -70,11 +73,11 @@ def ladders_of(
     ladders = []
     first_bin, last_bin = -((begin_s - window_s[0]) // BIN_S), (window_s[1] - begin_s) // BIN_S
     if last_bin >= first_bin:
-        ladders.append(Ladder(_levelled(draw_from(load, 0)), 0, first_bin, last_bin - first_bin + 1))
+        ladders.append(Ladder(draw_from(load, 0), 0, first_bin, last_bin - first_bin + 1))
     for start_s in sorted(singles_s):
         single_bin, offset_s = divmod(start_s - begin_s, BIN_S)
         if offset_s:
-            ladders.append(Ladder(_levelled(draw_from(load, offset_s)), offset_s, single_bin, 1))
+            ladders.append(Ladder(draw_from(load, offset_s), offset_s, single_bin, 1))
     return tuple(ladders)
 
 
@@ -82,8 +85,3 @@ def draw_from(load: LoadProfile, offset_s: int) -> FloatArray:
     """Return the load by bin when it starts `offset_s` after a bin's beginning, shape (bins,)."""
     bins = max(1, -(-(offset_s + load.duration_s) // BIN_S))
     return load.energy_per_bin_wh(BIN_S * np.arange(bins + 1, dtype=np.float64) - offset_s)
-
-
-def _levelled(draw_wh: FloatArray) -> FloatArray:
-    """Return draws without the rounding errors that tell equal ones apart: `fits` is as fast as they are few."""
-    return np.round(draw_wh, 9)

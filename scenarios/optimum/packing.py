@@ -28,11 +28,10 @@ class Place:
         first = self.ladder.first_bin + self.rung
         return slice(first, first + len(self.ladder.draw_wh))
 
-    def draws_where(self, bins: IntArray) -> bool:
-        """Return whether it draws anything in any of these bins of the instance."""
-        own = bins - self.bins.start
-        own = own[(own >= 0) & (own < len(self.ladder.draw_wh))]
-        return bool((self.ladder.draw_wh[own] > 0.0).any())
+    def draws_in(self, bin_: int) -> bool:
+        """Return whether it draws anything in this bin of the instance."""
+        own = bin_ - self.ladder.first_bin - self.rung
+        return 0 <= own < len(self.ladder.draw_wh) and bool(self.ladder.draw_wh[own] > 0.0)
 
     def start_s(self, instance: Instance) -> int:
         """Return the start, UNIX seconds."""
@@ -63,7 +62,7 @@ class Menu:
                 Choice(p, ladder, rungs)
                 for p in range(len(instance.producers))
                 for ladder in task.ladders
-                if len(rungs := np.flatnonzero(ladder.fits(instance.sun_wh[p])))
+                if len(rungs := ladder.fits(instance.sun_wh[p], ladder.rungs))
             ]
             for task in instance.tasks
         ]
@@ -137,7 +136,7 @@ class Packing:
                 low, high = np.searchsorted(rungs, (first, end - choice.ladder.first_bin))
                 rungs = rungs[low:high]
             if len(rungs):
-                rungs = rungs[choice.ladder.fits(self.room_wh[choice.producer], rungs)]
+                rungs = choice.ladder.fits(self.room_wh[choice.producer], rungs)
                 if len(rungs):
                     found.append((choice, rungs))
         return found

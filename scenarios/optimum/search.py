@@ -150,11 +150,9 @@ def _force(packing: Packing, rng: Random) -> dict[int, Place]:
     taken = {}
     while not packing.has_room(place):
         short = packing.room_wh[place.producer, place.bins] < place.ladder.draw_wh - TOLERANCE_WH
-        bins = place.bins.start + np.flatnonzero(short)
+        bin_ = place.bins.start + int(rng.choice(np.flatnonzero(short)))
         in_the_way = [
-            other
-            for other, at in sorted(packing.placed.items())
-            if at.producer == place.producer and at.draws_where(bins)
+            other for other, at in sorted(packing.placed.items()) if at.producer == place.producer and at.draws_in(bin_)
         ]
         other = rng.choices(in_the_way, [1.0 / (tasks[i].energy_wh + EPSILON_WH) for i in in_the_way])[0]
         taken[other] = packing.take(other)
