@@ -110,7 +110,7 @@ def _planned(instance: Instance, standing: Contracts, rounds: int, dice: Random)
         left -= 1
         return left < 0 or len(best.placed) == len(menu.fitting)
 
-    best = improve(packing, np.zeros_like(instance.sun_wh), dice, stop=stop)
+    best = improve([packing], np.zeros_like(instance.sun_wh), dice, stop=stop)
     return {instance.tasks[i].job_id: _contract(instance, place) for i, place in best.placed.items()}
 
 

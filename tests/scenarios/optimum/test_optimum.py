@@ -209,6 +209,7 @@ def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
     scenario = street({"pv": producer}, *at_hours((1, 2)))
     alone, compared = (clairvoyant_optimum(scenario, plan) for plan in (None, {"wash-0": ("pv", START_S + HOUR_S)}))
     assert (alone.best_wh, alone.carried_bound_wh) == (0.0, 0.0)
+    assert alone.bound_wh >= 800.0 - 1e-6
     assert compared.best_wh == pytest.approx(800.0)
     assert compared.share(800.0) == pytest.approx(1.0)
     assert compared.bound_wh >= 800.0 - 1e-6
