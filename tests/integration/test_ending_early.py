@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -39,9 +40,12 @@ class Begun:
         self.known = self._read()
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
-    def end(self, number: signal.Signals) -> tuple[int, str, str]:
-        """Send a signal; return exit code, standard output and standard error."""
-        self.process.send_signal(number)
+    def end(self, number: signal.Signals, *, everybody: bool = False) -> tuple[int, str, str]:
+        """Send a signal, to its workers too or not; return exit code, standard output and standard error."""
+        if everybody:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         out, err = self.process.communicate(timeout=LIMIT_WALL_S)
         return self.process.returncode, out, err
 
@@ -85,6 +89,7 @@ def begun(folder: Path, *options: str) -> Iterator[Begun]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         simulation = Begun(process, folder)
         try:
@@ -114,11 +119,12 @@ def test_a_signal_ends_the_run_cleanly(slow: Path, number: signal.Signals) -> No
         assert sorted(path.name for path in slow.parent.iterdir()) == ["slow.log.jsonl", "slow.sqlite", "slow.yaml"]
 
 
-def test_a_signal_ends_runs_on_other_processes_too(slow: Path) -> None:
-    """Each writes down what it has before its process ends."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_runs_on_other_processes_too(slow: Path, number: signal.Signals) -> None:
+    """Each writes down what it has before its process ends; Ctrl-C in a terminal reaches all of them at once."""
     with begun(slow.parent, "--runs", "2", "--workers", "2") as simulation:
         simulation.wait_for_contracts(runs=2)
-        code, out, err = simulation.end(signal.SIGTERM)
+        code, out, err = simulation.end(number, everybody=number == signal.SIGINT)
         assert code == 130
         assert "Traceback" not in err
         assert "interrupted, with figures up to where it came: seed 1, 2" in out
