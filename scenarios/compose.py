@@ -149,7 +149,9 @@ def compose_text(plan: ComposePlan) -> str:
             )
         )
     if here:
-        parts.append(_WATCHER_SERVICE.format(user=USER, script=_quoted(_WATCH), volumes=_lines([own(WATCHER)])))
+        watch = _listed(["watch", "--scenario", plan.scenario.argument, "--run"])
+        watch = f'{watch[:-1]}, "${{SSMIC_RUN:-{_run(plan)}}}"]'
+        parts.append(_WATCHER_SERVICE.format(command=watch, user=WATCHER, volumes=_lines([own(WATCHER), *scenario])))
     parts.append("\nvolumes:\n" + "".join(f"  {volume}:\n" for volume in volumes))
     return "".join(parts)
 
@@ -277,25 +279,17 @@ _HOUSEHOLD_SERVICE = """
     volumes:
 {volumes}"""
 
-_WATCH = f"""\
-printf '%s\\n' '-h broker' '-p {PORT}' '--cafile /login/ca.crt' '-u {WATCHER}' "-P $(cat /login/password)" \
-> /tmp/mosquitto_sub && XDG_CONFIG_HOME=/tmp exec mosquitto_sub -v -t 'ssmic/#'"""
-
 _WATCHER_SERVICE = """
-  # Shows all that is said, and can say nothing: `docker compose --profile watch up watcher`.
+  # Shows all that is said and agreed, and can say nothing: `docker compose run --rm watcher`.
   watcher:
-    image: eclipse-mosquitto:2
+    <<: *ssmic
     profiles: [watch]
-    user: "{user}"
-    read_only: true
-    tmpfs: [/tmp]
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    logging: *logging
     depends_on:
       broker: {{condition: service_healthy}}
-    # The password goes from file to file, never onto a command line.
-    command: [sh, -c, {script}]
+    tty: true
+    stdin_open: true
+    command: {command}
+    environment: {{<<: *environment, SSMIC_USER: {user}}}
     volumes:
 {volumes}"""
 
