@@ -24,6 +24,9 @@ from agents.scheduling.refusals import no_room
 
 MAX_ENTRIES = 6_000
 """Of the matrix: starts times the minutes that each touches."""
+WH_PER_KWH = 1000.0
+"""HiGHS takes a millionth of anything for nothing. In Wh it finds its own rounding worth a repair, which is slow and
+writes to standard output; what it lets pass in kWh, the check of the plan does not."""
 THINNED_GAP = 0.02
 """How far from the best of the thinned starts a plan may be, relatively; among all starts it is the best."""
 
@@ -115,7 +118,6 @@ class _Program:
         draws_wh = csc_array(self._draws(), shape=(len(self.grid.free_wh), len(task_of))).toarray()[minutes]
         # While no task starts, ends or changes its power, one minute limits as much as the next: the scarcest will do.
         alike = np.flatnonzero(np.append(True, (draws_wh[1:] != draws_wh[:-1]).any(axis=1)))[: len(minutes)]
-        draws = csc_array(draws_wh[alike])
         free_wh = np.minimum.reduceat(self.grid.free_wh[minutes], alike) if len(minutes) else np.empty(0)
         delay = energy_wh[task_of] * (starts_s - self.grid.now_s)
         scale = max(float(delay.max()), 1.0)
@@ -125,9 +127,9 @@ class _Program:
             bounds=Bounds(0, 1),
             constraints=[
                 LinearConstraint(one_start, 1, 1),
-                LinearConstraint(draws, -np.inf, free_wh),
+                LinearConstraint(csc_array(draws_wh[alike] / WH_PER_KWH), -np.inf, free_wh / WH_PER_KWH),
             ],
-            # HiGHS's presolve has given wrong answers, and it writes to standard output.
+            # HiGHS's presolve has given wrong answers.
             options={"node_limit": node_limit, "mip_rel_gap": self.gap, "presolve": False},
         )
         if answer.x is None:
