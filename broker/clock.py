@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from broker import topics
 from broker.bus import Broker, Bus, Delivery
-from broker.course import Counts, Step, first_step, next_step
+from broker.course import Step, first_step, next_step
 from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
 from broker.gate import Gate, Moment
 from broker.group import first_problem
@@ -26,7 +26,7 @@ from broker.journal import Journal
 from broker.members import Members
 from broker.pace import Pace, PaceError
 from broker.patience import Patience
-from broker.stash import Stash
+from broker.tally import Tally, check_senders
 from broker.wire import Announcement, Control, Done, Envelope, Grant, ResendRequest, TimeReport
 
 log = structlog.get_logger(__name__)
@@ -100,12 +100,7 @@ class Clock:
             self._step = Step.model_validate_json(state)
             for host in self._step.dropped:
                 self.members.drop(host)
-        self._dones: dict[str, Done] = {}
-        self._awaited: set[str] = set()
-        self._returned: set[str] = set()
-        self._stash = Stash()
-        self._heard = asyncio.Event()
-        self._heard_wall_s: dict[str, float] = {}
+        self._tally = Tally()
         self._gate: Gate | None = None
         self._reported: tuple[float, State | None] = (0.0, None)
 
@@ -157,7 +152,7 @@ class Clock:
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host="clock")
-                self._heard_wall_s.clear()
+                self._tally.hear_all(self.members.expected)
                 await self._publish_roster(bus)
                 continue
             try:
@@ -175,9 +170,14 @@ class Clock:
             case "hosts", (host,):
                 await self._take_announcement(bus, host, delivery.payload)
             case "done", (host,):
-                self._take_done(host, Done.model_validate_json(delivery.payload))
+                done = Done.model_validate_json(delivery.payload)
+                check_senders(done, host, self.members.expected, self.settings.hosts)
+                self._tally.take_done(host, done)
             case "inbox", (_, agent, from_host):
-                self._take_envelope(agent, from_host, Envelope.model_validate_json(delivery.payload))
+                envelope = Envelope.model_validate_json(delivery.payload)
+                if agent != envelope.to or envelope.sender not in self.settings.hosts.get(from_host, ()):
+                    raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
+                self._tally.take_envelope(from_host, envelope)
             case "control", ():
                 if self._gate is not None:
                     self._gate.take(Control.model_validate_json(delivery.payload), self.now)
@@ -186,37 +186,14 @@ class Clock:
 
     async def _take_announcement(self, bus: Bus, host: str, payload: bytes) -> None:
         if not payload:  # a host that left cannot repeat its last answer; that it left is the answer
-            if self._step.phase == "end" and host in self._awaited:
-                now = self._step
-                self._take_done(host, Done(step=now.step, time=now.time_s, round=now.round, sent={}, next=None))
+            if self._step.phase == "end":
+                self._tally.take_leave(host)
             return
         if self.members.take(host, Announcement.model_validate_json(payload)):
-            self._returned.add(host)
+            self._tally.take_return(host)
         if not self.members.missing or self.members.roster.refused:
             await self._publish_roster(bus)
-        self._mark_heard(host)
-
-    def _take_done(self, host: str, done: Done) -> None:
-        if host not in self.members.expected:
-            raise ProtocolError(f"host {host!r} is not expected in this run")
-        if done.sent.keys() - self.settings.hosts.keys():
-            raise ProtocolError(f"host {host!r} sends to hosts that are not in this run")
-        if done.step == self._step.step and host in self._awaited:
-            if not done.busy:
-                self._awaited.discard(host)
-                self._dones[host] = done
-            self._mark_heard(host)
-
-    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
-        if agent != envelope.to or envelope.sender not in self.settings.hosts.get(from_host, ()):
-            raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
-        if envelope.step >= self._step.step:
-            self._stash.add(from_host, envelope)
-            self._heard.set()
-
-    def _mark_heard(self, host: str) -> None:
-        self._heard_wall_s[host] = asyncio.get_running_loop().time()
-        self._heard.set()
+        self._tally.hear(host)
 
     # Who is there.
 
@@ -228,12 +205,8 @@ class Clock:
             if self._on_missing is not None and told != self.members.missing:
                 told = self.members.missing
                 self._on_missing(told)
-            self._heard.clear()
-            try:
-                async with asyncio.timeout_at(deadline_wall_s):
-                    await self._heard.wait()
-            except TimeoutError:
-                raise self._missing_error(self.members.missing) from None
+            if not await self._tally.wait(deadline_wall_s):
+                raise self._missing_error(self.members.missing)
 
     async def _publish_roster(self, bus: Bus, *, ended: bool = False) -> None:
         payload = self.members.roster.model_copy(update={"ended": ended}).encoded()
@@ -250,12 +223,12 @@ class Clock:
         while True:
             lost = await self._grant(bus)
             timers_s = {h: t for h, t in self._step.timers_s.items() if h in self.members.expected}
-            timers_s |= {host: done.next for host, done in self._dones.items()}
+            timers_s |= {host: done.next for host, done in self._tally.dones.items()}
             following = None
             while following is None or not await self._may_pass(bus, gate, following):
                 following = next_step(
                     self._step,
-                    self._addressed(),
+                    self._tally.addressed(self.members.expected),
                     timers_s,
                     hosts=tuple(self.members.expected),
                     end_s=self.settings.end_s,
@@ -265,14 +238,6 @@ class Clock:
                 if following is None:
                     return
             self._step = following.model_copy(update={"dropped": tuple(sorted(self.members.dropped))})
-
-    def _addressed(self) -> Counts:
-        addressed: Counts = {}
-        for host, done in self._dones.items():
-            for receiver, count in done.sent.items():
-                if count and receiver in self.members.expected:
-                    addressed.setdefault(receiver, {})[host] = count
-        return addressed
 
     async def _may_pass(self, bus: Bus, gate: Gate, step: Step) -> bool:
         """Wait until a step is due; return False when somebody asked for something meanwhile."""
@@ -294,18 +259,17 @@ class Clock:
             self._journal.save_state(step.model_dump_json())
         if self._on_moment is not None:
             self._on_moment(step.moment)
-        self._dones, self._awaited = {}, step.counts.keys() & self.members.expected.keys()
-        self._returned.clear()
-        for host in self._awaited:
+        self._tally.begin(step.step, step.counts.keys() & self.members.expected.keys())
+        for host in sorted(self._tally.awaited):
             await self._publish_grant(bus, host)
         await self._report(bus, "running")
         lost = await self._wait_done(bus)
-        for host, done in self._dones.items():
+        for host, done in self._tally.dones.items():
             if done.failure is not None:
                 raise AgentFailedError(done.failure.agent, host, done.failure.traceback)
         if self._observer is not None:
             await self._wait_messages(bus)
-            self._observer.step_ran(step.moment, self._stash.take(step.step, self._dones))
+            self._observer.step_ran(step.moment, self._tally.take_messages())
         return lost
 
     async def _publish_grant(self, bus: Bus, host: str) -> None:
@@ -317,57 +281,42 @@ class Clock:
         await bus.publish(topics.grant(self.settings.run, host), grant.encoded(), qos=topics.QOS_ROUNDS)
 
     async def _wait_done(self, bus: Bus) -> tuple[str, ...]:
+        tally, patience = self._tally, self.settings.patience
         loop = asyncio.get_running_loop()
-        granted_wall_s = loop.time()
-        pause_wall_s = self.settings.patience.resend_wall_s
+        pause_wall_s = patience.resend_wall_s
         lost: list[str] = []
-        while self._awaited:
-            self._heard.clear()
-            again: Iterable[str] = ()
-            try:
-                async with asyncio.timeout(pause_wall_s):
-                    await self._heard.wait()
-                again = self._returned & self._awaited
-                self._returned.clear()
-            except TimeoutError:
+        while tally.awaited:
+            if await tally.wait(loop.time() + pause_wall_s):
+                again = tally.take_returned()
+            else:
                 if self._step.phase == "end":  # who is not there has left; nothing can come from it any more
-                    self._awaited -= set(self.members.missing)
-                again = self._awaited
-                pause_wall_s = min(2 * pause_wall_s, self.settings.patience.resend_most_wall_s)
+                    tally.awaited -= set(self.members.missing)
+                again = tally.awaited
+                pause_wall_s = min(2 * pause_wall_s, patience.resend_most_wall_s)
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
-            lost += self._give_up(granted_wall_s)
-            for host in sorted(set(again) & self._awaited):
+            lost += self._give_up()
+            for host in sorted(again & tally.awaited):
                 await self._publish_grant(bus, host)
         return tuple(lost)
 
-    def _give_up(self, granted_wall_s: float) -> list[str]:
+    def _give_up(self) -> list[str]:
         """Fail, or drop hosts, if they stayed away too long; return the agents of those dropped."""
-        limit_wall_s = self.settings.patience.limit_wall_s
-        now_wall_s = asyncio.get_running_loop().time()
-        if self.settings.on_loss == "fail" and (gone := self._awaited & self.members.gone):
+        if self.settings.on_loss == "fail" and (gone := self._tally.awaited & self.members.gone):
             raise HostsMissingError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
-        silent = {
-            host
-            for host in self._awaited
-            if now_wall_s - max(granted_wall_s, self._heard_wall_s.get(host, 0.0)) > limit_wall_s
-        }
+        silent = self._tally.silent(self.settings.patience.limit_wall_s)
         if silent and (self.settings.on_loss != "drop" or silent & self.settings.indispensable):
             raise self._missing_error(silent)
-        self._awaited -= silent
+        self._tally.awaited -= silent
         return [agent for host in sorted(silent) for agent in self.members.drop(host)]
 
     async def _wait_messages(self, bus: Bus) -> None:
         """Wait until all that was sent in this step is here too, for the observer."""
-        expected = {host: sum(done.sent.values()) for host, done in self._dones.items()}
+        loop = asyncio.get_running_loop()
         pause_wall_s = self.settings.patience.resend_wall_s
-        while missing := self._stash.missing(self._step.step, expected):
-            self._heard.clear()
-            try:
-                async with asyncio.timeout(pause_wall_s):
-                    await self._heard.wait()
-            except TimeoutError:
-                request = ResendRequest(step=self._step.step).encoded()
-                for host in missing:
+        request = ResendRequest(step=self._step.step).encoded()
+        while unseen := self._tally.unseen():
+            if not await self._tally.wait(loop.time() + pause_wall_s):
+                for host in unseen:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_ROUNDS)
                 pause_wall_s = min(2 * pause_wall_s, self.settings.patience.resend_most_wall_s)
