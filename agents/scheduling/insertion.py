@@ -13,6 +13,7 @@ from random import Random
 from agents.scheduling.grid import Grid
 from agents.scheduling.moving import make_room
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
+from agents.scheduling.refilling import refill
 from agents.scheduling.refusals import no_room
 
 
@@ -25,7 +26,9 @@ def insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # n
     feasible_s = grid.feasible_starts(remaining_wh, task)
     if len(feasible_s):
         return Plan(kept_s | {task.job_id: int(feasible_s[0])})
-    moved_s = make_room(grid, unstarted, task)
+    if not len(grid.feasible_starts(grid.free_wh, task)):
+        return no_room(grid, remaining_wh, task)
+    moved_s = make_room(grid, unstarted, task) or refill(grid, unstarted, task)
     if moved_s is None:
         return no_room(grid, remaining_wh, task)
     return Plan(kept_s | moved_s)

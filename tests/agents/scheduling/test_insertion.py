@@ -5,8 +5,9 @@ from random import Random
 import pytest
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.grid import fits
+from agents.scheduling.grid import Grid, fits
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
+from agents.scheduling.refilling import refill
 from agents.scheduling.registry import scheduler_for
 from agents.scheduling.settings import AlgorithmSettings
 
@@ -39,3 +40,16 @@ def test_moves_what_stands_in_the_way() -> None:
     plan = scheduler_for(AlgorithmSettings())(problem, new, Random(1))
     assert isinstance(plan, Plan)
     assert fits(problem, new, plan.starts_s)
+
+
+def test_refilling_gives_room_or_nothing() -> None:
+    """Put back from scratch, all tasks fit together; where that is impossible or too much work, there is no plan."""
+    stands = [Commitment(task("a", 900.0, 60, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 2 * HOUR)]
+    new = task("c", 900.0, HOUR + 60, HOUR + 60)
+    problem = Problem(FLAT, tuple(stands), 0)
+    starts_s = refill(Grid.of(problem, new), stands, new)
+    assert starts_s is not None
+    assert fits(problem, new, starts_s)
+    assert refill(Grid.of(problem, new), stands, new, max_looks=2) is None
+    impossible = task("d", 1100.0, 0, 3 * HOUR)
+    assert refill(Grid.of(problem, impossible), stands, impossible) is None
