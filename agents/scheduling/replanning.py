@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.scheduling.grid import Grid
-from agents.scheduling.moving import MAX_LOOKS, Layout, make_room
+from agents.scheduling.moving import Layout, make_room
 from agents.scheduling.problem import Commitment, Problem
 
 MAX_REPAIR_LOOKS = 1000
@@ -62,22 +62,24 @@ _ORDERS: Sequence[Callable[[Commitment], float]] = (
 
 def _fill(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
     """Return starts for as many commitments as fit, taken in that order: where it was, elsewhere, by moving others."""
-    kept: list[Commitment] = []
+    layout = Layout(grid)
     left_out: list[Commitment] = []
     for commitment in order:
-        if Layout(grid, [*kept, commitment]).is_sound():
-            kept.append(commitment)
+        piece = layout.add(commitment.task, commitment.start_s)
+        if layout.is_sound():
             continue
-        feasible_s = grid.feasible_starts(grid.less(kept), commitment.task)
+        layout.remove(piece)
+        feasible_s = grid.feasible_starts(layout.left_wh, commitment.task)
         if len(feasible_s):
-            kept.append(Commitment(commitment.task, int(feasible_s[0])))
+            layout.add(commitment.task, int(feasible_s[0]))
         else:
             left_out.append(commitment)
     for commitment in left_out:
-        moved_s = make_room(grid, kept, commitment.task, MAX_LOOKS)
+        kept = [Commitment(piece.task, piece.start_s) for piece in layout.pieces]
+        moved_s = make_room(grid, kept, commitment.task)
         if moved_s is not None:
-            kept = [Commitment(c.task, moved_s[c.task.job_id]) for c in [*kept, commitment]]
-    return {c.task.job_id: c.start_s for c in kept}
+            layout = Layout(grid, [Commitment(c.task, moved_s[c.task.job_id]) for c in [*kept, commitment]])
+    return layout.starts_s()
 
 
 def _energy_wh(commitments: Sequence[Commitment], starts_s: Mapping[str, int]) -> float:
