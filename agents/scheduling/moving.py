@@ -116,8 +116,8 @@ class Layout:
             piece.rests_until = step + REST
         return True
 
-    def overdrawing(self) -> list[Piece]:
-        """Return the tasks that draw in overdrawn minutes and could start at another time."""
+    def overdrawing(self, *, fixed: bool = False) -> list[Piece]:
+        """Return the tasks that draw in overdrawn minutes; those that cannot start at another time only if `fixed`."""
         overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH
         chosen = np.flatnonzero(overdrawn)
         if not len(chosen):
@@ -128,7 +128,7 @@ class Layout:
             for piece in self.pieces
             if piece.first_bin <= last
             and piece.first_bin + len(piece.load_wh) > first
-            and piece.is_movable
+            and (fixed or piece.is_movable)
             and (piece.load_wh[overdrawn[piece.bins]] > 0).any()
         ]
 

@@ -40,9 +40,8 @@ def replan(problem: Problem) -> Replanning:
     layout = Layout(grid, unstarted)
     if layout.repair(MAX_REPAIR_LOOKS):
         return Replanning(starts_s | layout.starts_s(), {})
-    kept_s = max(
-        (_fill(grid, sorted(unstarted, key=order)) for order in _ORDERS), key=lambda s: _energy_wh(unstarted, s)
-    )
+    plans = [_give_up(grid, unstarted), *(_fill(grid, sorted(unstarted, key=order)) for order in _ORDERS)]
+    kept_s = max(plans, key=lambda plan: _energy_wh(unstarted, plan))
     lost = {
         c.task.job_id: f"the new forecast has too little sun for its {c.task.load.energy_wh:.0f} Wh"
         for c in unstarted
@@ -74,7 +73,28 @@ def _fill(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
             layout.add(commitment.task, int(feasible_s[0]))
         else:
             left_out.append(commitment)
+    return _taken_in(layout, left_out)
+
+
+def _give_up(grid: Grid, unstarted: Sequence[Commitment]) -> dict[str, int]:
+    """Return starts for as many commitments as fit: the smallest in the way is given up, until nothing is."""
+    layout = Layout(grid, unstarted)
+    left_out: list[Commitment] = []
+    while not layout.is_sound():
+        piece = min(layout.overdrawing(fixed=True), key=lambda piece: piece.task.load.energy_wh)
+        layout.remove(piece)
+        left_out.append(Commitment(piece.task, piece.start_s))
+    return _taken_in(layout, sorted(left_out, key=lambda c: -c.task.load.energy_wh))
+
+
+def _taken_in(layout: Layout, left_out: Sequence[Commitment]) -> dict[str, int]:
+    """Return starts for the tasks of a sound layout and as many more as fit, where they fit or by moving others."""
+    grid = layout.grid
     for commitment in left_out:
+        feasible_s = grid.feasible_starts(layout.left_wh, commitment.task)
+        if len(feasible_s):
+            layout.add(commitment.task, int(feasible_s[0]))
+            continue
         kept = [Commitment(piece.task, piece.start_s) for piece in layout.pieces]
         moved_s = make_room(grid, kept, commitment.task)
         if moved_s is not None:
