@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.bus import Broker
+from broker.embedded import embedded_broker
 from broker.memory import MemoryBroker
+from broker.mosquitto import find_mosquitto, managed_mosquitto
+from broker.mqtt import MqttBroker
 from broker.patience import Patience
-from scenarios.files import load_scenario
+from scenarios.files import bundled_names, load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
@@ -46,12 +49,49 @@ def street() -> Scenario:
     return load_scenario("street")
 
 
-@pytest.mark.parametrize("algorithm", ["insertion", "fifty_fifty"])
-@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
-def test_the_number_of_hosts_changes_nothing(street: Scenario, seed: int, algorithm: str) -> None:
-    """One host, three, one a household: the same ledger."""
-    ledgers = {run(street, seed=seed, hosts=hosts, algorithm=algorithm).ledger_sha256 for hosts in (1, 3, None)}
-    assert len(ledgers) == 1
+LARGE = 50
+"""Houses."""
+SOURCES = ["test", *bundled_names()]
+"""PySSMic's larger input, and all that is bundled."""
+
+
+async def ledgers_everywhere(scenario: Scenario, seed: int, algorithm: str) -> dict[str, str]:
+    """Run on every kind of bus and with every spread of agents; return the ledgers' hashes.
+
+    Of a large neighbourhood only the first seed is run on all of them: the rest takes minutes.
+    """
+    everywhere = len(scenario.houses) < LARGE or seed == 1
+    found: dict[str, str] = {}
+
+    async def add(name: str, broker: Broker, hosts: int | None) -> None:
+        settings = RunSettings(seed=seed, run_id=name, hosts=hosts, algorithm=AlgorithmSettings(algorithm))
+        found[name] = (await run_once(scenario, settings, broker)).ledger_sha256
+
+    await add("memory, 1", MemoryBroker(), 1)
+    if find_mosquitto() is not None:
+        async with managed_mosquitto() as mosquitto:
+            await add("Mosquitto, one a household", MqttBroker(mosquitto.url), None)
+    if everywhere:
+        await add("memory, 3", MemoryBroker(), 3)
+        await add("memory, one a household", MemoryBroker(), None)
+        async with embedded_broker() as embedded:
+            await add("embedded, 3", MqttBroker(embedded.url), 3)
+    return found
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("algorithm_and_seed", [("insertion", 1), *(("fifty_fifty", seed) for seed in range(1, 6))])
+@pytest.mark.parametrize("source", SOURCES)
+def test_where_agents_live_and_how_they_talk_changes_nothing(
+    source: str, algorithm_and_seed: tuple[str, int], request: pytest.FixtureRequest
+) -> None:
+    """One host, three, one a household; in memory, embedded, Mosquitto: the same ledger, for every seed."""
+    algorithm, seed = algorithm_and_seed
+    path = request.getfixturevalue("pyssmic_inputs") / source if source == "test" else source
+    with asyncio.Runner() as runner:  # without asyncio's debug mode, which takes most of the time
+        runner.get_loop().set_debug(False)
+        found = runner.run(ledgers_everywhere(load_scenario(path), seed, algorithm))
+    assert len(set(found.values())) == 1, found
 
 
 def test_chance_comes_from_the_seed(street: Scenario) -> None:
