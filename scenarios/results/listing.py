@@ -43,20 +43,33 @@ def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
     Raises:
         ResultsError: The folder cannot be read, or is a file.
     """
+    return tuple(glance(path) for path in results_files(folder))
+
+
+def results_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files in a folder that are named like results, by name; none if there is no such folder.
+
+    Raises:
+        ResultsError: The folder cannot be read, or is a file.
+    """
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and not path.name.startswith("."))
+        return tuple(
+            sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and not path.name.startswith("."))
+        )
     except FileNotFoundError:
         return ()
     except NotADirectoryError:
         raise ResultsError(f"{folder}: is a file; a folder with results is expected") from None
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    return tuple(glance(path) for path in paths)
 
 
 def glance(path: Path) -> Listed:
     """Return what a results file is about, without reading its scenario or its runs."""
-    size_bytes = path.stat().st_size if path.exists() else 0
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        size_bytes = 0
     try:
         return _glance(path, size_bytes)
     except ResultsError as error:

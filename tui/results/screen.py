@@ -1,10 +1,30 @@
-"""*Results*: the simulations that were run."""
+"""*Results*: the simulations that were run, what came out of them, and one beside the other."""
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
+from pathlib import Path
+from typing import ClassVar
 
-from tui.shell import AreaScreen, EmptyState
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import ContentSwitcher
+
+from scenarios.results.errors import ResultsError
+from tui.results.catalogue import Catalogue, readable
+from tui.results.comparing import TABS as SIDES
+from tui.results.comparing import ComparisonPane, OtherChooser
+from tui.results.simulation import TABS, SimulationPane
+from tui.results.writing import Writing
+from tui.shell import AreaScreen, Intent, OpenResults
+from tui.shell.dialogs import PickPath
+
+FOLLOW_WALL_S = 1.0
+
+_LIST = frozenset({"mark", "open_file", "open_folder"})
+_SIMULATION = frozenset({"view", "choose", "next"})
+_SHEET = frozenset({"zoom", "interval"})
+_FILES = frozenset({"compare", "export", "report"})
 
 
 class ResultsScreen(AreaScreen):
@@ -12,12 +32,289 @@ class ResultsScreen(AreaScreen):
 
     AREA = "results"
     TITLE = "Results"
-    HELP = "What came out of runs: who supplied whom, when, and how much of the sun was used."
+    HELP = """
+What came out of runs: who supplied whom, when, and how much of the sun was used.
+
+The **list** shows the simulations in the results folder, newest first; a file that cannot be read stands there too,
+with the reason. `Enter` opens one, `Space` marks it, `v` compares two. One that is being written is
+followed as it grows.
+
+An opened simulation has three views; `Esc` goes back to the list.
+
+- **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`i`), the
+  day, the households (`Enter` opens one), and every contract. `z` gives the room to one of these.
+- **One household**: the same for one; `H` chooses it, `<` and `>` go to the next.
+- **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
+
+In tables: arrow keys choose a cell, `s` sorts by its column (or click the title), `c` copies the cell, `y` the row,
+`Y` all rows; `/` finds. `e` exports tables, `p` writes the report and opens it in the browser. Times are UTC, energy is
+settled minute by minute; *local* is what contracts' panels covered.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),
+        *(Binding(key, f"view('{id_}')", title, show=False) for key, id_, title in TABS),
+        *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in SIDES),
+        Binding("left_square_bracket", "next_view(-1)", "Previous view", show=False, key_display="["),
+        Binding("right_square_bracket", "next_view(1)", "Next view", show=False, key_display="]"),
+        Binding("r", "choose('run')", "Choose the run", show=False),
+        Binding("H", "choose('house')", "Choose the household", show=False),
+        Binding("comma", "next('run', -1)", "Previous run", show=False, key_display=","),
+        Binding("full_stop", "next('run', 1)", "Next run", show=False, key_display="."),
+        Binding("less_than_sign", "next('house', -1)", "Previous household", show=False, key_display="<"),
+        Binding("greater_than_sign", "next('house', 1)", "Next household", show=False, key_display=">"),
+        Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
+        Binding("i", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
+        Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find by a part of a name"),
+        Binding("v", "compare", "Compare", tooltip="Compare two simulations side by side"),
+        Binding("e", "export", "Export", tooltip="Write tables for other programs: CSV, JSON, Parquet"),
+        Binding("p", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
+        Binding("ctrl+o", "open_file", "Open file", show=False, tooltip="Open a results file that lies elsewhere"),
+        Binding("F", "open_folder", "Folder", show=False, tooltip="List the results in another folder"),
+        Binding("ctrl+r", "look_again", "Refresh", show=False, tooltip="Look again; that also happens by itself"),
+    ]
+    DEFAULT_CSS = """
+    ResultsScreen #place { height: 1fr; }
+    ResultsScreen TabbedContent { height: 1fr; }
+    ResultsScreen TabPane { padding: 0; height: 1fr; }
+    ResultsScreen.-short Tabs { height: 1; }
+    ResultsScreen.-short Tabs Underline { display: none; }
+    ResultsScreen.-short Tab.-active { text-style: bold reverse; }
+    """
 
     def compose_body(self) -> ComposeResult:
-        """Say how to get results."""
-        yield EmptyState(
-            "No results opened",
-            "Results are written while a scenario runs. Start one in *Run* (key 2).",
-            (("Go to Run", "app.open_area('run')"),),
-        )
+        """The list, and a simulation in its place once one is opened."""
+        with ContentSwitcher(initial="catalogue", id="place"):
+            yield Catalogue()
+            yield SimulationPane()
+            yield ComparisonPane()
+
+    def on_mount(self) -> None:
+        """Follow what is written, while it is in sight."""
+        self.catalogue.look()
+        self.set_interval(FOLLOW_WALL_S, self._follow)
+
+    def on_screen_resume(self) -> None:
+        """What was run meanwhile is there at once."""
+        self._follow()
+
+    def _follow(self) -> None:
+        if self.is_current:
+            if self.place == "catalogue":
+                self.catalogue.look()
+            elif self.place == "simulation":
+                self.simulation.follow()
+
+    @property
+    def place(self) -> str:
+        """What is in sight: `catalogue` or `simulation`."""
+        return self.query_one("#place", ContentSwitcher).current or "catalogue"
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The list."""
+        return self.query_one(Catalogue)
+
+    @property
+    def comparison(self) -> ComparisonPane:
+        """Two simulations side by side."""
+        return self.query_one(ComparisonPane)
+
+    @property
+    def simulation(self) -> SimulationPane:
+        """The opened simulation."""
+        return self.query_one(SimulationPane)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what makes sense where we are."""
+        if not self.is_mounted:
+            return True
+        place = self.place
+        fits = {
+            **dict.fromkeys(_LIST, place == "catalogue"),
+            **dict.fromkeys(_SIMULATION, place == "simulation"),
+            **dict.fromkeys(_SHEET, place == "simulation" and self.simulation.tab != "runs"),
+            "side": place == "comparison",
+            "next_view": place != "catalogue",
+            "find": place == "catalogue" or (place == "simulation" and self.simulation.tab != "runs"),
+            **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.books))),
+            "leave": place != "catalogue" or self.catalogue.is_narrowed,
+        }
+        return fits[action] if action in fits else super().check_action(action, parameters)
+
+    def _go(self, place: str) -> None:
+        self.query_one("#place", ContentSwitcher).current = place
+        self.refresh_bindings()
+
+    # Opening.
+
+    def receive(self, intent: Intent) -> None:
+        """Open a results file."""
+        if isinstance(intent, OpenResults):
+            self.simulation.open(intent.path)
+
+    @on(Catalogue.Asked)
+    def _open(self, event: Catalogue.Asked) -> None:
+        self.simulation.open(event.path)
+
+    @on(SimulationPane.Shown)
+    def _shown(self) -> None:
+        self._go("simulation")
+        self.call_after_refresh(self.simulation.focus_view)
+
+    @on(SimulationPane.Failed)
+    def _failed(self, event: SimulationPane.Failed) -> None:
+        self.complain(event.error, "Not opened")
+        self.action_leave_simulation()
+
+    def action_open_file(self) -> None:
+        """Ask for a results file."""
+
+        def chosen(path: Path | None) -> None:
+            if path is not None:
+                self.simulation.open(path)
+
+        folder = self.catalogue.shelf.folder
+        start = folder if folder.is_dir() else Path()
+        self.app.push_screen(PickPath("Open results", start, suffixes=(".sqlite",)), chosen)
+
+    def action_open_folder(self) -> None:
+        """Ask for a folder with results."""
+
+        def chosen(path: Path | None) -> None:
+            if path is not None:
+                self.catalogue.show_folder(path)
+
+        self.app.push_screen(PickPath("List the results in", Path(), kind="folder"), chosen)
+
+    def action_look_again(self) -> None:
+        """Look again at once."""
+        if self.place == "catalogue":
+            self.catalogue.look()
+        elif self.simulation.opened is not None:
+            self.simulation.open(self.simulation.opened.path)
+
+    # Getting around.
+
+    def action_leave(self) -> None:
+        """Leave a field, then what was found, then the simulation."""
+        if self.place == "catalogue":
+            self.catalogue.give_way()
+        elif self.place == "comparison":
+            self._leave_comparison()
+        elif not self.simulation.give_way():
+            self.action_leave_simulation()
+
+    def action_leave_simulation(self) -> None:
+        """Go back to the list."""
+        self.simulation.close()
+        self._go("catalogue")
+        self.catalogue.look()
+        self.call_after_refresh(self.catalogue.focus_list)
+
+    def action_view(self, view: str) -> None:
+        """Show a view."""
+        self.simulation.show_tab(view)
+
+    def action_side(self, side: str) -> None:
+        """Show a way to look at two simulations."""
+        self.comparison.show_tab(side)
+
+    def action_next_view(self, by: int) -> None:
+        """Show the view beside."""
+        (self.comparison if self.place == "comparison" else self.simulation).show_next_tab(by)
+
+    def action_choose(self, what: str) -> None:
+        """Let the user choose a run or a household."""
+        self.simulation.choose(what)
+
+    def action_next(self, what: str, by: int) -> None:
+        """Show the run or household beside."""
+        self.simulation.show_next(what, by)
+
+    def action_zoom(self) -> None:
+        """Give the room to the next part."""
+        pane = self.simulation.sheet_pane
+        if pane is not None:
+            pane.zoom_next()
+
+    def action_interval(self) -> None:
+        """Go to the field for the interval."""
+        pane = self.simulation.sheet_pane
+        if pane is not None:
+            pane.ask_interval()
+
+    def action_find(self) -> None:
+        """Go to the field for a text."""
+        if self.place == "catalogue":
+            self.catalogue.find()
+            return
+        pane = self.simulation.sheet_pane
+        if pane is not None:
+            pane.find()
+
+    def action_mark(self) -> None:
+        """Mark a simulation."""
+        self.catalogue.mark()
+
+    # Comparing.
+
+    def action_compare(self) -> None:
+        """Compare two: those that are marked, or this one and another."""
+        if self.place == "simulation":
+            self._ask_other(self.simulation.opened.path if self.simulation.opened else None)
+            return
+        book, marked = self.catalogue.book, self.catalogue.marked
+        if len(marked) == 2:
+            self.comparison.open(*marked)
+        elif book is not None and len(marked) == 1 and marked[0] != book.path and not book.listed.problem:
+            self.comparison.open(marked[0], book.path)
+        elif book is not None and not book.listed.problem:
+            self._ask_other(book.path)
+
+    def _ask_other(self, path: Path | None) -> None:
+        def chosen(other: Path | None) -> None:
+            if path is not None and other is not None:
+                self.comparison.open(path, other, self.simulation.interval_s)
+
+        books = tuple(book for book in readable(self.catalogue.books) if book.path != path)
+        self.app.push_screen(OtherChooser(books), chosen)
+
+    @on(ComparisonPane.Shown)
+    def _compared(self) -> None:
+        self._go("comparison")
+        self.call_after_refresh(self.comparison.focus_view)
+
+    @on(ComparisonPane.Failed)
+    def _not_compared(self, event: ComparisonPane.Failed) -> None:
+        self.complain(event.error, "Not compared")
+
+    def _leave_comparison(self) -> None:
+        if self.simulation.opened is None:
+            self.action_leave_simulation()
+        else:
+            self._go("simulation")
+            self.call_after_refresh(self.simulation.focus_view)
+
+    # Writing.
+
+    @property
+    def _file(self) -> Path | None:
+        """The simulation that is opened, or under the cursor."""
+        if self.place == "simulation":
+            return self.simulation.opened.path if self.simulation.opened else None
+        book = self.catalogue.book
+        if book is not None and book.listed.problem:
+            raise ResultsError(f"{book.path}: {book.listed.problem}")
+        return None if book is None else book.path
+
+    def action_export(self) -> None:
+        """Ask for format and folder, then export."""
+        path = self._file
+        if path is not None:
+            Writing(self.catalogue).export(path)
+
+    def action_report(self) -> None:
+        """Ask for a place, write the report there, open it."""
+        path = self._file
+        if path is not None:
+            Writing(self.catalogue).report(path, self.simulation.interval_s)

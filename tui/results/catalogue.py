@@ -1,0 +1,293 @@
+"""The simulations in the results folder, newest first; the unreadable ones too, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Input, Static
+
+from scenarios.results.naming import DEFAULT_FOLDER
+from tui.cli.figures import percent
+from tui.results.looks import plural, stamp, state_cell
+from tui.results.reading import Reads
+from tui.results.shelf import Book, Shelf
+from tui.shell import EmptyState
+from tui.widgets.table import Cell, Column, VirtualTable
+
+MARK = "◆"
+
+
+class BookTable(VirtualTable[Book]):
+    """The simulations, to be opened and marked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Open", tooltip="Open the simulation"),
+        Binding("space", "screen.mark", "Mark", tooltip="Mark it, to compare it with another one"),
+    ]
+
+
+def _runs(book: Book) -> Cell:
+    listed = book.listed
+    if listed.problem:
+        return ""
+    is_complete = listed.done_runs == listed.planned_runs
+    return str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
+
+
+def _about(book: Book) -> Cell:
+    listed = book.listed
+    return (listed.problem, "bad") if listed.problem else (listed.path.name, "muted")
+
+
+class Catalogue(Reads):
+    """The list, and what is known of the chosen simulation."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    Catalogue { height: 1fr; }
+    Catalogue ContentSwitcher { height: 1fr; }
+    Catalogue .finding { height: 1; background: $surface; }
+    Catalogue .finding .folder { width: auto; max-width: 50%; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+    Catalogue .finding Input { width: 1fr; background: $boost; }
+    Catalogue .finding .count { width: auto; padding: 0 1; color: $text-muted; }
+    Catalogue #shelf { height: 1fr; }
+    Catalogue #about { width: 46; padding: 1 2; border-left: solid $border; }
+    .-narrow Catalogue #shelf { layout: vertical; }
+    .-narrow Catalogue #about {
+        width: 1fr; height: 5; padding: 0 1; border-left: none; background: $panel;
+    }
+    """
+
+    class Asked(Message):
+        """A simulation is to be opened."""
+
+        def __init__(self, path: Path) -> None:
+            super().__init__()
+            self.path = path
+
+    def __init__(self) -> None:
+        super().__init__(id="catalogue")
+        self.shelf = Shelf(DEFAULT_FOLDER)
+        self.books: tuple[Book, ...] = ()
+        self.marked: tuple[Path, ...] = ()
+        """At most two."""
+        self._is_looked = False
+
+    def compose(self) -> ComposeResult:
+        """The list, or what to do while there is nothing."""
+        columns: tuple[Column[Book], ...] = (
+            Column(" ", lambda book: (MARK if book.path in self.marked else "", "accent"), 1),
+            Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
+            Column("scenario", lambda book: book.listed.scenario or (book.path.stem, "muted"), 16, 14),
+            Column("algorithm", lambda book: book.listed.algorithm, 11),
+            Column("runs", _runs, 7, right=True, sort=lambda book: book.listed.planned_runs),
+            Column("state", lambda book: state_cell(book.state), 13),
+            Column(
+                "self-s.",
+                lambda book: "" if book.listed.problem else percent(book.listed.self_sufficiency),
+                7,
+                right=True,
+                sort=lambda book: -1.0 if book.listed.self_sufficiency is None else book.listed.self_sufficiency,
+            ),
+            Column("broker", lambda book: (book.listed.broker, "muted"), 10, from_width=140),
+            Column("file, or what is wrong", _about, from_width=90),
+        )
+        with ContentSwitcher(initial="looking"):
+            yield Static("  Looking for results ...", id="looking")
+            yield EmptyState(
+                "No results yet",
+                "Run something: every run writes a file here as it goes.\n"
+                "Go to Run (key 2), choose a scenario and start it, or type [b]ssmic run street[/] in a shell.\n"
+                "Results that lie elsewhere: ctrl+o opens a file, F another folder.",
+                (("Go to Run", "app.open_area('run')"), ("Open a file", "screen.open_file")),
+                id="nothing",
+            )
+            with Horizontal(id="shelf"):
+                with Reads(id="listing"):
+                    with Horizontal(classes="finding"):
+                        yield Static("", classes="folder", markup=False)
+                        yield Input(placeholder="/ find a scenario, algorithm, file", compact=True)
+                        yield Static("", classes="count")
+                    yield BookTable(
+                        columns, key=lambda book: book.path, empty="None of them has that in its name", id="books"
+                    )
+                yield Static("", id="about")
+
+    @property
+    def table(self) -> VirtualTable[Book]:
+        """The simulations."""
+        return self.query_one("#books", VirtualTable)
+
+    @property
+    def book(self) -> Book | None:
+        """The simulation under the cursor."""
+        return self.table.row
+
+    # Looking.
+
+    def look(self) -> None:
+        """Look what is in the folder now, unless that is under way."""
+        if not self.is_reading("look"):
+            self.read("look", self.shelf.look, self._found, self._not_found)
+
+    def show_folder(self, folder: Path) -> None:
+        """Look into another folder."""
+        self.shelf = Shelf(folder)
+        self.marked = ()
+        self._is_looked = False
+        self.read("look", self.shelf.look, self._found, self._not_found)
+
+    def _found(self, books: tuple[Book, ...]) -> None:
+        if self._is_looked and books == self.books:
+            return
+        self.books = books
+        self.marked = tuple(path for path in self.marked if any(book.path == path for book in books))
+        had_focus = self.table.has_focus
+        switcher = self.query_one(ContentSwitcher)
+        switcher.current = "shelf" if books else "nothing"
+        self._show_books()
+        if not self._is_looked or (books and self.screen.focused is None):
+            self._is_looked = True
+            self.call_after_refresh(self.focus_list)
+        elif had_focus:
+            self.table.focus()
+
+    def _not_found(self, error: BaseException) -> None:
+        if self.books or not self._is_looked:
+            self.complain(error)
+        self._found(())
+
+    def _show_books(self) -> None:
+        wanted = self.query_one(Input).value.strip().casefold()
+        found = [book for book in self.books if wanted in _names(book)] if wanted else self.books
+        self.table.show_rows(found)
+        count = plural(len(self.books), "simulation")
+        self.query_one(".count", Static).update(f"{len(found):,} of {count}" if wanted else count)
+        self.query_one(".folder", Static).update(f"{self.shelf.folder}/")
+        self._explain()
+
+    # What is asked for.
+
+    def focus_list(self) -> None:
+        """Go to the list, or to what there is instead."""
+        if not self.is_on_screen:
+            return
+        if self.books:
+            self.table.focus()
+        else:
+            self.query_one("#nothing Button").focus()
+
+    def find(self) -> None:
+        """Go to the field for a text."""
+        self.query_one(Input).focus()
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something is looked for."""
+        field = self.query_one(Input)
+        return bool(field.value) or field.has_focus
+
+    def give_way(self) -> bool:
+        """Leave the field, show all again; return whether there was something to leave."""
+        field = self.query_one(Input)
+        if not self.is_narrowed:
+            return False
+        field.value = ""
+        self.focus_list()
+        return True
+
+    def mark(self) -> None:
+        """Mark the simulation under the cursor, or take its mark away; only the last two marks are kept."""
+        book = self.book
+        if book is None or book.listed.problem:
+            return
+        if book.path in self.marked:
+            self.marked = tuple(path for path in self.marked if path != book.path)
+        else:
+            self.marked = (*self.marked, book.path)[-2:]
+        self.table.refresh()
+        self._explain()
+
+    @on(Input.Changed)
+    def _wanted_changed(self) -> None:
+        self._show_books()
+
+    @on(Input.Submitted)
+    def _wanted_done(self) -> None:
+        self.table.focus()
+
+    @on(VirtualTable.Highlighted)
+    def _explain(self) -> None:
+        book = self.book
+        about = self.query_one("#about", Static)
+        if book is None:
+            about.update("")
+        elif book.listed.problem:
+            about.update(_problem(book))
+        else:
+            about.update(self._description(book, is_wide=self.screen.has_class("-wide")))
+
+    @on(VirtualTable.Chosen)
+    def _chosen(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        self.post_message(self.Asked(event.row.path))
+
+    def _description(self, book: Book, *, is_wide: bool) -> Table | Text:
+        listed = book.listed
+        states = ", ".join(f"{count} {state}" for state, count in listed.states) or "none has begun"
+        rows = [
+            ("runs", f"{states} of {listed.planned_runs}"),
+            ("broker", listed.broker),
+            ("made", f"{stamp(book.made_wall_s)} UTC"),
+            ("size", f"{listed.size_bytes / 1e6:,.1f} MB"),
+            ("file", str(book.path)),
+        ]
+        hint = "Enter opens it."
+        if book.state == "running":
+            hint = "It is being written now; Enter shows what there is so far."
+        elif book.state == "stale":
+            hint = "Nothing is written to it any more: the run was killed. What was agreed until then is there."
+        if self.marked:
+            hint += f" {len(self.marked)} marked; v compares."
+        if not is_wide:
+            text = Text()
+            text.append(f"{listed.scenario}, {listed.algorithm}", "bold")
+            text.append(f"; {rows[0][1]}; {listed.broker}; {rows[3][1]}\n{book.path}\n{hint}")
+            return text
+        table = Table.grid(padding=(0, 1))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_row("", Text(f"{listed.scenario}, {listed.algorithm}", "bold"))
+        for name, value in rows:
+            table.add_row(name, Text(value))
+        table.add_row("", "")
+        table.add_row("", Text(hint))
+        return table
+
+
+def _problem(book: Book) -> Text:
+    text = Text()
+    if book.state == "beginning":
+        text.append("A simulation is just beginning.", "bold")
+        return text.append(f"\n{book.path}\nIt can be opened as soon as something is in it.")
+    text.append("This file cannot be read.", "bold")
+    return text.append(f"\n{book.path}\n{book.listed.problem}.")
+
+
+def _names(book: Book) -> str:
+    listed = book.listed
+    return f"{book.path.name} {listed.scenario} {listed.algorithm} {listed.broker} {listed.problem}".casefold()
+
+
+def readable(books: Sequence[Book]) -> tuple[Book, ...]:
+    """Return the simulations that can be opened."""
+    return tuple(book for book in books if not book.listed.problem)

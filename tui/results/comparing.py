@@ -1,0 +1,290 @@
+"""Shows two simulations side by side: figures, average days, jobs."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+
+from scenarios.kpis import DEFAULT_INTERVAL_S, Spread
+from scenarios.results.averages import AverageDay
+from scenarios.results.views import ContractRow
+from tui.results.backlink import BackLink
+from tui.results.celltable import CellTable
+from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
+from tui.results.looks import day_label, figure_text, moment, plural, stamp, state_cell
+from tui.results.reading import Reads
+from tui.results.shelf import Book
+from tui.shell.guard import Guarded
+from tui.widgets.chart import Chart, Series, Span
+from tui.widgets.table import Cell, Column, VirtualTable
+
+TABS = (("f", "figures", "Figures"), ("d", "days", "Average days"), ("j", "jobs", "Jobs"))
+
+
+def _mean(unit: str, spread: Spread) -> str:
+    return figure_text(unit, spread.mean)
+
+
+def _deviation(unit: str, spread: Spread) -> Cell:
+    deviation = spread.standard_deviation
+    return ("" if deviation is None else f"± {figure_text(unit, deviation)}"), "muted"
+
+
+def _difference(row: FigureRow) -> Cell:
+    difference = row.difference
+    if difference is None:
+        return ""
+    text = figure_text(row.figure.unit, abs(difference))
+    if text == figure_text(row.figure.unit, 0.0):
+        return "=", "muted"
+    if row.figure.unit == "share":
+        text = text.replace("%", "pp")
+    return f"{'▲ +' if difference > 0 else '▼ -'}{text}", "accent"
+
+
+def _relative(row: FigureRow) -> Cell:
+    relative = row.relative
+    return ("" if relative is None or abs(relative) < 0.0005 else f"{relative:+.1%}"), "muted"
+
+
+_FIGURES: tuple[Column[FigureRow], ...] = (
+    Column("figure", lambda row: row.figure.label, most=40),
+    Column("A", lambda row: _mean(row.figure.unit, row.a), 14, 12, right=True, sort=lambda row: row.a.mean or 0.0),
+    Column("", lambda row: _deviation(row.figure.unit, row.a), 14, from_width=100),
+    Column("B", lambda row: _mean(row.figure.unit, row.b), 14, 12, right=True, sort=lambda row: row.b.mean or 0.0),
+    Column("", lambda row: _deviation(row.figure.unit, row.b), 14, from_width=100),
+    Column("B less A", _difference, 16, 14, right=True, sort=lambda row: row.difference or 0.0),
+    Column("", _relative, 9, right=True, sort=lambda row: row.relative or 0.0),
+)
+
+
+def _supplier(contract: ContractRow | None) -> Cell:
+    if contract is None:
+        return "- none", "muted"
+    return ("⌁ grid", "warn") if contract.producer_house is None else contract.producer
+
+
+def _start(contract: ContractRow | None) -> Cell:
+    return "" if contract is None else moment(contract.start_s)
+
+
+def _moved(row: JobRow) -> Cell:
+    if row.is_same:
+        return "= same", "muted"
+    moved_s = row.moved_s
+    if moved_s is None:
+        return "only in B" if row.a is None else "only in A", "warn"
+    if moved_s == 0:
+        return "≠ supplier", "accent"
+    minutes = f"{abs(moved_s) / 60:,.1f}".removesuffix(".0")
+    return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
+
+
+_JOBS: tuple[Column[JobRow], ...] = (
+    Column("job", lambda row: row.job_id, most=36),
+    Column("A: supplier", lambda row: _supplier(row.a), 16, 11),
+    Column("start", lambda row: _start(row.a), 15, 12, sort=lambda row: row.a.start_s if row.a else 0),
+    Column("B: supplier", lambda row: _supplier(row.b), 16, 11),
+    Column("start", lambda row: _start(row.b), 15, 12, sort=lambda row: row.b.start_s if row.b else 0),
+    Column("B less A", _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
+)
+
+
+class DayOfSide(Vertical):
+    """One side's average day, with its name above it."""
+
+    DEFAULT_CSS = """
+    DayOfSide { width: 1fr; height: 1fr; }
+    DayOfSide Static { height: 1; text-style: bold; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Name and chart."""
+        yield Static("", markup=False)
+        yield Chart()
+
+    def show(self, title: str, day: AverageDay) -> None:
+        """Draw another day."""
+        self.query_one(Static).update(title)
+        start_s = float(day.times_s[0])
+        end_s = start_s + len(day.times_s) * day.interval_s
+        self.query_one(Chart).show(
+            (
+                Series("produced", day.production.mean_w, "dots", "forecast"),
+                Series("used, local sun", day.local.mean_w, "area", "committed"),
+                Series("used, grid", day.grid.mean_w, "area", "grid-power"),
+            ),
+            Span(start_s, end_s, day_label(start_s, end_s)),
+        )
+
+
+class ComparisonPane(Reads):
+    """Two simulations."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    ComparisonPane { height: 1fr; }
+    ComparisonPane .heading { height: 2; background: $surface; }
+    ComparisonPane .title { width: 1fr; height: 2; text-wrap: nowrap; text-overflow: ellipsis; }
+    ComparisonPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    .-narrow ComparisonPane #days { layout: vertical; }
+    """
+
+    class Shown(Message):
+        """Both were read and are there to be seen."""
+
+    class Failed(Message):
+        """One could not be read."""
+
+        def __init__(self, error: BaseException) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self) -> None:
+        super().__init__(id="comparison")
+        self.comparison: Comparison | None = None
+
+    def compose(self) -> ComposeResult:
+        """Which two, then a tab for each way to look at them."""
+        with Horizontal(classes="heading"):
+            yield BackLink("◂ Back")
+            yield Static("", classes="title", markup=False)
+        with TabbedContent(id="sides"):
+            for key, id_, title in TABS:
+                with TabPane(f"[dim]{key}[/] {title}", id=f"compare-{id_}"):
+                    if id_ == "figures":
+                        yield CellTable[FigureRow](_FIGURES, key=lambda row: row.figure.name, id="figure-rows")
+                        yield Static("", classes="detail", markup=False)
+                    elif id_ == "days":
+                        with Horizontal(id="days"):
+                            yield DayOfSide()
+                            yield DayOfSide()
+                    else:
+                        yield CellTable[JobRow](_JOBS, key=lambda row: row.job_id, id="job-rows")
+                        yield Static("", classes="detail", markup=False)
+
+    @property
+    def tab(self) -> str:
+        """Id of the way to look in sight."""
+        return self.query_one("#sides", TabbedContent).active.removeprefix("compare-")
+
+    def open(self, a: Path, b: Path, interval_s: int = DEFAULT_INTERVAL_S) -> None:
+        """Read two simulations and show them."""
+        self.read("compare", partial(compare, a, b, interval_s), self._show, self._failed)
+
+    def _failed(self, error: BaseException) -> None:
+        self.post_message(self.Failed(error))
+
+    def _show(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        a, b = _title("A", comparison.a), _title("B", comparison.b)
+        self.query_one(".title", Static).update(f"{a}\n{b}")
+        self.query_one("#figure-rows", VirtualTable).show_rows(comparison.figures)
+        for side, title, day in zip(self.query(DayOfSide), (a, b), (comparison.a.day, comparison.b.day), strict=True):
+            side.show(title, day)
+        self.query_one("#job-rows", VirtualTable).show_rows(comparison.jobs)
+        differ = sum(not row.is_same for row in comparison.jobs)
+        told = f"Run 1 of each, seeds {comparison.a.seed} and {comparison.b.seed}: {differ:,} of "
+        told += f"{plural(len(comparison.jobs), 'job')} differ."
+        if not comparison.is_same_scenario:
+            told += " These are different scenarios."
+        self.query_one("#compare-jobs .detail", Static).update(told)
+        self.post_message(self.Shown())
+
+    def show_tab(self, tab: str) -> None:
+        """Look at them in another way."""
+        self.query_one("#sides", TabbedContent).active = f"compare-{tab}"
+        self.call_after_refresh(self.focus_view)
+
+    def show_next_tab(self, by: int) -> None:
+        """Look at them in the way beside."""
+        ids = [id_ for _, id_, _ in TABS]
+        self.show_tab(ids[(ids.index(self.tab) + by) % len(ids)])
+
+    def focus_view(self) -> None:
+        """Go to the table in sight, if there is one."""
+        for table in self.query(f"#compare-{self.tab} CellTable"):
+            table.focus()
+            return
+        self.query_one("#sides Tabs").focus()
+
+    @on(VirtualTable.Highlighted, "#figure-rows")
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        event.stop()
+        figure = event.row.figure
+        note = figure.note.format(interval=f"{DEFAULT_INTERVAL_S // 60} min")
+        runs = "Means over the runs, with standard deviation where there are several."
+        self.query_one("#compare-figures .detail", Static).update(f"{figure.label}: {note} {runs}")
+
+    @on(TabbedContent.TabActivated)
+    def _tab_changed(self, event: TabbedContent.TabActivated) -> None:
+        event.stop()
+
+
+def _title(letter: str, side: Side) -> str:
+    made = side.info.created_utc[:16].replace("T", " ")
+    return f"{letter}  {side.info.scenario}, {side.info.algorithm}, {plural(side.runs, 'run')}, made {made}"
+
+
+_BOOKS: tuple[Column[Book], ...] = (
+    Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
+    Column("scenario", lambda book: book.listed.scenario),
+    Column("algorithm", lambda book: book.listed.algorithm, 11),
+    Column("runs", lambda book: str(book.listed.planned_runs), 4, right=True),
+    Column("state", lambda book: state_cell(book.state), 13),
+)
+
+
+class OtherChooser(Guarded, ModalScreen[Path | None]):
+    """Which simulation to put beside the one that is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("enter", "choose", "Compare", priority=True),
+    ]
+    DEFAULT_CSS = """
+    OtherChooser { align: center middle; }
+    OtherChooser > Vertical {
+        width: 76; max-width: 96%; height: 70%; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 0 1;
+    }
+    OtherChooser VirtualTable { background: $surface; }
+    """
+
+    def __init__(self, books: tuple[Book, ...]) -> None:
+        super().__init__()
+        self._books = books
+
+    def compose(self) -> ComposeResult:
+        """Those that can be read."""
+        with Vertical() as box:
+            box.border_title = "Compare with"
+            yield VirtualTable[Book](
+                _BOOKS, key=lambda book: book.path, empty="There is no other one yet: run it again in another way"
+            )
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show them."""
+        table = self.query_one(VirtualTable)
+        table.show_rows(self._books)
+        table.focus()
+
+    def action_choose(self) -> None:
+        """Take the one under the cursor."""
+        book: Book | None = self.query_one(VirtualTable).row
+        if book is not None:
+            self.dismiss(book.path)
+
+    @on(VirtualTable.Chosen)
+    def _clicked(self) -> None:
+        self.action_choose()

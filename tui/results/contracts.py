@@ -1,0 +1,168 @@
+"""Contracts in a table: sorted by any column, found by a text, copied by cell, row or all together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from scenarios.results.views import ContractRow
+from tui.results.celltable import CellTable
+from tui.results.looks import clock, covered_cell, hours, moment, number_kwh, plural
+from tui.results.sheet import fits
+from tui.shell.guard import Guarded
+from tui.widgets.table import Cell, Column, VirtualTable
+
+
+def _supplier(row: ContractRow) -> Cell:
+    if row.producer_house is None:
+        return "⌁ grid", "warn"
+    return f"⌂ {row.producer}" if row.producer_house == row.house else f"→ {row.producer}"
+
+
+def _covered(row: ContractRow) -> Cell:
+    return covered_cell(row.delivered_wh / row.energy_wh if row.energy_wh else None)
+
+
+def _story(row: ContractRow) -> Cell:
+    parts = [f"moved {row.amended}x"] if row.amended else []
+    if row.cancelled_before:
+        parts.append(f"{row.cancelled_before} cancelled")
+    return ", ".join(parts), "warn"
+
+
+def _delay_s(row: ContractRow) -> int:
+    return row.start_s - max(row.earliest_start_s, row.registered_s)
+
+
+_COLUMNS: tuple[Column[ContractRow], ...] = (
+    Column("job", lambda row: row.job_id, most=40),
+    Column("house", lambda row: row.house, 12, 9),
+    Column("supplier", _supplier, 16, 13),
+    Column("start", lambda row: moment(row.start_s), 15, sort=lambda row: row.start_s),
+    Column(
+        "window",
+        lambda row: (f"{hours(row.earliest_start_s)}-{hours(row.latest_start_s)}", "muted"),
+        11,
+        from_width=95,
+        sort=lambda row: row.latest_start_s - row.earliest_start_s,
+    ),
+    Column("kWh", lambda row: number_kwh(row.energy_wh), 7, right=True, sort=lambda row: row.energy_wh),
+    Column(
+        "by sun",
+        _covered,
+        6,
+        right=True,
+        sort=lambda row: row.delivered_wh / row.energy_wh if row.energy_wh else -1.0,
+    ),
+    Column("device", lambda row: (row.device, "muted"), 12, from_width=112),
+    Column("agreed", lambda row: (moment(row.agreed_s), "muted"), 15, from_width=126, sort=lambda row: row.agreed_s),
+    Column("changes", _story, 16, from_width=132, sort=lambda row: (row.amended, row.cancelled_before)),
+)
+
+
+class Contracts(Guarded, Vertical):
+    """The table, what to look for above it, the chosen contract in words below it."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    Contracts { height: 1fr; }
+    Contracts .finding { height: 1; background: $surface; }
+    Contracts .finding Input { width: 1fr; background: $boost; }
+    Contracts .finding .count { width: auto; padding: 0 1; color: $text-muted; }
+    Contracts .detail { height: auto; max-height: 3; min-height: 1; padding: 0 1; background: $panel; }
+    .-short Contracts .detail { max-height: 2; }
+    """
+
+    class JobChosen(Message):
+        """Somebody wants to know how a contract came about."""
+
+        def __init__(self, row: ContractRow) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: Sequence[ContractRow] = ()
+
+    def compose(self) -> ComposeResult:
+        """Field, table, words."""
+        with Horizontal(classes="finding"):
+            yield Input(placeholder="/ find a job, house, supplier", compact=True)
+            yield Static("", classes="count", markup=False)
+        yield CellTable[ContractRow](_COLUMNS, key=lambda row: row.contract_id, empty="No contract")
+        yield Static("", classes="detail", markup=False)
+
+    @property
+    def table(self) -> CellTable[ContractRow]:
+        """The contracts."""
+        return self.query_one(CellTable)
+
+    @property
+    def wanted(self) -> str:
+        """The text to find."""
+        return self.query_one(Input).value.strip()
+
+    def show(self, rows: Sequence[ContractRow]) -> None:
+        """Show other contracts; what was looked for still is."""
+        self._rows = rows
+        self._show_found()
+
+    def find(self) -> None:
+        """Go to the field for a text."""
+        self.query_one(Input).focus()
+
+    def clear(self) -> bool:
+        """Show all contracts again; return whether that changes anything."""
+        was_narrowed = bool(self.query_one(Input).value)
+        self.query_one(Input).value = ""
+        return was_narrowed
+
+    @on(Input.Changed)
+    def _show_found(self) -> None:
+        wanted = self.wanted
+        found = [row for row in self._rows if fits(row, wanted)] if wanted else self._rows
+        self.table.show_rows(found)
+        count = plural(len(self._rows), "contract")
+        if wanted:
+            count = f"{len(found):,} of {count}"
+        self.query_one(".count", Static).update(f"{count} · s sort · c copy")
+        if not found:
+            told = "No contract has that in a name. Escape shows all again." if self._rows else ""
+            self.query_one(".detail", Static).update(told)
+
+    @on(Input.Submitted)
+    def _found(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.table.focus()
+
+    @on(VirtualTable.Highlighted)
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        event.stop()
+        self.query_one(".detail", Static).update(in_words(event.row))
+
+    @on(VirtualTable.Chosen)
+    def _chosen(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        self.post_message(self.JobChosen(event.row))
+
+
+def in_words(row: ContractRow) -> str:
+    """Return all that is known of a contract."""
+    delay_s = _delay_s(row)
+    late = f", {delay_s / 60:,.0f} min after it could" if delay_s > 0 else ""
+    parts = [
+        f"{row.job_id}: runs {moment(row.start_s)} to {clock(row.end_s)}{late}",
+        f"window {moment(row.earliest_start_s)} to {moment(row.latest_start_s)}",
+        f"registered {moment(row.registered_s)}, agreed {moment(row.agreed_s)}",
+    ]
+    if row.producer_house is not None:
+        parts.append(f"{row.delivered_wh / 1000:,.2f} of {row.energy_wh / 1000:,.2f} kWh came from {row.producer}")
+    else:
+        parts.append(f"{row.energy_wh / 1000:,.2f} kWh from the grid")
+    story = _story(row)[0]
+    return "; ".join([*parts, *([story] if story else [])])

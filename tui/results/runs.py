@@ -1,0 +1,206 @@
+"""*All runs*: a row for each run, mean and standard deviation below them, and the average day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from scenarios.kpis import Spread
+from scenarios.results.averages import AverageDay, average_day
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RunInfo
+from scenarios.results.views import view_runs
+from tui.cli.figures import percent, ratio
+from tui.results.celltable import CellTable
+from tui.results.looks import day_label, number_kwh, state_cell
+from tui.shell.guard import Guarded
+from tui.widgets.chart import Chart, Series, Span
+from tui.widgets.table import Cell, Column, VirtualTable
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run, or how a figure is spread over all of them."""
+
+    title: str
+    run: RunInfo | None
+    """None: not a run."""
+    figures: dict[str, float | None]
+    is_fresh: bool = True
+    """Whether a run that has not ended may still be under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsSheet:
+    """All runs of a simulation."""
+
+    rows: tuple[RunRow, ...]
+    average: AverageDay | None
+    """None: no run has begun."""
+
+
+def runs_sheet(path: Path, interval_s: int) -> RunsSheet:
+    """Read all runs.
+
+    Raises:
+        ResultsError: The file cannot be read.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    with ResultsReader(path) as results:
+        view = view_runs(results, interval_s)
+        average = average_day(results, interval_s) if view.runs else None
+    rows = [RunRow(str(run.run), run, _with_counts(figures.as_dict(), run)) for run, figures in view.runs]
+    if len(rows) > 1:
+        spreads = {**view.spread, **_count_spreads(rows)}
+        rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
+        rows.append(RunRow("± sd", None, {name: of.standard_deviation for name, of in spreads.items()}))
+    return RunsSheet(tuple(rows), average)
+
+
+def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, float | None]:
+    optimum = run.comparison.get("optimum")
+    share = optimum.get("share") if isinstance(optimum, dict) else None
+    return {
+        **figures,
+        "negotiations": run.negotiations,
+        "messages": run.messages,
+        "wall_s": run.wall_s,
+        "of_best": share,
+    }
+
+
+def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
+    from scenarios.kpis import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
+
+    names = ("negotiations", "messages", "wall_s", "of_best")
+    return {name: spread_of([row.figures[name] for row in rows]) for name in names}
+
+
+def _column(title: str, name: str, width: int, kind: str, from_width: int = 0) -> Column[RunRow]:
+    def cell(row: RunRow) -> Cell:
+        value = row.figures.get(name)
+        return _written(kind, value), "" if row.run else "strong"
+
+    return Column(
+        title,
+        cell,
+        width,
+        right=True,
+        from_width=from_width,
+        sort=lambda row: _rank(row.figures.get(name)),
+    )
+
+
+def _rank(value: float | None) -> float:
+    return -1.0 if value is None else value
+
+
+def _written(kind: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if kind == "count":
+        return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+    if kind == "s":
+        return f"{value:,.2f} s"
+    return {"wh": number_kwh, "share": percent, "ratio": ratio}[kind](value)
+
+
+_COLUMNS: tuple[Column[RunRow], ...] = (
+    Column(
+        "run", lambda row: (row.title, "" if row.run else "strong"), 5, sort=lambda row: row.run.run if row.run else 0
+    ),
+    Column(
+        "seed",
+        lambda row: str(row.run.seed) if row.run else "",
+        6,
+        right=True,
+        sort=lambda row: row.run.seed if row.run else 0,
+    ),
+    Column("state", lambda row: state_cell(row.run.state) if row.run else "", 13, from_width=94),
+    _column("consumed", "consumed_wh", 9, "wh"),
+    _column("local", "delivered_wh", 9, "wh"),
+    _column("grid", "grid_wh", 8, "wh"),
+    _column("self-c.", "self_consumption", 8, "share"),
+    _column("self-s.", "self_sufficiency", 8, "share"),
+    _column("peak/avg", "consumption_peak_to_average", 8, "ratio"),
+    _column("of best", "of_best", 8, "share", 110),
+    _column("on grid", "jobs_on_grid", 7, "count", 120),
+    _column("neg.", "negotiations", 7, "count", 100),
+    _column("mess.", "messages", 8, "count"),
+    _column("took", "wall_s", 9, "s", 128),
+)
+
+
+class RunsPane(Guarded, Vertical):
+    """All runs."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    RunsPane { height: 1fr; }
+    RunsPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    RunsPane #average { height: 1fr; border-top: solid $border; }
+    .-narrow RunsPane #average { height: 9; border-top: none; }
+    """
+
+    class RunChosen(Message):
+        """Somebody wants to see one run."""
+
+        def __init__(self, run: int) -> None:
+            super().__init__()
+            self.run = run
+
+    def compose(self) -> ComposeResult:
+        """Runs above, their average day below."""
+        yield CellTable[RunRow](
+            _COLUMNS,
+            key=lambda row: row.title,
+            empty="No run has begun yet",
+            last=lambda row: row.run is None,
+            id="runs",
+        )
+        yield Chart(empty="No run has begun yet", id="average")
+        yield Static("", classes="detail", markup=False)
+
+    def show(self, sheet: RunsSheet) -> None:
+        """Draw other runs."""
+        self.query_one("#runs", VirtualTable).show_rows(sheet.rows)
+        day = sheet.average
+        if day is None:
+            return
+        start_s = float(day.times_s[0])
+        end_s = start_s + len(day.times_s) * day.interval_s
+        self.query_one("#average", Chart).show(
+            (
+                Series("produced", day.production.mean_w, "dots", "forecast"),
+                Series("used, local sun", day.local.mean_w, "area", "committed"),
+                Series("used, grid", day.grid.mean_w, "area", "grid-power"),
+            ),
+            Span(start_s, end_s, day_label(start_s, end_s)),
+        )
+        self.query_one(".detail", Static).update(_said(day))
+
+    def focus_table(self) -> None:
+        """Go to the runs."""
+        self.query_one("#runs").focus()
+
+    @on(VirtualTable.Chosen, "#runs")
+    def _chosen(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        if event.row.run is not None:
+            self.post_message(self.RunChosen(event.row.run.run))
+
+
+def _said(day: AverageDay) -> str:
+    if day.runs == 1:
+        return "One run. Energy in kWh. Enter shows a run."
+    most_kw, most_grid_kw = day.local.deviation_w.max() / 1000, day.grid.deviation_w.max() / 1000
+    return (
+        f"Average of {day.runs} runs; energy in kWh. Runs stray by up to ± {most_kw:.2f} kW "
+        f"(local), ± {most_grid_kw:.2f} kW (grid) in {day.interval_s // 60} min. Enter shows a run."
+    )

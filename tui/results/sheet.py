@@ -1,0 +1,226 @@
+"""What *All households* and *One household* show: the same sheet, of the neighbourhood or of one of its houses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenarios.kpis import Bill, Split
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RunInfo
+from scenarios.results.views import (
+    ContractRow,
+    Day,
+    HouseView,
+    NeighbourhoodView,
+    view_house,
+    view_neighbourhood,
+)
+from tui.cli.figures import percent, ratio
+from tui.results.looks import euro, figure_text, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a whole."""
+
+    name: str
+    wh: float
+    colour: str
+    """A variable of the theme."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An energy and its parts."""
+
+    name: str
+    wh: float
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdRow:
+    """A household among the others."""
+
+    house: str
+    name: str
+    split: Split
+    produced_wh: float
+    sold_wh: float
+    bill: Bill | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One run, of all households or of one."""
+
+    run: RunInfo
+    house: str | None
+    """None: all of them."""
+    wholes: tuple[Whole, ...]
+    peaks: str
+    """Peak-to-average ratios, in words."""
+    figures: tuple[tuple[str, str], ...]
+    """The most telling ones first."""
+    day: Day
+    contracts: tuple[ContractRow, ...]
+    households: tuple[HouseholdRow, ...]
+    """Empty for one household."""
+
+
+def neighbourhood_sheet(path: Path, run: int, interval_s: int) -> Sheet:
+    """Read the sheet of all households.
+
+    Raises:
+        ResultsError: The file cannot be read, or has no such run.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    with ResultsReader(path) as results:
+        view = view_neighbourhood(results, run, interval_s)
+        names = {house.id: house.name for house in results.scenario.houses}
+    kpis = view.kpis
+    splits = view.split.by_house.values()
+    own_wh, neighbours_wh = sum(split.own_wh for split in splits), sum(split.neighbours_wh for split in splits)
+    return Sheet(
+        run=view.run,
+        house=None,
+        wholes=_wholes(kpis.consumed_wh, own_wh, neighbours_wh, kpis.grid_wh, kpis.produced_wh, neighbours_wh),
+        peaks=_peaks(kpis.consumption_peak_to_average, kpis.production_peak_to_average, kpis.load_factor),
+        figures=_neighbourhood_figures(view),
+        day=view.day,
+        contracts=view.contracts,
+        households=_households(view, names),
+    )
+
+
+def house_sheet(path: Path, run: int, house: str, interval_s: int) -> Sheet:
+    """Read the sheet of one household.
+
+    Raises:
+        ResultsError: The file cannot be read, or has no such run or house.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    with ResultsReader(path) as results:
+        view = view_house(results, run, house, interval_s)
+    split = view.split
+    return Sheet(
+        run=view.run,
+        house=house,
+        wholes=_wholes(
+            split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh, view.produced_wh, view.sold_wh
+        ),
+        peaks=_peaks(view.consumption_peak_to_average, view.production_peak_to_average, view.load_factor),
+        figures=_house_figures(view),
+        day=view.day,
+        contracts=tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id))),
+        households=(),
+    )
+
+
+def _wholes(
+    consumed_wh: float, own_wh: float, neighbours_wh: float, grid_wh: float, produced_wh: float, sold_wh: float
+) -> tuple[Whole, ...]:
+    surplus_wh = max(0.0, produced_wh - own_wh - sold_wh)
+    return (
+        Whole(
+            "Consumed",
+            consumed_wh,
+            (
+                Part("own sun", own_wh, "committed"),
+                Part("neighbours", neighbours_wh, "accent"),
+                Part("grid", grid_wh, "grid-power"),
+            ),
+        ),
+        Whole(
+            "Produced",
+            produced_wh,
+            (
+                Part("used at home", own_wh, "committed"),
+                Part("sold", sold_wh, "accent"),
+                Part("surplus", surplus_wh, "forecast"),
+            ),
+        ),
+    )
+
+
+def _peaks(consumption: float | None, production: float | None, load_factor: float | None) -> str:
+    return f"used {ratio(consumption)}   produced {ratio(production)}   load factor {ratio(load_factor)}"
+
+
+def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ...]:
+    kpis, run = view.kpis, view.run
+    figures = [
+        ("Self-sufficiency", percent(kpis.self_sufficiency)),
+        ("Self-consumption", percent(kpis.self_consumption)),
+        ("Jobs", f"{kpis.jobs:,}, {kpis.jobs_on_grid:,} on grid"),
+        ("Promised, not kept", figure_text("wh", kpis.shortfall_wh)),
+    ]
+    if kpis.bill_eur is not None:
+        figures.append(("All bills", f"{euro(kpis.bill_eur)} (alone {euro(kpis.bill_without_eur)})"))
+    if kpis.kg_co2 is not None:
+        figures.append(("Grid CO2", f"{kpis.kg_co2:,.2f} kg (alone {figure_text('kg', kpis.kg_co2_without)})"))
+    optimum = run.comparison.get("optimum")
+    if isinstance(optimum, dict) and optimum.get("share") is not None:
+        figures.append(("Of the best plan known", percent(optimum["share"])))
+    figures += [
+        ("Started late", f"{kpis.jobs_late:,}, mean {figure_text('s', kpis.mean_delay_s)}"),
+        ("Peak consumption", figure_text("w", kpis.peak_consumption_w)),
+        ("Peak import, pooled", figure_text("w", kpis.peak_import_w)),
+        ("Self-sufficiency, pooled", percent(kpis.pooled_self_sufficiency)),
+        *_troubles(
+            (kpis.jobs_moved, "moved"),
+            (kpis.jobs_cancelled, "cancelled"),
+            (kpis.jobs_lost, "lost"),
+            (kpis.jobs_unfinished, "still ran at the end"),
+            (kpis.jobs_not_registered, "not registered by the end"),
+        ),
+        ("Said", f"{plural(run.messages, 'message')}, {plural(run.negotiations, 'negotiation')}"),
+    ]
+    if run.wall_s is not None:
+        figures.append(("Took", f"{run.wall_s:,.2f} s"))
+    return tuple(figures)
+
+
+def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
+    figures = [
+        ("Self-sufficiency", percent(view.self_sufficiency)),
+        ("Jobs", f"{len(view.contracts):,}, {sum(c.producer_house is None for c in view.contracts):,} on grid"),
+        ("Jobs of others served", f"{len(view.supplied):,}"),
+    ]
+    if view.bill is not None:
+        figures.append(("Bill", f"{euro(view.bill.with_eur)} (alone {euro(view.bill.without_eur)})"))
+    return tuple(figures)
+
+
+def _troubles(*counts: tuple[int, str]) -> tuple[tuple[str, str], ...]:
+    happened = [f"{count:,} {what}" for count, what in counts if count]
+    return (("Jobs with a story", ", ".join(happened)),) if happened else ()
+
+
+def _households(view: NeighbourhoodView, names: dict[str, str]) -> tuple[HouseholdRow, ...]:
+    produced_wh: dict[str, float] = {}
+    for producer in view.split.by_producer.values():
+        produced_wh[producer.house] = produced_wh.get(producer.house, 0.0) + producer.produced_wh
+    sold_wh: dict[str, float] = {}
+    for row in view.contracts:
+        if row.producer_house is not None and row.producer_house != row.house:
+            sold_wh[row.producer_house] = sold_wh.get(row.producer_house, 0.0) + row.delivered_wh
+    return tuple(
+        HouseholdRow(
+            house,
+            names.get(house, ""),
+            split,
+            produced_wh.get(house, 0.0),
+            sold_wh.get(house, 0.0),
+            view.bills.get(house),
+        )
+        for house, split in view.split.by_house.items()
+    )
+
+
+def fits(row: ContractRow, text: str) -> bool:
+    """Return whether a contract has a text in one of its names, in any case."""
+    wanted = text.casefold()
+    names = (row.job_id, row.source_id, row.house, row.device, row.producer, row.producer_house or "", row.profile)
+    return any(wanted in name.casefold() for name in names)

@@ -1,0 +1,241 @@
+"""Draws a sheet: energy bars, peak-to-average over an interval of one's own, the day, households, contracts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from scenarios.results.views import Day
+from tui.results.contracts import Contracts
+from tui.results.energybar import EnergyBar
+from tui.results.figures import Figures
+from tui.results.looks import day_label, number_kwh
+from tui.results.sheet import HouseholdRow, Sheet
+from tui.shell.guard import Guarded
+from tui.widgets.chart import Chart, Series, Span
+from tui.widgets.table import Cell, Column, VirtualTable
+
+MOST_MINUTES = 1440
+
+Zoom = Literal["all", "contracts", "households", "day"]
+
+
+def _share(row: HouseholdRow) -> Cell:
+    split = row.split
+    if split.consumed_wh <= 0:
+        return "-", "muted"
+    share = (split.own_wh + split.neighbours_wh) / split.consumed_wh
+    return f"{share:.0%}", "ok" if share >= 0.995 else ""
+
+
+_COLUMNS: tuple[Column[HouseholdRow], ...] = (
+    Column("household", lambda row: row.house, most=24),
+    Column(
+        "consumed", lambda row: number_kwh(row.split.consumed_wh), 8, right=True, sort=lambda r: r.split.consumed_wh
+    ),
+    Column("own", lambda row: number_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
+    Column(
+        "neighb.", lambda row: number_kwh(row.split.neighbours_wh), 7, right=True, sort=lambda r: r.split.neighbours_wh
+    ),
+    Column("grid", lambda row: number_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
+    Column(
+        "sun %",
+        _share,
+        5,
+        right=True,
+        sort=lambda r: (r.split.consumed_wh - r.split.grid_wh) / (r.split.consumed_wh or 1),
+    ),
+    Column(
+        "produced", lambda row: number_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
+    ),
+    Column("sold", lambda row: number_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
+    Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=76, sort=lambda r: r.split.jobs),
+    Column(
+        "bill EUR",
+        lambda row: "-" if row.bill is None else f"{row.bill.with_eur:,.2f}",
+        8,
+        right=True,
+        from_width=76,
+        sort=lambda r: r.bill.with_eur if r.bill else 0.0,
+    ),
+    Column(
+        "alone EUR",
+        lambda row: ("-" if row.bill is None else f"{row.bill.without_eur:,.2f}", "muted"),
+        9,
+        right=True,
+        from_width=90,
+        sort=lambda r: r.bill.without_eur if r.bill else 0.0,
+    ),
+    Column("name", lambda row: (row.name if row.name != row.house else "", "muted"), from_width=110),
+)
+
+
+def draw_day(chart: Chart, day: Day) -> None:
+    """Draw production behind, local and grid consumption stacked before it."""
+    start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
+    end_s = start_s + len(day.times_s) * day.interval_s
+    chart.show(
+        (
+            Series("produced", day.production_w, "dots", "forecast"),
+            Series("used, local sun", day.local_w, "area", "committed"),
+            Series("used, grid", day.grid_w, "area", "grid-power"),
+        ),
+        Span(start_s, end_s, day_label(start_s, end_s)),
+    )
+
+
+class DayChart(Chart, can_focus=True):
+    """A chart that keys can be sent to where it is all there is."""
+
+
+class SheetPane(Guarded, Vertical):
+    """One sheet."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    SheetPane { height: 1fr; }
+    SheetPane #top { height: 16; }
+    SheetPane #numbers { width: 68; padding: 0 1; }
+    SheetPane .peaks { height: 1; }
+    SheetPane .peaks Static { width: auto; }
+    SheetPane .peaks Input { width: 7; background: $panel-lighten-2; margin: 0 1; padding: 0 1; }
+    SheetPane .peaks .ratios { width: 1fr; }
+    SheetPane .ratios.wrong { color: $text-error; }
+    SheetPane #numbers Figures { height: 1fr; }
+    SheetPane #top Chart { width: 1fr; }
+    SheetPane #tables { height: 1fr; border-top: solid $border; }
+    SheetPane #households { width: 54; border-right: solid $border; }
+    SheetPane.one-house #households { display: none; }
+    SheetPane .short-only { display: none; }
+
+    .-tall SheetPane #numbers EnergyBar { margin-bottom: 1; }
+    .-tall SheetPane .peaks { height: 2; }
+    .-narrow SheetPane #top { layout: vertical; height: auto; }
+    .-narrow SheetPane #numbers { width: 1fr; height: auto; }
+    .-narrow SheetPane #numbers Figures { height: 1; }
+    .-narrow SheetPane #top Chart { height: 7; }
+    .-narrow SheetPane #tables { border-top: none; }
+    .-narrow SheetPane #households { display: none; }
+
+    SheetPane.zoom-contracts #top, SheetPane.zoom-contracts #households { display: none; }
+    SheetPane.zoom-households #top, SheetPane.zoom-households Contracts { display: none; }
+    SheetPane.zoom-households #households { display: block; width: 1fr; border-right: none; }
+    SheetPane.zoom-day #tables, SheetPane.zoom-day #numbers { display: none; }
+    SheetPane.zoom-day #top, SheetPane.zoom-day #top Chart { height: 1fr; }
+    """
+
+    class IntervalChosen(Message):
+        """Peaks are to be averaged over another interval."""
+
+        def __init__(self, minutes: int) -> None:
+            super().__init__()
+            self.minutes = minutes
+
+    class HouseholdChosen(Message):
+        """Somebody wants to see one household."""
+
+        def __init__(self, house: str) -> None:
+            super().__init__()
+            self.house = house
+
+    def __init__(self, *, one_house: bool) -> None:
+        """Make a pane.
+
+        Args:
+            one_house: Whether it shows one household; else all.
+        """
+        super().__init__(classes="one-house" if one_house else "")
+        self._zooms: tuple[Zoom, ...] = (
+            ("all", "contracts", "day") if one_house else ("all", "contracts", "households", "day")
+        )
+        self.zoom: Zoom = "all"
+        self.sheet: Sheet | None = None
+
+    def compose(self) -> ComposeResult:
+        """Numbers and day above, tables below."""
+        with Horizontal(id="top"):
+            with Vertical(id="numbers"):
+                yield EnergyBar()
+                yield EnergyBar()
+                with Horizontal(classes="peaks"):
+                    yield Static("Peak to average over")
+                    yield Input("15", type="integer", compact=True, max_length=4)
+                    yield Static("min", classes="unit")
+                    yield Static("", classes="ratios")
+                yield Figures()
+            yield DayChart(empty="Nothing was produced or used")
+        with Horizontal(id="tables"):
+            yield VirtualTable[HouseholdRow](_COLUMNS, key=lambda row: row.house, empty="No household", id="households")
+            yield Contracts()
+
+    def show(self, sheet: Sheet) -> None:
+        """Draw another sheet."""
+        self.sheet = sheet
+        for bar, whole in zip(self.query(EnergyBar), sheet.wholes, strict=True):
+            bar.show(whole)
+        self._say(sheet.peaks)
+        self.query_one(Figures).show(sheet.figures)
+        draw_day(self.query_one(Chart), sheet.day)
+        self.query_one("#households", VirtualTable).show_rows(sheet.households)
+        self.query_one(Contracts).show(sheet.contracts)
+
+    def show_interval(self, minutes: int) -> None:
+        """Show over how many minutes peaks are averaged."""
+        field = self.query_one(".peaks Input", Input)
+        if field.value != str(minutes):
+            with self.prevent(Input.Changed):
+                field.value = str(minutes)
+
+    def focus_table(self) -> None:
+        """Go to the table in sight."""
+        places = {"households": "#households", "day": "DayChart"}
+        self.query_one(places.get(self.zoom, "Contracts CellTable")).focus()
+
+    def find(self) -> None:
+        """Go to the field for a text."""
+        while self.zoom not in {"all", "contracts"}:
+            self.zoom_next()
+        self.query_one(Contracts).find()
+
+    def zoom_next(self) -> None:
+        """Give the room to the next part."""
+        self.remove_class(f"zoom-{self.zoom}")
+        self.zoom = self._zooms[(self._zooms.index(self.zoom) + 1) % len(self._zooms)]
+        self.add_class(f"zoom-{self.zoom}")
+        self.call_after_refresh(self.focus_table)
+
+    def ask_interval(self) -> None:
+        """Go to the field for the interval."""
+        if self.zoom != "all":
+            self.remove_class(f"zoom-{self.zoom}")
+            self.zoom = "all"
+        self.query_one(".peaks Input", Input).focus()
+
+    def _say(self, text: str, *, is_wrong: bool = False) -> None:
+        ratios = self.query_one(".ratios", Static)
+        ratios.set_class(is_wrong, "wrong")
+        ratios.update(f"  {text}")
+
+    @on(Input.Changed, ".peaks Input")
+    def _interval_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        minutes = int(event.value) if event.value.isdecimal() else 0
+        if 1 <= minutes <= MOST_MINUTES:
+            self.post_message(self.IntervalChosen(minutes))
+        else:
+            self._say(f"whole minutes, from 1 to {MOST_MINUTES}", is_wrong=True)
+
+    @on(Input.Submitted, ".peaks Input")
+    def _interval_done(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_table()
+
+    @on(VirtualTable.Chosen, "#households")
+    def _household_chosen(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        self.post_message(self.HouseholdChosen(event.row.house))

@@ -1,0 +1,324 @@
+"""An opened simulation: which run, which household, and the three views of it. Follows a file that is being written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Select, Static, TabbedContent, TabPane
+
+from scenarios.kpis import DEFAULT_INTERVAL_S
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RunInfo, SimulationInfo
+from tui.results.backlink import BackLink
+from tui.results.contracts import Contracts
+from tui.results.looks import STATES, plural
+from tui.results.reading import Reads
+from tui.results.runs import RunsPane, RunsSheet, runs_sheet
+from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
+from tui.results.sheetpane import SheetPane
+from tui.results.shelf import Stamp, stamp_of
+
+TABS = (("a", "all", "All households"), ("h", "house", "One household"), ("u", "runs", "All runs"))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A simulation that was opened."""
+
+    path: Path
+    stamp: Stamp
+    """As the file was before it was read."""
+    info: SimulationInfo
+    runs: tuple[RunInfo, ...]
+    houses: tuple[tuple[str, str], ...]
+    """Ids and names."""
+
+
+def open_simulation(path: Path) -> Opened:
+    """Read what a simulation is about.
+
+    Raises:
+        ResultsError: It cannot be read.
+    """
+    stamp = stamp_of(path)
+    with ResultsReader(path) as results:
+        houses = tuple((house.id, house.name) for house in results.scenario.houses)
+        return Opened(path, stamp, results.info, results.runs(), houses)
+
+
+class SimulationPane(Reads):
+    """A simulation's views."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    SimulationPane { height: 1fr; }
+    SimulationPane .heading { height: 1; background: $surface; }
+    SimulationPane .title { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    SimulationPane .heading Select { width: 30; }
+    SimulationPane .heading #house-choice { width: 28; }
+    SimulationPane .problem { height: auto; padding: 0 1; color: $text-error; display: none; }
+    SimulationPane.troubled .problem { display: block; }
+    .-narrow SimulationPane .heading Select { width: 24; }
+    .-narrow SimulationPane .heading #house-choice { width: 20; }
+    """
+
+    class Failed(Message):
+        """It could not be opened."""
+
+        def __init__(self, path: Path, error: BaseException) -> None:
+            super().__init__()
+            self.path = path
+            self.error = error
+
+    class Shown(Message):
+        """It was opened and is there to be seen."""
+
+    def __init__(self) -> None:
+        super().__init__(id="simulation")
+        self.opened: Opened | None = None
+        self.run: int = 1
+        self.house: str = ""
+        self.interval_s = DEFAULT_INTERVAL_S
+        self._drawn: dict[str, object] = {}
+        """What each tab shows, as it was asked for."""
+
+    def compose(self) -> ComposeResult:
+        """Heading, then a tab for each view."""
+        with Horizontal(classes="heading"):
+            yield BackLink("◂ Simulations")
+            yield Static("", classes="title", markup=False)
+            yield Select[str]([], prompt="household", id="house-choice", compact=True, allow_blank=True)
+            yield Select[int]([], prompt="run", id="run-choice", compact=True, allow_blank=True)
+        yield Static("", classes="problem", markup=False)
+        with TabbedContent(id="views"):
+            for key, id_, title in TABS:
+                with TabPane(f"[dim]{key}[/] {title}", id=f"tab-{id_}"):
+                    yield RunsPane() if id_ == "runs" else SheetPane(one_house=id_ == "house")
+
+    def on_mount(self) -> None:
+        """A household is chosen only where one is shown."""
+        self._fit_choices()
+
+    # Opening and following.
+
+    @property
+    def tab(self) -> str:
+        """Id of the view in sight: `all`, `house` or `runs`."""
+        return self.query_one("#views", TabbedContent).active.removeprefix("tab-")
+
+    @property
+    def sheet_pane(self) -> SheetPane | None:
+        """The sheet in sight, where it is one."""
+        return None if self.tab == "runs" else self.query_one(f"#tab-{self.tab} SheetPane", SheetPane)
+
+    def open(self, path: Path) -> None:
+        """Open a results file."""
+        self.read("open", partial(open_simulation, path), self._opened, lambda error: self._failed(path, error))
+
+    def follow(self) -> None:
+        """Read again what is shown if the file was written to meanwhile."""
+        opened = self.opened
+        busy = any(self.is_reading(group) for group in ("open", "sheet"))
+        if opened is not None and not busy and stamp_of(opened.path) != opened.stamp:
+            self.open(opened.path)
+
+    def close(self) -> None:
+        """Forget the file."""
+        self.opened = None
+        self._drawn.clear()
+
+    def _opened(self, opened: Opened) -> None:
+        is_other = self.opened is None or self.opened.path != opened.path
+        self.opened = opened
+        self._drawn.clear()
+        self.remove_class("troubled")
+        info = opened.info
+        planned = plural(len(info.seeds), "run")
+        self.query_one(".title", Static).update(f"{info.scenario} · {info.algorithm} · {planned}")
+        if is_other:
+            self.run = opened.runs[0].run if opened.runs else 1
+            self.house = opened.houses[0][0] if opened.houses else ""
+            for contracts in self.query(Contracts):
+                contracts.clear()
+            self.query_one("#views", TabbedContent).active = "tab-all"
+        self._offer(opened)
+        if is_other:
+            self.post_message(self.Shown())
+        if opened.runs:
+            self.draw()
+        else:
+            self._trouble("No run of it has begun yet; this page fills itself as soon as one does.")
+
+    def _failed(self, path: Path, error: BaseException) -> None:
+        if self.opened is not None and self.opened.path == path:
+            # Seen until it is written to again, or it would be said every second.
+            self.opened = Opened(path, stamp_of(path), self.opened.info, self.opened.runs, self.opened.houses)
+            self._trouble(f"{error}. What was read before stays here.")
+        else:
+            self.post_message(self.Failed(path, error))
+
+    def _trouble(self, text: str) -> None:
+        self.query_one(".problem", Static).update(text)
+        self.add_class("troubled")
+
+    def _offer(self, opened: Opened) -> None:
+        runs: Select[int] = self.query_one("#run-choice", Select)
+        houses: Select[str] = self.query_one("#house-choice", Select)
+        with self.prevent(Select.Changed):
+            runs.set_options([(_run_title(run), run.run) for run in opened.runs])
+            if any(run.run == self.run for run in opened.runs):
+                runs.value = self.run
+            houses.set_options([(_house_title(*house), house[0]) for house in opened.houses])
+            if self.house:
+                houses.value = self.house
+
+    # Drawing.
+
+    def draw(self) -> None:
+        """Read and draw the view in sight, unless it is there already."""
+        opened = self.opened
+        self._fit_choices()
+        if opened is None or not opened.runs:
+            return
+        tab, path = self.tab, opened.path
+        wanted = {
+            "all": (opened.stamp, self.run, self.interval_s),
+            "house": (opened.stamp, self.run, self.house, self.interval_s),
+            "runs": (opened.stamp, self.interval_s),
+        }[tab]
+        if self._drawn.get(tab) == wanted:
+            return
+        self._drawn[tab] = wanted
+        failed = partial(self._not_drawn, tab)
+        if tab == "runs":
+            self.read("sheet", partial(runs_sheet, path, self.interval_s), self._show_runs, failed)
+        elif tab == "house":
+            work = partial(house_sheet, path, self.run, self.house, self.interval_s)
+            self.read("sheet", work, partial(self._show_sheet, tab), failed)
+        else:
+            work = partial(neighbourhood_sheet, path, self.run, self.interval_s)
+            self.read("sheet", work, partial(self._show_sheet, tab), failed)
+
+    def _not_drawn(self, tab: str, error: BaseException) -> None:
+        self._drawn.pop(tab, None)
+        self._trouble(str(error))
+
+    def _show_sheet(self, tab: str, sheet: Sheet) -> None:
+        pane = self.query_one(f"#tab-{tab} SheetPane", SheetPane)
+        pane.show(sheet)
+        pane.show_interval(self.interval_s // 60)
+
+    def _show_runs(self, sheet: RunsSheet) -> None:
+        self.query_one(RunsPane).show(sheet)
+
+    def _fit_choices(self) -> None:
+        self.query_one("#house-choice").display = self.tab == "house"
+        self.query_one("#run-choice").display = self.tab != "runs"
+
+    # What is asked for.
+
+    def show_tab(self, tab: str) -> None:
+        """Show a view."""
+        self.query_one("#views", TabbedContent).active = f"tab-{tab}"
+        self.call_after_refresh(self.focus_view)
+
+    def show_next_tab(self, by: int) -> None:
+        """Show the view beside."""
+        ids = [id_ for _, id_, _ in TABS]
+        self.show_tab(ids[(ids.index(self.tab) + by) % len(ids)])
+
+    def focus_view(self) -> None:
+        """Go to the table in sight."""
+        pane = self.sheet_pane
+        (self.query_one(RunsPane) if pane is None else pane).focus_table()
+
+    def show_run(self, run: int) -> None:
+        """Show another run."""
+        self.query_one("#run-choice", Select).value = run
+
+    def show_next(self, what: str, by: int) -> None:
+        """Show the run or household beside."""
+        if self.opened is None:
+            return
+        if what == "run":
+            runs = [run.run for run in self.opened.runs]
+            if self.run in runs:
+                self.show_run(runs[(runs.index(self.run) + by) % len(runs)])
+        else:
+            houses = [id_ for id_, _ in self.opened.houses]
+            if self.house in houses:
+                self.query_one("#house-choice", Select).value = houses[(houses.index(self.house) + by) % len(houses)]
+
+    def choose(self, what: str) -> None:
+        """Let the user choose a run or a household."""
+        if what == "house" and self.tab != "house":
+            self.show_tab("house")
+        choice = self.query_one(f"#{what}-choice", Select)
+        choice.display = True
+        choice.focus()
+        choice.action_show_overlay()
+
+    def give_way(self) -> bool:
+        """Leave a field, or show all contracts again; return whether there was something to leave."""
+        pane = self.sheet_pane
+        if pane is None:
+            return False
+        is_in_field = isinstance(self.screen.focused, Input | Select)
+        was_narrowed = pane.query_one(Contracts).clear()
+        if is_in_field or was_narrowed:
+            pane.focus_table()
+        return is_in_field or was_narrowed
+
+    @on(Select.Changed, "#run-choice")
+    def _run_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        if isinstance(event.value, int) and event.value != self.run:
+            self.run = event.value
+            self.draw()
+            self.focus_view()
+
+    @on(Select.Changed, "#house-choice")
+    def _house_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        if isinstance(event.value, str) and event.value != self.house:
+            self.house = event.value
+            self.draw()
+            self.focus_view()
+
+    @on(TabbedContent.TabActivated)
+    def _tab_changed(self, event: TabbedContent.TabActivated) -> None:
+        event.stop()
+        self.draw()
+
+    @on(SheetPane.IntervalChosen)
+    def _interval_chosen(self, event: SheetPane.IntervalChosen) -> None:
+        event.stop()
+        self.interval_s = 60 * event.minutes
+        self.draw()
+
+    @on(SheetPane.HouseholdChosen)
+    def _household_chosen(self, event: SheetPane.HouseholdChosen) -> None:
+        event.stop()
+        self.query_one("#house-choice", Select).value = event.house
+        self.show_tab("house")
+
+    @on(RunsPane.RunChosen)
+    def _run_chosen(self, event: RunsPane.RunChosen) -> None:
+        event.stop()
+        self.show_run(event.run)
+        self.show_tab("all")
+
+
+def _run_title(run: RunInfo) -> str:
+    state = "" if run.state == "done" else f" {STATES[run.state][0]}"
+    return f"run {run.run}, seed {run.seed}{state}"
+
+
+def _house_title(house: str, name: str) -> str:
+    return house if not name or name == house else f"{house} ({name})"
