@@ -93,8 +93,8 @@ class SimulationPane(Reads):
         with Horizontal(classes="heading"):
             yield BackLink("◂ Simulations")
             yield Static("", classes="title", markup=False)
-            yield Select[str]([], prompt="household", id="house-choice", compact=True, allow_blank=True)
-            yield Select[int]([], prompt="run", id="run-choice", compact=True, allow_blank=True)
+            yield Select[str]([("no household", "")], id="house-choice", compact=True, allow_blank=False)
+            yield Select[int]([("no run", 0)], id="run-choice", compact=True, allow_blank=False)
         yield Static("", classes="problem", markup=False)
         with TabbedContent(id="views"):
             for key, id_, title in TABS:
@@ -171,10 +171,10 @@ class SimulationPane(Reads):
         runs: Select[int] = self.query_one("#run-choice", Select)
         houses: Select[str] = self.query_one("#house-choice", Select)
         with self.prevent(Select.Changed):
-            runs.set_options([(_run_title(run), run.run) for run in opened.runs])
+            runs.set_options([(_run_title(run), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
-            houses.set_options([(_house_title(*house), house[0]) for house in opened.houses])
+            houses.set_options([(_house_title(*house), house[0]) for house in opened.houses] or [("no household", "")])
             if self.house:
                 houses.value = self.house
 
@@ -278,7 +278,7 @@ class SimulationPane(Reads):
     @on(Select.Changed, "#run-choice")
     def _run_changed(self, event: Select.Changed) -> None:
         event.stop()
-        if isinstance(event.value, int) and event.value != self.run:
+        if isinstance(event.value, int) and event.value not in {0, self.run}:
             self.run = event.value
             self.draw()
             self.focus_view()
@@ -286,7 +286,7 @@ class SimulationPane(Reads):
     @on(Select.Changed, "#house-choice")
     def _house_changed(self, event: Select.Changed) -> None:
         event.stop()
-        if isinstance(event.value, str) and event.value != self.house:
+        if isinstance(event.value, str) and event.value not in {"", self.house}:
             self.house = event.value
             self.draw()
             self.focus_view()

@@ -1,0 +1,85 @@
+"""What the tests of *Results* do again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tui.results.celltable import CellTable
+from tui.results.screen import ResultsScreen
+from tui.results.sheet import Sheet
+from tui.widgets.table import VirtualTable
+
+INSERTION, FIFTY = "insertion.sqlite", "fifty.sqlite"
+"""Two simulations: the newer one is `FIFTY`."""
+WIDE = (140, 45)
+Opened = Any
+
+
+def the_screen(pilot: Pilot[Any]) -> ResultsScreen:
+    """Return the screen under test."""
+    screen = pilot.app.screen
+    assert isinstance(screen, ResultsScreen)
+    return screen
+
+
+def table(pilot: Pilot[Any], selector: str) -> VirtualTable[Any]:
+    """Return a table."""
+    return pilot.app.screen.query_one(selector, VirtualTable)
+
+
+def cells(pilot: Pilot[Any], selector: str) -> CellTable[Any]:
+    """Return a table whose cursor is a cell."""
+    return pilot.app.screen.query_one(selector, CellTable)
+
+
+def text(pilot: Pilot[Any], selector: str) -> str:
+    """Return what stands in a place."""
+    return str(pilot.app.screen.query_one(selector, Static).render())
+
+
+def notices(pilot: Pilot[Any]) -> list[tuple[str, str]]:
+    """Return what was announced: severity, text."""
+    return [(notice.severity, notice.message) for notice in pilot.app._notifications]
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
+    """Let the application go on until something holds."""
+    async with asyncio.timeout(30):
+        while not holds():
+            await pilot.pause(0.02)
+
+
+async def listed(pilot: Pilot[Any], count: int = 2) -> None:
+    """Wait until the list is there."""
+    await until(pilot, lambda: the_screen(pilot).catalogue.table.has_focus)
+    await until(pilot, lambda: len(the_screen(pilot).catalogue.table.rows) == count)
+
+
+async def opened_first(pilot: Pilot[Any]) -> None:
+    """Open the simulation under the cursor, and wait until it is drawn."""
+    await pilot.press("enter")
+    await until(pilot, lambda: the_screen(pilot).place == "simulation")
+    await drawn(pilot, lambda _: True)
+
+
+async def drawn(pilot: Pilot[Any], fits: Callable[[Sheet], object]) -> Sheet:
+    """Wait until the sheet in sight is a certain one, and return it."""
+
+    def sheet() -> Sheet | None:
+        pane = the_screen(pilot).simulation.sheet_pane
+        return None if pane is None else pane.sheet
+
+    def is_there() -> bool:
+        there = sheet()
+        return there is not None and bool(fits(there))
+
+    await until(pilot, is_there)
+    await pilot.pause()
+    there = sheet()
+    assert there is not None
+    return there

@@ -1,0 +1,193 @@
+"""The list of simulations: complete, in order, honest about what cannot be read, and up to date."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from scenarios.files import load_scenario
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.writer import RunWriter
+from tests.tui.results.driving import (
+    FIFTY,
+    INSERTION,
+    WIDE,
+    listed,
+    notices,
+    opened_first,
+    table,
+    text,
+    the_screen,
+    until,
+)
+from tui.results.sheetpane import SheetPane
+from tui.shell import OpenResults
+from tui.shell.dialogs import PickPath
+
+Opened = Any
+
+
+def old(path: Path) -> None:
+    """Let a file have been written long ago."""
+    os.utime(path, (1_780_000_000, 1_780_000_000))
+
+
+def announced(pilot: Pilot[Any], part: str) -> bool:
+    """Return whether something was announced."""
+    return any(part in message for _, message in notices(pilot))
+
+
+def sheet_of(pilot: Pilot[Any]) -> object:
+    """Return what is drawn of all households."""
+    return the_screen(pilot).query_one("#tab-all SheetPane", SheetPane).sheet
+
+
+async def test_without_results_the_list_says_what_to_do(opened: Opened) -> None:
+    """Its button leads to *Run*."""
+    async with opened(first_area="results") as pilot:
+        await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
+        assert "ssmic run street" in text(pilot, "#nothing .empty-hint")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.screen.AREA == "run"
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_simulations_stand_there_newest_first(opened: Opened) -> None:
+    """With what they are about."""
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        rows = table(pilot, "#books").rows
+        assert [row.path.name for row in rows] == [FIFTY, INSERTION]
+        assert [row.state for row in rows] == ["done", "done"]
+        assert [row.listed.algorithm for row in rows] == ["fifty_fifty", "insertion"]
+        about = text(pilot, "#about")
+        assert about
+
+
+async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Opened, results_folder: Path) -> None:
+    """Of a newer version, broken off, something else; opening one says so again and stays here."""
+    newer, broken, other = (results_folder / f"{name}.sqlite" for name in ("newer", "broken", "other"))
+    shutil.copy(results_folder / FIFTY, newer)
+    with sqlite3.connect(newer) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    broken.write_bytes((results_folder / FIFTY).read_bytes()[:9000])
+    other.write_text("no results", encoding="utf-8")
+    for path in (newer, broken, other):
+        old(path)
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 5)
+        problems = {row.path: row.listed.problem for row in table(pilot, "#books").rows if row.state == "broken"}
+        assert "newer ssmic" in problems[newer.relative_to(Path.cwd())]
+        assert "breaks off after 9000" in problems[broken.relative_to(Path.cwd())]
+        assert "no SQLite file" in problems[other.relative_to(Path.cwd())]
+        for path, problem in problems.items():
+            table(pilot, "#books").go_to(path)
+            await pilot.pause()
+            assert problem in text(pilot, "#about")
+            await pilot.press("enter")
+            await until(pilot, partial(announced, pilot, problem))
+            assert the_screen(pilot).place == "catalogue"
+        await pilot.press("e")
+        await pilot.pause()
+        assert notices(pilot)[-1][0] == "error"
+
+
+async def test_a_run_that_is_being_written_is_followed(opened: Opened, results_folder: Path) -> None:
+    """In the list and opened; a new file shows up by itself."""
+    scenario = load_scenario("street")
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        plan = Simulation(scenario=scenario, algorithm="exact", seeds=(1,), broker="memory")
+        path = create_results(plan, results_folder / "now.sqlite")
+        await until(pilot, lambda: len(table(pilot, "#books").rows) == 3)
+        row = table(pilot, "#books").rows[0]
+        assert (row.path.name, row.state) == ("now.sqlite", "beginning")
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: the_screen(pilot).place == "simulation")
+        await until(pilot, lambda: "No run of it has begun yet" in text(pilot, "SimulationPane .problem"))
+        with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
+            writer.commit()
+            await until(pilot, lambda: sheet_of(pilot) is not None)
+            assert not the_screen(pilot).simulation.has_class("troubled")
+            await pilot.press("escape")
+            await until(pilot, lambda: table(pilot, "#books").rows[0].state == "running")
+            writer.finish("done", scenario.start_s + 3600, negotiations=0, wall_s=0.1)
+        await until(pilot, lambda: table(pilot, "#books").rows[0].state == "done")
+
+
+async def test_a_run_that_was_killed_is_told_from_one_that_goes_on(opened: Opened, results_folder: Path) -> None:
+    """Nothing has been written to it for long."""
+    path = results_folder / FIFTY
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE runs SET state = 'running'")
+    connection.close()
+    old(path)
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        assert table(pilot, "#books").rows[0].state == "stale"
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_the_list_is_searched_and_sorted(opened: Opened) -> None:
+    """By a part of a name; by a column, with the mouse."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await pilot.press("slash", *"INSERT")
+        await until(pilot, lambda: [row.path.name for row in table(pilot, "#books").rows] == [INSERTION])
+        assert "1 of 2 simulations" in text(pilot, "#listing .count")
+        await pilot.press("escape")
+        await until(pilot, lambda: len(table(pilot, "#books").rows) == 2)
+        assert pilot.app.screen.query_one("#listing Input", Input).value == ""
+        await pilot.click("#books", offset=(3, 0))
+        await until(pilot, lambda: [row.path.name for row in table(pilot, "#books").rows] == [INSERTION, FIFTY])
+
+
+async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_folder: Path) -> None:
+    """A file by its path, a folder likewise."""
+    elsewhere = results_folder.parent / "elsewhere"
+    shutil.move(results_folder, elsewhere)
+    async with opened(first_area="results") as pilot:
+        await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
+        await pilot.press("F")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, PickPath)
+        pilot.app.screen.query_one(Input).value = str(elsewhere)
+        await pilot.press("ctrl+s")
+        await listed(pilot)
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = str(elsewhere / INSERTION)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: the_screen(pilot).place == "simulation")
+        assert "insertion" in text(pilot, "SimulationPane .title")
+
+
+async def test_another_area_opens_results(opened: Opened, results_folder: Path) -> None:
+    """As *Run* does when a run is over; a file that is gone is said to be."""
+    async with opened(first_area="run") as pilot:
+        pilot.app.post_message(OpenResults(results_folder / INSERTION))
+        await until(pilot, lambda: getattr(pilot.app.screen, "place", "") == "simulation")
+        pilot.app.post_message(OpenResults(results_folder / "gone.sqlite"))
+        await until(pilot, lambda: announced(pilot, "there is no such file"))
+
+
+async def test_a_file_that_goes_away_while_it_is_open_leaves_what_was_read(
+    opened: Opened, results_folder: Path
+) -> None:
+    """And says that it did."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        (results_folder / FIFTY).unlink()
+        await until(pilot, lambda: "What was read before stays" in text(pilot, "SimulationPane .problem"))
+        assert table(pilot, "#tab-all Contracts CellTable").rows

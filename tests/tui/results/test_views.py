@@ -1,0 +1,226 @@
+"""An opened simulation: its views say what the results say, and answer to keys and mouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input, Select
+
+from scenarios.results.reader import ResultsReader
+from scenarios.results.views import view_house, view_neighbourhood, view_runs
+from tests.tui.results.driving import (
+    FIFTY,
+    INSERTION,
+    WIDE,
+    cells,
+    drawn,
+    listed,
+    opened_first,
+    table,
+    text,
+    the_screen,
+    until,
+)
+from tui.results.energybar import EnergyBar, shares
+from tui.results.sheet import Part, Whole
+
+Opened = Any
+CONTRACTS = "#tab-all Contracts CellTable"
+
+
+async def test_all_households_says_what_the_results_say(opened: Opened, results_folder: Path) -> None:
+    """Energy split, peak to average, day, households, contracts."""
+    with ResultsReader(results_folder / FIFTY) as results:
+        view = view_neighbourhood(results, 1)
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        sheet = await drawn(pilot, lambda sheet: sheet.house is None)
+        consumed, produced = sheet.wholes
+        assert consumed.wh == pytest.approx(view.kpis.consumed_wh)
+        assert sum(part.wh for part in consumed.parts) == pytest.approx(consumed.wh)
+        assert produced.wh == pytest.approx(view.kpis.produced_wh)
+        assert sum(part.wh for part in produced.parts) == pytest.approx(produced.wh)
+        bar = pilot.app.screen.query_one("#tab-all EnergyBar", EnergyBar)
+        assert f"grid {view.kpis.grid_wh / 1000:.2f}" in str(bar.render())
+        assert f"used {view.kpis.consumption_peak_to_average:.2f}" in text(pilot, "#tab-all .ratios")
+        assert {row.contract_id for row in table(pilot, CONTRACTS).rows} == {c.contract_id for c in view.contracts}
+        assert [row.house for row in table(pilot, "#tab-all #households").rows] == list(view.split.by_house)
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_contracts_are_sorted_found_and_copied_by_keys(opened: Opened) -> None:
+    """Column by column; a part of a name; a cell, a row, all rows."""
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        rows = cells(pilot, CONTRACTS)
+        assert rows.has_focus
+        while rows.column.title != "kWh":
+            await pilot.press("right")
+        await pilot.press("s")
+        assert [row.energy_wh for row in rows.rows] == sorted(row.energy_wh for row in rows.rows)
+        await pilot.press("s", "home")
+        assert [row.energy_wh for row in rows.rows] == sorted((row.energy_wh for row in rows.rows), reverse=True)
+        largest = rows.rows[0]
+        await pilot.press("c")
+        assert pilot.app.clipboard == f"{largest.energy_wh / 1000:.2f}"
+        await pilot.press("y")
+        assert pilot.app.clipboard.split("\t")[:2] == [largest.job_id, largest.house]
+        await pilot.press("Y")
+        assert len(pilot.app.clipboard.splitlines()) == len(rows.rows) + 1
+        every = len(rows.rows)
+        await pilot.press("slash", *"ebert")
+        await until(pilot, lambda: 0 < len(rows.rows) < every)
+        assert {row.house for row in rows.rows} == {"ebert"}
+        assert f"{len(rows.rows)} of {every} contracts" in text(pilot, "#tab-all Contracts .count")
+        await pilot.press("enter")
+        assert rows.has_focus
+        await pilot.press("escape")
+        await until(pilot, lambda: len(rows.rows) == every)
+        assert the_screen(pilot).place == "simulation"
+        await pilot.press("escape")
+        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
+    """A title sorts, a second click turns it round; a click chooses the cell; the way back is clicked."""
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await pilot.click("#books", offset=(5, 1), times=2)
+        await until(pilot, lambda: the_screen(pilot).place == "simulation")
+        await drawn(pilot, lambda sheet: sheet.contracts)
+        rows = table(pilot, CONTRACTS)
+        await pilot.click(CONTRACTS, offset=(2, 0))
+        assert [row.job_id for row in rows.rows] == sorted(row.job_id for row in rows.rows)
+        await pilot.click(CONTRACTS, offset=(2, 0))
+        assert [row.job_id for row in rows.rows] == sorted((row.job_id for row in rows.rows), reverse=True)
+        await pilot.click(CONTRACTS, offset=(2, 4))
+        await pilot.press("c")
+        assert pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 3].job_id
+        await pilot.click("#simulation BackLink")
+        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+
+
+async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder: Path) -> None:
+    """Another one is worked out at once; one that cannot be is refused beside it; every view takes it."""
+    with ResultsReader(results_folder / FIFTY) as results:
+        hourly = view_neighbourhood(results, 1, 3600)
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        await pilot.press("i")
+        field = pilot.app.screen.focused
+        assert isinstance(field, Input)
+        await pilot.press("end", "backspace", "backspace")
+        await until(pilot, lambda: "whole minutes" in text(pilot, "#tab-all .ratios"))
+        await pilot.press("6", "0", "enter")
+        await drawn(pilot, lambda sheet: sheet.day.interval_s == 3600)
+        assert f"used {hourly.kpis.consumption_peak_to_average:.2f}" in text(pilot, "#tab-all .ratios")
+        assert table(pilot, CONTRACTS).has_focus
+        await pilot.press("h")
+        await drawn(pilot, lambda sheet: sheet.house is not None and sheet.day.interval_s == 3600)
+        assert pilot.app.screen.query_one("#tab-house .peaks Input", Input).value == "60"
+
+
+async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, results_folder: Path) -> None:
+    """From the table of households, by the keys for the next one, and from the list."""
+    with ResultsReader(results_folder / FIFTY) as results:
+        view = view_house(results, 1, "brandt")
+        houses = [house.id for house in results.scenario.houses]
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        await pilot.click("#tab-all #households", offset=(2, 1 + houses.index("brandt")))
+        await pilot.click("#tab-all #households", offset=(2, 1 + houses.index("brandt")), times=2)
+        sheet = await drawn(pilot, lambda sheet: sheet.house == "brandt")
+        assert sheet.wholes[0].wh == pytest.approx(view.split.consumed_wh)
+        assert {c.contract_id for c in sheet.contracts} == {c.contract_id for c in (*view.contracts, *view.supplied)}
+        await pilot.press("greater_than_sign")
+        await drawn(pilot, lambda sheet: sheet.house == houses[houses.index("brandt") + 1])
+        await pilot.press("less_than_sign")
+        await drawn(pilot, lambda sheet: sheet.house == "brandt")
+        await pilot.press("H", "home", "enter")
+        await drawn(pilot, lambda sheet: sheet.house == houses[0])
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_another_run_is_chosen(opened: Opened) -> None:
+    """By the keys for the next one, from the list, and from all runs."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await pilot.press("end")
+        await opened_first(pilot)
+        assert "insertion" in text(pilot, "SimulationPane .title")
+        await pilot.press("full_stop")
+        await drawn(pilot, lambda sheet: sheet.run.run == 2)
+        await pilot.press("comma")
+        await drawn(pilot, lambda sheet: sheet.run.run == 1)
+        await pilot.press("r", "end", "enter")
+        await drawn(pilot, lambda sheet: sheet.run.run == 2)
+        assert pilot.app.screen.query_one("#run-choice", Select).value == 2
+        await pilot.press("u")
+        await until(pilot, lambda: len(table(pilot, "#runs").rows) == 4)
+        await pilot.press("home", "enter")
+        await drawn(pilot, lambda sheet: sheet.run.run == 1)
+
+
+async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: Path) -> None:
+    """They stay below the runs however these are sorted."""
+    with ResultsReader(results_folder / INSERTION) as results:
+        view = view_runs(results)
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await pilot.press("end")
+        await opened_first(pilot)
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        runs = table(pilot, "#runs")
+        await until(pilot, lambda: len(runs.rows) == 4)
+        assert [row.title for row in runs.rows] == ["1", "2", "mean", "± sd"]
+        mean, deviation = runs.rows[2].figures, runs.rows[3].figures
+        assert mean["delivered_wh"] == view.spread["delivered_wh"].mean
+        assert deviation["delivered_wh"] == view.spread["delivered_wh"].standard_deviation
+        assert mean["messages"] == sum(run.messages for run, _ in view.runs) / 2
+        await pilot.press("s", "s")
+        assert [row.title for row in runs.rows] == ["2", "1", "mean", "± sd"]
+        assert "Average of 2 runs" in text(pilot, "RunsPane .detail")
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_zoom_gives_the_room_to_one_part(opened: Opened) -> None:
+    """Contracts, households, the day, and back to all of them; every one reachable in a small terminal."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        rows, households = table(pilot, CONTRACTS), table(pilot, "#tab-all #households")
+        small = rows.size.height
+        await pilot.press("z")
+        await until(pilot, lambda: rows.size.height > small + 5)
+        await pilot.press("z")
+        await until(pilot, lambda: households.has_focus)
+        assert households.size.height > 10
+        await pilot.press("z")
+        chart = pilot.app.screen.query_one("#tab-all DayChart")
+        await until(pilot, lambda: chart.has_focus and chart.size.height > 15)
+        await pilot.press("z")
+        await until(pilot, lambda: rows.has_focus and rows.size.height == small)
+
+
+@pytest.mark.parametrize(
+    ("energies_wh", "cells", "given"),
+    [
+        ((50, 50), 10, [5, 5]),
+        ((1, 999), 10, [1, 9]),
+        ((0, 1000), 10, [0, 10]),
+        ((334, 333, 333), 10, [4, 3, 3]),
+        ((0, 0), 10, [0, 0]),
+        ((0.01, 100_000), 10, [0, 10]),
+    ],
+)
+def test_a_bar_is_filled_to_its_end(energies_wh: tuple[float, ...], cells: int, given: list[int]) -> None:
+    """A small part still shows; a trace of one does not."""
+    parts = tuple(Part("", wh, "primary") for wh in energies_wh)
+    assert shares(Whole("", sum(energies_wh), parts), cells) == given
