@@ -27,7 +27,12 @@ class Reads(Guarded, Vertical):
             then: Told what it returned, in the UI's thread.
             failed: Told what it raised, if that is an error of ours or of the system; None: a notice.
         """
-        self.run_worker(lambda: self._read(work, then, failed), group=group, exclusive=True, exit_on_error=False)
+
+        async def job() -> None:
+            await self._read(work, then, failed)
+
+        # The function, not its coroutine: one that is cancelled before it begins would be complained about.
+        self.run_worker(job, group=group, exclusive=True, exit_on_error=False)
 
     def is_reading(self, group: str) -> bool:
         """Whether something of a group is still under way."""
