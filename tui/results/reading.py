@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from textual.containers import Vertical
+from textual.worker import WorkType
 
 from broker.errors import SsmicError
 from tui.shell.guard import Guarded, complain
@@ -32,7 +33,8 @@ class Reads(Guarded, Vertical):
             await self._read(work, then, failed)
 
         # The function, not its coroutine: one that is cancelled before it begins would be complained about.
-        self.run_worker(job, group=group, exclusive=True, exit_on_error=False)
+        later: WorkType[None] = job
+        self.run_worker(later, group=group, exclusive=True, exit_on_error=False)
 
     def is_reading(self, group: str) -> bool:
         """Whether something of a group is still under way."""
