@@ -59,9 +59,13 @@ class GuardedBroker:
         access = access_to(f"mqtts://localhost:{self.port}", AccessOptions(), known)
         return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=5)
 
-    def read_again(self) -> None:
+    async def read_again(self) -> None:
         """Let it read its logins and rights again."""
+        before = self.log.count("Reloading config")
         os.kill(self.pid, signal.SIGHUP)
+        async with asyncio.timeout(10):
+            while self.log.count("Reloading config") == before:  # noqa: ASYNC110 - another process says it
+                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

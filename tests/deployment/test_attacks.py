@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import socket
 import ssl
 import threading
@@ -246,6 +247,31 @@ def seize(guarded: GuardedBroker, login: str, client_id: str) -> None:
     with connection(guarded) as sock:
         sock.sendall(connect_packet(client_id.encode(), login.encode(), password))
         assert sock.recv(4)[3:4] == b"\0"
+
+
+async def test_a_household_is_let_in_and_shut_out_while_the_broker_runs(guarded: GuardedBroker) -> None:
+    """It reads its logins and rights again when it is told to; nobody else notices."""
+    guard = Guard(("gerber",), ("manager",))
+    async with intruder(guarded, VICTIM, "resident") as resident:
+        await resident.subscribe(topics.roster(RUN))
+        write_guard(guarded.folder, guard)
+        await is_refused(guarded, SSMIC_USER="gerber", SSMIC_PASSWORD_FILE=password_file(guarded, "gerber"))
+        await guarded.read_again()
+        async with intruder(guarded, "gerber", "newcomer") as newcomer, intruder(guarded, "clock", "clock") as clock:
+            await newcomer.subscribe(topics.grant(RUN, "gerber"))
+            await clock.publish(topics.grant(RUN, "gerber"), b"granted")
+            assert [delivery.payload for delivery in await heard(newcomer)] == [b"granted"]
+            await clock.publish(topics.roster(RUN), b"roster")
+            assert [delivery.payload for delivery in await heard(resident)] == [b"roster"]
+        shutil.rmtree(guarded.folder / "logins" / "gerber")
+        write_guard(guarded.folder, Guard((), ("manager",)))
+        await guarded.read_again()
+        await is_refused(guarded, SSMIC_USER="gerber", SSMIC_PASSWORD_FILE="", SSMIC_PASSWORD="any")  # noqa: S106
+
+
+def password_file(guarded: GuardedBroker, login: str) -> str:
+    """Return where a login's password is."""
+    return str(guarded.folder / "logins" / login / "password")
 
 
 # Who repeats what was said before.
