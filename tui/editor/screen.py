@@ -1,23 +1,108 @@
-"""*Neighbourhoods*: build one, or open one."""
+"""*Neighbourhoods*: build one, or open one. The layout is in `desk`, what can be done in `editing` and `filing`."""
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
+from collections.abc import Iterable
+from typing import ClassVar
 
-from tui.shell import AreaScreen, EmptyState
+from textual import on
+from textual.binding import Binding, BindingType
+
+from tui.editor import outline
+from tui.editor.filing import Filing
+from tui.editor.jobs import JobsTable
+from tui.shell import PaletteEntry
+
+_OURS = frozenset(
+    {
+        "save",
+        "save_as",
+        "close",
+        "run_it",
+        "undo",
+        "redo",
+        "add_house",
+        "add_device",
+        "add_job",
+        "add_forecast",
+        "add_profile",
+        "add_jobs_xml",
+        "remove",
+        "duplicate",
+        "find",
+        "next_problem",
+        "to_tree",
+    }
+)
 
 
-class NeighbourhoodsScreen(AreaScreen):
+class NeighbourhoodsScreen(Filing):
     """Houses, devices, jobs."""
 
     AREA = "neighbourhoods"
     TITLE = "Neighbourhoods"
-    HELP = "A neighbourhood is houses with devices, and the jobs that the devices have to run."
+    HELP = """
+A neighbourhood is houses with devices, and the jobs that the devices have to run. It is a file in YAML: what you
+change here goes into it at its place, comments and order stay.
 
-    def compose_body(self) -> ComposeResult:
-        """Say how to begin."""
-        yield EmptyState(
-            "No neighbourhood opened",
-            "Run one of the bundled ones (key 2) to see how it works.",
-            (("Go to Run", "app.open_area('run')"),),
-        )
+- The **tree** at the left: `▲` gives energy (a producer), `▽` draws it (a consumer), `•` is a job. `✗` marks what is
+  wrong. Arrows walk through it, `Enter` goes to the fields, `Escape` comes back.
+- **Fields** change the neighbourhood while you type. What `ssmic check` would say stands below the field; all of it
+  in the list at the bottom, `F8` goes from one to the next.
+- **Times** are a date and a time of day, at the offset of the run's start; up and down move them.
+- A field with `▾` opens a list: type to narrow it. Bundled appliances, load profiles from a file, cloudless skies.
+- `Ctrl+Z` takes back whatever was done, also a removal.
+
+A bundled neighbourhood opens as a copy; saving asks for a file of yours.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h", "add_house", "House", tooltip="Add a house"),
+        Binding("a", "add_device", "Device", tooltip="Add a device to the house"),
+        Binding("j", "add_job", "Job", tooltip="Add a job of the device"),
+        Binding("f", "add_forecast", "Forecast", tooltip="Add a forecast to the producer"),
+        Binding("delete", "remove", "Remove", key_display="del", tooltip="Remove what is chosen"),
+        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Add another one like this"),
+        Binding("x", "add_jobs_xml", "Jobs from XML", show=False, tooltip="Add jobs from PySSMic's XML"),
+        Binding("l", "add_profile", "Load profile", show=False, tooltip="Bring a load profile into the file"),
+        Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find a house, device or job"),
+        Binding("f8", "next_problem", "Problem", tooltip="Go to the next problem"),
+        Binding("ctrl+z", "undo", "Undo"),
+        Binding("ctrl+y", "redo", "Redo", show=False),
+        Binding("ctrl+s", "save", "Save"),
+        Binding("S,f12", "save_as", "Save as", show=False, tooltip="Save in another file (F12 while typing)"),
+        Binding("r", "run_it", "Run", show=False, tooltip="Run this neighbourhood"),
+        Binding("ctrl+n", "new", "New", tooltip="Begin a neighbourhood from scratch"),
+        Binding("ctrl+o", "open", "Open", tooltip="Open a file"),
+        Binding("b", "copy_bundled", "Bundled", tooltip="Start from a copy of a bundled neighbourhood"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic: folder, XML, pickle"),
+        Binding("c", "close", "Close", show=False, tooltip="Close this neighbourhood"),
+        Binding("escape", "to_tree", "To the tree", show=False),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done now."""
+        del parameters
+        work = self.work
+        if action not in _OURS:
+            return True
+        if work is None:
+            return False
+        kind = outline.kind_of(self.ref)
+        possible = {
+            "undo": work.history.undoable is not None,
+            "redo": work.history.redoable is not None,
+            "remove": kind in {"house", "device", "job", "jobs", "profile"},
+            "duplicate": kind in {"house", "device", "job"},
+            "add_forecast": kind == "device" and outline.at(work.tree, (*self.ref, "type")) == "producer",
+            "next_problem": bool(work.problems),
+        }
+        return possible.get(action, True)
+
+    def palette(self) -> Iterable[PaletteEntry]:
+        """Nothing beside the bindings."""
+        return ()
+
+    @on(JobsTable.Chosen)
+    def _job_chosen(self, event: JobsTable.Chosen) -> None:
+        self.go_to(event.ref)
+        self.begin(self._focus_form(None), "focus")

@@ -1,0 +1,307 @@
+"""What is open, how it is shown, and how it is checked while it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher, Static, Tree
+
+from scenarios.errors import Problem
+from scenarios.files.findings import KeyPath
+from tui.editor import building, outline
+from tui.editor.changes import Change
+from tui.editor.drawing import Artist
+from tui.editor.form import form_of
+from tui.editor.formview import FormView
+from tui.editor.jobs import JobsTable
+from tui.editor.outline import WHOLE, Ref
+from tui.editor.problems import ProblemsPanel
+from tui.editor.tree import NeighbourhoodTree
+from tui.editor.work import Checked, Work, check
+from tui.shell import AreaScreen, EmptyState
+from tui.widgets.chart import Chart
+
+PAUSE_WALL_S = 0.15
+"""The whole file is checked when nothing was typed for so long."""
+FOLLOW_WALL_S = 0.04
+"""The form follows the tree's cursor so much later: who runs through the tree does not wait for forms."""
+
+
+class Desk(AreaScreen):
+    """The tree, the form, the chart, the problems of what is open."""
+
+    DEFAULT_CSS = """
+    Desk #desk { height: 1fr; }
+    Desk #open { height: 1fr; }
+    Desk #headline { height: 1; background: $surface; }
+    Desk #headline > .name { width: auto; padding: 0 1; text-style: bold; }
+    Desk #headline > .state { width: 1fr; color: $warning; }
+    Desk #headline > .found { width: auto; padding: 0 1; color: $success; }
+    Desk #headline > .found.some { color: $text-error; }
+    Desk #columns { height: 1fr; }
+    Desk #tree { width: 30; border-right: solid $border; }
+    Desk.-wide #tree { width: 36; }
+    Desk #right { width: 1fr; }
+    Desk #middle { height: 1fr; layout: vertical; }
+    Desk.-wide #middle { layout: horizontal; }
+    Desk #part { height: 1fr; width: 1fr; }
+    Desk #side { height: 8; display: none; }
+    Desk #side.some { display: block; }
+    Desk.-tall #side { height: 14; }
+    Desk.-wide #side { height: 1fr; width: 1fr; border-left: solid $border; }
+    Desk #side .said { height: auto; padding: 0 1; color: $text-muted; }
+    Desk.-narrow #side Chart { min-height: 4; }
+    """
+    LATER: ClassVar[float] = PAUSE_WALL_S
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work: Work | None = None
+        self.ref: Ref = WHOLE
+        """What the form shows."""
+        self._check_wanted = asyncio.Event()
+        self._follow_timer: Timer | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """An empty state until something is open."""
+        with ContentSwitcher(initial="nothing", id="desk"):
+            yield EmptyState(
+                "No neighbourhood open",
+                "Begin a new one (ctrl+n), start from a copy of a bundled one (b),\n"
+                "open a file of yours (ctrl+o), or import one of PySSMic (i).",
+                (
+                    ("New", "screen.new"),
+                    ("From a bundled one", "screen.copy_bundled"),
+                    ("Open", "screen.open"),
+                    ("Import", "screen.import"),
+                ),
+                id="nothing",
+            )
+            with Vertical(id="open"):
+                with Horizontal(id="headline"):
+                    yield Static("", classes="name", markup=False)
+                    yield Static("", classes="state", markup=False)
+                    yield Static("", classes="found", markup=False)
+                with Horizontal(id="columns"):
+                    yield NeighbourhoodTree()
+                    with Vertical(id="right"):
+                        with Container(id="middle"):
+                            with ContentSwitcher(initial="form", id="part"):
+                                yield FormView()
+                                yield JobsTable()
+                            with Vertical(id="side"):
+                                yield Static("", classes="said", markup=False)
+                                yield Chart(empty="")
+                        yield ProblemsPanel()
+
+    def on_mount(self) -> None:
+        """Check whatever is open, as long as this is there."""
+        self.begin(self._check_forever(), "checking")
+
+    def begin(self, task: Coroutine[Any, Any, Any], name: str, *, group: str = "default", alone: bool = False) -> None:
+        """Do something that waits; what it raises is shown as a notice."""
+
+        async def guarded() -> None:
+            try:
+                await task
+            except Exception as error:  # noqa: BLE001 - nothing of it may be lost
+                self.complain(error)
+
+        self.run_worker(guarded(), name=name, group=group, exclusive=alone, exit_on_error=False)
+
+    # Showing.
+
+    def take_up(self, work: Work | None, ref: Ref = WHOLE) -> None:
+        """Show other work; None: nothing is open."""
+        self.work = work
+        self.ref = ref if work is not None and outline.exists(work.tree, ref) else WHOLE
+        self.query_one("#desk", ContentSwitcher).current = "nothing" if work is None else "open"
+        tree = self.query_one(NeighbourhoodTree)
+        tree.forget()
+        if work is not None:
+            self.show(self.ref)
+            self.call_after_refresh(tree.focus)
+        else:
+            self.set_focus(None)
+        self.refresh_bindings()
+
+    def show(self, select: Ref | None = None) -> None:
+        """Show what is open as it is now; `select`: show this part of it."""
+        work = self.work
+        if work is None:
+            return
+        if select is not None:
+            self.ref = select
+        while not outline.exists(work.tree, self.ref):
+            self.ref = outline.parent_of(work.tree, self.ref) if self.ref != WHOLE else WHOLE
+        self.query_one(NeighbourhoodTree).follow(work.tree, self.ref if select is not None else None)
+        self._show_part()
+        self._show_headline()
+        self._check_wanted.set()
+        self.refresh_bindings()
+
+    def _show_part(self) -> None:
+        work = self.work
+        if work is None:
+            return
+        is_jobs = outline.kind_of(self.ref) == "jobs"
+        self.query_one("#part", ContentSwitcher).current = "jobs" if is_jobs else "form"
+        if is_jobs:
+            self.query_one(JobsTable).show(work.tree)
+        else:
+            form = form_of(work.tree, self.ref)
+            self.begin(self.query_one(FormView).show(work.tree, form), "form", group="form")
+        self._show_problems()
+        self.begin(self._draw(), "chart", group="chart", alone=True)
+
+    def _show_headline(self) -> None:
+        work = self.work
+        if work is None:
+            return
+        self.query_one("#headline > .name", Static).update(work.title)
+        state = "● changed, not saved" if work.history.is_dirty else ""
+        if work.path is None and not work.history.is_dirty:
+            state = "a copy; saved nowhere yet" if work.source else "new"
+        self.query_one("#headline > .state", Static).update(state)
+        found = self.query_one("#headline > .found", Static)
+        count = len(work.problems)
+        found.set_class(bool(count), "some")
+        if work.checked is not work.history.current:
+            found.update("… checking" if not count else f"✗ {count}")
+        else:
+            found.update(f"✗ {count} problem{'s' if count > 1 else ''} (F8)" if count else "✓ nothing is wrong")
+
+    def _show_problems(self) -> None:
+        work = self.work
+        if work is None:
+            return
+        by_path: dict[KeyPath, list[str]] = {}
+        for problem in work.problems:
+            by_path.setdefault(problem.path, []).append(problem.what)
+        id_path = (*self.ref, "id")
+        at_once = building.id_problem(work.tree, id_path)
+        if at_once is not None:
+            by_path[id_path] = [at_once]
+        elif work.checked is not work.history.current:
+            by_path.pop(id_path, None)
+        self.query_one(FormView).complain(by_path)
+
+    async def _draw(self) -> None:
+        """Draw the part's chart; files may have to be read, so not on this thread."""
+        work, ref = self.work, self.ref
+        if work is None:
+            return
+        await asyncio.sleep(FOLLOW_WALL_S)
+        picture = await asyncio.to_thread(Artist(work.tree, work.folder).picture, ref)
+        if self.work is work and self.ref == ref:
+            side = self.query_one("#side")
+            side.set_class(bool(picture.series) or self.has_class("-wide"), "some")
+            said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
+            side.query_one(".said", Static).update(said)
+            side.query_one(Chart).show(picture.series, picture.span)
+
+    @on(Tree.NodeHighlighted)
+    def _follow_cursor(self, event: Tree.NodeHighlighted[Ref]) -> None:
+        if self._follow_timer is not None:
+            self._follow_timer.stop()
+        ref = event.node.data
+        if ref is not None and ref != self.ref:
+            self._follow_timer = self.set_timer(FOLLOW_WALL_S, lambda: self._select(ref))
+
+    def _select(self, ref: Ref) -> None:
+        work = self.work
+        if work is not None and outline.exists(work.tree, ref) and ref != self.ref:
+            work.history.settle()
+            self.ref = ref
+            self._show_part()
+            self.refresh_bindings()
+
+    def go_to(self, ref: Ref) -> None:
+        """Show a part, the tree's cursor on it."""
+        self.query_one(NeighbourhoodTree).go_to(ref)
+        self._select(ref)
+
+    # Changing.
+
+    def apply(
+        self, build: Callable[[outline.Tree], Change | None], merge_key: object = None, *, focus: bool = False
+    ) -> None:
+        """Make a change and show it.
+
+        Args:
+            build: Returns the change to some data.
+            merge_key: See `History.apply`.
+            focus: Whether to go to the first field of what is shown then.
+        """
+        work = self.work
+        if work is None:
+            return
+        version = work.history.apply(build, self.ref, merge_key)
+        if version is None:
+            return
+        select = version.change.select if version.change is not None else None
+        self.show(select)
+        if focus:
+            self.begin(self._focus_form(None), "focus")
+
+    async def _focus_form(self, path: KeyPath | None) -> None:
+        work = self.work
+        if work is not None:
+            form = self.query_one(FormView)
+            await form.show(work.tree, form_of(work.tree, self.ref))
+            form.focus_field(path)
+
+    @on(NeighbourhoodTree.EnterForm)
+    def enter_form(self) -> None:
+        """Go to the fields of what the tree's cursor is on."""
+        self._select(self.query_one(NeighbourhoodTree).cursor_ref)
+        if outline.kind_of(self.ref) == "jobs":
+            self.query_one(JobsTable).focus_table()
+        else:
+            self.begin(self._focus_form(None), "focus")
+
+    # Checking.
+
+    async def _check_forever(self) -> None:
+        while True:
+            await self._check_wanted.wait()
+            while self._check_wanted.is_set():
+                self._check_wanted.clear()
+                await asyncio.sleep(PAUSE_WALL_S)
+            work = self.work
+            if work is not None:
+                checked = await asyncio.to_thread(check, work.history.current, work.title, work.folder)
+                if work is self.work:
+                    self._checked(work, checked)
+
+    def _checked(self, work: Work, checked: Checked) -> None:
+        if checked.failed is not None:
+            if work.history.drop(checked.version):
+                self.complain(checked.failed, "This cannot be changed here")
+                self.show()
+            return
+        if checked.version is not work.history.current:
+            return
+        work.take(checked)
+        self.query_one(NeighbourhoodTree).mark(work.wrong())
+        self.query_one(ProblemsPanel).show(work.tree, work.problems)
+        self._show_problems()
+        self._show_headline()
+        self.refresh_bindings()
+
+    def go_to_problem(self, problem: Problem) -> None:
+        """Show the field of a problem."""
+        work = self.work
+        if work is not None:
+            self.go_to(outline.owner_of(work.tree, problem.path))
+            self.begin(self._focus_form(problem.path), "focus")
+
+    @on(ProblemsPanel.Chosen)
+    def _problem_chosen(self, event: ProblemsPanel.Chosen) -> None:
+        self.go_to_problem(event.problem)

@@ -1,0 +1,251 @@
+"""The lines of a form: a label, what is edited, and below it what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from rich.cells import set_cell_size
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Select, Static
+
+from tui.editor import form
+from tui.editor.building import number_or_text
+from tui.editor.moments import Origin, join, seconds, shifted, split
+from tui.editor.outline import Tree, text
+
+
+class PickButton(Static, can_focus=True):
+    """Shows what was picked; enter, space or a click asks for another."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space,down", "press", "Choose", show=True)]
+    DEFAULT_CSS = """
+    PickButton { width: 1fr; height: 1; background: $panel; padding: 0 1; pointer: pointer; }
+    PickButton:hover { background: $boost; }
+    PickButton:focus { background: $primary 28%; }
+    PickButton.empty { color: $text-muted; }
+    """
+
+    class Pressed(Message):
+        """Another one is wanted."""
+
+    def show(self, value: str, hint: str) -> None:
+        """Show what was picked."""
+        self.set_class(not value, "empty")
+        self._said = value or hint
+        self.refresh()
+
+    _said = ""
+
+    def render(self) -> str:
+        """The value, and at the right the sign that there is more to choose from."""
+        width = max(1, self.content_size.width - 2)
+        return set_cell_size(self._said.replace("\n", " "), width).replace("[", r"\[") + " ▾"
+
+    def action_press(self) -> None:
+        """Ask."""
+        self.post_message(self.Pressed())
+
+    def on_click(self) -> None:
+        """Ask."""
+        self.action_press()
+
+
+class TimePart(Input):
+    """Date or time of day; up and down go to the next day or quarter of an hour."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "shift(1)", "Later", show=True),
+        Binding("down", "shift(-1)", "Earlier", show=True),
+    ]
+
+    def __init__(self, step_s: int, placeholder: str, classes: str) -> None:
+        super().__init__(compact=True, placeholder=placeholder, classes=classes)
+        self.step_s = step_s
+
+    class Shifted(Message):
+        """The time is to be moved."""
+
+        def __init__(self, by_s: int) -> None:
+            super().__init__()
+            self.by_s = by_s
+
+    def action_shift(self, direction: int) -> None:
+        """Move the time."""
+        self.post_message(self.Shifted(direction * self.step_s))
+
+
+class FieldRow(Vertical):
+    """A field. `show` sets it without telling; what a person does is told with `Edited` and `Asked`."""
+
+    DEFAULT_CSS = """
+    FieldRow { height: auto; }
+    FieldRow > .heading { color: $primary; text-style: bold; margin-top: 1; padding: 0 1; }
+    FieldRow > Horizontal { height: 1; }
+    FieldRow .label { width: 16; color: $text-muted; padding: 0 1; }
+    FieldRow:focus-within .label { color: $primary; }
+    FieldRow Input { width: 1fr; background: $panel; padding: 0 1; }
+    FieldRow Input:focus { background: $primary 28%; }
+    FieldRow .date { width: 14; margin-right: 1; }
+    FieldRow .clock { width: 12; }
+    FieldRow .offset { width: 1fr; padding: 0 1; color: $text-muted; }
+    FieldRow Select { width: 1fr; }
+    FieldRow SelectCurrent { background: $panel; padding: 0 1; }
+    FieldRow Select:focus > SelectCurrent { background: $primary 28%; }
+    FieldRow > .problem { color: $text-error; height: auto; padding: 0 1 0 16; display: none; }
+    FieldRow.wrong > .problem { display: block; }
+    FieldRow.wrong .label { color: $text-error; }
+    """
+
+    class Edited(Message):
+        """A person changed the value."""
+
+        def __init__(self, row: FieldRow, value: Any) -> None:  # noqa: ANN401 - any YAML value
+            super().__init__()
+            self.row = row
+            self.value = value
+
+    class Asked(Message):
+        """A person wants to pick a value."""
+
+        def __init__(self, row: FieldRow) -> None:
+            super().__init__()
+            self.row = row
+
+    class Left(Message):
+        """The field is left: what is typed next is undone for itself."""
+
+    def __init__(self, field: form.Field) -> None:
+        super().__init__()
+        self.field = field
+
+    def compose(self) -> ComposeResult:
+        """Heading, label and value, problem."""
+        field = self.field
+        if field.heading:
+            yield Static(field.heading, classes="heading")
+        with Horizontal():
+            yield Static(field.label, classes="label", markup=False)
+            yield from self._editor()
+        yield Static("", classes="problem", markup=False)
+
+    def _editor(self) -> ComposeResult:
+        field = self.field
+        if field.kind == "pick":
+            yield PickButton(markup=True)
+        elif field.kind == "choice":
+            options = self._options(field)
+            value = text(field.value) if text(field.value) in options else Select.NULL
+            yield Select(
+                [(option, option) for option in options], compact=True, value=value, allow_blank=True, prompt="choose"
+            )
+        elif field.kind == "time":
+            yield TimePart(86_400, "YYYY-MM-DD", "date")
+            yield TimePart(900, "HH:MM", "clock")
+            yield Static("", classes="offset")
+        else:
+            yield Input(compact=True, placeholder=field.hint)
+
+    @staticmethod
+    def _options(field: form.Field) -> tuple[str, ...]:
+        value = text(field.value)
+        return (*field.options, value) if value and value not in field.options else field.options
+
+    @property
+    def target(self) -> Widget:
+        """What takes the focus."""
+        return self.query("Input, PickButton, Select").first(Widget)
+
+    def show(self, tree: Tree, field: form.Field) -> None:
+        """Show a value, unless it is the one that is being typed."""
+        self.field = field
+        with self.prevent(Input.Changed, Select.Changed):
+            if field.kind == "pick":
+                self.query_one(PickButton).show(form.shown(tree, field), field.hint)
+            elif field.kind == "choice":
+                select = cast("Select[str]", self.query_one(Select))
+                value = text(field.value)
+                if value not in field.options and value:
+                    select.set_options([(option, option) for option in self._options(field)])
+                select.value = value or Select.NULL
+            elif field.kind == "time":
+                self._show_time(field.value, Origin.of(tree.get("start")))
+            else:
+                self._set(self.query_one(Input), text(field.value))
+
+    def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
+        self._origin = origin
+        if seconds(value, origin) is not None:
+            self._in_form_of = value
+        date, clock = self.query(TimePart)
+        self.query_one(".offset", Static).update(origin.offset_text)
+        if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
+            new_date, new_clock = split(value, origin)
+            self._set(date, new_date)
+            self._set(clock, new_clock)
+
+    @staticmethod
+    def _set(field: Input, value: str) -> None:
+        if field.value != value and not _same_number(field, value):
+            field.value = value
+
+    def complain(self, problems: list[str]) -> None:
+        """Show what is wrong with the value; nothing is."""
+        self.set_class(bool(problems), "wrong")
+        said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
+        self.query_one(".problem", Static).update(said)
+
+    _origin = Origin.of(None)
+    _in_form_of: Any = None
+    """The last value that was a time: the next one is written as it is."""
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        field = self.field
+        if field.kind == "time":
+            date, clock = self.query(TimePart)
+            value: Any = join(date.value, clock.value, self._origin, self._in_form_of)
+        elif field.kind == "number":
+            value = number_or_text(event.value)
+        else:
+            value = event.value
+        self.post_message(self.Edited(self, value))
+
+    @on(TimePart.Shifted)
+    def _shifted(self, event: TimePart.Shifted) -> None:
+        event.stop()
+        value = shifted(self.field.value, event.by_s, self._origin)
+        if value is not None:
+            self._show_time(value, self._origin)
+            self.post_message(self.Edited(self, value))
+
+    @on(Select.Changed)
+    def _chosen(self, event: Select.Changed) -> None:
+        event.stop()
+        if event.value is not Select.NULL and event.value != self.field.value:
+            self.post_message(self.Edited(self, event.value))
+
+    @on(PickButton.Pressed)
+    def _asked(self, event: PickButton.Pressed) -> None:
+        event.stop()
+        self.post_message(self.Asked(self))
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.screen.focus_next()
+
+    def on_descendant_blur(self, _event: events.DescendantBlur) -> None:
+        """Say that the field is left."""
+        self.post_message(self.Left())
+
+
+def _same_number(field: Input, value: str) -> bool:
+    """Whether what is typed stands for the value that the file has: `0.10` for 0.1."""
+    typed = number_or_text(field.value)
+    return not isinstance(typed, str) and text(typed) == value and field.has_focus

@@ -1,0 +1,299 @@
+"""Neighbourhoods as files: new, open, import, save; nothing that was done is lost without a question."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from pathlib import Path
+
+from scenarios.errors import ScenarioError
+from scenarios.files.document import Document
+from scenarios.files.load import bundled_names
+from scenarios.files.write import to_yaml
+from scenarios.importers.source import import_source
+from tui.editor import building
+from tui.editor.changes import Change
+from tui.editor.editing import Editing
+from tui.editor.history import History
+from tui.editor.importing import YAML, ImportDialog
+from tui.editor.notes import Notes
+from tui.editor.outline import WHOLE, Ref, text
+from tui.editor.picker import Item, Picker
+from tui.editor.work import Stamp, Work, stamp_of
+from tui.shell.dialogs import Answer, Confirm, PickPath
+from tui.shell.intents import EditScenario, Intent, RunScenario
+
+LOOK_WALL_S = 2.0
+"""How often the file on the disk is looked at."""
+
+
+def bundled_document(name: str) -> Document:
+    """Return a bundled scenario, to be copied."""
+    with resources.as_file(resources.files("scenarios") / "bundled" / f"{name}.yaml") as path:
+        return Document.open(path)
+
+
+class Filing(Editing):
+    """What has to do with files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked_about: Stamp | None = None
+        """The state of the file that the user was asked about."""
+
+    def on_mount(self) -> None:
+        """Take part in quitting; look whether somebody else writes the file."""
+        self.ssmic.before_quit.append(self._loss)
+        self.set_interval(LOOK_WALL_S, self.look_at_disk)
+
+    def _loss(self) -> str | None:
+        work = self.work
+        if work is None or not work.history.is_dirty:
+            return None
+        return f"Changes to {work.title} in Neighbourhoods are not saved."
+
+    async def _may_leave(self) -> bool:
+        """Return whether what is open may be closed; asks where something would be lost."""
+        work = self.work
+        if work is None or not work.history.is_dirty:
+            return True
+        answer = await self.app.push_screen_wait(
+            Confirm(
+                f"Save the changes to {work.title}?",
+                "They are in no file yet.",
+                (("save", "Save", "primary"), ("discard", "Throw away", "error"), ("stay", "Back", "default")),
+            )
+        )
+        return await self._save() if answer == "save" else answer == "discard"
+
+    # Beginning.
+
+    def action_new(self) -> None:
+        """Begin a neighbourhood from scratch."""
+        self.begin(self._new(), "new")
+
+    async def _new(self) -> None:
+        if await self._may_leave():
+            document = Document(building.NEW_TEXT.format(name="my-neighbourhood"))
+            self.take_up(Work(History(document, saved=True), None, "a new neighbourhood"))
+            self.apply(building.add_house)
+
+    def action_open(self) -> None:
+        """Open a scenario file."""
+        self.begin(self._ask_and_open(), "open")
+
+    async def _ask_and_open(self) -> None:
+        folder = self.work.folder if self.work is not None else Path.cwd()
+        path = await self.app.push_screen_wait(PickPath("Open a neighbourhood", folder, suffixes=YAML))
+        if path is not None:
+            await self.open_source(str(path))
+
+    async def open_source(self, source: str) -> None:
+        """Open a file, import a PySSMic folder, or copy a bundled scenario."""
+        if not await self._may_leave():
+            return
+        path = Path(source)
+        if await asyncio.to_thread(path.is_dir):
+            await self._import(path, None, ())
+        elif source in bundled_names() and not await asyncio.to_thread(path.exists):
+            await self._copy(source)
+        else:
+            await self._read(path)
+
+    async def _read(self, path: Path, ref: Ref = WHOLE) -> None:
+        try:
+            work = await asyncio.to_thread(Work.opened, path)
+        except ScenarioError as error:
+            lines = [str(problem) for problem in error.problems]
+            await self.app.push_screen_wait(Notes("Cannot be opened", f"{path.name} is no YAML:", lines, bad=True))
+            return
+        self._asked_about = None
+        self.take_up(work, ref)
+
+    def action_copy_bundled(self) -> None:
+        """Start from a copy of a bundled scenario."""
+        self.begin(self._ask_and_copy(), "copy")
+
+    async def _ask_and_copy(self) -> None:
+        documents = {name: await asyncio.to_thread(bundled_document, name) for name in bundled_names()}
+        items = [
+            Item(name, name, " ".join(text(document.value(("description",))).split()))
+            for name, document in documents.items()
+        ]
+        picked = await self.app.push_screen_wait(Picker("Start from a copy of a bundled neighbourhood", items))
+        if picked is not None and await self._may_leave():
+            await self._copy(picked)
+
+    async def _copy(self, name: str) -> None:
+        document = await asyncio.to_thread(bundled_document, name)
+        history = await asyncio.to_thread(History, document, saved=True)
+        self.take_up(Work(history, None, f"copy of {name}", source=name))
+
+    def action_import(self) -> None:
+        """Import a neighbourhood of PySSMic."""
+        self.begin(self._ask_and_import(), "import")
+
+    async def _ask_and_import(self) -> None:
+        folder = self.work.folder if self.work is not None else Path.cwd()
+        source = await self.app.push_screen_wait(ImportDialog(folder))
+        if source is None:
+            return
+        if source.path.suffix.lower() in YAML:
+            await self.open_source(str(source.path))
+        elif await self._may_leave():
+            await self._import(source.path, source.jobs, source.loads)
+
+    async def _import(self, path: Path, jobs: Path | None, loads: tuple[Path, ...]) -> None:
+        try:
+            imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
+        except ScenarioError as error:
+            lines = [str(problem) for problem in error.problems]
+            await self.app.push_screen_wait(
+                Notes("Cannot be imported", f"What is wrong with {path.name}:", lines, bad=True)
+            )
+            return
+        document = Document(await asyncio.to_thread(to_yaml, imported.file))
+        self.take_up(Work(History(document, saved=False), None, f"import of {path.name}"))
+        if imported.notes:
+            lead = "What the input does not say was assumed:"
+            await self.app.push_screen_wait(Notes(f"Imported {path.name}", lead, imported.notes))
+        else:
+            self.notify(f"Imported {path.name}; it is not saved yet.")
+
+    # Saving.
+
+    def action_save(self) -> None:
+        """Save."""
+        self.begin(self._save(), "save", group="save")
+
+    def action_save_as(self) -> None:
+        """Save in another file."""
+        self.begin(self._save_as(), "save as", group="save")
+
+    async def _save(self) -> bool:
+        work = self.work
+        if work is None:
+            return False
+        if work.path is None:
+            return await self._save_as()
+        if work.changed_on_disk:
+            answer = await self._ask_about_disk(work, saving=True)
+            if answer != "overwrite":
+                return False
+        return await self._write(work, work.path)
+
+    async def _save_as(self) -> bool:
+        work = self.work
+        if work is None:
+            return False
+        name = work.source or text(work.tree.get("name")) or "neighbourhood"
+        proposed = work.path or Path.cwd() / f"{name}.yaml"
+        dialog = PickPath("Save as", proposed, suffixes=YAML, kind="new")
+        path = await self.app.push_screen_wait(dialog)
+        if path is None:
+            return False
+        path = (path if path.suffix.lower() in YAML else path.with_name(f"{path.name}.yaml")).absolute()
+        if path.exists() and path != work.path:
+            answer = await self.app.push_screen_wait(
+                Confirm(
+                    f"Write over {path.name}?",
+                    f"{path} exists already; what is in it would be lost.",
+                    (("back", "Back", "primary"), ("overwrite", "Write over it", "error")),
+                )
+            )
+            if answer != "overwrite":
+                return False
+        steps = work.moved_to(path.parent)
+        if steps:
+            self.apply(lambda _: Change("files named from another folder", tuple(steps)))
+        is_written = await self._write(work, path)
+        if steps and not is_written:
+            work.history.undo()
+            self.show()
+        return is_written
+
+    async def _write(self, work: Work, path: Path) -> bool:
+        version = work.history.current
+        try:
+            await asyncio.to_thread(work.save, version, path)
+        except (ScenarioError, OSError) as error:
+            self.complain(error, "Not saved")
+            return False
+        work.path, work.source = path, None
+        work.history.saved(version)
+        self._asked_about = None
+        self.show()
+        self.notify(f"Saved in {path}")
+        return True
+
+    # What somebody else does to the file.
+
+    def look_at_disk(self) -> None:
+        """Ask, once, when the file was changed by somebody else."""
+        work = self.work
+        if work is None or work.path is None or not self.is_current or not work.changed_on_disk:
+            return
+        stamp = stamp_of(work.path)
+        if stamp is None:
+            work.stamp = None
+            work.history.note_unsaved()
+            self.notify(f"{work.title} is gone from the disk; saving writes it again.", severity="warning")
+            self.show()
+        elif stamp != self._asked_about:
+            self._asked_about = stamp
+            self.begin(self._ask_about_disk(work, saving=False), "disk", group="save")
+
+    async def _ask_about_disk(self, work: Work, *, saving: bool) -> str | None:
+        if work.path is None:
+            return None
+        mine = " Your own changes would be lost by reading it again." if work.history.is_dirty else ""
+        stay: Answer = ("back", "Back", "primary") if saving else ("keep", "Keep mine", "primary")
+        answers: list[Answer] = [stay, ("reload", "Read it again", "default")]
+        if saving:
+            answers.append(("overwrite", "Write over it", "error"))
+        details = "Saving would write over what somebody else wrote." if saving else "Somebody else wrote the file."
+        answer = await self.app.push_screen_wait(Confirm(f"{work.title} was changed", details + mine, answers))
+        if answer == "reload":
+            await self._read(work.path, self.ref)
+        elif answer != "overwrite":
+            work.history.note_unsaved()
+            self.show()
+        return answer
+
+    # Leaving.
+
+    def action_close(self) -> None:
+        """Close what is open."""
+        self.begin(self._close(), "close")
+
+    async def _close(self) -> None:
+        if await self._may_leave():
+            self.take_up(None)
+
+    def action_run_it(self) -> None:
+        """Prepare a run of what is open."""
+        self.begin(self._run_it(), "run")
+
+    async def _run_it(self) -> None:
+        work = self.work
+        if work is None:
+            return
+        if work.source is not None and not work.history.is_dirty:
+            self.post_message(RunScenario(work.source))
+        elif (work.path is not None and not work.history.is_dirty) or await self._ask_to_save(work):
+            self.post_message(RunScenario(str(work.path)))
+
+    async def _ask_to_save(self, work: Work) -> bool:
+        answer = await self.app.push_screen_wait(
+            Confirm(
+                f"Save {work.title} first?",
+                "A run reads the file.",
+                (("save", "Save", "primary"), ("back", "Back", "default")),
+            )
+        )
+        return answer == "save" and await self._save()
+
+    def receive(self, intent: Intent) -> None:
+        """Open what another area wants to see."""
+        if isinstance(intent, EditScenario):
+            self.begin(self.open_source(intent.source), "open")

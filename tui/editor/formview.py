@@ -1,0 +1,128 @@
+"""The form of the part that is chosen: title, fields, buttons."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Static
+
+from scenarios.files.findings import KeyPath
+from tui.editor.fields import FieldRow
+from tui.editor.form import Field, Form
+from tui.editor.outline import Tree
+
+
+class FormView(VerticalScroll, can_focus=False):
+    """Shows a form; where only values differ, the fields stay, and with them focus and cursor."""
+
+    DEFAULT_CSS = """
+    FormView { padding: 0 1 0 0; scrollbar-size-vertical: 1; }
+    FormView > .title { text-style: bold; color: $primary; padding: 0 1; }
+    FormView > .note { color: $text-muted; padding: 0 1; margin-bottom: 1; }
+    FormView > .own { color: $text-error; padding: 0 1; display: none; height: auto; margin-bottom: 1; }
+    FormView.wrong > .own { display: block; }
+    FormView > .buttons { height: auto; margin: 1 0 0 1; }
+    FormView .buttons Button { margin-right: 1; min-width: 8; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="form")
+        self._form: Form | None = None
+        self._wanted: tuple[Tree, Form] | None = None
+        self._problems: Mapping[KeyPath, Sequence[str]] = {}
+        self._building = asyncio.Lock()
+
+    def compose(self) -> ComposeResult:
+        """Title, note, what is wrong with the part itself."""
+        yield Static("", classes="title", markup=False)
+        yield Static("", classes="note", markup=False)
+        yield Static("", classes="own", markup=False)
+
+    @property
+    def rows(self) -> list[FieldRow]:
+        """The fields as they are shown."""
+        return list(self.query(FieldRow))
+
+    async def show(self, tree: Tree, form: Form) -> None:
+        """Show a form."""
+        self._wanted = tree, form
+        async with self._building:
+            if self._wanted is None:
+                return
+            tree, form = self._wanted
+            self._wanted = None
+            await self._show(tree, form)
+
+    async def _show(self, tree: Tree, form: Form) -> None:
+        if self._form is None or self._form.layout != form.layout:
+            focused = self._focused_path()
+            async with self.batch():
+                await self.query("FieldRow, .buttons").remove()
+                await self.mount_all([FieldRow(field) for field in form.fields])
+                if form.buttons:
+                    buttons = (Button(label, action=action, compact=True) for label, action in form.buttons)
+                    await self.mount(Horizontal(*buttons, classes="buttons"))
+            if self._form is not None and form.ref != self._form.ref:
+                self.scroll_home(animate=False)
+            self._form = form
+            if focused is not None:
+                self.focus_field(focused)
+        self._form = form
+        self.query_one(".title", Static).update(form.title)
+        self.query_one(".note", Static).update(form.note)
+        for row, field in zip(self.rows, form.fields, strict=True):
+            row.show(tree, field)
+        self._show_problems()
+
+    def complain(self, problems: Mapping[KeyPath, Sequence[str]]) -> None:
+        """Show problems at their fields, by key path."""
+        self._problems = problems
+        if not self._building.locked():
+            self._show_problems()
+
+    def _show_problems(self) -> None:
+        form = self._form
+        if form is None:
+            return
+        found: dict[KeyPath, list[str]] = {field.path: [] for field in form.fields}
+        own: list[str] = []
+        for path, said in self._problems.items():
+            field = field_for(form.fields, path)
+            if field is not None:
+                found[field.path] += said
+            elif path[: len(form.ref)] == form.ref and (form.ref or len(path) <= 1):
+                own += said
+        for row in self.rows:
+            row.complain(found[row.field.path])
+        self.set_class(bool(own), "wrong")
+        self.query_one(".own", Static).update("\n".join(f"✗ {said}" for said in own))
+
+    def focus_field(self, path: KeyPath | None = None) -> bool:
+        """Focus the field in which a value is edited; None: the first one."""
+        form = self._form
+        if form is None or not form.fields:
+            return False
+        field = form.fields[0] if path is None else field_for(form.fields, path)
+        for row in self.rows:
+            if field is not None and row.field.path == field.path:
+                row.target.focus()
+                return True
+        return False
+
+    def _focused_path(self) -> KeyPath | None:
+        focused = self.screen.focused
+        row = next((row for row in self.rows if focused is not None and row in focused.ancestors), None)
+        return None if row is None else row.field.path
+
+
+def field_for(fields: Sequence[Field], path: KeyPath) -> Field | None:
+    """Return the field at which a problem with the value at a path is shown: the one that is nearest."""
+    best: tuple[int, Field] | None = None
+    for field in fields:
+        for place in (field.path, *field.covers):
+            if path[: len(place)] == place and (best is None or len(place) > best[0]):
+                best = len(place), field
+    return None if best is None else best[1]

@@ -1,0 +1,159 @@
+"""What to import: PySSMic's folder, XML or pickle, and what belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Footer, Input, Static
+
+from tui.editor.paths import PathSuggester
+from tui.shell.dialogs import PickPath
+from tui.shell.guard import Guarded
+
+YAML = (".yaml", ".yml")
+IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What was chosen."""
+
+    path: Path
+    jobs: Path | None
+    loads: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    id: str
+    label: str
+    hint: str
+    kind: Literal["either", "file", "folder"]
+    suffixes: tuple[str, ...]
+
+
+_LINES = (
+    _Line("source", "from", "a PySSMic folder, a neighbourhood XML or pickle, YAML", "either", IMPORTABLE),
+    _Line("jobs", "jobs XML", "not needed; for a neighbourhood XML or pickle", "file", (".xml",)),
+    _Line("loads", "load profiles", "not needed; a folder of <name>.csv that it names", "folder", (".csv",)),
+)
+
+
+class ImportDialog(Guarded, ModalScreen[Source | None]):
+    """Three paths; escape returns None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("ctrl+o", "browse", "Browse", tooltip="Choose from a tree of files"),
+        Binding("ctrl+s", "accept", "Import"),
+    ]
+    DEFAULT_CSS = """
+    ImportDialog { align: center middle; }
+    ImportDialog > Vertical {
+        width: 90; max-width: 96%; height: auto; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 1 2 0 2;
+    }
+    ImportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
+    ImportDialog .line { height: 1; margin-bottom: 1; }
+    ImportDialog .label { width: 15; color: $text-muted; }
+    ImportDialog .line Input { width: 1fr; background: $panel; padding: 0 1; }
+    ImportDialog .line Button { margin-left: 1; min-width: 5; }
+    ImportDialog .problem { color: $text-error; height: auto; min-height: 1; }
+    ImportDialog .buttons { height: auto; align-horizontal: right; margin: 1 0; }
+    ImportDialog .buttons Button { margin-left: 2; }
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Ask.
+
+        Args:
+            folder: Where browsing begins.
+        """
+        super().__init__()
+        self._folder = folder
+
+    def compose(self) -> ComposeResult:
+        """A line a path."""
+        with Vertical() as box:
+            box.border_title = "Import a neighbourhood"
+            yield Static(
+                "What it holds counts, not what it is called. What the input does not say is assumed, and you are "
+                "told what. The input stays as it is.",
+                classes="details",
+            )
+            for line in _LINES:
+                with Horizontal(classes="line"):
+                    yield Static(line.label, classes="label")
+                    yield Input(
+                        compact=True,
+                        id=line.id,
+                        placeholder=line.hint,
+                        suggester=PathSuggester(self._folder, line.suffixes),
+                    )
+                    yield Button("...", name=line.id, compact=True)
+            yield Static("", classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Import", variant="primary", action="screen.accept", compact=True)
+                yield Button("Back", action="screen.dismiss", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin with the source."""
+        self.query_one("#source").focus()
+
+    @on(Button.Pressed, ".line Button")
+    def _pressed(self, event: Button.Pressed) -> None:
+        self._browse(event.button.name or "source")
+
+    def action_browse(self) -> None:
+        """Choose the path of the line that has the focus from a tree."""
+        focused = self.focused
+        known = {line.id for line in _LINES}
+        name = (focused.id or focused.name) if focused is not None else None
+        self._browse(name if name in known else "source")
+
+    def _browse(self, id_: str | None) -> None:
+        line = next(line for line in _LINES if line.id == id_)
+        field = self.query_one(f"#{line.id}", Input)
+        typed = Path(field.value.strip()).expanduser()
+        start = typed if field.value.strip() and typed.is_dir() else typed.parent if typed.is_file() else self._folder
+
+        def chosen(path: Path | None) -> None:
+            if path is not None:
+                field.value = str(path)
+                field.focus()
+
+        self.app.push_screen(PickPath(f"Import: {line.label}", start, suffixes=line.suffixes, kind=line.kind), chosen)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_accept()
+
+    def action_accept(self) -> None:
+        """Return the paths, if they will do."""
+        problem = None
+        paths: dict[str, Path | None] = {}
+        for line in _LINES:
+            typed = self.query_one(f"#{line.id}", Input).value.strip()
+            path = Path(typed).expanduser() if typed else None
+            paths[line.id] = path
+            if path is None and line.id == "source":
+                problem = problem or "Type where the neighbourhood is, or choose it (...)."
+            elif path is not None and not path.exists():
+                problem = problem or f"There is no {path}."
+            elif path is not None and line.kind == "folder" and not path.is_dir():
+                problem = problem or f"{path} is a file: a folder is needed."
+            elif path is not None and line.kind == "file" and path.is_dir():
+                problem = problem or f"{path} is a folder: a file is needed."
+        self.query_one(".problem", Static).update(problem or "")
+        source = paths["source"]
+        if problem is None and source is not None:
+            loads = paths["loads"]
+            self.dismiss(Source(source, paths["jobs"], () if loads is None else (loads,)))

@@ -1,0 +1,132 @@
+"""Times as fields show them: a date and a time of day, at the offset of the run's start."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from scenarios.files.times import MAX_TIME_S, format_after_start, parse_time
+
+_CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The run's start, as far as it can be read."""
+
+    start_s: int | None
+    offset: tzinfo
+
+    @classmethod
+    def of(cls, start: object) -> Origin:
+        """Read the `start` of a file."""
+        try:
+            start_s = parse_time(start, None) if isinstance(start, int | str) else None
+        except ValueError:
+            return cls(None, UTC)
+        offset: tzinfo = UTC
+        if isinstance(start, str):
+            found = datetime.fromisoformat(start).utcoffset() or timedelta()
+            offset = timezone(found)
+        return cls(start_s, offset)
+
+    @property
+    def offset_text(self) -> str:
+        """`+02:00`, or `UTC`."""
+        return offset_text(self.offset)
+
+
+def offset_text(offset: tzinfo) -> str:
+    """Write an offset as people say it."""
+    text = datetime(2000, 1, 1, tzinfo=offset).strftime("%z")
+    return "UTC" if int(text) == 0 else f"{text[:3]}:{text[3:]}"
+
+
+def _iso_offset(offset: tzinfo) -> str:
+    text = offset_text(offset)
+    return "Z" if text == "UTC" else text
+
+
+def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any YAML value
+    """Return date and time of day; a value that is no time comes back whole as the time of day, without a date."""
+    try:
+        time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) and value != "" else None
+    except ValueError:
+        time_s = None
+    if time_s is None or isinstance(value, bool):
+        return "", "" if value is None else str(value)
+    moment = datetime.fromtimestamp(time_s, origin.offset)
+    return moment.strftime("%Y-%m-%d"), moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+
+
+def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa: ANN401 - any YAML value
+    """Return the value for a file, in the form that the old one had; what makes no time goes in as it is typed.
+
+    Args:
+        date: `2026-06-21`; empty: the time of day counts from the start.
+        clock: `06:00`, `06:00:30`.
+        origin: The run's start.
+        old: The value before.
+    """
+    date, clock = date.strip(), clock.strip()
+    if not date:
+        return clock
+    if re.fullmatch(r"\d:[0-5]\d.*", clock):
+        clock = f"0{clock}"
+    written = f"{date}T{clock}{_iso_offset(origin.offset)}"
+    if not _CLOCK.fullmatch(clock):
+        return written
+    try:
+        time_s = parse_time(written, None)
+    except ValueError:
+        return written
+    return in_form_of(time_s, origin, old, written)
+
+
+def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int | str:  # noqa: ANN401 - any YAML value
+    """Return a time in the form that another one has: UNIX seconds, an ISO time, or hours after the start."""
+    if type(old) is int:
+        return time_s
+    iso = written or datetime.fromtimestamp(time_s, origin.offset).isoformat().replace("+00:00", "Z")
+    if origin.start_s is None or (isinstance(old, str) and old and not _CLOCK.fullmatch(old)):
+        return iso
+    after = format_after_start(time_s, origin.start_s)
+    return after if _CLOCK.fullmatch(after) else iso
+
+
+def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa: ANN401 - any YAML value
+    """Return a time moved by seconds, on a whole multiple of them; None where it is none."""
+    try:
+        time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) else None
+    except ValueError:
+        return None
+    if time_s is None:
+        return None
+    step_s = abs(by_s)
+    if step_s < 86_400:
+        time_s = time_s // step_s * step_s if by_s > 0 else -(-time_s // step_s) * step_s
+    moved_s = time_s + by_s
+    return in_form_of(moved_s, origin, value) if 0 <= moved_s <= MAX_TIME_S else None
+
+
+def seconds(value: Any, origin: Origin) -> int | None:  # noqa: ANN401 - any YAML value
+    """Return UNIX seconds; None where a value is no time."""
+    try:
+        return parse_time(value, origin.start_s) if isinstance(value, int | str) else None
+    except ValueError:
+        return None
+
+
+def in_words(value: Any, origin: Origin) -> str:  # noqa: ANN401 - any YAML value
+    """Return a time for a list: day and time of day where it is not the first day."""
+    time_s = seconds(value, origin)
+    if time_s is None:
+        return str(value if value is not None else "?")
+    moment = datetime.fromtimestamp(time_s, origin.offset)
+    clock = moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+    if origin.start_s is None:
+        return f"{moment:%d %b} {clock}"
+    days = (moment.date() - datetime.fromtimestamp(origin.start_s, origin.offset).date()).days
+    return clock if days == 0 else f"{clock} {days:+}d" if abs(days) < 100 else f"{moment:%Y-%m-%d} {clock}"

@@ -1,0 +1,179 @@
+"""What stands where in a neighbourhood that is edited: plain data as YAML has it, which may be anything at any place.
+
+A part of it (a house, a device, a job) is named by its key path, a *reference*: `("houses", 0, "devices", 2)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypeAlias
+
+from scenarios.files.findings import KeyPath
+
+Tree: TypeAlias = dict[str, Any]
+"""The whole file as plain data. Never changed in place."""
+Ref: TypeAlias = KeyPath
+Kind: TypeAlias = Literal["neighbourhood", "house", "device", "jobs", "job", "profiles", "profile"]
+
+WHOLE: Ref = ()
+JOBS: Ref = ("jobs",)
+PROFILES: Ref = ("load_profiles",)
+
+_KINDS: dict[tuple[str, int], Kind] = {
+    ("houses", 2): "house",
+    ("houses", 4): "device",
+    ("jobs", 1): "jobs",
+    ("jobs", 2): "job",
+    ("load_profiles", 1): "profiles",
+    ("load_profiles", 2): "profile",
+}
+
+
+def kind_of(ref: Ref) -> Kind:
+    """Return what a reference is to."""
+    return _KINDS[str(ref[0]), len(ref)] if ref else "neighbourhood"
+
+
+def at(tree: Tree, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
+    """Return the value at a path; None where there is none."""
+    node: Any = tree
+    for part in path:
+        if isinstance(node, dict) and isinstance(part, str):
+            node = node.get(part)
+        elif isinstance(node, list) and isinstance(part, int) and 0 <= part < len(node):
+            node = node[part]
+        else:
+            return None
+    return node
+
+
+def text(value: object) -> str:
+    """Return a value as a field shows it; numbers as ids read them."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def items(node: object) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield index and item of a list, those that have keys."""
+    if isinstance(node, list):
+        yield from ((index, item) for index, item in enumerate(node) if isinstance(item, dict))
+
+
+def houses(tree: Tree) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the houses."""
+    return items(tree.get("houses"))
+
+
+def devices(house: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the devices of a house."""
+    return items(house.get("devices"))
+
+
+def jobs(tree: Tree) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the jobs."""
+    return items(tree.get("jobs"))
+
+
+def profiles(tree: Tree) -> dict[str, Any]:
+    """Return the load profiles by name."""
+    found = tree.get("load_profiles")
+    return found if isinstance(found, dict) else {}
+
+
+def key_of_job(job: dict[str, Any]) -> tuple[str, str]:
+    """Return ids of house and device of a job."""
+    return text(job.get("house")), text(job.get("device"))
+
+
+def jobs_by_device(tree: Tree) -> dict[tuple[str, str], list[int]]:
+    """Return the indexes of the jobs of each device, by ids of house and device."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index, job in jobs(tree):
+        found.setdefault(key_of_job(job), []).append(index)
+    return found
+
+
+def ids_of(tree: Tree, ref: Ref) -> tuple[str, str]:
+    """Return ids of house and device of a reference to a device."""
+    return text(at(tree, (*ref[:2], "id"))), text(at(tree, (*ref, "id")))
+
+
+def exists(tree: Tree, ref: Ref) -> bool:
+    """Return whether there is something that a form can show."""
+    return ref in {WHOLE, JOBS, PROFILES} or isinstance(at(tree, ref), dict)
+
+
+def owner_of(tree: Tree, path: KeyPath) -> Ref:
+    """Return the reference to the part in whose form the value at a path is shown."""
+    lengths = {"houses": (4, 2), "jobs": (2, 1), "load_profiles": (2, 1)}.get(str(path[0]), ()) if path else ()
+    for length in lengths:
+        ref = path[:length]
+        is_device = length < 4 or path[2:3] == ("devices",)
+        if len(path) >= length and is_device and exists(tree, ref):
+            return ref
+    return WHOLE
+
+
+def device_title(device: dict[str, Any]) -> str:
+    """Return what a device is called: its name, else its id."""
+    return text(device.get("name")) or text(device.get("id")) or "(no id)"
+
+
+def house_title(house: dict[str, Any]) -> str:
+    """Return what a house is called."""
+    name, id_ = text(house.get("name")), text(house.get("id"))
+    return f"{name} ({id_})" if name and name != id_ else id_ or "(no id)"
+
+
+def job_device_title(tree: Tree, job: dict[str, Any]) -> str:
+    """Return the device of a job, in words."""
+    house_id, device_id = key_of_job(job)
+    for _, house in houses(tree):
+        if text(house.get("id")) == house_id:
+            for _, device in devices(house):
+                if text(device.get("id")) == device_id:
+                    return f"{text(house.get('name')) or house_id} / {device_title(device)}"
+    return f"{house_id or '?'} / {device_id or '?'}"
+
+
+def title_of(tree: Tree, ref: Ref) -> str:
+    """Return what a part is called."""
+    found = at(tree, ref)
+    part = found if isinstance(found, dict) else {}
+    titles: dict[Kind, Callable[[], str]] = {
+        "neighbourhood": lambda: text(tree.get("name")) or "Neighbourhood",
+        "house": lambda: house_title(part),
+        "device": lambda: device_title(part),
+        "jobs": lambda: "Jobs",
+        "job": lambda: f"Job of {job_device_title(tree, part)}",
+        "profiles": lambda: "Load profiles",
+        "profile": lambda: f"Load profile {ref[-1]}",
+    }
+    return titles[kind_of(ref)]()
+
+
+def parent_of(tree: Tree, ref: Ref) -> Ref:
+    """Return the part under which another one stands in the tree of houses and devices."""
+    match kind_of(ref):
+        case "device":
+            return ref[:2]
+        case "job":
+            job = at(tree, ref)
+            return device_ref(tree, *key_of_job(job)) or JOBS if isinstance(job, dict) else JOBS
+        case "profile":
+            return PROFILES
+        case _:
+            return WHOLE
+
+
+def device_ref(tree: Tree, house_id: str, device_id: str) -> Ref | None:
+    """Return the reference to a device, by ids; None where there is none."""
+    for i, house in houses(tree):
+        if text(house.get("id")) == house_id:
+            for j, device in devices(house):
+                if text(device.get("id")) == device_id:
+                    return ("houses", i, "devices", j)
+    return None
