@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -57,8 +58,8 @@ class Desk(AreaScreen):
     Desk.-wide #side { height: 1fr; width: 1fr; border-left: solid $border; }
     Desk #side .said { height: auto; padding: 0 1; color: $text-muted; }
     Desk.-narrow #side Chart { min-height: 4; }
+    Desk.-wide #side Chart { max-height: 24; }
     """
-    LATER: ClassVar[float] = PAUSE_WALL_S
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,6 +68,7 @@ class Desk(AreaScreen):
         """What the form shows."""
         self._check_wanted = asyncio.Event()
         self._follow_timer: Timer | None = None
+        self._offered: object = None
 
     def compose_body(self) -> ComposeResult:
         """An empty state until something is open."""
@@ -102,18 +104,40 @@ class Desk(AreaScreen):
 
     def on_mount(self) -> None:
         """Check whatever is open, as long as this is there."""
-        self.begin(self._check_forever(), "checking")
+        self.begin(self._check_forever)
 
-    def begin(self, task: Coroutine[Any, Any, Any], name: str, *, group: str = "default", alone: bool = False) -> None:
-        """Do something that waits; what it raises is shown as a notice."""
+    def begin(
+        self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object, group: str = "default", alone: bool = False
+    ) -> None:
+        """Do something that waits; what it raises is shown as a notice.
 
-        async def guarded() -> None:
-            try:
-                await task
-            except Exception as error:  # noqa: BLE001 - nothing of it may be lost
-                self.complain(error)
+        Args:
+            task: What to do.
+            args: Of it.
+            group: Tasks that belong together.
+            alone: Whether those of the group that are not done yet are cancelled.
+        """
+        work: Any = partial(self._guarded, task, *args)
+        self.run_worker(work, group=group, exclusive=alone, exit_on_error=False)
 
-        self.run_worker(guarded(), name=name, group=group, exclusive=alone, exit_on_error=False)
+    async def _guarded(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
+        try:
+            await task(*args)
+        except Exception as error:  # noqa: BLE001 - nothing of it may be lost
+            self.complain(error)
+
+    def offer(self) -> None:
+        """Let the footer offer what can be done now; drawing it anew costs much, so only where that changed."""
+        work = self.work
+        offered: object = None
+        if work is not None:
+            kind = outline.at(work.tree, (*self.ref, "type")) if self.ref else None
+            history = work.history
+            changes = history.undoable is None, history.redoable is None
+            offered = outline.kind_of(self.ref), kind, changes, bool(work.problems)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     # Showing.
 
@@ -129,7 +153,7 @@ class Desk(AreaScreen):
             self.call_after_refresh(tree.focus)
         else:
             self.set_focus(None)
-        self.refresh_bindings()
+        self.offer()
 
     def show(self, select: Ref | None = None) -> None:
         """Show what is open as it is now; `select`: show this part of it."""
@@ -144,7 +168,7 @@ class Desk(AreaScreen):
         self._show_part()
         self._show_headline()
         self._check_wanted.set()
-        self.refresh_bindings()
+        self.offer()
 
     def _show_part(self) -> None:
         work = self.work
@@ -156,9 +180,9 @@ class Desk(AreaScreen):
             self.query_one(JobsTable).show(work.tree)
         else:
             form = form_of(work.tree, self.ref)
-            self.begin(self.query_one(FormView).show(work.tree, form), "form", group="form")
+            self.begin(self.query_one(FormView).show, work.tree, form, group="form")
         self._show_problems()
-        self.begin(self._draw(), "chart", group="chart", alone=True)
+        self.begin(self._draw, group="chart", alone=True)
 
     def _show_headline(self) -> None:
         work = self.work
@@ -210,17 +234,21 @@ class Desk(AreaScreen):
     def _follow_cursor(self, event: Tree.NodeHighlighted[Ref]) -> None:
         if self._follow_timer is not None:
             self._follow_timer.stop()
+            self._follow_timer = None
         ref = event.node.data
         if ref is not None and ref != self.ref:
             self._follow_timer = self.set_timer(FOLLOW_WALL_S, lambda: self._select(ref))
 
     def _select(self, ref: Ref) -> None:
+        if self._follow_timer is not None:
+            self._follow_timer.stop()
+            self._follow_timer = None
         work = self.work
         if work is not None and outline.exists(work.tree, ref) and ref != self.ref:
             work.history.settle()
             self.ref = ref
             self._show_part()
-            self.refresh_bindings()
+            self.offer()
 
     def go_to(self, ref: Ref) -> None:
         """Show a part, the tree's cursor on it."""
@@ -248,7 +276,7 @@ class Desk(AreaScreen):
         select = version.change.select if version.change is not None else None
         self.show(select)
         if focus:
-            self.begin(self._focus_form(None), "focus")
+            self.begin(self._focus_form, None)
 
     async def _focus_form(self, path: KeyPath | None) -> None:
         work = self.work
@@ -264,7 +292,7 @@ class Desk(AreaScreen):
         if outline.kind_of(self.ref) == "jobs":
             self.query_one(JobsTable).focus_table()
         else:
-            self.begin(self._focus_form(None), "focus")
+            self.begin(self._focus_form, None)
 
     # Checking.
 
@@ -293,14 +321,14 @@ class Desk(AreaScreen):
         self.query_one(ProblemsPanel).show(work.tree, work.problems)
         self._show_problems()
         self._show_headline()
-        self.refresh_bindings()
+        self.offer()
 
     def go_to_problem(self, problem: Problem) -> None:
         """Show the field of a problem."""
         work = self.work
         if work is not None:
             self.go_to(outline.owner_of(work.tree, problem.path))
-            self.begin(self._focus_form(problem.path), "focus")
+            self.begin(self._focus_form, problem.path)
 
     @on(ProblemsPanel.Chosen)
     def _problem_chosen(self, event: ProblemsPanel.Chosen) -> None:

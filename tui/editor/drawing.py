@@ -105,7 +105,11 @@ class Artist:
         if earliest_s is None or latest_s is None or profile is None:
             return Picture("The job is shown here when it has a window and a load profile")
         start_s, end_s = self._day_around(earliest_s, latest_s + profile.duration_s, origin)
-        series = [Series("sun", self._sun_w(start_s, end_s), "dots", "forecast")]
+        sun_w = self._sun_w(start_s, end_s)
+        peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
+        # A neighbourhood's sun would press one job down to a line.
+        parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
+        series = [Series("sun" if parts == 1 else f"sun / {parts}", sun_w / parts, "dots", "forecast")]
         series.append(Series("earliest", _load_w(profile, earliest_s, start_s, end_s), "area", "committed"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
         width = f"may start within {_duration(latest_s - earliest_s)}"

@@ -57,17 +57,17 @@ class Editing(Desk):
     def _asked(self, event: FieldRow.Asked) -> None:
         path = event.row.field.path
         if path[-1] == "load_profile":
-            self.begin(self._pick_profile(path), "picking")
+            self.begin(self._pick_profile, path)
         elif path[-1] == "device":
-            self.begin(self._pick_device(path[:-1]), "picking")
+            self.begin(self._pick_device, path[:-1])
         elif path[-1] == "*name":
             self._rename_profile(path[:-1])
         elif path[0] == "load_profiles":
-            self.begin(self._pick_energy_of_profile(path), "picking")
+            self.begin(self._pick_energy_of_profile, path)
         elif path[-1] == "predictions":
-            self.begin(self._add_forecast(path[:-1]), "picking")
+            self.begin(self._add_forecast, path[:-1])
         else:
-            self.begin(self._pick_production(path), "picking")
+            self.begin(self._pick_production, path)
 
     async def _pick(self, title: str, items: list[Item], current: str | None = None) -> str | None:
         work = self._open_work()
@@ -204,7 +204,7 @@ class Editing(Desk):
 
     def action_add_device(self) -> None:
         """Pick a device to add."""
-        self.begin(self._add_device(), "adding")
+        self.begin(self._add_device)
 
     async def _add_job(self) -> None:
         tree = self._open_work().tree
@@ -221,12 +221,12 @@ class Editing(Desk):
 
     def action_add_job(self) -> None:
         """Add a job to the device that is chosen, or to one that is picked."""
-        self.begin(self._add_job(), "adding")
+        self.begin(self._add_job)
 
     def action_add_forecast(self) -> None:
         """Add a forecast to the producer that is chosen."""
         if outline.kind_of(self.ref) == "device":
-            self.begin(self._add_forecast(self.ref), "adding")
+            self.begin(self._add_forecast, self.ref)
 
     async def _add_forecast(self, ref: Ref) -> None:
         tree = self._open_work().tree
@@ -243,7 +243,7 @@ class Editing(Desk):
 
     def action_add_profile(self) -> None:
         """Bring a load profile into the file."""
-        self.begin(self._add_profile(), "adding")
+        self.begin(self._add_profile)
 
     async def _add_profile(self) -> None:
         tree = self._open_work().tree
@@ -285,7 +285,7 @@ class Editing(Desk):
 
     def action_add_jobs_xml(self) -> None:
         """Add jobs from XML."""
-        self.begin(self._add_jobs_xml(), "adding")
+        self.begin(self._add_jobs_xml)
 
     # Removing, going back and forth.
 

@@ -88,10 +88,10 @@ class FieldRow(Vertical):
     FieldRow > Horizontal { height: 1; }
     FieldRow .label { width: 16; color: $text-muted; padding: 0 1; }
     FieldRow:focus-within .label { color: $primary; }
-    FieldRow Input { width: 1fr; background: $panel; padding: 0 1; }
+    FieldRow Input.-textual-compact { width: 1fr; background: $panel; padding: 0 1; }
     FieldRow Input:focus { background: $primary 28%; }
-    FieldRow .date { width: 14; margin-right: 1; }
-    FieldRow .clock { width: 12; }
+    FieldRow .date.-textual-compact { width: 13; margin-right: 1; }
+    FieldRow .clock.-textual-compact { width: 11; }
     FieldRow .offset { width: 1fr; padding: 0 1; color: $text-muted; }
     FieldRow Select { width: 1fr; }
     FieldRow SelectCurrent { background: $panel; padding: 0 1; }
@@ -179,11 +179,11 @@ class FieldRow(Vertical):
 
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
-        if seconds(value, origin) is not None:
-            self._in_form_of = value
         date, clock = self.query(TimePart)
         self.query_one(".offset", Static).update(origin.offset_text)
         if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
+            if seconds(value, origin) is not None:
+                self._in_form_of = value
             new_date, new_clock = split(value, origin)
             self._set(date, new_date)
             self._set(clock, new_clock)

@@ -70,7 +70,7 @@ class Filing(Editing):
 
     def action_new(self) -> None:
         """Begin a neighbourhood from scratch."""
-        self.begin(self._new(), "new")
+        self.begin(self._new)
 
     async def _new(self) -> None:
         if await self._may_leave():
@@ -80,7 +80,7 @@ class Filing(Editing):
 
     def action_open(self) -> None:
         """Open a scenario file."""
-        self.begin(self._ask_and_open(), "open")
+        self.begin(self._ask_and_open)
 
     async def _ask_and_open(self) -> None:
         folder = self.work.folder if self.work is not None else Path.cwd()
@@ -112,7 +112,7 @@ class Filing(Editing):
 
     def action_copy_bundled(self) -> None:
         """Start from a copy of a bundled scenario."""
-        self.begin(self._ask_and_copy(), "copy")
+        self.begin(self._ask_and_copy)
 
     async def _ask_and_copy(self) -> None:
         documents = {name: await asyncio.to_thread(bundled_document, name) for name in bundled_names()}
@@ -131,7 +131,7 @@ class Filing(Editing):
 
     def action_import(self) -> None:
         """Import a neighbourhood of PySSMic."""
-        self.begin(self._ask_and_import(), "import")
+        self.begin(self._ask_and_import)
 
     async def _ask_and_import(self) -> None:
         folder = self.work.folder if self.work is not None else Path.cwd()
@@ -164,11 +164,11 @@ class Filing(Editing):
 
     def action_save(self) -> None:
         """Save."""
-        self.begin(self._save(), "save", group="save")
+        self.begin(self._save, group="save")
 
     def action_save_as(self) -> None:
         """Save in another file."""
-        self.begin(self._save_as(), "save as", group="save")
+        self.begin(self._save_as, group="save")
 
     async def _save(self) -> bool:
         work = self.work
@@ -241,9 +241,9 @@ class Filing(Editing):
             self.show()
         elif stamp != self._asked_about:
             self._asked_about = stamp
-            self.begin(self._ask_about_disk(work, saving=False), "disk", group="save")
+            self.begin(self._ask_about_disk, work, group="save")
 
-    async def _ask_about_disk(self, work: Work, *, saving: bool) -> str | None:
+    async def _ask_about_disk(self, work: Work, *, saving: bool = False) -> str | None:
         if work.path is None:
             return None
         mine = " Your own changes would be lost by reading it again." if work.history.is_dirty else ""
@@ -264,7 +264,7 @@ class Filing(Editing):
 
     def action_close(self) -> None:
         """Close what is open."""
-        self.begin(self._close(), "close")
+        self.begin(self._close)
 
     async def _close(self) -> None:
         if await self._may_leave():
@@ -272,7 +272,7 @@ class Filing(Editing):
 
     def action_run_it(self) -> None:
         """Prepare a run of what is open."""
-        self.begin(self._run_it(), "run")
+        self.begin(self._run_it)
 
     async def _run_it(self) -> None:
         work = self.work
@@ -296,4 +296,4 @@ class Filing(Editing):
     def receive(self, intent: Intent) -> None:
         """Open what another area wants to see."""
         if isinstance(intent, EditScenario):
-            self.begin(self.open_source(intent.source), "open")
+            self.begin(self.open_source, intent.source)

@@ -63,7 +63,7 @@ class ImportDialog(Guarded, ModalScreen[Source | None]):
     ImportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
     ImportDialog .line { height: 1; margin-bottom: 1; }
     ImportDialog .label { width: 15; color: $text-muted; }
-    ImportDialog .line Input { width: 1fr; background: $panel; padding: 0 1; }
+    ImportDialog .line Input.-textual-compact { width: 1fr; background: $panel; padding: 0 1; }
     ImportDialog .line Button { margin-left: 1; min-width: 5; }
     ImportDialog .problem { color: $text-error; height: auto; min-height: 1; }
     ImportDialog .buttons { height: auto; align-horizontal: right; margin: 1 0; }

@@ -73,6 +73,8 @@ def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa:
     date, clock = date.strip(), clock.strip()
     if not date:
         return clock
+    if re.fullmatch(r"\d{1,2}", clock):
+        clock += ":00"
     if re.fullmatch(r"\d:[0-5]\d.*", clock):
         clock = f"0{clock}"
     written = f"{date}T{clock}{_iso_offset(origin.offset)}"

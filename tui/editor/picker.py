@@ -48,7 +48,7 @@ class Picker(Guarded, ModalScreen[str | None]):
         width: 120; max-width: 96%; height: 90%; max-height: 34; background: $surface; border: round $primary;
         border-title-color: $primary; padding: 0 1;
     }
-    Picker Input { background: $panel; padding: 0 1; margin-bottom: 1; }
+    Picker Input.-textual-compact { background: $panel; padding: 0 1; margin-bottom: 1; }
     Picker OptionList { width: 1fr; height: 1fr; background: $surface; border: none; padding: 0; }
     Picker Horizontal { height: 1fr; }
     Picker .side { width: 1fr; padding-left: 1; }

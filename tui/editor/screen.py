@@ -105,4 +105,4 @@ A bundled neighbourhood opens as a copy; saving asks for a file of yours.
     @on(JobsTable.Chosen)
     def _job_chosen(self, event: JobsTable.Chosen) -> None:
         self.go_to(event.ref)
-        self.begin(self._focus_form(None), "focus")
+        self.begin(self._focus_form, None)

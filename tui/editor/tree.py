@@ -83,7 +83,8 @@ class NeighbourhoodTree(Tree[Ref]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sign--consumer", "sign--producer", "sign--wrong", "sign--quiet"}
     DEFAULT_CSS = """
     NeighbourhoodTree { background: $background; padding: 0 0 0 1; scrollbar-size-vertical: 1; overflow-x: hidden; }
-    NeighbourhoodTree > .tree--guides { color: $border; }
+    NeighbourhoodTree > .tree--guides, NeighbourhoodTree > .tree--guides-hover { color: $border; }
+    NeighbourhoodTree > .tree--guides-selected, NeighbourhoodTree:focus > .tree--guides-selected { color: $border; }
     NeighbourhoodTree > .tree--cursor { background: $boost; color: $text; }
     NeighbourhoodTree:focus { background-tint: $background 0%; }
     NeighbourhoodTree:focus > .tree--cursor { background: $primary 28%; color: $text; text-style: bold; }

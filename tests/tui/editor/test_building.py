@@ -1,0 +1,270 @@
+"""A neighbourhood is built by keys and mouse: houses, devices, jobs; what is wrong is said while it is typed."""
+
+# ruff: noqa: ASYNC240 - a test may wait for its own small files
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.widgets import Button, OptionList, Select
+
+from scenarios.files import check_scenario, load_scenario
+from tui.editor.fields import PickButton
+from tui.editor.notes import Notes
+from tui.editor.picker import Picker
+from tui.editor.problems import ProblemsPanel
+from tui.shell.dialogs import PickPath
+from tui.widgets.chart import Chart
+from tui.widgets.table import VirtualTable
+
+Editing = Any
+WIDE = (140, 45)
+
+
+async def test_from_nothing_to_a_file_that_runs(editing: Editing, tmp_path: Path) -> None:
+    """By keys alone: a house, panels, a dishwasher, a job; saved, it is a valid scenario."""
+    async with editing(size=WIDE) as person:
+        await person.press("ctrl+n")
+        await person.until(lambda: person.screen.work is not None)
+        await person.settle()
+        assert person.screen.ref == ("houses", 0)
+        for wish in ("dishwasher, eco", "5 kWp to the south"):
+            await person.press("escape", "a")
+            await person.dialog(Picker)
+            await person.press(*(char if char.isalnum() else {" ": "space", ",": "comma"}[char] for char in wish))
+            await person.press("enter")
+            await person.until(lambda: not isinstance(person.app.screen, Picker))
+            await person.settle()
+        await person.show("houses", 0, "devices", 0)
+        await person.press("j")
+        await person.until(lambda: person.screen.ref == ("jobs", 0))
+        await person.settle()
+        assert person.work.problems == ()
+        await person.press("ctrl+s")
+        await person.dialog(PickPath)
+        await person.press("enter")
+        await person.until(lambda: person.work.path is not None)
+        assert not person.work.history.is_dirty
+    path = tmp_path / "my-neighbourhood.yaml"
+    scenario = load_scenario(path)
+    assert [device.id for house in scenario.houses for device in house.devices] == ["dishwasher", "pv-1"]
+    assert [job.profile for job in scenario.jobs] == ["dishwasher-eco"]
+    assert path.read_text(encoding="utf-8").startswith("# A neighbourhood for ssmic")
+
+
+async def test_a_name_is_typed_and_the_rest_of_the_file_stays(editing: Editing, file: Path, ours: str) -> None:
+    """Comments, order, blank lines; one undo takes the whole word back."""
+    async with editing(file) as person:
+        await person.press("down", "down")
+        await person.until(lambda: "load profile" in person.labels)
+        await person.type_in("name", "Geschirr")
+        assert person.work.history.is_dirty
+        assert "not saved" in str(person.screen.query_one("#headline > .state").render())
+        assert "▽ Geschirr" in [str(node.label) for node in person.tree.root.children[0].children]
+        await person.press("ctrl+s")
+        await person.until(lambda: not person.work.history.is_dirty)
+        assert file.read_text(encoding="utf-8") == ours.replace("name: Dishwasher", "name: Geschirr")
+        await person.press("ctrl+z")
+        assert person.text == ours
+        assert person.work.history.is_dirty
+        await person.press("ctrl+y")
+        assert "Geschirr" in person.text
+
+
+async def test_an_id_that_is_taken_is_said_at_once(editing: Editing, file: Path) -> None:
+    """At the field, before anything else is checked; jobs follow the id that it becomes."""
+    async with editing(file) as person:
+        await person.show("houses", 1)
+        await person.type_in("id", "1")
+        assert person.problems_at("id") == "✗ there is a house '1' already"
+        await person.press("a")
+        assert person.problems_at("id") == ""
+        await person.show("houses", 0)
+        await person.type_in("id", "adler")
+        assert person.work.problems == ()
+        assert [job.house for job in person.work.history.current.document().scenario("x", None).jobs] == ["adler"] * 2
+
+
+async def test_what_check_says_stands_at_the_field(editing: Editing, file: Path) -> None:
+    """While typing, in the list, in the tree; F8 and a row of the list lead to the field."""
+    async with editing(file) as person:
+        await person.show("jobs", 1)
+        await person.type_in("latest start", "17:00", part=1)
+        assert person.problems_at("latest start") == "✗ 17:00 is before the earliest start 18:00"
+        assert "✗" in str(person.tree.root.children[0].label)
+        await person.show("load_profiles", "dish")
+        await person.press("escape", "f8")
+        await person.until(lambda: person.screen.ref == ("jobs", 1))
+        await person.until(lambda: person.screen.focused is not None and person.row("latest start").has_focus_within)
+        await person.show("houses", 1)
+        panel = person.screen.query_one(ProblemsPanel)
+        assert panel.has_class("some")
+        panel.query_one(VirtualTable).focus()
+        await person.press("enter")
+        await person.until(lambda: person.screen.ref == ("jobs", 1))
+        person.work.history.settle()
+        file.write_text(person.text, encoding="utf-8")
+        assert [problem.what for problem in check_scenario(file)] == [p.what for p in person.work.problems]
+
+
+async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) -> None:
+    """Up: a quarter of an hour, in the date: a day; the file keeps its form."""
+    async with editing(file) as person:
+        await person.show("jobs", 0)
+        date, clock = person.row("latest start").query("Input")
+        clock.focus()
+        await person.press("up")
+        assert person.text == ours.replace('latest_start: "16:00"', 'latest_start: "16:15"')
+        date.focus()
+        await person.press("up")
+        assert person.text == ours.replace('latest_start: "16:00"', 'latest_start: "40:15"')
+        assert (date.value, clock.value) == ("2026-06-22", "16:15")
+
+
+async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file: Path) -> None:
+    """By mouse: the field opens a list, each is drawn under the cursor; chosen, it is in the file and drawn."""
+    async with editing(file, size=WIDE) as person:
+        await person.show("houses", 1, "devices", 0)
+        await person.pilot.click(person.row("load profile").query_one(PickButton))
+        await person.dialog(Picker)
+        dialog = person.app.screen
+        await person.press(*"oven")
+        assert dialog.query_one(Chart)._series
+        await person.pilot.click(dialog.query_one(OptionList), offset=(4, 1))
+        await person.until(lambda: person.app.screen is person.screen)
+        await person.settle()
+        assert person.work.tree["houses"][1]["devices"][0]["load_profile"] == "oven"
+        assert "oven" in person.work.tree["load_profiles"]
+        await person.until(lambda: "oven" in str(person.screen.query_one("#side .said").render()))
+        assert person.work.problems == ()
+
+
+async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) -> None:
+    """Named from the scenario's folder; what is wrong in it is said where it is chosen."""
+    (file.parent / "loads").mkdir()
+    (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n", encoding="utf-8")
+    async with editing(file) as person:
+        await person.show("houses", 1, "devices", 0)
+        person.row("load profile").target.focus()
+        await person.press("enter")
+        await person.dialog(Picker)
+        await person.press(*"from", "space", *"a", "space", *"file", "enter")
+        await person.dialog(PickPath)
+        person.app.screen.query_one("Input").value = str(file.parent / "loads" / "pump.csv")
+        await person.press("ctrl+s")
+        await person.until(lambda: "pump" in person.work.tree["load_profiles"])
+        await person.settle()
+        assert person.work.tree["load_profiles"]["pump"] == {"file": "loads/pump.csv"}
+        assert person.work.problems == ()
+        await person.until(lambda: person.screen.query_one("#side Chart", Chart)._series)
+        (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n500 200\n", encoding="utf-8")
+        await person.type_in("name", "Pump")
+        assert "does not come after" in person.problems_at("load profile")
+
+
+async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> None:
+    """With a sky to begin with; its job then has no consumer, and undo brings everything back."""
+    async with editing(file) as person:
+        await person.show("houses", 0, "devices", 0)
+        person.row("type").query_one(Select).focus()
+        await person.press("enter", "down", "enter")
+        await person.until(lambda: "energy" in person.labels)
+        await person.settle()
+        assert {problem.what for problem in person.work.problems} == {
+            "'dishwasher' is a producer; a job runs on a consumer"
+        }
+        await person.press("ctrl+z")
+        await person.until(lambda: "load profile" in person.labels)
+        await person.settle()
+        assert person.work.problems == ()
+
+
+async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: Path) -> None:
+    """Each drawn; the new one is issued later."""
+    async with editing(file, size=WIDE) as person:
+        await person.show("houses", 0, "devices", 1)
+        await person.press("f")
+        await person.dialog(Picker)
+        await person.press("enter")
+        await person.until(lambda: "2 issued" in person.labels)
+        await person.settle()
+        assert [p["issued"] for p in person.work.tree["houses"][0]["devices"][1]["predictions"]] == ["00:00", "06:00"]
+        await person.until(lambda: len(person.screen.query_one("#side Chart", Chart)._series) == 2)
+        assert person.work.problems == ()
+        list(person.screen.query(PickButton))[1].focus()
+        await person.press("enter")
+        await person.dialog(Picker)
+        await person.press(*"remove", "enter")
+        await person.until(lambda: "2 issued" not in person.labels)
+        assert len(person.work.tree["houses"][0]["devices"][1]["predictions"]) == 1
+
+
+async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editing, file: Path, ours: str) -> None:
+    """By a key and by the mouse; what refers to them goes with them."""
+    async with editing(file, size=WIDE) as person:
+        await person.show("jobs", 0)
+        await person.press("delete")
+        assert len(person.work.tree["jobs"]) == 1
+        await person.show("houses", 0, "devices", 0)
+        button = next(button for button in person.screen.query(Button) if str(button.label) == "Remove")
+        await person.pilot.click(button)
+        await person.settle()
+        assert person.work.tree["jobs"] == []
+        await person.show("houses", 1)
+        await person.press("delete")
+        assert [house["id"] for house in person.work.tree["houses"]] == ["1"]
+        assert person.work.problems == ()
+        await person.press("ctrl+z", "ctrl+z", "ctrl+z")
+        assert person.text == ours
+        assert not person.work.history.is_dirty
+
+
+async def test_a_part_is_found_by_a_text(editing: Editing, file: Path) -> None:
+    """And shown; the tree opens down to it."""
+    async with editing(file) as person:
+        await person.press("slash")
+        await person.dialog(Picker)
+        await person.press(*"washer", "enter")
+        await person.until(lambda: person.screen.ref == ("houses", 1, "devices", 0))
+        await person.until(lambda: person.tree.cursor_ref == person.screen.ref)
+
+
+async def test_jobs_come_from_xml(editing: Editing, file: Path) -> None:
+    """Those whose device is here; what was left out is told."""
+    (file.parent / "jobs.xml").write_text(
+        '<neighborhood id="1"><house id="1"><user id="1">'
+        "<device><id>dishwasher</id><est>1782010800</est><lst>1782014400</lst><creation_time>1782003600</creation_time>"
+        "</device><device><id>nothing</id><est>1</est><lst>2</lst><creation_time>1</creation_time></device>"
+        "</user></house></neighborhood>",
+        encoding="utf-8",
+    )
+    async with editing(file) as person:
+        await person.press("x")
+        await person.dialog(PickPath)
+        person.app.screen.query_one("Input").value = str(file.parent / "jobs.xml")
+        await person.press("ctrl+s")
+        await person.dialog(Notes)
+        assert person.app.screen._lines == (
+            "device 'nothing' of house '1' is not in this neighbourhood: its job was left out",
+        )
+        await person.press("enter")
+        assert person.work.tree["jobs"][2] == {
+            "house": "1",
+            "device": "dishwasher",
+            "registered": "03:00",
+            "earliest_start": "05:00",
+            "latest_start": "06:00",
+        }
+        assert person.work.problems == ()
+
+
+async def test_the_table_of_jobs_leads_to_each(editing: Editing, file: Path) -> None:
+    """Enter opens one, delete removes the one under the cursor."""
+    async with editing(file) as person:
+        await person.show("jobs")
+        await person.press("enter", "down", "delete")
+        assert [job["earliest_start"] for job in person.work.tree["jobs"]] == ["08:00"]
+        assert person.screen.ref == ("jobs",)
+        await person.press("enter")
+        await person.until(lambda: person.screen.ref == ("jobs", 0))
