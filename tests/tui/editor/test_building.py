@@ -225,7 +225,7 @@ async def test_a_part_is_found_by_a_text(editing: Editing, file: Path) -> None:
     async with editing(file) as person:
         await person.press("slash")
         await person.dialog(Picker)
-        await person.press(*"washer", "enter")
+        await person.press(*"washer", "space", *"brandt", "enter")
         await person.until(lambda: person.screen.ref == ("houses", 1, "devices", 0))
         await person.until(lambda: person.tree.cursor_ref == person.screen.ref)
 
