@@ -15,11 +15,12 @@ from pathlib import Path, PurePath
 from broker.guard.folder import login_folder
 from broker.guard.rights import CLOCK, SERVICE_LOGINS, WATCHER
 from broker.topics import encode
+from scenarios import compose_texts as texts
+from scenarios.compose_texts import PORT
 from scenarios.errors import ScenarioError
 from scenarios.files.load import load_text
 from scenarios.files.yaml_tree import read_text
 
-PORT = 8883
 USER = "10001:10001"
 """Of the image, and of the broker, so that it can read what is written for it."""
 _GUARD = Path("/guard")
@@ -52,6 +53,8 @@ class ComposePlan:
     """What `ssmic broker init` wrote; None: the service `guard` writes it into volumes."""
     broker: str | None = None
     """URL of the broker, where it and the clock are on another machine; None: both are here."""
+    client_certificates: bool = False
+    """Whether clients log in by certificate instead of by password."""
     settings: tuple[str, ...] = ()
     """Further arguments of clock and households, on which they must agree."""
 
@@ -111,14 +114,17 @@ def compose_text(plan: ComposePlan) -> str:
         mounts += [kept("broker-data", f"{_GUARD}/data")]
         mounts += [kept(volume, str(login_folder(_GUARD, login))) for login, volume in logins.items()]
         init = ["broker", "init", str(_GUARD), plan.scenario.argument, "--name", "broker", "--owner", USER]
+        init += ["--client-certificates"] if plan.client_certificates else []
         build = "" if plan.image is not None else "    build: .\n"
-        parts.append(_GUARD_SERVICE.format(build=build, command=_listed(init), volumes=_lines([*mounts, *scenario])))
         parts.append(
-            _BROKER_SERVICE.format(
+            texts.GUARD_SERVICE.format(build=build, command=_listed(init), volumes=_lines([*mounts, *scenario]))
+        )
+        parts.append(
+            texts.BROKER_SERVICE.format(
                 user=USER,
                 more="    depends_on:\n      guard: {condition: service_completed_successfully}",
                 port=PORT,
-                listens=_LISTENS,
+                listens=texts.LISTENS,
                 volumes=_lines(["broker-config:/mosquitto/config:ro", "broker-data:/mosquitto/data"]),
             )
         )
@@ -128,12 +134,14 @@ def compose_text(plan: ComposePlan) -> str:
             _mount(plan.secrets / "data", "/mosquitto/data"),
         ]
         more = f'    ports: ["{PORT}:{PORT}"]'
-        parts.append(_BROKER_SERVICE.format(user=USER, more=more, port=PORT, listens=_LISTENS, volumes=_lines(files)))
+        parts.append(
+            texts.BROKER_SERVICE.format(user=USER, more=more, port=PORT, listens=texts.LISTENS, volumes=_lines(files))
+        )
     if here:
         mounts = [own(CLOCK), kept("journal-clock", "/journal"), kept("results", "/results")]
         command = ["clock", plan.scenario.argument, *plan.settings]
         parts.append(
-            _CLOCK_SERVICE.format(
+            texts.CLOCK_SERVICE.format(
                 command=_listed(command), user=CLOCK, run=_run(plan), volumes=_lines([*mounts, *scenario])
             )
         )
@@ -141,7 +149,7 @@ def compose_text(plan: ComposePlan) -> str:
         mounts = [own(household), kept(f"journal-{service}", "/journal")]
         command = ["host", plan.scenario.argument, "--house", household, *plan.settings]
         parts.append(
-            _HOUSEHOLD_SERVICE.format(
+            texts.HOUSEHOLD_SERVICE.format(
                 service=service,
                 command=_listed(command),
                 user=_quoted(encode(household)),
@@ -151,7 +159,9 @@ def compose_text(plan: ComposePlan) -> str:
     if here:
         watch = _listed(["watch", "--scenario", plan.scenario.argument, "--run"])
         watch = f'{watch[:-1]}, "${{SSMIC_RUN:-{_run(plan)}}}"]'
-        parts.append(_WATCHER_SERVICE.format(command=watch, user=WATCHER, volumes=_lines([own(WATCHER), *scenario])))
+        parts.append(
+            texts.WATCHER_SERVICE.format(command=watch, user=WATCHER, volumes=_lines([own(WATCHER), *scenario]))
+        )
     parts.append("\nvolumes:\n" + "".join(f"  {volume}:\n" for volume in volumes))
     return "".join(parts)
 
@@ -179,119 +189,15 @@ name: ssmic-{_run(plan)}
 def _common(plan: ComposePlan) -> str:
     image = f"  image: {_quoted(plan.image)}" if plan.image else "  image: ssmic\n  pull_policy: never"
     depends = "" if plan.broker is not None else "\n  depends_on:\n    broker: {condition: service_healthy}"
-    return _COMMON.format(
+    return texts.COMMON.format(
         image=image,
         depends=depends,
         alive=_quoted("find /tmp/alive -mmin -0.5 | grep -q ."),
         broker=_quoted(plan.broker or f"mqtts://broker:{PORT}"),
+        login=texts.LOGIN_BY_CERTIFICATE if plan.client_certificates else texts.LOGIN_BY_NAME,
         run=_run(plan),
         seed=plan.seed,
     )
-
-
-_COMMON = """\
-x-ssmic: &ssmic
-{image}
-  read_only: true
-  tmpfs: [/tmp]
-  cap_drop: [ALL]
-  security_opt: ["no-new-privileges:true"]
-  logging: &logging
-    driver: json-file
-    options: {{max-size: 10m, max-file: "3"}}
-
-x-process: &process
-  <<: *ssmic{depends}
-  # Killed, it starts again, replays its journal and takes its place in the round that waits for it.
-  restart: on-failure
-  stop_grace_period: 15s
-  healthcheck:
-    test: [CMD-SHELL, {alive}]
-    interval: 10s
-    start_period: 60s
-
-x-environment: &environment
-  SSMIC_BROKER: {broker}
-  SSMIC_RUN: ${{SSMIC_RUN:-{run}}}
-  SSMIC_SEED: ${{SSMIC_SEED:-{seed}}}
-  SSMIC_JOURNAL: /journal
-  SSMIC_ALIVE_FILE: /tmp/alive
-  SSMIC_CA_FILE: /login/ca.crt
-  SSMIC_PASSWORD_FILE: /login/password
-"""
-
-_GUARD_SERVICE = """
-  # Makes what the broker and its logins need where it is not there, each login in a volume of its own, and ends.
-  guard:
-    <<: *ssmic
-{build}    # As root, for it gives every file to the user that reads it; without a network.
-    user: "0:0"
-    cap_add: [CHOWN, DAC_OVERRIDE, FOWNER]
-    network_mode: none
-    attach: false
-    command: {command}
-    volumes:
-{volumes}"""
-
-_LISTENS = f"cat /proc/net/tcp* | grep -q ':{PORT:04X} [0-9A-F]*:0000 0A '"
-
-_BROKER_SERVICE = """
-  broker:
-    image: eclipse-mosquitto:2
-    command: [mosquitto, -c, /mosquitto/config/mosquitto.conf]
-    user: "{user}"
-{more}
-    restart: unless-stopped
-    read_only: true
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    # It tells every message, so as to tell those that were denied: `docker compose logs broker | grep Denied`.
-    attach: false
-    logging: *logging
-    healthcheck:
-      # It listens on port {port}: that can be seen without logging in.
-      test: [CMD-SHELL, "{listens}"]
-      interval: 1s
-      retries: 30
-    volumes:
-{volumes}"""
-
-_CLOCK_SERVICE = """
-  # The time authority and the manager. It waits until all households are there, and prints what came out.
-  clock:
-    <<: *process
-    command: {command}
-    environment:
-      <<: *environment
-      SSMIC_USER: {user}
-      SSMIC_OUT: /results/${{SSMIC_RUN:-{run}}}.sqlite
-      SSMIC_PACE: ${{SSMIC_PACE:-max}}
-      SSMIC_ON_LOSS: ${{SSMIC_ON_LOSS:-wait}}
-    volumes:
-{volumes}"""
-
-_HOUSEHOLD_SERVICE = """
-  {service}:
-    <<: *process
-    attach: false
-    command: {command}
-    environment: {{<<: *environment, SSMIC_USER: {user}}}
-    volumes:
-{volumes}"""
-
-_WATCHER_SERVICE = """
-  # Shows all that is said and agreed, and can say nothing: `docker compose run --rm watcher`.
-  watcher:
-    <<: *ssmic
-    profiles: [watch]
-    depends_on:
-      broker: {{condition: service_healthy}}
-    tty: true
-    stdin_open: true
-    command: {command}
-    environment: {{<<: *environment, SSMIC_USER: {user}}}
-    volumes:
-{volumes}"""
 
 
 def _run(plan: ComposePlan) -> str:

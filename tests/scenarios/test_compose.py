@@ -65,6 +65,17 @@ def test_every_household_has_its_own_login_and_no_other() -> None:
     assert services["house-adler"]["environment"]["SSMIC_USER"] == "adler"
 
 
+def test_clients_log_in_by_certificate_where_that_is_wanted() -> None:
+    """The guard asks for certificates, and everybody has theirs and no password."""
+    services = services_of(compose("street", "--client-certificates"))
+    assert "--client-certificates" in services["guard"]["command"]
+    for name in ("clock", "house-adler"):
+        environment = services[name]["environment"]
+        assert environment["SSMIC_CERT_FILE"] == "/login/client.crt"
+        assert environment["SSMIC_KEY_FILE"] == "/login/client.key"
+        assert "SSMIC_PASSWORD_FILE" not in environment
+
+
 def test_no_secret_stands_in_the_file() -> None:
     """Passwords come from files."""
     for service in services_of(compose("street")).values():

@@ -45,6 +45,9 @@ def compose(
             show_default=False,
         ),
     ] = None,
+    client_certificates: Annotated[
+        bool, typer.Option("--client-certificates", help="Clients log in by certificate instead of by password.")
+    ] = False,
     image: Annotated[
         str | None,
         typer.Option(
@@ -80,6 +83,7 @@ def compose(
         scenario=place_of(scenario),
         households=() if central else tuple(house or households),
         seed=loaded.seed,
+        client_certificates=client_certificates,
         image=image,
         secrets=secrets,
         broker=broker,
