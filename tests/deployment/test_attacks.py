@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is n
 STREET = load_scenario("street")
 HOUSES = tuple(house.id for house in STREET.houses)
 VICTIM, INTRUDER = "adler", "brandt"
-BATCH = 2000
+BATCH = 4000
 ANONYMOUS = {"SSMIC_USER": "", "SSMIC_PASSWORD_FILE": ""}
 
 
@@ -372,7 +372,7 @@ async def test_ten_thousand_messages_a_second_change_nothing(
 
 
 class Flood(threading.Thread):
-    """Sends up to 40,000 messages a second, and comes back whenever it is thrown out."""
+    """Sends up to 80,000 messages a second, and comes back whenever it is thrown out."""
 
     def __init__(self, guarded: GuardedBroker, login: str | None) -> None:
         super().__init__(name="flood", daemon=True)
