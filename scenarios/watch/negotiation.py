@@ -25,6 +25,8 @@ class Negotiation:
     """What is known of a job."""
 
     job_id: str
+    number: int = 0
+    """Counts the jobs as they were heard of."""
     consumer: str = ""
     house: str = ""
     device: str = ""
@@ -89,7 +91,7 @@ class Negotiations:
         """Return what is known of a job, for more to be added."""
         negotiation = self._jobs.get(job_id)
         if negotiation is None:
-            negotiation = self._jobs[job_id] = Negotiation(job_id)
+            negotiation = self._jobs[job_id] = Negotiation(job_id, self.total)
             self.total += 1
             if len(self._jobs) > self._kept:
                 self._jobs.popitem(last=False)
@@ -102,8 +104,8 @@ class Negotiations:
         return self._jobs.get(job_id)
 
     def all(self) -> list[Negotiation]:
-        """Return the kept ones, the least recently talked about first."""
-        return list(self._jobs.values())
+        """Return the kept ones, as they were heard of."""
+        return sorted(self._jobs.values(), key=lambda job: job.number)
 
     def __len__(self) -> int:
         return len(self._jobs)

@@ -265,7 +265,7 @@ class Watched:
         return frozenset(p.id for p in self.producers.values() if p.house == house)
 
     def negotiations(self) -> list[Negotiation]:
-        """Return the jobs that are known, the newest talk last."""
+        """Return the jobs that are known, as they were heard of."""
         return self.jobs.all()
 
 

@@ -38,6 +38,7 @@ def opened() -> Opened:
     async def run(*, size: tuple[int, int] = SMALL, **options: Any) -> AsyncIterator[Pilot[Any]]:
         without_asyncio_debug()
         app = SsmicApp(**options)
+        app.animation_level = "none"  # a picture taken half way through is another picture
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             yield pilot

@@ -13,6 +13,7 @@ from textual.widgets import Input, Select, Static, TabbedContent
 
 from agents.ledger import LedgerEntry
 from broker.memory import MemoryBroker
+from broker.pace import Pace
 from broker.wire import TimeReport
 from scenarios.files import load_scenario
 from scenarios.outcome import RunOutcome
@@ -27,6 +28,9 @@ from tui.widgets.table import VirtualTable
 
 Opened = Any
 WIDE = (140, 45)
+FAST = Pace()
+SLOW = Pace(20_000)
+"""Slow enough for somebody who presses keys: a day takes four seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +49,8 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
         the_app(pilot).watching.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
 
-        async def run() -> RunOutcome:
-            return await run_once(scenario, RunSettings(seed=1, run_id="w"), broker)
+        async def run(pace: Pace = FAST) -> RunOutcome:
+            return await run_once(scenario, RunSettings(seed=1, run_id="w", pace=pace), broker)
 
         yield pilot, watched, run
 
@@ -166,7 +170,7 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
     """Asked of the clock over the bus; the ledger is that of a run nobody touched."""
     untouched = await run_once(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
     async with watching(opened, street) as (pilot, watched, run):
-        running = asyncio.create_task(run())
+        running = asyncio.create_task(run(SLOW))
         await until(pilot, lambda: the_app(pilot).watching.state == "running")
         await pilot.press("space")
         await until(pilot, lambda: the_app(pilot).watching.state == "paused")
@@ -194,7 +198,7 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
 async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
     """And keeps what was agreed."""
     async with watching(opened, street) as (pilot, watched, run):
-        running = asyncio.create_task(run())
+        running = asyncio.create_task(run(SLOW))
         await until(pilot, lambda: len(watched.ledger) > 3)
         await pilot.press("space")
         await until(pilot, lambda: the_app(pilot).watching.state == "paused")

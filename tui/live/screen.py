@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual import on
@@ -33,6 +34,10 @@ _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
     ("l", "ledger-tab", "Ledger", LedgerPane),
     ("t", "hosts-tab", "Hosts", HostsPane),
 )
+
+
+_REST = 3.0
+"""Times as long as drawing took, nothing is drawn unasked: on a busy machine the picture lags, not the keys."""
 
 
 class NegotiationsScreen(SteeringScreen):
@@ -75,6 +80,7 @@ The newest 50,000 messages are kept here; the results file has all.
     def __init__(self) -> None:
         super().__init__()
         self._shown: Feed | None = None
+        self._next_wall_s = 0.0
 
     def compose_body(self) -> ComposeResult:
         """An empty state, until there is something to watch."""
@@ -97,16 +103,26 @@ The newest 50,000 messages are kept here; the results file has all.
 
     def on_mount(self) -> None:
         """Draw a few times a second, whatever comes."""
-        self.set_interval(REFRESH_WALL_S, self.draw)
+        self.set_interval(REFRESH_WALL_S, self._draw_again)
 
     def on_screen_resume(self) -> None:
         """Draw at once when shown."""
         self.draw()
 
+    def _draw_again(self) -> None:
+        """Draw, unless drawing takes so long that keys would have to wait for it."""
+        if time.monotonic() >= self._next_wall_s:
+            self.draw()
+
+    def _drawn(self, began_wall_s: float) -> None:
+        now_wall_s = time.monotonic()
+        self._next_wall_s = now_wall_s + _REST * (now_wall_s - began_wall_s)
+
     def draw(self) -> None:
         """Draw what is in sight."""
         if not self.is_current:
             return
+        self.call_after_refresh(self._drawn, time.monotonic())
         self.keys_follow_run()
         watching = self.ssmic.watching
         feed = watching.feed

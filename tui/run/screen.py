@@ -264,6 +264,7 @@ def describe(scenario: Scenario) -> str:
         if scenario.days == 1
         else f"{scenario.days} days"
     )
-    counts = f"{len(scenario.houses)} houses, {len(scenario.producers)} producers, {len(scenario.jobs)} jobs"
+    numbers = {"house": len(scenario.houses), "producer": len(scenario.producers), "job": len(scenario.jobs)}
+    counts = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in numbers.items())
     text = f"{counts}; from {start:%a %d %b %Y %H:%M} UTC, {days}; {scenario.algorithm}, seed {scenario.seed}"
     return f"{text}\n{scenario.description}".rstrip()

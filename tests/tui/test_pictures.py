@@ -1,0 +1,136 @@
+"""Each screen at both sizes, as a picture. After a change: `pytest tests/tui --snapshot-update`, and look."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.image import SVGImageSnapshotExtension
+from textual.pilot import Pilot
+
+from scenarios.watch import Watched
+from scenarios.watch.backdrop import Backdrop
+from tui.shell.watching import REFRESH_WALL_S
+
+Opened = Any
+SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
+PANES = {"m": "messages", "j": "jobs", "d": "producers", "l": "ledger", "t": "hosts"}
+
+SCENARIO = """\
+version: 1
+name: two
+description: Two houses and a roof.
+start: 2026-06-21T00:00:00Z
+days: 1
+seed: 1
+load_profiles:
+  dish: {step_s: 1800, power_w: [1800, 300, 300]}
+houses:
+  - id: ash
+    devices:
+      - {id: dishwasher, type: consumer, load_profile: dish}
+      - id: pv-ash
+        type: producer
+        predictions:
+          - {issued: "00:00", start: "05:00", step_s: 3600, power_w: [200, 900, 1900, 2800, 3400, 3600, 2900, 900]}
+  - id: birch
+    devices:
+      - {id: washer, type: consumer, load_profile: dish}
+jobs:
+  - {house: ash, device: dishwasher, registered: "06:00", earliest_start: "07:00", latest_start: "12:00"}
+  - {house: birch, device: washer, registered: "06:00", earliest_start: "08:30", latest_start: "15:00"}
+"""
+
+
+class Told:
+    """A feed of a story that is over."""
+
+    title, status, problem = "mqtt://broker:1883", "connected", ""
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+
+    async def run(self) -> None:
+        """Nothing more comes."""
+
+    async def control(self, control: object) -> None:
+        """Nobody listens."""
+
+
+@pytest.fixture(scope="module")
+def storybook() -> Iterator[ModuleType]:
+    """The module that tells the story, from this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location("story", Path(__file__).with_name("story.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.modules.pop("story", None)
+
+
+@pytest.fixture
+def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Compares a picture with the one that was approved."""
+    return snapshot.use_extension(SVGImageSnapshotExtension)
+
+
+async def still(pilot: Pilot[Any]) -> str:
+    """Return the screen when nothing changes on it any more: over two of its refreshes."""
+    await pilot.app.workers.wait_for_complete()
+    before, same = "", 0
+    async with asyncio.timeout(60):
+        while same < 2:
+            await pilot.pause(REFRESH_WALL_S)
+            now = pilot.app.export_screenshot(title="ssmic")
+            same = same + 1 if now == before else 0
+            before = now
+    return before
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_live_view(
+    opened: Opened, picture: SnapshotAssertion, storybook: ModuleType, size: tuple[int, int]
+) -> None:
+    """Empty, and each pane of the story."""
+    async with opened(first_area="negotiations", size=size) as pilot:
+        assert await still(pilot) == picture(name="nothing")
+        watched = Watched(storybook.RUN, Backdrop("story", storybook.DAY_S, storybook.at(24)), from_the_start=True)
+        for topic, payload in storybook.story():
+            watched.take(topic, payload)
+        assert (watched.refused, watched.missing) == (0, 0)
+        pilot.app.watching.begin(Told(watched))
+        for key, name in PANES.items():
+            await pilot.press(key)
+            if name == "jobs":
+                await still(pilot)
+                await pilot.press("home", "down")
+            assert await still(pilot) == picture(name=name)
+        await pilot.press("question_mark")
+        assert await still(pilot) == picture(name="help")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_run_screen(
+    opened: Opened, picture: SnapshotAssertion, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """With a scenario, with mistakes, in the light, and with the palette above it."""
+    (tmp_path / "two.yaml").write_text(SCENARIO)
+    async with opened(first_area="run", size=size) as pilot:
+        screen = pilot.app.screen
+        screen.query_one("#source").value = "two.yaml"
+        await still(pilot)
+        screen.set_focus(None)
+        assert await still(pilot) == picture(name="run")
+        screen.query_one("#days").value = "-1"
+        screen.query_one("#algorithm").value = "SLSQP"
+        screen.query_one("#tolerance").value = "none"
+        await pilot.press("ctrl+t")
+        assert await still(pilot) == picture(name="mistakes, light")
