@@ -26,6 +26,7 @@ from tui.shell.dialogs import AskText
 from tui.shell.status import StatusLine
 from tui.shell.steering import SteeringScreen
 from tui.shell.watching import REFRESH_WALL_S
+from tui.widgets.table import VirtualTable
 
 _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
     ("m", "messages-tab", "Messages", MessagesPane),
@@ -139,6 +140,9 @@ The newest 50,000 messages are kept here; the results file has all.
         active = self.query_one(TabbedContent).active_pane
         if active is not None:
             active.query_one(Pane).show(feed.watched)
+            if self.focused is None:
+                # What had the focus went out of sight; keys are for what is in sight.
+                active.query(VirtualTable).first().focus()
         glance = self.query_one(Glance)
         if glance.styles.display != "none" and self.has_class("-wide"):
             glance.show(feed.watched)
@@ -157,8 +161,6 @@ The newest 50,000 messages are kept here; the results file has all.
         self.action_pane(ids[(ids.index(active) + by) % len(ids)])
 
     def _focus_pane(self) -> None:
-        from tui.widgets.table import VirtualTable  # noqa: PLC0415 - a name for one line
-
         active = self.query_one(TabbedContent).active_pane
         if active is not None:
             active.query(VirtualTable).first().focus()
@@ -166,7 +168,7 @@ The newest 50,000 messages are kept here; the results file has all.
 
     @on(TabbedContent.TabActivated)
     def _pane_shown(self) -> None:
-        self.draw()
+        self._focus_pane()
 
     @on(JobChosen)
     def _show_job(self, event: JobChosen) -> None:
