@@ -356,7 +356,9 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         if is_cursor or index % 2:
             base = self._row_style("table--cursor" if is_cursor else "table--stripe")
         row = self.rows[index]
-        segments = [self._cell(self.columns[column], row, cells, base) for column, cells in self._widths]
+        segments: list[Segment] = []
+        for column, cells in self._widths:
+            segments += self._cell(self.columns[column], row, cells, base)
         return Strip(segments).adjust_cell_length(width, base)
 
     def _row_style(self, component: str) -> Style:
@@ -366,10 +368,10 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
             style = self._looks[component, None] = self._base + Style(bgcolor=found.bgcolor)
         return style
 
-    def _cell(self, column: Column[RowT], row: RowT, width: int, base: Style) -> Segment:
+    def _cell(self, column: Column[RowT], row: RowT, width: int, base: Style) -> list[Segment]:
         cell = column.cell(row)
         text, style = (cell, base) if isinstance(cell, str) else (cell[0], self._look(cell[1], base))
-        return Segment(f"{fit(text, width, right=column.right)} ", style)
+        return [Segment(f"{fit(text, width, right=column.right)} ", style)]
 
     def _look(self, look: str, base: Style) -> Style:
         if not look:
