@@ -84,7 +84,6 @@ def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 async def still(pilot: Pilot[Any]) -> str:
     """Return the screen when nothing changes on it any more: over two of its refreshes."""
-    await pilot.app.workers.wait_for_complete()
     before, same = "", 0
     async with asyncio.timeout(60):
         while same < 2:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, Input, Markdown, Static
 
 from broker.errors import SsmicError
@@ -59,13 +60,14 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
         await pilot.press("ctrl+p")
         await pilot.pause()
         assert isinstance(pilot.app.screen, CommandPalette)
-        await pilot.press(*"results")
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        await pilot.press("enter")
-        await pilot.pause()
-        screen: Any = pilot.app.screen
-        assert screen.AREA == "results"
+        found = pilot.app.screen.query_one(CommandList)
+        await pilot.press(*"read what came out")
+        async with asyncio.timeout(60):
+            while not found.option_count or "Results" not in str(found.get_option_at_index(0).prompt):
+                await pilot.pause(0.05)
+            await pilot.press("enter")
+            while getattr(pilot.app.screen, "AREA", "") != "results":
+                await pilot.pause(0.05)
 
 
 async def test_the_theme_is_remembered(opened: Opened) -> None:
