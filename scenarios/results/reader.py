@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -31,15 +31,19 @@ MESSAGES_A_PAGE = 1000
 class ResultsReader:
     """A results file, open for reading; sees what writers have committed so far."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scenario: Scenario | None = None) -> None:
         """Open a results file.
+
+        Args:
+            path: The file.
+            scenario: Its scenario, where it has been read before: that never changes, and takes a while.
 
         Raises:
             ResultsError: It is missing, empty, damaged, not ours, or of a newer version.
         """
         self.path = path
         self._connection = open_for_reading(path)
-        self._scenario: Scenario | None = None
+        self._scenario = scenario
         try:
             self.info = self._read_info()
         except BaseException:
@@ -106,10 +110,16 @@ class ResultsReader:
         houses = ", ".join(known.id for known in self.scenario.houses)
         raise ResultsError(f"{self.path}: has no house {house!r}; there are {houses}")
 
-    def account(self, run: int) -> Account:
-        """Return a run's energy, minute by minute."""
+    def account(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Account:
+        """Return a run's energy, minute by minute.
+
+        Args:
+            run: Which run.
+            ledger: The run's, where it has been read before.
+        """
         info = self.run(run)
-        standing = [entry.contract for entry in self.ledger(run) if entry.state == "standing"]
+        entries = self.ledger(run) if ledger is None else ledger
+        standing = [entry.contract for entry in entries if entry.state == "standing"]
         with self._damage_said():
             return account(self.scenario, standing, info.start_s, info.end_s)
 
@@ -120,10 +130,11 @@ class ResultsReader:
             IntervalError: The interval is not a positive number of whole minutes.
         """
         info = self.run(run)
+        ledger = self.ledger(run)
         return kpis(
             self.scenario,
-            self.account(run),
-            self.ledger(run),
+            self.account(run, ledger),
+            ledger,
             info.end_s,
             not_registered=len(info.not_registered),
             interval_s=interval_s,

@@ -145,7 +145,8 @@ def load_run(results: ResultsReader, run: int) -> RunResults:
     Raises:
         ResultsError: There is no such run, or the file is damaged.
     """
-    ledger, settled = results.ledger(run), results.account(run)
+    ledger = results.ledger(run)
+    settled = results.account(run, ledger)
     houses = producer_houses(results.scenario)
     return RunResults(
         run=results.run(run),

@@ -60,7 +60,7 @@ class Catalogue(Reads):
     Catalogue .finding Input { width: 1fr; background: $boost; }
     Catalogue .finding .count { width: auto; padding: 0 1; color: $text-muted; }
     Catalogue #shelf { height: 1fr; }
-    Catalogue #about { width: 46; padding: 1 2; border-left: solid $border; }
+    Catalogue #about { width: 46; height: 1fr; padding: 1 2; border-left: solid $border; }
     .-narrow Catalogue #shelf { layout: vertical; }
     .-narrow Catalogue #about {
         width: 1fr; height: 5; padding: 0 1; border-left: none; background: $panel;

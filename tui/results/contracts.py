@@ -75,7 +75,8 @@ class Contracts(Guarded, Vertical):
     Contracts .finding Input { width: 1fr; background: $boost; }
     Contracts .finding .count { width: auto; padding: 0 1; color: $text-muted; }
     Contracts .detail { height: auto; max-height: 3; min-height: 1; padding: 0 1; background: $panel; }
-    .-short Contracts .detail { max-height: 2; }
+    .-short Contracts .detail { max-height: 1; }
+    .-short .zoom-contracts Contracts .detail { max-height: 3; }
     """
 
     class JobChosen(Message):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
@@ -45,16 +44,15 @@ class RunsSheet:
     """None: no run has begun."""
 
 
-def runs_sheet(path: Path, interval_s: int) -> RunsSheet:
+def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
     """Read all runs.
 
     Raises:
         ResultsError: The file cannot be read.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    with ResultsReader(path) as results:
-        view = view_runs(results, interval_s)
-        average = average_day(results, interval_s) if view.runs else None
+    view = view_runs(results, interval_s)
+    average = average_day(results, interval_s) if view.runs else None
     rows = [RunRow(str(run.run), run, _with_counts(figures.as_dict(), run)) for run, figures in view.runs]
     if len(rows) > 1:
         spreads = {**view.spread, **_count_spreads(rows)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from scenarios.kpis import Bill, Split
 from scenarios.results.reader import ResultsReader
@@ -69,16 +68,15 @@ class Sheet:
     """Empty for one household."""
 
 
-def neighbourhood_sheet(path: Path, run: int, interval_s: int) -> Sheet:
+def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:
     """Read the sheet of all households.
 
     Raises:
         ResultsError: The file cannot be read, or has no such run.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    with ResultsReader(path) as results:
-        view = view_neighbourhood(results, run, interval_s)
-        names = {house.id: house.name for house in results.scenario.houses}
+    view = view_neighbourhood(results, run, interval_s)
+    names = {house.id: house.name for house in results.scenario.houses}
     kpis = view.kpis
     splits = view.split.by_house.values()
     own_wh, neighbours_wh = sum(split.own_wh for split in splits), sum(split.neighbours_wh for split in splits)
@@ -86,7 +84,7 @@ def neighbourhood_sheet(path: Path, run: int, interval_s: int) -> Sheet:
         run=view.run,
         house=None,
         wholes=_wholes(kpis.consumed_wh, own_wh, neighbours_wh, kpis.grid_wh, kpis.produced_wh, neighbours_wh),
-        peaks=_peaks(kpis.consumption_peak_to_average, kpis.production_peak_to_average, kpis.load_factor),
+        peaks=_peaks(kpis.consumption_peak_to_average, kpis.production_peak_to_average),
         figures=_neighbourhood_figures(view),
         day=view.day,
         contracts=view.contracts,
@@ -94,15 +92,14 @@ def neighbourhood_sheet(path: Path, run: int, interval_s: int) -> Sheet:
     )
 
 
-def house_sheet(path: Path, run: int, house: str, interval_s: int) -> Sheet:
+def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -> Sheet:
     """Read the sheet of one household.
 
     Raises:
         ResultsError: The file cannot be read, or has no such run or house.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    with ResultsReader(path) as results:
-        view = view_house(results, run, house, interval_s)
+    view = view_house(results, run, house, interval_s)
     split = view.split
     return Sheet(
         run=view.run,
@@ -110,7 +107,7 @@ def house_sheet(path: Path, run: int, house: str, interval_s: int) -> Sheet:
         wholes=_wholes(
             split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh, view.produced_wh, view.sold_wh
         ),
-        peaks=_peaks(view.consumption_peak_to_average, view.production_peak_to_average, view.load_factor),
+        peaks=_peaks(view.consumption_peak_to_average, view.production_peak_to_average),
         figures=_house_figures(view),
         day=view.day,
         contracts=tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id))),
@@ -144,8 +141,8 @@ def _wholes(
     )
 
 
-def _peaks(consumption: float | None, production: float | None, load_factor: float | None) -> str:
-    return f"used {ratio(consumption)}   produced {ratio(production)}   load factor {ratio(load_factor)}"
+def _peaks(consumption: float | None, production: float | None) -> str:
+    return f"used {ratio(consumption)}   produced {ratio(production)}"
 
 
 def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ...]:
@@ -165,6 +162,7 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
         figures.append(("Of the best plan known", percent(optimum["share"])))
     figures += [
         ("Started late", f"{kpis.jobs_late:,}, mean {figure_text('s', kpis.mean_delay_s)}"),
+        ("Load factor", ratio(kpis.load_factor)),
         ("Peak consumption", figure_text("w", kpis.peak_consumption_w)),
         ("Peak import, pooled", figure_text("w", kpis.peak_import_w)),
         ("Self-sufficiency, pooled", percent(kpis.pooled_self_sufficiency)),
@@ -187,6 +185,7 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
         ("Self-sufficiency", percent(view.self_sufficiency)),
         ("Jobs", f"{len(view.contracts):,}, {sum(c.producer_house is None for c in view.contracts):,} on grid"),
         ("Jobs of others served", f"{len(view.supplied):,}"),
+        ("Load factor", ratio(view.load_factor)),
     ]
     if view.bill is not None:
         figures.append(("Bill", f"{euro(view.bill.with_eur)} (alone {euro(view.bill.without_eur)})"))

@@ -54,7 +54,7 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
         "produced", lambda row: number_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
     ),
     Column("sold", lambda row: number_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
-    Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=76, sort=lambda r: r.split.jobs),
+    Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=90, sort=lambda r: r.split.jobs),
     Column(
         "bill EUR",
         lambda row: "-" if row.bill is None else f"{row.bill.with_eur:,.2f}",
@@ -103,7 +103,7 @@ class SheetPane(Guarded, Vertical):
     SheetPane #numbers { width: 68; padding: 0 1; }
     SheetPane .peaks { height: 1; }
     SheetPane .peaks Static { width: auto; }
-    SheetPane .peaks Input { width: 7; background: $panel-lighten-2; margin: 0 1; padding: 0 1; }
+    SheetPane .peaks Input { width: 7; background: $primary 20%; margin: 0 1; padding: 0 1; }
     SheetPane .peaks .ratios { width: 1fr; }
     SheetPane .ratios.wrong { color: $text-error; }
     SheetPane #numbers Figures { height: 1fr; }

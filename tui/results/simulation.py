@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +17,7 @@ from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 from scenarios.kpis import DEFAULT_INTERVAL_S
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo, SimulationInfo
+from scenarios.scenario import Scenario
 from tui.results.backlink import BackLink
 from tui.results.contracts import Contracts
 from tui.results.looks import STATES, plural
@@ -23,6 +26,8 @@ from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.sheetpane import SheetPane
 from tui.results.shelf import Stamp, stamp_of
+
+T = TypeVar("T")
 
 TABS = (("a", "all", "All households"), ("h", "house", "One household"), ("u", "runs", "All runs"))
 
@@ -36,20 +41,44 @@ class Opened:
     """As the file was before it was read."""
     info: SimulationInfo
     runs: tuple[RunInfo, ...]
-    houses: tuple[tuple[str, str], ...]
-    """Ids and names."""
+    scenario: Scenario
+    sheet: Sheet | None
+    """All households of the first run, read on the way; None: no run has begun, or the file was open before."""
+
+    @property
+    def houses(self) -> tuple[tuple[str, str], ...]:
+        """Ids and names."""
+        return tuple((house.id, house.name) for house in self.scenario.houses)
 
 
-def open_simulation(path: Path) -> Opened:
+def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opened:
     """Read what a simulation is about.
+
+    Args:
+        path: The results file.
+        interval_s: Over which peaks are averaged.
+        before: The same file as it was read before; None: it was not.
 
     Raises:
         ResultsError: It cannot be read.
     """
     stamp = stamp_of(path)
     with ResultsReader(path) as results:
-        houses = tuple((house.id, house.name) for house in results.scenario.houses)
-        return Opened(path, stamp, results.info, results.runs(), houses)
+        if before is not None and before.info.created_utc == results.info.created_utc:
+            return Opened(path, stamp, results.info, results.runs(), before.scenario, None)
+        runs = results.runs()
+        sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
+        return Opened(path, stamp, results.info, runs, results.scenario, sheet)
+
+
+def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
+    """Read something of an opened simulation.
+
+    Raises:
+        ResultsError: It cannot be read any more.
+    """
+    with ResultsReader(opened.path, opened.scenario) as results:
+        return read(results)
 
 
 class SimulationPane(Reads):
@@ -119,7 +148,9 @@ class SimulationPane(Reads):
 
     def open(self, path: Path) -> None:
         """Open a results file."""
-        self.read("open", partial(open_simulation, path), self._opened, lambda error: self._failed(path, error))
+        before = self.opened if self.opened is not None and self.opened.path == path else None
+        work = partial(open_simulation, path, self.interval_s, before)
+        self.read("open", work, self._opened, lambda error: self._failed(path, error))
 
     def follow(self) -> None:
         """Read again what is shown if the file was written to meanwhile."""
@@ -150,6 +181,9 @@ class SimulationPane(Reads):
         self._offer(opened)
         if is_other:
             self.post_message(self.Shown())
+        if opened.sheet is not None:
+            self._drawn["all"] = (opened.stamp, self.run, self.interval_s)
+            self._show_sheet("all", opened.sheet)
         if opened.runs:
             self.draw()
         else:
@@ -158,7 +192,7 @@ class SimulationPane(Reads):
     def _failed(self, path: Path, error: BaseException) -> None:
         if self.opened is not None and self.opened.path == path:
             # Seen until it is written to again, or it would be said every second.
-            self.opened = Opened(path, stamp_of(path), self.opened.info, self.opened.runs, self.opened.houses)
+            self.opened = replace(self.opened, stamp=stamp_of(path))
             self._trouble(f"{error}. What was read before stays here.")
         else:
             self.post_message(self.Failed(path, error))
@@ -186,7 +220,7 @@ class SimulationPane(Reads):
         self._fit_choices()
         if opened is None or not opened.runs:
             return
-        tab, path = self.tab, opened.path
+        tab, run, house, interval_s = self.tab, self.run, self.house, self.interval_s
         wanted = {
             "all": (opened.stamp, self.run, self.interval_s),
             "house": (opened.stamp, self.run, self.house, self.interval_s),
@@ -195,15 +229,16 @@ class SimulationPane(Reads):
         if self._drawn.get(tab) == wanted:
             return
         self._drawn[tab] = wanted
-        failed = partial(self._not_drawn, tab)
+        failed, show = partial(self._not_drawn, tab), partial(self._show_sheet, tab)
         if tab == "runs":
-            self.read("sheet", partial(runs_sheet, path, self.interval_s), self._show_runs, failed)
+            runs = partial(read_from, opened, lambda results: runs_sheet(results, interval_s))
+            self.read("sheet", runs, self._show_runs, failed)
         elif tab == "house":
-            work = partial(house_sheet, path, self.run, self.house, self.interval_s)
-            self.read("sheet", work, partial(self._show_sheet, tab), failed)
+            one = partial(read_from, opened, lambda results: house_sheet(results, run, house, interval_s))
+            self.read("sheet", one, show, failed)
         else:
-            work = partial(neighbourhood_sheet, path, self.run, self.interval_s)
-            self.read("sheet", work, partial(self._show_sheet, tab), failed)
+            every = partial(read_from, opened, lambda results: neighbourhood_sheet(results, run, interval_s))
+            self.read("sheet", every, show, failed)
 
     def _not_drawn(self, tab: str, error: BaseException) -> None:
         self._drawn.pop(tab, None)

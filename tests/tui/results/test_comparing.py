@@ -1,0 +1,99 @@
+"""Two simulations side by side: figures, days and jobs are those of the results."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.results.reader import ResultsReader
+from scenarios.results.views import view_runs
+from tests.tui.results.driving import (
+    FIFTY,
+    INSERTION,
+    WIDE,
+    listed,
+    notices,
+    opened_first,
+    table,
+    text,
+    the_screen,
+    until,
+)
+from tui.results.comparing import OtherChooser
+
+Opened = Any
+
+
+async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path) -> None:
+    """Means over their runs, and what the second has more; escape leads back to the list."""
+    spreads = []
+    for name in (FIFTY, INSERTION):
+        with ResultsReader(results_folder / name) as results:
+            spreads.append(view_runs(results).spread)
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await pilot.press("space", "down", "space", "v")
+        await until(pilot, lambda: the_screen(pilot).place == "comparison")
+        assert "fifty_fifty, 1 run" in text(pilot, "#comparison .title")
+        assert "insertion, 2 runs" in text(pilot, "#comparison .title")
+        rows = {row.figure.name: row for row in table(pilot, "#figure-rows").rows}
+        for name in ("delivered_wh", "grid_wh", "self_sufficiency", "jobs"):
+            assert (rows[name].a.mean, rows[name].b.mean) == (spreads[0][name].mean, spreads[1][name].mean)
+        difference = rows["delivered_wh"].difference
+        means = [spread["delivered_wh"].mean or 0.0 for spread in spreads]
+        assert difference == pytest.approx(means[1] - means[0])
+        assert means[1] > means[0] > 0
+        await pilot.press("escape")
+        await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+
+
+async def test_the_open_one_is_compared_with_another(opened: Opened, results_folder: Path) -> None:
+    """Chosen from those that can be read; jobs that became different come first; escape leads back to it."""
+    (results_folder / "broken.sqlite").write_text("no results", encoding="utf-8")
+    starts = {}
+    for name in (FIFTY, INSERTION):
+        with ResultsReader(results_folder / name) as results:
+            starts[name] = {
+                entry.contract.job_id: (entry.contract.producer, entry.contract.start_s)
+                for entry in results.ledger(1)
+                if entry.state == "standing"
+            }
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 3)
+        table(pilot, "#books").go_to(Path("results") / FIFTY)
+        await opened_first(pilot)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, OtherChooser))
+        assert [row.path.name for row in pilot.app.screen.query_one("VirtualTable").rows] == [INSERTION]
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(pilot.app.screen, "place", "") == "comparison")
+        await pilot.press("j")
+        jobs = table(pilot, "#job-rows")
+        await until(pilot, lambda: jobs.has_focus)
+        same = {job for job in starts[FIFTY] if starts[FIFTY][job] == starts[INSERTION].get(job)}
+        assert {row.job_id for row in jobs.rows if row.is_same} == same
+        assert [row.is_same for row in jobs.rows] == sorted(row.is_same for row in jobs.rows)
+        for row in jobs.rows:
+            assert row.b is None or (row.b.producer, row.b.start_s) == starts[INSERTION][row.job_id]
+        await pilot.press("d", "f")
+        await until(pilot, lambda: table(pilot, "#figure-rows").has_focus)
+        await pilot.click("#comparison BackLink")
+        await until(pilot, lambda: the_screen(pilot).place == "simulation")
+
+
+async def test_one_without_a_run_cannot_be_compared(opened: Opened, results_folder: Path) -> None:
+    """That is said, and the list stays."""
+    with sqlite3.connect(results_folder / INSERTION) as connection:
+        connection.executescript(
+            "DELETE FROM consumption; DELETE FROM production; DELETE FROM messages; DELETE FROM history;"
+            "DELETE FROM contracts; DELETE FROM runs"
+        )
+    connection.close()
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await pilot.press("space", "down", "v")
+        await until(pilot, lambda: any("has no run yet" in message for _, message in notices(pilot)))
+        assert the_screen(pilot).place == "catalogue"
