@@ -93,6 +93,20 @@ class NeighbourhoodView:
 
 
 @dataclass(frozen=True, slots=True)
+class HouseholdRow:
+    """A household among the others, one run."""
+
+    house: str
+    split: Split
+    produced_wh: float
+    """By the house's own panels."""
+    sold_wh: float
+    """Delivered by them to other houses."""
+    bill: Bill | None
+    """None without a tariff."""
+
+
+@dataclass(frozen=True, slots=True)
 class HouseView:
     """One household, one run."""
 
@@ -183,6 +197,21 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
             settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.delivered_wh.sum(axis=0), interval_s
         ),
         bills=bills(settled, loaded.producer_houses, tariff) if tariff else {},
+    )
+
+
+def household_rows(view: NeighbourhoodView) -> tuple[HouseholdRow, ...]:
+    """Return the households side by side, in the order of the scenario."""
+    produced_wh = dict.fromkeys(view.split.by_house, 0.0)
+    for producer in view.split.by_producer.values():
+        produced_wh[producer.house] += producer.produced_wh
+    sold_wh = dict.fromkeys(view.split.by_house, 0.0)
+    for row in view.contracts:
+        if row.producer_house is not None and row.producer_house != row.house:
+            sold_wh[row.producer_house] += row.delivered_wh
+    return tuple(
+        HouseholdRow(house, split, produced_wh[house], sold_wh[house], view.bills.get(house))
+        for house, split in view.split.by_house.items()
     )
 
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.results.views import ContractRow, HouseView, NeighbourhoodView
+from scenarios.results.views import ContractRow, HouseView, NeighbourhoodView, household_rows
 from tui.cli.figures import kwh, percent, ratio
 
 MAX_ID_WIDTH = 36
@@ -19,21 +19,26 @@ MAX_ID_WIDTH = 36
 
 def show_neighbourhood(console: Console, view: NeighbourhoodView) -> None:
     """Print the households' energy and bills, and all contracts."""
-    billed = bool(view.bills)
     table = _table("Households; energy in kWh", "house")
     for title in ("consumed", "own sun", "neighbours", "grid", "produced", "sold"):
         table.add_column(title, justify="right", no_wrap=True)
-    if billed:
+    if view.bills:
         for title in ("bill EUR", "alone EUR"):
             table.add_column(title, justify="right", no_wrap=True)
-    for house, split in view.split.by_house.items():
-        cells = [_number(wh) for wh in (split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh)]
-        cells.append(_number(sum(p.produced_wh for p in view.split.by_producer.values() if p.house == house)))
-        cells.append(_number(sum(c.delivered_wh for c in view.contracts if c.producer_house == house != c.house)))
-        if billed:
-            bill = view.bills[house]
-            cells += [f"{bill.with_eur:.2f}", f"{bill.without_eur:.2f}"]
-        table.add_row(house, *cells)
+    for row in household_rows(view):
+        split = row.split
+        energies_wh = (
+            split.consumed_wh,
+            split.own_wh,
+            split.neighbours_wh,
+            split.grid_wh,
+            row.produced_wh,
+            row.sold_wh,
+        )
+        cells = [_number(wh) for wh in energies_wh]
+        if row.bill is not None:
+            cells += [f"{row.bill.with_eur:.2f}", f"{row.bill.without_eur:.2f}"]
+        table.add_row(row.house, *cells)
     console.print(table)
     _show_contracts(console, "Contracts", view.contracts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +21,7 @@ from scenarios.results.views import ContractRow
 from tui.results.backlink import BackLink
 from tui.results.celltable import CellTable
 from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
-from tui.results.looks import day_label, figure_text, moment, plural, stamp, state_cell
+from tui.results.looks import DAY_S, clock, day_label, figure_text, moment, plural, stamp, state_cell
 from tui.results.reading import Reads
 from tui.results.shelf import Book
 from tui.shell.guard import Guarded
@@ -73,10 +74,6 @@ def _supplier(contract: ContractRow | None) -> Cell:
     return ("⌁ grid", "warn") if contract.producer_house is None else contract.producer
 
 
-def _start(contract: ContractRow | None) -> Cell:
-    return "" if contract is None else moment(contract.start_s)
-
-
 def _moved(row: JobRow) -> Cell:
     if row.is_same:
         return "= same", "muted"
@@ -89,14 +86,23 @@ def _moved(row: JobRow) -> Cell:
     return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
 
 
-_JOBS: tuple[Column[JobRow], ...] = (
-    Column("job", lambda row: row.job_id, most=36),
-    Column("A: supplier", lambda row: _supplier(row.a), 16, 11),
-    Column("start", lambda row: _start(row.a), 15, 12, sort=lambda row: row.a.start_s if row.a else 0),
-    Column("B: supplier", lambda row: _supplier(row.b), 16, 11),
-    Column("start", lambda row: _start(row.b), 15, 12, sort=lambda row: row.b.start_s if row.b else 0),
-    Column("B less A", _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
-)
+def job_columns(jobs: Sequence[JobRow]) -> tuple[Column[JobRow], ...]:
+    """Return the columns for some jobs; days are told only where there are several."""
+    starts_s = [contract.start_s for row in jobs for contract in (row.a, row.b) if contract is not None]
+    is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
+    write, width = (clock, 8) if is_one_day else (moment, 15)
+
+    def start(contract: ContractRow | None) -> Cell:
+        return "" if contract is None else write(contract.start_s)
+
+    return (
+        Column("job", lambda row: row.job_id, most=36),
+        Column("A: supplier", lambda row: _supplier(row.a), 16, 12),
+        Column("start", lambda row: start(row.a), width, sort=lambda row: row.a.start_s if row.a else 0),
+        Column("B: supplier", lambda row: _supplier(row.b), 16, 12),
+        Column("start", lambda row: start(row.b), width, sort=lambda row: row.b.start_s if row.b else 0),
+        Column("B less A", _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
+    )
 
 
 class DayOfSide(Vertical):
@@ -169,7 +175,7 @@ class ComparisonPane(Reads):
                             yield DayOfSide()
                             yield DayOfSide()
                     else:
-                        yield CellTable[JobRow](_JOBS, key=lambda row: row.job_id, id="job-rows")
+                        yield CellTable[JobRow](job_columns(()), key=lambda row: row.job_id, id="job-rows")
                         yield Static("", classes="detail", markup=False)
 
     @property
@@ -191,7 +197,9 @@ class ComparisonPane(Reads):
         self.query_one("#figure-rows", VirtualTable).show_rows(comparison.figures)
         for side, title, day in zip(self.query(DayOfSide), (a, b), (comparison.a.day, comparison.b.day), strict=True):
             side.show(title, day)
-        self.query_one("#job-rows", VirtualTable).show_rows(comparison.jobs)
+        jobs = self.query_one("#job-rows", VirtualTable)
+        jobs.columns = job_columns(comparison.jobs)
+        jobs.show_rows(comparison.jobs)
         differ = sum(not row.is_same for row in comparison.jobs)
         told = f"Run 1 of each, seeds {comparison.a.seed} and {comparison.b.seed}: {differ:,} of "
         told += f"{plural(len(comparison.jobs), 'job')} differ."

@@ -47,8 +47,10 @@ An opened simulation has three views; `Esc` goes back to the list.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
 
 In tables: arrow keys choose a cell, `s` sorts by its column (or click the title), `c` copies the cell, `y` the row,
-`Y` all rows; `/` finds. `e` exports tables, `p` writes the report and opens it in the browser. Times are UTC, energy is
-settled minute by minute; *local* is what contracts' panels covered.
+`Y` all rows; `/` finds. `Enter` on a contract shows what was said until it was agreed.
+
+`e` exports tables, `p` writes the report and opens it in the browser. Times are UTC, energy is settled minute by
+minute; *local* is what contracts' panels covered.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),

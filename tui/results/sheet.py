@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scenarios.kpis import Bill, Split
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo
 from scenarios.results.views import (
     ContractRow,
     Day,
+    HouseholdRow,
     HouseView,
     NeighbourhoodView,
+    household_rows,
     view_house,
     view_neighbourhood,
 )
@@ -36,18 +37,6 @@ class Whole:
     name: str
     wh: float
     parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HouseholdRow:
-    """A household among the others."""
-
-    house: str
-    name: str
-    split: Split
-    produced_wh: float
-    sold_wh: float
-    bill: Bill | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,6 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
         IntervalError: The interval is not a positive number of whole minutes.
     """
     view = view_neighbourhood(results, run, interval_s)
-    names = {house.id: house.name for house in results.scenario.houses}
     kpis = view.kpis
     splits = view.split.by_house.values()
     own_wh, neighbours_wh = sum(split.own_wh for split in splits), sum(split.neighbours_wh for split in splits)
@@ -88,7 +76,7 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
         figures=_neighbourhood_figures(view),
         day=view.day,
         contracts=view.contracts,
-        households=_households(view, names),
+        households=household_rows(view),
     )
 
 
@@ -195,27 +183,6 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
 def _troubles(*counts: tuple[int, str]) -> tuple[tuple[str, str], ...]:
     happened = [f"{count:,} {what}" for count, what in counts if count]
     return (("Jobs with a story", ", ".join(happened)),) if happened else ()
-
-
-def _households(view: NeighbourhoodView, names: dict[str, str]) -> tuple[HouseholdRow, ...]:
-    produced_wh: dict[str, float] = {}
-    for producer in view.split.by_producer.values():
-        produced_wh[producer.house] = produced_wh.get(producer.house, 0.0) + producer.produced_wh
-    sold_wh: dict[str, float] = {}
-    for row in view.contracts:
-        if row.producer_house is not None and row.producer_house != row.house:
-            sold_wh[row.producer_house] = sold_wh.get(row.producer_house, 0.0) + row.delivered_wh
-    return tuple(
-        HouseholdRow(
-            house,
-            names.get(house, ""),
-            split,
-            produced_wh.get(house, 0.0),
-            sold_wh.get(house, 0.0),
-            view.bills.get(house),
-        )
-        for house, split in view.split.by_house.items()
-    )
 
 
 def fits(row: ContractRow, text: str) -> bool:

@@ -10,12 +10,12 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from scenarios.results.views import Day
+from scenarios.results.views import Day, HouseholdRow
 from tui.results.contracts import Contracts
 from tui.results.energybar import EnergyBar
 from tui.results.figures import Figures
 from tui.results.looks import day_label, number_kwh
-from tui.results.sheet import HouseholdRow, Sheet
+from tui.results.sheet import Sheet
 from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Cell, Column, VirtualTable
@@ -71,7 +71,6 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
         from_width=90,
         sort=lambda r: r.bill.without_eur if r.bill else 0.0,
     ),
-    Column("name", lambda row: (row.name if row.name != row.house else "", "muted"), from_width=110),
 )
 
 
@@ -113,6 +112,7 @@ class SheetPane(Guarded, Vertical):
     SheetPane.one-house #households { display: none; }
     SheetPane .short-only { display: none; }
 
+    .-tall SheetPane #top { height: 20; }
     .-tall SheetPane #numbers EnergyBar { margin-bottom: 1; }
     .-tall SheetPane .peaks { height: 2; }
     .-narrow SheetPane #top { layout: vertical; height: auto; }

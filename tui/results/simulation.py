@@ -16,11 +16,12 @@ from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
 from scenarios.kpis import DEFAULT_INTERVAL_S
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RunInfo, SimulationInfo
+from scenarios.results.records import RecordedMessage, RunInfo, SimulationInfo
 from scenarios.scenario import Scenario
 from tui.results.backlink import BackLink
 from tui.results.contracts import Contracts
 from tui.results.looks import STATES, plural
+from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.reading import Reads
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
@@ -342,6 +343,18 @@ class SimulationPane(Reads):
         event.stop()
         self.query_one("#house-choice", Select).value = event.house
         self.show_tab("house")
+
+    @on(Contracts.JobChosen)
+    def _job_chosen(self, event: Contracts.JobChosen) -> None:
+        event.stop()
+        if self.opened is None:
+            return
+        run, row = self.run, event.row
+
+        def show(lines: tuple[tuple[RecordedMessage, str], ...]) -> None:
+            self.app.push_screen(NegotiationDialog(row, lines))
+
+        self.read("said", partial(read_from, self.opened, lambda results: said_about(results, run, row)), show)
 
     @on(RunsPane.RunChosen)
     def _run_chosen(self, event: RunsPane.RunChosen) -> None:

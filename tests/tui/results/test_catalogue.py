@@ -19,7 +19,6 @@ from scenarios.results.writer import RunWriter
 from tests.tui.results.driving import (
     FIFTY,
     INSERTION,
-    WIDE,
     listed,
     notices,
     opened_first,
@@ -63,7 +62,7 @@ async def test_without_results_the_list_says_what_to_do(opened: Opened) -> None:
 @pytest.mark.usefixtures("results_folder")
 async def test_simulations_stand_there_newest_first(opened: Opened) -> None:
     """With what they are about."""
-    async with opened(first_area="results", size=WIDE) as pilot:
+    async with opened(first_area="results") as pilot:
         await listed(pilot)
         rows = table(pilot, "#books").rows
         assert [row.path.name for row in rows] == [FIFTY, INSERTION]

@@ -13,7 +13,6 @@ from scenarios.results.views import view_runs
 from tests.tui.results.driving import (
     FIFTY,
     INSERTION,
-    WIDE,
     listed,
     notices,
     opened_first,
@@ -33,7 +32,7 @@ async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path
     for name in (FIFTY, INSERTION):
         with ResultsReader(results_folder / name) as results:
             spreads.append(view_runs(results).spread)
-    async with opened(first_area="results", size=WIDE) as pilot:
+    async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("space", "down", "space", "v")
         await until(pilot, lambda: the_screen(pilot).place == "comparison")

@@ -24,6 +24,7 @@ from tests.tui.results.driving import (
     until,
 )
 from tui.results.energybar import EnergyBar, shares
+from tui.results.negotiation import NegotiationDialog
 from tui.results.sheet import Part, Whole
 
 Opened = Any
@@ -34,7 +35,7 @@ async def test_all_households_says_what_the_results_say(opened: Opened, results_
     """Energy split, peak to average, day, households, contracts."""
     with ResultsReader(results_folder / FIFTY) as results:
         view = view_neighbourhood(results, 1)
-    async with opened(first_area="results", size=WIDE) as pilot:
+    async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)
         sheet = await drawn(pilot, lambda sheet: sheet.house is None)
@@ -53,7 +54,7 @@ async def test_all_households_says_what_the_results_say(opened: Opened, results_
 @pytest.mark.usefixtures("results_folder")
 async def test_contracts_are_sorted_found_and_copied_by_keys(opened: Opened) -> None:
     """Column by column; a part of a name; a cell, a row, all rows."""
-    async with opened(first_area="results", size=WIDE) as pilot:
+    async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)
         rows = cells(pilot, CONTRACTS)
@@ -88,7 +89,7 @@ async def test_contracts_are_sorted_found_and_copied_by_keys(opened: Opened) -> 
 @pytest.mark.usefixtures("results_folder")
 async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
     """A title sorts, a second click turns it round; a click chooses the cell; the way back is clicked."""
-    async with opened(first_area="results", size=WIDE) as pilot:
+    async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.click("#books", offset=(5, 1), times=2)
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
@@ -98,9 +99,9 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
         assert [row.job_id for row in rows.rows] == sorted(row.job_id for row in rows.rows)
         await pilot.click(CONTRACTS, offset=(2, 0))
         assert [row.job_id for row in rows.rows] == sorted((row.job_id for row in rows.rows), reverse=True)
-        await pilot.click(CONTRACTS, offset=(2, 4))
+        await pilot.click(CONTRACTS, offset=(2, 3))
         await pilot.press("c")
-        assert pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 3].job_id
+        assert pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 2].job_id
         await pilot.click("#simulation BackLink")
         await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 
@@ -172,7 +173,7 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
     """They stay below the runs however these are sorted."""
     with ResultsReader(results_folder / INSERTION) as results:
         view = view_runs(results)
-    async with opened(first_area="results", size=WIDE) as pilot:
+    async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("end")
         await opened_first(pilot)
@@ -187,6 +188,26 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         await pilot.press("s", "s")
         assert [row.title for row in runs.rows] == ["2", "1", "mean", "± sd"]
         assert "Average of 2 runs" in text(pilot, "RunsPane .detail")
+
+
+async def test_a_contract_tells_how_it_was_agreed(opened: Opened, results_folder: Path) -> None:
+    """All that was said about its job, in the order in which it was said."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        chosen = table(pilot, CONTRACTS).rows[0]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NegotiationDialog))
+        lines = table(pilot, "NegotiationDialog VirtualTable").rows
+        with ResultsReader(results_folder / FIFTY) as results:
+            recorded = list(results.messages(1, job_id=chosen.job_id))
+        assert [message for message, _ in lines] == recorded
+        assert recorded
+        said = {message.kind: words for message, words in lines}
+        assert f"{chosen.energy_wh:.0f} Wh with a start" in said["Request"]
+        assert f"from {chosen.producer} at" in said["ContractAgreed"]
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is the_screen(pilot))
 
 
 @pytest.mark.usefixtures("results_folder")

@@ -1,0 +1,79 @@
+"""The screens of *Results* at both sizes. After a change: `pytest tests/tui/results --snapshot-update`, and look."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.image import SVGImageSnapshotExtension
+from textual.pilot import Pilot
+
+from tests.tui.results.driving import listed, opened_first, the_screen, until
+
+Opened = Any
+SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
+QUIET_WALL_S = 0.1
+
+
+@pytest.fixture
+def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Compares a picture with the one that was approved."""
+    return snapshot.use_extension(SVGImageSnapshotExtension)
+
+
+async def still(pilot: Pilot[Any]) -> str:
+    """Return the screen when nothing changes on it any more."""
+    await pilot.app.workers.wait_for_complete()
+    before, same = "", 0
+    async with asyncio.timeout(60):
+        while same < 2:
+            await pilot.pause(QUIET_WALL_S)
+            now = pilot.app.export_screenshot(title="ssmic")
+            same = same + 1 if now == before else 0
+            before = now
+    return before
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_nothing_yet(opened: Opened, picture: SnapshotAssertion, size: tuple[int, int]) -> None:
+    """What to do next."""
+    async with opened(first_area="results", size=size) as pilot:
+        await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
+        assert await still(pilot) == picture(name="nothing")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_screens(
+    opened: Opened, picture: SnapshotAssertion, results_folder: Path, size: tuple[int, int]
+) -> None:
+    """The list with a file that cannot be read, each view, two side by side, the dialog, the light."""
+    cut = results_folder / "cut.sqlite"
+    cut.write_bytes((results_folder / "fifty.sqlite").read_bytes()[:9000])
+    os.utime(cut, (1_780_000_000, 1_780_000_000))
+    async with opened(first_area="results", size=size) as pilot:
+        await listed(pilot, 3)
+        assert await still(pilot) == picture(name="list")
+        await pilot.press("end")
+        assert await still(pilot) == picture(name="list, unreadable")
+        await pilot.press("home", "down")
+        await opened_first(pilot)
+        assert await still(pilot) == picture(name="all households")
+        await pilot.press("h")
+        assert await still(pilot) == picture(name="one household")
+        await pilot.press("u")
+        assert await still(pilot) == picture(name="all runs")
+        await pilot.press("escape")
+        await until(pilot, lambda: the_screen(pilot).catalogue.table.has_focus)
+        await pilot.press("e")
+        assert await still(pilot) == picture(name="export")
+        await pilot.press("escape", "home", "space", "down", "v")
+        await until(pilot, lambda: the_screen(pilot).place == "comparison")
+        assert await still(pilot) == picture(name="two, figures")
+        await pilot.press("d")
+        assert await still(pilot) == picture(name="two, days")
+        await pilot.press("j", "ctrl+t")
+        assert await still(pilot) == picture(name="two, jobs, light")

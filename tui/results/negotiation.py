@@ -1,0 +1,99 @@
+"""How a contract came about: what was said about its job, from the first question to the last amendment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from scenarios.results.reader import ResultsReader
+from scenarios.results.records import RecordedMessage
+from scenarios.results.views import ContractRow
+from scenarios.watch.wording import say
+from tui.results.contracts import in_words
+from tui.results.looks import clock
+from tui.shell.guard import Guarded
+from tui.widgets.table import Column, VirtualTable
+
+MOST_MESSAGES = 5_000
+"""Of one job; more than that nobody reads."""
+
+
+def said_about(results: ResultsReader, run: int, row: ContractRow) -> tuple[tuple[RecordedMessage, str], ...]:
+    """Read what was said about a contract's job, each message with its words.
+
+    Raises:
+        ResultsError: The file cannot be read.
+    """
+    messages = results.messages(run, job_id=row.job_id, limit=MOST_MESSAGES)
+    return tuple((message, _words(message, row)) for message in messages)
+
+
+def _words(message: RecordedMessage, row: ContractRow) -> str:
+    body: dict[str, Any] = message.body
+    if message.kind == "Request" and isinstance(body.get("job"), dict):
+        # Recorded without the load profile, for that is the scenario's.
+        body = {**body, "job": {"load_profile": {"cumulative_wh": [0.0, row.energy_wh]}, **body["job"]}}
+    try:
+        return say(message.kind, body)[1]
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return json.dumps(message.body, ensure_ascii=False)
+
+
+_COLUMNS: tuple[Column[tuple[RecordedMessage, str]], ...] = (
+    Column("time", lambda line: clock(line[0].time_s), 8),
+    Column("from", lambda line: line[0].sender, 22, 15),
+    Column("to", lambda line: line[0].recipient, 22, 15),
+    Column("what it says", lambda line: line[1]),
+)
+
+
+class NegotiationDialog(Guarded, ModalScreen[None]):
+    """The messages about one job."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "dismiss", "Close", key_display="esc", priority=True),
+    ]
+    DEFAULT_CSS = """
+    NegotiationDialog { align: center middle; }
+    NegotiationDialog > Vertical {
+        width: 110; max-width: 96%; height: 80%; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 0 1;
+    }
+    NegotiationDialog Static { height: auto; color: $text-muted; padding: 0 1 1 1; }
+    NegotiationDialog VirtualTable { background: $surface; }
+    """
+
+    def __init__(self, row: ContractRow, lines: Iterable[tuple[RecordedMessage, str]]) -> None:
+        """Make it.
+
+        Args:
+            row: The contract.
+            lines: What was said about its job.
+        """
+        super().__init__()
+        self._row = row
+        self._lines = tuple(lines)
+
+    def compose(self) -> ComposeResult:
+        """The contract in words, then what was said."""
+        with Vertical() as box:
+            box.border_title = f"How {self._row.job_id} was agreed"
+            box.border_subtitle = f"{len(self._lines)} messages"
+            yield Static(in_words(self._row), markup=False)
+            yield VirtualTable[tuple[RecordedMessage, str]](
+                _COLUMNS, key=lambda line: line[0].n, empty="No message about it was recorded"
+            )
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        table = self.query_one(VirtualTable)
+        table.show_rows(self._lines)
+        table.focus()
