@@ -44,14 +44,20 @@ def main() -> None:
     scenario = neighbourhood(plan)
     ssmic = [sys.executable, "-m", "tui"]
     port = free_port()
-    program = find_mosquitto()
-    if program is None:
+    if find_mosquitto() is None:
         sys.exit("needs Mosquitto: apt-get install mosquitto")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "many.yaml"
         save_scenario(scenario, file)
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "SSMIC_BROKER": f"mqtt://127.0.0.1:{port}"}
-        broker = subprocess.Popen([program, "-p", str(port)], stderr=subprocess.DEVNULL)
+        broker = subprocess.Popen(
+            [*ssmic, "broker", "--engine", "mosquitto", "--port", str(port)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert broker.stdout is not None
+        broker.stdout.readline()  # it says where it listens once it does
         started_wall_s = time.perf_counter()
         processes = [
             subprocess.Popen(
