@@ -73,9 +73,8 @@ def main() -> None:
             [*ssmic, "clock", str(file), "--limit", "900", "--json"],
             cwd=folder,
             env=environment,
-            stdout=subprocess.PIPE,
+            stdout=(Path(folder) / "clock.json").open("wb"),
             stderr=subprocess.DEVNULL,
-            text=True,
         )
         held: list[tuple[float, float]] = []
         while clock.poll() is None:
@@ -87,8 +86,7 @@ def main() -> None:
                 continue  # one ended just now
             if len(now) == len(processes):
                 held = now
-        assert clock.stdout is not None
-        run = json.loads(clock.stdout.read())["runs"][0]
+        run = json.loads((Path(folder) / "clock.json").read_text())["runs"][0]
         codes = {process.wait() for process in processes}
         wall_s = time.perf_counter() - started_wall_s
         broker.terminate()

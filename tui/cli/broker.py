@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -53,6 +54,7 @@ def broker(
         async with choose_broker(engine, port=port) as chosen:
             complain(f"{chosen.description}; Ctrl-C ends it")
             typer.echo(str(chosen.url))
+            sys.stdout.flush()  # whoever started it waits for this line
             await asyncio.get_running_loop().create_future()
 
     try:
