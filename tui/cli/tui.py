@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def tui(
     if serve:
         _serve(scenario, host, port)
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_terminal():
         complain("the terminal application needs a terminal; `ssmic run` and `ssmic results` do without")
         raise typer.Exit(USAGE)
     from tui.app import run_app
@@ -42,6 +43,11 @@ def tui(
     code = run_app(first_intent=None if scenario is None else EditScenario(scenario))
     if code:
         raise typer.Exit(code)
+
+
+def has_terminal() -> bool:
+    """Say whether there is something to draw on: a terminal, or the browser for which `--serve` started us."""
+    return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def _serve(scenario: str | None, host: str, port: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.errors import USAGE, complain
 from tui.cli.options import given
+from tui.cli.tui import has_terminal
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -65,7 +65,7 @@ def watch(
 
         loaded = load_scenario(scenario)
         backdrop = backdrop_of(loaded, planned_end_s(loaded, None))
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_terminal():
         complain("watching needs a terminal")
         raise typer.Exit(USAGE)
     from tui.app import run_app
