@@ -1,0 +1,120 @@
+"""`ssmic tui --serve`, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from broker.running import free_port
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+ON_THE_THIRD_AREA = (360, 8)
+"""Where the bar says Negotiations, in pixels."""
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.skipif(find_spec("textual_serve") is None, reason="the extra 'serve' is not installed"),
+]
+
+
+@asynccontextmanager
+async def process(*command: str, folder: Path) -> AsyncIterator[None]:
+    """Have a process for the time of the context."""
+    quiet = asyncio.subprocess.DEVNULL
+    running = await asyncio.create_subprocess_exec(
+        *command, stdin=quiet, stdout=quiet, stderr=quiet, env=ENVIRONMENT, cwd=folder
+    )
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            running.terminate()
+        await running.wait()
+
+
+class Browser:
+    """A page, driven over Chromium's debugging protocol; keeps what the page hears over its web socket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._ids = count(1)
+        self.heard = ""
+
+    async def do(self, method: str, **parameters: Any) -> None:
+        """Ask the browser for something."""
+        await self._connection.send(json.dumps({"id": next(self._ids), "method": method, "params": parameters}))
+
+    async def until_heard(self, text: str) -> None:
+        """Wait until the application has drawn a text into the page."""
+        async with asyncio.timeout(60):
+            while text not in self.heard:
+                message = json.loads(await self._connection.recv())
+                if message.get("method") == "Network.webSocketFrameReceived":
+                    response = message["params"]["response"]
+                    payload = response["payloadData"]
+                    is_text = response["opcode"] == 1
+                    self.heard += payload if is_text else base64.b64decode(payload).decode(errors="replace")
+
+    async def click(self, x: int, y: int) -> None:
+        """Click on the page."""
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.do("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    async def press(self, key: str) -> None:
+        """Press a key that writes a character, on what has the focus."""
+        await self.do("Input.dispatchKeyEvent", type="keyDown", key=key, text=key, windowsVirtualKeyCode=ord(key))
+        await self.do("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=ord(key))
+
+
+async def fetched(url: str) -> Any:
+    """Return the JSON at a URL, as soon as somebody answers there."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(OSError):
+                text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read())  # noqa: S310
+                return json.loads(text) if text.startswith((b"[", b"{")) else text
+            await asyncio.sleep(0.1)
+
+
+async def test_the_application_works_in_a_browser(tmp_path: Path) -> None:
+    """It is drawn there, and answers a click and a key there."""
+    port, debug_port = free_port(), free_port()
+    serve = (sys.executable, "-m", "tui", "tui", "--serve", "--port", str(port))
+    chromium = (
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--remote-debugging-port={debug_port}",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "about:blank",
+    )
+    async with process(*serve, folder=tmp_path), process(*chromium, folder=tmp_path):
+        await fetched(f"http://localhost:{port}")
+        pages = await fetched(f"http://127.0.0.1:{debug_port}/json")
+        address = next(page for page in pages if page["type"] == "page")["webSocketDebuggerUrl"]
+        async with connect(address, max_size=None) as connection:
+            browser = Browser(connection)
+            await browser.do("Network.enable")
+            await browser.do("Page.enable")
+            await browser.do("Page.navigate", url=f"http://localhost:{port}")
+            await browser.until_heard("Neighbourhoods")
+            await browser.until_heard("palette")
+            await browser.click(*ON_THE_THIRD_AREA)
+            await browser.until_heard("No run to watch")
+            await browser.press("?")
+            await browser.until_heard("Help: Negotiations")
