@@ -11,9 +11,9 @@ from agents.ledger import LedgerEntry
 from agents.model import GRID
 from scenarios.watch.stream import Line
 
-KEPT_JOBS = 5_000
+KEPT_JOBS = 2_000
 """Jobs that were talked about most recently."""
-KEPT_STEPS = 400
+KEPT_STEPS = 300
 """Of one job: its first and its newest ones."""
 
 Step = Line
