@@ -23,6 +23,7 @@ from tui.editor.formview import FormView
 from tui.editor.jobs import JobsTable
 from tui.editor.outline import WHOLE, Ref
 from tui.editor.problems import ProblemsPanel
+from tui.editor.say import say
 from tui.editor.tree import NeighbourhoodTree
 from tui.editor.work import Checked, Work, check
 from tui.shell import AreaScreen, EmptyState
@@ -69,6 +70,15 @@ class Desk(AreaScreen):
         self._check_wanted = asyncio.Event()
         self._follow_timer: Timer | None = None
         self._offered: object = None
+        self._drawn: Ref | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was done is shown, drawn and checked."""
+        work = self.work
+        if work is None:
+            return True
+        return self._follow_timer is None and self._drawn == self.ref and work.checked is work.history.current
 
     def compose_body(self) -> ComposeResult:
         """An empty state until something is open."""
@@ -92,15 +102,14 @@ class Desk(AreaScreen):
                     yield Static("", classes="found", markup=False)
                 with Horizontal(id="columns"):
                     yield NeighbourhoodTree()
-                    with Vertical(id="right"):
-                        with Container(id="middle"):
-                            with ContentSwitcher(initial="form", id="part"):
-                                yield FormView()
-                                yield JobsTable()
-                            with Vertical(id="side"):
-                                yield Static("", classes="said", markup=False)
-                                yield Chart(empty="")
-                        yield ProblemsPanel()
+                    with Vertical(id="right"), Container(id="middle"):
+                        with ContentSwitcher(initial="form", id="part"):
+                            yield FormView()
+                            yield JobsTable()
+                        with Vertical(id="side"):
+                            yield Static("", classes="said", markup=False)
+                            yield Chart(empty="")
+                yield ProblemsPanel()
 
     def on_mount(self) -> None:
         """Check whatever is open, as long as this is there."""
@@ -165,12 +174,12 @@ class Desk(AreaScreen):
         while not outline.exists(work.tree, self.ref):
             self.ref = outline.parent_of(work.tree, self.ref) if self.ref != WHOLE else WHOLE
         self.query_one(NeighbourhoodTree).follow(work.tree, self.ref if select is not None else None)
-        self._show_part()
+        self._show_part(FOLLOW_WALL_S if select is not None else PAUSE_WALL_S)
         self._show_headline()
         self._check_wanted.set()
         self.offer()
 
-    def _show_part(self) -> None:
+    def _show_part(self, draw_after_wall_s: float = FOLLOW_WALL_S) -> None:
         work = self.work
         if work is None:
             return
@@ -182,24 +191,24 @@ class Desk(AreaScreen):
             form = form_of(work.tree, self.ref)
             self.begin(self.query_one(FormView).show, work.tree, form, group="form")
         self._show_problems()
-        self.begin(self._draw, group="chart", alone=True)
+        self.begin(self._draw, draw_after_wall_s, group="chart", alone=True)
 
     def _show_headline(self) -> None:
         work = self.work
         if work is None:
             return
-        self.query_one("#headline > .name", Static).update(work.title)
+        say(self.query_one("#headline > .name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""
         if work.path is None and not work.history.is_dirty:
             state = "a copy; saved nowhere yet" if work.source else "new"
-        self.query_one("#headline > .state", Static).update(state)
+        say(self.query_one("#headline > .state", Static), state)
         found = self.query_one("#headline > .found", Static)
         count = len(work.problems)
         found.set_class(bool(count), "some")
         if work.checked is not work.history.current:
-            found.update("… checking" if not count else f"✗ {count}")
+            say(found, "… checking" if not count else f"✗ {count}")
         else:
-            found.update(f"✗ {count} problem{'s' if count > 1 else ''} (F8)" if count else "✓ nothing is wrong")
+            say(found, f"✗ {count} problem{'s' if count > 1 else ''} (F8)" if count else "✓ nothing is wrong")
 
     def _show_problems(self) -> None:
         work = self.work
@@ -216,19 +225,21 @@ class Desk(AreaScreen):
             by_path.pop(id_path, None)
         self.query_one(FormView).complain(by_path)
 
-    async def _draw(self) -> None:
+    async def _draw(self, after_wall_s: float) -> None:
         """Draw the part's chart; files may have to be read, so not on this thread."""
         work, ref = self.work, self.ref
         if work is None:
             return
-        await asyncio.sleep(FOLLOW_WALL_S)
+        self._drawn = None
+        await asyncio.sleep(after_wall_s)
         picture = await asyncio.to_thread(Artist(work.tree, work.folder).picture, ref)
         if self.work is work and self.ref == ref:
             side = self.query_one("#side")
             side.set_class(bool(picture.series) or self.has_class("-wide"), "some")
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
-            side.query_one(".said", Static).update(said)
+            say(side.query_one(".said", Static), said)
             side.query_one(Chart).show(picture.series, picture.span)
+            self._drawn = ref
 
     @on(Tree.NodeHighlighted)
     def _follow_cursor(self, event: Tree.NodeHighlighted[Ref]) -> None:

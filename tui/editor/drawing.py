@@ -104,7 +104,9 @@ class Artist:
         profile = self.profile(name) if name else None
         if earliest_s is None or latest_s is None or profile is None:
             return Picture("The job is shown here when it has a window and a load profile")
-        start_s, end_s = self._day_around(earliest_s, latest_s + profile.duration_s, origin)
+        first_s, last_s = min(earliest_s, latest_s), max(earliest_s, latest_s) + profile.duration_s
+        margin_s = max(1800, (last_s - first_s) // 8)
+        start_s, end_s = first_s - margin_s, last_s + margin_s
         sun_w = self._sun_w(start_s, end_s)
         peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
         # A neighbourhood's sun would press one job down to a line.
@@ -112,8 +114,9 @@ class Artist:
         series = [Series("sun" if parts == 1 else f"sun / {parts}", sun_w / parts, "dots", "forecast")]
         series.append(Series("earliest", _load_w(profile, earliest_s, start_s, end_s), "area", "committed"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
-        width = f"may start within {_duration(latest_s - earliest_s)}"
-        said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}, {width}"
+        said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
+        if latest_s >= earliest_s:
+            said += f", may start within {_duration(latest_s - earliest_s)}"
         return Picture(name, tuple(series), Span(start_s, end_s, self._label(end_s - start_s)), said)
 
     def day(self, house: str | None) -> Picture:
@@ -167,11 +170,6 @@ class Artist:
 
     def _profile_of_device(self, job: dict[str, Any]) -> str:
         return self._profiles_of_devices().get(outline.key_of_job(job), "")
-
-    def _day_around(self, start_s: int, end_s: int, origin: Origin) -> tuple[int, int]:
-        midnight_s = start_s if origin.start_s is None else origin.start_s
-        first_s = midnight_s + (start_s - midnight_s) // _DAY_S * _DAY_S
-        return first_s, first_s + -(-(end_s - first_s) // _DAY_S) * _DAY_S
 
     def _label(self, length_s: int) -> Callable[[float], str]:
         offset = Origin.of(self.tree.get("start")).offset

@@ -17,6 +17,7 @@ from tui.editor import form
 from tui.editor.building import number_or_text
 from tui.editor.moments import Origin, join, seconds, shifted, split
 from tui.editor.outline import Tree, text
+from tui.editor.say import say
 
 
 class PickButton(Static, can_focus=True):
@@ -36,8 +37,9 @@ class PickButton(Static, can_focus=True):
     def show(self, value: str, hint: str) -> None:
         """Show what was picked."""
         self.set_class(not value, "empty")
-        self._said = value or hint
-        self.refresh()
+        if self._said != (value or hint):
+            self._said = value or hint
+            self.refresh()
 
     _said = ""
 
@@ -92,9 +94,9 @@ class FieldRow(Vertical):
     FieldRow Input:focus { background: $primary 28%; }
     FieldRow .date.-textual-compact { width: 13; margin-right: 1; }
     FieldRow .clock.-textual-compact { width: 11; }
-    FieldRow .offset { width: 1fr; padding: 0 1; color: $text-muted; }
+    FieldRow .offset { width: 1fr; padding: 0 0 0 1; color: $text-muted; }
     FieldRow Select { width: 1fr; }
-    FieldRow SelectCurrent { background: $panel; padding: 0 1; }
+    FieldRow Select.-textual-compact > SelectCurrent { background: $panel; padding: 0 1; }
     FieldRow Select:focus > SelectCurrent { background: $primary 28%; }
     FieldRow > .problem { color: $text-error; height: auto; padding: 0 1 0 16; display: none; }
     FieldRow.wrong > .problem { display: block; }
@@ -180,7 +182,7 @@ class FieldRow(Vertical):
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
         date, clock = self.query(TimePart)
-        self.query_one(".offset", Static).update(origin.offset_text)
+        say(self.query_one(".offset", Static), origin.offset_text)
         if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
             if seconds(value, origin) is not None:
                 self._in_form_of = value
@@ -197,7 +199,7 @@ class FieldRow(Vertical):
         """Show what is wrong with the value; nothing is."""
         self.set_class(bool(problems), "wrong")
         said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
-        self.query_one(".problem", Static).update(said)
+        say(self.query_one(".problem", Static), said)
 
     _origin = Origin.of(None)
     _in_form_of: Any = None

@@ -13,6 +13,7 @@ from scenarios.files.write import to_yaml
 from scenarios.importers.source import import_source
 from tui.editor import building
 from tui.editor.changes import Change
+from tui.editor.drawing import Picture
 from tui.editor.editing import Editing
 from tui.editor.history import History
 from tui.editor.importing import YAML, ImportDialog
@@ -31,6 +32,10 @@ def bundled_document(name: str) -> Document:
     """Return a bundled scenario, to be copied."""
     with resources.as_file(resources.files("scenarios") / "bundled" / f"{name}.yaml") as path:
         return Document.open(path)
+
+
+def _description(name: str) -> str:
+    return " ".join(text(bundled_document(name).value(("description",))).split())
 
 
 class Filing(Editing):
@@ -115,12 +120,10 @@ class Filing(Editing):
         self.begin(self._ask_and_copy)
 
     async def _ask_and_copy(self) -> None:
-        documents = {name: await asyncio.to_thread(bundled_document, name) for name in bundled_names()}
-        items = [
-            Item(name, name, " ".join(text(document.value(("description",))).split()))
-            for name, document in documents.items()
-        ]
-        picked = await self.app.push_screen_wait(Picker("Start from a copy of a bundled neighbourhood", items))
+        said = {name: await asyncio.to_thread(_description, name) for name in bundled_names()}
+        items = [Item(name, name, said[name]) for name in said]
+        dialog = Picker("Start from a copy of a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
+        picked = await self.app.push_screen_wait(dialog)
         if picked is not None and await self._may_leave():
             await self._copy(picked)
 

@@ -171,7 +171,7 @@ def _job(tree: Tree, ref: Ref) -> Form:
         Field("pick", "load profile", (*ref, "load_profile"), job.get("load_profile"), "the device's"),
         Field("text", "id", (*ref, "id"), job.get("id"), "/".join(outline.key_of_job(job))),
     )
-    note = "Registered: when the neighbourhood learns of it."
+    note = "Registered: when the others learn of it."
     buttons = (("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
     return Form(ref, outline.title_of(tree, ref), fields, buttons, note)
 
@@ -212,5 +212,5 @@ def described(entry: object) -> str:
     power_w, points, step_s = entry.get("power_w"), entry.get("points"), entry.get("step_s")
     if isinstance(power_w, list):
         every = f" of {step_s // 60} min" if isinstance(step_s, int) and step_s % 60 == 0 and step_s else ""
-        return f"{len(power_w)} steps{every}, average power"
-    return f"{len(points)} points, cumulative energy" if isinstance(points, list) else ""
+        return f"{len(power_w)} steps{every}"
+    return f"{len(points)} points" if isinstance(points, list) else ""

@@ -13,6 +13,7 @@ from scenarios.files.findings import KeyPath
 from tui.editor.fields import FieldRow
 from tui.editor.form import Field, Form
 from tui.editor.outline import Tree
+from tui.editor.say import say
 
 
 class FormView(VerticalScroll, can_focus=False):
@@ -71,10 +72,11 @@ class FormView(VerticalScroll, can_focus=False):
             if focused is not None:
                 self.focus_field(focused)
         self._form = form
-        self.query_one(".title", Static).update(form.title)
-        self.query_one(".note", Static).update(form.note)
-        for row, field in zip(self.rows, form.fields, strict=True):
-            row.show(tree, field)
+        say(self.query_one(".title", Static), form.title)
+        say(self.query_one(".note", Static), form.note)
+        for row, field in zip(self.rows, form.fields, strict=False):
+            if row.is_mounted:  # else the application is about to end
+                row.show(tree, field)
         self._show_problems()
 
     def complain(self, problems: Mapping[KeyPath, Sequence[str]]) -> None:
@@ -96,9 +98,10 @@ class FormView(VerticalScroll, can_focus=False):
             elif path[: len(form.ref)] == form.ref and (form.ref or len(path) <= 1):
                 own += said
         for row in self.rows:
-            row.complain(found[row.field.path])
+            if row.is_mounted:
+                row.complain(found[row.field.path])
         self.set_class(bool(own), "wrong")
-        self.query_one(".own", Static).update("\n".join(f"✗ {said}" for said in own))
+        say(self.query_one(".own", Static), "\n".join(f"✗ {said}" for said in own))
 
     def focus_field(self, path: KeyPath | None = None) -> bool:
         """Focus the field in which a value is edited; None: the first one."""

@@ -49,7 +49,11 @@ class Picker(Guarded, ModalScreen[str | None]):
         border-title-color: $primary; padding: 0 1;
     }
     Picker Input.-textual-compact { background: $panel; padding: 0 1; margin-bottom: 1; }
-    Picker OptionList { width: 1fr; height: 1fr; background: $surface; border: none; padding: 0; }
+    Picker OptionList {
+        width: 1fr; height: 1fr; background: $surface; border: none; padding: 0; scrollbar-size-vertical: 1;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    Picker OptionList > .option-list--option-highlighted { background: $primary 28%; color: $text; }
     Picker Horizontal { height: 1fr; }
     Picker .side { width: 1fr; padding-left: 1; }
     Picker .said { height: auto; color: $text-muted; padding: 0 1; }
@@ -113,7 +117,7 @@ class Picker(Guarded, ModalScreen[str | None]):
             if item.group != group:
                 group = item.group
                 options.append(Option(f"[b $primary]{_plain(group)}[/]", disabled=True))
-            details = f"  [$text-muted]{_plain(item.details)}[/]" if item.details else ""
+            details = f"  [dim]{_plain(item.details)}[/]" if item.details else ""
             options.append(Option(f"{_plain(item.title)}{details}", id=item.id))
         listed = self.query_one(OptionList)
         listed.clear_options()

@@ -35,13 +35,14 @@ class ProblemsPanel(Vertical):
     def __init__(self) -> None:
         super().__init__(id="problems")
         self._tree: Tree = {}
+        self._height = 0
 
     def compose(self) -> ComposeResult:
         """One row a problem."""
         yield VirtualTable[tuple[int, Problem]](
             (
-                Column("part", lambda row: ("✗ " + self._part(row[1]), "bad"), 34, narrow=22),
-                Column("field", lambda row: _field(row[1]), 22, narrow=14),
+                Column("part", lambda row: ("✗ " + self._part(row[1]), "bad"), 34, narrow=24),
+                Column("field", lambda row: _field(row[1]), 20, narrow=14),
                 Column("what is wrong", lambda row: row[1].what),
             ),
             key=lambda row: row[0],
@@ -55,7 +56,9 @@ class ProblemsPanel(Vertical):
         self.border_title = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         most = 3 if self.screen.has_class("-short") else MOST_ROWS
         table = self.query_one(VirtualTable)
-        table.styles.height = min(len(problems), most) + 1
+        height = min(len(problems), most) + 1
+        if problems and height != self._height:
+            self._height = table.styles.height = height
         table.show_rows(list(enumerate(problems)))
 
     def _part(self, problem: Problem) -> str:

@@ -85,7 +85,7 @@ class NeighbourhoodTree(Tree[Ref]):
     NeighbourhoodTree { background: $background; padding: 0 0 0 1; scrollbar-size-vertical: 1; overflow-x: hidden; }
     NeighbourhoodTree > .tree--guides, NeighbourhoodTree > .tree--guides-hover { color: $border; }
     NeighbourhoodTree > .tree--guides-selected, NeighbourhoodTree:focus > .tree--guides-selected { color: $border; }
-    NeighbourhoodTree > .tree--cursor { background: $boost; color: $text; }
+    NeighbourhoodTree > .tree--cursor { background: $panel; color: $text; }
     NeighbourhoodTree:focus { background-tint: $background 0%; }
     NeighbourhoodTree:focus > .tree--cursor { background: $primary 28%; color: $text; text-style: bold; }
     NeighbourhoodTree .sign--consumer { color: $secondary; }

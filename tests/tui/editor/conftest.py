@@ -66,7 +66,7 @@ class Person:
     @property
     def screen(self) -> NeighbourhoodsScreen:
         """The editor's screen, whatever dialog is above it."""
-        return cast("NeighbourhoodsScreen", self.app.screen_stack[0])
+        return cast("NeighbourhoodsScreen", self.app._screen_stacks["neighbourhoods"][0])
 
     @property
     def work(self) -> Work:
@@ -96,12 +96,7 @@ class Person:
         screen = self.screen
         if screen.work is None:
             return
-        await self.until(
-            lambda: (
-                screen.work is None
-                or (screen.work.checked is screen.work.history.current and screen._follow_timer is None)
-            )
-        )
+        await self.until(lambda: screen.is_settled)
         await self.pilot.pause()
 
     async def until(self, holds: Callable[[], object]) -> None:

@@ -1,0 +1,267 @@
+"""Neighbourhoods as files: opened, imported, saved; nothing is lost without a question."""
+
+# ruff: noqa: ASYNC240 - a test may wait for its own small files
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input
+from textual.worker import WorkerState
+
+from scenarios.files import bundled_names, load_scenario
+from tui.areas import AREAS
+from tui.editor.importing import ImportDialog
+from tui.editor.notes import Notes
+from tui.editor.picker import Picker
+from tui.shell.dialogs import Confirm, PickPath
+
+Editing = Any
+NEIGHBOURHOOD = """\
+<neighborhood id="13" name="neighborhood">
+ <house id="30"><user id="1">
+   <device><id>121</id><name>dish1</name><template>89</template><type>consumer</type></device>
+   <device><id>122</id><name>solarPanel1</name><template>1</template><type>producer</type></device>
+ </user></house>
+</neighborhood>
+"""
+JOBS = """\
+<neighborhood id="13"><house id="30"><user id="1">
+  <device><id>121</id><est>1460268000</est><lst>1460296800</lst><creation_time>1460250000</creation_time></device>
+</user></house></neighborhood>
+"""
+
+
+async def _answer(person: Any, label: str) -> None:
+    """Click an answer of the question that is asked."""
+    dialog = await person.dialog(Confirm)
+    await person.pilot.click(next(b for b in dialog.query(Button) if str(b.label) == label))
+    await person.pilot.pause()
+
+
+async def test_at_first_it_says_what_to_do(editing: Editing) -> None:
+    """Each way to begin is a button and a key."""
+    async with editing() as person:
+        assert [str(button.label) for button in person.screen.query("#nothing Button").results(Button)] == [
+            "New",
+            "From a bundled one",
+            "Open",
+            "Import",
+        ]
+        await person.pilot.click(person.screen.query("#nothing Button").first())
+        await person.until(lambda: person.screen.work is not None)
+        await person.settle()
+        assert person.work.tree["name"] == "my-neighbourhood"
+
+
+async def test_a_file_is_opened_by_its_path(editing: Editing, file: Path) -> None:
+    """Asked for with ctrl+o; what is no YAML is told, with its line, and what is open stays."""
+    bad = file.with_name("bad.yaml")
+    bad.write_text("version: 1\nname: [\n", encoding="utf-8")
+    async with editing() as person:
+        for path in (file, bad):
+            await person.press("ctrl+o")
+            dialog = await person.dialog(PickPath)
+            dialog.query_one(Input).value = str(path)
+            await person.press("ctrl+s")
+            await person.until(lambda: not isinstance(person.app.screen, PickPath))
+            if path is file:
+                await person.until(lambda: person.screen.work is not None)
+                await person.settle()
+        dialog = await person.dialog(Notes)
+        assert "bad.yaml:3" in dialog._lines[0]
+        await person.press("escape")
+        assert person.work.path == file
+
+
+@pytest.mark.parametrize("name", bundled_names())
+async def test_a_bundled_one_opens_as_a_copy(editing: Editing, tmp_path: Path, name: str) -> None:
+    """Nothing is wrong with it; saving asks for a file, and what is saved is the same scenario."""
+    async with editing() as person:
+        await person.press("b")
+        await person.dialog(Picker)
+        await person.press(*name, "enter")
+        await person.until(lambda: person.screen.work is not None)
+        await person.settle()
+        assert person.work.problems == ()
+        assert not person.work.history.is_dirty
+        await person.press("ctrl+s")
+        await person.dialog(PickPath)
+        await person.press("enter")
+        await person.until(lambda: person.work.path is not None)
+    assert load_scenario(tmp_path / f"{name}.yaml") == load_scenario(name)
+
+
+async def test_xml_is_imported_with_its_jobs(editing: Editing, tmp_path: Path) -> None:
+    """What was assumed is told; it is saved nowhere yet."""
+    (tmp_path / "esn.xml").write_text(NEIGHBOURHOOD, encoding="utf-8")
+    (tmp_path / "jobs.xml").write_text(JOBS, encoding="utf-8")
+    async with editing() as person:
+        await person.press("i")
+        await person.dialog(ImportDialog)
+        await person.press(*"esn", "full_stop", "x")
+        await person.until(lambda: person.app.screen.query_one("#source", Input)._suggestion == "esn.xml")
+        await person.press("right", "tab", "tab", *"jobs", "full_stop", *"xml", "enter")
+        notes = await person.dialog(Notes)
+        assert any("no prediction; assumed is a cloudless sky" in line for line in notes._lines)
+        await person.press("escape")
+        assert [len(person.work.tree[key]) for key in ("houses", "jobs")] == [1, 1]
+        assert person.work.problems == ()
+        assert person.work.history.is_dirty
+
+
+async def test_a_folder_of_pyssmic_is_imported(editing: Editing, tmp_path: Path) -> None:
+    """By the tree of files behind the button."""
+    folder = tmp_path / "input"
+    for name in ("loads", "predictions"):
+        (folder / name).mkdir(parents=True)
+    job = "1460246602;1460250000;1460260000;[57]:[222]:[3];1.csv\n"
+    (folder / "consumer_event.csv").write_text(job, encoding="utf-8")
+    (folder / "producer_event.csv").write_text("1460246400;pv_producer[57]:[220];p.csv\n", encoding="utf-8")
+    (folder / "loads" / "1.csv").write_text("0 0\n3600 900\n", encoding="utf-8")
+    (folder / "predictions" / "p.csv").write_text("1460246400 0\n1460280000 20000\n", encoding="utf-8")
+    async with editing() as person:
+        await person.press("i")
+        dialog = await person.dialog(ImportDialog)
+        dialog.query_one("#source", Input).value = str(folder)
+        await person.press("enter")
+        await person.until(lambda: person.screen.work is not None or isinstance(person.app.screen, Notes))
+        if isinstance(person.app.screen, Notes):
+            assert not person.app.screen.has_class("bad"), person.app.screen._lines
+            await person.press("escape")
+        assert len(person.work.tree["jobs"]) == 1
+
+
+async def test_what_cannot_be_imported_is_told(editing: Editing, tmp_path: Path) -> None:
+    """All of it, in a list."""
+    (tmp_path / "esn.xml").write_text("<neighborhood><house></neighborhood>", encoding="utf-8")
+    async with editing() as person:
+        await person.press("i")
+        dialog = await person.dialog(ImportDialog)
+        dialog.query_one("#source", Input).value = "none.xml"
+        await person.press("enter")
+        assert str(dialog.query_one(".problem").render()) == "There is no none.xml."
+        dialog.query_one("#source", Input).value = "esn.xml"
+        await person.press("enter")
+        notes = await person.dialog(Notes)
+        assert notes.has_class("bad")
+        assert person.screen.work is None
+
+
+async def test_closing_asks_about_changes(editing: Editing, file: Path, ours: str) -> None:
+    """Back, throw away, save."""
+    async with editing(file) as person:
+        await person.type_in("description", "Warm")
+        await person.press("escape", "c")
+        await _answer(person, "Back")
+        assert person.screen.work is not None
+        await person.press("ctrl+n")
+        await _answer(person, "Save")
+        await person.until(lambda: person.work.tree["name"] == "my-neighbourhood")
+        assert "description: Warm\n" in file.read_text(encoding="utf-8")
+        await person.settle()
+        await person.press("h", "escape", "c")
+        await _answer(person, "Throw away")
+        await person.until(lambda: person.screen.work is None)
+    assert file.read_text(encoding="utf-8") == ours.replace("# short\n", "# short\ndescription: Warm\n")
+
+
+async def test_quitting_asks_about_changes(editing: Editing, file: Path) -> None:
+    """From whatever area."""
+    async with editing(file) as person:
+        await person.press("h")
+        await person.press("escape", "4")
+        await person.until(lambda: AREAS[3].id == person.app.screen.AREA)
+        await person.pilot.press("ctrl+q")
+        dialog = await person.dialog(Confirm)
+        assert dialog._details == "Changes to ours.yaml in Neighbourhoods are not saved."
+
+
+async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file: Path) -> None:
+    """And files that the scenario names are found from its new folder."""
+    (file.parent / "dish.csv").write_text("0 0\n60 10\n", encoding="utf-8")
+    text = file.read_text(encoding="utf-8").replace("{points: [[0, 0], [3600, 900.5]]}", "{file: dish.csv}")
+    file.write_text(text, encoding="utf-8")
+    other = file.parent / "there" / "other.yaml"
+    other.parent.mkdir()
+    other.write_text("precious", encoding="utf-8")
+    async with editing(file) as person:
+        for label in ("Back", "Write over it"):
+            assert other.read_text(encoding="utf-8") == "precious"
+            await person.press("f12")
+            dialog = await person.dialog(PickPath)
+            dialog.query_one(Input).value = str(other.with_suffix(""))
+            await person.press("ctrl+s")
+            await _answer(person, label)
+        await person.until(lambda: person.work.path == other)
+        await person.settle()
+        assert person.work.problems == ()
+    assert "# measured" in other.read_text(encoding="utf-8")
+    assert 'file: "../dish.csv"' in other.read_text(encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == text
+
+
+async def test_a_save_that_fails_loses_nothing(editing: Editing, tmp_path: Path, ours: str) -> None:
+    """It says why, and what is open stays unsaved."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    path = folder / "ours.yaml"
+    path.write_text(ours, encoding="utf-8")
+    async with editing(path) as person:
+        person.work.stamp = None
+        await person.press("h")
+        path.unlink()
+        folder.rmdir()
+        await person.press("escape", "ctrl+s")
+        await person.until(lambda: any("cannot be written" in notice for notice in person.notices()))
+        assert person.work.history.is_dirty
+        folder.mkdir()
+        await person.press("ctrl+s")
+        await person.until(lambda: not person.work.history.is_dirty)
+        assert path.read_text(encoding="utf-8") == person.text
+
+
+async def test_a_file_that_somebody_else_changes_is_asked_about(editing: Editing, file: Path, ours: str) -> None:
+    """When it is seen, and again when saving would write over it."""
+    theirs = ours.replace("Brandt", "Braun")
+    async with editing(file) as person:
+        _write(file, theirs)
+        person.screen.look_at_disk()
+        await _answer(person, "Keep mine")
+        await person.until(lambda: person.work.history.is_dirty)
+        person.screen.look_at_disk()
+        assert not isinstance(person.app.screen, Confirm)
+        await person.press("ctrl+s")
+        await _answer(person, "Back")
+        assert file.read_text(encoding="utf-8") == theirs
+        await person.press("ctrl+s")
+        await _answer(person, "Read it again")
+        await person.until(lambda: not person.work.history.is_dirty)
+        assert person.text == theirs
+        await person.settle()
+        await person.show("houses", 1)
+        await person.type_in("name", "Bauer")
+        _write(file, ours)
+        await person.press("ctrl+s")
+        await _answer(person, "Write over it")
+        await person.until(lambda: not person.work.history.is_dirty)
+        assert file.read_text(encoding="utf-8") == ours.replace("Brandt", "Bauer")
+
+
+def _write(file: Path, text: str) -> None:
+    before = file.stat()
+    file.write_text(text, encoding="utf-8")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
+
+
+async def test_it_is_run_from_here(editing: Editing, file: Path) -> None:
+    """What is not saved is saved first, if that is meant."""
+    async with editing(file) as person:
+        await person.press("h", "escape", "r")
+        await _answer(person, "Save")
+        await person.until(lambda: getattr(person.app.screen, "AREA", "") == "run")
+        await person.until(lambda: all(worker.state is not WorkerState.PENDING for worker in person.app.workers))
+        assert not person.work.history.is_dirty

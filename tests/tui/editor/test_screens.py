@@ -1,0 +1,82 @@
+"""What the editor looks like, at both sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tui.app import SsmicApp
+from tui.editor.desk import Desk
+from tui.shell.intents import EditScenario
+
+Show = Callable[[str | None, tuple[int, int], tuple[str, ...]], bool]
+SIZES = pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["small", "wide"])
+
+
+@pytest.fixture
+def looks_the_same(snap_compare: Any) -> Show:
+    """Compare the screen after some keys with its picture."""
+
+    def compare(source: str | None, size: tuple[int, int], keys: tuple[str, ...]) -> bool:
+        intent = None if source is None else EditScenario(source)
+        app = SsmicApp(first_area="neighbourhoods", first_intent=intent, remember=False)
+
+        async def before(pilot: Pilot[Any]) -> None:
+            await _settle(pilot, is_open=source is not None)
+            for key in keys:
+                await pilot.press(key)
+                await _settle(pilot, is_open=source is not None)
+            for field in pilot.app.screen.query(Input):
+                field.cursor_blink = False
+            await pilot.pause()
+
+        run_before: Callable[[Pilot[Any]], Awaitable[None]] = before
+        return bool(snap_compare(app, terminal_size=size, run_before=run_before))
+
+    return compare
+
+
+async def _settle(pilot: Pilot[Any], *, is_open: bool) -> None:
+    """Wait until all is checked and drawn."""
+    desk = pilot.app._screen_stacks["neighbourhoods"][0]
+    assert isinstance(desk, Desk)
+    await pilot.pause()
+    while is_open and (desk.work is None or not desk.is_settled):
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+@SIZES
+def test_nothing_open(looks_the_same: Any, size: tuple[int, int]) -> None:
+    """What to do next."""
+    assert looks_the_same(None, size, ())
+
+
+@SIZES
+def test_a_neighbourhood(looks_the_same: Any, size: tuple[int, int]) -> None:
+    """Its settings, its day."""
+    assert looks_the_same("street", size, ())
+
+
+@SIZES
+def test_a_producer(looks_the_same: Any, size: tuple[int, int]) -> None:
+    """Its forecasts."""
+    assert looks_the_same("street", size, ("down",) * 6)
+
+
+@SIZES
+def test_a_job_with_a_problem(looks_the_same: Any, size: tuple[int, int], file: Path) -> None:
+    """Told at the field, in the list, in the tree."""
+    file.write_text(file.read_text(encoding="utf-8").replace('latest_start: "16:00"', 'latest_start: "07:00"'))
+    assert looks_the_same(str(file), size, ("f8",))
+
+
+@SIZES
+def test_devices_to_pick_from(looks_the_same: Any, size: tuple[int, int]) -> None:
+    """With the picture of the one under the cursor."""
+    assert looks_the_same("street", size, ("down", "a"))
