@@ -224,8 +224,11 @@ async def test_a_save_that_fails_loses_nothing(editing: Editing, tmp_path: Path,
         assert path.read_text(encoding="utf-8") == person.text
 
 
-async def test_a_file_that_somebody_else_changes_is_asked_about(editing: Editing, file: Path, ours: str) -> None:
+async def test_a_file_that_somebody_else_changes_is_asked_about(
+    editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When it is seen, and again when saving would write over it."""
+    monkeypatch.setattr("tui.editor.filing.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
     theirs = ours.replace("Brandt", "Braun")
     async with editing(file) as person:
         _write(file, theirs)
