@@ -90,8 +90,8 @@ class NeighbourhoodTree(Tree[Ref]):
     NeighbourhoodTree:focus > .tree--cursor { background: $primary 28%; color: $text; text-style: bold; }
     NeighbourhoodTree .sign--consumer { color: $secondary; }
     NeighbourhoodTree .sign--producer { color: $forecast; }
-    NeighbourhoodTree .sign--wrong { color: $text-error; text-style: bold; }
-    NeighbourhoodTree .sign--quiet { color: $text-muted; }
+    NeighbourhoodTree .sign--wrong { color: $error; text-style: bold; }
+    NeighbourhoodTree .sign--quiet { color: $foreground 60%; }
     """
 
     class EnterForm(Message):
