@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -102,7 +103,9 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     @on(RunForm.SourceChanged)
     def _source_changed(self, event: RunForm.SourceChanged) -> None:
         self._source, self._scenario = event.source, None
-        self.run_worker(self._load(event.source), name="load", group="load", exclusive=True, exit_on_error=False)
+        # Not the coroutine itself: one that is superseded before it begins would never be awaited.
+        load: Any = partial(self._load, event.source)
+        self.run_worker(load, name="load", group="load", exclusive=True, exit_on_error=False)
 
     async def _load(self, source: str) -> None:
         form = self.query_one(RunForm)
