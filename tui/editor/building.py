@@ -84,7 +84,7 @@ def remove_house(tree: Tree, ref: Ref) -> Change:
     gone = [i for i, job in outline.jobs(tree) if only and text(job.get("house")) == id_]
     steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
     steps.append(Remove(ref))
-    label = f"remove house {outline.house_title(house)}" + (f" and {_count(len(gone), 'job')}" if gone else "")
+    label = f"remove house {outline.house_title(house)}" + (f" and {counted(len(gone), 'job')}" if gone else "")
     return Change(label, tuple(steps), _beside(tree, ref))
 
 
@@ -135,7 +135,7 @@ def remove_device(tree: Tree, ref: Ref) -> Change:
     steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
     steps.append(Remove(ref))
     label = f"remove device {outline.device_title(at(tree, ref))}"
-    return Change(label + (f" and {_count(len(gone), 'job')}" if gone else ""), tuple(steps), _beside(tree, ref))
+    return Change(label + (f" and {counted(len(gone), 'job')}" if gone else ""), tuple(steps), _beside(tree, ref))
 
 
 def duplicate(tree: Tree, ref: Ref) -> Change | None:
@@ -318,7 +318,8 @@ def _beside(tree: Tree, ref: Ref) -> Ref:
     return ref[:2] if len(ref) == 4 else outline.WHOLE
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """Return `1 job`, `2 jobs`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

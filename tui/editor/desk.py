@@ -235,7 +235,8 @@ class Desk(AreaScreen):
         picture = await asyncio.to_thread(Artist(work.tree, work.folder).picture, ref)
         if self.work is work and self.ref == ref:
             side = self.query_one("#side")
-            side.set_class(bool(picture.series) or self.has_class("-wide"), "some")
+            is_jobs = outline.kind_of(ref) == "jobs"
+            side.set_class(not is_jobs and (bool(picture.series) or self.has_class("-wide")), "some")
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
             say(side.query_one(".said", Static), said)
             side.query_one(Chart).show(picture.series, picture.span)
