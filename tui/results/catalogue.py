@@ -170,10 +170,17 @@ class Catalogue(Reads):
         wanted = self.query_one(Input).value.strip().casefold()
         found = [book for book in self.books if wanted in _names(book)] if wanted else self.books
         self.table.show_rows(found)
-        count = plural(len(self.books), "simulation")
-        self.query_one(".count", Static).update(f"{len(found):,} of {count}" if wanted else count)
         self.query_one(".folder", Static).update(f"{self.shelf.folder}/")
         self._explain()
+        self.show_count()
+
+    def show_count(self, doing: str = "") -> None:
+        """Say how many there are, or what is being done with one of them."""
+        found = self.table.rows
+        count = plural(len(self.books), "simulation")
+        if len(found) < len(self.books):
+            count = f"{len(found):,} of {count}"
+        self.query_one(".count", Static).update(doing or count)
 
     # What is asked for.
 

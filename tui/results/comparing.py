@@ -126,8 +126,8 @@ class DayOfSide(Vertical):
         self.query_one(Chart).show(
             (
                 Series("produced", day.production.mean_w, "dots", "forecast"),
-                Series("used, local sun", day.local.mean_w, "area", "committed"),
-                Series("used, grid", day.grid.mean_w, "area", "grid-power"),
+                Series("local use", day.local.mean_w, "area", "committed"),
+                Series("grid use", day.grid.mean_w, "area", "grid-power"),
             ),
             Span(start_s, end_s, day_label(start_s, end_s)),
         )

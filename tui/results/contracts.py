@@ -41,7 +41,7 @@ def _delay_s(row: ContractRow) -> int:
 
 _COLUMNS: tuple[Column[ContractRow], ...] = (
     Column("job", lambda row: row.job_id, most=40),
-    Column("house", lambda row: row.house, 12, 9),
+    Column("house", lambda row: row.house, 12, 10, from_width=72),
     Column("supplier", _supplier, 16, 13),
     Column("start", lambda row: moment(row.start_s), 15, sort=lambda row: row.start_s),
     Column(
@@ -155,7 +155,9 @@ class Contracts(Guarded, Vertical):
 def in_words(row: ContractRow) -> str:
     """Return all that is known of a contract."""
     delay_s = _delay_s(row)
-    late = f", {delay_s / 60:,.0f} min after it could" if delay_s > 0 else ""
+    late = f", {delay_s} s after it could" if delay_s > 0 else ""
+    if delay_s >= 60:
+        late = f", {delay_s // 60:,} min after it could"
     parts = [
         f"{row.job_id}: runs {moment(row.start_s)} to {clock(row.end_s)}{late}",
         f"window {moment(row.earliest_start_s)} to {moment(row.latest_start_s)}",

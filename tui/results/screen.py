@@ -156,15 +156,18 @@ minute; *local* is what contracts' panels covered.
 
     @on(Catalogue.Asked)
     def _open(self, event: Catalogue.Asked) -> None:
+        self.catalogue.show_count(f"opening {event.path.name} ...")
         self.simulation.open(event.path)
 
     @on(SimulationPane.Shown)
     def _shown(self) -> None:
+        self.catalogue.show_count()
         self._go("simulation")
         self.call_after_refresh(self.simulation.focus_view)
 
     @on(SimulationPane.Failed)
     def _failed(self, event: SimulationPane.Failed) -> None:
+        self.catalogue.show_count()
         self.complain(event.error, "Not opened")
         self.action_leave_simulation()
 

@@ -81,8 +81,8 @@ def draw_day(chart: Chart, day: Day) -> None:
     chart.show(
         (
             Series("produced", day.production_w, "dots", "forecast"),
-            Series("used, local sun", day.local_w, "area", "committed"),
-            Series("used, grid", day.grid_w, "area", "grid-power"),
+            Series("local use", day.local_w, "area", "committed"),
+            Series("grid use", day.grid_w, "area", "grid-power"),
         ),
         Span(start_s, end_s, day_label(start_s, end_s)),
     )
@@ -115,6 +115,7 @@ class SheetPane(Guarded, Vertical):
     .-tall SheetPane #top { height: 20; }
     .-tall SheetPane #numbers EnergyBar { margin-bottom: 1; }
     .-tall SheetPane .peaks { height: 2; }
+    .-short SheetPane #top { height: 13; }
     .-narrow SheetPane #top { layout: vertical; height: auto; }
     .-narrow SheetPane #numbers { width: 1fr; height: auto; }
     .-narrow SheetPane #numbers Figures { height: 1; }
