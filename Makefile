@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check soak faults
+.PHONY: run test check screenshots soak faults
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
@@ -36,3 +36,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(VENV)/.installed $@
+
+# Pictures for the README, of a real run.
+screenshots: $(VENV)/.installed
+	$(BIN)/python -m tui.screenshots docs/screenshots

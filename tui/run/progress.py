@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -175,10 +176,15 @@ def say(running: Running) -> str:
     began = running.began
     if running.is_over:
         kept = "what was agreed until then is kept" if running.state == "interrupted" else "press r to open them"
-        return "" if began is None else f"Results: {began.results_file} ({kept})"
+        return "" if began is None else f"Results: {_short(began.results_file)} ({kept})"
     if began is not None and not running.feeds:
         return "Several runs in memory cannot be watched live; choose MQTT for that."
     return "" if began is None else f"Broker: {began.broker}. Press 3 to watch the negotiations."
+
+
+def _short(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def rows_of(running: Running) -> list[Row]:

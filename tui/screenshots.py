@@ -1,0 +1,105 @@
+"""Pictures for the README, from a real run: `python -m tui.screenshots [FOLDER]`, or `make screenshots`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from tui.app import SsmicApp
+from tui.shell.intents import EditScenario
+from tui.shell.watching import REFRESH_WALL_S
+
+SIZE = (120, 36)
+SCENARIO = "street"
+PAUSE_AFTER_S = 13 * 3600
+"""Into the day, when there is something to see."""
+PATIENCE_WALL_S = 120.0
+
+
+class Album:
+    """Takes pictures of an application."""
+
+    def __init__(self, pilot: Pilot[Any], folder: Path) -> None:
+        self._pilot = pilot
+        self._folder = folder
+
+    async def take(self, name: str) -> None:
+        """Take a picture when nothing changes any more."""
+        before = ""
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while (now := self._pilot.app.export_screenshot(title="ssmic")) != before:
+                before = now
+                await self._pilot.pause(2 * REFRESH_WALL_S)
+        (self._folder / f"{name}.svg").write_text(before, encoding="utf-8")
+        sys.stderr.write(f"{self._folder / name}.svg\n")
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait until something holds."""
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while not holds():
+                await self._pilot.pause(0.02)
+
+
+async def take_pictures(folder: Path) -> None:
+    """Edit, run, watch, read; a picture of each."""
+    app = SsmicApp(remember=False)
+    app.animation_level = "none"
+    async with app.run_test(size=SIZE, notifications=False) as pilot:
+        album = Album(pilot, folder)
+        app.post_message(EditScenario(SCENARIO))
+        await pilot.pause(1)
+        await album.take("neighbourhoods")
+
+        await pilot.press("f3")
+        await pilot.pause(0.5)
+        app.screen.query_one("#bus", Select).value = "memory"
+        app.screen.query_one("#pace", Input).value = "20000x"
+        app.screen.query_one("#source", Input).value = SCENARIO
+        await pilot.pause(2)
+        await pilot.press("ctrl+r")
+        watching = app.watching
+        await album.until(lambda: watching.state == "running" and _seconds_in(app) > PAUSE_AFTER_S)
+        await pilot.press("space")
+        await album.until(lambda: watching.state == "paused")
+        await pilot.press("3")
+        for key, name in (("m", "messages"), ("j", "jobs"), ("d", "producers")):
+            await pilot.press(key)
+            if name == "jobs":
+                await pilot.press("end", "up")
+            await album.take(name)
+
+        await pilot.press("2", "space", *[">"] * 3)
+        await album.until(lambda: watching.state == "ended")
+        await pilot.pause(1)
+        await album.take("run")
+        await pilot.press("r")
+        await pilot.pause(2)
+        await album.take("results")
+
+
+def _seconds_in(app: SsmicApp) -> int:
+    feed = app.watching.feed
+    if feed is None or feed.watched.time is None or feed.watched.backdrop.start_s is None:
+        return 0
+    return feed.watched.time.time - feed.watched.backdrop.start_s
+
+
+def main() -> None:
+    """Take all pictures."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screenshots").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        asyncio.run(take_pictures(folder))
+
+
+if __name__ == "__main__":
+    main()
