@@ -57,7 +57,7 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
     """Let the application go on until something holds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             await pilot.pause(0.02)
 
@@ -154,6 +154,7 @@ async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, str
         messages = table(pilot, "messages")
         await until(pilot, lambda: messages.rows and all("Decline" in line.kind for line in messages.rows))
         await pilot.press("enter", "home")
+        await until(pilot, lambda: messages.has_focus and messages.row == messages.rows[0])
         line: Line = messages.rows[0]
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen.query_one(TabbedContent).active == "jobs-tab")

@@ -10,6 +10,7 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
+from textual.css.query import NoMatches
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
@@ -132,6 +133,11 @@ class Desk(AreaScreen):
     async def _guarded(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
         try:
             await task(*args)
+        except NoMatches as error:
+            if self.query(
+                NeighbourhoodTree
+            ):  # else the screen is being taken down, and there is nothing left to show it on
+                self.complain(error)
         except Exception as error:  # noqa: BLE001 - nothing of it may be lost
             self.complain(error)
 
