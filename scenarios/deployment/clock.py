@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
@@ -33,7 +33,6 @@ async def run_clock(
     broker: Broker,
     *,
     recorder: RunWriter | None = None,
-    scores: Mapping[str, int] | None = None,
     on_moment: Callable[[Moment], None] | None = None,
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
     on_outcome: Callable[[RunOutcome], None] | None = None,
@@ -45,7 +44,6 @@ async def run_clock(
         settings: As the households have them.
         broker: Where the households connect to as well.
         recorder: Is told of contracts as they are agreed and of all messages, as read from the wire.
-        scores: What producers earned before, by id.
         on_moment: Is told of every step.
         on_missing: Is told who has not come yet whenever that changes, before the run starts.
         on_outcome: Is given what there is when the run is cancelled or fails, before the error goes on.
@@ -55,7 +53,7 @@ async def run_clock(
         JournalError: a journal cannot be used, or does not replay.
         SsmicError: the ledger broke a promise, which is a defect of ours.
     """
-    cast = Cast(scenario.part_of([]), settings.algorithm, patient=settings.patient, scores=scores or {})
+    cast = Cast(scenario.part_of([]), settings.algorithm, patient=settings.patient, scores=settings.scores)
     homes = homes_of(scenario)
     setup = settings.fingerprint(scenario, [house.id for house in scenario.houses])
     days = scenario.days if settings.days is None else settings.days

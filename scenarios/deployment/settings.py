@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class DeploymentSettings:
     """Clock only."""
     on_loss: OnLoss = "wait"
     """Clock only: what happens when a household stays away."""
+    scores: Mapping[str, int] = field(default_factory=dict)
+    """Clock only: what producers earned before, by id."""
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
         """Return what a household's process was started with, as a short hash.
@@ -69,4 +71,7 @@ class DeploymentSettings:
         """Return what was chosen, fit for JSON."""
         algorithm = asdict(self.algorithm)
         del algorithm["name"]
-        return {**algorithm, "bus": "mqtt", "days": self.days, "pace": str(self.pace), "patient": self.patient}
+        chosen = {**algorithm, "bus": "mqtt", "days": self.days, "pace": str(self.pace), "patient": self.patient}
+        if self.scores:
+            chosen["scores"] = {str(self.seed): dict(self.scores)}
+        return chosen

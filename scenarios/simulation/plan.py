@@ -14,6 +14,7 @@ from broker.tls import Tls
 from broker.url import BrokerUrl
 from scenarios.results.naming import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
+from scenarios.scores_file import ScoresFile, run_key
 
 BusKind = Literal["memory", "mqtt"]
 
@@ -40,9 +41,10 @@ class Plan:
     workers: int | None = None
     """Processes; None: one a run, at most one a core."""
     scores_file: Path | None = None
-    """Scores to start from, and where the new ones are kept. None: start afresh, keep them beside the results."""
+    """Where scores are kept between simulations. None: beside the results, where a run that was done before begins as
+    it began then; a file that is named is taken as it stands."""
     reset_scores: bool = False
-    """Start afresh whatever is in `scores_file`."""
+    """Start afresh whatever is in that file."""
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
@@ -60,6 +62,23 @@ class Plan:
             "pace": str(self.pace),
             "patient": self.patient,
         }
+
+    def kept_scores(self) -> ScoresFile:
+        """Return the file that keeps the scores."""
+        if self.scores_file is not None:
+            return ScoresFile(self.scores_file, self.scenario.name)
+        return ScoresFile.beside(self.out or self.folder / "results", self.scenario.name)
+
+    def first_scores(self) -> list[dict[str, int]]:
+        """Return what each run begins with, by producer id, and have it remembered.
+
+        Raises:
+            ScoresFileError: the file that keeps them cannot be used.
+        """
+        keys: list[str | None] = [None] * len(self.seeds)
+        if self.scores_file is None:
+            keys = [run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient) for s in self.seeds]
+        return self.kept_scores().begin(keys, afresh=self.reset_scores)
 
     def new_run_id(self, seed: int) -> str:
         """Return an id for a run, unlike that of any other run on the same broker; it has no part in the result."""

@@ -13,7 +13,6 @@ from scenarios.results.connection import seal
 from scenarios.results.creation import Simulation as Record
 from scenarios.results.creation import create_results
 from scenarios.runner import RunSettings
-from scenarios.scores_file import default_scores_file, load_scores, save_scores
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.perform import Order, perform
 from scenarios.simulation.plan import Plan
@@ -29,8 +28,6 @@ class Simulation:
         self.results_file = results_file
         self.orders = tuple(orders)
         """One a run, with the ids that the runs have on the broker."""
-        self.scores_file = plan.scores_file or default_scores_file(results_file, plan.scenario.name)
-        """Where the scores are kept that the first run ends with."""
 
     async def run(
         self,
@@ -57,7 +54,7 @@ class Simulation:
         else:
             outcomes = await perform_all(self.plan.scenario, self.orders, self.broker, workers, tell, in_worker)
         if outcomes[0].state == "done":
-            save_scores(self.scores_file, self.plan.scenario.name, outcomes[0].scores)
+            self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
         return outcomes
 
     async def _run_here(self, order: Order, tell: Callable[[int, int], None]) -> RunOutcome:
@@ -74,9 +71,14 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         ResultsError: the results file cannot be made.
     """
     scenario = plan.scenario
-    scores = {} if plan.scores_file is None or plan.reset_scores else load_scores(plan.scores_file, scenario.name)
+    if not plan.reset_scores:
+        plan.kept_scores().scores()  # said before anything is started
     async with open_broker(plan) as broker:
-        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, plan.settings())
+        scores = plan.first_scores()
+        settings = plan.settings()
+        if any(scores):
+            settings["scores"] = {str(seed): earlier for seed, earlier in zip(plan.seeds, scores, strict=True)}
+        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, settings)
         results_file = create_results(record, plan.out, plan.folder)
         orders = [
             Order(
@@ -89,7 +91,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
                     days=plan.days,
                     pace=plan.pace,
                     patient=plan.patient,
-                    scores=scores,
+                    scores=scores[run - 1],
                 ),
                 results_file,
             )

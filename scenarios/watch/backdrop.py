@@ -26,13 +26,12 @@ class Backdrop:
     """What producers start with, by id; others with that of a new one."""
 
 
-def backdrop_of(scenario: Scenario, end_s: int | None = None, scores: Mapping[str, int] | None = None) -> Backdrop:
+def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
     """Return what a scenario tells a watcher.
 
     Args:
         scenario: The one that runs.
         end_s: When the run is over at the latest.
-        scores: What its producers start with.
     """
     return Backdrop(
         name=scenario.name,
@@ -43,5 +42,4 @@ def backdrop_of(scenario: Scenario, end_s: int | None = None, scores: Mapping[st
             device.id: house.id for house in scenario.houses for device in house.devices if device.type == "producer"
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
-        scores=scores or {},
     )

@@ -1,25 +1,97 @@
-"""Scores survive between simulations, or one clear error says why not."""
+"""Scores survive between simulations, a run that is repeated begins as it began, or one clear error says why not."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from scenarios.scores_file import ScoresFileError, load_scores, save_scores
+from agents.scheduling.settings import AlgorithmSettings
+from scenarios.files import load_scenario
+from scenarios.scores_file import ScoresFile, ScoresFileError, ScoresWriteError, run_key
+
+ODD = {"[1]:[häuser/2]": -3, "pv-2": 11}
 
 
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+@pytest.fixture
+def kept(tmp_path: Path) -> ScoresFile:
+    """A file of the street's that is not there yet, nor is its folder."""
+    return ScoresFile.beside(tmp_path / "new" / "r.sqlite", "street")
+
+
+def test_what_was_learned_is_what_the_next_run_begins_with(kept: ScoresFile) -> None:
     """Ids may be anything; the folder is made."""
-    file = tmp_path / "new" / "street.scores.json"
-    save_scores(file, "street", {"pv-2": 11, "[1]:[häuser/2]": -3})
-    assert load_scores(file, "street") == {"pv-2": 11, "[1]:[häuser/2]": -3}
-    assert [path.name for path in file.parent.iterdir()] == ["street.scores.json"]
+    assert kept.scores() == {}
+    assert kept.begin(["monday"]) == [{}]
+    kept.learn({}, ODD)
+    assert kept.scores() == ODD
+    assert kept.begin(["tuesday"]) == [ODD]
+    assert [path.name for path in kept.path.parent.glob("[!.]*")] == ["street.scores.json"]
 
 
-def test_no_file_yet_is_a_fresh_start(tmp_path: Path) -> None:
-    """The first simulation with `--scores` finds none."""
-    assert load_scores(tmp_path / "none.json", "street") == {}
+def test_a_run_that_is_repeated_begins_as_it_began_and_teaches_nothing(kept: ScoresFile) -> None:
+    """Also as one of several, of which the others are new."""
+    kept.begin(["monday"])
+    kept.learn({}, {"pv": 9})
+    kept.begin(["tuesday"])
+    kept.learn({"pv": 9}, {"pv": 8})
+    assert kept.begin(["wednesday", "monday", "tuesday"]) == [{"pv": 8}, {}, {"pv": 9}]
+    kept.learn({}, {"pv": 7})
+    assert kept.scores() == {"pv": 8}
+
+
+def test_a_run_that_was_interrupted_still_teaches_when_it_is_repeated(kept: ScoresFile) -> None:
+    """It began, and nothing came of it."""
+    kept.begin(["monday"])
+    assert kept.begin(["monday"]) == [{}]
+    kept.learn({}, {"pv": 9})
+    assert kept.scores() == {"pv": 9}
+
+
+def test_a_run_without_a_key_goes_on_from_the_latest_every_time(kept: ScoresFile) -> None:
+    """That is what naming a file asks for."""
+    for score in (9, 8, 7):
+        (begun_with,) = kept.begin([None])
+        kept.learn(begun_with, {"pv": score})
+        assert kept.begin([None]) == [{"pv": score}]
+
+
+def test_a_fresh_start_forgets_what_runs_began_with(kept: ScoresFile) -> None:
+    """Whatever is in the file, even if it is no scores file."""
+    kept.begin(["monday"])
+    kept.learn({}, {"pv": 9})
+    assert kept.begin(["tuesday"], afresh=True) == [{}]
+    assert kept.scores() == {}
+    assert kept.begin(["monday"]) == [{}]
+    kept.path.write_text("no scores")
+    assert kept.begin(["monday"], afresh=True) == [{}]
+
+
+def test_simulations_side_by_side_lose_nothing(kept: ScoresFile) -> None:
+    """Fifty runs begin at once; the file knows all of them afterwards."""
+    runs = [f"run-{number}" for number in range(50)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda run: kept.begin([run]), runs))
+    kept.learn({}, {"pv": 9})
+    assert kept.begin([*runs, "another"]) == [{}] * 50 + [{"pv": 9}]
+
+
+def test_a_run_is_known_by_what_its_contracts_depend_on() -> None:
+    """Each of these makes it another one; the same again does not."""
+    street, scarce, insertion = load_scenario("street"), load_scenario("scarce"), AlgorithmSettings()
+    runs = [
+        run_key(street, 1, insertion, None, patient=True),
+        run_key(street, 2, insertion, None, patient=True),
+        run_key(scarce, 1, insertion, None, patient=True),
+        run_key(street, 1, AlgorithmSettings(name="SLSQP"), None, patient=True),
+        run_key(street, 1, AlgorithmSettings(name="SLSQP", penalty=7), None, patient=True),
+        run_key(street, 1, insertion, 3, patient=True),
+        run_key(street, 1, insertion, None, patient=False),
+    ]
+    assert len(set(runs)) == len(runs)
+    assert run_key(load_scenario("street"), 1, AlgorithmSettings(), None, patient=True) == runs[0]
 
 
 @pytest.mark.parametrize(
@@ -29,6 +101,10 @@ def test_no_file_yet_is_a_fresh_start(tmp_path: Path) -> None:
         (b"\x00\xff\x00binary", "is no scores file"),
         (b'{"version": 1, "scenario": "street", "scores": {"pv": "many"}}', r"scores\.pv: .*integer"),
         (b'{"version": 1, "scenario": "street", "scores": {"pv": 1.5}}', r"scores\.pv: .*integer"),
+        (
+            b'{"version": 1, "scenario": "street", "scores": {}, "starts": [{"runs": []}]}',
+            r"starts\.0\.scores: .*required",
+        ),
         (b'{"version": 2, "scenario": "street", "scores": {}}', "version"),
         (b'{"version": 1, "scenario": "street", "scores": {}, "more": 1}', "more: "),
         (b'{"version": 1, "scenario": "scarce", "scores": {}}', "of scenario 'scarce', not of 'street'"),
@@ -38,14 +114,22 @@ def test_a_bad_file_is_refused_with_its_name(tmp_path: Path, content: bytes, com
     """The message names the file, what is wrong, and the way out."""
     file = tmp_path / "bad.scores.json"
     file.write_bytes(content)
-    with pytest.raises(ScoresFileError, match=rf"bad\.scores\.json: .*{complaint}.*--reset-scores"):
-        load_scores(file, "street")
+    for use in (ScoresFile.scores, lambda kept: kept.begin(["run"]), lambda kept: kept.learn({}, {"pv": 9})):
+        with pytest.raises(ScoresFileError, match=rf"bad\.scores\.json: .*{complaint}.*--reset-scores"):
+            use(ScoresFile(file, "street"))
     assert file.read_bytes() == content
 
 
-def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
-    """Reading and writing both say so."""
+def test_a_place_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    """A folder in its place, a file in its folder's, a folder that nothing can be written to."""
     with pytest.raises(ScoresFileError, match="cannot be read"):
-        load_scores(tmp_path, "street")
-    with pytest.raises(ScoresFileError, match="cannot be written"):
-        save_scores(tmp_path, "street", {})
+        ScoresFile(tmp_path, "street").scores()
+    with pytest.raises(ScoresWriteError, match="cannot be written"):
+        ScoresFile(tmp_path, "street").begin(["run"], afresh=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(ScoresWriteError, match="cannot be written"):
+        ScoresFile(tmp_path / "file" / "street.scores.json", "street").begin(["run"], afresh=True)
+    if os.geteuid() != 0:
+        tmp_path.chmod(0o500)
+        with pytest.raises(ScoresWriteError, match="cannot be written"):
+            ScoresFile(tmp_path / "street.scores.json", "street").begin(["run"])

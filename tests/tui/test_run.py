@@ -198,14 +198,15 @@ def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
         pace="60x",
         out=str(tmp_path / "new.sqlite"),
         patient=False,
-        earlier_scores=True,
+        reset_scores=True,
     )
     plan, problems = plan_of(form, street, {})
     assert problems == {}
     assert plan is not None
     assert (plan.days, plan.seeds, plan.workers, plan.hosts, plan.patient) == (2, (7, 8, 9), 2, 3, False)
     assert (plan.algorithm.name, plan.algorithm.penalty, str(plan.pace), plan.bus) == ("TNC", 5.0, "60x", "memory")
-    assert plan.scores_file == tmp_path / "street.scores.json"
+    assert plan.reset_scores
+    assert plan.kept_scores().path == tmp_path / "street.scores.json"
 
     (tmp_path / "new.sqlite").touch()
     wrong = Form(days="x", runs="0", bus="url", broker="http://x", algorithm="SLSQP", tolerance="0", out=form.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from scenarios.deployment.settings import DeploymentSettings
     from scenarios.outcome import RunOutcome
     from scenarios.scenario import Scenario as Loaded
+    from scenarios.scores_file import ScoresFile
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -69,6 +71,18 @@ def clock(
         Path | None,
         typer.Option(metavar="FILE", help="The results file. [default: results/<run>.sqlite]", envvar="SSMIC_OUT"),
     ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the producers' scores there between runs. [default: beside the results, where a run that was "
+            "done before begins as it began then]",
+            envvar="SSMIC_SCORES",
+        ),
+    ] = None,
+    reset_scores: Annotated[
+        bool, typer.Option("--reset-scores", help="Forget all scores first.", envvar="SSMIC_RESET_SCORES")
+    ] = False,
     user: User = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
@@ -85,6 +99,7 @@ def clock(
     """
     from broker.pace import Pace
     from scenarios.files import load_scenario
+    from scenarios.scores_file import ScoresFile, run_key
     from tui.cli.algorithm import scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
     from tui.cli.logs import configure_logs, log_file_of
@@ -118,11 +133,23 @@ def clock(
     )
     results_file = out or Path("results") / f"{settings.run_id}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    _keep_time(loaded, settings, connection, results_file, as_json=as_json)
+    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient)
+    kept = ScoresFile.beside(results_file, loaded.name)
+    if scores is not None:
+        # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
+        kept, key = ScoresFile(scores, loaded.name), f"{key}/{settings.run_id}"
+    begun_with = kept.begin([key], afresh=reset_scores)[0]
+    _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
 
 
 def _keep_time(
-    loaded: Loaded, settings: DeploymentSettings, connection: MqttBroker, results_file: Path, *, as_json: bool
+    loaded: Loaded,
+    settings: DeploymentSettings,
+    connection: MqttBroker,
+    results_file: Path,
+    kept: ScoresFile,
+    *,
+    as_json: bool,
 ) -> None:
     from broker.errors import SsmicError
     from scenarios.deployment.clock import run_clock
@@ -138,7 +165,7 @@ def _keep_time(
     async def keep_time() -> RunOutcome:
         with open_record(results_file, loaded, settings) as record:
             notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
-            return await record.keep(
+            outcome = await record.keep(
                 run_clock(
                     loaded,
                     settings,
@@ -148,6 +175,9 @@ def _keep_time(
                     on_outcome=record.unfinished.append,
                 )
             )
+        if outcome.state == "done":
+            kept.learn(settings.scores, outcome.scores)
+        return outcome
 
     code = 0
     try:

@@ -52,9 +52,11 @@ def code_for(error: SsmicError) -> int:
     from scenarios.errors import ScenarioError
     from scenarios.kpis import IntervalError
     from scenarios.results.errors import ResultsError, ResultsExistError
-    from scenarios.scores_file import ScoresFileError
+    from scenarios.scores_file import ScoresFileError, ScoresWriteError
 
     match error:
+        case ScoresWriteError():
+            return FAILED
         case (
             UnknownHouseError()
             | SettingsError()

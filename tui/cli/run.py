@@ -73,11 +73,11 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Start from the producers' scores in FILE, and keep the new ones there. "
-            "[default: start afresh, keep them beside the results]",
+            help="Keep the producers' scores there between simulations. [default: beside the results, where a run "
+            "that was done before begins as it began then]",
         ),
     ] = None,
-    reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Start afresh, whatever is in FILE.")] = False,
+    reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Forget all scores first.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -42,6 +42,9 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_w
             log_file = log_file_of(results_file)
             configure_logs(level, log_file)
             notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
+            if any(order.settings.scores for order in simulation.orders):
+                kept = f"Scores: as earlier simulations left them in {plan.kept_scores().path} (--reset-scores forgets)"
+                notes().print(kept, soft_wrap=True)
             with progress_of(plan) as on_progress:
                 outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file))
             return all(outcome.state == "done" for outcome in outcomes)

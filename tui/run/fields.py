@@ -104,7 +104,7 @@ class RunForm(Guarded, VerticalScroll):
         with Horizontal(classes="row"):
             yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
             yield Tick("jobs wait for sun", value=True, id="patient", compact=True)
-            yield Tick("earlier scores", id="earlier_scores", compact=True)
+            yield Tick("forget scores", id="reset_scores", compact=True)
         yield self._problem("times")
         with Horizontal(classes="row"):
             yield from self._field("out", "results/<date>_<time>_<scenario>...", first="Results file")
@@ -148,7 +148,7 @@ class RunForm(Guarded, VerticalScroll):
             algorithm=self._chosen("algorithm"),
             bus=bus,
             patient=self.query_one("#patient", Tick).value,
-            earlier_scores=self.query_one("#earlier_scores", Tick).value,
+            reset_scores=self.query_one("#reset_scores", Tick).value,
         )
 
     def set_source(self, source: str) -> None:

@@ -13,9 +13,7 @@ from agents.scheduling.settings import BASIN_HOPPING, EXACT, AlgorithmSettings
 from broker.access import AccessOptions, access_to
 from broker.errors import SsmicError
 from broker.pace import Pace
-from scenarios.results.naming import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
-from scenarios.scores_file import default_scores_file
 from scenarios.simulation import Plan
 
 Value = TypeVar("Value")
@@ -55,7 +53,7 @@ class Form:
     pace: str = "max"
     out: str = ""
     patient: bool = True
-    earlier_scores: bool = False
+    reset_scores: bool = False
 
 
 def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
@@ -84,7 +82,6 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
     if reader.problems or algorithm is None or pace is None:
         return None, reader.problems
     first = scenario.seed if seed is None else seed
-    folder = DEFAULT_FOLDER if out is None else out.parent
     plan = Plan(
         scenario=scenario,
         seeds=tuple(range(first, first + runs)),
@@ -97,7 +94,7 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
         pace=pace,
         patient=form.patient,
         workers=workers,
-        scores_file=default_scores_file(folder / "x", scenario.name) if form.earlier_scores else None,
+        reset_scores=form.reset_scores,
         out=out,
     )
     return plan, {}

@@ -115,6 +115,7 @@ def _began(simulation: Simulation) -> Began:
         broker.url,
         broker.tls,
         tuple(order.run_id for order in simulation.orders),
+        tuple(order.settings.scores for order in simulation.orders),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class Began:
     """What a watcher connects to; None: the runs talk in memory."""
     tls: Tls | None
     run_ids: tuple[str, ...]
+    scores: tuple[Mapping[str, int], ...]
+    """What each run begins with, by producer id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from broker.errors import SsmicError
 from broker.mqtt import MqttBroker
 from broker.wire import Control
-from scenarios.scores_file import load_scores
 from scenarios.simulation import Plan, planned_end_s
 from scenarios.watch import Backdrop, BusFeed, Feed, NotConnectedError, Watched, backdrop_of
 from scenarios.watch.feed import Status
@@ -189,12 +189,11 @@ class Running:
 
     def _make_feeds(self, began: Began) -> list[Feed]:
         plan = self.plan
-        scores = {}
-        if plan.scores_file is not None and not plan.reset_scores:
-            with suppress(SsmicError):
-                scores = load_scores(plan.scores_file, plan.scenario.name)
-        backdrop: Backdrop = backdrop_of(plan.scenario, planned_end_s(plan.scenario, plan.days), scores)
-        watched = [Watched(run_id, backdrop, from_the_start=True) for run_id in began.run_ids]
+        backdrop: Backdrop = backdrop_of(plan.scenario, planned_end_s(plan.scenario, plan.days))
+        watched = [
+            Watched(run_id, replace(backdrop, scores=scores), from_the_start=True)
+            for run_id, scores in zip(began.run_ids, began.scores, strict=True)
+        ]
         if began.url is not None:
             broker = MqttBroker(began.url, tls=began.tls)
             return [BusFeed(broker, of_run, began.broker) for of_run in watched]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,14 +169,24 @@ def test_no_results_yet_says_how_to_get_some(ssmic: Ssmic) -> None:
     assert ssmic("results", "list", "--json").json == {"folder": "results", "results": []}
 
 
-def test_scores_are_kept_and_used_only_when_asked(ssmic: Ssmic, small: Path) -> None:
-    """The same command gives the same ledger; with `--scores` the next simulation starts where this one ended."""
+def test_scores_outlive_a_simulation_and_a_repeated_run_is_the_same(ssmic: Ssmic, small: Path) -> None:
+    """Beside the results, unless a file is named; a new run goes on from there, the same one begins as it did."""
+
+    def begun_with(file: Path) -> Any:
+        return ssmic("results", "show", file, "--json").json["settings"].get("scores")
+
     first = run_small(ssmic, small)
     beside = first.parent / "small.scores.json"
     kept = json.loads(beside.read_text())["scores"]
     assert kept["pv-1"] != 10
-    run_small(ssmic, small)
+    assert begun_with(first) is None
+    assert begun_with(run_small(ssmic, small)) is None
     assert json.loads(beside.read_text())["scores"] == kept
+    assert begun_with(run_small(ssmic, small, "--seed", "77")) == {"77": kept}
+    later = json.loads(beside.read_text())["scores"]
+    assert later != kept
+    assert begun_with(run_small(ssmic, small, "--seed", "77")) == {"77": kept}
+    assert begun_with(run_small(ssmic, small, "--seed", "77", "--reset-scores")) is None
     scores = Path("mine.json")
     for _ in range(2):
         run_small(ssmic, small, "--scores", str(scores))
