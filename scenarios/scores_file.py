@@ -118,6 +118,8 @@ class ScoresFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
+        except FileExistsError:
+            raise ScoresWriteError(f"{self.path.parent}: is a file, and results need a folder") from None
         except OSError as error:
             raise self._unwritable(error) from error
         try:

@@ -127,7 +127,7 @@ def test_a_place_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScoresWriteError, match="cannot be written"):
         ScoresFile(tmp_path, "street").begin(["run"], afresh=True)
     (tmp_path / "file").touch()
-    with pytest.raises(ScoresWriteError, match="cannot be written"):
+    with pytest.raises(ScoresWriteError, match="file: is a file, and results need a folder"):
         ScoresFile(tmp_path / "file" / "street.scores.json", "street").begin(["run"], afresh=True)
     if os.geteuid() != 0:
         tmp_path.chmod(0o500)
