@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from agents.energy import MAX_POINTS, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.findings import Findings, KeyPath
 from scenarios.files.model import LoadProfileEntry, ProductionEntry
-from scenarios.files.series_file import Rows, cap_problems, read_rows
+from scenarios.files.series_file import cap_problems, read_rows
 from scenarios.files.times import MAX_TIME_S, parse_time
 
 MAX_WH = 1e12
@@ -21,6 +21,7 @@ MAX_DURATION_S = 366 * 86_400
 """Of a load profile."""
 
 _Series = TypeVar("_Series", LoadProfile, Production)
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(slots=True)
@@ -31,7 +32,9 @@ class SeriesReader:
     folder: Path | None
     """That file names are relative to; None: there is none, files cannot be named."""
     start_s: int
-    _files: dict[str, Rows | None] = field(default_factory=dict)
+    _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
+        default_factory=dict
+    )
 
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
         """Return the load profile that an entry describes."""
@@ -103,19 +106,14 @@ class SeriesReader:
         if self.folder is None:
             self.findings.at((*path, "file"), "a file cannot be named here")
             return None
-        where = str(self.folder / name)
-        if name not in self._files:
-            self._files[name] = None
+        key = (name, kind)
+        if key not in self._files:
+            self._files[key] = None
             try:
-                self._files[name] = read_rows(self.folder / name, where)
+                self._files[key] = read_series(self.folder / name, str(self.folder / name), kind)
             except ScenarioError as error:
                 self._in_file(path, error.problems)
-        rows = self._files[name]
-        if rows is None:
-            return None
-        problems = rows_problems(rows, where, kind)
-        self._in_file(path, problems)
-        return None if problems else kind(times_s=rows.times_s, cumulative_wh=rows.cumulative_wh)
+        return cast("_Series | None", self._files[key])
 
     def _in_file(self, path: KeyPath, problems: Iterable[Problem]) -> None:
         """Tell what is wrong in a file, and where that is named."""
@@ -145,40 +143,69 @@ class SeriesReader:
         return None if problems else kind(times_s=times_s, cumulative_wh=energies_wh)
 
 
-def rows_problems(rows: Rows, where: str, kind: type[LoadProfile | Production]) -> list[Problem]:
-    """Return what is wrong with a file's series, each problem with its line."""
-    problems = series_problems(rows.times_s, rows.cumulative_wh, from_zero=kind is LoadProfile)
-    return cap_problems(
-        [Problem(where if index is None else f"{where}:{rows.lines[index]}", what) for index, what in problems],
-        where,
-    )
+def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:
+    """Return the series in a text file.
+
+    Args:
+        path: The file; see `series_file` for what stands in it.
+        where: Its name, for messages.
+        kind: What it describes; a load profile begins at 0 s.
+
+    Raises:
+        ScenarioError: It cannot be used; carries everything that is wrong with it, each problem with its line.
+    """
+    rows, unreadable = read_rows(path, where)
+    times_s, energies_wh = [row.time_s for row in rows], [row.cumulative_wh for row in rows]
+    found = [(int(problem.where.rpartition(":")[2]), problem) for problem in unreadable]
+    for index, what in series_problems(times_s, energies_wh, from_zero=kind is LoadProfile):
+        line = 0 if index is None else rows[index].line
+        found.append((line, Problem(f"{where}:{line}" if line else where, what)))
+    if found:
+        raise ScenarioError(cap_problems([problem for _, problem in sorted(found, key=lambda one: one[0])], where))
+    return kind(times_s=known(times_s), cumulative_wh=known(energies_wh))
+
+
+def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:
+    """Return the values that could be read."""
+    return tuple(value for value in values if value is not None)
 
 
 def series_problems(
-    times_s: tuple[int, ...], energies_wh: tuple[float, ...], *, from_zero: bool
+    times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool
 ) -> list[tuple[int | None, str]]:
-    """Return what is wrong with a cumulative series: index of the point (None: the whole) and what."""
+    """Return what is wrong with a cumulative series: index of the point (None: the whole) and what.
+
+    A value that is None could not be read: that is told already, and what stands around it is compared all the same.
+    """
     if len(times_s) < 2:
         count = "is one" if times_s else "are none"
         return [(None, f"at least two points are needed, there {count}")]
     if len(times_s) > MAX_POINTS:
         return [(None, f"at most {MAX_POINTS} points are possible, there are {len(times_s)}")]
     problems: list[tuple[int | None, str]] = []
-    if from_zero and times_s[0] != 0:
+    if from_zero and times_s[0] is not None and times_s[0] != 0:
         problems.append((0, f"the first point of a load profile is at 0 s, not at {times_s[0]} s"))
-    for i, (before_s, after_s) in enumerate(pairwise(times_s), start=1):
+    for i, before_s, after_s in _steps(times_s):
         if after_s <= before_s:
             problems.append((i, f"the time {after_s} does not come after {before_s}; times have to rise"))
-    for i, (before_wh, after_wh) in enumerate(pairwise(energies_wh), start=1):
+    for i, before_wh, after_wh in _steps(energies_wh):
         if after_wh < before_wh:
             problems.append((i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy cannot fall"))
     problems += [
         (i, f"{wh:g} Wh is out of range; at most {MAX_WH:g} are possible")
         for i, wh in enumerate(energies_wh)
-        if not abs(wh) <= MAX_WH
+        if wh is not None and not abs(wh) <= MAX_WH
     ]
-    if from_zero and times_s[-1] > MAX_DURATION_S:
-        problems.append((len(times_s) - 1, f"a load profile lasts at most {MAX_DURATION_S} s, not {times_s[-1]} s"))
-    if not 0 <= times_s[0] <= times_s[-1] <= MAX_TIME_S and not problems:
+    last_s = times_s[-1]
+    if from_zero and last_s is not None and last_s > MAX_DURATION_S:
+        problems.append((len(times_s) - 1, f"a load profile lasts at most {MAX_DURATION_S} s, not {last_s} s"))
+    if not problems and not all(0 <= time_s <= MAX_TIME_S for time_s in known(times_s)):
         problems.append((None, "times are expected between the years 1970 and 9999"))
     return problems
+
+
+def _steps(values: Sequence[_Number | None]) -> Iterator[tuple[int, _Number, _Number]]:
+    """Yield the index of each value that is known but the first, the known one before it, and itself."""
+    places = [(i, value) for i, value in enumerate(values) if value is not None]
+    for (_, before), (i, after) in pairwise(places):
+        yield i, before, after

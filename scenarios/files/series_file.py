@@ -14,45 +14,53 @@ MAX_PROBLEMS = 10
 """Of one file; the rest are counted."""
 
 _SPACE = re.compile(r"\s+")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+"""What a number looks like; Python would take `6_0` and digits of other scripts for numbers too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """What a file holds, with the line of each row."""
+class Row:
+    """A line of two columns; what could not be read is None, and told."""
 
-    times_s: tuple[int, ...]
-    cumulative_wh: tuple[float, ...]
-    lines: tuple[int, ...]
+    line: int
+    time_s: int | None
+    cumulative_wh: float | None
 
 
-def read_rows(path: Path, where: str) -> Rows:
-    """Return the rows of a text file, columns separated by spaces, `,` or `;`; blank lines do not count.
+def read_rows(path: Path, where: str) -> tuple[list[Row], list[Problem]]:
+    """Return the rows of a text file and what is wrong with single values; order and sign are not looked at here.
+
+    Columns are separated by spaces, `,` or `;`; blank lines do not count.
 
     Raises:
-        ScenarioError: The file is missing or not text; a row is not two numbers. Order and sign are not looked at here.
+        ScenarioError: The file is missing, empty or not text.
     """
     text = read_text(path, where)
-    times_s: list[int] = []
-    cumulative_wh: list[float] = []
-    lines: list[int] = []
+    rows: list[Row] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), start=1):
         row = line.strip()
         if not row:
             continue
-        try:
-            time_s, wh = _parse_row(row)
-        except ValueError as error:
-            problems.append(Problem(f"{where}:{number}", str(error)))
+        columns = _columns(row)
+        if len(columns) != 2:
+            count = "is 1" if len(columns) == 1 else f"are {len(columns)}"
+            what = f"two columns are expected (seconds, cumulative Wh), there {count}: {_short(row)}"
+            problems.append(Problem(f"{where}:{number}", what))
+            rows.append(Row(number, None, None))
             continue
-        times_s.append(time_s)
-        cumulative_wh.append(wh)
-        lines.append(number)
-    if problems:
-        raise ScenarioError(cap_problems(problems, where))
-    if not times_s:
+        values: list[float | None] = []
+        for parse, column in zip((_whole, _number), columns, strict=True):
+            try:
+                values.append(parse(column))
+            except ValueError as error:
+                problems.append(Problem(f"{where}:{number}", str(error)))
+                values.append(None)
+        time_s, wh = values
+        rows.append(Row(number, None if time_s is None else int(time_s), wh))
+    if not rows:
         raise ScenarioError([Problem(where, "is empty; lines of 'seconds Wh' are expected")])
-    return Rows(tuple(times_s), tuple(cumulative_wh), tuple(lines))
+    return rows, problems
 
 
 def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
@@ -62,7 +70,7 @@ def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
     return [*problems[:MAX_PROBLEMS], Problem(where, f"and {len(problems) - MAX_PROBLEMS} more problems")]
 
 
-def _parse_row(row: str) -> tuple[int, float]:
+def _columns(row: str) -> list[str]:
     if ";" in row:
         # A comma beside a semicolon is a decimal comma.
         columns = row.replace(",", ".").split(";")
@@ -70,21 +78,20 @@ def _parse_row(row: str) -> tuple[int, float]:
         columns = row.split(",")
     else:
         columns = _SPACE.split(row)
-    columns = [column.strip() for column in columns]
-    if len(columns) != 2:
-        count = "is 1" if len(columns) == 1 else f"are {len(columns)}"
-        raise ValueError(f"two columns are expected (seconds, cumulative Wh), there {count}: {_short(row)}")
-    time_s, wh = (_number(column) for column in columns)
-    if not time_s.is_integer():
-        raise ValueError(f"whole seconds are expected, not {_short(columns[0])}")
-    return int(time_s), wh
+    return [column.strip() for column in columns]
+
+
+def _whole(text: str) -> float:
+    number = _number(text)
+    if not number.is_integer():
+        raise ValueError(f"whole seconds are expected, not {_short(text)}")
+    return number
 
 
 def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError(f"a number is expected, not {_short(text)}") from None
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"a number is expected, not {_short(text)}")
+    number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"a finite number is expected, not {_short(text)}")
     return number

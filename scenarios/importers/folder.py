@@ -19,8 +19,7 @@ from agents.energy import LoadProfile, Prediction, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.describe import natural_order, producer_entry, profile_entries
 from scenarios.files.model import VERSION
-from scenarios.files.series import rows_problems
-from scenarios.files.series_file import Rows, read_rows
+from scenarios.files.series import read_series
 from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
 from scenarios.files.yaml_tree import read_text
 from scenarios.importers.imported import SEED, Imported, finish, scenario_name
@@ -30,9 +29,12 @@ PRODUCER_EVENTS = "producer_event.csv"
 FIRST_HOUR_S = 3600
 """How long before its first row a forecast's file begins to count."""
 
+_UNREADABLE = LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
+"""In the place of a load profile that could not be read, for looking at the rest."""
 _HOUSE = re.compile(r"\[([^\[\]]+)\]")
 
 _Event = TypeVar("_Event")
+_Series = TypeVar("_Series", LoadProfile, Production)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +63,25 @@ class _Reader:
     issued: dict[tuple[str, int], str] = field(default_factory=dict)
     """Where a producer's forecast of a time of issue stands."""
 
-    def read(self, name: str, columns: tuple[str, ...], parse: Callable[[str, list[str]], _Event]) -> list[_Event]:
+    def read(
+        self, name: str, columns: tuple[str, ...], parse: Callable[[str, list[str]], _Event | None]
+    ) -> list[_Event]:
         """Return what `parse` makes of each line that is right."""
         events = []
         for where, line in self._lines(name):
             values = [value.strip() for value in line.split(";")]
             if len(values) != len(columns):
                 what = f"{len(columns)} columns are expected ({'; '.join(columns)}), there are {len(values)}"
-                self.problems.append(Problem(where, what))
+                self._tell(where, what)
                 continue
-            try:
-                events.append(parse(where, values))
-            except ValueError as error:
-                self.problems.append(Problem(where, str(error)))
-            except ScenarioError as error:
-                self.problems.extend(Problem(f"{where}: {p.where}", p.what) for p in error.problems)
+            told = len(self.problems)
+            event = parse(where, values)
+            if event is not None and len(self.problems) == told:
+                events.append(event)
         return events
+
+    def _tell(self, where: str, what: str) -> None:
+        self.problems.append(Problem(where, what))
 
     def _lines(self, name: str) -> Iterator[tuple[str, str]]:
         path = self.folder / name
@@ -89,57 +94,74 @@ class _Reader:
             if line.strip():
                 yield f"{path}:{number}", line
 
-    def job(self, _where: str, values: list[str]) -> _JobLine:
-        """Return the job that a line describes."""
+    def job(self, where: str, values: list[str]) -> _JobLine | None:
+        """Return the job that a line describes; None after telling all that is wrong with it."""
         registered_s, earliest_s, latest_s = (
-            _time(value, name)
-            for value, name in zip(values, ("registered", "earliest start", "latest start"), strict=False)
+            self._time(where, name, value)
+            for name, value in zip(("registered", "earliest start", "latest start"), values, strict=False)
         )
+        if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
+            what = f"the latest start {_show(latest_s)} is before the earliest start {_show(earliest_s)}"
+            self._tell(where, what)
+        elif latest_s is not None and registered_s is not None and latest_s < registered_s:
+            what = f"the latest start {_show(latest_s)} is before the job is registered {_show(registered_s)}"
+            self._tell(where, what)
         source_id, file = values[3:]
-        house, device = parse_consumer_id(source_id)
-        if latest_s < earliest_s:
-            raise ValueError(f"the latest start {_show(latest_s)} is before the earliest start {_show(earliest_s)}")
-        if latest_s < registered_s:
-            raise ValueError(
-                f"the latest start {_show(latest_s)} is before the job is registered {_show(registered_s)}"
-            )
         profile = file.removesuffix(".csv")
-        self._load_profile(profile, file)
+        if profile not in self.profiles:
+            self.profiles[profile] = self._series(where, "loads", file, LoadProfile)
+        try:
+            house, device = parse_consumer_id(source_id)
+        except ValueError as error:
+            self._tell(where, str(error))
+            return None
+        if registered_s is None or earliest_s is None or latest_s is None:
+            return None
         return _JobLine(registered_s, earliest_s, latest_s, source_id, house, device, profile)
 
-    def _load_profile(self, profile: str, file: str) -> None:
-        if profile in self.profiles:
-            return
-        self.profiles[profile] = None
-        rows = self._rows("loads", file, LoadProfile)
-        self.profiles[profile] = LoadProfile(times_s=rows.times_s, cumulative_wh=rows.cumulative_wh)
-
-    def forecast(self, where: str, values: list[str]) -> _ForecastLine:
-        """Return the forecast that a line describes."""
-        issued_s = _time(values[0], "time of issue")
+    def forecast(self, where: str, values: list[str]) -> _ForecastLine | None:
+        """Return the forecast that a line describes; None after telling all that is wrong with it."""
+        issued_s = self._time(where, "time of issue", values[0])
         producer, file = values[1:]
         if not producer:
-            raise ValueError("the producer's id is empty")
-        other = self.issued.setdefault((producer, issued_s), where)
-        if other != where:
-            raise ValueError(f"there is a forecast of {producer!r} issued at {_show(issued_s)} already ({other})")
-        rows = self._rows("predictions", file, Production)
+            self._tell(where, "the producer's id is empty")
+        elif issued_s is not None and (other := self.issued.setdefault((producer, issued_s), where)) != where:
+            what = f"there is a forecast of {producer!r} issued at {_show(issued_s)} already ({other})"
+            self._tell(where, what)
+        rows = self._series(where, "predictions", file, Production)
+        if rows is None:
+            return None
         first_s = rows.times_s[0] - FIRST_HOUR_S
         if first_s < 0:
-            raise ValueError(f"{file}: an hour before the first row is before the year 1970")
+            self._tell(where, f"{file}: an hour before the first row is before the year 1970")
         if rows.cumulative_wh[0] < 0:
-            raise ValueError(f"{file}: the first value is the energy of the hour before it; it cannot be below 0")
+            self._tell(where, f"{file}: the first value is the energy of the hour before it; it cannot be below 0")
+        if issued_s is None or first_s < 0 or rows.cumulative_wh[0] < 0:
+            return None
         production = Production(times_s=(first_s, *rows.times_s), cumulative_wh=(0.0, *rows.cumulative_wh))
         return _ForecastLine(issued_s, producer, production)
 
-    def _rows(self, folder: str, file: str, kind: type[LoadProfile | Production]) -> Rows:
+    def _time(self, where: str, name: str, text: str) -> int | None:
+        if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and int(text) <= MAX_TIME_S:
+            return int(text)
+        self._tell(where, f"{name}: UNIX seconds are expected, not {text[:40]!r}")
+        return None
+
+    def _series(self, where: str, folder: str, file: str, kind: type[_Series]) -> _Series | None:
         if not file or Path(file).name != file:
-            raise ValueError(f"the name of a file in {folder}/ is expected, not {file!r}")
+            self._tell(where, f"the name of a file in {folder}/ is expected, not {file!r}")
+            return None
         path = self.folder / folder / file
-        rows = read_rows(path, str(path))
-        if problems := rows_problems(rows, str(path), kind):
-            raise ScenarioError(problems)
-        return rows
+        if not path.parent.is_dir():
+            missing = Problem(str(path.parent), "there is no such folder")
+            if missing not in self.problems:
+                self.problems.append(missing)
+            return None
+        try:
+            return read_series(path, str(path), kind)
+        except ScenarioError as error:
+            self.problems.extend(Problem(f"{where}: {problem.where}", problem.what) for problem in error.problems)
+            return None
 
 
 def import_folder(folder: Path) -> Imported:
@@ -157,9 +179,8 @@ def import_folder(folder: Path) -> Imported:
     forecasts = reader.read(PRODUCER_EVENTS, ("time of issue", "producer id", "prediction file"), reader.forecast)
     if not jobs and not forecasts and not reader.problems:
         reader.problems.append(Problem(str(folder), "holds neither a job nor a forecast"))
-    if reader.problems:
-        raise ScenarioError(reader.problems)
-    start_s = min(*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts), MAX_TIME_S)
+    times_s = [*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts)]
+    start_s = min(times_s, default=0)
     name = folder.resolve().name
     content = {
         "version": VERSION,
@@ -167,11 +188,18 @@ def import_folder(folder: Path) -> Imported:
         "description": f"Imported from the PySSMic folder {name}",
         "start": format_iso(start_s),
         "seed": SEED,
-        "load_profiles": profile_entries({n: profile for n, profile in reader.profiles.items() if profile is not None}),
+        "load_profiles": profile_entries({n: profile or _UNREADABLE for n, profile in reader.profiles.items()}),
         "houses": _houses(jobs, forecasts, start_s),
         "jobs": _jobs(jobs, start_s),
     }
-    return finish(content, str(folder))
+    if not reader.problems:
+        return finish(content, str(folder))
+    if times_s:
+        try:
+            finish(content, str(folder))
+        except ScenarioError as error:
+            reader.problems.extend(error.problems)
+    raise ScenarioError(reader.problems)
 
 
 def parse_consumer_id(source_id: str) -> tuple[str, str]:
@@ -244,12 +272,6 @@ def _jobs(jobs: list[_JobLine], start_s: int) -> list[dict[str, Any]]:
         }
         for job in jobs
     ]
-
-
-def _time(text: str, name: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) > MAX_TIME_S:
-        raise ValueError(f"{name}: UNIX seconds are expected, not {text[:40]!r}")
-    return int(text)
 
 
 def _show(time_s: int) -> str:

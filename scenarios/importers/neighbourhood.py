@@ -23,8 +23,7 @@ from scenarios.appliances import APPLIANCES
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.describe import consumer_entry, natural_order, producer_entry, profile_entries
 from scenarios.files.model import VERSION
-from scenarios.files.series import rows_problems
-from scenarios.files.series_file import read_rows
+from scenarios.files.series import read_series
 from scenarios.files.suggest import suggest
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, STEP_S, appliance_for, cloudless
@@ -139,14 +138,10 @@ class _Assembly:
             if not name or Path(name).name != name or not path.is_file():
                 continue
             try:
-                rows = read_rows(path, str(path))
+                return read_series(path, str(path), LoadProfile)
             except ScenarioError as error:
                 self.problems.extend(error.problems)
                 return LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
-            if problems := rows_problems(rows, str(path), LoadProfile):
-                self.problems.extend(problems)
-                return LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
-            return LoadProfile(times_s=rows.times_s, cumulative_wh=rows.cumulative_wh)
         return None
 
     def device_of(self, job: InputJob) -> InputDevice | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,21 @@ def test_pyssmics_own_folders_load(pyssmic_inputs: Path, name: str, jobs: int, h
             ],
         ),
         (
+            {"consumer_event": "soon;3000;2000;;none.csv\n", "producer_event": "now;;none.csv\n"},
+            [
+                "consumer_event.csv:1: registered: UNIX seconds are expected, not 'soon'",
+                (
+                    "consumer_event.csv:1: the latest start 2000 (1970-01-01T00:33:20Z) is before the earliest start "
+                    "3000 (1970-01-01T00:50:00Z)"
+                ),
+                "consumer_event.csv:1: loads/none.csv: there is no such file",
+                "consumer_event.csv:1: an id [house]:[device]:[mode] is expected, not ''",
+                "producer_event.csv:1: time of issue: UNIX seconds are expected, not 'now'",
+                "producer_event.csv:1: the producer's id is empty",
+                "producer_event.csv:1: predictions/none.csv: there is no such file",
+            ],
+        ),
+        (
             {"loads__98": "0 0\n60 5\n120 4\n", "predictions__220_2": "7200 x\n10800 nan\n"},
             [
                 "consumer_event.csv:3: loads/98.csv:3: 4 Wh is less than 5 Wh before; cumulative energy cannot fall",
@@ -207,6 +223,25 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     """With what is expected in it."""
     with pytest.raises(ScenarioError, match=r"is not a PySSMic input folder: consumer_event\.csv and producer_event"):
         load_scenario(tmp_path)
+
+
+def test_what_single_lines_do_not_show_is_told_with_them(folder: Folder) -> None:
+    """An id that is reserved, beside a line that cannot be read."""
+    path = folder(consumer_event="soon;1000;2000;[1]:[2];98.csv", producer_event=FORECASTS.replace("sunny", "grid"))
+
+    assert problems_of(path) == [
+        "consumer_event.csv:1: registered: UNIX seconds are expected, not 'soon'",
+        "FOLDER: houses[1].id: 'grid' is reserved; give the house another id",
+        "FOLDER: houses[1].devices[0].id: 'grid' is reserved; give the producer another id",
+    ]
+
+
+def test_a_missing_folder_is_told_once(folder: Folder) -> None:
+    """Not for every file that should be in it."""
+    path = folder()
+    shutil.rmtree(path / "loads")
+
+    assert problems_of(path) == ["loads: there is no such folder"]
 
 
 def test_a_missing_event_file_is_named(folder: Folder) -> None:
