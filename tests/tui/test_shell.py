@@ -15,6 +15,7 @@ from tui.app import SsmicApp
 from tui.areas import AREAS
 from tui.shell.bar import AreaTab
 from tui.shell.dialogs import AskText, Confirm, PickPath
+from tui.shell.footer import Footer
 from tui.shell.guard import crash_file
 from tui.shell.help import HelpScreen
 from tui.shell.screen import AreaScreen
@@ -38,6 +39,25 @@ async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> N
         await pilot.click(tabs[1])
         await pilot.pause()
         assert AREAS[1].id == pilot.app.screen.AREA
+
+
+async def test_a_click_on_a_key_at_the_bottom_is_as_good_as_the_key(opened: Opened) -> None:
+    """The keys follow the screen, say more under the mouse, and the palette's stands at the right."""
+    async with opened(first_area="results") as pilot:
+        footer = pilot.app.screen.query_one(Footer)
+        shown = str(footer.render())
+        help_at = shown.index("Help")
+        await pilot.hover(footer, offset=(help_at, 0))
+        await pilot.pause()
+        assert footer.tooltip == "Help of this screen (F1 while typing)"
+        await pilot.click(footer, offset=(help_at, 0))
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, HelpScreen)
+        assert "Close" in str(pilot.app.screen.query_one(Footer).render())
+        await pilot.press("escape")
+        await pilot.click(pilot.app.screen.query_one(Footer), offset=(footer.size.width - 4, 0))
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, CommandPalette)
 
 
 @pytest.mark.parametrize("area", [area.id for area in AREAS])

@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Input, Static
+from textual.widgets import Button, Input, Static
 
 from tui.editor.paths import PathSuggester
 from tui.shell.dialogs import PickPath
+from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 
 YAML = (".yaml", ".yml")

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from broker.access import Access, AccessOptions, access_to
 from broker.errors import SsmicError
@@ -19,6 +19,7 @@ from broker.mqtt import MqttBroker
 from broker.url import BrokerUrl
 from scenarios.watch import BusFeed, FoundRun, RunFinder, Watched
 from scenarios.watch.backdrop import Backdrop
+from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.shell.status import SIGNS
 from tui.widgets.table import Cell, Column, VirtualTable

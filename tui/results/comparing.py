@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.widgets import Static, TabbedContent, TabPane
 
 from scenarios.kpis import DEFAULT_INTERVAL_S, Spread
 from scenarios.results.averages import AverageDay
@@ -24,6 +24,7 @@ from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
 from tui.results.looks import DAY_S, clock, day_label, figure_text, moment, plural, stamp, state_cell
 from tui.results.reading import Reads
 from tui.results.shelf import Book
+from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Cell, Column, VirtualTable

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RecordedMessage
@@ -18,6 +18,7 @@ from scenarios.results.views import ContractRow
 from scenarios.watch.wording import say
 from tui.results.contracts import in_words
 from tui.results.looks import clock
+from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.widgets.table import Column, VirtualTable
 

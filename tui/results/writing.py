@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from scenarios.results.errors import ResultsExistError
 from scenarios.results.export import FORMATS, Format, export_results
@@ -22,6 +22,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.report import write_report
 from tui.results.reading import Reads
 from tui.shell.dialogs import Answer, Confirm, PickPath
+from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 
 TEXT_BROWSERS = frozenset({"lynx", "w3m", "links", "elinks", "www-browser"})

@@ -11,7 +11,9 @@ from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Markdown, Static
+from textual.widgets import Markdown, Static
+
+from tui.shell.footer import Footer
 
 _KNOWN = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text"})
 

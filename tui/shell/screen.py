@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tui.shell.bar import AreaBar
+from tui.shell.footer import Footer
 from tui.shell.guard import Guarded, complain
 from tui.shell.intents import Intent
 

@@ -1,0 +1,148 @@
+"""The line at the bottom: the keys that work now.
+
+It looks as Textual's own does, and is one widget: Textual's makes a widget for each key anew whenever the focus moves,
+and that takes longer than what the key asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import ActiveBinding
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A key in the line."""
+
+    key: str
+    display: str
+    title: str
+    tooltip: str
+    enabled: bool = True
+    is_palette: bool = False
+    """Whether it opens the command palette, which stands at the right."""
+
+    @property
+    def cells(self) -> int:
+        """How wide it is."""
+        return cell_len(self.display) + cell_len(self.title) + 3
+
+
+class Footer(Widget):
+    """Keys with what they do; a click is as good as the key."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--title", "footer--hover", "footer--edge"}
+    DEFAULT_CSS = """
+    Footer { dock: bottom; height: 1; color: $footer-foreground; background: $footer-background; }
+    Footer > .footer--key { color: $footer-key-foreground; background: $footer-key-background; text-style: bold; }
+    Footer > .footer--title { color: $footer-description-foreground; background: $footer-description-background; }
+    Footer > .footer--hover { color: $footer-key-foreground; background: $block-hover-background; }
+    Footer > .footer--edge { color: $foreground 20%; }
+    Footer:hover { pointer: pointer; }
+    """
+
+    hovered: reactive[int | None] = reactive(None)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offers: tuple[Offer, ...] = ()
+
+    def on_mount(self) -> None:
+        """Follow the focus."""
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+
+    def on_unmount(self) -> None:
+        """Follow nothing any more."""
+        self.screen.bindings_updated_signal.unsubscribe(self)
+
+    def _bindings_changed(self, screen: Screen[object]) -> None:
+        if not (self.app.app_focus and self.is_attached and screen is self.screen):
+            return
+        offers = tuple(self._offers(screen))
+        if offers != self.offers:
+            self.offers, self.hovered = offers, None
+            self.refresh()
+
+    def _offers(self, screen: Screen[object]) -> Iterator[Offer]:
+        active = screen.active_bindings
+        seen = set()
+        for found in active.values():
+            if found.binding.show and found.binding.action not in seen:
+                seen.add(found.binding.action)
+                yield self._offer(found)
+        palette = active.get(self.app.COMMAND_PALETTE_BINDING)
+        if self.app.ENABLE_COMMAND_PALETTE and palette is not None:
+            yield self._offer(palette, is_palette=True)
+
+    def _offer(self, active: ActiveBinding, *, is_palette: bool = False) -> Offer:
+        binding = active.binding
+        tooltip = active.tooltip or binding.description
+        display = self.app.get_key_display(binding)
+        return Offer(binding.key, display, binding.description, tooltip, active.enabled, is_palette)
+
+    def _placed(self) -> Iterator[tuple[int, int, Offer]]:
+        """Return the offers with their columns, begin and end; what there is no room for is left out or cut."""
+        width, left = self.size.width, 0
+        palette = next((offer for offer in self.offers if offer.is_palette), None)
+        most = width if palette is None else width - palette.cells
+        for offer in self.offers:
+            if not offer.is_palette and left < most:
+                yield left, min(left + offer.cells, most), offer
+                left += offer.cells
+        if palette is not None:
+            yield max(0, most), width, palette
+
+    def render(self) -> Text:
+        """Put the keys side by side."""
+        key, title, hover, edge = (
+            self.get_component_rich_style(f"footer--{part}") for part in ("key", "title", "hover", "edge")
+        )
+        line = Text(no_wrap=True, end="")
+        for number, (begin, end, offer) in enumerate(self._placed()):
+            line.pad_right(begin - line.cell_len)
+            over = hover if number == self.hovered else Style()
+            dim = Style(dim=None if offer.enabled else True)
+            key_style, title_style = key + over + dim, title + over + dim
+            text = Text()
+            if offer.is_palette:
+                text.append("▏", edge).append(offer.display, key_style).append(f" {offer.title} ", title_style)
+            else:
+                text.append(f" {offer.display} ", key_style).append(f"{offer.title} ", title_style)
+            text.truncate(end - begin)
+            line.append_text(text)
+        return line
+
+    def _at(self, x: int) -> tuple[int, Offer] | None:
+        places = enumerate(self._placed())
+        return next(((number, offer) for number, (begin, end, offer) in places if begin <= x < end), None)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show which key a click would be."""
+        found = self._at(event.x)
+        self.hovered = None if found is None else found[0]
+        self.tooltip = None if found is None else found[1].tooltip
+
+    def on_leave(self) -> None:
+        """Show none any more."""
+        self.hovered = None
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Press the key."""
+        found = self._at(event.x)
+        if found is None:
+            return
+        if found[1].enabled:
+            self.app.simulate_key(found[1].key)
+        else:
+            self.app.bell()
