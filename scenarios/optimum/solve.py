@@ -13,7 +13,9 @@ plan known, it is the best plan known. So a run's share of `best_wh` never excee
 both bounds are one. (The other way round, counting only those contracts of a run that were kept in full, was dropped: a
 minute's cloud over a whole wash would count as a whole wash lost.)
 
-Jobs of a run may start at any second of their windows, so both bounds hold for any second, too.
+Jobs of a run may start at any second of their windows, so both bounds hold for any second, too. Each is the lower of
+two: that of prices (`bounding`), which one evaluation proves, and that of the mixed-integer program (`program`), which
+is HiGHS's word, with a margin for its tolerances.
 """
 
 from __future__ import annotations
@@ -29,16 +31,20 @@ from agents.model import GRID
 from scenarios.optimum.bounding import Bound, prove_bound
 from scenarios.optimum.checking import delivered_wh, plan_problems
 from scenarios.optimum.instance import Instance, instance_of
-from scenarios.optimum.packing import Menu, Packing
+from scenarios.optimum.ladders import IntArray
+from scenarios.optimum.packing import Choice, Menu, Packing, Place
+from scenarios.optimum.program import answers
 from scenarios.optimum.search import early, fill, greedy, improve, priced, tight
 from scenarios.scenario import Scenario
 
 ROUNDS = 30_000
 """Of the search; with them the answer repeats on any machine that needs less than the time limit for them."""
-PROVEN_WH = 1e-3
-"""A gap below this is rounding."""
-BOUND_SHARE, ANY_BOUND_SHARE = 0.3, 0.5
-"""Of the time, by when the one and the other bound stand; they come first, for their prices guide the search."""
+FIRST_ROUNDS = 0.2
+"""Of the rounds, before the program, which begins from the plan that they find."""
+PROVEN_WH = 0.02
+"""A gap below this is rounding, that of the program's margin too."""
+PRICES_UNTIL, ANY_PRICES_UNTIL, SEARCH_UNTIL, PROGRAM_UNTIL, ANY_PROGRAM_UNTIL = 0.2, 0.3, 0.5, 0.75, 0.85
+"""Of the time, by when each part ends; prices come first, for they guide the search, which goes on at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,10 @@ def clairvoyant_optimum(
     search.offer(_kept(search.menu, given))
     search.begin()
     search.prove()
-    search.improve(Random(scenario.seed), rounds)
+    rng = Random(scenario.seed)
+    search.improve(rng, first := round(FIRST_ROUNDS * rounds), until=SEARCH_UNTIL)
+    search.program()
+    search.improve(rng, rounds - first, until=1.0)
     plan = _plan(search.best)
     best_wh = delivered_wh(scenario, plan, end_s=end_s)
     if (
@@ -149,18 +158,47 @@ class _Search:
         def stop(bound_wh: float) -> bool:
             self.bound_wh = min(self.bound_wh, bound_wh)
             self._tell()
-            return self._done() or self._used() >= BOUND_SHARE
+            return self._done() or self._used() >= PRICES_UNTIL
 
         instance = self.menu.instance
         bound = prove_bound(instance, instance.sun_wh, stop)
         self.bound_wh = self.any_bound_wh = min(self.bound_wh, bound.bound_wh)
         self._price = _by_producer(instance, bound)
         if not instance.forecasts_hold:
-            any_ = prove_bound(instance, instance.limit_wh, lambda _: self._used() >= ANY_BOUND_SHARE)
+            any_ = prove_bound(instance, instance.limit_wh, lambda _: self._used() >= ANY_PRICES_UNTIL)
             self.any_bound_wh = max(self.bound_wh, any_.bound_wh)
 
-    def improve(self, rng: Random, rounds: int) -> None:
-        """Search from the best plan on."""
+    def program(self) -> None:
+        """Lower both bounds further, and search from what the program would like."""
+        instance = self.menu.instance
+
+        def carried_ends() -> bool:
+            self._tell()
+            return self._done() or self._used() >= PROGRAM_UNTIL
+
+        for answer in answers(
+            instance, instance.sun_wh, lambda: self.best, carried_ends, lambda: self._left_wall_s(PROGRAM_UNTIL)
+        ):
+            # Less than a plan that there is would be the solver's mistake.
+            if answer.bound_wh >= self.best.value_wh:
+                self.bound_wh = min(self.bound_wh, answer.bound_wh)
+            wished = _wished(self.menu, answer.places)
+            self._starts.append(wished)
+            self.offer(wished)
+        if instance.forecasts_hold:
+            self.any_bound_wh = self.bound_wh
+            return
+        for answer in answers(
+            instance,
+            instance.limit_wh,
+            lambda: self.best,
+            lambda: self._used() >= ANY_PROGRAM_UNTIL,
+            lambda: self._left_wall_s(ANY_PROGRAM_UNTIL),
+        ):
+            self.any_bound_wh = max(self.bound_wh, min(self.any_bound_wh, answer.bound_wh))
+
+    def improve(self, rng: Random, rounds: int, *, until: float) -> None:
+        """Search from the best plan on, for so many rounds, until that share of the time is used."""
         left = rounds
 
         def stop(best: Packing) -> bool:
@@ -168,15 +206,18 @@ class _Search:
             left -= 1
             self.offer(best)
             self._tell()
-            return left < 0 or self._done() or self._used() >= 1.0
+            return left < 0 or self._done() or self._used() >= until
 
-        self.offer(improve([self.best, *self._starts], self._price, rng, stop=stop))
+        self.offer(improve([self.best, *reversed(self._starts)], self._price, rng, stop=stop))
 
     def _done(self) -> bool:
         return self.bound_wh - self.best.value_wh <= PROVEN_WH
 
     def _used(self) -> float:
         return (time.monotonic() - self._begun_wall_s) / self._limit_wall_s
+
+    def _left_wall_s(self, until: float) -> float:
+        return (until - self._used()) * self._limit_wall_s
 
     def _tell(self) -> None:
         if self._progress is not None:
@@ -193,6 +234,31 @@ def _kept(menu: Menu, plan: Mapping[str, tuple[str, int]]) -> Packing:
             packing.put(task, place)
     fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
     return packing
+
+
+def _wished(menu: Menu, places: Mapping[int, Place]) -> Packing:
+    """Return a plan with tasks where they are wished or near by, large ones first, and what else fits beside them."""
+    packing = Packing(menu)
+    for task, wish in sorted(places.items(), key=lambda item: (-menu.instance.tasks[item[0]].energy_wh, item[0])):
+        place = wish if packing.has_room(wish) else _nearest(wish, packing.openings(task))
+        if place is not None:
+            packing.put(task, place)
+    fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
+    return packing
+
+
+def _nearest(wish: Place, openings: list[tuple[Choice, IntArray]]) -> Place | None:
+    near = [
+        (
+            abs(choice.ladder.first_bin + rung - wish.bins.start),
+            choice.producer,
+            Place(choice.producer, choice.ladder, rung),
+        )
+        for choice, rungs in openings
+        if choice.producer == wish.producer
+        for rung in rungs.tolist()
+    ]
+    return min(near, key=lambda found: found[:2])[2] if near else None
 
 
 def _plan(packing: Packing) -> dict[str, tuple[str, int]]:

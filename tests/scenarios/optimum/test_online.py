@@ -61,5 +61,5 @@ def test_keeps_the_rules_on_generated_neighbourhoods(seed: int) -> None:
     plan = plan_as_it_goes(scenario, rounds=3)
     assert plan_problems(scenario, plan) == []
     reached_wh = delivered_wh(scenario, plan)
-    found = clairvoyant_optimum(scenario, plan, rounds=0)
+    found = clairvoyant_optimum(scenario, plan, time_limit_wall_s=4.0, rounds=0)
     assert 0.0 < reached_wh <= found.best_wh + 1e-6 <= found.bound_wh + 2e-6
