@@ -8,13 +8,12 @@ from pathlib import Path
 from agents.energy import LoadProfile, Prediction
 from agents.model import GRID, MANAGER, Device, House, Job
 from agents.scheduling.settings import ALGORITHMS
-from scenarios.errors import ScenarioError
 from scenarios.files.findings import Findings, KeyPath
-from scenarios.files.model import ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
+from scenarios.files.model import UNKNOWN, ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
+from scenarios.files.salvage import Broken
 from scenarios.files.series import SeriesReader
 from scenarios.files.suggest import suggest
 from scenarios.files.times import format_iso, parse_time
-from scenarios.files.validate import Broken
 from scenarios.scenario import Producer, Scenario, Tariff
 
 MAX_DAYS = 3660
@@ -37,11 +36,11 @@ def build(
     Raises:
         ScenarioError: Something is wrong with it; carries everything found.
     """
+    start_s = None
     try:
-        start_s = parse_time(file.start, None)
+        start_s = None if file.start == UNKNOWN else parse_time(file.start, None)
     except ValueError as error:
         findings.at(("start",), str(error))
-        raise ScenarioError(findings.problems) from None
     scenario = _Builder(file, findings, SeriesReader(findings, folder, start_s), broken or Broken()).build()
     findings.raise_if_any()
     return scenario
@@ -102,7 +101,7 @@ class _Builder:
         jobs = self._jobs()
         return Scenario(
             name=file.name,
-            start_s=self.series.start_s,
+            start_s=self.series.start_s or 0,  # where it could not be read, nobody gets to see this scenario
             seed=file.seed,
             houses=tuple(self.houses.values()),
             jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
@@ -116,10 +115,11 @@ class _Builder:
     def _moment(self, value: int | str, path: KeyPath) -> int | None:
         """Return when something happens in the run, UNIX seconds; None after telling what is wrong."""
         time_s = self.series.time(path, value)
-        if time_s is None or time_s <= self.series.start_s + MAX_DAYS * 86_400:
+        start_s = self.series.start_s
+        if time_s is None or start_s is None or time_s <= start_s + MAX_DAYS * 86_400:
             return time_s
         what = f"{format_iso(time_s)} is more than {MAX_DAYS} days after the run starts"
-        self.findings.at(path, f"{what} ({format_iso(self.series.start_s)})")
+        self.findings.at(path, f"{what} ({format_iso(start_s)})")
         return None
 
     def _house(self, index: int) -> None:
@@ -171,7 +171,7 @@ class _Builder:
 
     def _profile(self, name: str, path: KeyPath) -> LoadProfile | None:
         profile = self.profiles.get(name)
-        if profile is None and name not in self.broken.profiles:
+        if profile is None and not (name == UNKNOWN or self.broken.every_profile or name in self.broken.profiles):
             known = {*self.profiles, *self.broken.profiles}
             self.findings.at(path, f"there is no load profile {name!r}{suggest(name, known)}")
         return profile
@@ -188,7 +188,7 @@ class _Builder:
             if issued_s in predictions:
                 what = f"there is a prediction issued at this time already ({format_iso(issued_s)})"
                 self.findings.at((*place, "issued"), what)
-            elif issued_s < start_s:
+            elif start_s is not None and issued_s < start_s:
                 what = f"{format_iso(issued_s)} is before the run starts ({format_iso(start_s)}); what is known"
                 self.findings.at((*place, "issued"), f'{what} from the beginning is issued at "00:00"')
             elif production is not None:
@@ -234,9 +234,13 @@ class _Builder:
         key = (entry.house, entry.device)
         if key in self.consumers or entry.house in self.broken.houses or key in self.broken.devices:
             return self.consumers.get(key)
+        if entry.house == UNKNOWN or (entry.house not in self.houses and self.broken.every_house):
+            return None
         if entry.house not in self.houses:
             what = f"there is no house {entry.house!r}{suggest(entry.house, self.houses)}"
             self.findings.at((*path, "house"), what)
+        elif entry.device == UNKNOWN:
+            pass
         elif key in self.devices:
             self.findings.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
         else:
@@ -250,7 +254,7 @@ class _Builder:
         earliest_s = self._moment(entry.earliest_start, (*path, "earliest_start"))
         latest_s = self._moment(entry.latest_start, (*path, "latest_start"))
         start_s = self.series.start_s
-        if registered_s is not None and registered_s < start_s:
+        if registered_s is not None and start_s is not None and registered_s < start_s:
             what = f"{format_iso(registered_s)} is before the run starts ({format_iso(start_s)})"
             self.findings.at((*path, "registered"), what)
         latest_path = (*path, "latest_start")

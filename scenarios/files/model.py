@@ -14,6 +14,8 @@ from agents.scheduling.settings import ALGORITHMS, INSERTION
 
 VERSION = 1
 """Of the format; a file of a higher one is refused."""
+UNKNOWN = "\0unknown"
+"""Stands for a time or an id that could not be read while the rest of its file is looked at; nobody writes it."""
 
 
 def _id(value: Any) -> Any:  # noqa: ANN401 - whatever YAML held

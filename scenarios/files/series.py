@@ -11,14 +11,17 @@ from typing import TypeVar, cast
 from agents.energy import MAX_POINTS, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.findings import Findings, KeyPath
-from scenarios.files.model import LoadProfileEntry, ProductionEntry
+from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
 from scenarios.files.series_file import cap_problems, read_rows
-from scenarios.files.times import MAX_TIME_S, parse_time
+from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
 MAX_WH = 1e12
 """Of a series: far more than a neighbourhood has, and far from where floats lose what a minute needs."""
 MAX_DURATION_S = 366 * 86_400
 """Of a load profile."""
+
+MAX_TOLD = 10
+"""Problems of one series; the rest are counted."""
 
 _Series = TypeVar("_Series", LoadProfile, Production)
 _Number = TypeVar("_Number", int, float)
@@ -31,7 +34,8 @@ class SeriesReader:
     findings: Findings
     folder: Path | None
     """That file names are relative to; None: there is none, files cannot be named."""
-    start_s: int
+    start_s: int | None
+    """None: it could not be read."""
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
@@ -52,13 +56,10 @@ class SeriesReader:
         """Return the production that an entry describes."""
         form = self._form(entry, path, ("start", "step_s", "power_w"))
         if form == "points" and entry.points is not None:
-            times = [
+            times_s = tuple(
                 self.time((*path, "points", i, 0), time) if isinstance(time, str) else time
                 for i, (time, _) in enumerate(entry.points)
-            ]
-            times_s = tuple(time_s for time_s in times if time_s is not None)
-            if len(times_s) < len(times):
-                return None
+            )
             return self._checked(Production, times_s, tuple(wh for _, wh in entry.points), self._at_points(path))
         if form == "file" and entry.file is not None:
             return self._from_file(Production, entry.file, path)
@@ -69,7 +70,9 @@ class SeriesReader:
         return None
 
     def time(self, path: KeyPath, value: int | str) -> int | None:
-        """Return UNIX seconds; None after telling what is wrong."""
+        """Return UNIX seconds; None after telling what is wrong, or where that is told already."""
+        if value == UNKNOWN or (self.start_s is None and counts_from_start(value)):
+            return None
         try:
             return parse_time(value, self.start_s)
         except ValueError as error:
@@ -131,16 +134,16 @@ class SeriesReader:
     def _checked(
         self,
         kind: type[_Series],
-        times_s: tuple[int, ...],
-        energies_wh: tuple[float, ...],
+        times_s: Sequence[int | None],
+        energies_wh: Sequence[float],
         tell: Callable[[int | None, str], None],
     ) -> _Series | None:
         problems = series_problems(times_s, energies_wh, from_zero=kind is LoadProfile)
-        for index, what in problems[:10]:
+        for index, what in problems[:MAX_TOLD]:
             tell(index, what)
-        if len(problems) > 10:
-            tell(None, f"and {len(problems) - 10} more problems")
-        return None if problems else kind(times_s=times_s, cumulative_wh=energies_wh)
+        if len(problems) > MAX_TOLD:
+            tell(None, f"and {len(problems) - MAX_TOLD} more problems")
+        return None if problems or None in times_s else kind(times_s=known(times_s), cumulative_wh=tuple(energies_wh))
 
 
 def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:

@@ -36,6 +36,11 @@ def parse_time(value: int | str, start_s: int | None) -> int:
     return time_s
 
 
+def counts_from_start(value: int | str) -> bool:
+    """Say whether a time is one of `HH:MM[:SS]` after the start."""
+    return isinstance(value, str) and _AFTER_START.fullmatch(value) is not None
+
+
 def _parse_iso(value: str) -> int:
     try:
         moment = datetime.fromisoformat(value)

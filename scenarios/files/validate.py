@@ -1,12 +1,11 @@
 """From located YAML data to the file model: pydantic checks each part, this says it in words a user understands.
 
-What is broken is taken out (a job, a device, a prediction, a load profile), so that what is left can be checked as a
-whole and a file's problems come all at once.
+What is broken is taken out or replaced (`salvage`), so that what is left can be checked as a whole and a file's
+problems come all at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,36 +25,11 @@ from scenarios.files.model import (
     ScenarioFile,
     TariffEntry,
 )
+from scenarios.files.salvage import Broken, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.suggest import suggest
-from scenarios.files.yaml_tree import Mapping, Sequence
+from scenarios.files.yaml_tree import Mapping
 
 _MAX_ROUNDS = 10
-
-_REMOVABLE = (
-    ("houses", "*", "devices", "*", "predictions", "*"),
-    ("houses", "*", "devices", "*", "actual"),
-    ("houses", "*", "devices", "*"),
-    ("houses", "*"),
-    ("jobs", "*"),
-    ("load_profiles", "*"),
-    ("tariff",),
-    ("description",),
-    ("days",),
-    ("algorithm",),
-)
-"""What can be taken out so that the rest still makes sense, the innermost first."""
-
-_STAND_INS: dict[KeyPath, Any] = {("name",): "unnamed", ("seed",): 0, ("version",): VERSION}
-"""For what has to be there, but decides about nothing else in the file."""
-
-
-@dataclass(slots=True)
-class Broken:
-    """Names of what was taken out: references to them are no mistakes."""
-
-    houses: set[str] = field(default_factory=set)
-    devices: set[tuple[str, str]] = field(default_factory=set)
-    profiles: set[str] = field(default_factory=set)
 
 
 def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Broken]:
@@ -74,16 +48,18 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
             path = _path_in(details["loc"])
             if round_ == 0:
                 _report(tree, path, details, findings)
-            target = _removable(path, details)
+            target = replaceable(path, is_unknown_key=details["type"] == "extra_forbidden")
             if target is None:
                 whole = False
             else:
                 doomed.add(target)
         if not whole:
             break
+        if round_ == 0:
+            tell_of_points(tree, doomed, findings)
         # From the end, so that indexes still to come stay what they are; an outer path goes after what is inside it.
         for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
-            _take_out(tree, path, broken)
+            replace_or_take_out(tree, path, broken)
     return None, broken
 
 
@@ -120,37 +96,6 @@ def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
             continue
         path.append(part)
     return tuple(path)
-
-
-def _removable(path: KeyPath, details: ErrorDetails) -> KeyPath | None:
-    if details["type"] == "extra_forbidden" or path in _STAND_INS:
-        return path
-    for pattern in _REMOVABLE:
-        if len(path) >= len(pattern) and all(p in ("*", part) for p, part in zip(pattern, path, strict=False)):
-            return path[: len(pattern)]
-    return None
-
-
-def _take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
-    *outer, last = path
-    parent: Any = tree
-    for part in outer:
-        parent = parent[part]
-    if path in _STAND_INS:
-        parent[last] = _STAND_INS[path]
-        return
-    gone = parent[last]
-    if path[0] == "load_profiles" and len(path) == 2:
-        broken.profiles.add(str(last))
-    elif path[0] == "houses" and isinstance(gone, dict):
-        if len(path) == 2:
-            broken.houses.add(str(gone.get("id")))
-        elif len(path) == 4:
-            broken.devices.add((str(tree["houses"][path[1]].get("id")), str(gone.get("id"))))
-    if isinstance(parent, Sequence) and isinstance(last, int):
-        parent.without(last)
-    else:
-        del parent[last]
 
 
 _MODELS: dict[KeyPath, type[BaseModel]] = {

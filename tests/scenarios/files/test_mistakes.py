@@ -242,8 +242,67 @@ def test_all_mistakes_come_at_once_in_the_order_of_lines() -> None:
         "s.yaml:16: jobs[0].registered",
         "s.yaml:16: jobs[0].earliest_start",
         "s.yaml:16: jobs[0].latest_start",
+        "s.yaml:16: jobs[0].house",
         "s.yaml:17: jobs[1].latest_start",
     ]
+
+
+def places(text: str) -> list[str]:
+    """Return line and key of each mistake."""
+    return [line.split(": ")[0].removeprefix("s.yaml:") + " " + line.split(": ")[1] for line in mistakes(text)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({POINTS: "points: [[0, 0], [60, .nan], [50, 7], [40, 6], [x, 9], [30, 9]]"}, [
+            "6 load_profiles.dish.points[1][1]", "6 load_profiles.dish.points[4][0]", "6 load_profiles.dish.points[2]",
+            "6 load_profiles.dish.points[3]", "6 load_profiles.dish.points[5]", "6 load_profiles.dish.points[3]",
+        ]),
+        ({SUN: 'points: [["04:00", 5], ["05:00", .inf], ["04:30", 4], [soon, 3]]'}, [
+            "14 houses[0].devices[1].predictions[0].points[1][1]", "14 houses[0].devices[1].predictions[0].points[2]",
+            "14 houses[0].devices[1].predictions[0].points[2]", "14 houses[0].devices[1].predictions[0].points[3]",
+        ]),
+        ({SUN: 'points: [["04:00", 5], [soon, 4], ["03:00", 6]]'}, [
+            "14 houses[0].devices[1].predictions[0].points[1][0]", "14 houses[0].devices[1].predictions[0].points[2]",
+            "14 houses[0].devices[1].predictions[0].points[1]",
+        ]),
+        ({'house: "1"': "house: [1]", "device: dishwasher": "device: 1.5", '"06:00"': "soon", '"08:00"': "17:00"}, [
+            "16 jobs[0].house", "16 jobs[0].device", "16 jobs[0].registered", "16 jobs[0].latest_start",
+        ]),
+        ({'house: "1"': 'house: "2"', '"06:00"': "[]", '"08:00"': "17:00"}, [
+            "16 jobs[0].registered", "16 jobs[0].house", "16 jobs[0].latest_start",
+        ]),
+        ({"start: 2026-06-21T00:00:00+02:00": "start: monday", '"08:00"': "2026-06-21T08:00Z", '"16:00"': "2026-06-21T07:00Z"}, [
+            "3 start", "16 jobs[0].latest_start",
+        ]),
+        ({"start: 2026-06-21T00:00:00+02:00": "start: []", "15.3": "-1", "load_profile: dish}": "load_profile: disc}"}, [
+            "3 start", "6 load_profiles.dish.points[1]", "10 houses[0].devices[0].load_profile",
+        ]),
+        ({'{issued: "00:00"': "{issued: {}", '["05:00", 120.5]': '["03:00", 120.5]'}, [
+            "14 houses[0].devices[1].predictions[0].issued", "14 houses[0].devices[1].predictions[0].points[1]",
+        ]),
+        ({DISH: f"{{id: dishwasher, type: consumer, name: [], load_profile: 1.5}}\n      - {DISH}"}, [
+            "10 houses[0].devices[0].name", "10 houses[0].devices[0].load_profile", "11 houses[0].devices[1].id",
+        ]),
+        ({'id: "1"': 'idd: "1"', '"08:00"': "17:00"}, ["8 houses[0].id", "8 houses[0].idd", "16 jobs[0].latest_start"]),
+        ({"{id: dishwasher,": "{di: dishwasher,", '"08:00"': "17:00"}, [
+            "10 houses[0].devices[0].id", "10 houses[0].devices[0].di", "16 jobs[0].latest_start",
+        ]),
+        ({f"load_profiles:\n  dish: {{{POINTS}}}": "load_profiles: 7", '"08:00"': "17:00"}, [
+            "5 load_profiles", "15 jobs[0].latest_start",
+        ]),
+        ({"houses:": "house:", '"08:00"': "17:00"}, ["1 houses", "7 house", "16 jobs[0].latest_start"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_hides_no_other(changes: dict[str, str], found: list[str]) -> None:
+    """What can be read is looked at, whatever stands beside it; and nobody complains of what is missing because of it."""
+    text = GOOD
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+
+    assert sorted(places(text)) == sorted(found)
 
 
 @pytest.mark.parametrize(
