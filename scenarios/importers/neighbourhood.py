@@ -37,7 +37,7 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """A device as the input has it."""
+    """A device as the input has it; house and id are empty where they could not be read, which is told already."""
 
     where: str
     house: str
@@ -52,7 +52,7 @@ class InputDevice:
 
 @dataclass(frozen=True, slots=True)
 class InputJob:
-    """A job as the input has it; times in UNIX seconds."""
+    """A job as the input has it; times in UNIX seconds. House and device are empty where they could not be read."""
 
     where: str
     house: str
@@ -64,14 +64,19 @@ class InputJob:
     earliest_start_s: int
     latest_start_s: int
 
-    def problems(self) -> list[Problem]:
-        """Return what is wrong with its window."""
-        latest = f"the latest start {_show(self.latest_start_s)}"
-        if self.latest_start_s < self.earliest_start_s:
-            return [Problem(self.where, f"{latest} is before the earliest start {_show(self.earliest_start_s)}")]
-        if self.latest_start_s < self.registered_s:
-            return [Problem(self.where, f"{latest} is before the job is registered {_show(self.registered_s)}")]
+
+def window_problems(
+    where: str, registered_s: int | None, earliest_start_s: int | None, latest_start_s: int | None
+) -> list[Problem]:
+    """Return what is wrong with a job's window, as far as its times are known."""
+    if latest_start_s is None:
         return []
+    latest = f"the latest start {_show(latest_start_s)}"
+    if earliest_start_s is not None and latest_start_s < earliest_start_s:
+        return [Problem(where, f"{latest} is before the earliest start {_show(earliest_start_s)}")]
+    if registered_s is not None and latest_start_s < registered_s:
+        return [Problem(where, f"{latest} is before the job is registered {_show(registered_s)}")]
+    return []
 
 
 @dataclass(slots=True)
@@ -94,7 +99,7 @@ class _Assembly:
         for device in self.devices:
             self.by_house.setdefault(device.house, []).append(device)
             key = (device.house, device.user, device.id)
-            if key in self.ids:
+            if key in self.ids and device.house and device.id:
                 self.problems.append(
                     Problem(device.where, f"house {device.house!r} has a device {device.id!r} already")
                 )
@@ -132,6 +137,15 @@ class _Assembly:
         self.notes.append(f"{note} takes its place")
         return appliance.name
 
+    def look_at_profiles(self, targets: Sequence[InputDevice | None]) -> None:
+        """Find what is wrong with the files of load profiles that devices and jobs name; `targets` are the jobs'."""
+        for device in self.devices:
+            if device.type == "consumer":
+                self.profile_of(device, device.template)
+        for job, target in zip(self.jobs, targets, strict=True):
+            if target is not None and job.profile:
+                self.profile_of(target, job.profile)
+
     def _file(self, name: str) -> LoadProfile | None:
         for folder in self.loads:
             path = folder / f"{name}.csv"
@@ -149,6 +163,9 @@ class _Assembly:
         of_house = self.by_house.get(job.house, [])
         found = [device for device in of_house if device.id == job.device]
         of_user = [device for device in found if device.user == job.user]
+        lost = {device.id for device in of_house} if of_house else self.by_house
+        if not found and (not job.house or not job.device or "" in lost):
+            return None
         if not of_house:
             what = f"there is no house {job.house!r}{suggest(job.house, self.by_house)}"
             self.problems.append(Problem(job.where, what))
@@ -164,7 +181,14 @@ class _Assembly:
 
 
 def assemble(
-    where: str, name: str, devices: Sequence[InputDevice], jobs: Sequence[InputJob], *, loads: Sequence[Path], what: str
+    where: str,
+    name: str,
+    devices: Sequence[InputDevice],
+    jobs: Sequence[InputJob],
+    *,
+    loads: Sequence[Path],
+    what: str,
+    problems: Sequence[Problem] = (),
 ) -> Imported:
     """Return the scenario of a neighbourhood.
 
@@ -175,18 +199,19 @@ def assemble(
         jobs: In the order of the input.
         loads: Folders of load profiles, the first that has one wins.
         what: The input in words, for the description.
+        problems: What was wrong with the input when it was read; raised together with what is found here.
 
     Raises:
         ScenarioError: Something is wrong with it; carries everything found.
     """
     if not devices:
-        raise ScenarioError([Problem(where, "holds no house with a device")])
-    assembly = _Assembly(where, devices, jobs, loads)
+        raise ScenarioError(problems or [Problem(where, "holds no house with a device")])
+    assembly = _Assembly(where, devices, jobs, loads, [*problems])
     assembly.name_devices()
-    assembly.problems += [problem for job in jobs for problem in job.problems()]
     targets = [assembly.device_of(job) for job in jobs]
     if assembly.problems:
-        raise ScenarioError(assembly.problems)
+        assembly.look_at_profiles(targets)
+        raise ScenarioError(dict.fromkeys(assembly.problems))
     times_s = [job.registered_s for job in jobs]
     times_s += [prediction.issued_s for device in devices for prediction in device.predictions]
     start_s = min(times_s, default=START_S)

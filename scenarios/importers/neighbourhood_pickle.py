@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, TypeVar
 
 from agents.energy import LoadProfile, Prediction, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.series import series_problems
+from scenarios.files.series import known, series_problems
+from scenarios.files.series_file import cap_problems
 from scenarios.files.times import MAX_TIME_S
 from scenarios.files.yaml_tree import MAX_BYTES
 from scenarios.importers.folder import FIRST_HOUR_S
 from scenarios.importers.imported import Imported
 from scenarios.importers.inert_pickle import Object, PickleError, read_pickle, short
-from scenarios.importers.neighbourhood import InputDevice, InputJob, assemble
-from scenarios.importers.neighbourhood_xml import read_jobs
+from scenarios.importers.neighbourhood import InputDevice, InputJob, assemble, window_problems
+from scenarios.importers.neighbourhood_xml import jobs_in
 from scenarios.importers.pickled_frame import FRAME_NAMES, frame_rows, number
 
 _MODULE = "backend.neighbourhood"
@@ -32,6 +33,8 @@ ALLOWED |= {"copy_reg._reconstructor", "__builtin__.object"}
 
 _PREDICTION = re.compile(r"weather_prediction[0-9]{1,4}")
 _MAX_ID = 200
+
+_Series = TypeVar("_Series", LoadProfile, Production)
 
 MAX_VALUES = 1_000_000
 """Houses, users, devices, jobs and points of one neighbourhood."""
@@ -44,6 +47,10 @@ class _Found:
     jobs: list[InputJob] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     values: int = 0
+
+    def tell(self, place: str, what: str) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(place, what))
 
     def count(self, values: int) -> None:
         """Count what was read; a small pickle can hold the same things again and again."""
@@ -71,14 +78,18 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
     except PickleError as error:
         raise ScenarioError([Problem(where, str(error))]) from None
     if jobs is not None:
-        try:
-            found.jobs += read_jobs(jobs)
-        except ScenarioError as error:
-            found.problems.extend(error.problems)
-    if found.problems:
-        raise ScenarioError(found.problems)
+        found.jobs += jobs_in(jobs, found.problems)
     what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
-    return assemble(where, path.stem, found.devices, found.jobs, loads=[*loads, path.parent / "loads"], what=what)
+    folders = [*loads, path.parent / "loads"]
+    return assemble(
+        where,
+        path.stem,
+        found.devices,
+        found.jobs,
+        loads=folders,
+        what=what,
+        problems=found.problems,
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -109,16 +120,14 @@ def _read_device(device: Object, house: str, user: str, found: _Found) -> None:
     state = _state(device)
     kind = state.get("type")
     if kind not in ("consumer", "producer"):
-        found.problems.append(Problem(place, f"'consumer' or 'producer' is expected, not {short(kind)}"))
-        return
+        found.tell(place, f"'consumer' or 'producer' is expected, not {short(kind)}")
+    profile = _load_profile(state, place, found)
+    predictions = _predictions(state, place, found)
     try:
-        profile = None if state.get("load_profile") is None else _load_profile(state["load_profile"], found)
-        predictions = _predictions(state, found)
-        jobs = [_job(event, place, house, user, device_id) for event in _members(device, "events", "Event", found)]
+        for event in _members(device, "events", "Event", found):
+            _read_job(event, InputJob(place, house, user, device_id, "", 0, 0, 0), found)
     except PickleError as error:
-        found.problems.append(Problem(place, str(error)))
-        return
-    found.jobs.extend(jobs)
+        found.tell(place, str(error))
     found.devices.append(
         InputDevice(
             where=place,
@@ -127,7 +136,7 @@ def _read_device(device: Object, house: str, user: str, found: _Found) -> None:
             id=device_id,
             name=_text(state.get("name")),
             template=_text(state.get("template")),
-            type=cast("Literal['consumer', 'producer']", kind),
+            type="producer" if kind == "producer" else "consumer",
             load_profile=profile,
             predictions=predictions,
         )
@@ -172,66 +181,83 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, int) and abs(value) < 10**18 else ""
 
 
-def _time(state: dict[Any, Any], name: str) -> int:
+def _read_job(event: Object, job: InputJob, found: _Found) -> None:
+    """Add a job, of which all but the times is known."""
+    state = _state(event)
+    times = {name: _time(state, name, job.where, found) for name in ("timestamp", "est", "lst")}
+    found.problems += window_problems(job.where, *times.values())
+    registered_s, earliest_s, latest_s = (time_s or 0 for time_s in times.values())
+    found.jobs.append(replace(job, registered_s=registered_s, earliest_start_s=earliest_s, latest_start_s=latest_s))
+
+
+def _time(state: dict[Any, Any], name: str, place: str, found: _Found) -> int | None:
     try:
         time_s = number(state.get(name))
     except PickleError as error:
-        raise PickleError(f"{name}: {error}") from None
+        found.tell(place, f"{name}: {error}")
+        return None
     if not time_s.is_integer() or not 0 <= time_s <= MAX_TIME_S:
-        raise PickleError(f"{name}: UNIX seconds are expected, not {time_s:g}")
+        found.tell(place, f"{name}: UNIX seconds are expected, not {time_s:g}")
+        return None
     return int(time_s)
 
 
-def _job(event: Object, place: str, house: str, user: str, device: str) -> InputJob:
-    state = _state(event)
-    return InputJob(
-        where=place,
-        house=house,
-        user=user,
-        device=device,
-        profile="",
-        registered_s=_time(state, "timestamp"),
-        earliest_start_s=_time(state, "est"),
-        latest_start_s=_time(state, "lst"),
-    )
+def _load_profile(state: dict[Any, Any], place: str, found: _Found) -> LoadProfile | None:
+    frame = state.get("load_profile")
+    return None if frame is None else _series(frame, f"{place}: load_profile", LoadProfile, found)
 
 
-def _load_profile(frame: object, found: _Found) -> LoadProfile:
-    times_s, energies_wh = _series("load_profile", frame, found)
-    _check("load_profile", times_s, energies_wh, from_zero=True)
-    return LoadProfile(times_s=times_s, cumulative_wh=energies_wh)
-
-
-def _predictions(state: dict[Any, Any], found: _Found) -> tuple[Prediction, ...]:
+def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[Prediction, ...]:
     predictions: dict[int, Prediction] = {}
     for name, frame in state.items():
         if frame is None or not isinstance(name, str) or not _PREDICTION.fullmatch(name):
             continue
-        times_s, energies_wh = _series(name, frame, found)
-        times_s, energies_wh = (times_s[0] - FIRST_HOUR_S, *times_s), (0.0, *energies_wh)
-        _check(name, times_s, energies_wh, from_zero=False)
-        issued_s = times_s[1]
+        production = _series(frame, f"{place}: {name}", Production, found)
+        if production is None:
+            continue
+        issued_s = production.times_s[1]
         if issued_s in predictions:
-            raise PickleError(f"{name}: another forecast begins at {issued_s} too")
-        production = Production(times_s=times_s, cumulative_wh=energies_wh)
+            found.tell(place, f"{name}: another forecast begins at {issued_s} too")
         predictions[issued_s] = Prediction(issued_s=issued_s, production=production)
     return tuple(predictions.values())
 
 
-def _series(name: str, frame: object, found: _Found) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _series(frame: object, place: str, kind: type[_Series], found: _Found) -> _Series | None:
+    """Return the series in a frame; None after telling all that is wrong with it."""
     try:
         rows = frame_rows(frame)
     except PickleError as error:
-        raise PickleError(f"{name}: {error}") from None
+        found.tell(place, str(error))
+        return None
     found.count(len(rows))
     if not rows:
-        raise PickleError(f"{name}: is empty")
-    for time, _ in rows:
-        if not time.is_integer():
-            raise PickleError(f"{name}: whole seconds are expected, not {time:g}")
-    return tuple(int(time) for time, _ in rows), tuple(wh for _, wh in rows)
+        found.tell(place, "is empty")
+        return None
+    problems: list[Problem] = []
+    times_s: list[int | None] = []
+    energies_wh: list[float | None] = []
+    for row, (time, wh) in enumerate(rows, start=1):
+        time_s, energy_wh = (_number(value, f"{place}, row {row}", problems) for value in (time, wh))
+        if time_s is not None and not time_s.is_integer():
+            problems.append(Problem(f"{place}, row {row}", f"whole seconds are expected, not {time_s:g}"))
+            time_s = None
+        times_s.append(None if time_s is None else int(time_s))
+        energies_wh.append(energy_wh)
+    from_zero = kind is LoadProfile
+    if not from_zero:
+        times_s.insert(0, None if times_s[0] is None else times_s[0] - FIRST_HOUR_S)
+        energies_wh.insert(0, 0.0)
+    problems += [
+        Problem(place if index is None else f"{place}, row {index + from_zero}", what)
+        for index, what in series_problems(times_s, energies_wh, from_zero=from_zero)
+    ]
+    found.problems += cap_problems(problems, place)
+    return None if problems else kind(times_s=known(times_s), cumulative_wh=known(energies_wh))
 
 
-def _check(name: str, times_s: tuple[int, ...], energies_wh: tuple[float, ...], *, from_zero: bool) -> None:
-    for index, what in series_problems(times_s, energies_wh, from_zero=from_zero)[:1]:
-        raise PickleError(f"{name}: {what}" if index is None else f"{name}, row {index + from_zero}: {what}")
+def _number(value: object, place: str, problems: list[Problem]) -> float | None:
+    try:
+        return number(value)
+    except PickleError as error:
+        problems.append(Problem(place, str(error)))
+        return None

@@ -6,19 +6,16 @@ and `profile`. What else stands there is not looked at. What a neighbourhood lac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar, cast
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.suggest import suggest
 from scenarios.importers.imported import Imported
-from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputJob, assemble
+from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputJob, assemble, window_problems
 from scenarios.importers.xml_reader import Element, read_xml
 
 ROOT = "neighborhood"
-
-_Item = TypeVar("_Item")
 
 
 def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
@@ -33,53 +30,34 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
         ScenarioError: One of the files cannot be used; carries everything that is wrong with both.
     """
     problems: list[Problem] = []
-    devices = attempt(read_devices, path, problems)
-    job_list = attempt(read_jobs, jobs, problems) if jobs else []
-    if problems:
-        raise ScenarioError(problems)
+    devices = _devices_in(path, problems)
+    job_list = jobs_in(jobs, problems) if jobs else []
     folders = [*loads, path.parent / "loads", *([jobs.parent / "loads"] if jobs else [])]
     what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
-    return assemble(str(path), path.stem, devices, job_list, loads=folders, what=what)
+    return assemble(str(path), path.stem, devices, job_list, loads=folders, what=what, problems=problems)
 
 
-def attempt(read: Callable[[Path], list[_Item]], path: Path, problems: list[Problem]) -> list[_Item]:
-    """Return what `read` makes of a file; where it raises, add its problems and return nothing."""
-    try:
-        return read(path)
-    except ScenarioError as error:
-        problems.extend(error.problems)
-        return []
-
-
-def read_devices(path: Path) -> list[InputDevice]:
-    """Return the devices in a neighbourhood XML.
-
-    Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong with it.
-    """
-    problems: list[Problem] = []
+def _devices_in(path: Path, problems: list[Problem]) -> list[InputDevice]:
+    """Return the devices in a neighbourhood XML; what is wrong with it is added to the problems."""
     devices = []
-    for house, user, element in _devices(read_xml(path, ROOT), problems):
+    for house, user, element in _elements(path, problems):
         kind = element.required("type", problems).lower()
         if kind and kind not in ("consumer", "producer"):
             hint = suggest(kind, ("consumer", "producer"))
             problems.append(
                 Problem(element.where, f"<device>: 'consumer' or 'producer' is expected, not {kind!r}{hint}")
             )
-        device_id = element.required("id", problems)
         devices.append(
             InputDevice(
                 where=element.where,
                 house=house,
                 user=user,
-                id=device_id,
+                id=element.required("id", problems),
                 name=element.value("name") or "",
                 template=element.value("template") or "",
-                type=cast("Literal['consumer', 'producer']", kind),
+                type="producer" if kind == "producer" else "consumer",
             )
         )
-    if problems:
-        raise ScenarioError(problems)
     return devices
 
 
@@ -90,26 +68,43 @@ def read_jobs(path: Path) -> list[InputJob]:
         ScenarioError: It cannot be used; carries everything that is wrong with it.
     """
     problems: list[Problem] = []
-    jobs = [
-        InputJob(
-            where=element.where,
-            house=house,
-            user=user,
-            device=element.required("id", problems),
-            profile=element.value("profile") or "",
-            registered_s=element.time("creation_time", problems),
-            earliest_start_s=element.time("est", problems),
-            latest_start_s=element.time("lst", problems),
-        )
-        for house, user, element in _devices(read_xml(path, ROOT), problems)
-    ]
+    jobs = jobs_in(path, problems)
     if problems:
         raise ScenarioError(problems)
     return jobs
 
 
-def _devices(root: Element, problems: list[Problem]) -> Iterator[tuple[str, str, Element]]:
-    """Yield house, user and element of each device; a device may stand right in its house."""
+def jobs_in(path: Path, problems: list[Problem]) -> list[InputJob]:
+    """Return the jobs in a jobs XML; what is wrong with it is added to the problems."""
+    jobs = []
+    for house, user, element in _elements(path, problems):
+        device = element.required("id", problems)
+        registered_s = element.time("creation_time", problems)
+        earliest_s = element.time("est", problems)
+        latest_s = element.time("lst", problems)
+        problems += window_problems(element.where, registered_s, earliest_s, latest_s)
+        jobs.append(
+            InputJob(
+                where=element.where,
+                house=house,
+                user=user,
+                device=device,
+                profile=element.value("profile") or "",
+                registered_s=registered_s or 0,
+                earliest_start_s=earliest_s or 0,
+                latest_start_s=latest_s or 0,
+            )
+        )
+    return jobs
+
+
+def _elements(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str, Element]]:
+    """Yield house, user and element of each device in a file; a device may stand right in its house."""
+    try:
+        root = read_xml(path, ROOT)
+    except ScenarioError as error:
+        problems += error.problems
+        return
     count = 0
     for house in root.all("house"):
         house_id = house.required("id", problems)

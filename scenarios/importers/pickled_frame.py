@@ -46,8 +46,8 @@ _NUMBERS = frozenset({"f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"
 _COLUMNS = 2
 
 
-def frame_rows(frame: object) -> list[tuple[float, float]]:
-    """Return a frame's rows of two numbers; text is taken as the number that it spells.
+def frame_rows(frame: object) -> list[tuple[object, object]]:
+    """Return a frame's rows of two values; `number` says which numbers they are.
 
     Raises:
         PickleError: It is no such frame.
@@ -63,11 +63,11 @@ def frame_rows(frame: object) -> list[tuple[float, float]]:
         raise PickleError(f"a table of {_COLUMNS} columns (time, Wh) is expected, there are {len(columns)}")
     if len(columns[0]) != len(columns[1]):
         raise PickleError("a table's columns are not of one length")
-    return [(number(time), number(wh)) for time, wh in zip(columns[0], columns[1], strict=True)]
+    return list(zip(columns[0], columns[1], strict=True))
 
 
 def number(value: object) -> float:
-    """Return the finite number that a value is or spells."""
+    """Return the finite number that a value is or spells; raise `PickleError` where it is none."""
     if isinstance(value, Object) and value.made_by.name == "scalar":
         value = _scalar(value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):

@@ -50,14 +50,16 @@ class Element:
             return default
         return value
 
-    def time(self, tag: str, problems: list[Problem]) -> int:
+    def time(self, tag: str, problems: list[Problem]) -> int | None:
         """Return the UNIX seconds of this name; without them, add a problem."""
-        before = len(problems)
         text = self.required(tag, problems)
-        if len(problems) == before and (not re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) or int(text) > MAX_TIME_S):
-            what = f"<{self.tag}>: {tag!r}: UNIX seconds are expected, not {text[:40]!r}"
-            problems.append(Problem(self.where, what))
-        return int(text) if len(problems) == before else 0
+        if not text:
+            return None
+        if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and int(text) <= MAX_TIME_S:
+            return int(text)
+        what = f"<{self.tag}>: {tag!r}: UNIX seconds are expected, not {text[:40]!r}"
+        problems.append(Problem(self.where, what))
+        return None
 
 
 @dataclass(slots=True)

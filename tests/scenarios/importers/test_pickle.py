@@ -354,11 +354,11 @@ def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"load_profile": frame([0, 60], [2, 1])}, "load_profile, row 2: 1 Wh is less than 2 Wh before; cumulative energy cannot fall"),
         ({"load_profile": frame([0, 0], [1, 1])}, "load_profile, row 2: the time 0 does not come after 0; times have to rise"),
         ({"load_profile": frame([60, 90], [1, 1])}, "load_profile, row 1: the first point of a load profile is at 0 s, not at 60 s"),
-        ({"load_profile": frame([0, 60], ["x", "1"], object)}, "load_profile: a finite number is expected, not 'x'"),
-        ({"load_profile": frame([0, 60], [0, float("nan")])}, "load_profile: a finite number is expected, not nan"),
-        ({"load_profile": frame([0, 60], [0, float("inf")])}, "load_profile: a finite number is expected, not inf"),
-        ({"load_profile": frame([0, 60], [None, 1], object)}, "load_profile: a finite number is expected, not None"),
-        ({"load_profile": frame([0, 0.5], [0, 1])}, "load_profile: whole seconds are expected, not 0.5"),
+        ({"load_profile": frame([0, 60], ["x", "1"], object)}, "load_profile, row 1: a finite number is expected, not 'x'"),
+        ({"load_profile": frame([0, 60], [0, float("nan")])}, "load_profile, row 2: a finite number is expected, not nan"),
+        ({"load_profile": frame([0, 60], [0, float("inf")])}, "load_profile, row 2: a finite number is expected, not inf"),
+        ({"load_profile": frame([0, 60], [None, 1], object)}, "load_profile, row 1: a finite number is expected, not None"),
+        ({"load_profile": frame([0, 0.5], [0, 1])}, "load_profile, row 2: whole seconds are expected, not 0.5"),
         ({"load_profile": frame([], [], float)}, "load_profile: is empty"),
         ({"load_profile": frame([0], [0])}, "load_profile: at least two points are needed, there is one"),
         ({"load_profile": frame([0, 1], [0, 1])[["Time"]]}, "load_profile: a table of 2 columns (time, Wh) is expected, there are 1"),
@@ -372,6 +372,31 @@ def test_what_is_wrong_with_a_device(thing: Thing, tmp_path: Path, device: dict[
     content = pickle.dumps(neighbourhood(thing, **device))
 
     assert message_of(content, tmp_path).removeprefix(f"{tmp_path}/esn.pkl: ") == f"house 1, device 11: {message}"
+
+
+def test_all_that_is_wrong_with_a_device_is_told_at_once(thing: Thing, tmp_path: Path) -> None:
+    """A number that is none hides no time out of order; a load profile hides neither a forecast nor a job."""
+    content = pickle.dumps(
+        neighbourhood(
+            thing,
+            type="storage",
+            load_profile=frame([0, 60, 50, 40], [0, float("nan"), 7, 6]),
+            weather_prediction1=frame([3600, 3600], [1, 1]),
+            events=[thing("Event", timestamp=1, est=6, lst=5), thing("Event", timestamp=None, est=6, lst=5.5)],
+        )
+    )
+
+    assert message_of(content, tmp_path).replace("house 1, device 11", "").splitlines() == [
+        ": 'consumer' or 'producer' is expected, not 'storage'",
+        ": load_profile, row 2: a finite number is expected, not nan",
+        ": load_profile, row 3: the time 50 does not come after 60; times have to rise",
+        ": load_profile, row 4: the time 40 does not come after 50; times have to rise",
+        ": load_profile, row 4: 6 Wh is less than 7 Wh before; cumulative energy cannot fall",
+        ": weather_prediction1, row 2: the time 3600 does not come after 3600; times have to rise",
+        ": the latest start 5 (1970-01-01T00:00:05Z) is before the earliest start 6 (1970-01-01T00:00:06Z)",
+        ": timestamp: a finite number is expected, not None",
+        ": lst: UNIX seconds are expected, not 5.5",
+    ]
 
 
 def test_what_is_wrong_with_a_job(thing: Thing, tmp_path: Path) -> None:

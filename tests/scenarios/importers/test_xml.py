@@ -230,6 +230,27 @@ def test_what_is_wrong_in_the_jobs(xml: Path, old: str, new: str, problems: list
     assert problems_of(xml) == problems
 
 
+def test_a_mistake_hides_no_other(xml: Path) -> None:
+    """In both files and in load profiles beside them; nobody complains of what is missing because of a mistake."""
+    (xml / "loads").mkdir()
+    (xml / "loads/73.csv").write_text("0 0\n60 x\n50 7\n", encoding="utf-8")
+    esn = NEIGHBOURHOOD.replace("<id>121</id>", "").replace("producer", "producr").replace(' id="4"', "")
+    jobs = JOBS.replace("1460268000", "noon").replace("1460250000", "1460296801").replace("1460275200", "1460300401")
+    (xml / "esn.xml").write_text(esn, encoding="utf-8")
+    (xml / "jobs.xml").write_text(jobs, encoding="utf-8")
+
+    assert problems_of(xml) == [
+        "esn.xml:4: <device>: 'id' is missing",
+        "esn.xml:5: <device>: 'consumer' or 'producer' is expected, not 'producr'; did you mean 'producer'?",
+        "esn.xml:8: <house>: 'id' is missing",
+        "jobs.xml:3: <device>: 'est': UNIX seconds are expected, not 'noon'",
+        "jobs.xml:3: the latest start 1460296800 (2016-04-10T14:00:00Z) is before the job is registered 1460296801 (2016-04-10T14:00:01Z)",
+        "jobs.xml:4: the latest start 1460300400 (2016-04-10T15:00:00Z) is before the earliest start 1460300401 (2016-04-10T15:00:01Z)",
+        "loads/73.csv:2: a number is expected, not 'x'",
+        "loads/73.csv:3: the time 50 does not come after 60; times have to rise",
+    ]
+
+
 def test_a_broken_load_profile_is_told(xml: Path) -> None:
     """Rather than replaced by another."""
     (xml / "loads").mkdir()
