@@ -19,7 +19,7 @@ from scenarios import compose_texts as texts
 from scenarios.compose_texts import PORT
 from scenarios.errors import ScenarioError
 from scenarios.files.load import load_text
-from scenarios.files.yaml_tree import read_text
+from scenarios.files.reading import read_text
 
 USER = "10001:10001"
 """Of the image, and of the broker, so that it can read what is written for it."""

@@ -29,3 +29,7 @@ class ScenarioError(SsmicError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class ScenarioWriteError(ScenarioError):
+    """A scenario's file cannot be written, which is no fault of the scenario."""

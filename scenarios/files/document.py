@@ -14,10 +14,11 @@ from typing import Any, cast
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.findings import KeyPath, in_words
 from scenarios.files.load import load_text
+from scenarios.files.reading import read_text
 from scenarios.files.spans import Entry, Span, plain, spans_of
 from scenarios.files.validate import model_at
 from scenarios.files.write import block_lines, flow_text, write_text
-from scenarios.files.yaml_tree import parse, read_text
+from scenarios.files.yaml_tree import parse
 from scenarios.scenario import Scenario
 
 _END_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import partial
 from importlib import resources
@@ -10,10 +11,14 @@ from pathlib import Path
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build
 from scenarios.files.findings import Findings, in_words
+from scenarios.files.reading import decode, read_bytes, read_text
 from scenarios.files.suggest import suggest
 from scenarios.files.validate import validate
-from scenarios.files.yaml_tree import line_of, origin, parse, read_text
+from scenarios.files.yaml_tree import line_of, origin, parse
 from scenarios.scenario import Scenario
+
+_LOOK_AT = 256
+"""Bytes of a file, for what it is."""
 
 
 def load_scenario(source: str | Path) -> Scenario:
@@ -33,8 +38,18 @@ def load_scenario(source: str | Path) -> Scenario:
 
         return import_folder(path).scenario
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return load_text(read_text(path, str(path)), str(path), path.parent)
+        return load_text(_text_of(path), str(path), path.parent)
     return _load_bundled(source)
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a scenario file; say what to do with another program's input."""
+    where = str(path)
+    content = read_bytes(path, where)
+    if content.removeprefix(codecs.BOM_UTF8)[:_LOOK_AT].lstrip().startswith((b"<", b"\x80")):
+        what = "is no scenario in YAML; `ssmic import` makes one of a neighbourhood in XML or a pickle"
+        raise ScenarioError([Problem(where, what)])
+    return decode(content, where)
 
 
 def check_scenario(source: str | Path) -> list[Problem]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.yaml_tree import read_text
+from scenarios.files.reading import read_text
 
 MAX_PROBLEMS = 10
 """Of one file; the rest are counted."""

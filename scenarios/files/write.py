@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from scenarios.errors import Problem, ScenarioError
+from scenarios.errors import Problem, ScenarioWriteError
 from scenarios.files.describe import describe
 from scenarios.files.model import ScenarioFile
 from scenarios.files.yaml_tree import resolve
@@ -54,7 +54,7 @@ def write_text(text: str, path: Path) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise ScenarioError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None
+        raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None
 
 
 def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> str:

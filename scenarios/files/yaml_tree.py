@@ -10,15 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
 
-MAX_BYTES = 64 * 2**20
-"""Of one text file; a year of a large neighbourhood stays far below."""
 MAX_NODES = 5_000_000
 """Of one document with its aliases expanded."""
 MAX_DEPTH = 50
@@ -198,28 +195,6 @@ def resolve(text: str) -> Any:  # noqa: ANN401 - any YAML scalar
         return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
-    return text
-
-
-def read_text(path: Path, where: str) -> str:
-    """Return the text of a file; raise `ScenarioError` where it is missing, too large or not text."""
-    try:
-        if path.is_dir():
-            raise ScenarioError([Problem(where, "is a folder, a file is expected")])
-        if path.stat().st_size > MAX_BYTES:
-            raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ScenarioError([Problem(where, "there is no such file")]) from None
-    except OSError as error:
-        raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        what = f"is not a text file: byte {error.start + 1} is not UTF-8"
-        raise ScenarioError([Problem(where, what)]) from None
-    if "\0" in text:
-        raise ScenarioError([Problem(where, "is not a text file: it holds zero bytes")])
     return text
 
 

@@ -19,9 +19,9 @@ from agents.energy import LoadProfile, Prediction, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.describe import natural_order, producer_entry, profile_entries
 from scenarios.files.model import VERSION
+from scenarios.files.reading import read_text
 from scenarios.files.series import read_series
 from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
-from scenarios.files.yaml_tree import read_text
 from scenarios.importers.imported import SEED, Imported, finish, scenario_name
 
 CONSUMER_EVENTS = "consumer_event.csv"

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from agents.energy import LoadProfile, Prediction, Production
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.reading import read_bytes
 from scenarios.files.series import known, series_problems
 from scenarios.files.series_file import cap_problems
 from scenarios.files.times import MAX_TIME_S
-from scenarios.files.yaml_tree import MAX_BYTES
 from scenarios.importers.folder import FIRST_HOUR_S
 from scenarios.importers.imported import Imported
 from scenarios.importers.inert_pickle import Object, PickleError, read_pickle, short
@@ -72,7 +72,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
     """
     where = str(path)
     try:
-        root = read_pickle(_content(path), ALLOWED)
+        root = read_pickle(read_bytes(path, where), ALLOWED)
         found = _Found(where)
         _read(root, found)
     except PickleError as error:
@@ -90,17 +90,6 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
         what=what,
         problems=found.problems,
     )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PickleError(f"larger than {MAX_BYTES // 2**20} MB")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise PickleError("there is no such file") from None
-    except OSError as error:
-        raise PickleError(f"cannot be read: {error.strerror}") from None
 
 
 def _read(root: object, found: _Found) -> None:

@@ -12,8 +12,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.reading import read_bytes
 from scenarios.files.times import MAX_TIME_S
-from scenarios.files.yaml_tree import MAX_BYTES
 
 MAX_DEPTH = 100
 """Of elements in each other; a neighbourhood needs five."""
@@ -112,14 +112,7 @@ def read_xml(path: Path, root: str) -> Element:
         ScenarioError: It is missing, too large, no XML, another XML, or declares a document type.
     """
     where = str(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ScenarioError([Problem(where, "there is no such file")]) from None
-    except OSError as error:
-        raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
+    content = read_bytes(path, where)
     if not content.strip():
         raise ScenarioError([Problem(where, "is empty")])
     tree = _Tree(where)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.errors import ResultsError, ResultsWriteError
 from scenarios.results.schema import SCHEMA_VERSION
 
 BUSY_WALL_S = 60.0
@@ -93,7 +93,7 @@ def said_plainly(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise ResultsError(f"{path}: cannot be written: {error}") from error
+        raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
 
 
 def now_utc() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from scenarios.results.errors import ResultsError, ResultsExistError
+from scenarios.results.errors import ResultsExistError, ResultsWriteError
 from scenarios.results.naming import DEFAULT_FOLDER, file_name, reserve, reserve_exactly
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import Scenario
@@ -69,7 +69,7 @@ def create_results(simulation: Simulation, out: Path | None = None, folder: Path
     except (sqlite3.Error, OSError) as error:
         draft.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-        raise ResultsError(f"{path}: cannot be written: {error}") from error
+        raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
     return path
 
 

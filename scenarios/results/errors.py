@@ -11,3 +11,7 @@ class ResultsError(SsmicError):
 
 class ResultsExistError(ResultsError):
     """Something is there already, and is not written over unasked."""
+
+
+class ResultsWriteError(ResultsError):
+    """Something cannot be written, which is no fault of what is read."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.errors import ResultsError, ResultsWriteError
 
 DEFAULT_FOLDER = Path("results")
 SUFFIX = ".sqlite"
@@ -56,7 +56,7 @@ def reserve_exactly(path: Path) -> Path:
             raise
         raise ResultsError(f"{path.parent}: is a file, and results need a folder") from None
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
 
 

@@ -21,21 +21,23 @@ def check(
 
     Exit code 3 if anything is.
     """
-    from scenarios.errors import ScenarioError
-    from scenarios.files import check_scenario, load_scenario
+    from scenarios.errors import Problem, ScenarioError
+    from scenarios.files import load_scenario
 
-    problems = check_scenario(scenario)
+    problems: tuple[Problem, ...] = ()
+    try:
+        loaded = load_scenario(scenario)
+    except ScenarioError as error:
+        problems = error.problems
+        if not as_json:
+            complain_about(error)
+    else:
+        producers, jobs = len(loaded.producers), len(loaded.jobs)
+        if not as_json:
+            typer.echo(f"{scenario}: nothing is wrong: {len(loaded.houses)} houses, {producers} producers, {jobs} jobs")
     if as_json:
         from tui.cli.simulate import print_json
 
         print_json({"scenario": scenario, "problems": [{"where": p.where, "what": p.what} for p in problems]})
-    elif problems:
-        complain_about(ScenarioError(problems))
-    else:
-        loaded = load_scenario(scenario)
-        producers = len(loaded.producers)
-        typer.echo(
-            f"{scenario}: nothing is wrong: {len(loaded.houses)} houses, {producers} producers, {len(loaded.jobs)} jobs"
-        )
     if problems:
         raise typer.Exit(INVALID)

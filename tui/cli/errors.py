@@ -49,9 +49,9 @@ def code_for(error: SsmicError) -> int:
     from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
     from broker.pace import PaceError
     from scenarios.deployment.own_part import UnknownHouseError
-    from scenarios.errors import ScenarioError
+    from scenarios.errors import ScenarioError, ScenarioWriteError
     from scenarios.kpis import IntervalError
-    from scenarios.results.errors import ResultsError, ResultsExistError
+    from scenarios.results.errors import ResultsError, ResultsExistError, ResultsWriteError
     from scenarios.scores_file import ScoresFileError, ScoresWriteError
 
     match error:
@@ -66,6 +66,8 @@ def code_for(error: SsmicError) -> int:
             | ResultsExistError()
         ):
             return USAGE
+        case ScenarioWriteError() | ResultsWriteError():
+            return FAILED
         case ScenarioError() | ScoresFileError() | ResultsError():
             return INVALID
         case BrokerUnreachableError() | BrokerLostError():

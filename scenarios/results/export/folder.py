@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from scenarios.results.errors import ResultsError, ResultsExistError
+from scenarios.results.errors import ResultsExistError, ResultsWriteError
 from scenarios.results.export.formats import require_parquet, write_csv, write_json, write_parquet
 from scenarios.results.export.tables import Table, tables
 from scenarios.results.reader import ResultsReader
@@ -66,7 +66,7 @@ def export_results(
         if wrote:
             wrote(summary)
     except OSError as error:
-        raise ResultsError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise ResultsWriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return (*(path for path, _ in planned), summary)
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.errors import ResultsWriteError
 from scenarios.results.export.tables import Row, Table
 
 ROWS_A_GROUP = 50_000
@@ -76,7 +76,9 @@ def require_parquet() -> None:
     try:
         import pyarrow as pa  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        raise ResultsError("Parquet needs pyarrow, which is not installed: pip install 'ssmic[parquet]'") from error
+        raise ResultsWriteError(
+            "Parquet needs pyarrow, which is not installed: pip install 'ssmic[parquet]'"
+        ) from error
 
 
 def _headings(table: Table) -> list[str]:

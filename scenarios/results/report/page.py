@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.kpis import DEFAULT_INTERVAL_S
-from scenarios.results.errors import ResultsError, ResultsExistError
+from scenarios.results.errors import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 
@@ -43,7 +43,7 @@ def write_report(
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
-        raise ResultsError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
     return len(page)
 
 

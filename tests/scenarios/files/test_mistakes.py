@@ -353,6 +353,23 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) ->
     assert [str(problem) for problem in check_scenario(path)] == [f"{path}: {message}"]
 
 
+@pytest.mark.parametrize("begin", [b"<neighborhood/>", b"\xef\xbb\xbf <?xml ?>", b"\x80\x04N."])
+def test_another_programs_input_is_pointed_to_its_command(tmp_path: Path, begin: bytes) -> None:
+    """Rather than called bad YAML."""
+    path = tmp_path / "esn"
+    path.write_bytes(begin)
+
+    assert [str(problem) for problem in check_scenario(path)] == [
+        f"{path}: is no scenario in YAML; `ssmic import` makes one of a neighbourhood in XML or a pickle"
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without an end is needed")
+def test_a_file_without_an_end_is_refused() -> None:
+    """How long it is does not show before it is read."""
+    assert [str(problem) for problem in check_scenario(Path("/dev/zero"))] == ["/dev/zero: larger than 64 MB"]
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The path is told."""
     assert [str(problem) for problem in check_scenario(tmp_path / "none.yaml")] == [

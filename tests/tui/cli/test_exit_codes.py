@@ -116,6 +116,26 @@ def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
     assert not Path("results").exists()
 
 
+def test_what_cannot_be_written_is_no_fault_of_what_was_read(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
+    """1, not 3: the input is valid."""
+    (tmp_path / "file").touch()
+    assert ssmic("run", small, "--bus", "memory", "--out", "out.sqlite").code == 0
+    for command in (
+        ("results", "export", "out.sqlite", "--to", tmp_path / "file"),
+        ("results", "report", "out.sqlite", "--to", tmp_path / "file" / "report.html"),
+    ):
+        ended = ssmic(*command)
+        assert ended.code == 1
+        assert "cannot be written: " in ended.err
+
+
+def test_an_import_that_cannot_be_written_is_1(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:
+    """The input is not to blame."""
+    ended = ssmic("import", pyssmic_inputs / "small_test", tmp_path / "nowhere" / "x.yaml")
+    assert ended.code == 1
+    assert "x.yaml: cannot be written: No such file or directory" in ended.err
+
+
 def test_results_that_cannot_be_written_are_1(ssmic: Ssmic, tmp_path: Path) -> None:
     """The scenario is not to blame."""
     (tmp_path / "file").touch()

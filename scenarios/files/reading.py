@@ -1,0 +1,44 @@
+"""Reading a user's files: whole, of bounded size, as text where they have to be text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scenarios.errors import Problem, ScenarioError
+
+MAX_BYTES = 64 * 2**20
+"""Of one file; a year of a large neighbourhood stays far below."""
+
+
+def read_bytes(path: Path, where: str) -> bytes:
+    """Return the content of a file; raise `ScenarioError` where it is missing, too large or cannot be read."""
+    try:
+        if path.is_dir():
+            raise ScenarioError([Problem(where, "is a folder, a file is expected")])
+        with path.open("rb") as file:
+            # Not asked beforehand: what a device or a pipe holds shows only when it is read.
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ScenarioError([Problem(where, "there is no such file")]) from None
+    except OSError as error:
+        raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
+    if len(content) > MAX_BYTES:
+        raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
+    return content
+
+
+def read_text(path: Path, where: str) -> str:
+    """Return the text of a file; raise `ScenarioError` where it is missing, too large or not text."""
+    return decode(read_bytes(path, where), where)
+
+
+def decode(content: bytes, where: str) -> str:
+    """Return the text of a file's content; raise `ScenarioError` where it is none."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"is not a text file: byte {error.start + 1} is not UTF-8"
+        raise ScenarioError([Problem(where, what)]) from None
+    if "\0" in text:
+        raise ScenarioError([Problem(where, "is not a text file: it holds zero bytes")])
+    return text
