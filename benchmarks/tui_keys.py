@@ -130,7 +130,9 @@ async def many_messages() -> None:
         payloads = []
         for seq in range(MESSAGES):
             body = {"kind": "Declined", "job_id": f"job-{seq % 500}", "producer": f"pv-{seq % 40}"}
-            envelope = Envelope(step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
+            envelope = Envelope(
+                session="s", step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body
+            )
             payloads.append(envelope.encoded())
         topic = topics.inbox("r", "manager", "manager", "1")
         took, marks = 0.0, []

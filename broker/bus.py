@@ -53,8 +53,11 @@ class Bus(Protocol):
         """
         ...
 
-    async def subscribe(self, *topic_filters: str) -> None:
-        """Receive what is published to the filters (MQTT wildcards) from now on, and what is retained there."""
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        """Receive what is published to the filters (MQTT wildcards) from now on, and what is retained there.
+
+        What is published at QoS 1 comes so only where it was subscribed to so.
+        """
         ...
 
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:

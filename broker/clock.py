@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -26,6 +26,8 @@ from broker.journal import Journal
 from broker.members import Members
 from broker.pace import Pace, PaceError
 from broker.patience import Patience
+from broker.reception import Reception, missing_error
+from broker.refusals import Refusals
 from broker.tally import Tally, check_senders
 from broker.wire import Announcement, Control, Done, Envelope, Grant, ResendRequest, TimeReport
 
@@ -91,7 +93,6 @@ class Clock:
         self.settings = settings
         self.members = Members(settings.hosts, settings.setups)
         self._on_moment = on_moment
-        self._on_missing = on_missing
         self._observer = observer
         self._journal = journal
         state = journal.load_state() if journal is not None else None
@@ -101,6 +102,10 @@ class Clock:
             for host in self._step.dropped:
                 self.members.drop(host)
         self._tally = Tally()
+        self._refusals = Refusals(topics.CLOCK)
+        self._reception = Reception(
+            settings.run, self.members, self._tally, settings.patience, ran=self._may_have_run, on_missing=on_missing
+        )
         self._gate: Gate | None = None
         self._reported: tuple[float, State | None] = (0.0, None)
 
@@ -131,20 +136,30 @@ class Clock:
         # As with a host, nobody shall know the client id, or could end the connection.
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
             gate = self._gate = Gate(self.settings.pace, self._step.time_s)
-            await bus.subscribe(topics.hosts(run), topics.dones(run), topics.control(run))
+            await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_FACTS)
+            await bus.subscribe(topics.dones(run))
             if self._observer is not None:
                 await bus.subscribe(topics.all_inboxes(run))
             async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(bus), name="clock.read")
+                background = [
+                    tasks.create_task(self._read(bus), name="clock.read"),
+                    tasks.create_task(self._reception.tell(bus), name="clock.tell"),
+                ]
                 try:
-                    await self._gather(bus)
+                    if self._step.phase != "end":
+                        await self._report(bus, "waiting")
+                        await self._reception.gather(bus)
+                    self._reception.open()
                     await self._run_steps(bus, gate)
                 except (AgentFailedError, HostsMissingError):
                     await self._report(bus, "failed")
                     raise
                 await self._report(bus, "ended")
-                await self._publish_roster(bus, ended=True)
-                reader.cancel()
+                await self._reception.publish(bus, ended=True)
+                self._reception.close()
+                for task in background:
+                    task.cancel()
+                self._refusals.tell_rest()
 
     # What comes in.
 
@@ -152,15 +167,14 @@ class Clock:
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host="clock")
-                self._tally.hear_all(self.members.expected)
-                await self._publish_roster(bus)
+                self._reception.tell_again()
                 continue
             try:
-                await self._take(bus, event)
+                self._take(event)
             except (ProtocolError, ValidationError, PaceError) as error:
-                log.warning("dropped", host="clock", topic=event.topic, why=first_problem(error))
+                self._refusals.take(event.topic, first_problem(error))
 
-    async def _take(self, bus: Bus, delivery: Delivery) -> None:
+    def _take(self, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
         if address is None or address.run != self.settings.run:
             raise ProtocolError("not a topic of this run")
@@ -168,15 +182,17 @@ class Clock:
             raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
         match address.kind, address.ids:
             case "hosts", (host,):
-                await self._take_announcement(bus, host, delivery.payload)
+                self._take_announcement(host, delivery.payload, is_stored=delivery.retain)
             case "done", (host,):
                 done = Done.model_validate_json(delivery.payload)
                 check_senders(done, host, self.members.expected, self.settings.hosts)
+                self.members.check_session(host, done.session)
                 self._tally.take_done(host, done)
             case "inbox", (_, agent, from_host):
                 envelope = Envelope.model_validate_json(delivery.payload)
                 if agent != envelope.to or envelope.sender not in self.settings.hosts.get(from_host, ()):
                     raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
+                self.members.check_session(from_host, envelope.session)
                 self._tally.take_envelope(from_host, envelope)
             case "control", ():
                 if self._gate is not None:
@@ -184,38 +200,20 @@ class Clock:
             case _:
                 raise ProtocolError("not a topic that the clock reads")
 
-    async def _take_announcement(self, bus: Bus, host: str, payload: bytes) -> None:
-        if not payload:  # a host that left cannot repeat its last answer; that it left is the answer
-            if self._step.phase == "end":
-                self._tally.take_leave(host)
-            return
-        if self.members.take(host, Announcement.model_validate_json(payload)):
-            self._tally.take_return(host)
-        if not self.members.missing or self.members.roster.refused:
-            await self._publish_roster(bus)
-        self._tally.hear(host)
+    def _take_announcement(self, host: str, payload: bytes, *, is_stored: bool) -> None:
+        if payload:
+            self._reception.take(host, Announcement.model_validate_json(payload), is_stored=is_stored)
+        elif self._step.phase == "end":
+            # A host that left cannot repeat its last answer; that it left is the answer.
+            self._tally.take_leave(host)
 
-    # Who is there.
-
-    async def _gather(self, bus: Bus) -> None:
-        deadline_wall_s = asyncio.get_running_loop().time() + self.settings.patience.limit_wall_s
-        told: tuple[str, ...] = ()
-        while self.members.missing and self._step.phase != "end":
-            await self._report(bus, "waiting")
-            if self._on_missing is not None and told != self.members.missing:
-                told = self.members.missing
-                self._on_missing(told)
-            if not await self._tally.wait(deadline_wall_s):
-                raise self._missing_error(self.members.missing)
-
-    async def _publish_roster(self, bus: Bus, *, ended: bool = False) -> None:
-        payload = self.members.roster.model_copy(update={"ended": ended}).encoded()
-        await bus.publish(topics.roster(self.settings.run), payload, qos=topics.QOS_FACTS, retain=True)
-
-    def _missing_error(self, hosts: Iterable[str]) -> HostsMissingError:
-        names = ", ".join(repr(host) for host in sorted(hosts))
-        limit_wall_s = self.settings.patience.limit_wall_s
-        return HostsMissingError(f"waited {limit_wall_s:g} s for hosts that do not answer: {names}")
+    def _may_have_run(self, host: str) -> frozenset[int]:
+        """Return which steps may be the last one that a host ran, if it forgot nothing."""
+        step = self._step
+        before = {step.ran.get(host, -1)}
+        if host in self._tally.dones:
+            return frozenset({step.step})
+        return frozenset(before | {step.step} if host in step.counts else before)
 
     # Steps.
 
@@ -305,7 +303,7 @@ class Clock:
             raise HostsMissingError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
         silent = self._tally.silent(self.settings.patience.limit_wall_s)
         if silent and (self.settings.on_loss != "drop" or silent & self.settings.indispensable):
-            raise self._missing_error(silent)
+            raise missing_error(silent, self.settings.patience)
         self._tally.awaited -= silent
         return [agent for host in sorted(silent) for agent in self.members.drop(host)]
 

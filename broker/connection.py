@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import aiomqtt
@@ -151,11 +151,10 @@ class Connection(aiomqtt.Client):
         self._abandoned = True
         self.cut("closed")
 
-    async def subscribe_all(self, topic_filters: tuple[str, ...]) -> None:
-        """Subscribe, and wait until the broker says that it did.
+    async def subscribe_all(self, topic_filters: Mapping[str, int]) -> None:
+        """Subscribe to filters, each at its QoS, and wait until the broker says that it did.
 
-        At QoS 0, whatever is published: a session that ends with its connection redelivers nothing anyway, and
-        amqtt would send everything at the QoS of the subscription.
+        amqtt sends everything at the QoS of the subscription, whatever it was published at.
 
         Raises:
             ConnectionBrokenError: the connection ended before, or the broker gave no answer.
@@ -164,7 +163,7 @@ class Connection(aiomqtt.Client):
         if not topic_filters:
             return
         try:
-            codes = await self.subscribe([(topic_filter, 0) for topic_filter in topic_filters])
+            codes = await self.subscribe(list(topic_filters.items()))
         except aiomqtt.MqttError as error:
             self.cut(str(error))
             raise ConnectionBrokenError from None

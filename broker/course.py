@@ -26,6 +26,8 @@ class Step(BaseModel):
     """The hosts that are granted the round, with the messages that each waits for."""
     timers_s: dict[str, int | None]
     """By host, its earliest timer as it was before this step."""
+    ran: dict[str, int]
+    """By host, the last step that it ran before this one."""
     acted_until_s: int
     """Timers up to here have fired; the run's end may lie later."""
     lost: tuple[str, ...] = ()
@@ -42,7 +44,9 @@ class Step(BaseModel):
 def first_step(start_s: int, hosts: tuple[str, ...]) -> Step:
     """Return the step that starts all agents."""
     counts: Counts = {host: {} for host in hosts}
-    return Step(time_s=start_s, round=0, step=0, phase="start", counts=counts, timers_s={}, acted_until_s=start_s)
+    return Step(
+        time_s=start_s, round=0, step=0, phase="start", counts=counts, timers_s={}, ran={}, acted_until_s=start_s
+    )
 
 
 def next_step(
@@ -79,6 +83,7 @@ def next_step(
             phase=phase,
             counts=counts,
             timers_s=timers_s,
+            ran=last.ran | dict.fromkeys(last.counts, last.step),
             acted_until_s=time_s if phase == "run" else last.acted_until_s,
             lost=lost,
         )

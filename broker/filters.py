@@ -22,6 +22,16 @@ def check_topic(topic: str) -> None:
         raise ValueError(f"{topic!r} is no topic to publish to: expected a name without '+', '#' and NUL")
 
 
+def check_qos(qos: int) -> None:
+    """Refuse a QoS that is not spoken here.
+
+    Raises:
+        ValueError: it is neither 0 nor 1.
+    """
+    if qos not in (0, 1):
+        raise ValueError(f"QoS {qos!r} is not spoken here: expected 0 or 1")
+
+
 def check_filter(topic_filter: str) -> None:
     """Refuse what cannot be subscribed to.
 

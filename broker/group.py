@@ -19,13 +19,14 @@ log = structlog.get_logger(__name__)
 class AgentGroup:
     """Agents that live on one host."""
 
-    def __init__(self, agents: Sequence[Agent[Any]], messages: TypeAdapter[Any], *, seed: int) -> None:
+    def __init__(self, agents: Sequence[Agent[Any]], messages: TypeAdapter[Any], *, seed: int, session: str) -> None:
         """Make a group.
 
         Args:
             agents: Ids unique in the run.
             messages: Checks and builds what agents say to each other.
             seed: The run's seed.
+            session: Of the host's process, for what they send.
         """
         self.ids = tuple(sorted(agent.id for agent in agents))
         self.dropped = 0
@@ -33,6 +34,7 @@ class AgentGroup:
         self._agents = {agent.id: agent for agent in sorted(agents, key=lambda agent: agent.id)}
         self._messages = messages
         self._seed = seed
+        self._session = session
         self._lives: list[asyncio.Task[None]] = []
 
     async def run_round(
@@ -80,7 +82,7 @@ class AgentGroup:
                 if home is None:
                     failures.append(Failure(agent=agent.id, traceback=f"sends to {message.to!r}: no such agent"))
                 else:
-                    sent.append((home, _envelope(grant, agent.id, message)))
+                    sent.append((home, self._envelope(grant, agent.id, message)))
         timers_s = [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
         return RoundRecord(
             grant=grant,
@@ -105,18 +107,18 @@ class AgentGroup:
             return
         self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message), envelope.re)
 
-
-def _envelope(grant: Grant, sender: str, message: Outgoing) -> Envelope:
-    return Envelope(
-        step=grant.step,
-        time=grant.time,
-        round=grant.round,
-        sender=sender,
-        seq=message.seq,
-        to=message.to,
-        re=message.re,
-        body=message.message.model_dump(mode="json"),
-    )
+    def _envelope(self, grant: Grant, sender: str, message: Outgoing) -> Envelope:
+        return Envelope(
+            session=self._session,
+            step=grant.step,
+            time=grant.time,
+            round=grant.round,
+            sender=sender,
+            seq=message.seq,
+            to=message.to,
+            re=message.re,
+            body=message.message.model_dump(mode="json"),
+        )
 
 
 def first_problem(error: Exception) -> str:

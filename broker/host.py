@@ -10,21 +10,23 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from broker import topics
-from broker.agent import Agent, Fact
+from broker.agent import Agent
 from broker.bus import Broker, Bus, Delivery, Will
+from broker.directory import Directory
 from broker.errors import HostRefusedError, ProtocolError
 from broker.group import AgentGroup, first_problem
 from broker.journal import Journal, JournalError
+from broker.outbox import Outbox
 from broker.patience import Patience
 from broker.record import RoundObserver, RoundRecord
+from broker.refusals import Refusals
 from broker.stash import Stash
 from broker.wire import Announcement, Done, Envelope, Grant, ResendRequest, Roster
 
@@ -63,23 +65,21 @@ class Host:
         self.host_id = host_id
         self.run_id = run
         self.session = secrets.token_hex(8)
-        self.dropped = 0
+        self.refusals = Refusals(host_id)
         """Messages that came in and did not follow the protocol."""
-        self._group = AgentGroup(agents, messages, seed=seed)
+        self._group = AgentGroup(agents, messages, seed=seed, session=self.session)
         self._patience = patience or Patience()
         self._observer = observer
         self._journal = journal
         self._setup = setup
-        self._homes: dict[str, str] = {}
+        self._directory = Directory(host_id, self.session)
+        self._outbox = Outbox(run, host_id, self.session)
         self._rostered = asyncio.Event()
         self._stash = Stash()
         self._arrived = asyncio.Event()
         self._grants: asyncio.Queue[Grant | None] = asyncio.Queue()
         self._running: int | None = None
-        self._last: Done | None = None
-        self._outbox: dict[int, list[tuple[str, str, bytes]]] = {}
         self._expecting: Grant | None = None
-        self._facts: dict[str, bytes] = {}
 
     async def run(self, broker: Broker) -> None:
         """Take part in the run until the clock ends it.
@@ -97,25 +97,33 @@ class Host:
             # is in the roster.)
             client_id = f"{self.run_id}-{self.host_id}-{secrets.token_hex(8)}"
             async with broker.connect(client_id, will) as bus:
+                await bus.subscribe(topics.roster(self.run_id), qos=topics.QOS_FACTS)
                 await bus.subscribe(
-                    topics.roster(self.run_id),
                     topics.inboxes(self.run_id, self.host_id),
                     topics.resends(self.run_id, self.host_id),
                     topics.grant(self.run_id, self.host_id),
                 )
                 await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
-                if replayed is not None:
-                    await self._publish(bus, replayed)
-                if replayed is None or replayed.grant.phase != "end":
+                if replayed is None or replayed.phase != "end":
+                    await self._rostered.wait()  # before, nobody takes what this process says
+                    await self._outbox.publish_last(bus)
                     await self._run_rounds(bus, tasks)
+                else:
+                    await self._outbox.publish_last(bus)
                 reader.cancel()
+                self.refusals.tell_rest()
                 await bus.publish(will.topic, b"", qos=topics.QOS_FACTS, retain=True)
             self._group.stop()
 
     async def _announce(self, bus: Bus) -> None:
         there = Announcement(
-            host=self.host_id, session=self.session, agents=self._group.ids, setup=self._setup, state="there"
+            host=self.host_id,
+            session=self.session,
+            agents=self._group.ids,
+            setup=self._setup,
+            ran=self._outbox.last_step,
+            state="there",
         )
         topic = topics.host(self.run_id, self.host_id)
         await bus.publish(topic, there.encoded(), qos=topics.QOS_FACTS, retain=True)
@@ -127,14 +135,13 @@ class Host:
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=self.host_id)
                 await self._announce(bus)
-                await self._publish_facts(bus, self._facts)
+                await self._outbox.publish_facts(bus)
                 await self._ask_again(bus)
                 continue
             try:
                 await self._take(bus, event)
             except (ProtocolError, ValidationError) as error:
-                self.dropped += 1
-                log.warning("dropped", host=self.host_id, topic=event.topic, why=first_problem(error))
+                self.refusals.take(event.topic, first_problem(error))
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
@@ -144,40 +151,52 @@ class Host:
             raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
         match address.kind, address.ids:
             case "roster", ():
-                self._take_roster(Roster.model_validate_json(delivery.payload))
+                if not self._take_roster(Roster.model_validate_json(delivery.payload)):
+                    await self._announce(bus)
             case "grant", (_,):
                 await self._take_grant(bus, Grant.model_validate_json(delivery.payload))
             case "inbox", (_, agent, from_host):
                 self._take_envelope(agent, from_host, Envelope.model_validate_json(delivery.payload))
             case "resend", (_, from_host):
                 request = ResendRequest.model_validate_json(delivery.payload)
-                for to_host, topic, payload in self._outbox.get(request.step, []):
-                    if from_host in {to_host, topics.CLOCK}:
-                        await bus.publish(topic, payload, qos=topics.QOS_ROUNDS)
+                await self._outbox.publish_again(bus, request.step, from_host)
             case _:
                 raise ProtocolError("not a topic that a host reads")
 
-    def _take_roster(self, roster: Roster) -> None:
+    def _take_roster(self, roster: Roster) -> bool:
+        """Take a roster's word for it; return False where it does not know that this process is here."""
         if self.session in roster.refused:
             raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
         if roster.ended:
             self._grants.put_nowait(None)
-            return
+            self._rostered.set()
+            return True
         mine = roster.hosts.get(self.host_id)
         if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")
-        self._homes = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
+        self._directory.take(roster)
+        if mine.session != self.session:
+            return False  # another process of this host may run its rounds, so this one must not yet
         if self._journal is not None and not self._rostered.is_set():
-            self._journal.save_state(json.dumps(self._homes))
+            self._journal.save_state(json.dumps(self._directory.homes))
         self._rostered.set()
+        return True
 
     async def _take_grant(self, bus: Bus, grant: Grant) -> None:
-        if self._last is not None and grant.step <= self._last.step:
-            if grant.step == self._last.step:
-                await self._answer(bus, self._last)
+        if grant.step <= self._outbox.last_step:
+            if grant.step == self._outbox.last_step:
+                await self._outbox.answer(bus)
         elif self._running == grant.step:
-            busy = Done(step=grant.step, time=grant.time, round=grant.round, sent={}, next=None, busy=True)
-            await self._answer(bus, busy)
+            busy = Done(
+                session=self.session,
+                step=grant.step,
+                time=grant.time,
+                round=grant.round,
+                sent={},
+                next=None,
+                busy=True,
+            )
+            await self._outbox.publish_answer(bus, busy)
         elif self._expecting is None or grant.step > self._expecting.step:
             self._expecting = grant
             self._grants.put_nowait(grant)
@@ -185,9 +204,8 @@ class Host:
     def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
         if agent != envelope.to or agent not in self._group.ids:
             raise ProtocolError(f"no agent {agent!r} here")
-        if self._homes.get(envelope.sender) != from_host:
-            raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
-        if self._last is not None and envelope.step < self._last.step:
+        self._directory.check(envelope, from_host)
+        if envelope.step < self._outbox.last_step:
             return  # a late duplicate
         self._stash.add(from_host, envelope)
         self._arrived.set()
@@ -196,15 +214,14 @@ class Host:
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
         while (grant := await self._grants.get()) is not None:
-            await self._rostered.wait()
             await self._wait_for_messages(bus, grant)
             self._running = grant.step
             messages = self._stash.take(grant.step - 1, grant.expected)
-            record = await self._group.run_round(grant, messages, self._homes, tasks)
+            record = await self._group.run_round(grant, messages, self._directory.homes, tasks)
             if self._journal is not None:
                 self._journal.append(record)
             self._note(record)
-            await self._publish(bus, record)
+            await self._outbox.publish_last(bus)
             self._running = None
             if grant.phase == "end":
                 return
@@ -222,9 +239,8 @@ class Host:
 
     async def _ask_again(self, bus: Bus) -> None:
         grant = self._expecting
-        if grant is None or self._running == grant.step or (self._last and self._last.step >= grant.step):
-            if self._last is not None:  # the answer may be what was lost
-                await self._answer(bus, self._last)
+        if grant is None or self._running == grant.step or self._outbox.last_step >= grant.step:
+            await self._outbox.answer(bus)  # it may be what was lost
             return
         step = grant.step - 1
         for host in self._stash.missing(step, grant.expected):
@@ -232,65 +248,25 @@ class Host:
             request = ResendRequest(step=step)
             await bus.publish(topics.resend(self.run_id, host, self.host_id), request.encoded(), qos=topics.QOS_ROUNDS)
 
-    async def _replay(self, tasks: asyncio.TaskGroup) -> RoundRecord | None:
-        """Run the journal's rounds again; return the last one, whose messages may not have left yet."""
-        last: RoundRecord | None = None
+    async def _replay(self, tasks: asyncio.TaskGroup) -> Grant | None:
+        """Run the journal's rounds again; return the last one, what left it may not have gone out yet."""
+        last: Grant | None = None
         if self._journal is None:
             return None
-        self._homes = json.loads(self._journal.load_state() or "{}")
+        homes = json.loads(self._journal.load_state() or "{}")
         for round_ in self._journal.rounds():
-            record = await self._group.run_round(round_.grant, round_.delivered, self._homes, tasks)
+            record = await self._group.run_round(round_.grant, round_.delivered, homes, tasks)
             if record.digest != round_.digest:
                 raise JournalError(
                     f"host {self.host_id!r} does not replay: step {round_.grant.step} came out different"
                 )
             self._note(record)
-            last = record
+            last = record.grant
         if last is not None:
-            log.info("replayed", host=self.host_id, step=last.grant.step)
+            log.info("replayed", host=self.host_id, step=last.step)
         return last
 
     def _note(self, record: RoundRecord) -> None:
-        """Take a round that ran into the host's own state, so that it can be published, again if need be."""
-        grant = record.grant
-        # Granted this step, nobody waits for what was sent two steps ago.
-        self._outbox = {step: kept for step, kept in self._outbox.items() if step >= grant.step - 1}
-        self._outbox[grant.step] = [
-            (host, topics.inbox(self.run_id, host, envelope.to, self.host_id), envelope.encoded())
-            for host, envelope in record.sent
-        ]
-        counts = Counter(host for host, _ in record.sent)
-        self._last = Done(
-            step=grant.step,
-            time=grant.time,
-            round=grant.round,
-            sent=counts,
-            next=record.next_s,
-            failure=record.failure,
-        )
-        for fact in record.facts:
-            self._facts[self._fact_topic(fact)] = fact.content.model_dump_json().encode()
+        self._outbox.put(record)
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
-
-    # What goes out.
-
-    async def _publish(self, bus: Bus, record: RoundRecord) -> None:
-        for _, topic, payload in self._outbox[record.grant.step]:
-            await bus.publish(topic, payload, qos=topics.QOS_ROUNDS)
-        told = dict.fromkeys(self._fact_topic(fact) for fact in record.facts)
-        await self._publish_facts(bus, {topic: self._facts[topic] for topic in told})
-        if self._last is not None:
-            await self._answer(bus, self._last)
-
-    async def _publish_facts(self, bus: Bus, facts: Mapping[str, bytes]) -> None:
-        for topic, payload in facts.items():
-            await bus.publish(topic, payload, qos=topics.QOS_FACTS, retain=True)
-
-    def _fact_topic(self, fact: Fact) -> str:
-        if fact.subject == "ledger":
-            return topics.ledger(self.run_id, fact.name)
-        return topics.forecast(self.run_id, self.host_id, fact.name)
-
-    async def _answer(self, bus: Bus, done: Done) -> None:
-        await bus.publish(topics.done(self.run_id, self.host_id), done.encoded(), qos=topics.QOS_ROUNDS)

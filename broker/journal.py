@@ -1,7 +1,7 @@
 """What entered a process, kept on disk: from it a killed host, or clock, comes back to the very state that it had.
 
-SQLite in write-ahead mode: what was committed survives the death of the process. After a power cut the last commits may
-be gone, which is no harm either: a host that is behind is granted its round again.
+SQLite in write-ahead mode, every commit on the disk before it returns: it survives the death of the process and a power
+cut. A host that had answered a round and forgotten it could never catch up.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(_SCHEMA)
             for key, value in identity.items():
                 self._connection.execute("INSERT OR IGNORE INTO identity VALUES (?, ?)", (key, value))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 
+from broker.directory import check_session
 from broker.errors import ProtocolError
 from broker.wire import Announcement, Member, Roster
+
+NEVER_RAN: frozenset[int] = frozenset({-1})
+"""What a host says that comes before the run has begun."""
+MOST_REFUSED = 100
+"""Sessions that the roster turns away by name; of more than these, those that came last."""
+
+_TWICE = "it takes part already, from another process"
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +37,12 @@ class Members:
         """Hosts that were there and said, or had their last will say, that they are gone."""
         self.dropped: dict[str, tuple[str, ...]] = {}
         """Hosts that the run goes on without, with their agents."""
+        self.refused: dict[str, str] = {}
+        """By session, why it may not take part."""
+        self.claims: dict[str, Announcement] = {}
+        """By host, the second process that says it is that host, while the first one is asked for a sign of life."""
         self._there: dict[str, Member] = {}
-        self._refused: dict[str, str] = {}
+        self._sessions: dict[str, str] = {}
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -39,61 +51,132 @@ class Members:
 
     @property
     def roster(self) -> Roster:
-        """What the clock tells everybody: where each agent lives, also of hosts that are away for now.
+        """What the clock tells everybody: where each agent lives, also of hosts that are away for now, or doubted.
 
         Hosts route by it. When a broker goes down it publishes everybody's last will first, and when it is back the
         clock may be the first to reconnect: a roster of those that are there would send messages nowhere.
         """
-        absent = {host: Member(session="", agents=self.expected[host]) for host in self.missing}
+        unsure = {host: Member(session="", agents=self.expected[host]) for host in (*self.missing, *self.claims)}
         return Roster(
-            hosts=dict(sorted({**absent, **self._there}.items())), refused=dict(sorted(self._refused.items()))
+            hosts=dict(sorted({**self._there, **unsure}.items())),
+            refused=dict(sorted(self.refused.items())),
         )
 
-    def take(self, host: str, announcement: Announcement) -> bool:
+    def speaks(self, host: str, session: str) -> bool:
+        """Whether a process is the one that takes part for its host."""
+        return self._sessions.get(host) == session
+
+    def check_session(self, host: str, session: str) -> None:
+        """Refuse what a process says that does not speak for its host; of one that is away the last one does.
+
+        Raises:
+            ProtocolError: it is such a process.
+        """
+        check_session(host, session, self._sessions.get(host))
+
+    def take(self, host: str, announcement: Announcement, ran: Collection[int] = NEVER_RAN) -> bool:
         """Take note of an announcement; return whether the host is there now with a session that was not before.
+
+        A second process of a host that is there is neither let in nor turned away: what the first one's last will said
+        may have been lost, with the broker that should have published it. `claims` has it until one of them has shown
+        that it lives, or `give_way`.
+
+        Args:
+            host: Who announces, by the topic.
+            announcement: What it says.
+            ran: What it may name as the last step that it ran.
 
         Raises:
             ProtocolError: it is nobody that this run expects.
         """
         if announcement.host != host or host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
+        member = self._there.get(host)
+        session = announcement.session
         if announcement.state == "gone":
-            self._take_gone(host, announcement.session)
+            return self._take_gone(host, session, ran)
+        if member is not None and member.session == session:
+            self._refuse_claim(host)
             return False
-        why = self._objection(host, announcement)
+        why = self._objection(host, announcement, ran)
+        if why is None and member is not None and host in self.claims and self.claims[host].session != session:
+            why = _TWICE
         if why is not None:
-            log.warning("host refused", host=host, why=why)
-            self._refused[announcement.session] = why
-        elif host not in self._there:
-            log.info("host there", host=host)
-            self._there[host] = Member(session=announcement.session, agents=self.expected[host])
-            self.gone.discard(host)
+            self._refuse(host, session, why)
+        elif member is None:
+            self._let_in(host, session)
             return True
+        elif host not in self.claims:
+            log.info("host claimed", host=host)
+            self.claims = {**self.claims, host: announcement}
         return False
 
-    def _objection(self, host: str, announcement: Announcement) -> str | None:
+    def give_way(self, host: str, session: str, ran: Collection[int] = NEVER_RAN) -> bool:
+        """Let in the process that claims to be a host, the first one having kept silent; return whether it is in now.
+
+        Args:
+            host: The host.
+            session: Of the claim; one that has been decided already is void.
+            ran: As in `take`.
+        """
+        claim = self.claims.get(host)
+        if claim is None or claim.session != session:
+            return False
+        log.warning("host silent", host=host)
+        return self._take_gone(host, self._there[host].session, ran)
+
+    def drop(self, host: str) -> tuple[str, ...]:
+        """Go on without a host; return its agents."""
+        log.warning("host dropped", host=host)
+        agents = self.dropped[host] = self.expected.pop(host)
+        self._refuse_claim(host)
+        self._there.pop(host, None)
+        self._sessions.pop(host, None)
+        self.gone.discard(host)
+        return agents
+
+    def _objection(self, host: str, announcement: Announcement, ran: Collection[int]) -> str | None:
         if host in self.dropped:
             return "it was away too long, and the run went on without it"
         if set(announcement.agents) != set(self.expected[host]):
             return "its scenario gives it other devices than the clock's does"
         if announcement.setup != self._setups.get(host, announcement.setup):
             return "its scenario, seed or algorithm differs from the clock's"
-        member = self._there.get(host)
-        if member is not None and member.session != announcement.session:
-            return "it takes part already, from another process"
+        if announcement.ran not in ran:
+            steps = " or ".join(str(step) for step in sorted(ran))
+            return (
+                f"it has run the steps until {announcement.ran} and not until {steps}: "
+                "its journal is missing, incomplete or of another run"
+            )
         return None
 
-    def drop(self, host: str) -> tuple[str, ...]:
-        """Go on without a host; return its agents."""
-        log.warning("host dropped", host=host)
-        agents = self.dropped[host] = self.expected.pop(host)
-        self._there.pop(host, None)
+    def _let_in(self, host: str, session: str) -> None:
+        log.info("host there", host=host)
+        self._there[host] = Member(session=session, agents=self.expected[host])
+        self._sessions[host] = session
         self.gone.discard(host)
-        return agents
 
-    def _take_gone(self, host: str, session: str) -> None:
+    def _refuse(self, host: str, session: str, why: str) -> None:
+        log.warning("host refused", host=host, why=why)
+        kept = [item for item in self.refused.items() if item[0] != session]
+        self.refused = dict([*kept, (session, why)][-MOST_REFUSED:])
+
+    def _refuse_claim(self, host: str) -> None:
+        if host in self.claims:
+            self._refuse(host, self._take_claim(host).session, _TWICE)
+
+    def _take_claim(self, host: str) -> Announcement:
+        claim = self.claims[host]
+        self.claims = {other: kept for other, kept in self.claims.items() if other != host}
+        return claim
+
+    def _take_gone(self, host: str, session: str, ran: Collection[int]) -> bool:
         member = self._there.get(host)
-        if member is not None and member.session == session:
-            log.warning("host gone", host=host)
-            del self._there[host]
-            self.gone.add(host)
+        if member is None or member.session != session:
+            if host in self.claims and self.claims[host].session == session:
+                self._take_claim(host)
+            return False
+        log.warning("host gone", host=host)
+        del self._there[host]
+        self.gone.add(host)
+        return host in self.claims and self.take(host, self._take_claim(host), ran)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from broker.bus import Delivery, Reconnected, Will
 from broker.errors import BrokerLostError
-from broker.filters import FilterTree, check_filter, check_topic, matches
+from broker.filters import FilterTree, check_filter, check_qos, check_topic, matches
 from broker.inbox import QUEUE_LIMIT, Inbox
 
 _ROUTES_LIMIT = 50_000
@@ -36,13 +36,13 @@ class MemoryBus:
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`."""
-        if qos not in (0, 1):
-            raise ValueError(f"QoS {qos!r} is not spoken here: expected 0 or 1")
+        check_qos(qos)
         self._check_connected()
         self._broker.deliver(topic, payload, retain=retain)
 
-    async def subscribe(self, *topic_filters: str) -> None:
-        """See `Bus.subscribe`."""
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        """See `Bus.subscribe`; here nothing is lost at any QoS."""
+        check_qos(qos)
         self._check_connected()
         for topic_filter in topic_filters:
             check_filter(topic_filter)

@@ -19,7 +19,7 @@ import structlog
 from broker.bus import Delivery, Reconnected, Will
 from broker.connection import Connection, ConnectionBrokenError
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.filters import check_filter, check_topic
+from broker.filters import check_filter, check_qos, check_topic
 from broker.inbox import Inbox
 from broker.tls import Tls, client_context
 from broker.url import BrokerUrl, parse_url
@@ -53,7 +53,8 @@ class MqttBus:
         self._broker = broker
         self._will = will
         self._inbox = Inbox(client_id)
-        self._filters: dict[str, None] = {}
+        self._filters: dict[str, int] = {}
+        """With the QoS of each."""
         self._connection: Connection | None = None
         """None while it is down."""
         self._changed = asyncio.Event()
@@ -82,8 +83,7 @@ class MqttBus:
         It does not wait for the broker to confirm a QoS 1 message: the bus keeps it until then, sends it again over
         the next connection if it has to, and does not close before.
         """
-        if qos not in (0, 1):
-            raise ValueError(f"QoS {qos!r} is not spoken here: expected 0 or 1")
+        check_qos(qos)
         check_topic(topic)
         ticket: int | None = None
         while True:
@@ -103,22 +103,24 @@ class MqttBus:
                 self._unconfirmed[ticket] = _Message(topic, payload, retain)
             return
 
-    async def subscribe(self, *topic_filters: str) -> None:
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
         """See `Bus.subscribe`.
 
         Raises:
             BrokerUnreachableError: the broker refuses a filter to this login.
         """
+        check_qos(qos)
         for topic_filter in topic_filters:
             check_filter(topic_filter)
+        wanted = dict.fromkeys(topic_filters, qos)
         while True:
             connection = self._connection or await self._connected()
             try:
-                await connection.subscribe_all(topic_filters)
+                await connection.subscribe_all(wanted)
             except ConnectionBrokenError:
                 self._disconnected(connection)
                 continue
-            self._filters.update(dict.fromkeys(topic_filters))
+            self._filters.update(wanted)
             return
 
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:
@@ -142,7 +144,7 @@ class MqttBus:
         )
         await connection.open()
         try:
-            await connection.subscribe_all(tuple(self._filters))
+            await connection.subscribe_all(self._filters)
             for ticket, message in list(self._unconfirmed.items()):
                 await connection.room()
                 connection.send(message.topic, message.payload, retain=message.retain, ticket=ticket)

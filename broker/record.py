@@ -26,10 +26,13 @@ class RoundRecord:
 
     @property
     def digest(self) -> str:
-        """A fingerprint of all that left, SHA-256: a replay that comes to the same digests is in the same state."""
+        """A fingerprint of all that left, SHA-256: a replay that comes to the same digests is in the same state.
+
+        Sessions are left out: a process that replays has its own.
+        """
         digest = hashlib.sha256()
         for host, envelope in self.sent:
-            digest.update(host.encode() + b"\0" + envelope.encoded() + b"\0")
+            digest.update(host.encode() + b"\0" + envelope.unsigned() + b"\0")
         for fact in self.facts:
             digest.update(f"{fact.subject}\0{fact.name}\0".encode() + fact.content.model_dump_json().encode() + b"\0")
         digest.update(repr(self.next_s).encode())

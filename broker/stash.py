@@ -9,7 +9,7 @@ from broker.errors import ProtocolError
 from broker.wire import Envelope
 
 MAX_STASHED_MESSAGES = 100_000
-"""A flood beyond it is dropped, and asked for again if it was real."""
+"""Of one host; a flood beyond it is dropped, asked for again if it was real, and takes no room from the others."""
 
 
 class Stash:
@@ -17,7 +17,7 @@ class Stash:
 
     def __init__(self) -> None:
         self._by_step: dict[int, dict[tuple[str, int], tuple[str, Envelope]]] = defaultdict(dict)
-        self._count = 0
+        self._counts: dict[str, int] = defaultdict(int)
 
     def add(self, from_host: str, envelope: Envelope) -> None:
         """Keep a message; one that is here already, by (sender, sequence number), is dropped.
@@ -28,10 +28,12 @@ class Stash:
         step = self._by_step[envelope.step]
         key = (envelope.sender, envelope.seq)
         if key not in step:
-            if self._count >= MAX_STASHED_MESSAGES:
-                raise ProtocolError(f"more than {MAX_STASHED_MESSAGES} messages wait for their round")
+            if self._counts[from_host] >= MAX_STASHED_MESSAGES:
+                raise ProtocolError(
+                    f"more than {MAX_STASHED_MESSAGES} messages of host {from_host!r} wait for their round"
+                )
             step[key] = (from_host, envelope)
-            self._count += 1
+            self._counts[from_host] += 1
 
     def missing(self, step: int, expected: Mapping[str, int]) -> list[str]:
         """Return the hosts of which fewer messages of that step are here than they sent."""
@@ -44,5 +46,6 @@ class Stash:
         """Return a step's messages of these hosts sorted by (sender, sequence number); forget it and all before it."""
         messages = self._by_step.get(step, {})
         for old in [s for s in self._by_step if s <= step]:
-            self._count -= len(self._by_step.pop(old))
+            for from_host, _ in self._by_step.pop(old).values():
+                self._counts[from_host] -= 1
         return tuple(messages[key][1] for key in sorted(messages) if messages[key][0] in senders)

@@ -43,7 +43,7 @@ class Tally:
 
     def take_leave(self, host: str) -> None:
         """Take it for an answer that a host has left: it cannot answer again, and there is nothing to say."""
-        self.take_done(host, Done(step=self.step, time=0, round=0, sent={}, next=None))
+        self.take_done(host, Done(session="", step=self.step, time=0, round=0, sent={}, next=None))
 
     def take_return(self, host: str) -> None:
         """Note that a host is there anew, and may have missed its grant."""
@@ -51,12 +51,12 @@ class Tally:
         self.hear(host)
 
     def take_envelope(self, from_host: str, envelope: Envelope) -> None:
-        """Keep a message of this step or a later one.
+        """Keep a message of this step; nobody has been granted a later one.
 
         Raises:
             ProtocolError: too many wait.
         """
-        if envelope.step >= self.step:
+        if envelope.step == self.step:
             self._stash.add(from_host, envelope)
             self._heard.set()
 

@@ -1,4 +1,4 @@
-"""What travels between clock and hosts, as pydantic models: version 1 of the protocol in `docs/protocol.md`.
+"""What travels between clock and hosts, as pydantic models: version 2 of the protocol in `docs/protocol.md`.
 
 What is inside an agent's message (`Envelope.body`) this floor does not know; it moves it.
 """
@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Version = Literal[1]
-VERSION: Version = 1
+Version = Literal[2]
+VERSION: Version = 2
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -29,6 +29,8 @@ class Wire(BaseModel):
 class Envelope(Wire):
     """One agent's message to another, on `inbox/<host>/<agent>/<from-host>`."""
 
+    session: str
+    """The sending host's, as the roster names it: what another process said once in this host's name is void."""
     step: Count
     """The step in which it was sent; it is delivered in the next one."""
     time: int
@@ -44,6 +46,10 @@ class Envelope(Wire):
     """`seq` of the recipient's message that this one answers."""
     body: dict[str, Any]
     """The message; `body["kind"]` names it."""
+
+    def unsigned(self) -> bytes:
+        """Return what is said, whichever of its host's processes says it."""
+        return self.model_dump_json(by_alias=True, exclude={"session"}).encode()
 
 
 class Grant(Wire):
@@ -73,6 +79,8 @@ class Failure(Wire):
 class Done(Wire):
     """A host has run its round, on `done/<host>`."""
 
+    session: str
+    """The host's, as the roster names it."""
     step: Count
     time: int
     round: Count
@@ -90,10 +98,12 @@ class Announcement(Wire):
 
     host: str
     session: str
-    """Tells two processes apart that claim to be the same host; empty in a last will."""
+    """Drawn anew by every process: tells apart two that claim to be the same host, and what an earlier run said."""
     agents: tuple[str, ...]
     setup: str = ""
     """Fingerprint of what the host was started with; hosts and clock must agree on it."""
+    ran: int = -1
+    """The last step that the host ran; -1: none. A process that cannot go on from where its host was has no journal."""
     state: Literal["there", "gone"]
 
 
@@ -103,7 +113,8 @@ class Member(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session: str
-    """The process that the clock talks to; another one with the same host id leaves. Empty: it is not there now."""
+    """The process that the clock talks to. Empty: none, or two say that they are this host. Whoever takes part and does
+    not find its own session here announces itself again."""
     agents: tuple[str, ...]
 
 

@@ -16,6 +16,7 @@ from broker.clock import OnLoss
 from broker.journal import Journal
 from broker.pace import Pace
 from broker.patience import Patience
+from broker.wire import VERSION
 from scenarios.scenario import Scenario
 
 _SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
@@ -60,7 +61,8 @@ class DeploymentSettings:
         """
         if self.journals is None:
             return None
-        return Journal(self.journal_file(name), {"run": self.run_id, "name": name, "fingerprint": fingerprint})
+        identity = {"run": self.run_id, "name": name, "fingerprint": fingerprint, "protocol": str(VERSION)}
+        return Journal(self.journal_file(name), identity)
 
     def journal_file(self, name: str) -> Path:
         """Return where a process's journal is, or would be."""

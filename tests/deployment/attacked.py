@@ -38,7 +38,13 @@ class Attacked:
 
 
 async def run_attacked(
-    street: Scenario, guarded: GuardedBroker, attack: Attack | None = None, before: Attack | None = None, run: str = RUN
+    street: Scenario,
+    guarded: GuardedBroker,
+    attack: Attack | None = None,
+    before: Attack | None = None,
+    *,
+    run: str = RUN,
+    seed: int = 1,
 ) -> Attacked:
     """Run the street, every household with its own login.
 
@@ -48,8 +54,9 @@ async def run_attacked(
         attack: Made once when all but one household are there, and again and again until the run has ended.
         before: Made when nobody is there yet.
         run: The run's id.
+        seed: The run's seed.
     """
-    settings = DeploymentSettings(run, seed=1, patience=Patience(resend_wall_s=0.2, limit_wall_s=20))
+    settings = DeploymentSettings(run, seed=seed, patience=Patience(resend_wall_s=0.2, limit_wall_s=20))
     made = 0
     waiting = asyncio.Event()
 

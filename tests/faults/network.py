@@ -37,8 +37,8 @@ class FaultyBus:
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         await self._bus.publish(topic, payload, qos=qos, retain=retain)
 
-    async def subscribe(self, *topic_filters: str) -> None:
-        await self._bus.subscribe(*topic_filters)
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        await self._bus.subscribe(*topic_filters, qos=qos)
 
     async def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         while True:

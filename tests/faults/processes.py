@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,12 +30,15 @@ from broker.running import free_port
 from broker.wire import Grant
 from scenarios.files import load_scenario
 from tests.faults.link import Link, LinkFaults, link_to
+from tests.faults.ram import folder_for_a_run
 from tui.__main__ import main as ssmic
 
 CLOCK = "clock"
 BROKER = "broker"
 RUN = "faults"
 LIMIT_WALL_S = 120
+PROGRESS_EVERY = 10
+"""Seeds between two lines that say how far it is."""
 POLL_WALL_S = 0.01
 """How often to look whether a process has ended; nothing else waits by the clock on the wall."""
 Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy"]
@@ -104,6 +106,7 @@ class _Neighbourhood:
         self.houses = tuple(name for name in links if name != CLOCK)
         self._scenario = scenario
         self._processes: dict[str, BaseProcess] = {}
+        self._copies: list[BaseProcess] = []
         self._started = asyncio.Event()
         self._context = multiprocessing.get_context("forkserver")
 
@@ -135,7 +138,9 @@ class _Neighbourhood:
             arguments = ["host", self._scenario, "--house", name, *common, *journal]
         process = self._context.Process(target=_enter, args=(arguments, str(self.folder / f"{name}{copy}.log")))
         process.start()
-        if not copy:
+        if copy:
+            self._copies.append(process)
+        else:
             self._processes[name] = process
         return process
 
@@ -160,7 +165,7 @@ class _Neighbourhood:
 
     def stop(self) -> None:
         """End all that is left."""
-        for process in self._processes.values():
+        for process in (*self._processes.values(), *self._copies):
             if process.is_alive():
                 process.kill()
             process.join()
@@ -274,7 +279,7 @@ class _Disturbed:
 async def run_disturbed(scenario: str, houses: tuple[str, ...], disturbance: Disturbance, seed: int) -> Result:
     """Run a neighbourhood of processes while all that goes wrong."""
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ssmic-faults-")))
+        folder = Path(stack.enter_context(folder_for_a_run()))
         mosquitto = await stack.enter_async_context(_mosquitto(folder))
         links = {
             name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
@@ -333,6 +338,10 @@ def main() -> int:
                 sep="\n",
             )
             print(f"repeat it: make faults SEED={seed}", flush=True)
+        ran = seed - arguments.first + 1
+        if ran % PROGRESS_EVERY == 0:
+            wall_s = time.perf_counter() - started_wall_s
+            print(f"{ran} of {arguments.seeds}: {failed} failed, {wall_s:.0f} s", flush=True)
     wall_s = time.perf_counter() - started_wall_s
     print(f"{arguments.seeds - failed} passed, {failed} failed, {wall_s:.0f} s")
     return 1 if failed else 0

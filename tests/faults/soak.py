@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Coroutine
@@ -33,8 +32,11 @@ from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.faults.network import Faults, FaultyBroker
+from tests.faults.ram import folder_for_a_run
 
 CLOCK = "clock"
+PROGRESS_EVERY = 100
+"""Seeds between two lines that say how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def run_seed(scenario: Scenario, seed: int | None, steps: int) -> RunOutcome:
     houses = tuple(house.id for house in scenario.houses if house.devices)
     calm = Disturbance(Faults(), ())
     disturbance = calm if seed is None else Disturbance.draw(seed, houses, steps)
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+    with folder_for_a_run() as folder, asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         return runner.run(run_disturbed(scenario, disturbance, seed or 0, Path(folder)))
 
 
@@ -176,7 +178,11 @@ def main() -> int:
             sha256 = "failed"
         if sha256 != calm.ledger_sha256:
             failed += 1
-            print(f"seed {seed}: {sha256}; repeat it: make soak SEED={seed}")
+            print(f"seed {seed}: {sha256}; repeat it: make soak SEED={seed}", flush=True)
+        ran = seed - arguments.first + 1
+        if ran % PROGRESS_EVERY == 0:
+            wall_s = time.perf_counter() - started_wall_s
+            print(f"{ran} of {arguments.seeds}: {failed} failed, {wall_s:.0f} s", flush=True)
     wall_s = time.perf_counter() - started_wall_s
     print(f"{arguments.seeds - failed} passed, {failed} failed, {wall_s:.0f} s")
     return 1 if failed else 0

@@ -30,7 +30,8 @@ AGENT = "adler/dishwasher"
 def _envelope(**changed: object) -> bytes:
     """A message that follows the protocol in all but what is changed."""
     envelope = {
-        "v": 1,
+        "v": 2,
+        "session": "of a process that is no more",
         "step": 5,
         "time": 0,
         "round": 0,
@@ -49,11 +50,12 @@ MALFORMED = (
     b"{}",
     b"null",
     b"[" * 10_000,
-    b'{"v": 2}',
-    b'{"v": 1, "step": -1, "time": "x"}',
-    b'{"v": 1, "surprise": true}',
+    b'{"v": 1}',
+    b'{"v": 2, "step": -1, "time": "x"}',
+    b'{"v": 2, "surprise": true}',
     b"x" * (MAX_PAYLOAD_BYTES + 1),
-    _envelope(v=2),
+    _envelope(v=1),
+    _envelope(session=None),
     _envelope(sender="nobody"),
     _envelope(to="somebody else"),
     _envelope(body=7),

@@ -71,7 +71,7 @@ class _Teller:
     def say(self, time_s: int, round_: int, sender: str, to: str, **body: Any) -> Told:
         seq = self._seq.get(sender, 0)
         self._seq[sender] = seq + 1
-        envelope = Envelope(step=seq, time=time_s, round=round_, sender=sender, seq=seq, to=to, body=body)
+        envelope = Envelope(session="s", step=seq, time=time_s, round=round_, sender=sender, seq=seq, to=to, body=body)
         return topics.inbox(RUN, self._home[to], to, self._home[sender]), envelope.encoded()
 
 

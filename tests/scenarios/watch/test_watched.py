@@ -185,7 +185,8 @@ def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, 
     outcome, heard = recorded
     state = watched(heard, from_the_start=True)
     inbox = topics.inbox(RUN, "manager", "manager", "1")
-    envelope = {"v": 1, "step": 1, "time": 0, "round": 0, "sender": "x", "seq": 0, "to": "manager", "re": None}
+    envelope = {"v": 2, "step": 1, "time": 0, "round": 0, "sender": "x", "seq": 0, "to": "manager"}
+    envelope |= {"session": "s"}
 
     for payload in (
         b"\xff\xfe",
@@ -211,7 +212,7 @@ def test_memory_has_a_bound() -> None:
     topic = topics.inbox(RUN, "manager", "manager", "1")
     for seq in range(1000):
         body = {"kind": "Declined", "job_id": f"job-{seq}", "producer": "pv"}
-        envelope = Envelope(step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
+        envelope = Envelope(session="s", step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
         state.take(topic, envelope.encoded())
 
     assert (state.lines.total, len(state.lines), state.lines.dropped) == (1000, 100, 900)

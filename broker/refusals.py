@@ -1,0 +1,71 @@
+"""What came in and was dropped: counted, and told with who wrote it, but not so often that telling becomes the harm."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from broker import topics
+
+TOLD_AT_ONCE = 10
+"""Of one writer and one kind of topic, before it is summed up."""
+TELL_EVERY_WALL_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Account:
+    told: int = 0
+    untold: int = 0
+    topic: str = ""
+    why: str = ""
+    """Of the last one that was not told."""
+    told_wall_s: float = 0.0
+
+
+class Refusals:
+    """What one reader has dropped."""
+
+    def __init__(self, reader: str) -> None:
+        """Make an empty account.
+
+        Args:
+            reader: Who drops it: a host's id, or the clock.
+        """
+        self.count = 0
+        """How many messages in all."""
+        self._reader = reader
+        # The last level of a topic is its writer, which the broker has checked: there are no more of these than logins.
+        self._accounts: dict[tuple[str, str], _Account] = {}
+
+    def take(self, topic: str, why: str) -> None:
+        """Count a message that is dropped, and tell it: the first ones of a writer at once, then once a second."""
+        self.count += 1
+        address = topics.parse(topic)
+        key = ("", "") if address is None else (address.kind, address.ids[-1] if address.ids else "")
+        account = self._accounts.setdefault(key, _Account())
+        now_wall_s = asyncio.get_running_loop().time()
+        if account.told >= TOLD_AT_ONCE:
+            if now_wall_s - account.told_wall_s < TELL_EVERY_WALL_S:
+                account.untold, account.topic, account.why = account.untold + 1, topic, why
+                return
+            if not account.untold:
+                account.told = 0
+        log.warning("dropped", host=self._reader, topic=topic, why=why, **_more(account))
+        account.told += 1
+        account.untold = 0
+        account.told_wall_s = now_wall_s
+
+    def tell_rest(self) -> None:
+        """Tell what has not been told, before the reader leaves."""
+        for account in self._accounts.values():
+            if account.untold:
+                log.warning("dropped", host=self._reader, topic=account.topic, why=account.why, **_more(account))
+                account.untold = 0
+
+
+def _more(account: _Account) -> dict[str, int]:
+    return {"more": account.untold} if account.untold else {}

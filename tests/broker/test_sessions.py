@@ -1,0 +1,246 @@
+"""Which process speaks for a host: one at a time, that knows all the host knew, in this run and no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import looptime
+import pytest
+from structlog.testing import capture_logs
+
+from broker import topics
+from broker.bus import Bus, Delivery
+from broker.clock import Clock, ClockSettings
+from broker.errors import HostsMissingError
+from broker.gate import Moment
+from broker.host import Host
+from broker.memory import MemoryBroker
+from broker.patience import Patience
+from broker.wire import Announcement, Done, Envelope, Grant, Member, Roster
+from tests.broker.test_rounds import MESSAGES, Echo, Ping
+
+RUN = "r"
+PATIENCE = Patience(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
+ResultT = TypeVar("ResultT")
+
+
+def quickly(main: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run in a loop whose wall clock jumps when nothing is ready: to wait costs nothing, and nothing is in a hurry."""
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def announced(session: str, *, ran: int = -1) -> bytes:
+    """What a process of host `a` says when it comes."""
+    return Announcement(host="a", session=session, agents=("echo",), ran=ran, state="there").encoded()
+
+
+def answered(session: str, step: int, next_s: int | None = None, **more: Any) -> bytes:
+    """What a process of host `a` says when it has run a step."""
+    return Done(session=session, step=step, time=0, round=0, sent={}, next=next_s, **more).encoded()
+
+
+async def heard(bus: Bus, wall_s: float = 0.3) -> list[Delivery]:
+    """Return what comes in until nothing has come for a while."""
+    found: list[Delivery] = []
+    while True:
+        try:
+            async with asyncio.timeout(wall_s):
+                event = await anext(bus.messages())
+        except TimeoutError:
+            return found
+        if isinstance(event, Delivery):
+            found.append(event)
+
+
+class Run:
+    """A clock that waits for one host, `a`, and what its bus shows."""
+
+    def __init__(self, bus: Bus, clock: asyncio.Task[None], moments: list[Moment]) -> None:
+        self.bus = bus
+        self.clock = clock
+        self.moments = moments
+
+    async def say(self, topic: str, payload: bytes) -> list[Delivery]:
+        """Say something as host `a`; return what the clock answers."""
+        await self.bus.publish(topic, payload, retain=topic == topics.host(RUN, "a"))
+        return await heard(self.bus)
+
+    async def announce(self, session: str, *, ran: int = -1) -> Roster | None:
+        """Announce a process; return what the roster says then, if it is published."""
+        said = await self.say(topics.host(RUN, "a"), announced(session, ran=ran))
+        rosters = [delivery.payload for delivery in said if delivery.topic == topics.roster(RUN)]
+        return Roster.model_validate_json(rosters[-1]) if rosters else None
+
+    async def answer(self, session: str, step: int, next_s: int | None = None) -> list[int]:
+        """Answer a step; return the steps that are granted then."""
+        said = await self.say(topics.done(RUN, "a"), answered(session, step, next_s))
+        return [Grant.model_validate_json(d.payload).step for d in said if d.topic == topics.grant(RUN, "a")]
+
+
+@asynccontextmanager
+async def clock_for_a() -> AsyncIterator[Run]:
+    """Have a clock that waits for host `a`."""
+    broker = MemoryBroker()
+    moments: list[Moment] = []
+    clock = Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, end_s=100, patience=PATIENCE), moments.append)
+    async with broker.connect("a") as bus:
+        await bus.subscribe(topics.roster(RUN), topics.grant(RUN, "a"))
+        running = asyncio.create_task(clock.run(broker))
+        yield Run(bus, running, moments)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+def test_an_answer_of_another_process_or_run_counts_for_nothing() -> None:
+    """Word for word what a household said in an earlier run: it is dropped, and told with its topic, so with a name."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await run.announce("now")
+            with capture_logs() as logs:
+                await run.answer("earlier", 0, next_s=7)
+            assert [moment.time_s for moment in run.moments] == [0]
+            assert [(entry["topic"], "'earlier'" in entry["why"]) for entry in logs if entry["event"] == "dropped"] == [
+                (topics.done(RUN, "a"), True)
+            ]
+            await run.answer("now", 0, next_s=9)
+            assert [moment.time_s for moment in run.moments] == [0, 9]
+
+    quickly(main())
+
+
+def test_a_message_of_another_process_or_run_counts_for_nothing() -> None:
+    """The receiver goes by the roster: who speaks now, not who spoke once."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, patience=PATIENCE)
+        async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
+            await bus.subscribe(topics.done(RUN, "a"), topics.inboxes(RUN, "b"))
+            life = tasks.create_task(host.run(broker))
+            members = {
+                "a": Member(session=host.session, agents=("echo",)),
+                "b": Member(session="now", agents=("asker",)),
+            }
+            await bus.publish(topics.roster(RUN), Roster(hosts=members).encoded(), retain=True)
+            await heard(bus)
+            await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
+            await heard(bus)
+            for session, seq, n in (("earlier", 0, 100), ("now", 0, 1)):
+                message = Envelope(
+                    session=session, step=0, time=0, round=0, sender="asker", seq=seq, to="echo", re=None,
+                    body=Ping(n=n).model_dump(),
+                )  # fmt: skip
+                await bus.publish(topics.inbox(RUN, "a", "echo", "b"), message.encoded())
+            await bus.publish(topics.grant(RUN, "a"), granted(1, expected={"b": 1}))
+            replies = [d.payload for d in await heard(bus) if d.topic == topics.inbox(RUN, "b", "asker", "a")]
+            assert [Envelope.model_validate_json(reply).body["n"] for reply in replies] == [2]
+            assert host.refusals.count == 1
+            life.cancel()
+
+    quickly(main())
+
+
+def granted(step: int, **more: Any) -> bytes:
+    """What the clock says."""
+    return Grant(step=step, time=0, round=step, **{"expected": {}, **more}).encoded()
+
+
+def test_a_second_process_runs_no_round_of_its_host() -> None:
+    """Grants reach it, for they are the host's: it waits until the roster names it."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        second = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, patience=PATIENCE)
+        async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
+            await bus.subscribe(topics.done(RUN, "a"))
+            first = Roster(hosts={"a": Member(session="first", agents=("echo",))})
+            await bus.publish(topics.roster(RUN), first.encoded(), retain=True)
+            life = tasks.create_task(second.run(broker))
+            await heard(bus)
+            await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
+            assert await heard(bus, 10) == []
+            named = Roster(hosts={"a": Member(session=second.session, agents=("echo",))})
+            await bus.publish(topics.roster(RUN), named.encoded(), retain=True)
+            assert [Done.model_validate_json(d.payload).session for d in await heard(bus)] == [second.session]
+            life.cancel()
+
+    quickly(main())
+
+
+def test_a_second_process_is_turned_away_when_the_first_one_shows_that_it_lives() -> None:
+    """It is asked by a roster that does not name it."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await run.announce("first")
+            doubting = await run.announce("second")
+            assert doubting is not None
+            assert doubting.hosts["a"].session == ""
+            assert not doubting.refused
+            decided = await run.announce("first")
+            assert decided is not None
+            assert decided.hosts["a"].session == "first"
+            assert set(decided.refused) == {"second"}
+
+    quickly(main())
+
+
+def test_a_process_whose_end_nobody_heard_of_gives_way_to_its_successor() -> None:
+    """A power cut takes a household and the broker, and with it the household's last will."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await run.announce("first")
+            await run.announce("second")
+            await asyncio.sleep(PATIENCE.resend_most_wall_s)
+            await run.answer("first", 0, next_s=50)
+            assert [moment.time_s for moment in run.moments] == [0]
+            await run.answer("second", 0, next_s=9)
+            assert [moment.time_s for moment in run.moments] == [0, 9]
+
+    quickly(main())
+
+
+@pytest.mark.parametrize("ran", [-1, 0, 1, 2, 7])
+def test_a_process_that_cannot_go_on_from_where_its_host_was_is_turned_away(ran: int) -> None:
+    """Without its journal, or with half of it, it would say that there is nothing to do, and its jobs be forgotten."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await run.announce("first")
+            assert await run.answer("first", 0, next_s=9) == [1]
+            assert await run.answer("first", 1, next_s=20) == [2]
+            gone = Announcement(host="a", session="first", agents=(), state="gone")
+            await run.say(topics.host(RUN, "a"), gone.encoded())
+            told = await run.announce("second", ran=ran)
+            assert told is not None
+            # It had run step 1, and may have run step 2 before it went.
+            assert ("second" in told.refused) == (ran not in {1, 2})
+            assert (told.hosts["a"].session == "second") == (ran in {1, 2})
+
+    quickly(main())
+
+
+def test_whoever_comes_back_without_its_journal_does_not_keep_the_run_waiting_for_ever() -> None:
+    """However often it comes: it counts as away, and the limit holds."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await run.announce("first")
+            assert await run.answer("first", 0, next_s=9) == [1]
+            gone = Announcement(host="a", session="first", agents=(), state="gone")
+            await run.say(topics.host(RUN, "a"), gone.encoded())
+            for n in range(100):
+                if not run.clock.done():
+                    await run.announce(f"again {n}")
+                    await asyncio.sleep(1)
+            with pytest.raises(ExceptionGroup) as caught:
+                await run.clock
+            assert caught.group_contains(HostsMissingError, match="'a'")
+
+    quickly(main())
