@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LIMIT_WALL_S = 60.0
+"""How long to wait for a host that says nothing, unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -12,5 +15,5 @@ class Patience:
     resend_wall_s: float = 0.5
     """Ask again for messages or answers that are missing this long; doubles up to `resend_most_wall_s`."""
     resend_most_wall_s: float = 5.0
-    limit_wall_s: float = 60.0
+    limit_wall_s: float = LIMIT_WALL_S
     """The clock gives up on a host that it has not heard of for so long."""

@@ -11,7 +11,7 @@ from broker.bus import Broker
 from broker.choose import choose_broker
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
-from broker.mqtt import MqttBroker
+from broker.mqtt import LOST_AFTER_WALL_S, MqttBroker
 from broker.tls import Tls
 from broker.url import BrokerUrl
 from scenarios.simulation.plan import Plan
@@ -29,10 +29,14 @@ class OpenBroker:
     """What other processes connect to; None: every run has a broker of its own in memory."""
     tls: Tls | None = None
     """The certificates for an `mqtts` URL."""
+    lost_after_wall_s: float = LOST_AFTER_WALL_S
+    """How long a connection may be down."""
 
     def for_run(self) -> Broker:
         """Return what the hosts of one run connect to."""
-        return MemoryBroker() if self.url is None else MqttBroker(self.url, tls=self.tls)
+        if self.url is None:
+            return MemoryBroker()
+        return MqttBroker(self.url, tls=self.tls, lost_after_wall_s=self.lost_after_wall_s)
 
 
 @asynccontextmanager
@@ -46,7 +50,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
     if plan.bus == "memory":
         yield OpenBroker("memory", "in memory", None)
         return
-    async with choose_broker(plan.broker, tls=plan.tls) as chosen:
+    async with choose_broker(plan.broker, tls=plan.tls, lost_after_wall_s=plan.limit_wall_s) as chosen:
         # Whether somebody listens there shows now, before there is a results file.
         async with chosen.broker.connect(f"ssmic-{secrets.token_hex(4)}"):
             pass
@@ -54,7 +58,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
         name = plan.broker or own
         if name not in {"mosquitto", "embedded"}:
             name = _without_login(chosen.url)
-        yield OpenBroker(str(name), chosen.description, chosen.url, plan.tls)
+        yield OpenBroker(str(name), chosen.description, chosen.url, plan.tls, plan.limit_wall_s)
 
 
 def _without_login(url: BrokerUrl) -> str:

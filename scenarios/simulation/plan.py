@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.pace import Pace
+from broker.patience import LIMIT_WALL_S
 from broker.tls import Tls
 from broker.url import BrokerUrl
 from scenarios.results.naming import DEFAULT_FOLDER
@@ -38,6 +39,8 @@ class Plan:
     """None: as the scenario says, which may be until the last job has run."""
     pace: Pace = field(default_factory=Pace)
     patient: bool = True
+    limit_wall_s: float = LIMIT_WALL_S
+    """How long the broker may be away, or a host say nothing, before a run is given up; no part in the result."""
     workers: int | None = None
     """Processes; None: one a run, at most one a core."""
     scores_file: Path | None = None

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from broker.patience import Patience
 from scenarios.outcome import RunOutcome
 from scenarios.results.connection import seal
 from scenarios.results.creation import Simulation as Record
@@ -91,6 +92,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
                     days=plan.days,
                     pace=plan.pace,
                     patient=plan.patient,
+                    patience=Patience(limit_wall_s=plan.limit_wall_s),
                     scores=scores[run - 1],
                 ),
                 results_file,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -93,6 +94,35 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> N
                 assert "connection broke" in err
     with ResultsReader(file) as results:
         assert results.run(1).ledger_sha256 == undisturbed
+
+
+@pytest.mark.parametrize("options", [(), ("--runs", "2", "--workers", "2")], ids=["one run", "on other processes"])
+def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...]) -> None:
+    """After the limit that the user set, which the message names; what was agreed until then is kept and printed."""
+    folder, file = slow.parent, slow.with_suffix(".sqlite")
+
+    def is_agreed() -> bool:
+        try:
+            with ResultsReader(file) as results:
+                return len(results.runs()) == (2 if options else 1) and all(
+                    results.ledger(run.run) for run in results.runs()
+                )
+        except ResultsError:
+            return False
+
+    with running(folder, "broker", "--engine", "mosquitto") as broker:
+        url = url_of(broker)
+        paced = ("run", str(slow), "--broker", url, "--pace", "60x", "--limit", "2", "--out", str(file), "--json")
+        with running(folder, *paced, *options) as simulation:
+            until(is_agreed, "contracts")
+            broker.kill()
+            out, err = simulation.communicate(timeout=LIMIT_WALL_S)
+    assert simulation.returncode == 4, err
+    assert f"ssmic: no connection for 2 s to {url} ({url}: nobody listens there)" in err
+    assert "Traceback" not in err
+    runs = json.loads(out)["runs"]
+    assert "failed" in {run["state"] for run in runs}
+    assert all(run["contracts"] for run in runs)
 
 
 async def hurry_up(url: str, run_id: str) -> None:

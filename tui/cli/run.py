@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from broker.patience import LIMIT_WALL_S
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
@@ -68,6 +69,14 @@ def run(
         int | None,
         typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
     ] = None,
+    limit: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            metavar="S",
+            help="Seconds without the broker, or without a sign of a host, before a run is given up.",
+        ),
+    ] = LIMIT_WALL_S,
     pace: Annotated[str, typer.Option(metavar="max|1x|60x...", help="How fast virtual time goes.")] = "max",
     scores: Annotated[
         Path | None,
@@ -132,6 +141,7 @@ def run(
             days=days,
             pace=virtual_pace,
             patient=not impatient,
+            limit_wall_s=limit,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,
