@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from scenarios.watch import Watched, WatchedProducer
 from tui.live.pane import Pane
 from tui.live.producers import draw_day
 from tui.widgets.chart import Chart, Span
 from tui.widgets.table import Column, VirtualTable
+from tui.widgets.words import Words
 
 _COLUMNS: tuple[Column[WatchedProducer], ...] = (
     Column("asked first", lambda producer: producer.id),
@@ -40,7 +40,7 @@ class Glance(Pane):
             _COLUMNS, key=lambda producer: producer.id, empty="No producer has joined yet", id="scores"
         )
         yield Chart(empty="No forecast yet")
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     def show(self, watched: Watched) -> None:
         """Draw anew if something changed."""
@@ -60,7 +60,7 @@ class Glance(Pane):
     def _draw(self) -> None:
         producer: WatchedProducer | None = self.query_one("#scores", VirtualTable).row
         if producer is not None and self._watched is not None:
-            self.query_one(".detail", Static).update(draw_day(self.query_one(Chart), self._watched, producer))
+            self.query_one(".detail", Words).say(draw_day(self.query_one(Chart), self._watched, producer))
 
     @on(VirtualTable.Highlighted)
     def _producer_chosen(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from scenarios.watch import Negotiation, Watched
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
 from tui.live.sequence import SequenceView
 from tui.widgets.table import Column, VirtualTable
+from tui.widgets.words import Words
 
 
 def _window(job: Negotiation) -> str:
@@ -51,7 +51,7 @@ class JobsPane(Pane):
         """Two tables and a line with the full text."""
         yield VirtualTable[Negotiation](_COLUMNS, key=lambda job: job.job_id, empty="No job registered yet", id="jobs")
         yield SequenceView()
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     def show(self, watched: Watched) -> None:
         """Draw the jobs, and what is new about the chosen one."""
@@ -96,4 +96,4 @@ class JobsPane(Pane):
     @on(VirtualTable.Highlighted, "#sequence")
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         step = event.row
-        self.query_one(".detail", Static).update(f"{step.kind}, {step.sender} to {step.to}: {step.text}")
+        self.query_one(".detail", Words).say(f"{step.kind}, {step.sender} to {step.to}: {step.text}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from agents.ledger import LedgerEntry
 from scenarios.watch import Watched
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
 from tui.widgets.table import Cell, Column, VirtualTable
+from tui.widgets.words import Words
 
 
 def _producer(entry: LedgerEntry) -> Cell:
@@ -59,7 +59,7 @@ class LedgerPane(Pane):
             follow=True,
             id="ledger",
         )
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     def show(self, watched: Watched) -> None:
         """Draw anew if something changed."""
@@ -80,4 +80,4 @@ class LedgerPane(Pane):
             + (f", because {event.reason}" if event.reason else "")
             for event in entry.history
         )
-        self.query_one(".detail", Static).update(f"{entry.contract.contract_id}: {story}")
+        self.query_one(".detail", Words).say(f"{entry.contract.contract_id}: {story}")

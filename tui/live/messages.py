@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Select, Static
+from textual.widgets import Input, Select
 
 from scenarios.watch import Line, Watched
 from scenarios.watch.stream import KEPT_LINES
@@ -18,6 +18,7 @@ from tui.live.filtering import Filter
 from tui.live.looks import clock, kind_cell
 from tui.live.pane import Pane
 from tui.widgets.table import Column, VirtualTable
+from tui.widgets.words import Words
 
 _COLUMNS: tuple[Column[Line], ...] = (
     Column("time", lambda line: clock(line.time_s), 8),
@@ -72,7 +73,7 @@ class MessagesPane(Pane):
         yield VirtualTable[Line](
             _COLUMNS, key=lambda line: line.number, empty="No message yet", follow=True, id="messages"
         )
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     @property
     def table(self) -> VirtualTable[Line]:
@@ -89,9 +90,9 @@ class MessagesPane(Pane):
         new = [line for line in stream.since(self._next) if self._filter(line)]
         self._next = stream.total
         if new:
-            self.table.add_rows(new, drop=max(0, len(self.table.rows) + len(new) - KEPT_LINES))
+            self.table.show_rows([*self.table.rows, *new][-KEPT_LINES:])
         if not self.table.rows and stream.total:
-            self.query_one(".detail", Static).update("No message fits the filter. Escape clears it.")
+            self.query_one(".detail", Words).say("No message fits the filter. Escape clears it.")
         self._count(watched)
 
     def forget(self) -> None:
@@ -139,7 +140,7 @@ class MessagesPane(Pane):
         )
         self._next = 0
         self.table.show_rows([])
-        self.query_one(".detail", Static).update("")
+        self.query_one(".detail", Words).say("")
         if watched is not None:
             self.show(watched)
 
@@ -155,7 +156,7 @@ class MessagesPane(Pane):
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         line: Line = event.row
         job = f"  job {line.job_id}" if line.job_id else ""
-        self.query_one(".detail", Static).update(f"{line.sender} to {line.to}: {line.text}{job}")
+        self.query_one(".detail", Words).say(f"{line.sender} to {line.to}: {line.text}{job}")
 
     @on(VirtualTable.Chosen)
     def _open_job(self, event: VirtualTable.Chosen) -> None:

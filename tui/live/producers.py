@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from scenarios.watch import Watched, WatchedProducer
 from tui.live.looks import amount
 from tui.live.pane import Pane
 from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Column, VirtualTable
+from tui.widgets.words import Words
 
 DAY_S = 86_400
 _BINS = 288
@@ -114,7 +114,7 @@ class ProducersPane(Pane):
             _COLUMNS, key=lambda row: row.producer.id, empty="No producer has joined yet", id="producers"
         )
         yield Chart(empty="Choose a producer to see its day")
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     @property
     def chosen(self) -> WatchedProducer | None:
@@ -148,7 +148,7 @@ class ProducersPane(Pane):
         producer = self.chosen
         if producer is not None and self._watched is not None:
             text = draw_day(self.query_one(Chart), self._watched, producer)
-            self.query_one(".detail", Static).update(text)
+            self.query_one(".detail", Words).say(text)
 
     @on(VirtualTable.Highlighted)
     def _producer_chosen(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from agents.model import MANAGER
 from scenarios.watch import Line, Negotiation
 from tui.live.looks import KINDS, clock, kind_cell
-from tui.widgets.table import Column, VirtualTable, fit
+from tui.widgets.columns import fit
+from tui.widgets.table import Column, VirtualTable
 
 _LANE = 11
 _WIDE_LANE = 16

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 
-from tui.widgets.table import Cell, Column, VirtualTable
+from tui.widgets.table import Column, VirtualTable
 
 RowT = TypeVar("RowT")
 
@@ -57,12 +55,17 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
         """The column under the cursor."""
         return self.columns[self._column]
 
+    @property
+    def marked_column(self) -> int:
+        """See `VirtualTable.marked_column`."""
+        return self._column
+
     def action_column(self, by: int) -> None:
         """Go to the column beside."""
-        shown = [index for index, _ in self._shown()]
+        shown = self.columns_shown()
         here = shown.index(self._column) if self._column in shown else 0
         self._column = shown[min(max(0, here + by), len(shown) - 1)]
-        self.refresh()
+        self._draw_changes()
 
     def action_sort_here(self) -> None:
         """Sort by the column under the cursor; once more: the other way round."""
@@ -72,33 +75,18 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
     def action_copy_cell(self) -> None:
         """Copy the cell under the cursor."""
         if self.row is not None:
-            text = _text(self.column.cell(self.row))
+            text = self.column.text(self.row)
             self.app.copy_to_clipboard(text)
             self.notify(text, title=f"Copied: {self.column.title}", markup=False)
 
     def on_click(self, event: events.Click) -> None:
         """Choose the column clicked on; the row is chosen as in every table."""
-        left = 0
-        for index, width in self._shown():
-            left += width + 1
-            if event.x < left:
-                self._column = index
-                break
+        index = self.column_at(event.x)
+        if index is not None:
+            self._column = index
 
-    def _in_order(self, rows: Sequence[RowT]) -> list[RowT]:
+    def _in_order(self, rows: Sequence[RowT]) -> Sequence[RowT]:
         if self._last is None or self.sorted_by is None:
             return super()._in_order(rows)
         ordinary = super()._in_order([row for row in rows if not self._last(row)])
         return [*ordinary, *(row for row in rows if self._last(row))]
-
-    def _cell(self, column: Column[RowT], row: RowT, width: int, base: Style) -> list[Segment]:
-        segments = super()._cell(column, row, width, base)
-        if column is not self.columns[self._column] or row is not self.row:
-            return segments
-        look = self.get_component_rich_style("table--cell")
-        style = Style(color=look.color, bgcolor=look.bgcolor, bold=look.bold)
-        return [Segment(segments[0].text, (segments[0].style or base) + style), *segments[1:]]
-
-
-def _text(cell: Cell) -> str:
-    return cell if isinstance(cell, str) else cell[0]

@@ -28,6 +28,7 @@ from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Cell, Column, VirtualTable
+from tui.widgets.words import Words
 
 TABS = (("f", "figures", "Figures"), ("d", "days", "Average days"), ("j", "jobs", "Jobs"))
 
@@ -170,14 +171,14 @@ class ComparisonPane(Reads):
                 with TabPane(f"[dim]{key}[/] {title}", id=f"compare-{id_}"):
                     if id_ == "figures":
                         yield CellTable[FigureRow](_FIGURES, key=lambda row: row.figure.name, id="figure-rows")
-                        yield Static("", classes="detail", markup=False)
+                        yield Words(classes="detail")
                     elif id_ == "days":
                         with Horizontal(id="days"):
                             yield DayOfSide()
                             yield DayOfSide()
                     else:
                         yield CellTable[JobRow](job_columns(()), key=lambda row: row.job_id, id="job-rows")
-                        yield Static("", classes="detail", markup=False)
+                        yield Words(classes="detail")
 
     @property
     def tab(self) -> str:
@@ -206,7 +207,7 @@ class ComparisonPane(Reads):
         told += f"{plural(len(comparison.jobs), 'job')} differ."
         if not comparison.is_same_scenario:
             told += " These are different scenarios."
-        self.query_one("#compare-jobs .detail", Static).update(told)
+        self.query_one("#compare-jobs .detail", Words).say(told)
         self.post_message(self.Shown())
 
     def show_tab(self, tab: str) -> None:
@@ -232,7 +233,7 @@ class ComparisonPane(Reads):
         figure = event.row.figure
         note = figure.note.format(interval=f"{DEFAULT_INTERVAL_S // 60} min")
         runs = "Means over the runs, with standard deviation where there are several."
-        self.query_one("#compare-figures .detail", Static).update(f"{figure.label}: {note} {runs}")
+        self.query_one("#compare-figures .detail", Words).say(f"{figure.label}: {note} {runs}")
 
     @on(TabbedContent.TabActivated)
     def _tab_changed(self, event: TabbedContent.TabActivated) -> None:

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from scenarios.results.views import ContractRow
 from tui.results.celltable import CellTable
@@ -16,6 +16,7 @@ from tui.results.looks import clock, covered_cell, hours, moment, number_kwh, pl
 from tui.results.sheet import fits
 from tui.shell.guard import Guarded
 from tui.widgets.table import Cell, Column, VirtualTable
+from tui.widgets.words import Words
 
 
 def _supplier(row: ContractRow) -> Cell:
@@ -94,9 +95,9 @@ class Contracts(Guarded, Vertical):
         """Field, table, words."""
         with Horizontal(classes="finding"):
             yield Input(placeholder="/ find a job, house, supplier", compact=True)
-            yield Static("", classes="count", markup=False)
+            yield Words(classes="count")
         yield CellTable[ContractRow](_COLUMNS, key=lambda row: row.contract_id, empty="No contract")
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     @property
     def table(self) -> CellTable[ContractRow]:
@@ -131,10 +132,10 @@ class Contracts(Guarded, Vertical):
         count = plural(len(self._rows), "contract")
         if wanted:
             count = f"{len(found):,} of {count}"
-        self.query_one(".count", Static).update(f"{count} · s sort · c copy")
+        self.query_one(".count", Words).say(f"{count} · s sort · c copy")
         if not found:
             told = "No contract has that in a name. Escape shows all again." if self._rows else ""
-            self.query_one(".detail", Static).update(told)
+            self.query_one(".detail", Words).say(told)
 
     @on(Input.Submitted)
     def _found(self, event: Input.Submitted) -> None:
@@ -144,7 +145,7 @@ class Contracts(Guarded, Vertical):
     @on(VirtualTable.Highlighted)
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         event.stop()
-        self.query_one(".detail", Static).update(in_words(event.row))
+        self.query_one(".detail", Words).say(in_words(event.row))
 
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:

@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Static
 
 from scenarios.kpis import Spread
 from scenarios.results.averages import AverageDay, average_day
@@ -21,6 +20,7 @@ from tui.results.looks import day_label, number_kwh, state_cell
 from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Cell, Column, VirtualTable
+from tui.widgets.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class RunsPane(Guarded, Vertical):
             id="runs",
         )
         yield Chart(empty="No run has begun yet", id="average")
-        yield Static("", classes="detail", markup=False)
+        yield Words(classes="detail")
 
     def show(self, sheet: RunsSheet) -> None:
         """Draw other runs."""
@@ -181,7 +181,7 @@ class RunsPane(Guarded, Vertical):
             ),
             Span(start_s, end_s, day_label(start_s, end_s)),
         )
-        self.query_one(".detail", Static).update(_said(day))
+        self.query_one(".detail", Words).say(_said(day))
 
     def focus_table(self) -> None:
         """Go to the runs."""

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.columns import Cell, Column
+from tui.widgets.painter import Ground, Painter
+from tui.widgets.scrolling import QuickBar
+
+__all__ = ["Cell", "Column", "VirtualTable"]
 
 RowT = TypeVar("RowT")
 
-NARROW = 100
-"""Tables below this width have little room."""
-
-Cell = str | tuple[str, str]
-"""A text, or a text and its look: `ok`, `bad`, `warn`, `muted`, `strong`, `accent`."""
+_COPIED_AT_ONCE = 500
+"""Rows; then keys have their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[RowT]):
-    """A column of a table."""
+@runtime_checkable
+class Located(Protocol):
+    """Rows that are fetched as they are drawn, in an order of their own, and know themselves where one is."""
 
-    title: str
-    cell: Callable[[RowT], Cell]
-    width: int | None = None
-    """In cells; None: what the others leave."""
-    narrow: int | None = None
-    """Its width where the table is narrower than `NARROW`; None: the same."""
-    right: bool = False
-    sort: Callable[[RowT], Any] | None = None
-    """What to sort by; None: by the text."""
-    from_width: int = 0
-    """Shown where the table is at least so wide."""
-    most: int = 60
-    """Where `width` is None and nothing else wants the room: no wider than this, save the last column."""
+    def position(self, key: object) -> int | None:
+        """Return the index of the row with a key; None where there is none."""
+        ...
 
 
 class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
@@ -111,6 +103,7 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         key: Callable[[RowT], Any],
         empty: str = "Nothing here yet",
         follow: bool = False,
+        sortable: bool = True,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
@@ -121,12 +114,13 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
             key: Tells a row from the others, so that the cursor stays with it.
             empty: What stands there where no row does.
             follow: Whether the cursor stays at the end while rows come, as long as it is there.
+            sortable: Whether people may sort it.
             id: See `textual.widget.Widget`.
             classes: As `id`.
         """
         super().__init__(id=id, classes=classes)
         self.columns = tuple(columns)
-        self.rows: list[RowT] = []
+        self.rows: Sequence[RowT] = []
         """As shown: sorted."""
         self.sorted_by: int | None = None
         self.is_reversed = False
@@ -134,10 +128,11 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         self._key = key
         self._empty = empty
         self._follow = follow
+        self._sortable = sortable
         self._told: Any = None
-        self._base = Style()
-        self._widths: list[tuple[int, int]] = []
-        self._looks: dict[tuple[str, Style | None], Style] = {}
+        self._painter: Painter | None = None
+        self._on_screen: dict[int, Strip] = {}
+        """By line: what was drawn there last."""
 
     # Rows.
 
@@ -147,7 +142,11 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     def show_rows(self, rows: Sequence[RowT]) -> None:
-        """Show other rows; the cursor stays on the row that it is on, or at the end where it follows."""
+        """Show other rows; the cursor stays on the row that it is on, or at the end where it follows.
+
+        Args:
+            rows: Any sequence; one that is `Located` is kept as it is, and has to be another one when it changes.
+        """
         at_end = self._follow and self.cursor >= len(self.rows) - 1
         before = self.row
         self._given = rows
@@ -160,25 +159,6 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         if at_end:
             self._reveal()
 
-    def add_rows(self, rows: Sequence[RowT], drop: int = 0) -> None:
-        """Add rows at the end and drop some at the beginning; for tables that are not sorted."""
-        if self.sorted_by is not None:
-            self.show_rows([*self._given[drop:], *rows])
-            return
-        at_end = self._follow and self.cursor >= len(self.rows) - 1
-        if drop:
-            del self.rows[:drop]
-            self.cursor = max(0, self.cursor - drop)
-            if not at_end:
-                self.scroll_to(y=max(0, self.scroll_offset.y - drop), animate=False)
-        self.rows += rows
-        self._given = self.rows
-        if at_end:
-            self.cursor = max(0, len(self.rows) - 1)
-        self._rows_changed()
-        if at_end:
-            self._reveal()
-
     def sort_by(self, column: int | None, *, reverse: bool = False) -> None:
         """Sort by a column; None: as given."""
         self.sorted_by, self.is_reversed = column, reverse
@@ -187,35 +167,29 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
 
     def go_to(self, key: object) -> None:
         """Put the cursor on the row with a key, if there is one."""
-        for index, row in enumerate(self.rows):
-            if self._key(row) == key:
-                self.cursor = index
-                self._reveal()
-                self._tell()
-                return
+        index = self._position(key)
+        if index is not None:
+            self._put(index)
 
-    def _in_order(self, rows: Sequence[RowT]) -> list[RowT]:
-        if self.sorted_by is None:
-            return list(rows)
-        column = self.columns[self.sorted_by]
-        by = column.sort or (lambda row: _text(column.cell(row)))
-        return sorted(rows, key=by, reverse=self.is_reversed)
+    def _in_order(self, rows: Sequence[RowT]) -> Sequence[RowT]:
+        if self.sorted_by is not None:
+            return sorted(rows, key=self.columns[self.sorted_by].rank, reverse=self.is_reversed)
+        return rows if isinstance(rows, Located) else list(rows)
 
     def _find(self, row: RowT | None) -> int:
-        if row is not None:
-            key = self._key(row)
-            if self.cursor < len(self.rows) and self._key(self.rows[self.cursor]) == key:
-                return self.cursor
-            for index, other in enumerate(self.rows):
-                if self._key(other) == key:
-                    return index
-        return min(self.cursor, max(0, len(self.rows) - 1))
+        index = None if row is None else self._position(self._key(row))
+        return min(self.cursor, max(0, len(self.rows) - 1)) if index is None else index
+
+    def _position(self, key: object) -> int | None:
+        if isinstance(self.rows, Located):
+            return self.rows.position(key)
+        if self.cursor < len(self.rows) and self._key(self.rows[self.cursor]) == key:
+            return self.cursor
+        return next((index for index, row in enumerate(self.rows) if self._key(row) == key), None)
 
     def _rows_changed(self) -> None:
-        height = len(self.rows) + 1
-        if self.virtual_size.height != height:
-            self.virtual_size = Size(self.size.width, height)
-        self.refresh()
+        self._fit_scroll_bar()
+        self._draw_changes()
         self._tell()
 
     def _tell(self) -> None:
@@ -252,7 +226,7 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
     def action_sort_next(self) -> None:
         """Sort by the next column, in the end by none."""
         after = 0 if self.sorted_by is None else self.sorted_by + 1
-        shown = {index for index, _ in self._shown()}
+        shown = self.columns_shown()
         while after < len(self.columns) and after not in shown:
             after += 1
         self.sort_by(after if after < len(self.columns) else None)
@@ -260,6 +234,11 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
     def action_sort_reverse(self) -> None:
         """Turn the order round."""
         self.sort_by(self.sorted_by, reverse=not self.is_reversed)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to sort where that makes sense."""
+        del parameters
+        return self._sortable or action not in {"sort_next", "sort_reverse"}
 
     def action_copy_row(self) -> None:
         """Copy the row under the cursor, fields parted by tabs."""
@@ -269,12 +248,18 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
 
     def action_copy_all(self) -> None:
         """Copy all rows with their titles, fields parted by tabs: a spreadsheet takes it."""
-        titles = "\t".join(column.title for column in self.columns)
-        self.app.copy_to_clipboard("\n".join((titles, *(self._line(row) for row in self.rows))))
-        self.notify(f"{len(self.rows)} rows copied")
+        self.run_worker(self._copy(self.rows), group="copy", exclusive=True, exit_on_error=False)
+
+    async def _copy(self, rows: Sequence[RowT]) -> None:
+        lines = ["\t".join(column.title for column in self.columns)]
+        for begin in range(0, len(rows), _COPIED_AT_ONCE):
+            lines += [self._line(row) for row in rows[begin : begin + _COPIED_AT_ONCE]]
+            await asyncio.sleep(0)
+        self.app.copy_to_clipboard("\n".join(lines))
+        self.notify(f"{len(rows)} rows copied")
 
     def _line(self, row: RowT) -> str:
-        return "\t".join(_text(column.cell(row)) for column in self.columns)
+        return "\t".join(column.text(row) for column in self.columns)
 
     def on_click(self, event: events.Click) -> None:
         """Sort by a title; choose a row."""
@@ -289,17 +274,14 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
             self._put(index)
 
     def _title_clicked(self, x: int) -> None:
-        left = 0
-        for index, width in self._shown():
-            left += width + 1
-            if x < left:
-                self.sort_by(index, reverse=self.sorted_by == index and not self.is_reversed)
-                return
+        index = self.column_at(x)
+        if index is not None and self._sortable:
+            self.sort_by(index, reverse=self.sorted_by == index and not self.is_reversed)
 
     def _put(self, index: int) -> None:
         self.cursor = min(max(0, index), max(0, len(self.rows) - 1))
         self._reveal()
-        self.refresh()
+        self._draw_changes()
         self._tell()
 
     def _reveal(self) -> None:
@@ -310,106 +292,100 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         elif self.cursor >= top + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
 
-    # Drawing.
+    # Size.
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
-        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self._fit_scroll_bar()
         self.call_after_refresh(self._reveal)
 
-    def _shown(self) -> list[tuple[int, int]]:
-        """Return index and width of the columns that there is room for."""
-        width = self.scrollable_content_region.width or self.size.width
-        shown = [(i, c) for i, c in enumerate(self.columns) if width >= c.from_width]
-        fixed_widths = {i: _width(c, width) for i, c in shown}
-        fixed = sum(w for w in fixed_widths.values() if w is not None) + len(shown)
-        flexible = [i for i, w in fixed_widths.items() if w is None]
-        left = max(0, width - fixed)
-        widths: dict[int, int] = {}
-        for n, index in enumerate(flexible):
-            share = left // (len(flexible) - n)
-            is_last = n == len(flexible) - 1
-            widths[index] = max(4, share if is_last else min(share, self.columns[index].most))
-            left -= widths[index]
-        return [(i, widths[i] if w is None else w) for i, w in fixed_widths.items()]
+    def _fit_scroll_bar(self) -> None:
+        size = Size(self.size.width, len(self.rows) + 1)
+        if size == self.virtual_size:
+            return
+        if self.is_attached and self.show_vertical_scrollbar == (size.height > self.container_size.height):
+            # All stays in its place; laying the screen out anew costs more than drawing the table.
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The bar at the right."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = QuickBar(name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self.app._start_widget(self, bar)  # noqa: SLF001 - as Textual makes its own
+        return self._vertical_scrollbar
+
+    def columns_shown(self) -> list[int]:
+        """Return the indices of the columns that there is room for."""
+        return [index for index, _ in self._fresh_painter().placed]
+
+    def column_at(self, x: int) -> int | None:
+        """Return the index of the column at a place; None beside them."""
+        right = 0
+        for index, width in self._fresh_painter().placed:
+            right += width + 1
+            if x < right:
+                return index
+        return None
+
+    # Drawing.
+
+    @property
+    def marked_column(self) -> int | None:
+        """Index of the column whose cell is under the cursor; None: the whole row is."""
+        return None
+
+    def notify_style_update(self) -> None:
+        """Draw anew in other colours."""
+        super().notify_style_update()
+        self._painter = None
+
+    def _fresh_painter(self) -> Painter:
+        base, width = self.rich_style, self.size.width
+        room = self.scrollable_content_region.width or width
+        painter = self._painter
+        if painter is None or (painter.columns, painter.width, painter.room) != (self.columns, width, room):
+            painter = None
+        if painter is None or painter.base != base:
+            painter = self._painter = Painter(self.columns, width, room, base, self.get_component_rich_style)
+        return painter
+
+    def _draw_changes(self) -> None:
+        """Draw the lines that are not on the screen as they should be."""
+        if not self.size:
+            return
+        painter = self._fresh_painter()
+        lines = [y for y in range(self.size.height) if self._strip(painter, y) is not self._on_screen.get(y)]
+        if 2 * len(lines) > self.size.height:
+            self.refresh()
+        elif lines:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in lines))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw a region; styles and widths are looked up once for all of its lines."""
-        self._base = self.rich_style
-        self._widths = self._shown()
-        self._looks.clear()
+        """Draw a region."""
+        self._fresh_painter()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Draw the titles, or the row that is in sight there."""
-        width = self.size.width
+        strip = self._on_screen[y] = self._strip(self._painter or self._fresh_painter(), y)
+        return strip
+
+    def _strip(self, painter: Painter, y: int) -> Strip:
         if y == 0:
-            return self._titles(width)
-        base = self._base
+            return painter.titles(self.sorted_by, is_reversed=self.is_reversed)
         index = self.scroll_offset.y + y - 1
         if index >= len(self.rows):
-            if not self.rows and y == 2:
-                text = set_cell_size(f"  {self._empty}", width)
-                return Strip([Segment(text, base + self.get_component_rich_style("table--muted", partial=True))], width)
-            return Strip.blank(width, base)
-        is_cursor = index == self.cursor
-        if is_cursor or index % 2:
-            base = self._row_style("table--cursor" if is_cursor else "table--stripe")
-        row = self.rows[index]
-        segments: list[Segment] = []
-        for column, cells in self._widths:
-            segments += self._cell(self.columns[column], row, cells, base)
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _row_style(self, component: str) -> Style:
-        style = self._looks.get((component, None))
-        if style is None:
-            found = self.get_component_rich_style(component)
-            style = self._looks[component, None] = self._base + Style(bgcolor=found.bgcolor)
-        return style
-
-    def _cell(self, column: Column[RowT], row: RowT, width: int, base: Style) -> list[Segment]:
-        cell = column.cell(row)
-        text, style = (cell, base) if isinstance(cell, str) else (cell[0], self._look(cell[1], base))
-        return [Segment(f"{fit(text, width, right=column.right)} ", style)]
-
-    def _look(self, look: str, base: Style) -> Style:
-        if not look:
-            return base
-        found = self._looks.get((look, base))
-        if found is None:
-            style = self.get_component_rich_style(f"table--{look}", partial=True)
-            bare = Style(color=style.color if look != "strong" else None, bold=style.bold)
-            found = self._looks[look, base] = base + bare
-        return found
-
-    def _titles(self, width: int) -> Strip:
-        style = self.get_component_rich_style("table--header")
-        text = ""
-        for index, cells in self._widths:
-            column = self.columns[index]
-            arrow = ("▼" if self.is_reversed else "▲") if self.sorted_by == index else ""
-            text += fit(f"{column.title}{arrow}", cells, right=column.right) + " "
-        return Strip([Segment(set_cell_size(text, width), style)], width)
+            return painter.words(self._empty) if not self.rows and y == 2 else painter.blank
+        if index == self.cursor:
+            return painter.row(self.rows[index], "cursor", self.marked_column)
+        ground: Ground = "stripe" if index % 2 else ""
+        return painter.row(self.rows[index], ground, None)
 
     def get_row_region(self, index: int) -> Region:
         """Return where a row is on the screen, relative to the table."""
         return Region(0, index + 1 - self.scroll_offset.y, self.size.width, 1)
-
-
-def _width(column: Column[Any], table_width: int) -> int | None:
-    return column.narrow if column.narrow is not None and table_width < NARROW else column.width
-
-
-def _text(cell: Cell) -> str:
-    return cell if isinstance(cell, str) else cell[0]
-
-
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Return a text of exactly so many cells; one that is too long ends with an ellipsis."""
-    text = text.replace("\n", " ").replace("\t", " ")
-    length = cell_len(text)
-    if length > width:
-        return set_cell_size(set_cell_size(text, max(0, width - 1)) + "…", width)
-    gap = " " * (width - length)
-    return gap + text if right else text + gap
