@@ -105,7 +105,7 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
         assert scores == dict(outcome.scores)
         await pilot.press("l")
         await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
-        entries: list[LedgerEntry] = table(pilot, "ledger").rows
+        entries: list[LedgerEntry] = list(table(pilot, "ledger").rows)
         assert {e.contract.contract_id: e for e in entries} == {e.contract.contract_id: e for e in outcome.ledger}
         await pilot.press("t")
         agents = sum(len(house.devices) for house in street.houses) + 1

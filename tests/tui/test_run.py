@@ -101,7 +101,7 @@ async def test_several_runs_show_their_figures(opened: Opened) -> None:
         await pilot.press("ctrl+r")
         await until(pilot, lambda: screen._simulation is not None and screen._simulation.state == "done")
         await until(pilot, lambda: "Results:" in str(screen.query_one(".told", Static).content))
-        rows: list[Any] = screen.query_one("#runs-table", VirtualTable).rows
+        rows: list[Any] = list(screen.query_one("#runs-table", VirtualTable).rows)
         assert [(row.seed, row.state) for row in rows] == [(1, "done"), (2, "done")]
         assert all(0 < (row.kpi("self_sufficiency") or 0) <= 1 for row in rows)
 
