@@ -1,11 +1,13 @@
 """How long a decision among 100 committed jobs takes, by algorithm; and basin-hopping against random draws.
 
-Processor time is measured: what else runs on the machine hardly changes it.
+Processor time is measured, the least of a few tries of the same decision: what else runs on the machine hardly changes
+it. Fails if any decision takes longer than it may.
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from random import Random
 
@@ -22,8 +24,14 @@ from scenarios.appliances import APPLIANCES
 
 MIDNIGHT_S = 1_782_000_000 // 86_400 * 86_400
 SUNRISE_S = MIDNIGHT_S + 5 * 3600
-COMMITTED = 100
+CROWDS = (
+    ("100 jobs, plenty of sun", 100, 300_000.0),
+    ("100 jobs, hardly any left", 100, 120_000.0),
+    # So many that `insertion` still puts all of them back from scratch: it has most to do.
+    ("79 jobs, hardly any left", 79, 95_000.0),
+)
 DECISIONS = {"fifty_fifty": 60, "insertion": 60, "L-BFGS-B": 20, "SLSQP": 20, "TNC": 20, "exact": 3}
+TRIES = {"exact": 1}
 LIMIT_MS = {"insertion": 5.0, "SLSQP": 100.0}
 DRAWS = 300
 
@@ -35,8 +43,8 @@ def some_task(rng: Random, name: str) -> Task:
     return Task(name, APPLIANCES[rng.choice(sorted(APPLIANCES))].load_profile, earliest_s, earliest_s + width_s)
 
 
-def crowd(sun_wh: float) -> tuple[Problem, list[Task]]:
-    """Return a producer that has promised 100 jobs, and further jobs that ask for its sun."""
+def crowd(jobs: int, sun_wh: float) -> tuple[Problem, list[Task]]:
+    """Return a producer that has promised so many jobs, and further jobs that ask for its sun."""
     rng = Random(1)
     hours = np.maximum(0.0, np.sin((np.arange(24) - 4.5) / 15 * np.pi)) * ((np.arange(24) >= 5) & (np.arange(24) < 20))
     cumulative_wh = np.concatenate(([0.0], np.cumsum(hours / hours.sum() * sun_wh)))
@@ -45,7 +53,7 @@ def crowd(sun_wh: float) -> tuple[Problem, list[Task]]:
     insertion = scheduler_for(AlgorithmSettings("insertion"))
     committed: list[Commitment] = []
     asked = 0
-    while len(committed) < COMMITTED:
+    while len(committed) < jobs:
         asked += 1
         task = some_task(rng, f"job-{asked}")
         answer = insertion(Problem(production, tuple(committed), SUNRISE_S), task, rng)
@@ -55,32 +63,38 @@ def crowd(sun_wh: float) -> tuple[Problem, list[Task]]:
     return Problem(production, tuple(committed), SUNRISE_S), [some_task(rng, f"new-{i}") for i in range(60)]
 
 
-def decisions() -> None:
-    """Time every algorithm on the same requests."""
-    for what, sun_wh in (("plenty of sun", 300_000.0), ("hardly any left", 120_000.0)):
-        problem, tasks = crowd(sun_wh)
+def decisions() -> bool:
+    """Time every algorithm on the same requests; say whether all kept to their limits."""
+    kept = True
+    for what, jobs, sun_wh in CROWDS:
+        problem, tasks = crowd(jobs, sun_wh)
         medians: dict[str, float] = {}
         for name, count in DECISIONS.items():
             scheduler = scheduler_for(AlgorithmSettings(name))
             scheduler(problem, tasks[-1], Random(1))  # SciPy is imported by the first decision
             took_ms, accepted = [], 0
             for seed, task in enumerate(tasks[:count]):
-                begin = time.process_time()
-                answer = scheduler(problem, task, Random(seed))
-                took_ms.append((time.process_time() - begin) * 1e3)
+                tries_ms = []
+                for _ in range(TRIES.get(name, 3)):
+                    begin = time.process_time()
+                    answer = scheduler(problem, task, Random(seed))
+                    tries_ms.append((time.process_time() - begin) * 1e3)
+                took_ms.append(min(tries_ms))
                 accepted += isinstance(answer, Plan)
             medians[name] = statistics.median(took_ms)
             limit_ms = LIMIT_MS.get(name)
+            kept = kept and (limit_ms is None or max(took_ms) < limit_ms)
             print(
                 f"{what}: {name:<12} median {medians[name]:8.2f} ms, most {max(took_ms):8.2f} ms, "
                 f"{medians[name] / medians['fifty_fifty']:8.1f} times fifty_fifty, accepts {accepted} of {count}"
-                + ("" if limit_ms is None else f" (to stay under {limit_ms:g} ms)")
+                + ("" if limit_ms is None else f" (all must stay under {limit_ms:g} ms)")
             )
+    return kept
 
 
 def draws() -> None:
     """Compare where basin-hopping ends with the best of 300 random plans, from the same starts and by one objective."""
-    problem, _ = crowd(120_000.0)
+    problem, _ = crowd(100, 120_000.0)
     empty = Problem(problem.production, (), problem.now_s)
     tasks = [c.task for c in problem.committed[:40]]
     grid = Grid.of(empty, *tasks)
@@ -104,5 +118,6 @@ def draws() -> None:
 
 
 if __name__ == "__main__":
-    decisions()
+    within_limits = decisions()
     draws()
+    sys.exit(0 if within_limits else "a decision took longer than it may")

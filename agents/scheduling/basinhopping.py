@@ -1,21 +1,22 @@
-"""PySSMic's optimisers as they were meant: SciPy's basin-hopping over the start times of all unstarted tasks.
+"""PySSMic's optimisers as they were meant: SciPy's basin-hopping over the start times of unstarted tasks.
 
 Each hop draws some starts anew and slides down from there by `L-BFGS-B`, `SLSQP` or `TNC`, inside windows and not
-before now. The start that comes out is the one that is promised, to the second; what rounding leaves overdrawn is
-repaired, and a plan that is not sound is never returned. Effort is counted: hops, and steps in each.
+before now. All unstarted tasks take part; among many, those that are most in the new one's way. The start that comes
+out is the one that is promised, to the second; what rounding leaves overdrawn is repaired, and a plan that is not sound
+is never returned. Effort is counted: hops, and steps in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Literal
 
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.grid import Grid
+from agents.scheduling.grid import Grid, first_feasible_s
 from agents.scheduling.moving import MAX_LOOKS, Layout, make_room
 from agents.scheduling.overdraft import HOUR_S, Overdraft
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
@@ -23,6 +24,8 @@ from agents.scheduling.refusals import no_room
 
 Method = Literal["L-BFGS-B", "SLSQP", "TNC"]
 
+MAX_TASKS = 32
+"""Whose starts are optimised at once; the rest stand still. What a step of `SLSQP` costs grows by the cube of it."""
 HOPS = 300
 """After the first slide, times tasks: a step of `SLSQP` costs more the more there are; from 2 to 8 hops."""
 STEPS = 400
@@ -45,15 +48,18 @@ class BasinHopping:
     tolerance: float
 
     def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
-        """Optimise all unstarted starts; tasks that need not move for it stay where they are."""
+        """Optimise the starts of the new task and of those near it; those that need not move for it stay."""
         grid = Grid.of(problem, task)
         unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
-        if not len(grid.feasible_starts(grid.free_wh, task)):
+        if first_feasible_s(grid.candidates(task), grid.free_wh) is None:
             return no_room(grid, grid.less(unstarted), task)
-        first_s = max(task.earliest_start_s, problem.now_s)
-        guess = Commitment(task, rng.randint(first_s, task.latest_start_s))
-        delays_h = self.optimise(grid, [*unstarted, guess], rng)
-        starts_s = [problem.now_s + round(delay_h * HOUR_S) for delay_h in delays_h.tolist()]
+        near, others = _split(grid, unstarted, task)
+        guess = Commitment(task, rng.randint(max(task.earliest_start_s, problem.now_s), task.latest_start_s))
+        beside_others = replace(grid, free_wh=np.maximum(grid.less(others), 0.0))
+        delays_h = self.optimise(beside_others, [*near, guess], rng)
+        starts_s = {c.task.job_id: c.start_s for c in others}
+        for c, delay_h in zip([*near, guess], delays_h.tolist(), strict=True):
+            starts_s[c.task.job_id] = problem.now_s + round(delay_h * HOUR_S)
         plan_s = _sound(grid, unstarted, task, starts_s)
         if plan_s is None:
             return no_room(grid, grid.less(unstarted), task)
@@ -130,26 +136,45 @@ class _Hop:
         return np.clip(delays_h, self.lowest, self.highest)
 
 
-def _sound(grid: Grid, unstarted: Sequence[Commitment], task: Task, starts_s: Sequence[int]) -> dict[str, int] | None:
+def _split(
+    grid: Grid, unstarted: Sequence[Commitment], task: Task
+) -> tuple[Sequence[Commitment], Sequence[Commitment]]:
+    """Return the commitments that draw most where a new task could, at most `MAX_TASKS` with it, and the others."""
+    if len(unstarted) < MAX_TASKS:
+        return unstarted, ()
+    ends_s = np.array([max(task.earliest_start_s, grid.now_s), task.latest_start_s + task.load.duration_s])
+    there_wh = [float(np.ptp(c.task.load.energy_until_wh(ends_s - c.start_s))) for c in unstarted]
+    nearest = set(sorted(range(len(unstarted)), key=lambda i: (-there_wh[i], i))[: MAX_TASKS - 1])
+    return (
+        [c for i, c in enumerate(unstarted) if i in nearest],
+        [c for i, c in enumerate(unstarted) if i not in nearest],
+    )
+
+
+def _sound(
+    grid: Grid, unstarted: Sequence[Commitment], task: Task, starts_s: Mapping[str, int]
+) -> dict[str, int] | None:
     """Return a plan that overdraws nothing and is near the optimised one, or None.
 
     Args:
         grid: The producer's grid.
         unstarted: What stands.
         task: The new task.
-        starts_s: As optimised, of the unstarted tasks and then of the new one.
+        starts_s: As optimised, of the unstarted tasks and the new one, by job id.
     """
     kept = Layout(grid, unstarted)
-    piece = kept.add(task, starts_s[-1])
+    piece = kept.add(task, starts_s[task.job_id])
     if kept.is_sound():
         return kept.starts_s()
-    anew = Layout(grid, [Commitment(c.task, start_s) for c, start_s in zip(unstarted, starts_s, strict=False)])
-    anew.add(task, starts_s[-1])
+    anew = Layout(grid, [Commitment(c.task, starts_s[c.task.job_id]) for c in unstarted])
+    anew.add(task, starts_s[task.job_id])
     if anew.is_sound():
         return anew.starts_s()
     kept.remove(piece)
     feasible_s = grid.feasible_starts(kept.left_wh, task)
     if len(feasible_s):
-        kept.add(task, int(feasible_s[np.argmin(np.abs(feasible_s - starts_s[-1]))]))
+        kept.add(task, int(feasible_s[np.argmin(np.abs(feasible_s - starts_s[task.job_id]))]))
         return kept.starts_s()
-    return anew.starts_s() if anew.repair(MAX_LOOKS) else make_room(grid, unstarted, task)
+    if anew.repair(MAX_LOOKS):
+        return anew.starts_s()
+    return kept.starts_s() if make_room(kept, task) else None

@@ -22,6 +22,8 @@ SEARCH_TOLERANCE_WH = 0.9 * TOLERANCE_WH
 """What schedulers use: sums of the same loads in another order still keep the promise."""
 MAX_WINDOW_CELLS = 1 << 20
 """Starts times bins that are compared at once; bounds the memory that a month-wide window takes."""
+FIRST_BLOCK = 16
+"""Starts that are compared first, where the first that fits is looked for."""
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -49,15 +51,36 @@ class Starts:
         """Return which of the starts `remaining_wh` carries in every bin, shape (count,)."""
         windows = self.windows(remaining_wh)
         needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
+        # The strongest minute rules out most starts of a scarce day; the rest is compared in blocks.
         peak = int(needed_wh.argmax())
         fits: BoolArray = windows[:, peak] >= needed_wh[peak]
-        # The strongest minute rules out most starts of a scarce day; the rest is compared in blocks.
         rows = np.flatnonzero(fits)
         block = max(1, MAX_WINDOW_CELLS // len(needed_wh))
         for begin in range(0, len(rows), block):
             some = rows[begin : begin + block]
-            fits[some] = (windows[some[0] : some[-1] + 1][some - some[0]] >= needed_wh).all(axis=1)
+            fits[some] = (windows[some] >= needed_wh).all(axis=1)
         return fits
+
+    def first_feasible_s(self, remaining_wh: FloatArray) -> int | None:
+        """Return the first of the starts that `remaining_wh` carries in every bin, None if it carries none."""
+        needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
+        if self.count == 1:
+            there_wh = remaining_wh[self.first_bin : self.first_bin + len(needed_wh)]
+            return self.first_s if (there_wh >= needed_wh).all() else None
+        peak = int(needed_wh.argmax())
+        at_peak_wh = remaining_wh[self.first_bin + peak : self.first_bin + peak + self.count]
+        rows = np.flatnonzero(at_peak_wh >= needed_wh[peak])
+        if not len(rows):
+            return None
+        windows = self.windows(remaining_wh)
+        # Mostly one of the first will do: few are compared at first, then more at once.
+        begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // len(needed_wh))
+        while begin < len(rows):
+            carried = np.flatnonzero((windows[rows[begin : begin + block]] >= needed_wh).all(axis=1))
+            if len(carried):
+                return self.first_s + int(rows[begin + carried[0]]) * BIN_S
+            begin, block = begin + block, min(8 * block, most)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +97,7 @@ class Grid:
     def of(cls, problem: Problem, *tasks: Task) -> Grid:
         """Lay the grid for a producer's state and tasks that may be added."""
         first_s = problem.now_s - problem.now_s % BIN_S
-        ends_s = [c.task.latest_start_s + c.task.load.duration_s for c in problem.committed]
-        ends_s += [c.start_s + c.task.load.duration_s for c in problem.committed]
+        ends_s = [max(c.start_s, c.task.latest_start_s) + c.task.load.duration_s for c in problem.committed]
         ends_s += [max(t.latest_start_s, problem.now_s) + t.load.duration_s for t in tasks]
         bins = -(-(max([first_s, *ends_s]) - first_s) // BIN_S) + 1
         edges_s = first_s + np.arange(bins + 1, dtype=np.float64) * BIN_S
@@ -98,14 +120,17 @@ class Grid:
         return self.free_wh - drawn_wh
 
     def candidates(self, task: Task) -> tuple[Starts, ...]:
-        """Return all starts worth trying: whole minutes in what is left of the window, and its two ends."""
+        """Return all starts worth trying, rising: whole minutes in what is left of the window, and its two ends."""
         first_s, last_s = max(task.earliest_start_s, self.now_s), task.latest_start_s
         if first_s > last_s:
             return ()
         aligned_s = -(-first_s // BIN_S) * BIN_S
         count = (last_s - aligned_s) // BIN_S + 1
-        groups = [self._starts(task, aligned_s, count)] if count > 0 else []
-        groups += [self._starts(task, end_s, 1) for end_s in sorted({first_s, last_s}) if end_s % BIN_S]
+        groups = [self._starts(task, first_s, 1)] if first_s % BIN_S else []
+        if count > 0:
+            groups.append(self._starts(task, aligned_s, count))
+        if last_s % BIN_S and last_s != first_s:
+            groups.append(self._starts(task, last_s, 1))
         return tuple(groups)
 
     def feasible_starts(self, remaining_wh: FloatArray, task: Task) -> IntArray:
@@ -113,11 +138,21 @@ class Grid:
         found = [
             group.first_s + np.flatnonzero(group.feasible(remaining_wh)) * BIN_S for group in self.candidates(task)
         ]
-        return np.sort(np.concatenate(found)).astype(np.int64) if found else np.empty(0, dtype=np.int64)
+        return np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
 
     def _starts(self, task: Task, first_s: int, count: int) -> Starts:
         first_bin = (first_s - self.first_s) // BIN_S
         return Starts(first_s, count, first_bin, task.load.per_minute_wh(first_s % BIN_S))
+
+
+def first_feasible_s(groups: Iterable[Starts], remaining_wh: FloatArray) -> int | None:
+    """Return the first start that `remaining_wh` carries, None if there is none.
+
+    Args:
+        groups: Candidate starts in rising order, as `Grid.candidates` returns them.
+        remaining_wh: What is left, Wh per bin.
+    """
+    return next((s for group in groups if (s := group.first_feasible_s(remaining_wh)) is not None), None)
 
 
 def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from random import Random
 
-from agents.scheduling.grid import Grid
-from agents.scheduling.moving import make_room
+from agents.scheduling.grid import Grid, first_feasible_s
+from agents.scheduling.moving import Layout, make_room
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
 from agents.scheduling.refilling import refill
 from agents.scheduling.refusals import no_room
@@ -21,14 +21,15 @@ def insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # n
     """Place a task where it uses the sun soonest, else move unstarted tasks inside their windows."""
     grid = Grid.of(problem, task)
     unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
-    remaining_wh = grid.less(unstarted)
+    layout = Layout(grid, unstarted)
     kept_s = {c.task.job_id: c.start_s for c in problem.committed}
-    feasible_s = grid.feasible_starts(remaining_wh, task)
-    if len(feasible_s):
-        return Plan(kept_s | {task.job_id: int(feasible_s[0])})
-    if not len(grid.feasible_starts(grid.free_wh, task)):
-        return no_room(grid, remaining_wh, task)
-    moved_s = make_room(grid, unstarted, task) or refill(grid, unstarted, task)
-    if moved_s is None:
-        return no_room(grid, remaining_wh, task)
-    return Plan(kept_s | moved_s)
+    groups = grid.candidates(task)
+    start_s = first_feasible_s(groups, layout.left_wh)
+    if start_s is not None:
+        return Plan(kept_s | {task.job_id: start_s})
+    if first_feasible_s(groups, grid.free_wh) is None:
+        return no_room(grid, layout.left_wh, task)
+    if make_room(layout, task):
+        return Plan(kept_s | layout.starts_s())
+    refilled_s = refill(grid, unstarted, task)
+    return no_room(grid, layout.left_wh, task) if refilled_s is None else Plan(kept_s | refilled_s)

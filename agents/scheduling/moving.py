@@ -8,37 +8,42 @@ Effort is counted in looks at a task's whole window.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts
+from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, first_feasible_s
 from agents.scheduling.problem import Commitment, Task
 
 MAX_LOOKS = 40
-"""At windows, in one decision: about 3 ms among 100 tasks with windows of hours; more found hardly more plans."""
+"""At windows, in one decision: about 1 ms; more found hardly more plans."""
+MAX_LOOK_CELLS = 4_096
+"""Starts times bins that a look compares where no start is covered in full: in long windows every second, third, ...
+start, then those around the best. Comparing all found no more plans."""
 REST = 5
 """For how many moves a task that moved stays."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Piece:
     """A task that may be moved, and where it is now."""
 
     task: Task
     grid: Grid
-    start_s: int = 0
-    first_bin: int = 0
-    load_wh: FloatArray = field(default_factory=lambda: np.empty(0))
+    start_s: int
+    first_bin: int
+    load_wh: FloatArray
     """What it draws, from `first_bin` on."""
     rests_until: int = 0
+    _groups: tuple[Starts, ...] | None = None
 
-    @cached_property
+    @property
     def groups(self) -> tuple[Starts, ...]:
         """Where it may go."""
-        return self.grid.candidates(self.task)
+        if self._groups is None:
+            self._groups = self.grid.candidates(self.task)
+        return self._groups
 
     @property
     def bins(self) -> slice:
@@ -64,8 +69,9 @@ class Layout:
 
     def add(self, task: Task, start_s: int) -> Piece:
         """Put a task on the grid."""
-        piece = Piece(task, self.grid)
-        self._settle(piece, start_s)
+        first_bin = (start_s - self.grid.first_s) // BIN_S
+        piece = Piece(task, self.grid, start_s, first_bin, task.load.per_minute_wh(start_s % BIN_S))
+        self.left_wh[piece.bins] -= piece.load_wh
         self.pieces.append(piece)
         return piece
 
@@ -77,7 +83,10 @@ class Layout:
     def move(self, piece: Piece, start_s: int) -> None:
         """Put a task elsewhere."""
         self.left_wh[piece.bins] += piece.load_wh
-        self._settle(piece, start_s)
+        piece.start_s = start_s
+        piece.first_bin = (start_s - self.grid.first_s) // BIN_S
+        piece.load_wh = piece.task.load.per_minute_wh(start_s % BIN_S)
+        self.left_wh[piece.bins] -= piece.load_wh
 
     def starts_s(self) -> dict[str, int]:
         """Return where all tasks are."""
@@ -123,13 +132,15 @@ class Layout:
         if not len(chosen):
             return []
         first, last = int(chosen[0]), int(chosen[-1])
+        weights = overdrawn.astype(np.float64)
+        # No load is below zero: what a task draws in overdrawn minutes adds up to zero only if it draws in none.
         return [
             piece
             for piece in self.pieces
             if piece.first_bin <= last
             and piece.first_bin + len(piece.load_wh) > first
+            and piece.load_wh @ weights[piece.bins] > 0
             and (fixed or piece.is_movable)
-            and (piece.load_wh[overdrawn[piece.bins]] > 0).any()
         ]
 
     def best_move(self, piece: Piece) -> tuple[float, int]:
@@ -137,32 +148,40 @@ class Layout:
         bins = piece.bins
         self.left_wh[bins] += piece.load_wh
         here_wh = float(np.minimum(piece.load_wh, np.maximum(self.left_wh[bins], 0.0)).sum())
-        covered_wh, start_s = best_covered(piece.groups, self.left_wh, besides_s=piece.start_s)
+        covered_wh, start_s = piece.task.load.energy_wh, first_feasible_s(piece.groups, self.left_wh)
+        if start_s is None:
+            covered_wh, start_s = best_covered(piece.groups, self.left_wh, besides_s=piece.start_s)
         self.left_wh[bins] -= piece.load_wh
         return covered_wh - here_wh, start_s
 
-    def _settle(self, piece: Piece, start_s: int) -> None:
-        piece.start_s = start_s
-        piece.first_bin = (start_s - self.grid.first_s) // BIN_S
-        piece.load_wh = piece.task.load.per_minute_wh(start_s % BIN_S)
-        self.left_wh[piece.bins] -= piece.load_wh
 
+def make_room(layout: Layout, task: Task, max_looks: int = MAX_LOOKS) -> bool:
+    """Add a task to a sound layout and move others until all fit; say whether they do. If not, nothing changes.
 
-def make_room(
-    grid: Grid, unstarted: Sequence[Commitment], task: Task, max_looks: int = MAX_LOOKS
-) -> dict[str, int] | None:
-    """Return starts for the new task and all unstarted ones that fit together, or None if the search found none."""
-    layout = Layout(grid, unstarted)
-    fixed = [Commitment(piece.task, piece.start_s) for piece in layout.pieces if not piece.is_movable]
-    if not len(grid.feasible_starts(grid.less(fixed), task)):
-        return None
-    _, start_s = best_covered(grid.candidates(task), layout.left_wh)
-    layout.add(task, start_s)
-    return layout.starts_s() if layout.repair(max_looks) else None
+    Args:
+        layout: What stands.
+        task: What no start carries as it is.
+        max_looks: At windows.
+    """
+    grid = layout.grid
+    groups = grid.candidates(task)
+    fixed = Layout(grid, [Commitment(piece.task, piece.start_s) for piece in layout.pieces if not piece.is_movable])
+    if first_feasible_s(groups, fixed.left_wh) is None:
+        return False
+    before_s = [piece.start_s for piece in layout.pieces]
+    _, start_s = best_covered(groups, layout.left_wh)
+    new = layout.add(task, start_s)
+    if layout.repair(max_looks):
+        return True
+    layout.remove(new)
+    for piece, start_s in zip(layout.pieces, before_s, strict=True):
+        if piece.start_s != start_s:
+            layout.move(piece, start_s)
+    return False
 
 
 def best_covered(groups: Sequence[Starts], left_wh: FloatArray, besides_s: int | None = None) -> tuple[float, int]:
-    """Return the most of a task's energy that any start finds left, Wh, and the first such start.
+    """Return the most of a task's energy that a start is found to be covered, Wh, and the first such start.
 
     Args:
         groups: Where the task may go; at least one start besides `besides_s`.
@@ -172,12 +191,36 @@ def best_covered(groups: Sequence[Starts], left_wh: FloatArray, besides_s: int |
     free_wh = np.maximum(left_wh, 0.0)
     best_wh, best_s = -1.0, 0
     for group in groups:
-        covered_wh = np.minimum(group.windows(free_wh), group.load_wh).sum(axis=1)
+        besides = -1
         if besides_s is not None:
-            place, second = divmod(besides_s - group.first_s, BIN_S)
-            if second == 0 and 0 <= place < group.count:
-                covered_wh[place] = -2.0
-        i = int(covered_wh.argmax())
-        if covered_wh[i] > best_wh:
-            best_wh, best_s = float(covered_wh[i]), group.first_s + i * BIN_S
+            minutes, second = divmod(besides_s - group.first_s, BIN_S)
+            besides = minutes if second == 0 else -1
+        covered_wh, place = _best_of(group, free_wh, besides)
+        if covered_wh > best_wh:
+            best_wh, best_s = covered_wh, group.first_s + place * BIN_S
     return best_wh, best_s
+
+
+def _best_of(group: Starts, free_wh: FloatArray, besides: int) -> tuple[float, int]:
+    """Return the most that any of a group's starts is covered, Wh, and its place; below zero if there is none."""
+    load_wh = group.load_wh
+    if group.count == 1:
+        if besides == 0:
+            return -2.0, 0
+        return float(np.minimum(free_wh[group.first_bin : group.first_bin + len(load_wh)], load_wh).sum()), 0
+    windows = group.windows(free_wh)
+    stride = -(-group.count * len(load_wh) // MAX_LOOK_CELLS)
+    if stride == 1:
+        return _best_row(windows, load_wh, besides)
+    _, coarse = _best_row(windows[::stride], load_wh, besides // stride if besides % stride == 0 else -1)
+    first = max(0, (coarse - 1) * stride + 1)
+    covered_wh, fine = _best_row(windows[first : (coarse + 1) * stride], load_wh, besides - first)
+    return covered_wh, first + fine
+
+
+def _best_row(windows: FloatArray, load_wh: FloatArray, besides: int) -> tuple[float, int]:
+    covered_wh = np.minimum(windows, load_wh).sum(axis=1)
+    if 0 <= besides < len(covered_wh):
+        covered_wh[besides] = -2.0
+    best = int(covered_wh.argmax())
+    return float(covered_wh[best]), best

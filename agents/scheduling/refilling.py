@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agents.scheduling.grid import Grid
+from agents.scheduling.grid import Grid, first_feasible_s
 from agents.scheduling.moving import Layout
 from agents.scheduling.problem import Commitment, Task
 
@@ -28,6 +28,7 @@ def refill(
 ) -> dict[str, int] | None:
     """Return starts for the new task and all unstarted ones that fit together, or None if no order gave any."""
     tasks = [*(c.task for c in unstarted), task]
+    groups = {t.job_id: grid.candidates(t) for t in tasks}
     looks = 0
     for order in _ORDERS:
         if looks + len(tasks) > max_looks:
@@ -35,10 +36,10 @@ def refill(
         layout = Layout(grid)
         for candidate in sorted(tasks, key=order):
             looks += 1
-            feasible_s = grid.feasible_starts(layout.left_wh, candidate)
-            if not len(feasible_s):
+            start_s = first_feasible_s(groups[candidate.job_id], layout.left_wh)
+            if start_s is None:
                 break
-            layout.add(candidate, int(feasible_s[0]))
+            layout.add(candidate, start_s)
         else:
             return layout.starts_s()
     return None

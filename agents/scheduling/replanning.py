@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.scheduling.grid import Grid
+from agents.scheduling.grid import Grid, first_feasible_s
 from agents.scheduling.moving import Layout, make_room
 from agents.scheduling.problem import Commitment, Problem
 
@@ -68,11 +68,11 @@ def _fill(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
         if layout.is_sound():
             continue
         layout.remove(piece)
-        feasible_s = grid.feasible_starts(layout.left_wh, commitment.task)
-        if len(feasible_s):
-            layout.add(commitment.task, int(feasible_s[0]))
-        else:
+        start_s = first_feasible_s(grid.candidates(commitment.task), layout.left_wh)
+        if start_s is None:
             left_out.append(commitment)
+        else:
+            layout.add(commitment.task, start_s)
     return _taken_in(layout, left_out)
 
 
@@ -89,16 +89,12 @@ def _give_up(grid: Grid, unstarted: Sequence[Commitment]) -> dict[str, int]:
 
 def _taken_in(layout: Layout, left_out: Sequence[Commitment]) -> dict[str, int]:
     """Return starts for the tasks of a sound layout and as many more as fit, where they fit or by moving others."""
-    grid = layout.grid
     for commitment in left_out:
-        feasible_s = grid.feasible_starts(layout.left_wh, commitment.task)
-        if len(feasible_s):
-            layout.add(commitment.task, int(feasible_s[0]))
-            continue
-        kept = [Commitment(piece.task, piece.start_s) for piece in layout.pieces]
-        moved_s = make_room(grid, kept, commitment.task)
-        if moved_s is not None:
-            layout = Layout(grid, [Commitment(c.task, moved_s[c.task.job_id]) for c in [*kept, commitment]])
+        start_s = first_feasible_s(layout.grid.candidates(commitment.task), layout.left_wh)
+        if start_s is None:
+            make_room(layout, commitment.task)
+        else:
+            layout.add(commitment.task, start_s)
     return layout.starts_s()
 
 

@@ -2,10 +2,12 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.grid import Grid, fits
+from agents.scheduling.grid import Grid, first_feasible_s, fits
+from agents.scheduling.moving import Layout, make_room
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
 from agents.scheduling.refilling import refill
 from agents.scheduling.registry import scheduler_for
@@ -53,3 +55,44 @@ def test_refilling_gives_room_or_nothing() -> None:
     assert refill(Grid.of(problem, new), stands, new, max_looks=2) is None
     impossible = task("d", 1100.0, 0, 3 * HOUR)
     assert refill(Grid.of(problem, impossible), stands, impossible) is None
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_first_start_that_fits(seed: int) -> None:
+    """It is found without trying all: in wide windows and narrow ones, at odd seconds, in a day of gaps."""
+    rng = Random(seed)
+    powers_w = [rng.choice([0, 200, 900]) for _ in range(12 * 60)]
+    production = Production(
+        times_s=tuple(60 * i for i in range(len(powers_w) + 1)),
+        cumulative_wh=tuple(np.cumsum([0.0, *(power_w / 60 for power_w in powers_w)]).tolist()),
+    )
+    earliest_s = rng.randint(0, 3 * HOUR)
+    load = LoadProfile(times_s=(0, rng.choice([30, 150, 400])), cumulative_wh=(0.0, rng.choice([1.0, 5.0, 20.0])))
+    new = Task("a", load, earliest_s, earliest_s + rng.choice([0, 1, 59, 600, 8 * HOUR]))
+    grid = Grid.of(Problem(production, (), 7), new)
+    found_s = first_feasible_s(grid.candidates(new), grid.free_wh)
+    all_s = grid.feasible_starts(grid.free_wh, new)
+    assert found_s == (int(all_s[0]) if len(all_s) else None)
+
+
+def test_making_no_room_changes_nothing() -> None:
+    """Where the search ends without a plan, all is where it was."""
+    stands = [Commitment(task("a", 900.0, 60, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 2 * HOUR)]
+    layout = Layout(Grid.of(Problem(FLAT, tuple(stands), 0)), stands)
+    before_wh = layout.left_wh.copy()
+    assert not make_room(layout, task("c", 900.0, HOUR + 60, HOUR + 60), max_looks=1)
+    assert layout.starts_s() == {"a": HOUR, "b": 2 * HOUR}
+    assert layout.left_wh == pytest.approx(before_wh, abs=1e-9)
+
+
+def test_moves_to_the_only_place_in_a_window_of_days() -> None:
+    """Of 4,000 starts one is covered, and the task that stands in the way goes there."""
+    far_s = 52 * HOUR
+    sun = Production(
+        times_s=(0, 60, 120, far_s, far_s + 60, 80 * HOUR), cumulative_wh=(0.0, 0.0, 40.0, 40.0, 80.0, 80.0)
+    )
+    minute = LoadProfile(times_s=(0, 60), cumulative_wh=(0.0, 30.0))
+    stands = Commitment(Task("a", minute, 60, 70 * HOUR), 60)
+    plan = scheduler_for(AlgorithmSettings())(Problem(sun, (stands,), 0), Task("b", minute, 60, 60), Random(1))
+    assert isinstance(plan, Plan)
+    assert plan.starts_s == {"a": far_s, "b": 60}
