@@ -21,7 +21,6 @@ from broker.bus import Broker, Bus, Delivery
 from broker.course import Step, first_step, next_step
 from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
 from broker.gate import Gate, Moment
-from broker.group import first_problem
 from broker.journal import Journal
 from broker.members import Members
 from broker.pace import Pace, PaceError
@@ -172,7 +171,7 @@ class Clock:
             try:
                 self._take(event)
             except (ProtocolError, ValidationError, PaceError) as error:
-                self._refusals.take(event.topic, first_problem(error))
+                self._refusals.take(event.topic, error)
 
     def _take(self, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)

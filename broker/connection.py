@@ -42,6 +42,8 @@ _UNACKNOWLEDGED_LIMIT = 10_000
 """QoS 1 messages that may be under way before publishers wait."""
 _IDS = 60_000
 """How far the oldest unacknowledged message may lie back: message ids come again after 65,535."""
+_PACKETS_A_TURN = 500
+"""Read at once; then whoever they are for has its turn, or a flood would keep the loop for itself."""
 _UNSPECIFIED = 128
 """The reason that paho gives for a connection that ends without one."""
 
@@ -283,13 +285,19 @@ class Connection(aiomqtt.Client):
             self._loop.call_soon_threadsafe(self._write)
 
     def _read(self) -> None:
-        """Take all packets that have come in."""
+        """Take the packets that have come in, a turn's worth of them."""
         try:
-            self._client.loop_read()
-            while self._client.socket() is not None and self._buffers.readable:
+            for _ in range(_PACKETS_A_TURN):
                 self._client.loop_read()
+                if self._client.socket() is None or not self._buffers.readable:
+                    return
+            self._loop.call_soon(self._read_on)
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
             self.cut(f"{type(error).__name__}: {error}")
+
+    def _read_on(self) -> None:
+        if self._client.socket() is not None and self._buffers.readable:
+            self._read()
 
     def _write(self) -> None:
         """Write all that is queued; what the socket does not take waits until it does."""

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from broker.agent import Agent, Fact, Outgoing, Received
 from broker.record import RoundRecord
+from broker.refusals import first_problem
 from broker.wire import Envelope, Failure, Grant
 
 log = structlog.get_logger(__name__)
@@ -119,12 +120,3 @@ class AgentGroup:
             re=message.re,
             body=message.message.model_dump(mode="json"),
         )
-
-
-def first_problem(error: Exception) -> str:
-    """Return one line that says what is wrong with a message."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return f"{error.error_count()} problems, the first: {place}: {first['msg']}"
-    return str(error)

@@ -21,7 +21,7 @@ from broker.agent import Agent
 from broker.bus import Broker, Bus, Delivery, Will
 from broker.directory import Directory
 from broker.errors import HostRefusedError, ProtocolError
-from broker.group import AgentGroup, first_problem
+from broker.group import AgentGroup
 from broker.journal import Journal, JournalError
 from broker.outbox import Outbox
 from broker.patience import Patience
@@ -141,7 +141,7 @@ class Host:
             try:
                 await self._take(bus, event)
             except (ProtocolError, ValidationError) as error:
-                self.refusals.take(event.topic, first_problem(error))
+                self.refusals.take(event.topic, error)
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)

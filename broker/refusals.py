@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 import structlog
+from pydantic import ValidationError
 
 from broker import topics
 
@@ -20,9 +21,8 @@ log = structlog.get_logger(__name__)
 class _Account:
     told: int = 0
     untold: int = 0
-    topic: str = ""
-    why: str = ""
-    """Of the last one that was not told."""
+    last: tuple[str, Exception] | None = None
+    """Topic and reason of the last one that was not told."""
     told_wall_s: float = 0.0
 
 
@@ -41,7 +41,7 @@ class Refusals:
         # The last level of a topic is its writer, which the broker has checked: there are no more of these than logins.
         self._accounts: dict[tuple[str, str], _Account] = {}
 
-    def take(self, topic: str, why: str) -> None:
+    def take(self, topic: str, error: Exception) -> None:
         """Count a message that is dropped, and tell it: the first ones of a writer at once, then once a second."""
         self.count += 1
         address = topics.parse(topic)
@@ -50,11 +50,11 @@ class Refusals:
         now_wall_s = asyncio.get_running_loop().time()
         if account.told >= TOLD_AT_ONCE:
             if now_wall_s - account.told_wall_s < TELL_EVERY_WALL_S:
-                account.untold, account.topic, account.why = account.untold + 1, topic, why
+                account.untold, account.last = account.untold + 1, (topic, error)
                 return
             if not account.untold:
                 account.told = 0
-        log.warning("dropped", host=self._reader, topic=topic, why=why, **_more(account))
+        self._tell(topic, error, account.untold)
         account.told += 1
         account.untold = 0
         account.told_wall_s = now_wall_s
@@ -62,10 +62,19 @@ class Refusals:
     def tell_rest(self) -> None:
         """Tell what has not been told, before the reader leaves."""
         for account in self._accounts.values():
-            if account.untold:
-                log.warning("dropped", host=self._reader, topic=account.topic, why=account.why, **_more(account))
+            if account.untold and account.last is not None:
+                self._tell(*account.last, account.untold - 1)
                 account.untold = 0
 
+    def _tell(self, topic: str, error: Exception, more: int) -> None:
+        counted = {"more": more} if more else {}
+        log.warning("dropped", host=self._reader, topic=topic, why=first_problem(error), **counted)
 
-def _more(account: _Account) -> dict[str, int]:
-    return {"more": account.untold} if account.untold else {}
+
+def first_problem(error: Exception) -> str:
+    """Return one line that says what is wrong with a message."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return f"{error.error_count()} problems, the first: {place}: {first['msg']}"
+    return str(error)

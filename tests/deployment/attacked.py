@@ -56,7 +56,7 @@ async def run_attacked(
         run: The run's id.
         seed: The run's seed.
     """
-    settings = DeploymentSettings(run, seed=seed, patience=Patience(resend_wall_s=0.2, limit_wall_s=20))
+    settings = DeploymentSettings(run, seed=seed, patience=Patience(resend_wall_s=0.2, limit_wall_s=100))
     made = 0
     waiting = asyncio.Event()
 
@@ -73,7 +73,7 @@ async def run_attacked(
 
     if before is not None:
         await before(guarded)
-    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(110), asyncio.TaskGroup() as tasks:
         clock = tasks.create_task(run_clock(street, settings, guarded.of("clock"), on_missing=on_missing))
         for house in street.houses:
             if house.id != LATE:
