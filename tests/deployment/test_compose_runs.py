@@ -1,11 +1,19 @@
-"""docker-compose.yml without Docker: its services' own commands as processes, with the files that they would mount."""
+"""docker-compose.yml without Docker: its services' own commands as processes, with the files that they would mount.
+
+Where we may, each in a network namespace of its own, so that its link can be cut and names are the Compose file's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
+import signal
+import sqlite3
 import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +26,15 @@ from broker.running import free_port
 from scenarios.files import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.runner import RunSettings, run_once
+from tests.deployment.namespaces import Machines, machines, what_is_missing
 
 ROOT = Path(__file__).resolve().parents[2]
+CUT, KILLED = "house-celik", "house-adler"
 
-pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+pytestmark = [
+    pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
+    pytest.mark.xdist_group("processes"),  # one at a time: each is eight processes
+]
 
 
 class Containers:
@@ -30,8 +43,11 @@ class Containers:
     def __init__(self, folder: Path) -> None:
         text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
         self.services: dict[str, Any] = yaml.safe_load(text)["services"]
+        self.houses = [name for name in self.services if name.startswith("house-")]
         self.folder = folder
-        self.port = free_port()
+        self.machines: Machines | None = None
+        """None: all on this one, where names are not known and ports may be taken."""
+        self._port = free_port()
 
     def place(self, service: str, path: str) -> str:
         """Return where a path inside a container is on this machine."""
@@ -41,67 +57,126 @@ class Containers:
                 return f"{self.folder}/{volume}{path.removeprefix(inside)}"
         return path
 
-    async def start(self, service: str) -> asyncio.subprocess.Process:
+    async def make_guard(self) -> None:
+        """Run the service `guard`."""
+        guard = self.services["guard"]
+        command = [str(self.folder / "guard") if word == "/guard" else word for word in guard["command"]]
+        at = command.index("--owner")  # only root can give files away, and then our processes are root's too
+        guard["command"] = [*command[:at], *command[at + 2 :]]
+        if self.machines is None:
+            guard["command"] += ["--name", "localhost", "--port", str(self._port)]
+        # What is a volume inside another one is a link here.
+        (self.folder / "guard" / "logins").mkdir(parents=True)
+        for mount in guard["volumes"][1:]:
+            volume, inside = mount.split(":")
+            (self.folder / volume).mkdir()
+            (self.folder / inside.removeprefix("/")).symlink_to(self.folder / volume)
+        await finished(await self.start("guard"))
+
+    @asynccontextmanager
+    async def broker(self) -> AsyncIterator[None]:
+        """Run the service `broker`."""
+        configuration = (self.folder / "guard" / "broker" / "mosquitto.conf").read_text(encoding="utf-8")
+        for inside in ("/mosquitto/config", "/mosquitto/data"):
+            configuration = configuration.replace(inside, self.place("broker", inside))
+        conf = self.folder / "mosquitto.conf"
+        conf.write_text(configuration + ("user root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
+        with (self.folder / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self._into("broker"), str(find_mosquitto()), "-c", str(conf), stderr=log
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            await process.wait()
+
+    async def start(self, service: str) -> Process:
         """Start a service that runs our image."""
         settings = self.services[service]
         environment = {name: self.place(service, str(value)) for name, value in settings.get("environment", {}).items()}
         environment["SSMIC_ALIVE_FILE"] = f"{self.folder}/{service}.alive"
-        if "SSMIC_BROKER" in environment:
-            environment["SSMIC_BROKER"] = f"mqtts://localhost:{self.port}"
+        if "SSMIC_BROKER" in environment and self.machines is None:
+            environment["SSMIC_BROKER"] = f"mqtts://localhost:{self._port}"
         return await asyncio.create_subprocess_exec(
+            *(self._into(service) if settings.get("network_mode") != "none" else ()),
             sys.executable, "-m", "tui", *settings["command"],
-            cwd=self.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            cwd=self.folder, stdout=PIPE, stderr=PIPE,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
         )  # fmt: skip
 
+    async def reached(self, rounds: int, service: str) -> None:
+        """Wait until a household has so many rounds in its journal."""
+        while self._rounds(service) < rounds:  # noqa: ASYNC110 - another process has to get there
+            await asyncio.sleep(0.01)
 
-async def finished(process: asyncio.subprocess.Process) -> str:
+    def _rounds(self, service: str) -> int:
+        with suppress(sqlite3.Error):
+            for file in Path(self.place(service, "/journal")).glob("*.sqlite"):
+                with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+                    return int(journal.execute("SELECT count(*) FROM rounds").fetchone()[0])
+        return 0
+
+    def _into(self, service: str) -> tuple[str, ...]:
+        return () if self.machines is None else self.machines.into(service)
+
+
+async def finished(process: Process) -> str:
     """Return what a process has said when it has ended well."""
-    async with asyncio.timeout(100):
-        out, err = await process.communicate()
+    out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     return out.decode()
 
 
-async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
-    """Guard, broker, clock and six households: the ledger of the street, and the clock prints what came out."""
-    containers = Containers(tmp_path)
-    guard = containers.services["guard"]
-    made = [mount.split(":") for mount in guard["volumes"]]
-    command = [str(tmp_path / "guard") if word == "/guard" else word for word in guard["command"]]
-    at = command.index("--owner")  # only root can give files away
-    guard["command"] = [*command[:at], *command[at + 2 :], "--name", "localhost", "--port", str(containers.port)]
-    # What is a volume inside another one is a link here.
-    (tmp_path / "guard" / "logins").mkdir(parents=True)
-    for volume, inside in made[1:]:
-        (tmp_path / volume).mkdir()
-        (tmp_path / inside.removeprefix("/")).symlink_to(tmp_path / volume)
-    await finished(await containers.start("guard"))
-
-    configuration = (tmp_path / "guard" / "broker" / "mosquitto.conf").read_text(encoding="utf-8")
-    configuration = configuration.replace("/mosquitto/config", containers.place("broker", "/mosquitto/config"))
-    configuration = configuration.replace("/mosquitto/data", containers.place("broker", "/mosquitto/data"))
-    conf = tmp_path / "mosquitto.conf"
-    conf.write_text(configuration + ("user root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
-    with (tmp_path / "log").open("wb") as log:
-        broker = await asyncio.create_subprocess_exec(str(find_mosquitto()), "-c", str(conf), stderr=log)
-    try:
-        houses = [name for name in containers.services if name.startswith("house-")]
-        assert len(houses) == 6
-        processes = [await containers.start(name) for name in ("clock", *houses)]
-        shown, *_ = await asyncio.gather(*(finished(process) for process in processes))
-    finally:
-        broker.terminate()
-        await broker.wait()
+async def check(containers: Containers, shown: str) -> None:
+    """Assert that a run came to what the street comes to, and gave no secret away."""
     assert "Jobs with a contract" in shown
-    assert all((tmp_path / f"{name}.alive").exists() for name in ("clock", *houses))
+    assert all((containers.folder / f"{name}.alive").exists() for name in ("clock", *containers.houses))
     expected = await run_once(load_scenario("street"), RunSettings(seed=1, run_id="street"), MemoryBroker())
     with ResultsReader(Path(containers.place("clock", "/results/street.sqlite"))) as results:
         assert results.run(1).ledger_sha256 == expected.ledger_sha256
-    assert not passwords_in(tmp_path / "results", tmp_path)
+    assert not passwords_in(containers.folder / "results", containers.folder)
 
 
 def passwords_in(kept: Path, logins: Path) -> list[Path]:
     """Return the password files of which a folder's files give something away."""
     content = b"".join(file.read_bytes() for file in kept.iterdir())
     return [file for file in logins.glob("login-*/password") if file.read_bytes().strip() in content]
+
+
+async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
+    """Guard, broker, clock and six households: the ledger of the street, and the clock prints what came out."""
+    containers = Containers(tmp_path)
+    assert len(containers.houses) == 6
+    await containers.make_guard()
+    async with containers.broker():
+        processes = [await containers.start(name) for name in ("clock", *containers.houses)]
+        shown, *_ = await asyncio.gather(*(finished(process) for process in processes))
+    await check(containers, shown)
+
+
+async def test_the_compose_file_runs_the_street_though_a_link_is_cut_and_a_household_killed(tmp_path: Path) -> None:
+    """Every service on a machine of its own, reached by its name in the file."""
+    if why := what_is_missing(tmp_path):
+        pytest.skip(why)
+    containers = Containers(tmp_path)
+    async with machines(["broker", "clock", *containers.houses], tmp_path) as containers.machines:
+        await containers.make_guard()
+        async with containers.broker():
+            processes = {name: await containers.start(name) for name in ("clock", *containers.houses)}
+
+            async def restart_killed() -> str:
+                await containers.reached(10, KILLED)
+                processes[KILLED].kill()
+                assert await processes[KILLED].wait() == -signal.SIGKILL
+                return await finished(await containers.start(KILLED))
+
+            async def cut() -> None:
+                await containers.reached(5, CUT)
+                await containers.machines.cut(CUT, 1.0)  # type: ignore[union-attr]
+
+            cutting = asyncio.create_task(cut())
+            left = [finished(process) for name, process in processes.items() if name != KILLED]
+            shown, *_ = await asyncio.gather(*left, restart_killed())
+            await cutting
+        await check(containers, shown)

@@ -1,0 +1,80 @@
+"""docker-compose.yml, and what `ssmic compose` writes for others, as Compose itself reads it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from tui.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = (
+    ("street",),
+    ("scarce", "--client-certificates"),
+    ("village", "--image", "registry.example/ssmic:1"),
+    ("street", "--secrets", "guard", "--central"),
+    ("street", "--secrets", "guard", "--house", "adler", "--broker", "mqtts://broker.example:8883"),
+)
+MISTAKES = (
+    ("restart: on-failure", "restart: sometimes"),
+    ("condition: service_healthy", "condition: service_well"),
+    ("cap_drop:", "cap_dropped:"),
+    ("interval: 10s", "interval: soon"),
+    ("user:", "usr:"),
+)
+
+
+@pytest.fixture(params=ARGUMENTS, ids=" ".join)
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A Compose file, as the command writes it."""
+    result = CliRunner().invoke(app, ["compose", *request.param])
+    assert result.exit_code == 0, result.stderr
+    written = tmp_path / "docker-compose.yml"
+    written.write_text(result.stdout, encoding="utf-8")
+    return written
+
+
+def checked(text: str) -> list[str]:
+    """Read a Compose file strictly by the Compose Specification, variables and merges resolved; return its services.
+
+    Raises:
+        ValueError: it does not follow the specification.
+    """
+    specification = pytest.importorskip("compose_spec", reason="needs compose-spec, which there is for Linux")
+    plain = yaml.safe_dump(yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)))
+    return list(specification.PyCompose.from_yaml(plain).service_names())
+
+
+def test_it_follows_the_compose_specification(file: Path) -> None:
+    """Every key, value, duration and condition."""
+    text = file.read_text(encoding="utf-8")
+    assert set(checked(text)) == set(yaml.safe_load(text)["services"])
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=[wrong for _, wrong in MISTAKES])
+def test_a_mistake_in_it_would_be_found(mistake: tuple[str, str]) -> None:
+    """The check above is not satisfied with anything."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert mistake[0] in text
+    with pytest.raises(ValueError, match="services"):
+        checked(text.replace(*mistake))
+
+
+def test_compose_itself_accepts_it(file: Path) -> None:
+    """Where there is one: `docker compose config`, which needs no engine."""
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:  # noqa: S603
+        pytest.skip("needs Docker Compose 2")
+    done = subprocess.run(  # noqa: S603 - the very command that users run
+        [docker, "compose", "-f", file, "--profile", "watch", "config", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
