@@ -18,6 +18,7 @@ from scenarios.errors import Problem
 from scenarios.files.findings import KeyPath
 from tui.editor import building, outline
 from tui.editor.changes import Change
+from tui.editor.checking import Checker
 from tui.editor.drawing import Artist
 from tui.editor.form import form_of
 from tui.editor.formview import FormView
@@ -26,7 +27,7 @@ from tui.editor.outline import WHOLE, Ref
 from tui.editor.problems import ProblemsPanel
 from tui.editor.say import say
 from tui.editor.tree import NeighbourhoodTree
-from tui.editor.work import Checked, Work, check
+from tui.editor.work import Checked, Work
 from tui.shell import AreaScreen, EmptyState
 from tui.widgets.chart import Chart
 
@@ -315,16 +316,20 @@ class Desk(AreaScreen):
     # Checking.
 
     async def _check_forever(self) -> None:
-        while True:
-            await self._check_wanted.wait()
-            while self._check_wanted.is_set():
-                self._check_wanted.clear()
-                await asyncio.sleep(PAUSE_WALL_S)
-            work = self.work
-            if work is not None:
-                checked = await asyncio.to_thread(check, work.history.current, work.title, work.folder)
-                if work is self.work:
-                    self._checked(work, checked)
+        checker = Checker()
+        try:
+            while True:
+                await self._check_wanted.wait()
+                while self._check_wanted.is_set():
+                    self._check_wanted.clear()
+                    await asyncio.sleep(PAUSE_WALL_S)
+                work = self.work
+                if work is not None:
+                    checked = await checker.check(work.history.current, work.title, work.folder)
+                    if work is self.work:
+                        self._checked(work, checked)
+        finally:
+            await checker.close()
 
     def _checked(self, work: Work, checked: Checked) -> None:
         if checked.failed is not None:

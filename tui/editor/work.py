@@ -37,15 +37,6 @@ class Checked:
     """Why the state cannot be written; then nothing else is known."""
 
 
-def check(version: Version, where: str, folder: Path) -> Checked:
-    """Check a state; takes a while, for a thread."""
-    try:
-        document = version.document()
-    except ScenarioError as error:
-        return Checked(version, failed=error)
-    return Checked(version, tuple(document.problems(where, folder)))
-
-
 @dataclass
 class Work:
     """What is open."""

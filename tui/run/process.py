@@ -25,7 +25,8 @@ from scenarios.results.summary import simulation_json
 from scenarios.simulation import Plan, Simulation, open_simulation
 from scenarios.simulation.brokers import OpenBroker
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
-from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, frame, read_frame
+from tui.frames import frame, let_keys_go_first, read_frame
+from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -63,6 +64,7 @@ class _Parent:
 
 def main() -> None:
     """Run one simulation to its end."""
+    let_keys_go_first()
     configure_logs(None)
     asyncio.run(_main())
 

@@ -1,23 +1,14 @@
-"""What goes between the application and the process that runs a simulation for it: frames over two pipes.
-
-Both ends are this very program, so a frame is a pickle of our own classes, its length before it.
-"""
+"""What goes between the application and the process that runs a simulation for it, in frames."""
 
 from __future__ import annotations
 
-import asyncio
-import pickle
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from broker.tls import Tls
 from broker.url import BrokerUrl
 from broker.wire import Control
-
-_LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +77,3 @@ class Interrupt:
 
 Event = Began | Progress | Heard | Ended
 Command = Go | Interrupt | Control
-
-
-def frame(content: Any) -> bytes:  # noqa: ANN401 - any of the classes above, or a plan
-    """Return a frame."""
-    payload = pickle.dumps(content)
-    return _LENGTH.pack(len(payload)) + payload
-
-
-async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - as above
-    """Return what the next frame holds; None where the other end is gone."""
-    try:
-        head = await reader.readexactly(_LENGTH.size)
-        payload = await reader.readexactly(_LENGTH.unpack(head)[0])
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
-    return pickle.loads(payload)  # noqa: S301 - our own process wrote it

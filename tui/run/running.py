@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +18,8 @@ from broker.wire import Control
 from scenarios.simulation import Plan, planned_end_s
 from scenarios.watch import Backdrop, BusFeed, Feed, NotConnectedError, Watched, backdrop_of
 from scenarios.watch.feed import Status
-from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, frame, read_frame
+from tui.frames import frame, read_frame, start_process
+from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress
 
 State = Literal["starting", "running", "stopping", "done", "interrupted", "failed"]
 
@@ -28,7 +27,6 @@ _END_WALL_S = 15.0
 """How long a process may take to write down what it has; then it is killed."""
 _CONNECT_WALL_S = 3.0
 """How long the runs wait for the watcher; without one they begin all the same."""
-_READ_LIMIT_BYTES = 64 * 1024 * 1024
 _KEPT_WORDS = 20
 
 
@@ -110,17 +108,7 @@ class Running:
         Args:
             connected: Is told when there is something to watch, before the runs begin.
         """
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tui.run.process"),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            limit=_READ_LIMIT_BYTES,
-            cwd=self._folder,
-            env=environment,
-            start_new_session=True,
-        )
+        self._process = process = await start_process("tui.run.process", self._folder)
         assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
         assert process.stderr is not None  # noqa: S101 - for mypy: a pipe
         words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")

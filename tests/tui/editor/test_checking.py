@@ -1,0 +1,52 @@
+"""Checking in a process beside says what checking here does, whatever becomes of that process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tui.editor.changes import Change, Put
+from tui.editor.checking import LARGE, Checker
+from tui.editor.filing import bundled_document
+from tui.editor.history import History, Version
+
+
+def broken(name: str) -> Version:
+    """Return a bundled neighbourhood whose second device has the id of the first."""
+    history = History(bundled_document(name), saved=True)
+    devices = history.tree["houses"][0]["devices"]
+    step = Put(("houses", 0, "devices", 1, "id"), devices[0]["id"])
+    version = history.apply(lambda _: Change("spoil it", (step,)))
+    assert version is not None
+    return version
+
+
+async def test_a_large_neighbourhood_is_checked_beside_as_it_would_be_here() -> None:
+    """Also when the process is lost; and it is gone in the end."""
+    version = broken("village")
+    assert len(version.document().text) > LARGE
+    expected = tuple(version.document().problems("village", Path.cwd()))
+    assert expected
+    checker = Checker()
+    assert (await checker.check(version, "village", Path.cwd())).problems == expected
+    first = checker._process
+    assert first is not None
+    first.kill()
+    assert (await checker.check(version, "village", Path.cwd())).problems == expected
+    await first.wait()
+    assert (await checker.check(version, "village", Path.cwd())).problems == expected
+    last = checker._process
+    assert last is not None
+    assert last is not first
+    await checker.close()
+    assert last.returncode is not None
+
+
+async def test_a_small_one_needs_no_process() -> None:
+    """It is done before a process could be asked."""
+    version = broken("street")
+    checker = Checker()
+    checked = await checker.check(version, "street", Path.cwd())
+    assert checked.problems == tuple(version.document().problems("street", Path.cwd()))
+    assert checked.problems
+    assert checker._process is None
+    await checker.close()

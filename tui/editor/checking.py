@@ -1,0 +1,83 @@
+"""Checking what is open: a large neighbourhood in a process beside, for in a thread it would hold up the keys.
+
+`python -m tui.editor.checking` is that process; it ends when its standard input does, so it never outlives the
+application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import Process
+from contextlib import suppress
+from pathlib import Path
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.document import Document
+from tui.editor.history import Version
+from tui.editor.work import Checked
+from tui.frames import frame, let_keys_go_first, read_frame, read_frame_here, start_process
+
+LARGE = 40_000
+"""Characters, from which on a process checks: what is smaller is done before a process could be asked."""
+
+
+class Checker:
+    """Says of a state what `ssmic check` would."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+
+    async def check(self, version: Version, where: str, folder: Path) -> Checked:
+        """Check a state; one after the other.
+
+        Args:
+            version: The state.
+            where: What its file is called.
+            folder: That files named in it are relative to.
+        """
+        try:
+            document = await asyncio.to_thread(version.document)
+        except ScenarioError as error:
+            return Checked(version, failed=error)
+        problems = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
+        if problems is None:
+            problems = await asyncio.to_thread(document.problems, where, folder)
+        return Checked(version, tuple(problems))
+
+    async def _asked(self, document: Document, where: str, folder: Path) -> list[Problem] | None:
+        """Ask the process; None where there is none to be had."""
+        process = self._process
+        try:
+            if process is None or process.returncode is not None:
+                process = self._process = await start_process("tui.editor.checking")
+            if process.stdin is None or process.stdout is None:
+                return None
+            process.stdin.write(frame((document, where, folder)))
+            await process.stdin.drain()
+            found: list[Problem] | None = await read_frame(process.stdout)
+        except OSError:
+            return None
+        return found
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def main() -> None:
+    """Check what comes in, until nothing does any more."""
+    let_keys_go_first()
+    out = sys.stdout.buffer
+    while (asked := read_frame_here(sys.stdin.buffer)) is not None:
+        document, where, folder = asked
+        out.write(frame(document.problems(where, folder)))
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()

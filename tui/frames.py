@@ -1,0 +1,70 @@
+"""What goes between the application and the processes that work for it: frames over two pipes.
+
+Both ends are this very program, so a frame is a pickle of our own classes, its length before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import struct
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_LENGTH = struct.Struct(">I")
+_LIMIT_BYTES = 64 * 1024 * 1024
+_STEP_BACK = 5
+"""How much less these processes count than the one that answers keys, where the processor has too much to do."""
+
+
+def frame(content: Any) -> bytes:  # noqa: ANN401 - any of our classes
+    """Return a frame."""
+    payload = pickle.dumps(content)
+    return _LENGTH.pack(len(payload)) + payload
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - as above
+    """Return what the next frame holds; None where the other end is gone."""
+    try:
+        head = await reader.readexactly(_LENGTH.size)
+        payload = await reader.readexactly(_LENGTH.unpack(head)[0])
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return pickle.loads(payload)  # noqa: S301 - our own process wrote it
+
+
+def read_frame_here(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
+    """Return what the next frame in a file holds; None at its end."""
+    head = file.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    return pickle.loads(file.read(_LENGTH.unpack(head)[0]))  # noqa: S301 - our own process wrote it
+
+
+async def start_process(module: str, folder: Path | None = None) -> Process:
+    """Start one of our modules as a process that talks in frames over its standard input and output.
+
+    Args:
+        module: Its name.
+        folder: Where it works; None: here.
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=_LIMIT_BYTES,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def let_keys_go_first() -> None:
+    """Count less than the process that answers keys; to be called by the others at their start."""
+    if hasattr(os, "nice"):
+        os.nice(_STEP_BACK)
