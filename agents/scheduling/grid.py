@@ -67,14 +67,15 @@ class Starts:
         if self.count == 1:
             there_wh = remaining_wh[self.first_bin : self.first_bin + len(needed_wh)]
             return self.first_s if (there_wh >= needed_wh).all() else None
+        bins = len(needed_wh)
         peak = int(needed_wh.argmax())
-        at_peak_wh = remaining_wh[self.first_bin + peak : self.first_bin + peak + self.count]
-        rows = np.flatnonzero(at_peak_wh >= needed_wh[peak])
+        begin = self.first_bin + peak
+        rows = np.flatnonzero(remaining_wh[begin : begin + self.count] >= needed_wh[peak])
         if not len(rows):
             return None
         windows = self.windows(remaining_wh)
         # Mostly one of the first will do: few are compared at first, then more at once.
-        begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // len(needed_wh))
+        begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // bins)
         while begin < len(rows):
             carried = np.flatnonzero((windows[rows[begin : begin + block]] >= needed_wh).all(axis=1))
             if len(carried):

@@ -17,10 +17,10 @@ from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, fir
 from agents.scheduling.problem import Commitment, Task
 
 MAX_LOOKS = 40
-"""At windows, in one decision: about 1 ms; more found hardly more plans."""
+"""At windows, in one decision: about 1.5 ms; more found hardly more plans."""
 MAX_LOOK_CELLS = 4_096
-"""Starts times bins that a look compares where no start is covered in full: in long windows every second, third, ...
-start, then those around the best. Comparing all found no more plans."""
+"""Starts times bins that a look compares: in long windows every second, third, ... start, then those around the best.
+Comparing all found no more plans."""
 REST = 5
 """For how many moves a task that moved stays."""
 
@@ -148,9 +148,7 @@ class Layout:
         bins = piece.bins
         self.left_wh[bins] += piece.load_wh
         here_wh = float(np.minimum(piece.load_wh, np.maximum(self.left_wh[bins], 0.0)).sum())
-        covered_wh, start_s = piece.task.load.energy_wh, first_feasible_s(piece.groups, self.left_wh)
-        if start_s is None:
-            covered_wh, start_s = best_covered(piece.groups, self.left_wh, besides_s=piece.start_s)
+        covered_wh, start_s = best_covered(piece.groups, self.left_wh, besides_s=piece.start_s)
         self.left_wh[bins] -= piece.load_wh
         return covered_wh - here_wh, start_s
 

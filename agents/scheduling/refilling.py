@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agents.scheduling.grid import Grid, first_feasible_s
+from agents.scheduling.grid import Grid, Starts, first_feasible_s
 from agents.scheduling.moving import Layout
 from agents.scheduling.problem import Commitment, Task
 
@@ -28,7 +28,7 @@ def refill(
 ) -> dict[str, int] | None:
     """Return starts for the new task and all unstarted ones that fit together, or None if no order gave any."""
     tasks = [*(c.task for c in unstarted), task]
-    groups = {t.job_id: grid.candidates(t) for t in tasks}
+    groups: dict[str, tuple[Starts, ...]] = {}
     looks = 0
     for order in _ORDERS:
         if looks + len(tasks) > max_looks:
@@ -36,6 +36,8 @@ def refill(
         layout = Layout(grid)
         for candidate in sorted(tasks, key=order):
             looks += 1
+            if candidate.job_id not in groups:
+                groups[candidate.job_id] = grid.candidates(candidate)
             start_s = first_feasible_s(groups[candidate.job_id], layout.left_wh)
             if start_s is None:
                 break
