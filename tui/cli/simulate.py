@@ -20,6 +20,7 @@ from tui.cli.interrupt import interrupted_by_signals, run_until_interrupted
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
 from tui.cli.outcome import show_outcome
+from tui.cli.own_output import own_output
 from tui.cli.progress import optimum_progress, progress_of
 
 
@@ -32,6 +33,11 @@ def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_w
         as_json: Print one JSON object instead of a table.
         compare_wall_s: How long the clairvoyant optimum may be sought, real seconds; None: it is not.
     """
+    with own_output():
+        _simulate(plan, level, as_json=as_json, compare_wall_s=compare_wall_s)
+
+
+def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_wall_s: float | None) -> None:
     results_file: Path | None = None
     code = 0
 

@@ -1,0 +1,76 @@
+"""Standard output is one JSON object, whatever a library below Python writes to its file descriptor."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOISY = """
+import ctypes, os, scenarios.optimum
+from agents.scheduling import registry
+from scenarios import comparison
+from scenarios.optimum import solve
+
+quiet_insertion, quiet_optimum = registry.insertion, solve.clairvoyant_optimum
+
+def noise():
+    os.write(1, b"written past Python\\n")
+    ctypes.CDLL(None).printf(b"left in the buffer of C\\n")
+
+def insertion(*arguments):
+    noise()
+    return quiet_insertion(*arguments)
+
+def clairvoyant_optimum(*arguments, **options):
+    noise()
+    return quiet_optimum(*arguments, **options)
+
+registry.insertion = insertion
+comparison.clairvoyant_optimum = scenarios.optimum.clairvoyant_optimum = clairvoyant_optimum
+
+if __name__ == "__main__":
+    from tui.__main__ import main
+    main()
+"""
+"""The program with a solver that prints; worker processes import it too."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "street", "--bus", "memory", "--json", "--compare", "--time-limit", "1"],
+        ["run", "street", "--bus", "memory", "--json", "--runs", "2", "--workers", "2"],
+        ["optimum", "street", "--time-limit", "1", "--json"],
+    ],
+)
+def test_nothing_else_is_on_standard_output(tmp_path: Path, arguments: list[str]) -> None:
+    """The noise is on standard error, all of it; the object is whole."""
+    program = tmp_path / "noisy.py"
+    program.write_text(NOISY)
+    root = Path(__file__).parents[3]
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, program, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        check=True,
+    )
+    assert isinstance(json.loads(ended.stdout), dict)
+    assert b"written past Python" in ended.stderr
+    assert b"left in the buffer of C" in ended.stderr
+
+
+def test_a_table_is_on_standard_output(tmp_path: Path) -> None:
+    """What the command itself says goes where it always went."""
+    root = Path(__file__).parents[3]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tui", "optimum", "street", "--time-limit", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        check=True,
+    )
+    assert b"Jobs on the sun" in ended.stdout
