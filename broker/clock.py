@@ -150,8 +150,9 @@ class Clock:
                         await self._reception.gather(bus)
                     self._reception.open()
                     await self._run_steps(bus, gate)
-                except (AgentFailedError, HostsMissingError):
+                except (AgentFailedError, HostsMissingError) as error:
                     await self._report(bus, "failed")
+                    await self._reception.publish(bus, failed=str(error).partition("\n")[0])
                     raise
                 await self._report(bus, "ended")
                 await self._reception.publish(bus, ended=True)

@@ -35,6 +35,10 @@ class HostRefusedError(SsmicError):
     """The clock does not let this host take part; the message says why."""
 
 
+class RunFailedError(SsmicError):
+    """The clock gave the run up; the message says why."""
+
+
 class AgentFailedError(SsmicError):
     """An agent raised: our own broken invariant, which ends the run."""
 

@@ -20,7 +20,7 @@ from broker import topics
 from broker.agent import Agent
 from broker.bus import Broker, Bus, Delivery, Will
 from broker.directory import Directory
-from broker.errors import HostRefusedError, ProtocolError
+from broker.errors import HostRefusedError, ProtocolError, RunFailedError
 from broker.group import AgentGroup
 from broker.journal import Journal, JournalError
 from broker.outbox import Outbox
@@ -87,6 +87,7 @@ class Host:
         Raises:
             BrokerUnreachableError, BrokerLostError: see `broker.bus`.
             HostRefusedError: the clock refused this host; the message says why.
+            RunFailedError: the clock gave up.
             JournalError: the journal does not replay.
         """
         gone = Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
@@ -151,7 +152,7 @@ class Host:
             raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
         match address.kind, address.ids:
             case "roster", ():
-                if not self._take_roster(Roster.model_validate_json(delivery.payload)):
+                if not self._take_roster(Roster.model_validate_json(delivery.payload), is_stored=delivery.retain):
                     await self._announce(bus)
             case "grant", (_,):
                 await self._take_grant(bus, Grant.model_validate_json(delivery.payload))
@@ -163,10 +164,12 @@ class Host:
             case _:
                 raise ProtocolError("not a topic that a host reads")
 
-    def _take_roster(self, roster: Roster) -> bool:
+    def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Take a roster's word for it; return False where it does not know that this process is here."""
         if self.session in roster.refused:
             raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
+        if roster.failed and not is_stored:
+            raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:
             self._grants.put_nowait(None)
             self._rostered.set()

@@ -98,7 +98,8 @@ class Members:
         if member is not None and member.session == session:
             self._refuse_claim(host)
             return False
-        why = self._objection(host, announcement, ran)
+        # Of one that is there, another process may not know all, for it is only a copy; that it is told below.
+        why = self._objection(host, announcement, ran if member is None else (announcement.ran,))
         if why is None and member is not None and host in self.claims and self.claims[host].session != session:
             why = _TWICE
         if why is not None:

@@ -125,9 +125,9 @@ class Reception:
         self._tally.hear_all(self._members.expected)
         self._news.set()
 
-    async def publish(self, bus: Bus, *, ended: bool = False) -> None:
-        """Publish the roster."""
-        payload = self._members.roster.model_copy(update={"ended": ended}).encoded()
+    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "") -> None:
+        """Publish the roster, and that the run has ended or failed."""
+        payload = self._members.roster.model_copy(update={"ended": ended, "failed": failed}).encoded()
         await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_FACTS, retain=True)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from broker import topics
 from broker.bus import Bus, Delivery
 from broker.clock import Clock, ClockSettings
-from broker.errors import HostsMissingError
+from broker.errors import HostsMissingError, RunFailedError
 from broker.gate import Moment
 from broker.host import Host
 from broker.memory import MemoryBroker
@@ -178,7 +178,7 @@ def test_a_second_process_is_turned_away_when_the_first_one_shows_that_it_lives(
     async def main() -> None:
         async with clock_for_a() as run:
             await run.announce("first")
-            doubting = await run.announce("second")
+            doubting = await run.announce("second", ran=7)  # of a journal that it shares with the first, say
             assert doubting is not None
             assert doubting.hosts["a"].session == ""
             assert not doubting.refused
@@ -242,5 +242,40 @@ def test_whoever_comes_back_without_its_journal_does_not_keep_the_run_waiting_fo
             with pytest.raises(ExceptionGroup) as caught:
                 await run.clock
             assert caught.group_contains(HostsMissingError, match="'a'")
+
+    quickly(main())
+
+
+def test_hosts_leave_when_the_clock_gives_the_run_up() -> None:
+    """They are told why; and that a run has failed once keeps nobody from waiting for a clock that comes back."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        failed = Roster(hosts={"a": Member(session="", agents=("echo",))}, failed="it was too late").encoded()
+        async with broker.connect("rest") as bus:
+            await bus.publish(topics.roster(RUN), failed, retain=True)
+            life = asyncio.create_task(Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, patience=PATIENCE).run(broker))
+            await asyncio.sleep(1)
+            assert not life.done()
+            await bus.publish(topics.roster(RUN), failed, retain=True)
+            with pytest.raises(ExceptionGroup) as caught:
+                await life
+            assert caught.group_contains(RunFailedError, match="'a' leaves, the run has failed: it was too late")
+
+    quickly(main())
+
+
+def test_the_clock_tells_why_it_gives_up() -> None:
+    """Whoever is there can leave then."""
+
+    async def main() -> None:
+        async with clock_for_a() as run:
+            await run.announce("first")
+            await asyncio.wait([run.clock])
+            with pytest.raises(ExceptionGroup) as caught:
+                await run.clock
+            assert caught.group_contains(HostsMissingError)
+            rosters = [d.payload for d in await heard(run.bus) if d.topic == topics.roster(RUN)]
+            assert Roster.model_validate_json(rosters[-1]).failed == "waited 60 s for hosts that do not answer: 'a'"
 
     quickly(main())

@@ -36,6 +36,27 @@ async def test_a_disturbance_changes_no_ledger(calm: RunOutcome, seed: int) -> N
     assert result.messages == calm.messages
 
 
+@pytest.mark.parametrize("on_loss", ["drop", "fail"])
+async def test_a_household_that_never_comes_back(calm: RunOutcome, on_loss: str) -> None:
+    """As `--on-loss` says, the run goes on without it, and its jobs are lost; or it fails, and everybody leaves."""
+    lost = HOUSES[0]
+    never = Disturbance((Fault("lose", lost, step=40, away_wall_s=0),))
+    options = ("--on-loss", on_loss, "--limit", "20")  # all have to be there within it as well
+    result = await run_disturbed("street", HOUSES, never, 1, options)
+    others = {name: code for name, code in result.codes.items() if name != lost}
+    log = "\n".join(result.problems)
+    if on_loss == "drop":
+        assert set(others.values()) == {0}, log
+        assert result.came_out["state"] == "done"
+        assert result.came_out["kpis"]["jobs_lost"] > 0
+        assert result.ledger_sha256 != calm.ledger_sha256
+    else:
+        assert set(others.values()) == {1}, log
+        assert result.came_out["state"] == "failed"
+        assert lost in result.came_out["error"]
+        assert log.count("leaves, the run has failed") == len(HOUSES) - 1
+
+
 async def test_a_second_copy_of_a_household_is_refused(calm: RunOutcome) -> None:
     """It is told why and leaves; the first one goes on."""
     twice = Disturbance((Fault("second copy", HOUSES[0], step=6, away_wall_s=0), Fault("cut", HOUSES[1], 20, 1.5)))

@@ -14,13 +14,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from broker import topics
 from broker.bus import Delivery
@@ -41,7 +41,7 @@ PROGRESS_EVERY = 10
 """Seeds between two lines that say how far it is."""
 POLL_WALL_S = 0.01
 """How often to look whether a process has ended; nothing else waits by the clock on the wall."""
-Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy"]
+Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy", "lose"]
 KINDS: tuple[Kind, ...] = ("kill", "kill", "kill", "kill broker", "forgetful broker", "cut", "second copy")
 
 
@@ -61,6 +61,7 @@ class Disturbance:
     """All that goes wrong in a run."""
 
     faults: tuple[Fault, ...] = ()
+    """`lose`, killed for good, is not drawn: it changes the ledger, or ends the run."""
     links: LinkFaults = field(default_factory=LinkFaults)
 
     @classmethod
@@ -84,6 +85,10 @@ class Result:
     messages: int
     steps: int
     problems: tuple[str, ...]
+    came_out: Mapping[str, Any] = field(default_factory=dict)
+    """What the clock printed of the run."""
+    codes: Mapping[str, int] = field(default_factory=dict)
+    """By process, its exit code."""
     refused: int = 0
     """Second copies that were told that their household takes part already."""
 
@@ -100,11 +105,13 @@ def _enter(arguments: list[str], log: str) -> None:
 class _Neighbourhood:
     """The processes of one run."""
 
-    def __init__(self, scenario: str, folder: Path, links: dict[str, Link]) -> None:
+    def __init__(self, scenario: str, folder: Path, links: dict[str, Link], options: tuple[str, ...]) -> None:
         self.folder = folder
         self.links = links
         self.houses = tuple(name for name in links if name != CLOCK)
         self._scenario = scenario
+        self._options = options
+        self._lost: set[str] = set()
         self._processes: dict[str, BaseProcess] = {}
         self._copies: list[BaseProcess] = []
         self._started = asyncio.Event()
@@ -134,6 +141,7 @@ class _Neighbourhood:
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]
+            arguments += self._options
         else:
             arguments = ["host", self._scenario, "--house", name, *common, *journal]
         process = self._context.Process(target=_enter, args=(arguments, str(self.folder / f"{name}{copy}.log")))
@@ -153,13 +161,20 @@ class _Neighbourhood:
             await asyncio.sleep(away_wall_s)
             self.start(name)
 
+    def lose(self, name: str) -> None:
+        """Kill a process for good."""
+        self._lost.add(name)
+        self._processes[name].kill()
+
     async def wait_all(self) -> dict[str, int]:
         """Wait until all processes have ended for good; return their exit codes."""
         await self._started.wait()
         return {name: await self._wait(name) for name in self.links}
 
     async def _wait(self, name: str) -> int:
-        while (process := self._processes[name]).is_alive() or process.exitcode == -signal.SIGKILL:
+        while (process := self._processes[name]).is_alive() or (
+            process.exitcode == -signal.SIGKILL and name not in self._lost
+        ):
             await asyncio.sleep(POLL_WALL_S)
         return process.exitcode or 0
 
@@ -263,6 +278,8 @@ class _Disturbed:
                 await neighbourhood.kill(fault.process, fault.away_wall_s)
             case "kill broker" | "forgetful broker":
                 await self._mosquitto.kill(fault.away_wall_s, forget=fault.kind == "forgetful broker")
+            case "lose":
+                neighbourhood.lose(fault.process)
             case "cut":
                 await neighbourhood.links[fault.process].cut(2 * fault.away_wall_s)
             case "second copy":
@@ -276,8 +293,10 @@ class _Disturbed:
                     self.problems.append(f"the second {house} ended with {copy.exitcode}")
 
 
-async def run_disturbed(scenario: str, houses: tuple[str, ...], disturbance: Disturbance, seed: int) -> Result:
-    """Run a neighbourhood of processes while all that goes wrong."""
+async def run_disturbed(
+    scenario: str, houses: tuple[str, ...], disturbance: Disturbance, seed: int, options: tuple[str, ...] = ()
+) -> Result:
+    """Run a neighbourhood of processes while all that goes wrong; `options` are the clock's."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(folder_for_a_run()))
         mosquitto = await stack.enter_async_context(_mosquitto(folder))
@@ -285,7 +304,7 @@ async def run_disturbed(scenario: str, houses: tuple[str, ...], disturbance: Dis
             name: await stack.enter_async_context(link_to(mosquitto.port, disturbance.links, seed + i))
             for i, name in enumerate([CLOCK, *houses])
         }
-        neighbourhood = _Neighbourhood(scenario, folder, links)
+        neighbourhood = _Neighbourhood(scenario, folder, links, options)
         stack.callback(neighbourhood.stop)
         run = _Disturbed(neighbourhood, mosquitto, disturbance)
         watching = asyncio.ensure_future(run.watch())
@@ -300,10 +319,13 @@ async def run_disturbed(scenario: str, houses: tuple[str, ...], disturbance: Dis
         if not watching.cancelled() and (error := watching.exception()):
             raise error
         run.problems += [f"{name} ended with {code}" for name, code in codes.items() if code]
-        if run.problems:
-            return Result("", 0, run.steps, (*run.problems, *neighbourhood.logs()))
-        came_out = json.loads(neighbourhood.output(CLOCK))["runs"][0]
-        return Result(came_out["ledger_sha256"], came_out["messages"], run.steps, (), run.refused)
+        problems = (*run.problems, *neighbourhood.logs()) if run.problems else ()
+        printed = neighbourhood.output(CLOCK)
+        came_out: dict[str, Any] = {"ledger_sha256": "", "messages": 0}
+        came_out |= json.loads(printed)["runs"][0] if printed else {}
+        return Result(
+            came_out["ledger_sha256"], came_out["messages"], run.steps, problems, came_out, codes, run.refused
+        )
 
 
 def prepare() -> None:

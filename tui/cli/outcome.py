@@ -64,6 +64,8 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
     table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
     table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
+    if kpis["jobs_lost"]:
+        table.add_row("Jobs lost with their household", str(kpis["jobs_lost"]), "")
     if run["not_registered"]:
         table.add_row("Jobs not registered by the end", str(len(run["not_registered"])), "")
     if kpis["jobs_unfinished"]:
