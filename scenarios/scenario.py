@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from agents.energy import Prediction, Production
 from agents.model import House, Job
+from scenarios.zone import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Scenario:
     algorithm: str = "insertion"
     """Used where the command line names none."""
     tariff: Tariff | None = None
+    utc_offset_s: int = 0
+    """Of the start, as the file writes it: people are shown times so, nothing is reckoned with it."""
+
+    @property
+    def zone(self) -> Zone:
+        """How times are shown."""
+        return Zone(self.utc_offset_s)
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
         """Return what concerns these houses and nothing of the others; the name and the time stay."""

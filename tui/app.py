@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -18,8 +20,10 @@ from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
 
 from tui.areas import AREAS
+from tui.cli.errors import INTERRUPTED
+from tui.shell.ending import Rescue, ended_by_signals, rescued
 from tui.shell.guard import Guarded, complain, keep_details
-from tui.shell.help import HelpScreen, described
+from tui.shell.help import HelpScreen, described, is_move
 from tui.shell.intents import Intent
 from tui.shell.preferences import Preferences, load_preferences, save_preferences
 from tui.shell.screen import AreaScreen
@@ -45,7 +49,6 @@ class SsmicApp(Guarded, App[None]):
     Screen { background: $background; }
     Toast { max-width: 76; }
     DataTable > .datatable--header { background: $panel; color: $primary; text-style: bold; }
-    Footer { background: $panel; }
     SearchIcon { display: none; }
     CommandPalette CommandInput { padding-left: 1; }
     """
@@ -71,6 +74,8 @@ class SsmicApp(Guarded, App[None]):
         """Errors that were shown as notices and should not have happened."""
         self.before_quit: list[Callable[[], str | None]] = []
         """Each says why quitting now would lose something, or None."""
+        self.rescues: list[Rescue] = []
+        """Called when nobody can be asked."""
         self.watching = Watching(self)
         """The run that is watched, in whatever area."""
         self._first_area = first_area
@@ -136,7 +141,7 @@ class SsmicApp(Guarded, App[None]):
         for active in described(screen):
             binding = active.binding
             title = binding.description
-            if active.enabled and title not in seen:
+            if active.enabled and title not in seen and not is_move(active):
                 seen.add(title)
                 help_text = f"{binding.tooltip or title} ({self.get_key_display(binding)})"
                 yield SystemCommand(title, help_text, partial(self.run_action, binding.action, active.node))
@@ -191,8 +196,14 @@ class SsmicApp(Guarded, App[None]):
             return
         path = keep_details(error)
         where = f" Details: {path}" if path else ""
-        message = f"ssmic: the terminal application had to stop: {type(error).__name__}: {error}.{where}"
-        self.exit(return_code=1, message=Text(message))
+        self._end(1, f"ssmic: the terminal application had to stop: {type(error).__name__}: {error}.{where}")
+
+    def end_by(self, number: signal.Signals) -> None:
+        """Leave because of a signal: nobody is asked, nothing is lost."""
+        self._end(INTERRUPTED, f"ssmic: ended by {number.name}.")
+
+    def _end(self, code: int, why: str) -> None:
+        self.exit(return_code=code, message=Text("\n".join((why, *rescued(self.rescues)))))
 
 
 def _keep_logs_off_the_screen() -> None:
@@ -209,5 +220,10 @@ def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -
     """Run the application in this terminal to its end; return the exit code."""
     _keep_logs_off_the_screen()
     app = SsmicApp(first_area=first_area, first_intent=first_intent)
-    app.run()
+
+    async def run() -> None:
+        with ended_by_signals(app.end_by, INTERRUPTED):
+            await app.run_async()
+
+    asyncio.run(run())
     return app.return_code or 0

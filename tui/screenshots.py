@@ -61,7 +61,7 @@ async def take_pictures(folder: Path) -> None:
         await pilot.press("f3")
         await pilot.pause(0.5)
         app.screen.query_one("#bus", Select).value = "memory"
-        app.screen.query_one("#pace", Input).value = "20000x"
+        app.screen.query_one("#pace", Input).value = "3600x"
         app.screen.query_one("#source", Input).value = SCENARIO
         await pilot.pause(2)
         await pilot.press("ctrl+r")

@@ -13,7 +13,7 @@ from scenarios.files.model import UNKNOWN, ConsumerEntry, JobEntry, ProducerEntr
 from scenarios.files.salvage import Broken
 from scenarios.files.series import SeriesReader
 from scenarios.files.suggest import suggest
-from scenarios.files.times import format_iso, parse_time
+from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.scenario import Producer, Scenario, Tariff
 
 MAX_DAYS = 3660
@@ -110,6 +110,7 @@ class _Builder:
             days=file.days,
             algorithm=file.algorithm,
             tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
+            utc_offset_s=offset_of(file.start),
         )
 
     def _moment(self, value: int | str, path: KeyPath) -> int | None:

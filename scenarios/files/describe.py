@@ -12,7 +12,7 @@ from agents.model import Job
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import JobIds
 from scenarios.files.model import VERSION, ScenarioFile
-from scenarios.files.times import format_after_start, format_iso
+from scenarios.files.times import format_after_start
 from scenarios.files.validate import make_file
 from scenarios.scenario import Scenario
 
@@ -35,7 +35,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "version": VERSION,
         "name": scenario.name,
         "description": scenario.description,
-        "start": format_iso(start_s),
+        "start": scenario.zone.iso(start_s),
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,

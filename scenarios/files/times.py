@@ -65,6 +65,15 @@ def format_iso(time_s: int) -> str:
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def offset_of(value: int | str) -> int:
+    """Return the offset from UTC, in seconds, that a time is written with; 0 where it has none, or is no time."""
+    try:
+        offset = datetime.fromisoformat(str(value)).utcoffset()
+    except ValueError:
+        return 0
+    return 0 if offset is None else int(offset.total_seconds())
+
+
 def format_after_start(time_s: int, start_s: int) -> str:
     """Return `HH:MM[:SS]` after the start, or an ISO time where that is before the start or weeks away."""
     after_s = time_s - start_s

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.energy import LoadProfile
 from scenarios.scenario import Scenario
+from scenarios.zone import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Backdrop:
     """By job id."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """What producers start with, by id; others with that of a new one."""
+    zone: Zone = field(default_factory=Zone)
+    """How times are shown."""
 
 
 def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
@@ -42,4 +45,5 @@ def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
             device.id: house.id for house in scenario.houses for device in house.devices if device.type == "producer"
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
+        zone=scenario.zone,
     )

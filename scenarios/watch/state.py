@@ -132,7 +132,7 @@ class Watched:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
         kind = body["kind"]
-        job_id, text = say(kind, body)
+        job_id, text = say(kind, body, self.backdrop.zone)
         if not self._seen.is_new(envelope.sender, envelope.seq):
             self.doubled += 1
             return

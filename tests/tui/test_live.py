@@ -20,17 +20,19 @@ from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
+from tests.tui.driving import click, dialog, steps, until
 from tui.live.filtering import Filter
 from tui.live.hosts import rows_of
 from tui.live.producers import ProducersPane
 from tui.live.sequence import SequenceView, arrow, lanes_of
+from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable
 
 Opened = Any
 WIDE = (140, 45)
 FAST = Pace()
-SLOW = Pace(20_000)
-"""Slow enough for somebody who presses keys: a day takes four seconds."""
+SLOW = Pace(600)
+"""Slow enough for somebody who presses keys on a busy machine; steps go as fast as they can."""
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +50,12 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
         feed = BusFeed(broker, watched, "memory")
         the_app(pilot).watching.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
+        await until(pilot, lambda: isinstance(pilot.app.screen.focused, VirtualTable))
 
         async def run(pace: Pace = FAST) -> RunOutcome:
             return await run_once(scenario, RunSettings(seed=1, run_id="w", pace=pace), broker)
 
         yield pilot, watched, run
-
-
-async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    """Let the application go on until something holds."""
-    async with asyncio.timeout(60):
-        while not holds():
-            await pilot.pause(0.02)
 
 
 def standing(watched: Watched) -> Callable[[], TimeReport]:
@@ -86,9 +82,8 @@ async def test_an_empty_view_says_what_to_do(opened: Opened) -> None:
     """And its button does it."""
     async with opened(first_area="negotiations") as pilot:
         assert pilot.app.screen.query_one("#nothing").display
-        await pilot.click("EmptyState Button")
-        await pilot.pause()
-        assert pilot.app.screen.AREA == "run"
+        await click(pilot, pilot.app.screen.query("EmptyState Button").first())
+        await until(pilot, lambda: pilot.app.screen.AREA == "run")
 
 
 async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
@@ -153,8 +148,10 @@ async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, str
         await pilot.press("slash", *"Decline")
         messages = table(pilot, "messages")
         await until(pilot, lambda: messages.rows and all("Decline" in line.kind for line in messages.rows))
-        await pilot.press("enter", "home")
-        await until(pilot, lambda: messages.has_focus and messages.row == messages.rows[0])
+        await pilot.press("enter")
+        await until(pilot, lambda: messages.has_focus)
+        await pilot.press("home")
+        await until(pilot, lambda: messages.row == messages.rows[0])
         line: Line = messages.rows[0]
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen.query_one(TabbedContent).active == "jobs-tab")
@@ -183,9 +180,11 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
         await pilot.press("h")
         await until(pilot, lambda: where().time > before_s and where().state == "paused")
         assert where().time <= before_s + 3600
+        before = where().step
+        await pilot.press("e")
+        await until(pilot, lambda: where().step > before and where().state == "paused")
         await pilot.press("p")
-        await pilot.pause()
-        pilot.app.screen.query_one(Input).value = "3600x"
+        (await dialog(pilot, AskText)).query_one(Input).value = "3600x"
         await pilot.press("enter")
         await pilot.press("space")
         await until(pilot, lambda: where().pace == "3600x" and where().state == "running")
@@ -200,11 +199,12 @@ async def test_stopping_asks_first(opened: Opened, street: Scenario) -> None:
     """And keeps what was agreed."""
     async with watching(opened, street) as (pilot, watched, run):
         running = asyncio.create_task(run(SLOW))
-        await until(pilot, lambda: len(watched.ledger) > 3)
+        await until(pilot, lambda: the_app(pilot).watching.state == "running")
         await pilot.press("space")
         await until(pilot, lambda: the_app(pilot).watching.state == "paused")
+        await steps(pilot, lambda: len(watched.ledger) > 3)
         await pilot.press("x")
-        await pilot.pause()
+        await dialog(pilot, Confirm)
         await pilot.press("right", "enter")
         outcome = await running
         assert outcome.state == "interrupted"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.image import SVGImageSnapshotExtension
-from textual.pilot import Pilot
+from textual.widgets import TabbedContent
 
 from scenarios.watch import Watched
 from scenarios.watch.backdrop import Backdrop
-from tui.shell.watching import REFRESH_WALL_S
+from tests.tui.driving import dialog, still, until
+from tui.shell.help import HelpScreen
+from tui.widgets.table import VirtualTable
 
 Opened = Any
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
@@ -82,16 +84,10 @@ def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(SVGImageSnapshotExtension)
 
 
-async def still(pilot: Pilot[Any]) -> str:
-    """Return the screen when nothing changes on it any more: over two of its refreshes."""
-    before, same = "", 0
-    async with asyncio.timeout(60):
-        while same < 2:
-            await pilot.pause(REFRESH_WALL_S)
-            now = pilot.app.export_screenshot(title="ssmic")
-            same = same + 1 if now == before else 0
-            before = now
-    return before
+def shown(screen: Any, name: str) -> bool:
+    """Return whether a pane is in sight and its table takes keys."""
+    pane = screen.query_one(TabbedContent).active_pane
+    return pane is not None and pane.id == f"{name}-tab" and screen.focused is pane.query(VirtualTable).first()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -100,6 +96,7 @@ async def test_the_live_view(
 ) -> None:
     """Empty, and each pane of the story."""
     async with opened(first_area="negotiations", size=size) as pilot:
+        screen = pilot.app.screen
         assert await still(pilot) == picture(name="nothing")
         watched = Watched(storybook.RUN, Backdrop("story", storybook.DAY_S, storybook.at(24)), from_the_start=True)
         for topic, payload in storybook.story():
@@ -108,11 +105,13 @@ async def test_the_live_view(
         pilot.app.watching.begin(Told(watched))
         for key, name in PANES.items():
             await pilot.press(key)
+            await until(pilot, partial(shown, screen, name))
             if name == "jobs":
-                await still(pilot)
+                await until(pilot, lambda: screen.query_one("#jobs").rows)
                 await pilot.press("home", "down")
             assert await still(pilot) == picture(name=name)
         await pilot.press("question_mark")
+        await dialog(pilot, HelpScreen)
         assert await still(pilot) == picture(name="help")
 
 
@@ -125,11 +124,13 @@ async def test_the_run_screen(
     async with opened(first_area="run", size=size) as pilot:
         screen = pilot.app.screen
         screen.query_one("#source").value = "two.yaml"
-        await still(pilot)
+        await until(pilot, lambda: screen._scenario is not None and screen._scenario.name == "two")
         screen.set_focus(None)
         assert await still(pilot) == picture(name="run")
         screen.query_one("#days").value = "-1"
         screen.query_one("#algorithm").value = "SLSQP"
         screen.query_one("#tolerance").value = "none"
         await pilot.press("ctrl+t")
+        await until(pilot, lambda: not pilot.app.current_theme.dark)
+        await until(pilot, lambda: "tolerance" in str(screen.query_one("#problem-algorithms").content))
         assert await still(pilot) == picture(name="mistakes, light")

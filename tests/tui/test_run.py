@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +16,16 @@ from textual.widgets import Button, Input, Select, Static
 from broker.mosquitto import find_mosquitto
 from scenarios.files import load_scenario
 from scenarios.results.reader import ResultsReader
+from tests.tui.driving import dialog, steps, until
 from tui.run.form import Form, plan_of
 from tui.run.preview import outlook
 from tui.run.screen import RunScreen
-from tui.shell.dialogs import Confirm
+from tui.shell.dialogs import AskText, Confirm
 from tui.shell.steering import neighbour_pace
 from tui.widgets.table import VirtualTable
 
 Opened = Any
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-async def until(pilot: Pilot[Any], holds: Callable[[], object], wall_s: float = 60) -> None:
-    """Let the application go on until something holds."""
-    async with asyncio.timeout(wall_s):
-        while not holds():
-            await pilot.pause(0.02)
 
 
 def the_screen(pilot: Pilot[Any]) -> RunScreen:
@@ -52,7 +44,6 @@ async def ready(pilot: Pilot[Any], **values: str) -> RunScreen:
         else:
             screen.query_one(f"#{name}", Input).value = value
     await until(pilot, lambda: screen._scenario is not None)
-    await pilot.pause()
     return screen
 
 
@@ -109,22 +100,22 @@ async def test_several_runs_show_their_figures(opened: Opened) -> None:
 async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) -> None:
     """The screen asks first; quitting would ask as well."""
     async with opened(first_area="run") as pilot:
-        screen = await ready(pilot, bus="memory", pace="3600x")
+        screen = await ready(pilot, bus="memory", pace="600x")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: pilot.app.watching.state == "running")
         watched = pilot.app.watching.feed.watched
-        await until(pilot, lambda: len(watched.ledger) >= 2)
+        await pilot.press("space")
+        await until(pilot, lambda: pilot.app.watching.state == "paused")
+        await steps(pilot, lambda: len(watched.ledger) >= 2)
         await pilot.press("ctrl+q")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, Confirm)
+        await dialog(pilot, Confirm)
         await pilot.press("enter")
         await pilot.press("p")
-        await pilot.pause()
-        pilot.app.screen.query_one(Input).value = "7200x"
+        (await dialog(pilot, AskText)).query_one(Input).value = "300x"
         await pilot.press("enter")
-        await until(pilot, lambda: watched.time.pace == "7200x")
+        await until(pilot, lambda: watched.time.pace == "300x")
         await pilot.press("x")
-        await pilot.pause()
+        await dialog(pilot, Confirm)
         await pilot.press("right", "enter")
         simulation = screen._simulation
         assert simulation is not None
@@ -157,7 +148,7 @@ async def test_what_is_wrong_stands_at_the_field(opened: Opened, tmp_path: Path)
         await until(pilot, lambda: "days: a whole number from 1 on" in text(screen, "#problem-amounts"))
         assert "pace 'fast'" in text(screen, "#problem-times")
         await pilot.press("ctrl+r")
-        assert screen._simulation is None
+        await until(pilot, lambda: screen._simulation is None)
         screen.query_one("#source", Input).value = "broken.yaml"
         await until(pilot, lambda: "start" in text(screen, ".about") and "✗" in text(screen, ".about"))
         screen.query_one("#source", Input).value = "streat"
@@ -168,12 +159,10 @@ async def test_settings_belong_to_their_algorithm(opened: Opened) -> None:
     """Others are not shown."""
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot, algorithm="exact")
-        await pilot.pause()
-        assert screen.query_one("#node_limit").display
+        await until(pilot, lambda: screen.query_one("#node_limit").display)
         assert not screen.query_one("#penalty").display
         screen.query_one("#algorithm", Select).value = "SLSQP"
-        await pilot.pause()
-        assert not screen.query_one("#node_limit").display
+        await until(pilot, lambda: not screen.query_one("#node_limit").display)
         screen.query_one("#penalty", Input).value = "-1"
         await until(pilot, lambda: "penalty" in text(screen, "#problem-algorithms"))
 

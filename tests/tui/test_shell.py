@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.command import CommandList, CommandPalette
+from textual.pilot import Pilot
 from textual.widgets import Button, Input, Markdown, Static
 
 from broker.errors import SsmicError
+from tests.tui.driving import click, dialog, until
 from tui.app import SsmicApp
 from tui.areas import AREAS
 from tui.shell.bar import AreaTab
@@ -28,17 +30,21 @@ def notices(app: SsmicApp) -> list[tuple[str, str, str]]:
     return [(n.severity, n.title, n.message) for n in app._notifications]
 
 
+def in_area(pilot: Pilot[Any], area: str) -> bool:
+    """Return whether an area is shown, and nothing above it."""
+    return isinstance(pilot.app.screen, AreaScreen) and area == pilot.app.screen.AREA
+
+
 async def test_every_area_opens_by_its_key_and_by_the_mouse(opened: Opened) -> None:
     """The bar shows where you are."""
     async with opened() as pilot:
         for area in AREAS:
             await pilot.press(area.key)
-            assert area.id == pilot.app.screen.AREA
+            await until(pilot, partial(in_area, pilot, area.id))
             assert pilot.app.screen.query_one("AreaTab.shown", AreaTab)._area is area
         tabs = list(pilot.app.screen.query(AreaTab))
-        await pilot.click(tabs[1])
-        await pilot.pause()
-        assert AREAS[1].id == pilot.app.screen.AREA
+        await click(pilot, tabs[1])
+        await until(pilot, lambda: AREAS[1].id == pilot.app.screen.AREA)
 
 
 async def test_a_click_on_a_key_at_the_bottom_is_as_good_as_the_key(opened: Opened) -> None:
@@ -65,29 +71,23 @@ async def test_help_explains_the_screen_and_names_its_keys(opened: Opened, area:
     """On each; escape goes back."""
     async with opened(first_area=area) as pilot:
         await pilot.press("f1")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, HelpScreen)
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         assert len(pilot.app.screen.query_one(Markdown).source) > 40
         assert pilot.app.screen._bindings_shown
         await pilot.press("escape")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, AreaScreen)
+        await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
 
 
 async def test_the_palette_finds_an_area(opened: Opened) -> None:
     """Everything that a key does is in it."""
     async with opened() as pilot:
         await pilot.press("ctrl+p")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, CommandPalette)
+        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
         found = pilot.app.screen.query_one(CommandList)
         await pilot.press(*"read what came out")
-        async with asyncio.timeout(60):
-            while not found.option_count or "Results" not in str(found.get_option_at_index(0).prompt):
-                await pilot.pause(0.05)
-            await pilot.press("enter")
-            while getattr(pilot.app.screen, "AREA", "") != "results":
-                await pilot.pause(0.05)
+        await until(pilot, lambda: found.option_count and "Results" in str(found.get_option_at_index(0).prompt))
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "results")
 
 
 async def test_the_theme_is_remembered(opened: Opened) -> None:
@@ -95,8 +95,7 @@ async def test_the_theme_is_remembered(opened: Opened) -> None:
     async with opened() as pilot:
         assert pilot.app.current_theme.dark
         await pilot.press("ctrl+t")
-        await pilot.pause()
-        assert not pilot.app.current_theme.dark
+        await until(pilot, lambda: not pilot.app.current_theme.dark)
     async with opened() as pilot:
         assert not pilot.app.current_theme.dark
 
@@ -112,11 +111,12 @@ async def test_an_error_of_ours_is_a_notice_and_the_application_goes_on() -> Non
     async with app.run_test(notifications=True) as pilot:
         await pilot.pause()
         await app.run_action("app.break")
-        await pilot.pause()
-        assert notices(app) == [("error", "That did not work", "broker mqtt://nowhere: nobody listens there")]
+        await until(
+            pilot,
+            lambda: notices(app) == [("error", "That did not work", "broker mqtt://nowhere: nobody listens there")],
+        )
         await pilot.press("4")
-        assert isinstance(app.screen, AreaScreen)
-        assert app.screen.AREA == "results"
+        await until(pilot, lambda: in_area(pilot, "results"))
 
 
 async def test_a_defect_is_a_notice_with_the_details_in_a_file() -> None:
@@ -130,14 +130,13 @@ async def test_a_defect_is_a_notice_with_the_details_in_a_file() -> None:
     async with app.run_test(notifications=True) as pilot:
         await pilot.pause()
         app.post_message(Button.Pressed(Button()))
-        await pilot.pause()
+        await until(pilot, lambda: notices(app))
         ((severity, title, text),) = notices(app)
         assert (severity, title) == ("error", "Unexpected error")
         assert str(crash_file()) in text
         assert "ZeroDivisionError: a defect" in crash_file().read_text()
         await pilot.press("2")
-        assert isinstance(app.screen, AreaScreen)
-        assert app.screen.AREA == "run"
+        await until(pilot, lambda: in_area(pilot, "run"))
 
 
 async def test_quitting_asks_where_something_would_be_lost(opened: Opened) -> None:
@@ -145,16 +144,13 @@ async def test_quitting_asks_where_something_would_be_lost(opened: Opened) -> No
     async with opened() as pilot:
         pilot.app.before_quit.append(lambda: "A run is under way.")
         await pilot.press("ctrl+q")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, Confirm)
+        await dialog(pilot, Confirm)
         await pilot.press("enter")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, AreaScreen)
+        await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))
         await pilot.press("ctrl+q")
-        await pilot.pause()
+        await dialog(pilot, Confirm)
         await pilot.press("right", "enter")
-        await pilot.pause()
-        assert pilot.app._exit
+        await until(pilot, lambda: pilot.app._exit)
 
 
 async def test_a_file_that_does_not_fit_is_not_taken(opened: Opened, tmp_path: Path) -> None:
@@ -162,28 +158,24 @@ async def test_a_file_that_does_not_fit_is_not_taken(opened: Opened, tmp_path: P
     (tmp_path / "a.yaml").write_text("x")
     async with opened() as pilot:
         answers: list[Path | None] = []
-        dialog = PickPath("Open", tmp_path, suffixes=(".yaml",))
-        pilot.app.push_screen(dialog, answers.append)
-        await pilot.pause()
-        dialog.query_one(Input).value = str(tmp_path / "none.yaml")
+        pilot.app.push_screen(PickPath("Open", tmp_path, suffixes=(".yaml",)), answers.append)
+        picking = await dialog(pilot, PickPath)
+        picking.query_one(Input).value = str(tmp_path / "none.yaml")
         await pilot.press("ctrl+s")
-        await pilot.pause()
-        assert "There is no" in str(dialog.query_one(".problem", Static).content)
-        dialog.query_one(Input).value = str(tmp_path / "a.yaml")
+        await until(pilot, lambda: "There is no" in str(picking.query_one(".problem", Static).content))
+        picking.query_one(Input).value = str(tmp_path / "a.yaml")
         await pilot.press("ctrl+s")
-        await pilot.pause()
-        assert answers == [tmp_path / "a.yaml"]
+        await until(pilot, lambda: answers == [tmp_path / "a.yaml"])
 
 
 async def test_a_text_is_checked_while_it_is_typed(opened: Opened) -> None:
     """And not taken while it is wrong."""
     async with opened() as pilot:
         answers: list[str | None] = []
-        dialog = AskText("Pace", check=lambda text: None if text == "max" else "Expected max.")
-        pilot.app.push_screen(dialog, answers.append)
-        await pilot.pause()
+        question = AskText("Pace", check=lambda text: None if text == "max" else "Expected max.")
+        pilot.app.push_screen(question, answers.append)
+        await dialog(pilot, AskText)
         await pilot.press("m", "a", "enter")
-        assert str(dialog.query_one(".problem", Static).content) == "Expected max."
+        await until(pilot, lambda: str(question.query_one(".problem", Static).content) == "Expected max.")
         await pilot.press("x", "enter")
-        await pilot.pause()
-        assert answers == ["max"]
+        await until(pilot, lambda: answers == ["max"])

@@ -16,3 +16,8 @@ def percent(share: float | None) -> str:
 def ratio(value: float | None) -> str:
     """Return a ratio; `-` where there is none."""
     return "-" if value is None else f"{value:.2f}"
+
+
+def plural(count: int, one: str) -> str:
+    """Write a count and what is counted."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"

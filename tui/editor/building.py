@@ -8,6 +8,7 @@ from typing import Any
 from scenarios.appliances import APPLIANCES, Appliance
 from scenarios.files.build import RESERVED
 from scenarios.files.findings import KeyPath
+from tui.cli.figures import plural
 from tui.editor import outline
 from tui.editor.changes import Change, Insert, Put, Remove, Step
 from tui.editor.outline import Ref, Tree, at, text
@@ -84,7 +85,7 @@ def remove_house(tree: Tree, ref: Ref) -> Change:
     gone = [i for i, job in outline.jobs(tree) if only and text(job.get("house")) == id_]
     steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
     steps.append(Remove(ref))
-    label = f"remove house {outline.house_title(house)}" + (f" and {counted(len(gone), 'job')}" if gone else "")
+    label = f"remove house {outline.house_title(house)}" + (f" and {plural(len(gone), 'job')}" if gone else "")
     return Change(label, tuple(steps), _beside(tree, ref))
 
 
@@ -135,7 +136,7 @@ def remove_device(tree: Tree, ref: Ref) -> Change:
     steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
     steps.append(Remove(ref))
     label = f"remove device {outline.device_title(at(tree, ref))}"
-    return Change(label + (f" and {counted(len(gone), 'job')}" if gone else ""), tuple(steps), _beside(tree, ref))
+    return Change(label + (f" and {plural(len(gone), 'job')}" if gone else ""), tuple(steps), _beside(tree, ref))
 
 
 def duplicate(tree: Tree, ref: Ref) -> Change | None:
@@ -316,11 +317,6 @@ def _beside(tree: Tree, ref: Ref) -> Ref:
     if isinstance(found, dict):
         return outline.PROFILES
     return ref[:2] if len(ref) == 4 else outline.WHOLE
-
-
-def counted(number: int, what: str) -> str:
-    """Return `1 job`, `2 jobs`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def id_problem(tree: Tree, path: KeyPath) -> str | None:

@@ -59,7 +59,7 @@ class Desk(AreaScreen):
     Desk #side.some { display: block; }
     Desk.-tall #side { height: 14; }
     Desk.-wide #side { height: 1fr; width: 1fr; border-left: solid $border; }
-    Desk #side .said { height: auto; padding: 0 1; color: $text-muted; }
+    Desk #side .said { height: auto; padding: 0 1; color: $text-muted; background: $surface; }
     Desk.-narrow #side Chart { min-height: 4; }
     Desk.-wide #side Chart { max-height: 24; }
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -172,9 +171,8 @@ class Artist:
         return self._profiles_of_devices().get(outline.key_of_job(job), "")
 
     def _label(self, length_s: int) -> Callable[[float], str]:
-        offset = Origin.of(self.tree.get("start")).offset
-        form = "%H:%M" if length_s <= 2 * _DAY_S else "%d %b"
-        return lambda time_s: datetime.fromtimestamp(time_s, offset).strftime(form)
+        zone = Origin.of(self.tree.get("start")).zone
+        return zone.hours if length_s <= 2 * _DAY_S else zone.day
 
     def _reader(self) -> SeriesReader:
         start_s = Origin.of(self.tree.get("start")).start_s

@@ -182,7 +182,7 @@ class FieldRow(Vertical):
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
         date, clock = self.query(TimePart)
-        say(self.query_one(".offset", Static), origin.offset_text)
+        say(self.query_one(".offset", Static), origin.zone.name)
         if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
             if seconds(value, origin) is not None:
                 self._in_form_of = value

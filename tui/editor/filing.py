@@ -20,6 +20,7 @@ from tui.editor.importing import YAML, ImportDialog
 from tui.editor.notes import Notes
 from tui.editor.outline import WHOLE, Ref, text
 from tui.editor.picker import Item, Picker
+from tui.editor.rescue import rescue
 from tui.editor.work import Stamp, Work, stamp_of
 from tui.shell.dialogs import Answer, Confirm, PickPath
 from tui.shell.intents import EditScenario, Intent, RunScenario
@@ -49,6 +50,7 @@ class Filing(Editing):
     def on_mount(self) -> None:
         """Take part in quitting; look whether somebody else writes the file."""
         self.ssmic.before_quit.append(self._loss)
+        self.ssmic.rescues.append(lambda: None if self.work is None else rescue(self.work))
         self.set_interval(LOOK_WALL_S, self.look_at_disk)
 
     def _loss(self) -> str | None:
@@ -110,7 +112,9 @@ class Filing(Editing):
             work = await asyncio.to_thread(Work.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self.app.push_screen_wait(Notes("Cannot be opened", f"{path.name} is no YAML:", lines, bad=True))
+            await self.app.push_screen_wait(
+                Notes("Cannot be opened", f"What is wrong with {path.name}:", lines, bad=True)
+            )
             return
         self._asked_about = None
         self.take_up(work, ref)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from agents.scheduling.settings import ALGORITHMS, INSERTION
 from scenarios.files.findings import KeyPath
+from tui.cli.figures import plural
 from tui.editor import outline
-from tui.editor.building import counted
 from tui.editor.outline import Ref, Tree, at, text
 
 
@@ -90,9 +90,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
     )
     houses = len(list(outline.houses(tree)))
     devices = sum(len(list(outline.devices(house))) for _, house in outline.houses(tree))
-    note = ", ".join(
-        (counted(houses, "house"), counted(devices, "device"), counted(len(list(outline.jobs(tree))), "job"))
-    )
+    note = ", ".join((plural(houses, "house"), plural(devices, "device"), plural(len(list(outline.jobs(tree))), "job")))
     return Form(outline.WHOLE, "Neighbourhood", fields, (("Add house", "screen.add_house"),), note)
 
 
@@ -105,7 +103,7 @@ def _house(tree: Tree, ref: Ref) -> Form:
     found = [device for _, device in outline.devices(house)]
     producers = sum(device.get("type") == "producer" for device in found)
     jobs = sum(text(job.get("house")) == text(house.get("id")) for _, job in outline.jobs(tree))
-    parts = counted(len(found) - producers, "consumer"), counted(producers, "producer"), counted(jobs, "job")
+    parts = plural(len(found) - producers, "consumer"), plural(producers, "producer"), plural(jobs, "job")
     note = ", ".join(parts)
     if not found:
         note = "No devices yet: add one (a)."
@@ -137,7 +135,7 @@ def _consumer(tree: Tree, ref: Ref) -> Form:
         ),
     )
     count = len(outline.jobs_by_device(tree).get(outline.ids_of(tree, ref), []))
-    note = counted(count, "job") if count else "No jobs yet: add one (j)."
+    note = plural(count, "job") if count else "No jobs yet: add one (j)."
     buttons = (("Add job", "screen.add_job"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
     return Form(ref, outline.device_title(device), fields, buttons, f"Consumer. {note}")
 
@@ -196,7 +194,7 @@ def _profile(tree: Tree, ref: Ref) -> Form:
         Field("pick", "name", (*ref, "*name"), name),
         Field("pick", "energy", ref, at(tree, ref), "choose a file or an appliance"),
     )
-    note = f"Used by {counted(users, 'device')}" if users else "No device uses it"
+    note = f"Used by {plural(users, 'device')}" if users else "No device uses it"
     return Form(ref, f"Load profile {name}", fields, (("Remove", "screen.remove"),), note)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
-from scenarios.files.times import MAX_TIME_S, format_after_start, parse_time
+from scenarios.files.times import MAX_TIME_S, format_after_start, offset_of, parse_time
+from scenarios.zone import Zone
 
 _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 
@@ -17,36 +17,21 @@ class Origin:
     """The run's start, as far as it can be read."""
 
     start_s: int | None
-    offset: tzinfo
+    zone: Zone
 
     @classmethod
     def of(cls, start: object) -> Origin:
         """Read the `start` of a file."""
         try:
-            start_s = parse_time(start, None) if isinstance(start, int | str) else None
+            if isinstance(start, int | str):
+                return cls(parse_time(start, None), Zone(offset_of(start)))
         except ValueError:
-            return cls(None, UTC)
-        offset: tzinfo = UTC
-        if isinstance(start, str):
-            found = datetime.fromisoformat(start).utcoffset() or timedelta()
-            offset = timezone(found)
-        return cls(start_s, offset)
-
-    @property
-    def offset_text(self) -> str:
-        """`+02:00`, or `UTC`."""
-        return offset_text(self.offset)
+            pass
+        return cls(None, Zone())
 
 
-def offset_text(offset: tzinfo) -> str:
-    """Write an offset as people say it."""
-    text = datetime(2000, 1, 1, tzinfo=offset).strftime("%z")
-    return "UTC" if int(text) == 0 else f"{text[:3]}:{text[3:]}"
-
-
-def _iso_offset(offset: tzinfo) -> str:
-    text = offset_text(offset)
-    return "Z" if text == "UTC" else text
+def _iso_offset(zone: Zone) -> str:
+    return "Z" if zone == Zone() else zone.name
 
 
 def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any YAML value
@@ -57,8 +42,7 @@ def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any 
         time_s = None
     if time_s is None or isinstance(value, bool):
         return "", "" if value is None else str(value)
-    moment = datetime.fromtimestamp(time_s, origin.offset)
-    return moment.strftime("%Y-%m-%d"), moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+    return f"{origin.zone.at(time_s):%Y-%m-%d}", origin.zone.clock(time_s)
 
 
 def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa: ANN401 - any YAML value
@@ -77,7 +61,7 @@ def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa:
         clock += ":00"
     if re.fullmatch(r"\d:[0-5]\d.*", clock):
         clock = f"0{clock}"
-    written = f"{date}T{clock}{_iso_offset(origin.offset)}"
+    written = f"{date}T{clock}{_iso_offset(origin.zone)}"
     if not _CLOCK.fullmatch(clock):
         return written
     try:
@@ -91,7 +75,7 @@ def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int 
     """Return a time in the form that another one has: UNIX seconds, an ISO time, or hours after the start."""
     if type(old) is int:
         return time_s
-    iso = written or datetime.fromtimestamp(time_s, origin.offset).isoformat().replace("+00:00", "Z")
+    iso = written or origin.zone.iso(time_s)
     if origin.start_s is None or (isinstance(old, str) and old and not _CLOCK.fullmatch(old)):
         return iso
     after = format_after_start(time_s, origin.start_s)
@@ -126,9 +110,9 @@ def in_words(value: Any, origin: Origin) -> str:  # noqa: ANN401 - any YAML valu
     time_s = seconds(value, origin)
     if time_s is None:
         return str(value if value is not None else "?")
-    moment = datetime.fromtimestamp(time_s, origin.offset)
-    clock = moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+    zone = origin.zone
+    moment, clock = zone.at(time_s), zone.clock(time_s)
     if origin.start_s is None:
-        return f"{moment:%d %b} {clock}"
-    days = (moment.date() - datetime.fromtimestamp(origin.start_s, origin.offset).date()).days
+        return zone.moment(time_s)
+    days = (moment.date() - zone.at(origin.start_s).date()).days
     return clock if days == 0 else f"{clock} {days:+}d" if abs(days) < 100 else f"{moment:%Y-%m-%d} {clock}"

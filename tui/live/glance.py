@@ -24,7 +24,7 @@ class Glance(Pane):
     """The lowest score is asked first."""
 
     DEFAULT_CSS = """
-    Glance { width: 46; border-left: solid $border; }
+    Glance { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
     Glance #scores { height: 1fr; }
     Glance Chart { height: 14; }
     """

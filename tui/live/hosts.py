@@ -9,6 +9,8 @@ from textual.app import ComposeResult
 
 from agents.model import MANAGER
 from scenarios.watch import Negotiation, Watched
+from scenarios.zone import Zone
+from tui.cli.figures import plural
 from tui.live.looks import STATES, clock, moment
 from tui.live.pane import Pane
 from tui.widgets.table import Cell, Column, VirtualTable
@@ -62,13 +64,14 @@ def rows_of(watched: Watched) -> list[Row]:
     for job in watched.negotiations():
         jobs[job.consumer].append(job)
     now_s = 0 if watched.time is None else watched.time.time
+    zone = watched.backdrop.zone
     rows: list[Row] = []
     for host in sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id)):
         state: Cell = ("● there", "ok") if host.is_there else ("○ gone", "bad")
         name = watched.backdrop.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
-        count = f"{len(host.agents)} agents, {host.sent:,} messages"
-        rows.append(Row(f"host {host.id}", (title, "strong"), state, count, clock(host.last_s)))
+        count = f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
+        rows.append(Row(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
         rows += [_device(watched, agent, jobs.get(agent, []), now_s) for agent in host.agents]
     return rows
 
@@ -77,30 +80,39 @@ def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int) -
     name = f"  {agent.rpartition('/')[2]}"
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())
-        return Row(agent, name, ("§ manager", "accent"), f"{standing} contracts stand", "")
+        return Row(
+            agent,
+            name,
+            ("§ manager", "accent"),
+            f"{plural(standing, 'contract')} stand{'s' if standing == 1 else ''}",
+            "",
+        )
     producer = watched.producers.get(agent)
     if producer is not None:
-        return Row(
-            agent, name, ("☼ producer", "warn"), f"{len(producer.contracts)} contracts, score {producer.score}", ""
-        )
-    return _consumer(agent, name, jobs, now_s)
+        count = plural(len(producer.contracts), "contract")
+        return Row(agent, name, ("☼ producer", "warn"), f"{count}, score {producer.score}", "")
+    return _consumer(agent, name, jobs, now_s, watched.backdrop.zone)
 
 
-def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int) -> Row:
+def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
     open_jobs = [job for job in jobs if job.state in {"asking", "waiting", "cancelled"}]
     running = [job for job in jobs if job.start_s is not None and _runs(job, now_s)]
     to_come = sorted((job for job in jobs if (job.start_s or 0) > now_s), key=lambda job: job.start_s or 0)
     if running:
         job = running[0]
-        until = "" if job.load_profile is None else f" until {clock((job.start_s or 0) + job.load_profile.duration_s)}"
+        until = (
+            ""
+            if job.load_profile is None
+            else f" until {clock(zone, (job.start_s or 0) + job.load_profile.duration_s)}"
+        )
         return Row(agent, name, ("▶ runs", "ok"), f"on {job.producer}{until}", "")
     if open_jobs:
         job = open_jobs[-1]
         return Row(agent, name, STATES[job.state], f"{job.job_id}, {job.declines} declined", "")
     if to_come:
         job = to_come[0]
-        return Row(agent, name, ("◷ planned", "accent"), f"starts {moment(job.start_s)} on {job.producer}", "")
-    return Row(agent, name, ("· idle", "muted"), f"{len(jobs)} jobs done" if jobs else "", "")
+        return Row(agent, name, ("◷ planned", "accent"), f"starts {moment(zone, job.start_s)} on {job.producer}", "")
+    return Row(agent, name, ("· idle", "muted"), f"{plural(len(jobs), 'job')} done" if jobs else "", "")
 
 
 def _runs(job: Negotiation, now_s: int) -> bool:

@@ -6,6 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from scenarios.watch import Negotiation, Watched
+from scenarios.zone import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
 from tui.live.sequence import SequenceView
@@ -13,22 +14,22 @@ from tui.widgets.table import Column, VirtualTable
 from tui.widgets.words import Words
 
 
-def _window(job: Negotiation) -> str:
-    if job.earliest_start_s is None:
-        return ""
-    return f"{moment(job.earliest_start_s)} - {moment(job.latest_start_s)}"
+def _columns(zone: Zone) -> tuple[Column[Negotiation], ...]:
+    def window(job: Negotiation) -> str:
+        if job.earliest_start_s is None:
+            return ""
+        return f"{moment(zone, job.earliest_start_s)} - {moment(zone, job.latest_start_s)}"
 
-
-_COLUMNS: tuple[Column[Negotiation], ...] = (
-    Column("job", lambda job: job.job_id, most=34),
-    Column("house", lambda job: job.house, 12, from_width=84),
-    Column("state", lambda job: state_cell(job.state), 11),
-    Column("supplied by", lambda job: job.producer, 14),
-    Column("start", lambda job: moment(job.start_s), 15, 12, sort=lambda job: job.start_s or 0),
-    Column("no's", lambda job: str(job.declines or ""), 4, right=True, sort=lambda job: job.declines),
-    Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
-    Column("window", _window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),
-)
+    return (
+        Column("job", lambda job: job.job_id, most=34),
+        Column("house", lambda job: job.house, 12, from_width=84),
+        Column("state", lambda job: state_cell(job.state), 11),
+        Column("supplied by", lambda job: job.producer, 14),
+        Column("start", lambda job: moment(zone, job.start_s), 15, 12, sort=lambda job: job.start_s or 0),
+        Column("no's", lambda job: str(job.declines or ""), 4, right=True, sort=lambda job: job.declines),
+        Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
+        Column("window", window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),
+    )
 
 
 class JobsPane(Pane):
@@ -49,7 +50,9 @@ class JobsPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Two tables and a line with the full text."""
-        yield VirtualTable[Negotiation](_COLUMNS, key=lambda job: job.job_id, empty="No job registered yet", id="jobs")
+        yield VirtualTable[Negotiation](
+            _columns(Zone()), key=lambda job: job.job_id, empty="No job registered yet", id="jobs"
+        )
         yield SequenceView()
         yield Words(classes="detail")
 
@@ -71,6 +74,11 @@ class JobsPane(Pane):
         self._job_id, self._steps, self._changes = None, -1, -1
         self.query_one("#jobs", VirtualTable).show_rows([])
         self.query_one(SequenceView).show(None)
+
+    def show_times(self, zone: Zone) -> None:
+        """See `Pane.show_times`."""
+        self.query_one("#jobs", VirtualTable).columns = _columns(zone)
+        self.query_one(SequenceView).zone = zone
 
     def open(self, job_id: str) -> None:
         """Show the negotiation of a job."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual import on
@@ -19,6 +18,7 @@ from broker.mqtt import MqttBroker
 from broker.url import BrokerUrl
 from scenarios.watch import BusFeed, FoundRun, RunFinder, Watched
 from scenarios.watch.backdrop import Backdrop
+from scenarios.zone import Zone
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.shell.status import SIGNS
@@ -65,7 +65,7 @@ def _state(found: FoundRun) -> Cell:
 _COLUMNS: tuple[Column[FoundRun], ...] = (
     Column("run", lambda found: found.run_id),
     Column("state", _state, 20),
-    Column("virtual time", lambda found: datetime.fromtimestamp(found.report.time, UTC).strftime("%d %b %Y %H:%M"), 18),
+    Column("virtual time, UTC", lambda found: f"{Zone().at(found.report.time):%d %b %Y %H:%M}", 18),
     Column("pace", lambda found: found.report.pace, 8, right=True),
 )
 

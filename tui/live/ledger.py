@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 
 from agents.ledger import LedgerEntry
 from scenarios.watch import Watched
+from scenarios.zone import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
 from tui.widgets.table import Cell, Column, VirtualTable
@@ -18,29 +19,36 @@ def _producer(entry: LedgerEntry) -> Cell:
     return ("⌁ grid", "warn") if producer == "grid" else producer
 
 
-_COLUMNS: tuple[Column[LedgerEntry], ...] = (
-    Column("contract", lambda entry: entry.contract.contract_id, most=36),
-    Column("producer", _producer, 16),
-    Column("start", lambda entry: moment(entry.contract.start_s), 12, sort=lambda entry: entry.contract.start_s),
-    Column(
-        "energy",
-        lambda entry: amount(entry.contract.energy_wh),
-        9,
-        right=True,
-        sort=lambda entry: entry.contract.energy_wh,
-    ),
-    Column("state", lambda entry: state_cell(entry.state), 11),
-    Column(
-        "agreed",
-        lambda entry: (moment(entry.contract.agreed_s), "muted"),
-        12,
-        from_width=90,
-        sort=lambda entry: entry.contract.agreed_s,
-    ),
-    Column(
-        "changes", lambda entry: str(len(entry.history) - 1 or ""), 7, right=True, sort=lambda entry: len(entry.history)
-    ),
-)
+def _columns(zone: Zone) -> tuple[Column[LedgerEntry], ...]:
+    return (
+        Column("contract", lambda entry: entry.contract.contract_id, most=36),
+        Column("producer", _producer, 16),
+        Column(
+            "start", lambda entry: moment(zone, entry.contract.start_s), 12, sort=lambda entry: entry.contract.start_s
+        ),
+        Column(
+            "energy",
+            lambda entry: amount(entry.contract.energy_wh),
+            9,
+            right=True,
+            sort=lambda entry: entry.contract.energy_wh,
+        ),
+        Column("state", lambda entry: state_cell(entry.state), 11),
+        Column(
+            "agreed",
+            lambda entry: (moment(zone, entry.contract.agreed_s), "muted"),
+            12,
+            from_width=90,
+            sort=lambda entry: entry.contract.agreed_s,
+        ),
+        Column(
+            "changes",
+            lambda entry: str(len(entry.history) - 1 or ""),
+            7,
+            right=True,
+            sort=lambda entry: len(entry.history),
+        ),
+    )
 
 
 class LedgerPane(Pane):
@@ -49,11 +57,12 @@ class LedgerPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._changes = -1
+        self._zone = Zone()
 
     def compose(self) -> ComposeResult:
         """Table and history."""
         yield VirtualTable[LedgerEntry](
-            _COLUMNS,
+            _columns(Zone()),
             key=lambda entry: entry.contract.contract_id,
             empty="No contract agreed yet",
             follow=True,
@@ -72,11 +81,16 @@ class LedgerPane(Pane):
         self._changes = -1
         self.query_one("#ledger", VirtualTable).show_rows([])
 
+    def show_times(self, zone: Zone) -> None:
+        """See `Pane.show_times`."""
+        self._zone = zone
+        self.query_one("#ledger", VirtualTable).columns = _columns(zone)
+
     @on(VirtualTable.Highlighted)
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         entry: LedgerEntry = event.row
         story = "; ".join(
-            f"{moment(event.at_s)} {event.what}, start {moment(event.start_s)}"
+            f"{moment(self._zone, event.at_s)} {event.what}, start {moment(self._zone, event.start_s)}"
             + (f", because {event.reason}" if event.reason else "")
             for event in entry.history
         )

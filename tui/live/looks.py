@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from scenarios.watch.wording import energy
+from scenarios.zone import Zone
 from tui.widgets.table import Cell
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -24,6 +23,14 @@ KINDS: dict[str, tuple[str, str]] = {
     "ProducerJoined": ("+", "accent"),
 }
 
+_WORDS = {
+    "ContractAgreed": "Contract",
+    "ContractAmended": "Amended",
+    "ContractCancelled": "Cancelled",
+    "ProducerJoined": "Joined",
+}
+"""Short names of the long kinds; the sign says that it is about a contract."""
+
 STATES: dict[str, tuple[str, str]] = {
     "asking": ("? asking", "accent"),
     "waiting": ("… waiting", "warn"),
@@ -39,7 +46,12 @@ STATES: dict[str, tuple[str, str]] = {
 def kind_cell(kind: str) -> Cell:
     """Return a message's kind with its sign."""
     sign, look = KINDS.get(kind, ("·", ""))
-    return f"{sign} {kind}", look
+    return f"{sign} {kind_word(kind)}", look
+
+
+def kind_word(kind: str) -> str:
+    """Return what people call a kind."""
+    return _WORDS.get(kind, kind)
 
 
 def state_cell(state: str) -> Cell:
@@ -47,17 +59,14 @@ def state_cell(state: str) -> Cell:
     return STATES.get(state, (state, ""))
 
 
-def clock(time_s: int | None) -> str:
-    """Write a time of the day, UTC."""
-    return "" if time_s is None else datetime.fromtimestamp(time_s, UTC).strftime("%H:%M:%S")
+def clock(zone: Zone, time_s: int | None) -> str:
+    """Write a time of the day, with its seconds; nothing where there is none."""
+    return "" if time_s is None else f"{zone.at(time_s):%H:%M:%S}"
 
 
-def moment(time_s: int | None) -> str:
-    """Write a day and a time, UTC; no seconds where there are none."""
-    if time_s is None:
-        return ""
-    at = datetime.fromtimestamp(time_s, UTC)
-    return at.strftime("%d %b %H:%M:%S" if at.second else "%d %b %H:%M")
+def moment(zone: Zone, time_s: int | None) -> str:
+    """Write a day and a time; nothing where there is none."""
+    return "" if time_s is None else zone.moment(time_s)
 
 
 def amount(wh: float | None) -> str:

@@ -14,21 +14,24 @@ from textual.widgets import Input, Select
 from scenarios.watch import Line, Watched
 from scenarios.watch.stream import KEPT_LINES
 from scenarios.watch.wording import KINDS
+from scenarios.zone import Zone
 from tui.live.filtering import Filter
-from tui.live.looks import clock, kind_cell
+from tui.live.looks import clock, kind_cell, kind_word
 from tui.live.pane import Pane
 from tui.widgets.table import Column, VirtualTable
 from tui.widgets.words import Words
 
-_COLUMNS: tuple[Column[Line], ...] = (
-    Column("time", lambda line: clock(line.time_s), 8),
-    Column("r", lambda line: (str(line.round), "muted"), 2, right=True, from_width=90),
-    Column("from", lambda line: line.sender, 18, 14, from_width=60),
-    Column("to", lambda line: line.to, 18, 14, from_width=60),
-    Column("kind", lambda line: kind_cell(line.kind), 19, 14),
-    Column("job", lambda line: (line.job_id, "muted"), 18, from_width=118),
-    Column("what it says", lambda line: line.text),
-)
+
+def _columns(zone: Zone) -> tuple[Column[Line], ...]:
+    return (
+        Column("time", lambda line: clock(zone, line.time_s), 8),
+        Column("r", lambda line: (str(line.round), "muted"), 2, right=True, from_width=90),
+        Column("from", lambda line: line.sender, 18, 14, from_width=60),
+        Column("to", lambda line: line.to, 18, 14, from_width=60),
+        Column("kind", lambda line: kind_cell(line.kind), 14),
+        Column("job", lambda line: (line.job_id, "muted"), 18, from_width=118),
+        Column("what it says", lambda line: line.text),
+    )
 
 
 class JobChosen(Message):
@@ -65,13 +68,13 @@ class MessagesPane(Pane):
     def compose(self) -> ComposeResult:
         """Filters above, what a message says in full below."""
         with Horizontal(classes="filters"):
-            yield Select[str]([], prompt="any house", id="house", compact=True)
-            yield Select[str]([], prompt="any producer", id="producer", compact=True)
-            yield Select[str]([(kind, kind) for kind in KINDS], prompt="any kind", id="kind", compact=True)
+            yield Select[str]([], prompt="house", id="house", compact=True)
+            yield Select[str]([], prompt="producer", id="producer", compact=True)
+            yield Select[str]([(kind_word(kind), kind) for kind in KINDS], prompt="kind", id="kind", compact=True)
             yield Input(placeholder="job", id="job", compact=True)
             yield Input(placeholder="/ find a text", id="text", compact=True)
         yield VirtualTable[Line](
-            _COLUMNS, key=lambda line: line.number, empty="No message yet", follow=True, id="messages"
+            _columns(Zone()), key=lambda line: line.number, empty="No message yet", follow=True, id="messages"
         )
         yield Words(classes="detail")
 
@@ -99,6 +102,10 @@ class MessagesPane(Pane):
         """Begin with an empty list."""
         self._next = 0
         self.table.show_rows([])
+
+    def show_times(self, zone: Zone) -> None:
+        """See `Pane.show_times`."""
+        self.table.columns = _columns(zone)
 
     def _count(self, watched: Watched) -> None:
         shown, stream = len(self.table.rows), watched.lines

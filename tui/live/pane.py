@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.containers import Vertical
 
 from scenarios.watch import Watched
+from scenarios.zone import Zone
 from tui.shell.guard import Guarded
 
 
@@ -21,3 +22,6 @@ class Pane(Guarded, Vertical):
 
     def forget(self) -> None:
         """Forget what was drawn: another run is watched."""
+
+    def show_times(self, zone: Zone) -> None:
+        """Show times as that run's scenario writes them."""

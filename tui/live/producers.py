@@ -79,7 +79,7 @@ def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer) -> str:
             Series("forecast", day.forecast_wh * watts_per_wh, "dots", "forecast"),
             Series("committed", day.committed_wh * watts_per_wh, "area", "committed"),
         ),
-        Span(*bounds),
+        Span(*bounds, watched.backdrop.zone.hours),
         now_s=watched.time.time,
     )
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())

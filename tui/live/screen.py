@@ -21,7 +21,7 @@ from tui.live.ledger import LedgerPane
 from tui.live.messages import JobChosen, MessagesPane
 from tui.live.pane import Pane
 from tui.live.producers import ProducersPane
-from tui.shell import EmptyState, Intent, PaletteEntry, WatchBroker
+from tui.shell import EmptyState, Intent, WatchBroker
 from tui.shell.dialogs import AskText
 from tui.shell.status import StatusLine
 from tui.shell.steering import SteeringScreen
@@ -45,6 +45,7 @@ class NegotiationsScreen(SteeringScreen):
     """The live view: what goes over the bus, and what follows from it."""
 
     AREA = "negotiations"
+    AUTO_FOCUS = "#nothing Button"
     TITLE = "Negotiations"
     HELP = """
 What agents say to each other, as it happens. Watching changes nothing: the run knows nothing of this screen.
@@ -56,39 +57,39 @@ What agents say to each other, as it happens. Watching changes nothing: the run 
 - **Ledger**: every contract with its history.
 - **Hosts**: who is there, and what each device does now.
 
-In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are UTC.
+In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are at the
+offset of the scenario's start, where it is known, else UTC; the line at the top says which.
 The newest 50,000 messages are kept here; the results file has all.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),
         Binding("b", "join", "Join", tooltip="Join a run on a broker"),
+        Binding("L", "leave", "Leave", show=False, tooltip="Watch nothing any more; the run goes on"),
         Binding("left_square_bracket", "next_pane(-1)", "Previous pane", show=False, key_display="["),
         Binding("right_square_bracket", "next_pane(1)", "Next pane", show=False, key_display="]"),
     ]
     DEFAULT_CSS = """
     NegotiationsScreen ContentSwitcher#live { height: 1fr; }
     NegotiationsScreen TabbedContent { width: 1fr; height: 1fr; }
-    NegotiationsScreen TabPane { padding: 0; height: 1fr; }
     NegotiationsScreen #panes { height: 1fr; }
     NegotiationsScreen.-narrow Glance { display: none; }
     NegotiationsScreen.-short #jobs { height: 1fr; }
     NegotiationsScreen.-short #sequence { height: 1fr; }
-    NegotiationsScreen.-short Tabs { height: 1; }
-    NegotiationsScreen.-short Tabs Underline { display: none; }
-    NegotiationsScreen.-short Tab.-active { text-style: bold reverse; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._shown: Feed | None = None
         self._next_wall_s = 0.0
+        self._broker = "mqtt://"
+        """The broker that was joined last: who leaves comes back to it with enter."""
 
     def compose_body(self) -> ComposeResult:
         """An empty state, until there is something to watch."""
         with ContentSwitcher(initial="nothing", id="live"):
             yield EmptyState(
                 "No run to watch",
-                "Start one in Run (key 2): its negotiations appear here as they happen.\n"
+                "Start one in Run (key 2): what its agents say appears here at once.\n"
                 "Or join a neighbourhood that runs elsewhere, on a broker (key b).",
                 (("Go to Run", "app.open_area('run')"), ("Join a broker", "screen.join")),
                 id="nothing",
@@ -131,9 +132,10 @@ The newest 50,000 messages are kept here; the results file has all.
             self._shown = feed
             for pane in self.query(Pane):
                 pane.forget()
+                if feed is not None:
+                    pane.show_times(feed.watched.backdrop.zone)
             self.query_one("#live", ContentSwitcher).current = "nothing" if feed is None else "something"
-            if feed is not None:
-                self.call_after_refresh(self._focus_pane)
+            self.call_after_refresh(self._focus_button if feed is None else self._focus_pane)
         if feed is None:
             return
         self.query_one(StatusLine).show(watching)
@@ -160,15 +162,21 @@ The newest 50,000 messages are kept here; the results file has all.
         active = self.query_one(TabbedContent).active
         self.action_pane(ids[(ids.index(active) + by) % len(ids)])
 
+    def _focus_button(self) -> None:
+        self.query("#nothing Button").first().focus()
+
     def _focus_pane(self) -> None:
         active = self.query_one(TabbedContent).active_pane
-        if active is not None:
+        if active is None:
+            return
+        if self.focused is None or active not in self.focused.ancestors:  # who types already is not interrupted
             active.query(VirtualTable).first().focus()
-            self.draw()
+        self.draw()
 
     @on(TabbedContent.TabActivated)
     def _pane_shown(self) -> None:
-        self._focus_pane()
+        if self._shown is not None:
+            self._focus_pane()
 
     @on(JobChosen)
     def _show_job(self, event: JobChosen) -> None:
@@ -180,10 +188,11 @@ The newest 50,000 messages are kept here; the results file has all.
     def action_join(self) -> None:
         """Ask for a broker, then for one of its runs."""
         details = "URL of the broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS."
-        self.app.push_screen(AskText("Join a broker", details, "mqtt://", url_problem), self._broker_chosen)
+        self.app.push_screen(AskText("Join a broker", details, self._broker, url_problem), self._broker_chosen)
 
     def _broker_chosen(self, url: str | None) -> None:
         if url is not None:
+            self._broker = url
             self.choose_run(access_of(url))
 
     def choose_run(self, access: Access, backdrop: Backdrop | None = None) -> None:
@@ -210,8 +219,8 @@ The newest 50,000 messages are kept here; the results file has all.
         self.ssmic.watching.end()
         self.draw()
 
-    def palette(self) -> tuple[PaletteEntry, ...]:
-        """Offer to leave the run."""
-        if self.ssmic.watching.feed is None:
-            return ()
-        return (PaletteEntry("Leave the run", "Watch nothing any more; the run goes on", self.action_leave),)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to leave what is watched."""
+        if action == "leave":
+            return self.ssmic.watching.feed is not None
+        return super().check_action(action, parameters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents.model import MANAGER
 from scenarios.watch import Line, Negotiation
+from scenarios.zone import Zone
 from tui.live.looks import KINDS, clock, kind_cell
 from tui.widgets.columns import fit
 from tui.widgets.table import Column, VirtualTable
@@ -63,6 +64,8 @@ class SequenceView(VirtualTable[Line]):
         super().__init__(
             (), key=lambda step: step.number, empty="Choose a job to see how it was negotiated", id="sequence"
         )
+        self.zone = Zone()
+        """How times are shown."""
         self._negotiation: Negotiation | None = None
 
     def show(self, negotiation: Negotiation | None) -> None:
@@ -93,9 +96,9 @@ class SequenceView(VirtualTable[Line]):
             return f"{who}{step.text}", KINDS.get(step.kind, ("", ""))[1]
 
         self.columns = (
-            Column("time", lambda step: (clock(step.time_s), "muted"), 8),
+            Column("time", lambda step: (clock(self.zone, step.time_s), "muted"), 8),
             Column(title, lambda step: (arrow(lanes, step.sender, step.to, width), _look(step)), len(lanes) * width),
-            Column("kind", lambda step: kind_cell(step.kind), 17, from_width=84),
+            Column("kind", lambda step: kind_cell(step.kind), 14, from_width=80),
             Column("what it says", said),
         )
 

@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
 from scenarios.results.naming import DEFAULT_FOLDER
-from tui.cli.figures import percent
-from tui.results.looks import plural, stamp, state_cell
+from tui.cli.figures import percent, plural
+from tui.results.looks import stamp, state_cell
 from tui.results.reading import Reads
 from tui.results.shelf import Book, Shelf
 from tui.shell import EmptyState

@@ -60,6 +60,12 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
         """See `VirtualTable.marked_column`."""
         return self._column
 
+    def show_columns(self, columns: Sequence[Column[RowT]]) -> None:
+        """Have other columns; what was chosen among the old ones is forgotten."""
+        if tuple(columns) != self.columns:
+            self.columns = tuple(columns)
+            self._column, self.sorted_by, self.is_reversed = 0, None, False
+
     def action_column(self, by: int) -> None:
         """Go to the column beside."""
         shown = self.columns_shown()

@@ -18,10 +18,12 @@ from textual.widgets import Static, TabbedContent, TabPane
 from scenarios.kpis import DEFAULT_INTERVAL_S, Spread
 from scenarios.results.averages import AverageDay
 from scenarios.results.views import ContractRow
+from scenarios.zone import Zone
+from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.celltable import CellTable
 from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
-from tui.results.looks import DAY_S, clock, day_label, figure_text, moment, plural, stamp, state_cell
+from tui.results.looks import DAY_S, day_label, figure_text, stamp, state_cell
 from tui.results.reading import Reads
 from tui.results.shelf import Book
 from tui.shell.footer import Footer
@@ -88,21 +90,23 @@ def _moved(row: JobRow) -> Cell:
     return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
 
 
-def job_columns(jobs: Sequence[JobRow]) -> tuple[Column[JobRow], ...]:
+def job_columns(jobs: Sequence[JobRow], zone_a: Zone, zone_b: Zone) -> tuple[Column[JobRow], ...]:
     """Return the columns for some jobs; days are told only where there are several."""
     starts_s = [contract.start_s for row in jobs for contract in (row.a, row.b) if contract is not None]
     is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
-    write, width = (clock, 8) if is_one_day else (moment, 15)
+    width = 8 if is_one_day else 15
 
-    def start(contract: ContractRow | None) -> Cell:
-        return "" if contract is None else write(contract.start_s)
+    def start(contract: ContractRow | None, zone: Zone) -> Cell:
+        if contract is None:
+            return ""
+        return zone.clock(contract.start_s) if is_one_day else zone.moment(contract.start_s)
 
     return (
         Column("job", lambda row: row.job_id, most=36),
         Column("A: supplier", lambda row: _supplier(row.a), 16, 12),
-        Column("start", lambda row: start(row.a), width, sort=lambda row: row.a.start_s if row.a else 0),
+        Column("start", lambda row: start(row.a, zone_a), width, sort=lambda row: row.a.start_s if row.a else 0),
         Column("B: supplier", lambda row: _supplier(row.b), 16, 12),
-        Column("start", lambda row: start(row.b), width, sort=lambda row: row.b.start_s if row.b else 0),
+        Column("start", lambda row: start(row.b, zone_b), width, sort=lambda row: row.b.start_s if row.b else 0),
         Column("B less A", _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
     )
 
@@ -120,8 +124,8 @@ class DayOfSide(Vertical):
         yield Static("", markup=False)
         yield Chart()
 
-    def show(self, title: str, day: AverageDay) -> None:
-        """Draw another day."""
+    def show(self, title: str, day: AverageDay, zone: Zone, top_w: float) -> None:
+        """Draw another day, on a scale that reaches as far as the other side's."""
         self.query_one(Static).update(title)
         start_s = float(day.times_s[0])
         end_s = start_s + len(day.times_s) * day.interval_s
@@ -131,8 +135,14 @@ class DayOfSide(Vertical):
                 Series("local use", day.local.mean_w, "area", "committed"),
                 Series("grid use", day.grid.mean_w, "area", "grid-power"),
             ),
-            Span(start_s, end_s, day_label(start_s, end_s)),
+            Span(start_s, end_s, day_label(zone, start_s, end_s)),
+            top=top_w,
         )
+
+
+def most_w(day: AverageDay) -> float:
+    """Return how far the scale of a day's chart has to reach."""
+    return float(max(day.production.mean_w.max(initial=0), (day.local.mean_w + day.grid.mean_w).max(initial=0)))
 
 
 class ComparisonPane(Reads):
@@ -177,7 +187,9 @@ class ComparisonPane(Reads):
                             yield DayOfSide()
                             yield DayOfSide()
                     else:
-                        yield CellTable[JobRow](job_columns(()), key=lambda row: row.job_id, id="job-rows")
+                        yield CellTable[JobRow](
+                            job_columns((), Zone(), Zone()), key=lambda row: row.job_id, id="job-rows"
+                        )
                         yield Words(classes="detail")
 
     @property
@@ -197,14 +209,18 @@ class ComparisonPane(Reads):
         a, b = _title("A", comparison.a), _title("B", comparison.b)
         self.query_one(".title", Static).update(f"{a}\n{b}")
         self.query_one("#figure-rows", VirtualTable).show_rows(comparison.figures)
-        for side, title, day in zip(self.query(DayOfSide), (a, b), (comparison.a.day, comparison.b.day), strict=True):
-            side.show(title, day)
-        jobs = self.query_one("#job-rows", VirtualTable)
-        jobs.columns = job_columns(comparison.jobs)
+        sides = comparison.a, comparison.b
+        top_w = max(most_w(side.day) for side in sides)
+        for place, title, side in zip(self.query(DayOfSide), (a, b), sides, strict=True):
+            place.show(title, side.day, side.zone, top_w)
+        jobs = self.query_one("#job-rows", CellTable)
+        jobs.show_columns(job_columns(comparison.jobs, comparison.a.zone, comparison.b.zone))
         jobs.show_rows(comparison.jobs)
         differ = sum(not row.is_same for row in comparison.jobs)
         told = f"Run 1 of each, seeds {comparison.a.seed} and {comparison.b.seed}: {differ:,} of "
         told += f"{plural(len(comparison.jobs), 'job')} differ."
+        zones = dict.fromkeys(side.zone.name for side in sides)
+        told += f" Times are {' and '.join(zones)}."
         if not comparison.is_same_scenario:
             told += " These are different scenarios."
         self.query_one("#compare-jobs .detail", Words).say(told)
@@ -242,7 +258,7 @@ class ComparisonPane(Reads):
 
 def _title(letter: str, side: Side) -> str:
     made = side.info.created_utc[:16].replace("T", " ")
-    return f"{letter}  {side.info.scenario}, {side.info.algorithm}, {plural(side.runs, 'run')}, made {made}"
+    return f"{letter}  {side.info.scenario}, {side.info.algorithm}, {plural(side.runs, 'run')}, made {made} UTC"
 
 
 _BOOKS: tuple[Column[Book], ...] = (

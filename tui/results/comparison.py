@@ -12,6 +12,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.records import SimulationInfo
 from scenarios.results.report.figures import FIGURES, Figure
 from scenarios.results.views import ContractRow, load_run, view_runs
+from scenarios.zone import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Side:
     """Of its first run, by job."""
     seed: int
     """Of its first run."""
+    zone: Zone
+    """How its times are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def _side(path: Path, interval_s: int) -> Side:
             day=average_day(results, interval_s),
             contracts={row.job_id: row for row in first.contracts},
             seed=first.run.seed,
+            zone=results.scenario.zone,
         )
 
 

@@ -11,8 +11,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from scenarios.results.views import ContractRow
+from scenarios.zone import Zone
+from tui.cli.figures import plural
 from tui.results.celltable import CellTable
-from tui.results.looks import clock, covered_cell, hours, moment, number_kwh, plural
+from tui.results.looks import covered_cell, number_kwh
 from tui.results.sheet import fits
 from tui.shell.guard import Guarded
 from tui.widgets.table import Cell, Column, VirtualTable
@@ -40,30 +42,37 @@ def _delay_s(row: ContractRow) -> int:
     return row.start_s - max(row.earliest_start_s, row.registered_s)
 
 
-_COLUMNS: tuple[Column[ContractRow], ...] = (
-    Column("job", lambda row: row.job_id, most=40),
-    Column("house", lambda row: row.house, 12, 10, from_width=72),
-    Column("supplier", _supplier, 16, 13),
-    Column("start", lambda row: moment(row.start_s), 15, sort=lambda row: row.start_s),
-    Column(
-        "window",
-        lambda row: (f"{hours(row.earliest_start_s)}-{hours(row.latest_start_s)}", "muted"),
-        11,
-        from_width=95,
-        sort=lambda row: row.latest_start_s - row.earliest_start_s,
-    ),
-    Column("kWh", lambda row: number_kwh(row.energy_wh), 7, right=True, sort=lambda row: row.energy_wh),
-    Column(
-        "by sun",
-        _covered,
-        6,
-        right=True,
-        sort=lambda row: row.delivered_wh / row.energy_wh if row.energy_wh else -1.0,
-    ),
-    Column("device", lambda row: (row.device, "muted"), 12, from_width=112),
-    Column("agreed", lambda row: (moment(row.agreed_s), "muted"), 15, from_width=126, sort=lambda row: row.agreed_s),
-    Column("changes", _story, 16, from_width=132, sort=lambda row: (row.amended, row.cancelled_before)),
-)
+def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
+    return (
+        Column("job", lambda row: row.job_id, most=40),
+        Column("house", lambda row: row.house, 12, 10, from_width=72),
+        Column("supplier", _supplier, 16, 13),
+        Column(f"start {zone.name}", lambda row: zone.moment(row.start_s), 15, sort=lambda row: row.start_s),
+        Column(
+            "window",
+            lambda row: (f"{zone.hours(row.earliest_start_s)}-{zone.hours(row.latest_start_s)}", "muted"),
+            11,
+            from_width=95,
+            sort=lambda row: row.latest_start_s - row.earliest_start_s,
+        ),
+        Column("kWh", lambda row: number_kwh(row.energy_wh), 7, right=True, sort=lambda row: row.energy_wh),
+        Column(
+            "by sun",
+            _covered,
+            6,
+            right=True,
+            sort=lambda row: row.delivered_wh / row.energy_wh if row.energy_wh else -1.0,
+        ),
+        Column("device", lambda row: (row.device, "muted"), 12, from_width=112),
+        Column(
+            "agreed",
+            lambda row: (zone.moment(row.agreed_s), "muted"),
+            15,
+            from_width=126,
+            sort=lambda row: row.agreed_s,
+        ),
+        Column("changes", _story, 16, from_width=132, sort=lambda row: (row.amended, row.cancelled_before)),
+    )
 
 
 class Contracts(Guarded, Vertical):
@@ -90,13 +99,14 @@ class Contracts(Guarded, Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._rows: Sequence[ContractRow] = ()
+        self._zone = Zone()
 
     def compose(self) -> ComposeResult:
         """Field, table, words."""
         with Horizontal(classes="finding"):
             yield Input(placeholder="/ find a job, house, supplier", compact=True)
             yield Words(classes="count")
-        yield CellTable[ContractRow](_COLUMNS, key=lambda row: row.contract_id, empty="No contract")
+        yield CellTable[ContractRow](_columns(self._zone), key=lambda row: row.contract_id, empty="No contract")
         yield Words(classes="detail")
 
     @property
@@ -109,9 +119,12 @@ class Contracts(Guarded, Vertical):
         """The text to find."""
         return self.query_one(Input).value.strip()
 
-    def show(self, rows: Sequence[ContractRow]) -> None:
-        """Show other contracts; what was looked for still is."""
+    def show(self, rows: Sequence[ContractRow], zone: Zone) -> None:
+        """Show other contracts, their times in a zone; what was looked for still is."""
         self._rows = rows
+        if zone != self._zone:
+            self._zone = zone
+            self.table.columns = _columns(zone)
         self._show_found()
 
     def find(self) -> None:
@@ -145,7 +158,7 @@ class Contracts(Guarded, Vertical):
     @on(VirtualTable.Highlighted)
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         event.stop()
-        self.query_one(".detail", Words).say(in_words(event.row))
+        self.query_one(".detail", Words).say(in_words(event.row, self._zone))
 
     @on(VirtualTable.Chosen)
     def _chosen(self, event: VirtualTable.Chosen) -> None:
@@ -153,16 +166,16 @@ class Contracts(Guarded, Vertical):
         self.post_message(self.JobChosen(event.row))
 
 
-def in_words(row: ContractRow) -> str:
+def in_words(row: ContractRow, zone: Zone) -> str:
     """Return all that is known of a contract."""
     delay_s = _delay_s(row)
     late = f", {delay_s} s after it could" if delay_s > 0 else ""
     if delay_s >= 60:
         late = f", {delay_s // 60:,} min after it could"
     parts = [
-        f"{row.job_id}: runs {moment(row.start_s)} to {clock(row.end_s)}{late}",
-        f"window {moment(row.earliest_start_s)} to {moment(row.latest_start_s)}",
-        f"registered {moment(row.registered_s)}, agreed {moment(row.agreed_s)}",
+        f"{row.job_id}: runs {zone.moment(row.start_s)} to {zone.clock(row.end_s)}{late}",
+        f"window {zone.moment(row.earliest_start_s)} to {zone.moment(row.latest_start_s)}",
+        f"registered {zone.moment(row.registered_s)}, agreed {zone.moment(row.agreed_s)}",
     ]
     if row.producer_house is not None:
         parts.append(f"{row.delivered_wh / 1000:,.2f} of {row.energy_wh / 1000:,.2f} kWh came from {row.producer}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from scenarios.zone import Zone
 from tui.cli.figures import percent, ratio
 from tui.widgets.table import Cell
 
@@ -31,23 +32,6 @@ def state_cell(state: str) -> Cell:
 def number_kwh(wh: float | None) -> str:
     """Write an energy without its unit, for columns that name it."""
     return "-" if wh is None else f"{wh / 1000:,.2f}"
-
-
-def moment(time_s: float) -> str:
-    """Write a day and a time, UTC; no seconds where there are none."""
-    at = datetime.fromtimestamp(time_s, UTC)
-    return at.strftime("%d %b %H:%M:%S" if at.second else "%d %b %H:%M")
-
-
-def clock(time_s: float) -> str:
-    """Write a time of the day, UTC; no seconds where there are none."""
-    at = datetime.fromtimestamp(time_s, UTC)
-    return at.strftime("%H:%M:%S" if at.second else "%H:%M")
-
-
-def hours(time_s: float) -> str:
-    """Write hours and minutes, UTC."""
-    return datetime.fromtimestamp(time_s, UTC).strftime("%H:%M")
 
 
 def stamp(time_s: float) -> str:
@@ -84,13 +68,6 @@ def figure_text(unit: str, value: float | None) -> str:
     return "-" if value is None else _UNITS[unit](value)
 
 
-def day_label(start_s: float, end_s: float) -> Callable[[float], str] | None:
-    """Return what writes the times of a chart: days where it covers several; None: hours and minutes."""
-    if end_s - start_s <= 2 * DAY_S:
-        return None
-    return lambda time_s: datetime.fromtimestamp(time_s, UTC).strftime("%d %b")
-
-
-def plural(count: int, one: str) -> str:
-    """Write a count and what is counted."""
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+def day_label(zone: Zone, start_s: float, end_s: float) -> Callable[[float], str]:
+    """Return what writes the times of a chart: days where it covers several, else hours and minutes."""
+    return zone.hours if end_s - start_s <= 2 * DAY_S else zone.day

@@ -16,8 +16,9 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RecordedMessage
 from scenarios.results.views import ContractRow
 from scenarios.watch.wording import say
+from scenarios.zone import Zone
+from tui.cli.figures import plural
 from tui.results.contracts import in_words
-from tui.results.looks import clock
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.widgets.table import Column, VirtualTable
@@ -33,26 +34,28 @@ def said_about(results: ResultsReader, run: int, row: ContractRow) -> tuple[tupl
         ResultsError: The file cannot be read.
     """
     messages = results.messages(run, job_id=row.job_id, limit=MOST_MESSAGES)
-    return tuple((message, _words(message, row)) for message in messages)
+    zone = results.scenario.zone
+    return tuple((message, _words(message, row, zone)) for message in messages)
 
 
-def _words(message: RecordedMessage, row: ContractRow) -> str:
+def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
     body: dict[str, Any] = message.body
     if message.kind == "Request" and isinstance(body.get("job"), dict):
         # Recorded without the load profile, for that is the scenario's.
         body = {**body, "job": {"load_profile": {"cumulative_wh": [0.0, row.energy_wh]}, **body["job"]}}
     try:
-        return say(message.kind, body)[1]
+        return say(message.kind, body, zone)[1]
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return json.dumps(message.body, ensure_ascii=False)
 
 
-_COLUMNS: tuple[Column[tuple[RecordedMessage, str]], ...] = (
-    Column("time", lambda line: clock(line[0].time_s), 8),
-    Column("from", lambda line: line[0].sender, 22, 15),
-    Column("to", lambda line: line[0].recipient, 22, 15),
-    Column("what it says", lambda line: line[1]),
-)
+def _columns(zone: Zone) -> tuple[Column[tuple[RecordedMessage, str]], ...]:
+    return (
+        Column("time", lambda line: zone.clock(line[0].time_s), 8),
+        Column("from", lambda line: line[0].sender, 22, 15),
+        Column("to", lambda line: line[0].recipient, 22, 15),
+        Column("what it says", lambda line: line[1]),
+    )
 
 
 class NegotiationDialog(Guarded, ModalScreen[None]):
@@ -71,25 +74,27 @@ class NegotiationDialog(Guarded, ModalScreen[None]):
     NegotiationDialog VirtualTable { background: $surface; }
     """
 
-    def __init__(self, row: ContractRow, lines: Iterable[tuple[RecordedMessage, str]]) -> None:
+    def __init__(self, row: ContractRow, lines: Iterable[tuple[RecordedMessage, str]], zone: Zone) -> None:
         """Make it.
 
         Args:
             row: The contract.
             lines: What was said about its job.
+            zone: How times are shown.
         """
         super().__init__()
         self._row = row
         self._lines = tuple(lines)
+        self._zone = zone
 
     def compose(self) -> ComposeResult:
         """The contract in words, then what was said."""
         with Vertical() as box:
             box.border_title = f"How {self._row.job_id} was agreed"
-            box.border_subtitle = f"{len(self._lines)} messages"
-            yield Static(in_words(self._row), markup=False)
+            box.border_subtitle = f"{plural(len(self._lines), 'message')}, times {self._zone.name}"
+            yield Static(in_words(self._row, self._zone), markup=False)
             yield VirtualTable[tuple[RecordedMessage, str]](
-                _COLUMNS, key=lambda line: line[0].n, empty="No message about it was recorded"
+                _columns(self._zone), key=lambda line: line[0].n, empty="No message about it was recorded"
             )
         yield Footer()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import on
@@ -14,6 +15,7 @@ from scenarios.results.averages import AverageDay, average_day
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo
 from scenarios.results.views import view_runs
+from scenarios.zone import Zone
 from tui.cli.figures import percent, ratio
 from tui.results.celltable import CellTable
 from tui.results.looks import day_label, number_kwh, state_cell
@@ -42,6 +44,8 @@ class RunsSheet:
     rows: tuple[RunRow, ...]
     average: AverageDay | None
     """None: no run has begun."""
+    zone: Zone
+    """How times are shown."""
 
 
 def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
@@ -58,7 +62,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         spreads = {**view.spread, **_count_spreads(rows)}
         rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
         rows.append(RunRow("± sd", None, {name: of.standard_deviation for name, of in spreads.items()}))
-    return RunsSheet(tuple(rows), average)
+    return RunsSheet(tuple(rows), average, results.scenario.zone)
 
 
 def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, float | None]:
@@ -109,6 +113,8 @@ def _written(kind: str, value: float | None) -> str:
     return {"wh": number_kwh, "share": percent, "ratio": ratio}[kind](value)
 
 
+_OF_BEST = _column("of best", "of_best", 8, "share", 110)
+
 _COLUMNS: tuple[Column[RunRow], ...] = (
     Column(
         "run", lambda row: (row.title, "" if row.run else "strong"), 5, sort=lambda row: row.run.run if row.run else 0
@@ -127,12 +133,18 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     _column("self-c.", "self_consumption", 8, "share"),
     _column("self-s.", "self_sufficiency", 8, "share"),
     _column("peak/avg", "consumption_peak_to_average", 8, "ratio"),
-    _column("of best", "of_best", 8, "share", 110),
+    _OF_BEST,
     _column("on grid", "jobs_on_grid", 7, "count", 120),
     _column("neg.", "negotiations", 7, "count", 100),
     _column("mess.", "messages", 8, "count"),
     _column("took", "wall_s", 9, "s", 128),
 )
+
+
+def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
+    """Return the columns; the share of the best plan is there only where a run was compared with it."""
+    is_compared = any(row.figures.get("of_best") is not None for row in rows)
+    return _COLUMNS if is_compared else tuple(column for column in _COLUMNS if column is not _OF_BEST)
 
 
 class RunsPane(Guarded, Vertical):
@@ -167,7 +179,9 @@ class RunsPane(Guarded, Vertical):
 
     def show(self, sheet: RunsSheet) -> None:
         """Draw other runs."""
-        self.query_one("#runs", VirtualTable).show_rows(sheet.rows)
+        table = self.query_one("#runs", CellTable)
+        table.show_columns(columns_for(sheet.rows))
+        table.show_rows(sheet.rows)
         day = sheet.average
         if day is None:
             return
@@ -179,7 +193,7 @@ class RunsPane(Guarded, Vertical):
                 Series("local use", day.local.mean_w, "area", "committed"),
                 Series("grid use", day.grid.mean_w, "area", "grid-power"),
             ),
-            Span(start_s, end_s, day_label(start_s, end_s)),
+            Span(start_s, end_s, day_label(sheet.zone, start_s, end_s)),
         )
         self.query_one(".detail", Words).say(_said(day))
 

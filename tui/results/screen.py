@@ -49,8 +49,9 @@ An opened simulation has three views; `Esc` goes back to the list.
 In tables: arrow keys choose a cell, `s` sorts by its column (or click the title), `c` copies the cell, `y` the row,
 `Y` all rows; `/` finds. `Enter` on a contract shows what was said until it was agreed.
 
-`e` exports tables, `p` writes the report and opens it in the browser. Times are UTC, energy is settled minute by
-minute; *local* is what contracts' panels covered.
+`e` exports tables, `p` writes the report and opens it in the browser. Times are at the offset of the
+scenario's start (the heading says which), energy is settled minute by minute; *local* is what contracts' panels
+covered.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),
@@ -77,10 +78,6 @@ minute; *local* is what contracts' panels covered.
     DEFAULT_CSS = """
     ResultsScreen #place { height: 1fr; }
     ResultsScreen TabbedContent { height: 1fr; }
-    ResultsScreen TabPane { padding: 0; height: 1fr; }
-    ResultsScreen.-short Tabs { height: 1; }
-    ResultsScreen.-short Tabs Underline { display: none; }
-    ResultsScreen.-short Tab.-active { text-style: bold reverse; }
     """
 
     def compose_body(self) -> ComposeResult:

@@ -16,8 +16,9 @@ from scenarios.results.views import (
     view_house,
     view_neighbourhood,
 )
-from tui.cli.figures import percent, ratio
-from tui.results.looks import euro, figure_text, plural
+from scenarios.zone import Zone
+from tui.cli.figures import percent, plural, ratio
+from tui.results.looks import euro, figure_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Sheet:
     contracts: tuple[ContractRow, ...]
     households: tuple[HouseholdRow, ...]
     """Empty for one household."""
+    zone: Zone
+    """How times are shown."""
 
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:
@@ -77,6 +80,7 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
         day=view.day,
         contracts=view.contracts,
         households=household_rows(view),
+        zone=results.scenario.zone,
     )
 
 
@@ -100,6 +104,7 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
         day=view.day,
         contracts=tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id))),
         households=(),
+        zone=results.scenario.zone,
     )
 
 

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from scenarios.results.views import Day, HouseholdRow
+from scenarios.zone import Zone
 from tui.results.contracts import Contracts
 from tui.results.energybar import EnergyBar
 from tui.results.figures import Figures
@@ -74,7 +75,7 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
 )
 
 
-def draw_day(chart: Chart, day: Day) -> None:
+def draw_day(chart: Chart, day: Day, zone: Zone) -> None:
     """Draw production behind, local and grid consumption stacked before it."""
     start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
     end_s = start_s + len(day.times_s) * day.interval_s
@@ -84,7 +85,7 @@ def draw_day(chart: Chart, day: Day) -> None:
             Series("local use", day.local_w, "area", "committed"),
             Series("grid use", day.grid_w, "area", "grid-power"),
         ),
-        Span(start_s, end_s, day_label(start_s, end_s)),
+        Span(start_s, end_s, day_label(zone, start_s, end_s)),
     )
 
 
@@ -181,9 +182,9 @@ class SheetPane(Guarded, Vertical):
             bar.show(whole)
         self._say(sheet.peaks)
         self.query_one(Figures).show(sheet.figures)
-        draw_day(self.query_one(Chart), sheet.day)
+        draw_day(self.query_one(Chart), sheet.day, sheet.zone)
         self.query_one("#households", VirtualTable).show_rows(sheet.households)
-        self.query_one(Contracts).show(sheet.contracts)
+        self.query_one(Contracts).show(sheet.contracts, sheet.zone)
 
     def show_interval(self, minutes: int) -> None:
         """Show over how many minutes peaks are averaged."""

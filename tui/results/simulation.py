@@ -14,9 +14,10 @@ from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
 from scenarios.kpis import DEFAULT_INTERVAL_S
 from scenarios.results.records import RecordedMessage, RunInfo
+from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.contracts import Contracts
-from tui.results.looks import STATES, plural
+from tui.results.looks import STATES
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.opened import Opened, open_simulation, read_from
 from tui.results.reading import Reads
@@ -118,7 +119,9 @@ class SimulationPane(Reads):
         self.remove_class("troubled")
         info = opened.info
         planned = plural(len(info.seeds), "run")
-        self.query_one(".title", Static).update(f"{info.scenario} · {info.algorithm} · {planned}")
+        self.query_one(".title", Static).update(
+            f"{info.scenario} · {info.algorithm} · {planned} · times {opened.scenario.zone.name}"
+        )
         if is_other:
             self.run = opened.runs[0].run if opened.runs else 1
             self.house = opened.houses[0][0] if opened.houses else ""
@@ -295,10 +298,10 @@ class SimulationPane(Reads):
         event.stop()
         if self.opened is None:
             return
-        run, row = self.run, event.row
+        run, row, zone = self.run, event.row, self.opened.scenario.zone
 
         def show(lines: tuple[tuple[RecordedMessage, str], ...]) -> None:
-            self.app.push_screen(NegotiationDialog(row, lines))
+            self.app.push_screen(NegotiationDialog(row, lines, zone))
 
         self.read("said", partial(read_from, self.opened, lambda results: said_about(results, run, row)), show)
 

@@ -12,6 +12,7 @@ from textual.widgets import Static
 from agents.energy import FloatArray, Production
 from scenarios.scenario import Scenario
 from scenarios.watch.wording import energy
+from scenarios.zone import Zone
 from tui.widgets.chart import Chart, Series, Span
 
 _BINS = 288
@@ -23,6 +24,7 @@ class Outlook:
     """The first day of a scenario, Wh in equal bins."""
 
     start_s: int
+    zone: Zone
     sun_wh: FloatArray
     demand_wh: FloatArray
 
@@ -41,7 +43,7 @@ def outlook(scenario: Scenario) -> Outlook:
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
-    return Outlook(scenario.start_s, sun_wh, demand_wh)
+    return Outlook(scenario.start_s, scenario.zone, sun_wh, demand_wh)
 
 
 class Preview(Vertical):
@@ -74,5 +76,5 @@ class Preview(Vertical):
                 Series("sun expected", seen.sun_wh * watts_per_wh, "dots", "forecast"),
                 Series("jobs, each as early as it may start", seen.demand_wh * watts_per_wh, "area", "grid-power"),
             ),
-            Span(seen.start_s, seen.start_s + _DAY_S),
+            Span(seen.start_s, seen.start_s + _DAY_S, seen.zone.hours),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -259,7 +258,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 
 def describe(scenario: Scenario) -> str:
     """Return in a few words what a scenario is."""
-    start = datetime.fromtimestamp(scenario.start_s, UTC)
+    zone = scenario.zone
     days = (
         "until its last job has run"
         if scenario.days is None
@@ -269,5 +268,6 @@ def describe(scenario: Scenario) -> str:
     )
     numbers = {"house": len(scenario.houses), "producer": len(scenario.producers), "job": len(scenario.jobs)}
     counts = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in numbers.items())
-    text = f"{counts}; from {start:%a %d %b %Y %H:%M} UTC, {days}; {scenario.algorithm}, seed {scenario.seed}"
+    start = f"{zone.at(scenario.start_s):%a %d %b %Y %H:%M} {zone.name}"
+    text = f"{counts}; from {start}, {days}; {scenario.algorithm}, seed {scenario.seed}"
     return f"{text}\n{scenario.description}".rstrip()

@@ -19,6 +19,9 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
+_MORE = "…"
+"""Stands where keys were left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -29,8 +32,8 @@ class Offer:
     title: str
     tooltip: str
     enabled: bool = True
-    is_palette: bool = False
-    """Whether it opens the command palette, which stands at the right."""
+    at_end: bool = False
+    """Whether it stands at the right end and is never left out: it leads to all that is."""
 
     @property
     def cells(self) -> int:
@@ -48,7 +51,7 @@ class Footer(Widget):
     Footer > .footer--key { color: $footer-key-foreground; background: $footer-key-background; text-style: bold; }
     Footer > .footer--title { color: $footer-description-foreground; background: $footer-description-background; }
     Footer > .footer--hover { color: $footer-key-foreground; background: $block-hover-background; }
-    Footer > .footer--edge { color: $foreground 20%; }
+    Footer > .footer--edge { color: $foreground 60%; }
     Footer:hover { pointer: pointer; }
     """
 
@@ -80,28 +83,32 @@ class Footer(Widget):
         for found in active.values():
             if found.binding.show and found.binding.action not in seen:
                 seen.add(found.binding.action)
-                yield self._offer(found)
+                yield self._offer(found, at_end=found.binding.action == "help")
         palette = active.get(self.app.COMMAND_PALETTE_BINDING)
         if self.app.ENABLE_COMMAND_PALETTE and palette is not None:
-            yield self._offer(palette, is_palette=True)
+            yield self._offer(palette, at_end=True)
 
-    def _offer(self, active: ActiveBinding, *, is_palette: bool = False) -> Offer:
+    def _offer(self, active: ActiveBinding, *, at_end: bool = False) -> Offer:
         binding = active.binding
         tooltip = active.tooltip or binding.description
         display = self.app.get_key_display(binding)
-        return Offer(binding.key, display, binding.description, tooltip, active.enabled, is_palette)
+        return Offer(binding.key, display, binding.description, tooltip, active.enabled, at_end)
 
     def _placed(self) -> Iterator[tuple[int, int, Offer]]:
-        """Return the offers with their columns, begin and end; what there is no room for is left out or cut."""
-        width, left = self.size.width, 0
-        palette = next((offer for offer in self.offers if offer.is_palette), None)
-        most = width if palette is None else width - palette.cells
-        for offer in self.offers:
-            if not offer.is_palette and left < most:
-                yield left, min(left + offer.cells, most), offer
-                left += offer.cells
-        if palette is not None:
-            yield max(0, most), width, palette
+        """Return the offers with their columns, begin and end; what there is no whole room for is left out."""
+        at_end = [offer for offer in self.offers if offer.at_end]
+        others = [offer for offer in self.offers if not offer.at_end]
+        most = max(0, self.size.width - sum(offer.cells for offer in at_end))
+        left = 0
+        for number, offer in enumerate(others):
+            is_last = number == len(others) - 1
+            if left + offer.cells > (most if is_last else most - len(_MORE)):
+                break
+            yield left, left + offer.cells, offer
+            left += offer.cells
+        for offer in at_end:
+            yield most, most + offer.cells, offer
+            most += offer.cells
 
     def render(self) -> Text:
         """Put the keys side by side."""
@@ -109,16 +116,16 @@ class Footer(Widget):
             self.get_component_rich_style(f"footer--{part}") for part in ("key", "title", "hover", "edge")
         )
         line = Text(no_wrap=True, end="")
-        for number, (begin, end, offer) in enumerate(self._placed()):
+        placed = list(self._placed())
+        for number, (begin, end, offer) in enumerate(placed):
+            if line.cell_len < begin and len(placed) < len(self.offers):
+                line.append(_MORE, edge)
             line.pad_right(begin - line.cell_len)
             over = hover if number == self.hovered else Style()
             dim = Style(dim=None if offer.enabled else True)
             key_style, title_style = key + over + dim, title + over + dim
             text = Text()
-            if offer.is_palette:
-                text.append("▏", edge).append(offer.display, key_style).append(f" {offer.title} ", title_style)
-            else:
-                text.append(f" {offer.display} ", key_style).append(f"{offer.title} ", title_style)
+            text.append(f" {offer.display} ", key_style).append(f"{offer.title} ", title_style)
             text.truncate(end - begin)
             line.append_text(text)
         return line

@@ -16,6 +16,15 @@ from textual.widgets import Markdown, Static
 from tui.shell.footer import Footer
 
 _KNOWN = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text"})
+_SCROLLING = ("scroll_", "page_", "cursor_")
+"""Actions of Textual's own that arrow keys stand for in every application."""
+_MOVES = ("move(", "page(", "first", "last", "scroll(", "column(")
+"""Of ours: worth knowing, but nobody looks for them in the palette."""
+
+
+def is_move(active: ActiveBinding) -> bool:
+    """Return whether a binding only moves the cursor."""
+    return active.binding.action.startswith(_MOVES)
 
 
 def described(screen: Screen[object]) -> Iterable[ActiveBinding]:
@@ -23,7 +32,9 @@ def described(screen: Screen[object]) -> Iterable[ActiveBinding]:
     seen: set[str] = set()
     for active in screen.active_bindings.values():
         # What Textual binds on every screen, such as tab, people know; what a focused widget shows, they may not.
-        is_ours = type(active.node).__module__.startswith("tui.") and active.binding.action not in _KNOWN
+        action = active.binding.action
+        is_known = action in _KNOWN or action.startswith(_SCROLLING)
+        is_ours = type(active.node).__module__.startswith("tui.") and not is_known
         if active.binding.description and is_ours and active.binding.action not in seen and not active.binding.system:
             seen.add(active.binding.action)
             yield active
@@ -79,9 +90,16 @@ class HelpScreen(ModalScreen[None]):
         box.scroll_relative(y=1 if direction == "down" else -1, animate=False)
 
     def _keys(self) -> Table:
-        groups: dict[str, list[tuple[str, str]]] = {"On this screen": [], "Everywhere": []}
+        groups: dict[str, list[tuple[str, str]]] = {"On this screen": [], "Where the focus is": [], "Everywhere": []}
         for active in self._bindings_shown:
-            group = "Everywhere" if isinstance(active.node, App) else "On this screen"
+            is_screen = isinstance(active.node, Screen)
+            group = (
+                "Everywhere"
+                if isinstance(active.node, App)
+                else "On this screen"
+                if is_screen
+                else "Where the focus is"
+            )
             key = self.app.get_key_display(active.binding)
             groups[group].append((key, active.binding.tooltip or active.binding.description))
         groups["Everywhere"].append(("tab", "Next field or list; shift+tab: back"))

@@ -46,6 +46,10 @@ class AreaScreen(Guarded, Screen[None]):
 
     DEFAULT_CSS = """
     AreaScreen > #body { height: 1fr; }
+    AreaScreen TabPane { padding: 0; height: 1fr; }
+    AreaScreen.-short Tabs { height: 1; }
+    AreaScreen.-short Tabs Underline { display: none; }
+    AreaScreen.-short Tab.-active { text-style: bold; color: $text; background: $primary 28%; }
     """
 
     def compose(self) -> ComposeResult:

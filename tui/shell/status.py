@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from rich.text import Text
 from textual.widget import Widget
 
@@ -63,19 +61,19 @@ def parts_of(feed: Feed, watching: Watching) -> list[tuple[int, str, str]]:
     if time is None:
         return parts or [(0, "… waiting for the run to begin", "warning")]
     sign, colour = SIGNS[watching.state]
-    at = datetime.fromtimestamp(time.time, UTC)
+    zone = watched.backdrop.zone
     parts.append((1, sign, colour))
-    parts.append((2, at.strftime("%a %d %b %H:%M:%S UTC"), "foreground"))
-    parts.append((6, f"round {time.round}", "foreground"))
+    parts.append((2, f"{zone.at(time.time):%d %b %H:%M:%S} {zone.name}", "foreground"))
+    parts.append((5, f"round {time.round}", "foreground"))
     share = watched.share_done()
     if share is not None:
-        parts.append((5, f"{share:4.0%}", "primary"))
+        parts.append((8, f"{share:4.0%}", "primary"))
     parts.append((3, f"pace {time.pace}", "secondary"))
     if time.pace != "max":
         parts.append((4, f"lag {time.lag_wall_s:.1f} s", "error" if time.lag_wall_s >= 1 else "foreground"))
-    parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
     if not is_over:
-        parts.append((8, f"{watching.rate_per_wall_s:,.0f}/s", "foreground"))
+        parts.append((6, f"{watching.rate_per_wall_s:,.0f} msg/s", "foreground"))
+    parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
     parts.append((9, watched.backdrop.name or watched.run_id, "foreground"))
     parts.append((10, f"● {feed.title}", "foreground" if is_over else "success"))
     return parts
@@ -90,4 +88,4 @@ def short_status(watching: Watching) -> str:
     sign, colour = SIGNS[watching.state]
     share = feed.watched.share_done()
     done = "" if share is None else f" {share:.0%}"
-    return f"[${colour}]{sign[0]}[/] {datetime.fromtimestamp(time.time, UTC):%H:%M}{done}"
+    return f"[${colour}]{sign[0]}[/] {feed.watched.backdrop.zone.hours(time.time)}{done}"

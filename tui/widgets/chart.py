@@ -86,6 +86,7 @@ class Chart(Widget):
         self._span = Span(0, 1)
         self._now_s: float | None = None
         self._unit: Callable[[float], str] = watts
+        self._top = 0.0
         self._drawn: tuple[object, list[Strip]] | None = None
 
     def show(
@@ -95,6 +96,7 @@ class Chart(Widget):
         *,
         now_s: float | None = None,
         unit: Callable[[float], str] = watts,
+        top: float = 0.0,
     ) -> None:
         """Draw something else.
 
@@ -103,7 +105,9 @@ class Chart(Widget):
             span: The x axis.
             now_s: Where to mark the present; None: nowhere.
             unit: Writes a value of the y axis.
+            top: The y axis reaches at least so far: charts side by side share a scale.
         """
+        self._top = top
         self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
         self._drawn = None
         self.refresh()
@@ -129,7 +133,7 @@ class Chart(Widget):
             blank = Strip.blank(width, base)
             text = Strip([Segment(f"  {self._empty}"[:width], style)]).adjust_cell_length(width, base)
             return [blank, text, *[blank] * max(0, height - 2)]
-        top = nice_top(max((float(v.max(initial=0)) for v in self._levels(columns)), default=0.0))
+        top = nice_top(max(self._top, *(float(level.max(initial=0)) for level in self._levels(columns))))
         axis = base + self.get_component_rich_style("chart--axis", partial=True)
         lines = [self._legend(width, base)]
         cells = self._cells(columns, rows, top)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tests.tui import driving
 from tui.editor.fields import FieldRow
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.editor.tree import NeighbourhoodTree
@@ -101,14 +101,11 @@ class Person:
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Let the application go on until something holds."""
-        async with asyncio.timeout(20):
-            while not holds():
-                await self.pilot.pause(0.01)
+        await driving.until(self.pilot, holds)
 
     async def dialog(self, kind: type[Screen[Any]]) -> Screen[Any]:
         """Wait for a dialog that takes keys."""
-        await self.until(lambda: isinstance(self.app.screen, kind) and self.app.screen.focused is not None)
-        return self.app.screen
+        return await driving.dialog(self.pilot, kind)
 
     async def show(self, *ref: str | int) -> None:
         """Put the cursor on a part."""

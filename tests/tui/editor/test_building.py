@@ -10,6 +10,7 @@ from typing import Any
 from textual.widgets import Button, OptionList, Select
 
 from scenarios.files import check_scenario, load_scenario
+from tests.tui.driving import click
 from tui.editor.fields import PickButton
 from tui.editor.notes import Notes
 from tui.editor.picker import Picker
@@ -126,12 +127,12 @@ async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file:
     """By mouse: the field opens a list, each is drawn under the cursor; chosen, it is in the file and drawn."""
     async with editing(file, size=WIDE) as person:
         await person.show("houses", 1, "devices", 0)
-        await person.pilot.click(person.row("load profile").query_one(PickButton))
+        await click(person.pilot, person.row("load profile").query_one(PickButton))
         await person.dialog(Picker)
         dialog = person.app.screen
         await person.press(*"oven")
         assert dialog.query_one(Chart)._series
-        await person.pilot.click(dialog.query_one(OptionList), offset=(4, 1))
+        await click(person.pilot, dialog.query_one(OptionList), offset=(4, 1))
         await person.until(lambda: person.app.screen is person.screen)
         await person.settle()
         assert person.work.tree["houses"][1]["devices"][0]["load_profile"] == "oven"
@@ -208,7 +209,7 @@ async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editin
         assert len(person.work.tree["jobs"]) == 1
         await person.show("houses", 0, "devices", 0)
         button = next(button for button in person.screen.query(Button) if str(button.label) == "Remove")
-        await person.pilot.click(button)
+        await click(person.pilot, button)
         await person.settle()
         assert person.work.tree["jobs"] == []
         await person.show("houses", 1)

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input
 from textual.worker import WorkerState
 
 from scenarios.files import bundled_names, load_scenario
+from tests.tui.driving import click
 from tui.areas import AREAS
 from tui.editor.importing import ImportDialog
 from tui.editor.notes import Notes
@@ -38,8 +39,8 @@ JOBS = """\
 async def _answer(person: Any, label: str) -> None:
     """Click an answer of the question that is asked."""
     dialog = await person.dialog(Confirm)
-    await person.pilot.click(next(b for b in dialog.query(Button) if str(b.label) == label))
-    await person.pilot.pause()
+    await click(person.pilot, next(b for b in dialog.query(Button) if str(b.label) == label))
+    await person.until(lambda: person.app.screen is not dialog)
 
 
 async def test_at_first_it_says_what_to_do(editing: Editing) -> None:
@@ -51,7 +52,7 @@ async def test_at_first_it_says_what_to_do(editing: Editing) -> None:
             "Open",
             "Import",
         ]
-        await person.pilot.click(person.screen.query("#nothing Button").first())
+        await click(person.pilot, person.screen.query("#nothing Button").first())
         await person.until(lambda: person.screen.work is not None)
         await person.settle()
         assert person.work.tree["name"] == "my-neighbourhood"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
 
+from tests.tui.driving import still, until
 from tui.app import SsmicApp
 from tui.editor.desk import Desk
 from tui.shell.intents import EditScenario
@@ -31,9 +31,7 @@ def looks_the_same(snap_compare: Any) -> Show:
             for key in keys:
                 await pilot.press(key)
                 await _settle(pilot, is_open=source is not None)
-            for field in pilot.app.screen.query(Input):
-                field.cursor_blink = False
-            await pilot.pause()
+            await still(pilot)
 
         run_before: Callable[[Pilot[Any]], Awaitable[None]] = before
         return bool(snap_compare(app, terminal_size=size, run_before=run_before))
@@ -46,8 +44,7 @@ async def _settle(pilot: Pilot[Any], *, is_open: bool) -> None:
     desk = pilot.app._screen_stacks["neighbourhoods"][0]
     assert isinstance(desk, Desk)
     await pilot.pause()
-    while is_open and (desk.work is None or not desk.is_settled):
-        await pilot.pause(0.01)
+    await until(pilot, lambda: not is_open or (desk.work is not None and desk.is_settled))
     await pilot.pause()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from tests.tui.driving import until
 from tui.results.celltable import CellTable
 from tui.results.screen import ResultsScreen
 from tui.results.sheet import Sheet
@@ -40,18 +40,6 @@ def cells(pilot: Pilot[Any], selector: str) -> CellTable[Any]:
 def text(pilot: Pilot[Any], selector: str) -> str:
     """Return what stands in a place."""
     return str(pilot.app.screen.query_one(selector, Static).render())
-
-
-def notices(pilot: Pilot[Any]) -> list[tuple[str, str]]:
-    """Return what was announced: severity, text."""
-    return [(notice.severity, notice.message) for notice in pilot.app._notifications]
-
-
-async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    """Let the application go on until something holds."""
-    async with asyncio.timeout(30):
-        while not holds():
-            await pilot.pause(0.02)
 
 
 async def listed(pilot: Pilot[Any], count: int = 2) -> None:

@@ -16,17 +16,8 @@ from textual.widgets import Input
 from scenarios.files import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter
-from tests.tui.results.driving import (
-    FIFTY,
-    INSERTION,
-    listed,
-    notices,
-    opened_first,
-    table,
-    text,
-    the_screen,
-    until,
-)
+from tests.tui.driving import dialog, notices, until
+from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.sheetpane import SheetPane
 from tui.shell import OpenResults
 from tui.shell.dialogs import PickPath
@@ -44,6 +35,11 @@ def announced(pilot: Pilot[Any], part: str) -> bool:
     return any(part in message for _, message in notices(pilot))
 
 
+def explained(pilot: Pilot[Any], part: str) -> bool:
+    """Return whether the words about the chosen file have something in them."""
+    return part in text(pilot, "#about")
+
+
 def sheet_of(pilot: Pilot[Any]) -> object:
     """Return what is drawn of all households."""
     return the_screen(pilot).query_one("#tab-all SheetPane", SheetPane).sheet
@@ -55,8 +51,7 @@ async def test_without_results_the_list_says_what_to_do(opened: Opened) -> None:
         await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
         assert "ssmic run street" in text(pilot, "#nothing .empty-hint")
         await pilot.press("enter")
-        await pilot.pause()
-        assert pilot.app.screen.AREA == "run"
+        await until(pilot, lambda: pilot.app.screen.AREA == "run")
 
 
 @pytest.mark.usefixtures("results_folder")
@@ -91,14 +86,12 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
         assert "no SQLite file" in problems[other.relative_to(Path.cwd())]
         for path, problem in problems.items():
             table(pilot, "#books").go_to(path)
-            await pilot.pause()
-            assert problem in text(pilot, "#about")
+            await until(pilot, partial(explained, pilot, problem))
             await pilot.press("enter")
             await until(pilot, partial(announced, pilot, problem))
             assert the_screen(pilot).place == "catalogue"
         await pilot.press("e")
-        await pilot.pause()
-        assert notices(pilot)[-1][0] == "error"
+        await until(pilot, lambda: notices(pilot)[-1][0] == "error")
 
 
 async def test_a_run_that_is_being_written_is_followed(opened: Opened, results_folder: Path) -> None:
@@ -158,14 +151,11 @@ async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_
     async with opened(first_area="results") as pilot:
         await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
         await pilot.press("F")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, PickPath)
-        pilot.app.screen.query_one(Input).value = str(elsewhere)
+        (await dialog(pilot, PickPath)).query_one(Input).value = str(elsewhere)
         await pilot.press("ctrl+s")
         await listed(pilot)
         await pilot.press("ctrl+o")
-        await pilot.pause()
-        pilot.app.screen.query_one(Input).value = str(elsewhere / INSERTION)
+        (await dialog(pilot, PickPath)).query_one(Input).value = str(elsewhere / INSERTION)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
         assert "insertion" in text(pilot, "SimulationPane .title")

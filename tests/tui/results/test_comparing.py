@@ -10,17 +10,8 @@ import pytest
 
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_runs
-from tests.tui.results.driving import (
-    FIFTY,
-    INSERTION,
-    listed,
-    notices,
-    opened_first,
-    table,
-    text,
-    the_screen,
-    until,
-)
+from tests.tui.driving import click, notices, until
+from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.comparing import OtherChooser
 
 Opened = Any
@@ -79,7 +70,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
             assert row.b is None or (row.b.producer, row.b.start_s) == starts[INSERTION][row.job_id]
         await pilot.press("d", "f")
         await until(pilot, lambda: table(pilot, "#figure-rows").has_focus)
-        await pilot.click("#comparison BackLink")
+        await click(pilot, pilot.app.screen.query_one("#comparison BackLink"))
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
 
 

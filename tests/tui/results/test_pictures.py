@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.image import SVGImageSnapshotExtension
 from textual.pilot import Pilot
 
-from tests.tui.results.driving import listed, opened_first, the_screen, until
+from tests.tui import driving
+from tests.tui.driving import dialog, until
+from tests.tui.results.driving import drawn, listed, opened_first, table, the_screen
+from tui.results.writing import ExportDialog
 
 Opened = Any
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
-QUIET_WALL_S = 0.1
 
 
 @pytest.fixture
@@ -26,16 +27,9 @@ def picture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 
 async def still(pilot: Pilot[Any]) -> str:
-    """Return the screen when nothing changes on it any more."""
+    """Return the screen when what was read is drawn."""
     await pilot.app.workers.wait_for_complete()
-    before, same = "", 0
-    async with asyncio.timeout(60):
-        while same < 2:
-            await pilot.pause(QUIET_WALL_S)
-            now = pilot.app.export_screenshot(title="ssmic")
-            same = same + 1 if now == before else 0
-            before = now
-    return before
+    return await driving.still(pilot)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -63,17 +57,26 @@ async def test_the_screens(
         await opened_first(pilot)
         assert await still(pilot) == picture(name="all households")
         await pilot.press("h")
+        await drawn(pilot, lambda sheet: sheet.house is not None)
         assert await still(pilot) == picture(name="one household")
         await pilot.press("u")
+        await until(pilot, lambda: len(table(pilot, "#runs").rows) == 4)
         assert await still(pilot) == picture(name="all runs")
         await pilot.press("escape")
         await until(pilot, lambda: the_screen(pilot).catalogue.table.has_focus)
         await pilot.press("e")
+        await dialog(pilot, ExportDialog)
         assert await still(pilot) == picture(name="export")
-        await pilot.press("escape", "home", "space", "down", "v")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is the_screen(pilot))
+        await pilot.press("home", "space", "down", "v")
         await until(pilot, lambda: the_screen(pilot).place == "comparison")
         assert await still(pilot) == picture(name="two, figures")
         await pilot.press("d")
+        await until(pilot, lambda: the_screen(pilot).comparison.tab == "days")
         assert await still(pilot) == picture(name="two, days")
-        await pilot.press("j", "ctrl+t")
+        await pilot.press("j")
+        await until(pilot, lambda: table(pilot, "#job-rows").has_focus)
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: not pilot.app.current_theme.dark)
         assert await still(pilot) == picture(name="two, jobs, light")

@@ -11,6 +11,7 @@ from textual.widgets import Input, Select
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
 from scenarios.watch.wording import energy
+from tests.tui.driving import click, until
 from tests.tui.results.driving import (
     FIFTY,
     INSERTION,
@@ -22,7 +23,6 @@ from tests.tui.results.driving import (
     table,
     text,
     the_screen,
-    until,
 )
 from tui.results.energybar import EnergyBar, shares
 from tui.results.negotiation import NegotiationDialog
@@ -63,23 +63,26 @@ async def test_contracts_are_sorted_found_and_copied_by_keys(opened: Opened) -> 
         while rows.column.title != "kWh":
             await pilot.press("right")
         await pilot.press("s")
-        assert [row.energy_wh for row in rows.rows] == sorted(row.energy_wh for row in rows.rows)
+        await until(pilot, lambda: [row.energy_wh for row in rows.rows] == sorted(row.energy_wh for row in rows.rows))
         await pilot.press("s", "home")
-        assert [row.energy_wh for row in rows.rows] == sorted((row.energy_wh for row in rows.rows), reverse=True)
+        await until(
+            pilot,
+            lambda: [row.energy_wh for row in rows.rows] == sorted((row.energy_wh for row in rows.rows), reverse=True),
+        )
         largest = rows.rows[0]
         await pilot.press("c")
-        assert pilot.app.clipboard == f"{largest.energy_wh / 1000:.2f}"
+        await until(pilot, lambda: pilot.app.clipboard == f"{largest.energy_wh / 1000:.2f}")
         await pilot.press("y")
-        assert pilot.app.clipboard.split("\t")[:2] == [largest.job_id, largest.house]
+        await until(pilot, lambda: pilot.app.clipboard.split("\t")[:2] == [largest.job_id, largest.house])
         await pilot.press("Y")
-        assert len(pilot.app.clipboard.splitlines()) == len(rows.rows) + 1
+        await until(pilot, lambda: len(pilot.app.clipboard.splitlines()) == len(rows.rows) + 1)
         every = len(rows.rows)
         await pilot.press("slash", *"ebert")
         await until(pilot, lambda: 0 < len(rows.rows) < every)
         assert {row.house for row in rows.rows} == {"ebert"}
         assert f"{len(rows.rows)} of {every} contracts" in text(pilot, "#tab-all Contracts .count")
         await pilot.press("enter")
-        assert rows.has_focus
+        await until(pilot, lambda: rows.has_focus)
         await pilot.press("escape")
         await until(pilot, lambda: len(rows.rows) == every)
         assert the_screen(pilot).place == "simulation"
@@ -97,13 +100,15 @@ async def test_contracts_answer_to_the_mouse(opened: Opened) -> None:
         await drawn(pilot, lambda sheet: sheet.contracts)
         rows = table(pilot, CONTRACTS)
         await pilot.click(CONTRACTS, offset=(2, 0))
-        assert [row.job_id for row in rows.rows] == sorted(row.job_id for row in rows.rows)
+        await until(pilot, lambda: [row.job_id for row in rows.rows] == sorted(row.job_id for row in rows.rows))
         await pilot.click(CONTRACTS, offset=(2, 0))
-        assert [row.job_id for row in rows.rows] == sorted((row.job_id for row in rows.rows), reverse=True)
+        await until(
+            pilot, lambda: [row.job_id for row in rows.rows] == sorted((row.job_id for row in rows.rows), reverse=True)
+        )
         await pilot.click(CONTRACTS, offset=(2, 3))
         await pilot.press("c")
-        assert pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 2].job_id
-        await pilot.click("#simulation BackLink")
+        await until(pilot, lambda: pilot.app.clipboard == rows.rows[int(rows.scroll_offset.y) + 2].job_id)
+        await click(pilot, pilot.app.screen.query_one("#simulation BackLink"))
         await until(pilot, lambda: the_screen(pilot).place == "catalogue")
 
 
@@ -187,7 +192,7 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         assert deviation["delivered_wh"] == view.spread["delivered_wh"].standard_deviation
         assert mean["messages"] == sum(run.messages for run, _ in view.runs) / 2
         await pilot.press("s", "s")
-        assert [row.title for row in runs.rows] == ["2", "1", "mean", "± sd"]
+        await until(pilot, lambda: [row.title for row in runs.rows] == ["2", "1", "mean", "± sd"])
         assert "Average of 2 runs" in text(pilot, "RunsPane .detail")
 
 

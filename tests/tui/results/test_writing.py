@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Input, Select
+from textual.widgets import Input, Select, Static
 
 from scenarios.results.reader import ResultsReader
-from tests.tui.results.driving import FIFTY, listed, notices, opened_first, the_screen, until
+from tests.tui.driving import click, dialog, notices, until
+from tests.tui.results.driving import FIFTY, listed, opened_first, the_screen
 from tui.results.writing import ExportDialog, open_in_browser
 from tui.shell.dialogs import Confirm, PickPath
 
@@ -91,12 +92,12 @@ async def test_an_export_needs_a_folder(opened: Opened, results_folder: Path) ->
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, ExportDialog))
         pilot.app.screen.query_one(Input).value = str(results_folder / FIFTY)
-        await pilot.click("ExportDialog Button")
-        await pilot.pause()
-        problem = pilot.app.screen.query_one(".problem")
-        assert "is a file: a folder is needed" in str(getattr(problem, "render", str)())
+        asked = await dialog(pilot, ExportDialog)
+        await click(pilot, asked.query("Button").first())
+        problem = asked.query_one(".problem", Static)
+        await until(pilot, lambda: "is a file: a folder is needed" in str(problem.content))
         await pilot.press("escape")
-        await pilot.pause()
+        await until(pilot, lambda: pilot.app.screen is not asked)
         assert the_screen(pilot).place == "catalogue"
     assert not list(results_folder.glob("*-csv"))  # noqa: ASYNC240 - a test may look at the folder
 

@@ -1,0 +1,87 @@
+"""What a test does to the application: wait for what is meant to come, never for a time, and click what is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+PATIENCE_WALL_S = 100.0
+"""How long anything may take on a machine with better things to do; what is meant to come at all has come by then."""
+_LOOK_WALL_S = 0.02
+ScreenT = TypeVar("ScreenT", bound=Screen[Any])
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
+    """Let the application go on until something holds."""
+    async with asyncio.timeout(PATIENCE_WALL_S):
+        while not holds():
+            await pilot.pause(_LOOK_WALL_S)
+
+
+async def dialog(pilot: Pilot[Any], kind: type[ScreenT]) -> ScreenT:
+    """Wait until a dialog is there and takes keys; return it."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind) and pilot.app.screen.focused is not None)
+    screen = pilot.app.screen
+    assert isinstance(screen, kind)
+    return screen
+
+
+async def click(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = (0, 0), times: int = 1) -> None:
+    """Click a widget as soon as it is where the mouse can reach it, and has stopped moving."""
+    before: Region | None = None
+
+    def is_still_there() -> bool:
+        nonlocal before
+        was, before = before, widget.region
+        if was != before or not before.area:
+            return False
+        x, y = before.x + offset[0], before.y + offset[1]
+        is_in_sight = pilot.app.screen.size.region.contains(x, y)
+        return is_in_sight and widget in pilot.app.get_widget_at(x, y)[0].ancestors_with_self
+
+    await until(pilot, is_still_there)
+    await pilot.click(widget, offset=offset, times=times)
+
+
+async def still(pilot: Pilot[Any]) -> str:
+    """Return a picture of the screen when all that was asked for is drawn."""
+    before = ""
+    while True:
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+        draw = getattr(pilot.app.screen_stack[0], "draw", None)
+        if draw is not None:
+            draw()
+        await pilot.pause()
+        await pilot.pause(_LOOK_WALL_S)
+        now = pilot.app.export_screenshot(title="ssmic")
+        if now == before:
+            return now
+        before = now
+
+
+async def steps(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
+    """Let a run that is paused go on hour by hour, by the key, until something holds."""
+    watching: Any = getattr(pilot.app, "watching", None)
+    while not holds():
+        before = watching.feed.watched.time
+        await pilot.press("h")
+        await until(pilot, partial(_stands_after, watching, before.step))
+
+
+def _stands_after(watching: Any, step: int) -> bool:
+    now = watching.feed.watched.time
+    return bool(watching.state == "ended" or (watching.state == "paused" and now.step > step))
+
+
+def notices(pilot: Pilot[Any]) -> list[tuple[str, str]]:
+    """Return what was announced: severity, text."""
+    return [(notice.severity, notice.message) for notice in pilot.app._notifications]
