@@ -32,6 +32,7 @@ class Gate:
         self._pacer = Pacer(pace, start_s)
         self._paused = False
         self._step: str | None = None
+        self._step_from_s = start_s
         self._step_until_s: int | None = None
         self._changed = asyncio.Event()
 
@@ -70,7 +71,11 @@ class Gate:
                 return True
             case "event" | "hour":
                 if self._step_until_s is None:
+                    self._step_from_s = now.time_s
                     self._step_until_s = moment.time_s if self._step == "event" else now.time_s + HOUR_S
+                if self._step == "hour" and now.time_s == self._step_from_s:
+                    # Time moves by what happens: a quiet hour would be no step at all, however often it is asked for.
+                    self._step_until_s = max(self._step_until_s, moment.time_s)
                 if moment.time_s <= self._step_until_s:
                     return True
                 self._step = None

@@ -179,7 +179,6 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
         before_s = where().time
         await pilot.press("h")
         await until(pilot, lambda: where().time > before_s and where().state == "paused")
-        assert where().time <= before_s + 3600
         before = where().step
         await pilot.press("e")
         await until(pilot, lambda: where().step > before and where().state == "paused")

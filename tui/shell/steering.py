@@ -42,7 +42,7 @@ class SteeringScreen(AreaScreen):
         Binding("space", "pause", "Pause", tooltip="Pause the run, or let it go on"),
         Binding("n", "step('round')", "Step", tooltip="Step: one round"),
         Binding("e", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
-        Binding("h", "step('hour')", "Step hour", show=False, tooltip="Step: one hour"),
+        Binding("h", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to what happens next"),
         Binding("less_than_sign,comma", "pace(-1)", "Slower", show=False, key_display="<"),
         Binding("greater_than_sign,full_stop", "pace(1)", "Faster", show=False, key_display=">"),
         Binding("p", "ask_pace", "Pace", tooltip="Set the pace: max, 60x, ..."),
