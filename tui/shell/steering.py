@@ -52,6 +52,9 @@ class SteeringScreen(AreaScreen):
     STEERING: ClassVar[frozenset[str]] = frozenset({"pause", "step", "pace", "ask_pace", "stop"})
 
     _was_steerable: bool | None = None
+    _asked: tuple[str, str] = ("", "")
+    """The pace that was reported when another one was asked for, and that one: who presses faster than the clock
+    answers goes on from there."""
 
     @property
     def is_steerable(self) -> bool:
@@ -90,8 +93,12 @@ class SteeringScreen(AreaScreen):
         """Go faster or slower."""
         feed = self.ssmic.watching.feed
         time = None if feed is None else feed.watched.time
-        if time is not None:
-            await self.ask_clock("pace", pace=neighbour_pace(time.pace, by))
+        if time is None:
+            return
+        reported, asked = self._asked
+        wanted = neighbour_pace(asked if reported == time.pace else time.pace, by)
+        self._asked = time.pace, wanted
+        await self.ask_clock("pace", pace=wanted)
 
     def action_ask_pace(self) -> None:
         """Ask for a pace."""
