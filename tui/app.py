@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NoReturn
 
 import structlog
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -21,6 +21,7 @@ from textual.screen import ModalScreen, Screen
 
 from tui.areas import AREAS
 from tui.cli.errors import INTERRUPTED
+from tui.shell.collecting import Collector
 from tui.shell.ending import Rescue, ended_by_signals, rescued
 from tui.shell.guard import Guarded, complain, keep_details
 from tui.shell.help import HelpScreen, described, is_move
@@ -60,7 +61,12 @@ class SsmicApp(Guarded, App[None]):
     """How the run goes, in a few words; shown at the right of the bar. Console markup."""
 
     def __init__(
-        self, *, first_area: str = AREAS[0].id, first_intent: Intent | None = None, remember: bool = True
+        self,
+        *,
+        first_area: str = AREAS[0].id,
+        first_intent: Intent | None = None,
+        remember: bool = True,
+        collector: Collector | None = None,
     ) -> None:
         """Make the application.
 
@@ -68,6 +74,7 @@ class SsmicApp(Guarded, App[None]):
             first_area: Id of the area shown first.
             first_intent: What to do then.
             remember: Whether choices such as the theme are kept for the next time.
+            collector: Decides when Python looks for rubbish; None: Python does.
         """
         super().__init__()
         self.unexpected: list[BaseException] = []
@@ -81,6 +88,7 @@ class SsmicApp(Guarded, App[None]):
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
+        self._collector = collector
         for theme in THEMES:
             self.register_theme(theme)
         preferences = load_preferences() if remember else Preferences()
@@ -97,9 +105,24 @@ class SsmicApp(Guarded, App[None]):
         self.set_interval(REFRESH_WALL_S, self._tick)
         if self._first_intent is not None:
             self.post_message(self._first_intent)
+        if self._collector is not None:
+            self.call_after_refresh(self._collector.begin)
+
+    def on_unmount(self) -> None:
+        """Leave the process as it was."""
+        if self._collector is not None:
+            self._collector.end()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note when somebody did something."""
+        if self._collector is not None and isinstance(event, events.InputEvent):
+            self._collector.key(time.monotonic())
+        await super().on_event(event)
 
     def _tick(self) -> None:
         self.watching.tick(time.monotonic())
+        if self._collector is not None:
+            self._collector.tick(time.monotonic())
         self.run_status = short_status(self.watching)
 
     def _keep_preferences(self) -> None:
@@ -219,7 +242,7 @@ def _keep_logs_off_the_screen() -> None:
 def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -> int:
     """Run the application in this terminal to its end; return the exit code."""
     _keep_logs_off_the_screen()
-    app = SsmicApp(first_area=first_area, first_intent=first_intent)
+    app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=Collector())
 
     async def run() -> None:
         with ended_by_signals(app.end_by, INTERRUPTED):
