@@ -6,10 +6,11 @@ be looked at any time. It has no part in the run. The full history is in the res
 
 from scenarios.watch.backdrop import Backdrop, backdrop_of
 from scenarios.watch.feed import BusFeed, Feed, FoundRun, NotConnectedError, RunFinder
+from scenarios.watch.line import Line
 from scenarios.watch.negotiation import Negotiation, Step
 from scenarios.watch.producers import Day, WatchedProducer
 from scenarios.watch.state import Watched
-from scenarios.watch.stream import Line, Stream
+from scenarios.watch.stream import Stream
 
 __all__ = [
     "Backdrop",

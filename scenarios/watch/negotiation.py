@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from agents.energy import LoadProfile
 from agents.ledger import LedgerEntry
 from agents.model import GRID
-from scenarios.watch.stream import Line
+from scenarios.watch.line import Line
 
 KEPT_JOBS = 2_000
 """Jobs that were talked about most recently."""
-KEPT_STEPS = 300
-"""Of one job: its first and its newest ones."""
+KEPT_STEPS = 2_000
+"""Of one job: its newest ones are shown."""
 
 Step = Line
 State = Literal["asking", "waiting", "agreed", "moved", "grid", "cancelled", "lost"]
@@ -41,16 +41,12 @@ class Negotiation:
     contracts: int = 0
     """Number of its newest contract."""
     declines: int = 0
-    steps: list[Step] = field(default_factory=list)
-    left_out: int = 0
-    """Steps in the middle that are not kept."""
+    steps: int = 0
+    """How many messages were about it; the stream has them."""
 
     def add(self, step: Step) -> None:
         """Take what was said next."""
-        self.steps.append(step)
-        if len(self.steps) > KEPT_STEPS:
-            del self.steps[KEPT_STEPS // 2]
-            self.left_out += 1
+        self.steps += 1
         match step.kind:
             case "Decline":
                 self.declines += 1

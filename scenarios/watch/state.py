@@ -17,10 +17,11 @@ from broker import topics
 from broker.topics import Address
 from broker.wire import Announcement, Control, Envelope, Roster, TimeReport
 from scenarios.watch.backdrop import Backdrop
-from scenarios.watch.negotiation import Negotiation, Negotiations
+from scenarios.watch.line import Line, house_of_consumer
+from scenarios.watch.negotiation import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.watch.producers import Day, WatchedProducer
 from scenarios.watch.seen import Seen
-from scenarios.watch.stream import KEPT_LINES, Line, Stream, house_of_consumer
+from scenarios.watch.stream import KEPT_LINES, Stream
 from scenarios.watch.wording import say
 
 KEPT_CONTRACTS = 20_000
@@ -263,6 +264,10 @@ class Watched:
     def producers_of(self, house: str) -> frozenset[str]:
         """Return the producers of a house."""
         return frozenset(p.id for p in self.producers.values() if p.house == house)
+
+    def steps(self, negotiation: Negotiation) -> list[Step]:
+        """Return what was said about a job, step by step; of a very long talk its newest steps."""
+        return self.lines.about(negotiation.job_id, KEPT_STEPS)
 
     def negotiations(self) -> list[Negotiation]:
         """Return the jobs that are known, as they were heard of."""

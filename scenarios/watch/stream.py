@@ -1,74 +1,111 @@
-"""The messages that agents sent to each other, each as one line; the newest are kept, the others counted."""
+"""The messages between agents, each as one line: the newest in memory, older ones in a temporary file."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
-from urllib.parse import unquote
 
-KEPT_LINES = 50_000
-"""Of the stream; the results file has all."""
+from scenarios.watch.archive import Archive, ArchiveError
+from scenarios.watch.line import Line
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A message in short."""
-
-    number: int
-    """Counts what was seen, from 0."""
-    time_s: int
-    round: int
-    sender: str
-    seq: int
-    to: str
-    kind: str
-    job_id: str
-    """Empty where the message is about no job."""
-    text: str
-    """What it says, in a few words."""
-
-    def involves(self, agent: str) -> bool:
-        """Return whether an agent sent or got it."""
-        return agent in (self.sender, self.to)
-
-    def involves_house(self, house: str, producers: frozenset[str]) -> bool:
-        """Return whether an agent of a house sent or got it; `producers` are the house's."""
-        return any(agent in producers or house_of_consumer(agent) == house for agent in (self.sender, self.to))
-
-
-def house_of_consumer(agent: str) -> str | None:
-    """Return the house in a consumer's agent id; None for any other agent."""
-    house, separator, _ = agent.partition("/")
-    return unquote(house) if separator else None
+KEPT_LINES = 1_000_000
+"""Of one run; a results file has all."""
+MOST_BYTES = 512 * 1024 * 1024
+"""Of the temporary file; a million lines take about a third of it."""
+IN_MEMORY = 4_000
+_MOVED_AT_ONCE = 500
+_READ_AT_ONCE = 1_000
 
 
 class Stream:
-    """The newest lines."""
+    """The lines by their numbers, which count from 0 without a gap."""
 
-    def __init__(self, kept: int = KEPT_LINES) -> None:
+    def __init__(self, kept: int = KEPT_LINES, most_bytes: int = MOST_BYTES) -> None:
+        """Begin.
+
+        Args:
+            kept: How many of the newest lines.
+            most_bytes: How large the temporary file may grow; beyond that it is begun anew.
+        """
         self.total = 0
         """Lines there ever were."""
-        self._lines: deque[Line] = deque(maxlen=kept)
+        self._kept = kept
+        self._most_bytes = most_bytes
+        self._newest: list[Line] = []
+        self._archive: Archive | None = None
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest line that is kept."""
+        archive = self._archive
+        oldest = self.total - len(self._newest) if archive is None else archive.first
+        return max(oldest, self.total - self._kept)
 
     @property
     def dropped(self) -> int:
         """Lines that are not kept any more."""
-        return self.total - len(self._lines)
+        return self.first
 
     def add(self, line: Line) -> None:
         """Keep a line; it is number `total`."""
-        self._lines.append(line)
+        self._newest.append(line)
         self.total += 1
+        if len(self._newest) >= IN_MEMORY + _MOVED_AT_ONCE:
+            self._move(self._newest[:_MOVED_AT_ONCE])
+            del self._newest[:_MOVED_AT_ONCE]
+
+    def _move(self, lines: list[Line]) -> None:
+        if self._kept <= IN_MEMORY:
+            return
+        try:
+            if self._archive is None:
+                self._archive = Archive(lines[0].number, self._most_bytes)
+            self._archive.add(lines)
+            self._archive.drop_before(self.total - self._kept)
+        except ArchiveError:
+            # No room: what was there is given up, and the room with it; the next lines begin anew.
+            self.close()
+
+    def get(self, number: int) -> Line:
+        """Return a line that is kept."""
+        index = number - (self.total - len(self._newest))
+        if index >= 0 or self._archive is None:
+            return self._newest[max(0, index)]
+        return self._archive.get(max(number, self._archive.first))
+
+    def between(self, begin: int, end: int) -> list[Line]:
+        """Return the kept lines from one number to another, that one not included."""
+        begin = max(begin, self.first)
+        in_memory = self.total - len(self._newest)
+        older = [] if self._archive is None or begin >= in_memory else self._archive.between(begin, min(end, in_memory))
+        return [*older, *self._newest[max(0, begin - in_memory) : max(0, end - in_memory)]]
 
     def since(self, number: int) -> Iterator[Line]:
         """Return the kept lines from a number on."""
-        skip = max(0, number - self.dropped)
-        if skip < len(self._lines) // 2:
-            return islice(self._lines, skip, None)
-        newest = list(islice(reversed(self._lines), max(0, len(self._lines) - skip)))
-        return reversed(newest)
+        begin = max(number, self.first)
+        while begin < self.total:
+            end = min(self.total, begin + _READ_AT_ONCE)
+            yield from self.between(begin, end)
+            begin = end
+
+    def about(self, job_id: str, most: int) -> list[Line]:
+        """Return the newest lines about a job, in their order.
+
+        Args:
+            job_id: Of the job.
+            most: How many at most.
+        """
+        first = self.first
+        newest = [line for line in self._newest if line.job_id == job_id and line.number >= first][-most:]
+        if self._archive is None or len(newest) == most:
+            return newest
+        older = self._archive.about(job_id, most - len(newest))
+        return [*(line for line in older if line.number >= first), *newest]
+
+    def close(self) -> None:
+        """Let go of all that is not in memory."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return self.total - self.first

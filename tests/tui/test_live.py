@@ -12,14 +12,16 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static, TabbedContent
 
 from agents.ledger import LedgerEntry
+from broker import topics
 from broker.memory import MemoryBroker
 from broker.pace import Pace
-from broker.wire import TimeReport
+from broker.wire import Envelope, TimeReport
 from scenarios.files import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
+from scenarios.watch.stream import IN_MEMORY
 from tests.tui.driving import click, dialog, steps, until
 from tui.live.filtering import Filter
 from tui.live.hosts import rows_of
@@ -27,6 +29,7 @@ from tui.live.producers import ProducersPane
 from tui.live.sequence import SequenceView, arrow, lanes_of
 from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable
+from tui.widgets.words import Words
 
 Opened = Any
 WIDE = (140, 45)
@@ -159,9 +162,34 @@ async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, str
         job = watched.jobs.get(line.job_id)
         assert job is not None
         sequence = pilot.app.screen.query_one(SequenceView)
-        await until(pilot, lambda: sequence.rows == job.steps)
+        await until(pilot, lambda: sequence.rows == watched.steps(job))
         assert any(step.kind == "Decline" and len(step.text) > 10 for step in sequence.rows)
         assert sequence.rows[-1].kind in {"ContractAgreed", "ContractAmended", "Withdraw", "Amend"}
+
+
+async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> None:
+    """More messages than memory holds: the first is there, a text finds it, and so does its job."""
+    count = IN_MEMORY + 2_000
+    async with opened(first_area="negotiations", size=WIDE) as pilot:
+        watched = Watched("w", from_the_start=True)
+        the_app(pilot).watching.begin(BusFeed(MemoryBroker(), watched, "memory"))
+        topic = topics.inbox("w", "manager", "manager", "1")
+        for seq in range(count):
+            body = {"kind": "Declined", "job_id": f"job-{seq % 40}", "producer": f"pv-{seq}"}
+            told = Envelope(session="s", step=seq, time=seq, round=0, sender="1/tv", seq=seq, to="manager", body=body)
+            watched.take(topic, told.encoded())
+        messages = table(pilot, "messages")
+        await until(pilot, lambda: len(messages.rows) == count and messages.has_focus)
+        await pilot.press("home")
+        await until(pilot, lambda: "pv-0 declined" in pilot.app.screen.query_one("MessagesPane .detail", Words).content)
+        await pilot.press("slash", *"pv-7 declined")
+        await until(pilot, lambda: [line.number for line in messages.rows] == [7])
+        await pilot.press("enter", "enter")
+        sequence = pilot.app.screen.query_one(SequenceView)
+        await until(pilot, lambda: [step.number for step in sequence.rows] == list(range(7, count, 40)))
+        await pilot.press("m", "escape", "slash", *"pv-1")
+        expected = [seq for seq in range(count) if str(seq).startswith("1")]
+        await until(pilot, lambda: [line.number for line in messages.rows] == expected)
 
 
 async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street: Scenario) -> None:
@@ -230,10 +258,9 @@ def test_arrows_cross_lanes() -> None:
 def test_many_producers_share_a_lane() -> None:
     """Where there is no room for each."""
     job = Negotiation("j", consumer="1/tv")
-    for number in range(9):
-        job.add(Line(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?"))
-    assert lanes_of(job, 12) == ["1/tv", "manager", *(f"pv-{n}" for n in range(9))]
-    assert lanes_of(job, 5) == ["1/tv", "manager", "producers"]
+    steps = [Line(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?") for number in range(9)]
+    assert lanes_of(job, steps, 12) == ["1/tv", "manager", *(f"pv-{n}" for n in range(9))]
+    assert lanes_of(job, steps, 5) == ["1/tv", "manager", "producers"]
 
 
 def test_an_open_filter_shows_all() -> None:

@@ -87,10 +87,11 @@ class JobsPane(Pane):
             self.show(self._watched)
 
     def _show_sequence(self) -> None:
-        job = self._watched.jobs.get(self._job_id) if self._watched is not None and self._job_id is not None else None
-        if job is not None and len(job.steps) + job.left_out != self._steps:
-            self._steps = len(job.steps) + job.left_out
-            self.query_one(SequenceView).show(job)
+        watched = self._watched
+        job = watched.jobs.get(self._job_id) if watched is not None and self._job_id is not None else None
+        if watched is not None and job is not None and job.steps != self._steps:
+            self._steps = job.steps
+            self.query_one(SequenceView).show(job, watched.steps(job))
 
     @on(VirtualTable.Highlighted, "#jobs")
     def _job_chosen(self, event: VirtualTable.Highlighted) -> None:

@@ -12,12 +12,12 @@ from textual.message import Message
 from textual.widgets import Input, Select
 
 from scenarios.watch import Line, Watched
-from scenarios.watch.stream import KEPT_LINES
 from scenarios.watch.wording import KINDS
 from scenarios.zone import Zone
 from tui.live.filtering import Filter
 from tui.live.looks import clock, kind_cell, kind_word
 from tui.live.pane import Pane
+from tui.live.search import Search
 from tui.widgets.table import Column, VirtualTable
 from tui.widgets.words import Words
 
@@ -32,6 +32,12 @@ def _columns(zone: Zone) -> tuple[Column[Line], ...]:
         Column("job", lambda line: (line.job_id, "muted"), 18, from_width=118),
         Column("what it says", lambda line: line.text),
     )
+
+
+_SEARCH_WALL_S = 0.01
+"""How long older messages are looked at before keys have their turn,"""
+_PAUSE_WALL_S = 0.01
+"""and how long that turn is."""
 
 
 class JobChosen(Message):
@@ -61,7 +67,7 @@ class MessagesPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._filter = Filter()
-        self._next = 0
+        self._search: Search | None = None
         self._watched: Watched | None = None
         self._choices: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
@@ -74,7 +80,12 @@ class MessagesPane(Pane):
             yield Input(placeholder="job", id="job", compact=True)
             yield Input(placeholder="/ find a text", id="text", compact=True)
         yield VirtualTable[Line](
-            _columns(Zone()), key=lambda line: line.number, empty="No message yet", follow=True, id="messages"
+            _columns(Zone()),
+            key=lambda line: line.number,
+            empty="No message yet",
+            follow=True,
+            sortable=False,
+            id="messages",
         )
         yield Words(classes="detail")
 
@@ -89,18 +100,23 @@ class MessagesPane(Pane):
         """Add what came since the last time."""
         self._watched = watched
         self._offer(watched)
-        stream = watched.lines
-        new = [line for line in stream.since(self._next) if self._filter(line)]
-        self._next = stream.total
-        if new:
-            self.table.show_rows([*self.table.rows, *new][-KEPT_LINES:])
-        if not self.table.rows and stream.total:
+        search = self._search
+        if search is None:
+            search = self._search = Search(watched.lines, None if self._filter.is_open else self._filter)
+        self.table.show_rows(search.go_on(_SEARCH_WALL_S))
+        if not search.is_done:
+            self.set_timer(_PAUSE_WALL_S, lambda: self._look_further(search))
+        elif not self.table.rows and watched.lines.total:
             self.query_one(".detail", Words).say("No message fits the filter. Escape clears it.")
         self._count(watched)
 
+    def _look_further(self, search: Search) -> None:
+        if search is self._search and self._watched is not None:
+            self.show(self._watched)
+
     def forget(self) -> None:
         """Begin with an empty list."""
-        self._next = 0
+        self._search = None
         self.table.show_rows([])
 
     def show_times(self, zone: Zone) -> None:
@@ -110,6 +126,8 @@ class MessagesPane(Pane):
     def _count(self, watched: Watched) -> None:
         shown, stream = len(self.table.rows), watched.lines
         text = f"{shown:,} of {stream.total:,} messages"
+        if self._search is not None and not self._search.is_done:
+            text += ", still looking"
         if stream.dropped:
             text += f", the oldest {stream.dropped:,} are in the results file only"
         if watched.missing:
@@ -145,8 +163,7 @@ class MessagesPane(Pane):
             job=self.query_one("#job", Input).value.strip(),
             text=self.query_one("#text", Input).value.strip(),
         )
-        self._next = 0
-        self.table.show_rows([])
+        self._search = None
         self.query_one(".detail", Words).say("")
         if watched is not None:
             self.show(watched)

@@ -59,7 +59,7 @@ What agents say to each other, as it happens. Watching changes nothing: the run 
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are at the
 offset of the scenario's start, where it is known, else UTC; the line at the top says which.
-The newest 50,000 messages are kept here; the results file has all.
+The newest million messages are here; the results file has all.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),

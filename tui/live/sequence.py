@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agents.model import MANAGER
-from scenarios.watch import Line, Negotiation
+from scenarios.watch import Line, Negotiation, Step
 from scenarios.zone import Zone
 from tui.live.looks import KINDS, clock, kind_cell
 from tui.widgets.columns import fit
@@ -15,18 +17,17 @@ _MOST_SHARE = 0.55
 _OTHERS = "producers"
 
 
-def lanes_of(negotiation: Negotiation, most: int) -> list[str]:
+def lanes_of(negotiation: Negotiation, steps: Sequence[Step], most: int) -> list[str]:
     """Return the parties from left to right: consumer, manager, producers as they were asked.
 
     Args:
         negotiation: The job's.
+        steps: What was said about it.
         most: Where there are more, all producers share one lane.
     """
-    consumer = negotiation.consumer or next(
-        (s.sender for s in negotiation.steps if s.kind == "ProducersFor"), "consumer"
-    )
+    consumer = negotiation.consumer or next((s.sender for s in steps if s.kind == "ProducersFor"), "consumer")
     parties = dict.fromkeys((consumer, MANAGER))
-    for step in negotiation.steps:
+    for step in steps:
         parties.update(dict.fromkeys((step.sender, step.to)))
     lanes = list(parties)
     return lanes if len(lanes) <= most else [consumer, MANAGER, _OTHERS]
@@ -67,26 +68,33 @@ class SequenceView(VirtualTable[Line]):
         self.zone = Zone()
         """How times are shown."""
         self._negotiation: Negotiation | None = None
+        self._lanes: tuple[list[str], int, Zone] | None = None
 
-    def show(self, negotiation: Negotiation | None) -> None:
-        """Show a job's negotiation; called again when there is more of it."""
+    def show(self, negotiation: Negotiation | None, steps: Sequence[Step] = ()) -> None:
+        """Show a job's negotiation; called again when there is more of it.
+
+        Args:
+            negotiation: The job's; None: none.
+            steps: What was said about it.
+        """
         self._negotiation = negotiation
-        if negotiation is None:
-            self.show_rows([])
-            return
-        self._lay_out(negotiation)
-        self.show_rows(negotiation.steps)
+        if negotiation is not None:
+            self._lay_out(negotiation, steps)
+        self.show_rows(steps)
 
     def on_resize(self) -> None:
         """Make the lanes as wide as there is room."""
         super().on_resize()
         if self._negotiation is not None:
-            self._lay_out(self._negotiation)
+            self._lay_out(self._negotiation, self.rows)
 
-    def _lay_out(self, negotiation: Negotiation) -> None:
+    def _lay_out(self, negotiation: Negotiation, steps: Sequence[Step]) -> None:
         room = int((self.size.width or 80) * _MOST_SHARE)
-        lanes = lanes_of(negotiation, max(3, room // _LANE))
+        lanes = lanes_of(negotiation, steps, max(3, room // _LANE))
         width = max(_LANE, min(_WIDE_LANE, room // len(lanes)))
+        if (lanes, width, self.zone) == self._lanes:
+            return
+        self._lanes = lanes, width, self.zone
         title = "".join(fit(_short(lane), width - 1).strip().center(width) for lane in lanes)
         shared = lanes[-1] == _OTHERS
 

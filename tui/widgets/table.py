@@ -148,13 +148,17 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
             rows: Any sequence; one that is `Located` is kept as it is, and has to be another one when it changes.
         """
         at_end = self._follow and self.cursor >= len(self.rows) - 1
-        before = self.row
+        before, cursor_before = self.row, self.cursor
         self._given = rows
         self.rows = self._in_order(rows)
         if at_end and self.sorted_by is None:
             self.cursor = max(0, len(self.rows) - 1)
         else:
             self.cursor = self._find(before)
+        if isinstance(rows, Located) and self.cursor != cursor_before and not at_end:
+            # Rows came or went above: what is in sight stays where it is.
+            self._fit_scroll_bar()
+            self.scroll_to(y=max(0, self.scroll_offset.y + self.cursor - cursor_before), animate=False)
         self._rows_changed()
         if at_end:
             self._reveal()

@@ -1,0 +1,83 @@
+"""A stream of any length is kept in little memory, and all of it is found again."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from scenarios.watch import Line, Stream
+from scenarios.watch.stream import IN_MEMORY
+
+JOBS = 7
+
+
+def line(number: int) -> Line:
+    """Return the line with a number."""
+    job_id = f"job-{number % JOBS}" if number % 11 else ""
+    return Line(
+        number, 100 + number, number % 3, f"{number % 5}/tv", number, "manager", "Declined", job_id, f"<{number}>"
+    )
+
+
+def filled(count: int, **bounds: int) -> Stream:
+    """Return a stream with so many lines."""
+    stream = Stream(**bounds)
+    for number in range(count):
+        stream.add(line(number))
+    return stream
+
+
+COUNT = 5 * IN_MEMORY + 123
+
+
+@pytest.fixture(scope="module")
+def long() -> Stream:
+    """One that does not fit in memory."""
+    return filled(COUNT)
+
+
+def test_all_lines_are_there_whether_in_memory_or_not(long: Stream) -> None:
+    """One by one, in parts, and all of them; across the border between file and memory too."""
+    assert (len(long), long.total, long.first, long.dropped) == (COUNT, COUNT, 0, 0)
+    for number in (0, 1, 63, 64, 65, 1_000, COUNT - IN_MEMORY - 600, COUNT - IN_MEMORY, COUNT - 1):
+        assert long.get(number) == line(number)
+    border = COUNT - IN_MEMORY - 300
+    assert long.between(border - 700, border + 700) == [line(n) for n in range(border - 700, border + 700)]
+    assert list(long.since(0)) == [line(n) for n in range(COUNT)]
+    assert list(long.since(COUNT - 5)) == [line(n) for n in range(COUNT - 5, COUNT)]
+    assert list(long.since(COUNT)) == []
+
+
+def test_what_was_said_about_a_job_is_found(long: Stream) -> None:
+    """In its order; of a very long talk the newest."""
+    expected = [line(n) for n in range(COUNT) if line(n).job_id == "job-3"]
+    assert long.about("job-3", COUNT) == expected
+    assert long.about("job-3", 1_000) == expected[-1_000:]
+    assert long.about("job-3", 5) == expected[-5:]
+    assert long.about("nobody's", 5) == []
+
+
+def test_memory_holds_only_the_newest(long: Stream) -> None:
+    """However many there were."""
+    list(long.since(0))
+    lines = [o for o in gc.get_objects() if isinstance(o, Line)]
+    assert len(lines) < 2 * IN_MEMORY + 3_000
+
+
+def test_the_oldest_go_where_there_is_a_bound() -> None:
+    """And are counted; the others stay."""
+    kept = 2 * IN_MEMORY
+    stream = filled(COUNT, kept=kept)
+    assert (len(stream), stream.dropped) == (kept, COUNT - kept)
+    assert list(stream.since(0)) == [line(n) for n in range(COUNT - kept, COUNT)]
+    assert stream.get(stream.first) == line(COUNT - kept)
+    assert stream.about("job-3", COUNT) == [line(n) for n in range(COUNT - kept, COUNT) if line(n).job_id == "job-3"]
+
+
+def test_where_there_is_no_room_the_newest_are_there_all_the_same() -> None:
+    """What does not fit is given up and counted; nothing fails."""
+    stream = filled(COUNT, most_bytes=300_000)
+    assert IN_MEMORY <= len(stream) < COUNT
+    assert stream.dropped == COUNT - len(stream)
+    assert list(stream.since(0)) == [line(n) for n in range(stream.first, COUNT)]
