@@ -30,7 +30,8 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract, Job
-from broker.agent import Agent, AgentLostError, Box, Received, TimeUp
+from broker.agent import Agent, AgentLostError, Box, TimeUp
+from broker.post import Received
 
 log = structlog.get_logger(__name__)
 

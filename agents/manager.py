@@ -20,7 +20,8 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.scores import Scores
-from broker.agent import Agent, Received
+from broker.agent import Agent
+from broker.post import Received
 
 log = structlog.get_logger(__name__)
 

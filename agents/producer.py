@@ -17,8 +17,9 @@ from agents.model import MANAGER, Job
 from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
 from agents.scheduling.replanning import replan
-from broker.agent import Agent, Received
+from broker.agent import Agent
 from broker.errors import SsmicError
+from broker.post import Received
 
 log = structlog.get_logger(__name__)
 

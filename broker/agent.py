@@ -14,52 +14,19 @@ import heapq
 import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from broker.errors import SsmicError
+from broker.post import Fact, FactSubject, MessageT, Outgoing, Received
 
-MessageT = TypeVar("MessageT", bound=BaseModel)
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 MAX_WAITING_MESSAGES = 100_000
 """An inbox that holds more is not read by its agent: an error, not a reason to slow down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received(Generic[MessageT]):
-    """A message as an agent gets it."""
-
-    sender: str
-    seq: int
-    message: MessageT
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message as an agent leaves it to its host."""
-
-    seq: int
-    to: str
-    message: BaseModel
-    re: int | None
-
-
-FactSubject = Literal["ledger", "forecast"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something an agent tells everybody, kept at the broker until it changes."""
-
-    name: str
-    content: BaseModel
-    subject: FactSubject = "ledger"
-    """Decides on the topic; see `broker.topics`."""
 
 
 class AgentLostError(SsmicError):

@@ -14,21 +14,20 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import structlog
-from pydantic import ValidationError
 
 from broker import topics
-from broker.bus import Broker, Bus, Delivery
+from broker.bus import Broker, Bus
 from broker.course import Step, first_step, next_step
-from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
+from broker.errors import AgentFailedError, HostsMissingError
 from broker.gate import Gate, Moment
+from broker.hearing import Hearing
 from broker.journal import Journal
 from broker.members import Members
-from broker.pace import Pace, PaceError
+from broker.pace import Pace
 from broker.patience import Patience
 from broker.reception import Reception, missing_error
-from broker.refusals import Refusals
-from broker.tally import Tally, check_senders
-from broker.wire import Announcement, Control, Done, Envelope, Grant, ResendRequest, TimeReport
+from broker.tally import Tally
+from broker.wire import Envelope, Grant, ResendRequest, TimeReport
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +100,6 @@ class Clock:
             for host in self._step.dropped:
                 self.members.drop(host)
         self._tally = Tally()
-        self._refusals = Refusals(topics.CLOCK)
         self._reception = Reception(
             settings.run, self.members, self._tally, settings.patience, ran=self._may_have_run, on_missing=on_missing
         )
@@ -135,13 +133,14 @@ class Clock:
         # As with a host, nobody shall know the client id, or could end the connection.
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
             gate = self._gate = Gate(self.settings.pace, self._step.time_s)
+            hearing = Hearing(run, self._step_now, self.members, self._tally, self._reception, gate)
             await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_FACTS)
             await bus.subscribe(topics.dones(run))
             if self._observer is not None:
                 await bus.subscribe(topics.all_inboxes(run))
             async with asyncio.TaskGroup() as tasks:
                 background = [
-                    tasks.create_task(self._read(bus), name="clock.read"),
+                    tasks.create_task(hearing.read(bus), name="clock.read"),
                     tasks.create_task(self._reception.tell(bus), name="clock.tell"),
                 ]
                 try:
@@ -159,53 +158,10 @@ class Clock:
                 self._reception.close()
                 for task in background:
                     task.cancel()
-                self._refusals.tell_rest()
+                hearing.refusals.tell_rest()
 
-    # What comes in.
-
-    async def _read(self, bus: Bus) -> None:
-        async for event in bus.messages():
-            if not isinstance(event, Delivery):
-                log.info("reconnected", host="clock")
-                self._reception.tell_again()
-                continue
-            try:
-                self._take(event)
-            except (ProtocolError, ValidationError, PaceError) as error:
-                self._refusals.take(event.topic, error)
-
-    def _take(self, delivery: Delivery) -> None:
-        address = topics.parse(delivery.topic)
-        if address is None or address.run != self.settings.run:
-            raise ProtocolError("not a topic of this run")
-        if delivery.retain and address.kind not in topics.RETAINED:
-            raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
-        match address.kind, address.ids:
-            case "hosts", (host,):
-                self._take_announcement(host, delivery.payload, is_stored=delivery.retain)
-            case "done", (host,):
-                done = Done.model_validate_json(delivery.payload)
-                check_senders(done, host, self.members.expected, self.settings.hosts)
-                self.members.check_session(host, done.session)
-                self._tally.take_done(host, done)
-            case "inbox", (_, agent, from_host):
-                envelope = Envelope.model_validate_json(delivery.payload)
-                if agent != envelope.to or envelope.sender not in self.settings.hosts.get(from_host, ()):
-                    raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
-                self.members.check_session(from_host, envelope.session)
-                self._tally.take_envelope(from_host, envelope)
-            case "control", ():
-                if self._gate is not None:
-                    self._gate.take(Control.model_validate_json(delivery.payload), self.now)
-            case _:
-                raise ProtocolError("not a topic that the clock reads")
-
-    def _take_announcement(self, host: str, payload: bytes, *, is_stored: bool) -> None:
-        if payload:
-            self._reception.take(host, Announcement.model_validate_json(payload), is_stored=is_stored)
-        elif self._step.phase == "end":
-            # A host that left cannot repeat its last answer; that it left is the answer.
-            self._tally.take_leave(host)
+    def _step_now(self) -> Step:
+        return self._step
 
     def _may_have_run(self, host: str) -> frozenset[int]:
         """Return which steps may be the last one that a host ran, if it forgot nothing."""

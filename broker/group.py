@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from broker.agent import Agent, Fact, Outgoing, Received
+from broker.agent import Agent
+from broker.post import Fact, Outgoing, Received
 from broker.record import RoundRecord
 from broker.refusals import first_problem
 from broker.wire import Envelope, Failure, Grant

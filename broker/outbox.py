@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from broker import topics
-from broker.agent import Fact
 from broker.bus import Bus
+from broker.post import Fact
 from broker.record import RoundRecord
 from broker.wire import Done
 

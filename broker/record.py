@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.agent import Fact
+from broker.post import Fact
 from broker.wire import Envelope, Failure, Grant
 
 

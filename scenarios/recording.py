@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from agents.ledger import LedgerEntry
-from broker.agent import Fact
 from broker.gate import Moment
+from broker.post import Fact
 from broker.record import RoundRecord
 from broker.wire import Envelope
 

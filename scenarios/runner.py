@@ -12,12 +12,12 @@ from agents.messages import MESSAGES
 from agents.scheduling.settings import AlgorithmSettings
 from broker.bus import Broker
 from broker.clock import Clock, ClockSettings
-from broker.errors import AgentFailedError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.gate import Moment
 from broker.host import Host
 from broker.pace import Pace
 from broker.patience import Patience
 from scenarios.agreement import disagreements, ledger_problems
+from scenarios.ending import promises_kept, telling_how_it_ended
 from scenarios.neighbourhood import Cast, homes_of
 from scenarios.outcome import RunOutcome, outcome_of
 from scenarios.recording import Recorder, Watch
@@ -78,7 +78,7 @@ async def run_once(
     outcome = partial(
         outcome_of, scenario, settings.run_id, settings.seed, clock, cast.manager, watch, time.perf_counter()
     )
-    try:
+    with telling_how_it_ended(outcome, on_outcome):
         async with asyncio.TaskGroup() as tasks:
             for host_id, agents in homes.items():
                 host = Host(
@@ -92,35 +92,5 @@ async def run_once(
                 )
                 tasks.create_task(host.run(broker), name=f"host[{host_id}]")
             await clock.run(broker)
-    except asyncio.CancelledError:
-        if on_outcome is not None:
-            on_outcome(outcome("interrupted"))
-        raise
-    except ExceptionGroup as group:
-        if on_outcome is not None:
-            on_outcome(outcome("failed"))
-        raise telling_error(group) from group
-    problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s) + disagreements(cast)
-    if problems:
-        raise SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+    promises_kept(ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s) + disagreements(cast))
     return outcome("interrupted" if clock.is_stopped else "done")
-
-
-def telling_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one error of a group that says why: the first failure, not what followed from it."""
-    leaves: list[BaseException] = []
-    pending: list[BaseException] = [group]
-    while pending:
-        error = pending.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            pending += error.exceptions
-        else:
-            leaves.append(error)
-    order = (AgentFailedError, HostsMissingError, BrokerUnreachableError)
-
-    def rank(error: BaseException) -> int:
-        if not isinstance(error, SsmicError):
-            return -1  # a defect: never hide it behind what it caused
-        return next((i for i, kind in enumerate(order) if isinstance(error, kind)), len(order))
-
-    return min(leaves, key=rank)

@@ -12,16 +12,16 @@ from agents.messages import MESSAGES
 from agents.model import MANAGER
 from broker.bus import Broker
 from broker.clock import Clock, ClockSettings
-from broker.errors import SsmicError
 from broker.gate import Moment
 from broker.host import Host
 from scenarios.agreement import ledger_problems
 from scenarios.deployment.settings import DeploymentSettings
+from scenarios.ending import promises_kept, telling_how_it_ended
 from scenarios.neighbourhood import Cast, homes_of
 from scenarios.outcome import RunOutcome, outcome_of
 from scenarios.recording import WireWatch
 from scenarios.results.writer import RunWriter
-from scenarios.runner import DAY_S, telling_error
+from scenarios.runner import DAY_S
 from scenarios.scenario import Scenario
 
 CLOCK_JOURNAL = "clock"
@@ -98,20 +98,10 @@ async def run_clock(
         outcome = partial(
             outcome_of, scenario, settings.run_id, settings.seed, clock, cast.manager, watch, started_wall_s
         )
-        try:
+        with telling_how_it_ended(outcome, on_outcome):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(manager.run(broker), name=f"host[{MANAGER}]")
                 await clock.run(broker)
-        except asyncio.CancelledError:
-            if on_outcome is not None:
-                on_outcome(outcome("interrupted"))
-            raise
-        except ExceptionGroup as group:
-            if on_outcome is not None:
-                on_outcome(outcome("failed"))
-            raise telling_error(group) from group
         lost_houses = [house for house in clock.members.dropped if house in homes]
-        problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses)
-        if problems:
-            raise SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+        promises_kept(ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses))
         return outcome("interrupted" if clock.is_stopped else "done")

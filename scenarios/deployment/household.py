@@ -10,8 +10,8 @@ from agents.messages import MESSAGES
 from broker.bus import Broker
 from broker.host import Host
 from scenarios.deployment.settings import DeploymentSettings
+from scenarios.ending import telling_error
 from scenarios.neighbourhood import Cast, homes_of
-from scenarios.runner import telling_error
 from scenarios.scenario import Scenario
 
 

@@ -6,14 +6,12 @@ grants, so that things go wrong at a step of the run and not at a time of the da
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
+
+import structlog
 
 from broker import topics
 from broker.bus import Delivery
@@ -31,14 +31,13 @@ from broker.wire import Grant
 from scenarios.files import load_scenario
 from tests.faults.link import Link, LinkFaults, link_to
 from tests.faults.ram import folder_for_a_run
+from tests.faults.seeds import seeds_wanted
 from tui.__main__ import main as ssmic
 
 CLOCK = "clock"
 BROKER = "broker"
 RUN = "faults"
 LIMIT_WALL_S = 120
-PROGRESS_EVERY = 10
-"""Seeds between two lines that say how far it is."""
 POLL_WALL_S = 0.01
 """How often to look whether a process has ended; nothing else waits by the clock on the wall."""
 Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy", "lose"]
@@ -338,35 +337,22 @@ def prepare() -> None:
 
 def main() -> int:
     """Run many seeds; exit with 1 if any ledger differs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the first one; to repeat one: --first SEED --seeds 1")
-    parser.add_argument("--scenario", default="street")
-    arguments = parser.parse_args()
+    seeds = seeds_wanted(__doc__, 200)
     prepare()
-    houses = tuple(house.id for house in load_scenario(arguments.scenario).houses if house.devices)
-    calm = asyncio.run(run_disturbed(arguments.scenario, houses, Disturbance(), 0))
-    print(f"undisturbed: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n")
-    failed = 0
-    started_wall_s = time.perf_counter()
-    for seed in range(arguments.first, arguments.first + arguments.seeds):
+    # The process that watches is told of every broken connection; whoever looks at this wants to know what differs.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    houses = tuple(house.id for house in load_scenario(seeds.scenario).houses if house.devices)
+    calm = asyncio.run(run_disturbed(seeds.scenario, houses, Disturbance(), 0))
+    print(f"undisturbed: {calm.ledger_sha256}, {calm.steps} steps", *calm.problems, sep="\n", flush=True)
+
+    def problems_of(seed: int) -> tuple[str, ...]:
         disturbance = Disturbance.draw(seed, houses, calm.steps)
-        result = asyncio.run(run_disturbed(arguments.scenario, houses, disturbance, seed))
-        if result.problems or result.ledger_sha256 != calm.ledger_sha256 or result.messages != calm.messages:
-            failed += 1
-            print(
-                f"seed {seed}: {result.ledger_sha256}, {result.messages} messages, {disturbance}",
-                *result.problems,
-                sep="\n",
-            )
-            print(f"repeat it: make faults SEED={seed}", flush=True)
-        ran = seed - arguments.first + 1
-        if ran % PROGRESS_EVERY == 0:
-            wall_s = time.perf_counter() - started_wall_s
-            print(f"{ran} of {arguments.seeds}: {failed} failed, {wall_s:.0f} s", flush=True)
-    wall_s = time.perf_counter() - started_wall_s
-    print(f"{arguments.seeds - failed} passed, {failed} failed, {wall_s:.0f} s")
-    return 1 if failed else 0
+        result = asyncio.run(run_disturbed(seeds.scenario, houses, disturbance, seed))
+        came_to = f"{result.ledger_sha256}, {result.messages} messages, {disturbance}"
+        is_same = (result.ledger_sha256, result.messages) == (calm.ledger_sha256, calm.messages)
+        return (came_to, *result.problems) if result.problems or not is_same else ()
+
+    return seeds.run(problems_of, target="faults", progress_every=10)
 
 
 if __name__ == "__main__":

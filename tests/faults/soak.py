@@ -6,10 +6,8 @@ later. The ledger must equal the undisturbed one; the seed of any difference is 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
-import time
 import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -33,10 +31,9 @@ from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.faults.network import Faults, FaultyBroker
 from tests.faults.ram import folder_for_a_run
+from tests.faults.seeds import seeds_wanted
 
 CLOCK = "clock"
-PROGRESS_EVERY = 100
-"""Seeds between two lines that say how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,33 +156,20 @@ def run_seed(scenario: Scenario, seed: int | None, steps: int) -> RunOutcome:
 
 def main() -> int:
     """Run many seeds; exit with 1 if any ledger differs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the first one; to repeat one: --first SEED --seeds 1")
-    parser.add_argument("--scenario", default="street")
-    arguments = parser.parse_args()
+    seeds = seeds_wanted(__doc__, 1000)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    scenario = load_scenario(arguments.scenario)
+    scenario = load_scenario(seeds.scenario)
     calm = run_seed(scenario, None, 0)
-    print(f"undisturbed: {calm.ledger_sha256}, {calm.rounds} rounds")
-    failed = 0
-    started_wall_s = time.perf_counter()
-    for seed in range(arguments.first, arguments.first + arguments.seeds):
+    print(f"undisturbed: {calm.ledger_sha256}, {calm.rounds} rounds", flush=True)
+
+    def problems_of(seed: int) -> tuple[str, ...]:
         try:
-            sha256 = run_seed(scenario, seed, calm.rounds).ledger_sha256
+            ledger_sha256 = run_seed(scenario, seed, calm.rounds).ledger_sha256
         except Exception:
-            traceback.print_exc()
-            sha256 = "failed"
-        if sha256 != calm.ledger_sha256:
-            failed += 1
-            print(f"seed {seed}: {sha256}; repeat it: make soak SEED={seed}", flush=True)
-        ran = seed - arguments.first + 1
-        if ran % PROGRESS_EVERY == 0:
-            wall_s = time.perf_counter() - started_wall_s
-            print(f"{ran} of {arguments.seeds}: {failed} failed, {wall_s:.0f} s", flush=True)
-    wall_s = time.perf_counter() - started_wall_s
-    print(f"{arguments.seeds - failed} passed, {failed} failed, {wall_s:.0f} s")
-    return 1 if failed else 0
+            return (traceback.format_exc(),)
+        return (ledger_sha256,) if ledger_sha256 != calm.ledger_sha256 else ()
+
+    return seeds.run(problems_of, target="soak", progress_every=100)
 
 
 if __name__ == "__main__":
