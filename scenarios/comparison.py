@@ -1,7 +1,7 @@
 """Runs measured against what was possible: the clairvoyant optimum, and what would have come of it without negotiation.
 
-Both are written beside each run in its results file. Runs that ended at the same moment have the same optimum: it is
-sought once, from the best of their plans on.
+Both are written beside each run in its results file. Runs that ended at different moments, but learned of the same jobs
+and forecasts by then, have the same optimum: it is sought once, from the best of their plans on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scenarios.baselines import Baseline, baselines
 from scenarios.optimum import Optimum, clairvoyant_optimum
 from scenarios.results.connection import record_comparison, seal
 from scenarios.results.reader import ResultsReader
+from scenarios.scenario import Scenario
 
 TIME_LIMIT_WALL_S = 30.0
 """For all optima of a simulation together."""
@@ -39,13 +40,15 @@ def compare(
     with ResultsReader(results_file) as results:
         scenario = results.scenario
         delivered_wh: dict[int, float] = {}
-        ended: dict[int, list[int]] = defaultdict(list)
+        end_s: dict[int, int] = {}
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         for run in results.runs():
             if run.state == "done":
                 delivered_wh[run.run] = float(results.account(run.run).delivered_wh.sum())
-                ended[run.end_s].append(run.run)
+                end_s[run.run] = run.end_s
+                alike[_known_by(scenario, run.end_s)].append(run.run)
         plans = {
-            end_s: {
+            known: {
                 contract.job_id: (contract.producer, contract.start_s)
                 for contract in (
                     entry.contract
@@ -54,11 +57,12 @@ def compare(
                 )
                 if contract.producer != GRID
             }
-            for end_s, runs in ended.items()
+            for known, runs in alike.items()
         }
-    for end_s, runs in ended.items():
-        optimum = clairvoyant_optimum(scenario, plans[end_s], time_limit_wall_s / len(ended), progress, end_s=end_s)
-        without = baselines(scenario, end_s=end_s)
+    for known, runs in alike.items():
+        last_s = max(end_s[run] for run in runs)
+        optimum = clairvoyant_optimum(scenario, plans[known], time_limit_wall_s / len(alike), progress, end_s=last_s)
+        without = baselines(scenario, end_s=last_s)
         for number in runs:
             found = {
                 "optimum": optimum_json(optimum, delivered_wh[number]),
@@ -66,6 +70,15 @@ def compare(
             }
             record_comparison(results_file, number, found)
     seal(results_file)
+
+
+def _known_by(scenario: Scenario, end_s: int) -> tuple[int, int]:
+    """Return how many jobs and how many forecasts a run that ended then has learned of: what its optimum depends on."""
+    forecasts = (forecast for producer in scenario.producers.values() for forecast in producer.predictions)
+    return (
+        sum(job.registered_s <= end_s for job in scenario.jobs),
+        sum(forecast.issued_s <= end_s for forecast in forecasts),
+    )
 
 
 def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from scenarios.kpis import spread_of
+from scenarios.kpis import Spread, spread_of
 from scenarios.optimum import Optimum
 from tui.cli.figures import kwh, percent, ratio
 
@@ -66,6 +66,9 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
     if kpis["jobs_lost"]:
         table.add_row("Jobs lost with their household", str(kpis["jobs_lost"]), "")
+    for what, name in _HAPPENED:
+        if kpis[name]:
+            table.add_row(f"  {what}", str(kpis[name]), "")
     if run["not_registered"]:
         table.add_row("Jobs not registered by the end", str(len(run["not_registered"])), "")
     if kpis["jobs_unfinished"]:
@@ -96,6 +99,16 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
     table.add_row("Jobs on the sun", f"{len(optimum.plan)} of {jobs}")
     table.add_row("Took", f"{optimum.wall_s:.2f} s")
     return table
+
+
+_HAPPENED = (
+    ("on the grid", "jobs_on_grid"),
+    ("served late", "jobs_late"),
+    ("moved", "jobs_moved"),
+    ("cancelled by a producer", "jobs_cancelled"),
+    ("negotiated again", "jobs_renegotiated"),
+)
+"""What happened to jobs; none of it is said where it happened to none."""
 
 
 def _suppliers(run: Json) -> list[tuple[str, float]]:
@@ -147,12 +160,26 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
         table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
     table.add_section()
     shares = spread_of([run["optimum"]["share"] for run in runs if "optimum" in run])
-    for title, of in (("mean", "mean"), ("± sd", "standard_deviation")):
-        cells = [_cell(name, simulation["statistics"][name][of]) for _, name in columns]
+    spreads = [Spread(**simulation["statistics"][name]) for _, name in columns]
+    for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
+        cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
         if compared:
-            cells.append(percent(getattr(shares, of)))
+            cells.append(percent(of(shares)))
         table.add_row(title, *cells, *[""] * 3)
     return table
+
+
+def _mean(spread: Spread) -> float | None:
+    return spread.mean
+
+
+def _deviation(spread: Spread) -> float | None:
+    return spread.standard_deviation
+
+
+def _half_width(spread: Spread) -> float | None:
+    """Return how far the 95 % interval of the mean reaches to either side."""
+    return None if spread.high_95 is None or spread.mean is None else spread.high_95 - spread.mean
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -15,15 +15,19 @@ from scenarios.results.views import ContractRow, HouseView, NeighbourhoodView, h
 from tui.cli.figures import kwh, percent, ratio
 
 MAX_ID_WIDTH = 36
+MAX_HOUSE_WIDTH = 18
+"""So that all columns beside it are whole where a line has 80."""
 
 
 def show_neighbourhood(console: Console, view: NeighbourhoodView) -> None:
     """Print the households' energy and bills, and all contracts."""
-    table = _table("Households; energy in kWh", "house")
+    in_eur = ", bills in EUR" if view.bills else ""
+    longest = min(max((len(row.house) for row in household_rows(view)), default=0), MAX_HOUSE_WIDTH)
+    table = _table(f"Households; energy in kWh{in_eur}", "house", longest)
     for title in ("consumed", "own sun", "neighbours", "grid", "produced", "sold"):
         table.add_column(title, justify="right", no_wrap=True)
     if view.bills:
-        for title in ("bill EUR", "alone EUR"):
+        for title in ("bill", "alone"):
             table.add_column(title, justify="right", no_wrap=True)
     for row in household_rows(view):
         split = row.split
@@ -114,12 +118,12 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow]) -
     console.print(table)
 
 
-def _table(title: str, first: str, longest: int = 0) -> Table:
+def _table(title: str, first: str, longest: int) -> Table:
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
     )
     # Ids are there to be copied: other columns give way before they wrap.
-    table.add_column(first, overflow="fold", min_width=min(longest, MAX_ID_WIDTH))
+    table.add_column(first, overflow="fold", width=max(len(first), min(longest, MAX_ID_WIDTH)))
     return table
 
 

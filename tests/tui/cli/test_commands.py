@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,36 @@ def test_the_log_beside_the_results_is_json_with_virtual_time(ssmic: Ssmic, smal
     loud = ssmic("run", small, "--bus", "memory", "--json", "--log-level", "info")
     assert "run ended" in loud.err
     assert loud.json["runs"]
+
+
+def test_runs_that_learned_of_the_same_share_one_optimum(ssmic: Ssmic, small: Path) -> None:
+    """Though they ended at different moments; it is sought once, and all its seconds are spent on it."""
+    lines = small.read_text(encoding="utf-8").splitlines(keepends=True)
+    small.write_text("".join(line for line in lines if "night" not in line and "tomorrow" not in line))
+    ended = ssmic(
+        *("run", small, "--bus", "memory", "--algorithm", "fifty_fifty", "--runs", "6", "--workers", "1"),
+        *("--compare", "--time-limit", "2", "--json"),
+    )
+    runs = ended.json["runs"]
+    assert len({run["end"] for run in runs}) > 1
+    optima = [{name: value for name, value in run["optimum"].items() if name != "share"} for run in runs]
+    assert optima == [optima[0]] * 6
+    assert {run["optimum"]["share"] for run in runs} == {
+        run["kpis"]["delivered_wh"] / run["optimum"]["best_wh"] for run in runs
+    }
+
+
+def test_tables_fit_80_columns(ssmic: Ssmic) -> None:
+    """No heading and no figure is cut off where output is piped; several runs have mean, deviation and interval."""
+    results = Path(ssmic("run", "street", "--bus", "memory", "--json").json["results_file"])
+    shown = ssmic("results", "show", results, "--run", "1").out
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert "by sun" in shown
+    assert "brandt  " in shown
+    assert re.search(r"served late +\d", shown)
+    several = ssmic(
+        "run", "street", "--bus", "memory", "--runs", "2", "--workers", "1", "--algorithm", "fifty_fifty"
+    ).out
+    assert all(len(line) <= 80 for line in several.splitlines())
+    assert "± 95 %" in several
+    assert "of best" not in several

@@ -45,7 +45,7 @@ function drawTiles() {
 function optimumTile() {
   const shares = shownRuns().map(run => run.comparison.optimum && run.comparison.optimum.share)
     .filter(share => typeof share === "number");
-  return tile("Of the best possible plan", mean(shares), "share");
+  return tile("Of the best plan known", mean(shares), "share");
 }
 
 const PARTS = {

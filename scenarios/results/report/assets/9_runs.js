@@ -43,12 +43,15 @@ function optimumTable() {
   if (!runs.length) return null;
   const of = run => run.comparison.optimum;
   const cell = (value, unit) => el("td", { class: "num" }, written(value, unit));
+  const without = (runs[0].comparison.baselines || []).map(baseline => baseline.name);
+  const shareOf = (run, name) => (run.comparison.baselines.find(baseline => baseline.name === name) || { share: null }).share;
   return [el("h3", {}, "Against the best that was possible"), el("div", { class: "scroll" }, el("table", {},
-    el("caption", {}, "The clairvoyant optimum knows all jobs and the real production in advance; no plan can be above the bound"),
-    el("thead", {}, el("tr", {}, ["Run", "Delivered", "Best plan known", "Proven bound", "Share of the best plan"].map((head, i) =>
+    el("caption", {}, "The clairvoyant optimum knows all jobs and the real production in advance; no plan can be above the bound. The last columns: the shares that would have been reached without negotiation"),
+    el("thead", {}, el("tr", {}, ["Run", "Delivered", "Best plan known", "Proven bound", "Share of the best plan", ...without.map(name => `By ${name}`)].map((head, i) =>
       el("th", { scope: "col", class: i ? "num" : null }, head)))),
     el("tbody", {}, runs.map(run => el("tr", {}, el("th", { scope: "row" }, `Run ${run.run}`), cell(run.kpis.delivered_wh, "wh"),
-      cell(of(run).best_wh, "wh"), cell(of(run).bound_wh, "wh"), cell(of(run).share, "share"))))))];
+      cell(of(run).best_wh, "wh"), cell(of(run).bound_wh, "wh"), cell(of(run).share, "share"),
+      without.map(name => cell(shareOf(run, name), "share")))))))];
 }
 function runTable() {
   const figure = (name, key, unit) => ({ name, kind: "num", first: -1, value: run => run.kpis[key], cell: run => written(run.kpis[key], unit) });
