@@ -94,7 +94,8 @@ def _build(path: Path, simulation: Simulation, created: datetime) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Not yet the write-ahead log that runs use: what does not fit on the disk would stay behind in it unnoticed.
+        connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {SCHEMA_VERSION};")
         connection.executemany(
@@ -142,5 +143,6 @@ def _build(path: Path, simulation: Simulation, created: datetime) -> None:
             ],
         )
         connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()

@@ -154,3 +154,23 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
         assert process.wait(LIMIT_WALL_S) != 0
         assert "Error" not in err
         assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that takes nothing is needed")
+@pytest.mark.parametrize("command", [["run", "street", "--bus", "memory"], ["scenarios"]])
+def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) -> None:
+    """In one line."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "tui", *command],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_WALL_S,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "ssmic: standard output cannot be written: No space left on device"

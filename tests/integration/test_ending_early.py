@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from agents.ledger import LedgerEntry
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
-from tests.integration.conftest import environment
+from tests.integration.conftest import Ssmic, environment
 
 LIMIT_WALL_S = 40.0
 PACED = ("run", "slow.yaml", "--pace", "60x", "--out", "slow.sqlite")
@@ -162,3 +163,41 @@ def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None
         assert "Traceback" not in err
         assert "interrupted, with figures up to where it came: seed" in out
         simulation.assert_nothing_is_left()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Return what makes a folder on a disk of so many kB."""
+    mounted: list[Path] = []
+
+    def make(size_kb: int) -> Path:
+        folder = tmp_path / f"disk-{size_kb}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - fixed
+            pytest.skip("no disk of a given size can be made here")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607 - as above
+
+
+@pytest.mark.parametrize("size_kb", [100, 200, 340])
+def test_a_full_disk_fails_the_run_and_damages_nothing(
+    ssmic: Ssmic, small_disk: Callable[[int], Path], size_kb: int
+) -> None:
+    """Full when the file is made, when the run begins, in the middle: 1, no traceback; what there is can be read."""
+    folder = small_disk(size_kb)
+    ended = ssmic("run", "street", "--bus", "memory", "--out", folder / "r.sqlite")
+    assert ended.code == 1
+    assert "r.sqlite: cannot be written: " in ended.err
+    assert "Logging error" not in ended.err
+    left = {path.name for path in folder.glob("*.sqlite")}
+    (folder / "r.log.jsonl").unlink(missing_ok=True)
+    (folder / "street.scores.json").unlink(missing_ok=True)
+    if left:
+        shown = ssmic("results", "show", folder / "r.sqlite")
+        assert "damaged" not in shown.err
+        assert (shown.code == 0) == (size_kb == 340)

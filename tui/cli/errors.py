@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -17,6 +18,9 @@ USAGE = 2
 INVALID = 3
 BROKER = 4
 INTERRUPTED = 130
+
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a file, a disk or a terminal answers that takes no more output."""
 
 
 @contextmanager
@@ -37,6 +41,11 @@ def exit_codes() -> Iterator[None]:
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise  # Typer's own, which it shows itself
+        if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
+            # Our files say it in their own words. As above: or it would be said once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            complain(f"standard output cannot be written: {error.strerror}")
+            raise typer.Exit(FAILED) from None
         # A defect. The log has the traceback; `--log-level debug` shows it here.
         logging.getLogger("tui").debug("internal error", exc_info=True)
         complain(f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)")

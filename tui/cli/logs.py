@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from tui.cli.errors import complain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,6 +29,21 @@ SUFFIX = ".log.jsonl"
 _SAID_ANYWAY = {"run failed"}
 """Events whose error goes on to the command, which says it: in the file they stand, on the terminal once is enough."""
 _OURS = ("agents", "broker", "scenarios", "tui")
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that, where its disk is full, says so once; the run does not depend on it."""
+
+    _has_complained = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say what went wrong, in one line."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._has_complained:
+            self._has_complained = True
+            complain(f"{self.baseFilename}: the log cannot be written: {error.strerror}")
 
 
 def log_file_of(results_file: Path) -> Path:
@@ -47,7 +64,7 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
     handlers.append(console)
     if file is not None:
         json_lines: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
-        handlers.append(_handler(logging.FileHandler(file, encoding="utf-8", delay=True), level or "info", json_lines))
+        handlers.append(_handler(_LogFile(file, encoding="utf-8", delay=True), level or "info", json_lines))
     root = logging.getLogger()
     for old in root.handlers[:]:
         if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +74,21 @@ def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_
     finally:
         configure_logs(level)
     if results_file is not None:
-        show_results(results_file, as_json=as_json)
+        with _after_failing(code):
+            show_results(results_file, as_json=as_json)
     if code:
         raise typer.Exit(code)
+
+
+@contextmanager
+def _after_failing(code: int) -> Iterator[None]:
+    """Where the run has failed already, that its results cannot be read either is said and changes nothing."""
+    try:
+        yield
+    except ResultsError as error:
+        if not code:
+            raise
+        complain_about(error)
 
 
 def _compare(results_file: Path, time_limit_wall_s: float) -> None:
