@@ -23,6 +23,9 @@ LATE = "fuchs"
 PAUSE_WALL_S = 0.1
 """Between one attack and the next: the attacker shares a processor with all others here."""
 
+PATIENCE_WALL_S = 60.0
+"""For what has to come: a busy machine takes its time."""
+
 Attack = Callable[[GuardedBroker], Awaitable[None]]
 
 
@@ -96,12 +99,12 @@ async def intruder(guarded: GuardedBroker, login: str, client_id: str, will: Wil
         yield bus
 
 
-async def heard(bus: Bus, wall_s: float = 0.3) -> list[Delivery]:
-    """Return what comes in until nothing has come for a while."""
+async def heard(bus: Bus, at_least: int = 0, wall_s: float = 0.3) -> list[Delivery]:
+    """Return what comes in until nothing has come for a while, however long `at_least` so much of it takes."""
     found: list[Delivery] = []
     while True:
         try:
-            async with asyncio.timeout(wall_s):
+            async with asyncio.timeout(wall_s if len(found) >= at_least else PATIENCE_WALL_S):
                 item = await anext(bus.messages())
         except TimeoutError:
             return found

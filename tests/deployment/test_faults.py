@@ -15,6 +15,7 @@ from tests.faults.processes import KINDS, Disturbance, Fault, prepare, run_distu
 
 pytestmark = [
     pytest.mark.skipif(find_mosquitto() is None, reason="needs Mosquitto: apt-get install mosquitto"),
+    pytest.mark.timeout(300),  # on a machine with other things to do
     pytest.mark.xdist_group("processes"),  # one at a time: each is seven processes
 ]
 HOUSES = tuple(house.id for house in load_scenario("street").houses)

@@ -37,7 +37,7 @@ from tui.__main__ import main as ssmic
 CLOCK = "clock"
 BROKER = "broker"
 RUN = "faults"
-LIMIT_WALL_S = 120
+LIMIT_WALL_S = 240
 POLL_WALL_S = 0.01
 """How often to look whether a process has ended; nothing else waits by the clock on the wall."""
 Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy", "lose"]

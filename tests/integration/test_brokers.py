@@ -19,7 +19,8 @@ from broker.running import free_port
 from broker.wire import Control
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
-from tests.integration.conftest import Ssmic, environment
+from tests.ended import Ssmic
+from tests.integration.conftest import environment
 from tests.integration.test_ending_early import until
 
 LIMIT_WALL_S = 40.0

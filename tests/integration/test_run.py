@@ -9,7 +9,7 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.memory import MemoryBroker
 from scenarios.files import load_scenario
 from scenarios.runner import RunSettings, run_once
-from tests.integration.conftest import Ssmic
+from tests.ended import Ssmic
 
 KPIS = {
     "consumed_wh",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.cli.conftest import Ssmic
+from tests.ended import Ssmic
 
 
 def test_every_house_of_a_scenario_gets_a_login(ssmic: Ssmic, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.tui.cli.conftest import Ssmic
+from tests.ended import Ssmic
 
 
 def run_small(ssmic: Ssmic, small: Path, *options: str) -> Path:

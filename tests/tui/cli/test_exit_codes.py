@@ -10,7 +10,7 @@ import typer
 
 from broker.errors import AgentFailedError, BrokerLostError, HostsMissingError, SsmicError
 from scenarios.simulation.workers import WorkerError, fit_to_travel
-from tests.tui.cli.conftest import Ssmic
+from tests.ended import Ssmic
 from tui.cli.errors import code_for, exit_codes
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.cli.conftest import Ssmic
+from tests.ended import Ssmic
 
 
 @pytest.fixture
