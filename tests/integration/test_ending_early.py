@@ -19,7 +19,8 @@ import pytest
 from agents.ledger import LedgerEntry
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
-from tests.integration.conftest import Ssmic, environment
+from tests.ended import Ssmic
+from tests.integration.conftest import environment
 
 LIMIT_WALL_S = 40.0
 PACED = ("run", "slow.yaml", "--pace", "60x", "--out", "slow.sqlite")

@@ -53,31 +53,43 @@ Algorithm = Annotated[
         help=f"How producers schedule: {', '.join(ALGORITHMS)}. "
         "[default: the scenario's, which is insertion if it names none]",
         autocompletion=complete_algorithm,
+        envvar="SSMIC_ALGORITHM",
+        show_envvar=False,
     ),
 ]
 Penalty = Annotated[
     float | None,
     typer.Option(
-        help=f"L-BFGS-B, SLSQP, TNC: what a Wh beyond the sun counts; above 0. [default: {_BY_DEFAULT.penalty:g}]"
+        help=f"L-BFGS-B, SLSQP, TNC: what a Wh beyond the sun counts; above 0. [default: {_BY_DEFAULT.penalty:g}]",
+        envvar="SSMIC_PENALTY",
+        show_envvar=False,
     ),
 ]
 StepSize = Annotated[
     float | None,
     typer.Option(
         help="L-BFGS-B, SLSQP, TNC: over how many seconds the objective's slope is taken; "
-        f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]"
+        f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
+        envvar="SSMIC_STEP_SIZE",
+        show_envvar=False,
     ),
 ]
 Tolerance = Annotated[
     float | None,
     typer.Option(
         help="L-BFGS-B, SLSQP, TNC: a search ends when steps gain less than this; above 0. "
-        f"[default: {_BY_DEFAULT.tolerance:g}]"
+        f"[default: {_BY_DEFAULT.tolerance:g}]",
+        envvar="SSMIC_TOLERANCE",
+        show_envvar=False,
     ),
 ]
 NodeLimit = Annotated[
     int | None,
-    typer.Option(help=f"exact: nodes it may look at for one decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]"),
+    typer.Option(
+        help=f"exact: nodes it may look at for one decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
+        envvar="SSMIC_NODE_LIMIT",
+        show_envvar=False,
+    ),
 ]
 
 

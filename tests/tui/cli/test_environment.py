@@ -1,0 +1,31 @@
+"""What a container is given by its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.core import TyperOption
+
+from broker import access
+from tui.cli import clock, host
+
+DEPLOY = Path(__file__).resolve().parents[3] / "docs" / "deploy.md"
+NO_SETTINGS = {"as_json", "install_completion", "show_completion"}
+READ_ELSEWHERE = {access.USER, access.PASSWORD_FILE, access.CA_FILE, access.CERT_FILE, access.KEY_FILE}
+"""By `broker.access`, which weighs them against what the URL says."""
+
+
+@pytest.mark.parametrize("command", [clock, host])
+def test_every_setting_of_a_deployed_process_is_an_environment_variable_and_written_down(command: object) -> None:
+    """Also those that nobody thought of when they were added."""
+    written = DEPLOY.read_text(encoding="utf-8")
+    parameters = typer.main.get_command(command.app).params  # type: ignore[attr-defined]
+    options = [parameter for parameter in parameters if isinstance(parameter, TyperOption)]
+    assert len(options) > 15
+    for option in options:
+        if option.name not in NO_SETTINGS:
+            variable = option.envvar or f"SSMIC_{str(option.name).upper()}"
+            assert option.envvar or variable in READ_ELSEWHERE, option.name
+            assert f"`{variable}`" in written
