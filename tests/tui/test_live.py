@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, Static, TabbedContent
+from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 
 from agents.ledger import LedgerEntry
 from broker import topics
@@ -22,12 +22,14 @@ from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
 from scenarios.watch.stream import IN_MEMORY
+from scenarios.watch.wording import KINDS
 from tests.tui.driving import click, dialog, steps, until
 from tui.live.filtering import Filter
 from tui.live.hosts import rows_of
 from tui.live.producers import ProducersPane
 from tui.live.sequence import SequenceView, arrow, lanes_of
 from tui.shell.dialogs import AskText, Confirm
+from tui.shell.status import StatusLine
 from tui.widgets.table import VirtualTable
 from tui.widgets.words import Words
 
@@ -142,6 +144,42 @@ async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scena
         screen.query_one("#job", Input).value = "adler-car"
         await until(pilot, lambda: messages.rows == [line for line in every if "adler-car" in line.job_id])
         assert watched.lines.total == len(every)
+
+
+async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scenario) -> None:
+    """A kind is chosen from its list; a pane by its tab."""
+    async with watching(opened, street, size=WIDE) as (pilot, _, run):
+        outcome = await run()
+        messages = table(pilot, "messages")
+        await until(pilot, lambda: len(messages.rows) == outcome.messages)
+        screen = pilot.app.screen
+        kind = screen.query_one("#kind", Select)
+        await click(pilot, kind)
+        await until(pilot, lambda: kind.expanded)
+        choices = kind.query_one(OptionList)
+        await click(pilot, choices, offset=(3, 1 + list(KINDS).index("Request")))
+        await until(pilot, lambda: messages.rows and {line.kind for line in messages.rows} == {"Request"})
+        await click(pilot, screen.query_one("Tab#--content-tab-ledger-tab"))
+        await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
+
+
+async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario) -> None:
+    """At the offset of its start, and it is said which; UTC where nobody knows the scenario."""
+    assert street.zone.name == "+02:00"
+    async with watching(opened, street) as (pilot, watched, run):
+        await run()
+        await until(pilot, lambda: table(pilot, "messages").rows)
+        (first,) = {line.time_s for line in watched.lines.since(0) if line.kind == "ProducerJoined"}
+        assert first == street.start_s
+        status = pilot.app.screen.query_one(StatusLine)
+        await until(pilot, lambda: "+02:00" in str(status.render()))
+        column = table(pilot, "messages").columns[0]
+        assert column.cell(table(pilot, "messages").rows[0]) == "00:00:00"
+        asked = next(line for line in watched.lines.since(0) if line.kind == "Request")
+        job = next(job for job in street.jobs if job.job_id == asked.job_id)
+        assert f"with a start {street.zone.clock(job.earliest_start_s)}-" in asked.text
+    unknown = Watched("w")
+    assert unknown.backdrop.zone.name == "UTC"
 
 
 async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, street: Scenario) -> None:

@@ -133,7 +133,7 @@ class Chart(Widget):
             blank = Strip.blank(width, base)
             text = Strip([Segment(f"  {self._empty}"[:width], style)]).adjust_cell_length(width, base)
             return [blank, text, *[blank] * max(0, height - 2)]
-        top = nice_top(max(self._top, *(float(level.max(initial=0)) for level in self._levels(columns))))
+        top = self._reach(columns)
         axis = base + self.get_component_rich_style("chart--axis", partial=True)
         lines = [self._legend(width, base)]
         cells = self._cells(columns, rows, top)
@@ -148,6 +148,14 @@ class Chart(Widget):
         return lines
 
     # What is drawn.
+
+    @property
+    def reach(self) -> float:
+        """How far the y axis goes."""
+        return self._reach(max(1, self.size.width - _AXIS_WIDTH))
+
+    def _reach(self, columns: int) -> float:
+        return nice_top(max(self._top, *(float(level.max(initial=0)) for level in self._levels(columns))))
 
     def _levels(self, columns: int) -> list[FloatArray]:
         """Return the heights that have to fit: the stacked areas, and each of the others."""

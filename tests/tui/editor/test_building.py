@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from textual.widgets import Button, OptionList, Select
+from textual.command import CommandList, CommandPalette
+from textual.widgets import Button, OptionList, Select, Static
 
 from scenarios.files import check_scenario, load_scenario
 from tests.tui.driving import click
+from tui.editor import outline
 from tui.editor.fields import PickButton
 from tui.editor.notes import Notes
 from tui.editor.picker import Picker
@@ -199,6 +202,76 @@ async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: P
         await person.press(*"remove", "enter")
         await person.until(lambda: "2 issued" not in person.labels)
         assert len(person.work.tree["houses"][0]["devices"][1]["predictions"]) == 1
+
+
+async def test_a_forecast_comes_from_a_file(editing: Editing, file: Path) -> None:
+    """By mouse, for a producer that is there; drawn as soon as it is chosen. What it really gives likewise."""
+    start_s = 1_781_992_800
+    (file.parent / "sun.csv").write_text(f"{start_s + 21_600} 0\n{start_s + 43_200} 9000\n", encoding="utf-8")
+    async with editing(file, size=WIDE) as person:
+        await person.show("houses", 0, "devices", 1)
+        for label, key in (("energy", "predictions"), ("really", "actual")):
+            await click(person.pilot, person.row(label).query_one(PickButton))
+            await person.dialog(Picker)
+            await person.press(*"from", "space", *"a", "space", *"file", "enter")
+            picking = await person.dialog(PickPath)
+            picking.query_one("Input").value = str(file.parent / "sun.csv")
+            await person.press("ctrl+s")
+            device = ("houses", 0, "devices", 1)
+            await person.until(partial(_names, person, (*device, key), "sun.csv"))
+            await person.settle()
+        assert person.work.problems == ()
+        said = person.screen.query_one("#side .said", Static)
+        await person.until(lambda: "9.0 kWh" in str(said.content))
+        assert len(person.screen.query_one("#side Chart", Chart)._series) == 2
+
+
+def _names(person: Any, path: tuple[Any, ...], file: str) -> bool:
+    """Return whether a file is named somewhere in the neighbourhood."""
+    return file in str(outline.at(person.work.tree, path))
+
+
+async def test_the_tree_answers_to_the_mouse(editing: Editing, file: Path) -> None:
+    """A click shows a part; one on its sign opens it; the buttons below its fields do what the keys do."""
+    async with editing(file, size=WIDE) as person:
+        await click(person.pilot, person.tree, offset=(8, 4))
+        await person.until(lambda: person.screen.ref == ("houses", 1))
+        await person.settle()
+        await click(person.pilot, _button(person, "Duplicate"))
+        await person.until(lambda: len(person.work.tree["houses"]) == 3)
+        await person.settle()
+        assert person.work.problems == ()
+        await click(person.pilot, _button(person, "Add device"))
+        picking = await person.dialog(Picker)
+        await click(person.pilot, picking.query_one(OptionList), offset=(4, 2))
+        await person.until(lambda: len(person.work.tree["houses"][2]["devices"]) == 2)
+        await person.settle()
+        await click(person.pilot, _button(person, "Add job"))
+        await person.until(lambda: len(person.work.tree["jobs"]) == 3)
+        assert person.work.problems == ()
+
+
+def _button(person: Any, label: str) -> Button:
+    """Return a button of the form."""
+    found: Button = next(button for button in person.screen.query(Button) if str(button.label) == label)
+    return found
+
+
+async def test_the_palette_does_what_the_keys_do(editing: Editing, file: Path) -> None:
+    """Whatever can be done now is in it, under the name that the help gives it."""
+    async with editing(file) as person:
+        await person.show("jobs", 0)
+        offered = {command.title for command in person.app.get_system_commands(person.screen)}
+        assert {"House", "Device", "Job", "Remove", "Duplicate", "Jobs from XML", "Load profile", "Find"} <= offered
+        assert {"Save", "Save as", "Run", "New", "Open", "Bundled", "Import", "Close", "Theme", "Results"} <= offered
+        assert not {"Undo", "Redo", "Forecast"} & offered
+        await person.press("ctrl+p")
+        palette = await person.dialog(CommandPalette)
+        await person.press(*"duplicate")
+        found = palette.query_one(CommandList)
+        await person.until(lambda: found.option_count and "Duplicate" in str(found.get_option_at_index(0).prompt))
+        await person.press("enter")
+        await person.until(lambda: len(person.work.tree["jobs"]) == 3)
 
 
 async def test_houses_devices_and_jobs_are_removed_and_come_back(editing: Editing, file: Path, ours: str) -> None:

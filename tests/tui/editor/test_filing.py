@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import os
+import pickle
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Tree
 from textual.worker import WorkerState
 
 from scenarios.files import bundled_names, load_scenario
@@ -134,6 +138,58 @@ async def test_a_folder_of_pyssmic_is_imported(editing: Editing, tmp_path: Path)
             assert not person.app.screen.has_class("bad"), person.app.screen._lines
             await person.press("escape")
         assert len(person.work.tree["jobs"]) == 1
+
+
+def _pickled(house_id: int) -> bytes:
+    """Return a neighbourhood as PySSMic's web pages save it; its classes are gone when it is read."""
+    module = types.ModuleType("backend.neighbourhood")
+    classes = {}
+    for name in ("Neighbourhood", "House", "User", "Device", "Event"):
+        classes[name] = type(name, (), {"__module__": module.__name__})
+        setattr(module, name, classes[name])
+
+    def thing(kind: str, /, **attributes: object) -> object:
+        instance = classes[kind]()
+        vars(instance).update(attributes)
+        return instance
+
+    profile = pd.DataFrame({"Time": [0, 3600], "Value": [0.0, 900.0]})
+    profile.columns = pd.Index(["Time", "Value"], dtype=object)
+    event = thing("Event", timestamp=1460250000, est=1460268000, lst=1460296800)
+    washer = thing("Device", id=7, name="washer", template="97", type="consumer", load_profile=profile, events=[event])
+    user = thing("User", id=1, devices=[washer])
+    house = thing("House", id=house_id, users=[user])
+    known = {"backend": types.ModuleType("backend"), module.__name__: module}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, found in known.items():
+            patch.setitem(sys.modules, name, found)
+        return pickle.dumps(thing("Neighbourhood", id=1, houses=[house]))
+
+
+async def test_a_pickle_is_imported(editing: Editing, tmp_path: Path) -> None:
+    """Chosen from the tree of files; the job's window and its load profile are there, and saving makes it YAML."""
+    (tmp_path / "street.pickle").write_bytes(_pickled(42))
+    async with editing() as person:
+        await person.press("i")
+        dialog = await person.dialog(ImportDialog)
+        await click(person.pilot, dialog.query(".line Button").first())
+        picking = await person.dialog(PickPath)
+        await person.until(
+            lambda: "street.pickle" in [str(node.label) for node in picking.query_one(Tree).root.children]
+        )
+        await person.press("down", "enter")
+        await person.until(lambda: dialog.query_one("#source", Input).value.endswith("street.pickle"))
+        await click(person.pilot, dialog.query(".buttons Button").first())
+        await person.until(lambda: person.screen.work is not None or isinstance(person.app.screen, Notes))
+        await person.settle()
+        assert person.work.problems == ()
+        assert [house["id"] for house in person.work.tree["houses"]] == ["42"]
+        await person.press("ctrl+s")
+        await person.dialog(PickPath)
+        await person.press("enter")
+        await person.until(lambda: person.work.path is not None)
+        (job,) = load_scenario(person.work.path).jobs
+    assert (job.earliest_start_s, job.latest_start_s, job.energy_wh) == (1460268000, 1460296800, 900)
 
 
 async def test_what_cannot_be_imported_is_told(editing: Editing, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_runs
 from tests.tui.driving import click, notices, until
-from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
+from tests.tui.results.driving import FIFTY, INSERTION, WIDE, listed, opened_first, table, text, the_screen
 from tui.results.comparing import OtherChooser
+from tui.widgets.chart import Chart
 
 Opened = Any
 
@@ -72,6 +74,25 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
         await until(pilot, lambda: table(pilot, "#figure-rows").has_focus)
         await click(pilot, pilot.app.screen.query_one("#comparison BackLink"))
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_two_days_share_a_scale(opened: Opened) -> None:
+    """Else the smaller one would look as large as the other; the other one's sun has gone."""
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        await pilot.press("space", "down", "space", "v")
+        await until(pilot, lambda: the_screen(pilot).place == "comparison")
+        pane = the_screen(pilot).comparison
+        await pilot.press("d")
+        await until(pilot, lambda: pane.tab == "days")
+        comparison = pane.comparison
+        assert comparison is not None
+        day = comparison.b.day
+        dark = replace(day, production=replace(day.production, mean_w=day.production.mean_w * 0.1))
+        pane._show(replace(comparison, b=replace(comparison.b, day=dark)))
+        first, second = (chart.reach for chart in pane.query(Chart))
+        assert first == second > 10_000
 
 
 async def test_one_without_a_run_cannot_be_compared(opened: Opened, results_folder: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from scenarios.results.reader import ResultsReader
@@ -194,6 +197,30 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         await pilot.press("s", "s")
         await until(pilot, lambda: [row.title for row in runs.rows] == ["2", "1", "mean", "± sd"])
         assert "Average of 2 runs" in text(pilot, "RunsPane .detail")
+
+
+async def test_the_share_of_the_best_is_told_where_runs_were_compared(opened: Opened, results_folder: Path) -> None:
+    """Elsewhere there is no column that says nothing."""
+    with sqlite3.connect(results_folder / FIFTY) as connection:
+        connection.execute("UPDATE runs SET comparison_json = ?", ('{"optimum": {"share": 0.875}}',))
+    connection.close()
+    async with opened(first_area="results", size=WIDE) as pilot:
+        await listed(pilot)
+        for keys, is_told in ((("home",), True), (("end",), False)):
+            await pilot.press(*keys)
+            await opened_first(pilot)
+            await pilot.press("u")
+            await until(pilot, lambda: table(pilot, "#runs").has_focus and table(pilot, "#runs").rows)
+            assert ("of best" in [column.title for column in table(pilot, "#runs").columns]) == is_told
+            await pilot.press("Y")
+            await until(pilot, partial(copied, pilot, "87.5", is_there=is_told))
+            await pilot.press("escape")
+            await until(pilot, lambda: the_screen(pilot).place == "catalogue")
+
+
+def copied(pilot: Pilot[Any], text: str, *, is_there: bool) -> bool:
+    """Return whether all rows were copied, with a text in them or without."""
+    return pilot.app.clipboard.startswith("run\t") and (text in pilot.app.clipboard) == is_there
 
 
 async def test_a_contract_tells_how_it_was_agreed(opened: Opened, results_folder: Path) -> None:
