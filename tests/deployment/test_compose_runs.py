@@ -17,9 +17,11 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
+from broker.guard.rights import SERVICE_LOGINS
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
 from broker.running import free_port
@@ -123,26 +125,26 @@ class Containers:
 
 
 async def finished(process: Process) -> str:
-    """Return what a process has said when it has ended well."""
+    """Return what a process has said, and how it was called, when it has ended well."""
+    called = " ".join(psutil.Process(process.pid).cmdline())
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    return out.decode()
+    return f"{called}\n{out.decode()}\n{err.decode()}"
 
 
 async def check(containers: Containers, shown: str) -> None:
-    """Assert that a run came to what the street comes to, and gave no secret away."""
+    """Assert that a run came to what the street comes to, and gave no secret away: not in what was said or kept."""
     assert "Jobs with a contract" in shown
     assert all((containers.folder / f"{name}.alive").exists() for name in ("clock", *containers.houses))
     expected = await run_once(load_scenario("street"), RunSettings(seed=1, run_id="street"), MemoryBroker())
     with ResultsReader(Path(containers.place("clock", "/results/street.sqlite"))) as results:
         assert results.run(1).ledger_sha256 == expected.ledger_sha256
-    assert not passwords_in(containers.folder / "results", containers.folder)
-
-
-def passwords_in(kept: Path, logins: Path) -> list[Path]:
-    """Return the password files of which a folder's files give something away."""
-    content = b"".join(file.read_bytes() for file in kept.iterdir())
-    return [file for file in logins.glob("login-*/password") if file.read_bytes().strip() in content]
+    passwords = [file.read_bytes().strip() for file in containers.folder.glob("login-*/password")]
+    assert len(passwords) == len(containers.houses) + len(SERVICE_LOGINS)
+    kept = [file for name in ("results", "journal-*") for file in containers.folder.glob(f"{name}/**/*")]
+    told = b"".join([shown.encode(), *(file.read_bytes() for file in kept if file.is_file())])
+    told += (containers.folder / "log").read_bytes()
+    assert not [password for password in passwords if password in told]
 
 
 async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
@@ -152,8 +154,8 @@ async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
     await containers.make_guard()
     async with containers.broker():
         processes = [await containers.start(name) for name in ("clock", *containers.houses)]
-        shown, *_ = await asyncio.gather(*(finished(process) for process in processes))
-    await check(containers, shown)
+        shown = await asyncio.gather(*(finished(process) for process in processes))
+    await check(containers, "\n".join(shown))
 
 
 async def test_the_compose_file_runs_the_street_though_a_link_is_cut_and_a_household_killed(tmp_path: Path) -> None:
@@ -178,6 +180,6 @@ async def test_the_compose_file_runs_the_street_though_a_link_is_cut_and_a_house
 
             cutting = asyncio.create_task(cut())
             left = [finished(process) for name, process in processes.items() if name != KILLED]
-            shown, *_ = await asyncio.gather(*left, restart_killed())
+            shown = await asyncio.gather(*left, restart_killed())
             await cutting
-        await check(containers, shown)
+        await check(containers, "\n".join(shown))
