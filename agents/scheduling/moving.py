@@ -125,6 +125,24 @@ class Layout:
             piece.rests_until = step + REST
         return True
 
+    def advance(self, max_looks: int) -> None:
+        """Move each task of a sound layout to the first start that fits, soonest first, until none can, or so often."""
+        looks, moved = 0, True
+        while moved:
+            moved = False
+            for piece in sorted(self.pieces, key=lambda piece: piece.start_s):
+                if piece.start_s <= max(piece.task.earliest_start_s, self.grid.now_s):
+                    continue
+                if looks >= max_looks:
+                    return
+                looks += 1
+                self.left_wh[piece.bins] += piece.load_wh
+                start_s = first_feasible_s(piece.groups, self.left_wh)
+                self.left_wh[piece.bins] -= piece.load_wh
+                if start_s is not None and start_s < piece.start_s:
+                    self.move(piece, start_s)
+                    moved = True
+
     def overdrawing(self, *, fixed: bool = False) -> list[Piece]:
         """Return the tasks that draw in overdrawn minutes; those that cannot start at another time only if `fixed`."""
         overdrawn = self.left_wh < -SEARCH_TOLERANCE_WH

@@ -23,10 +23,8 @@ _ORDERS: tuple[Callable[[Task], float], ...] = (
 """What must start soonest first; what has the least choice; what runs longest; what is strongest."""
 
 
-def refill(
-    grid: Grid, unstarted: Sequence[Commitment], task: Task, max_looks: int = MAX_LOOKS
-) -> dict[str, int] | None:
-    """Return starts for the new task and all unstarted ones that fit together, or None if no order gave any."""
+def refill(grid: Grid, unstarted: Sequence[Commitment], task: Task, max_looks: int = MAX_LOOKS) -> Layout | None:
+    """Return the new task and all unstarted ones where they fit together, or None if no order gave any."""
     tasks = [*(c.task for c in unstarted), task]
     groups: dict[str, tuple[Starts, ...]] = {}
     looks = 0
@@ -43,5 +41,5 @@ def refill(
                 break
             layout.add(candidate, start_s)
         else:
-            return layout.starts_s()
+            return layout
     return None

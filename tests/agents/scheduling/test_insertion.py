@@ -44,14 +44,25 @@ def test_moves_what_stands_in_the_way() -> None:
     assert fits(problem, new, plan.starts_s)
 
 
+def test_where_tasks_move_none_leaves_sun_before_it_unused() -> None:
+    """Two stand later than they need; when one has to move, both go as soon as they can."""
+    stands = (Commitment(task("a", 900.0, 0, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 3 * HOUR))
+    new = task("c", 900.0, HOUR + 1, HOUR + 1)
+    problem = Problem(FLAT, stands, -1)
+    plan = scheduler_for(AlgorithmSettings())(problem, new, Random(1))
+    assert isinstance(plan, Plan)
+    assert fits(problem, new, plan.starts_s)
+    assert plan.starts_s == {"a": 0, "b": 2 * HOUR, "c": HOUR + 1}
+
+
 def test_refilling_gives_room_or_nothing() -> None:
     """Put back from scratch, all tasks fit together; where that is impossible or too much work, there is no plan."""
     stands = [Commitment(task("a", 900.0, 60, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 2 * HOUR)]
     new = task("c", 900.0, HOUR + 60, HOUR + 60)
     problem = Problem(FLAT, tuple(stands), 0)
-    starts_s = refill(Grid.of(problem, new), stands, new)
-    assert starts_s is not None
-    assert fits(problem, new, starts_s)
+    layout = refill(Grid.of(problem, new), stands, new)
+    assert layout is not None
+    assert fits(problem, new, layout.starts_s())
     assert refill(Grid.of(problem, new), stands, new, max_looks=2) is None
     impossible = task("d", 1100.0, 0, 3 * HOUR)
     assert refill(Grid.of(problem, impossible), stands, impossible) is None
