@@ -6,6 +6,7 @@ PySSMic got most of this wrong; each test here fails in the way that it did.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import looptime
 import pytest
@@ -175,3 +176,12 @@ def test_the_machines_time_zone_changes_nothing(ssmic: Ssmic) -> None:
         shown.append((ended.json["runs"][0]["ledger_sha256"], table.out))
     assert shown[0] == shown[1]
     assert "UTC on 2026-06-21" in shown[0][1]
+
+
+@pytest.mark.parametrize("name", ["small_test", "test"])
+def test_insertion_runs_pyssmics_inputs_on_the_sun(ssmic: Ssmic, pyssmic_inputs: Path, name: str) -> None:
+    """99.9 % of the energy, of which PySSMic's optimisers reach half; each job inside its window."""
+    (run,) = ssmic("run", pyssmic_inputs / name, "--bus", "memory", "--json").json["runs"]
+    assert run["kpis"]["delivered_wh"] >= 0.999 * run["kpis"]["consumed_wh"]
+    assert all(one["earliest_start"] <= one["start"] <= one["latest_start"] for one in run["contracts"])
+    assert len({one["job_id"] for one in run["contracts"]}) == len(run["contracts"])
