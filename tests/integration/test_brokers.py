@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from broker import topics
+from broker.mosquitto import find_mosquitto
 from broker.mqtt import MqttBroker
 from broker.running import free_port
 from broker.wire import Control
@@ -24,6 +25,8 @@ from tests.integration.conftest import environment
 from tests.integration.test_ending_early import until
 
 LIMIT_WALL_S = 40.0
+needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+ENGINES = [pytest.param("mosquitto", marks=needs_mosquitto), "embedded"]
 
 
 @contextmanager
@@ -49,7 +52,7 @@ def url_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-@pytest.mark.parametrize("engine", ["mosquitto", "embedded"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, engine: str) -> None:
     """Meanwhile others run over it; no password that they give is kept anywhere."""
     with running(tmp_path, "broker", "--engine", engine) as broker:
@@ -68,6 +71,7 @@ def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, eng
     assert ssmic("run", "street", "--broker", url).code == 4
 
 
+@needs_mosquitto
 def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> None:
     """Killed in the middle, started again with nothing in its memory: the same ledger."""
     folder, file, port = slow.parent, slow.with_suffix(".sqlite"), str(free_port())
@@ -97,6 +101,7 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> N
         assert results.run(1).ledger_sha256 == undisturbed
 
 
+@needs_mosquitto
 @pytest.mark.parametrize("options", [(), ("--runs", "2", "--workers", "2")], ids=["one run", "on other processes"])
 def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...]) -> None:
     """After the limit that the user set, which the message names; what was agreed until then is kept and printed."""
@@ -135,14 +140,14 @@ async def hurry_up(url: str, run_id: str) -> None:
         await bus.publish(topics.control(run_id), Control(command="pace", pace="max").encoded(), qos=1)
 
 
-def test_a_port_that_is_taken_is_4(ssmic: Ssmic, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_port_that_is_taken_is_4(ssmic: Ssmic, tmp_path: Path, engine: str) -> None:
     """With what to do."""
     with running(tmp_path, "broker", "--engine", "embedded") as broker:
         port = url_of(broker).rpartition(":")[2]
-        for engine in ("mosquitto", "embedded"):
-            ended = ssmic("broker", "--engine", engine, "--port", port)
-            assert ended.code == 4
-            assert f"port {port} is taken" in ended.err
+        ended = ssmic("broker", "--engine", engine, "--port", port)
+        assert ended.code == 4
+        assert f"port {port} is taken" in ended.err
 
 
 def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from scenarios.files import load_text
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Producer, Scenario
-from tests.integration.conftest import SLOW, Ssmic
+from tests.ended import Ssmic
+from tests.integration.conftest import SLOW
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
