@@ -89,6 +89,10 @@ class SsmicApp(Guarded, App[None]):
         self._first_intent = first_intent
         self._remember = remember
         self._collector = collector
+        self.last_input_wall_s = 0.0
+        """When a key or the mouse was used last, on the monotonic clock."""
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"  # what slides about holds up the next key
         for theme in THEMES:
             self.register_theme(theme)
         preferences = load_preferences() if remember else Preferences()
@@ -115,8 +119,10 @@ class SsmicApp(Guarded, App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Note when somebody did something."""
-        if self._collector is not None and isinstance(event, events.InputEvent):
-            self._collector.key(time.monotonic())
+        if isinstance(event, events.InputEvent):
+            self.last_input_wall_s = time.monotonic()
+            if self._collector is not None:
+                self._collector.key(self.last_input_wall_s)
         await super().on_event(event)
 
     def _tick(self) -> None:

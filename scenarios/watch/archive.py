@@ -15,7 +15,7 @@ CREATE TABLE line (
 );
 CREATE INDEX about ON line (job_id) WHERE job_id <> '';
 """
-_CACHE_KB = 2_000
+_CACHE_KB = 8_000
 _PAGE_BYTES = 4_096
 _LINES_A_PAGE = 64
 _KEPT_PAGES = 32

@@ -41,7 +41,7 @@ def test_all_is_looked_at_once_in_every_pause_and_never_while_keys_come(looks_at
         looks_at_all.clear()
         for second in range(100):
             collector.key(second)
-            kept = [Knot(300) for _ in range(30)]
+            kept = [Knot(2_000) for _ in range(30)]
             collector.tick(second + 0.5)
         del kept
         assert looks_at_all == []

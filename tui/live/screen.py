@@ -41,6 +41,12 @@ _REST = 3.0
 """Times as long as drawing took, nothing is drawn unasked: on a busy machine the picture lags, not the keys."""
 
 
+_TYPING_WALL_S = 0.15
+"""So long after a key another one may come: what is new is drawn a little later,"""
+_PATIENCE_WALL_S = 1.0
+"""but not later than this."""
+
+
 class NegotiationsScreen(SteeringScreen):
     """The live view: what goes over the bus, and what follows from it."""
 
@@ -81,6 +87,7 @@ The newest million messages are here; the results file has all.
         super().__init__()
         self._shown: Feed | None = None
         self._next_wall_s = 0.0
+        self._at_last_wall_s = 0.0
         self._broker = "mqtt://"
         """The broker that was joined last: who leaves comes back to it with enter."""
 
@@ -112,13 +119,16 @@ The newest million messages are here; the results file has all.
         self.draw()
 
     def _draw_again(self) -> None:
-        """Draw, unless drawing takes so long that keys would have to wait for it."""
-        if time.monotonic() >= self._next_wall_s:
+        """Draw, unless keys would have to wait for it: somebody types just now, or drawing takes long."""
+        now_wall_s = time.monotonic()
+        is_typing = now_wall_s - self.ssmic.last_input_wall_s < _TYPING_WALL_S
+        if now_wall_s >= self._next_wall_s and not (is_typing and now_wall_s < self._at_last_wall_s):
             self.draw()
 
     def _drawn(self, began_wall_s: float) -> None:
         now_wall_s = time.monotonic()
         self._next_wall_s = now_wall_s + _REST * (now_wall_s - began_wall_s)
+        self._at_last_wall_s = now_wall_s + _PATIENCE_WALL_S
 
     def draw(self) -> None:
         """Draw what is in sight."""

@@ -6,7 +6,9 @@ import gc
 
 QUIET_WALL_S = 20.0
 """Nobody types when no key came for so long."""
-MOST_LOOKS = 3_000
+NEW = 10_000
+"""Python looks at new objects when there are so many."""
+MOST_LOOKS = 500
 """Looks at what is new; after so many all is looked at in any case, or memory would grow while somebody types on."""
 _NEVER = 1_000_000_000
 
@@ -24,8 +26,7 @@ class Collector:
         """From now on; what is there already is not looked at any more until the first pause."""
         gc.collect()
         gc.freeze()
-        young, middle, _ = self._usual
-        gc.set_threshold(young, middle, _NEVER)
+        gc.set_threshold(NEW, self._usual[1], _NEVER)
         self._looks = _looks()
 
     def end(self) -> None:
