@@ -79,7 +79,7 @@ def said(took: Sequence[Took]) -> str:
     high = wall_ms[int(0.95 * (len(wall_ms) - 1))]
     wall = f"median {statistics.median(wall_ms):5.1f} ms, 95 % {high:5.1f} ms, most {wall_ms[-1]:5.1f} ms"
     return (
-        f"{len(took):4} keys, {wall}; of the processor {statistics.median(cpu_ms):5.1f} ms, most {cpu_ms[-1]:5.1f} ms"
+        f"{len(took):4} times, {wall}; of the processor {statistics.median(cpu_ms):5.1f} ms, most {cpu_ms[-1]:5.1f} ms"
     )
 
 

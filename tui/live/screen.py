@@ -163,8 +163,10 @@ The newest million messages are here; the results file has all.
 
     def action_pane(self, pane: str) -> None:
         """Show a pane."""
-        self.query_one(TabbedContent).active = pane
-        self.call_after_refresh(self._focus_pane)
+        tabs = self.query_one(TabbedContent)
+        if tabs.active == pane:
+            self._focus_pane()
+        tabs.active = pane  # and `_pane_shown` follows
 
     def action_next_pane(self, by: int) -> None:
         """Show the pane beside."""

@@ -6,10 +6,11 @@ import gc
 
 QUIET_WALL_S = 20.0
 """Nobody types when no key came for so long."""
-NEW = 10_000
+NEW = 5_000
 """Python looks at new objects when there are so many."""
-MOST_LOOKS = 500
+MOST_LOOKS = 1_000
 """Looks at what is new; after so many all is looked at in any case, or memory would grow while somebody types on."""
+_YOUNG = 5
 _NEVER = 1_000_000_000
 
 
@@ -26,7 +27,7 @@ class Collector:
         """From now on; what is there already is not looked at any more until the first pause."""
         gc.collect()
         gc.freeze()
-        gc.set_threshold(NEW, self._usual[1], _NEVER)
+        gc.set_threshold(NEW, _YOUNG, _NEVER)
         self._looks = _looks()
 
     def end(self) -> None:
