@@ -64,6 +64,8 @@ class Checker:
         """End the process."""
         process, self._process = self._process, None
         if process is not None:
+            if process.stdin is not None:
+                process.stdin.close()
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
