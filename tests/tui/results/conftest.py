@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from agents.ledger import LedgerEntry, LedgerEvent
+from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.files import load_scenario
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.writer import RunWriter
+from scenarios.scenario import Scenario
 from scenarios.simulation import Plan, open_simulation
 from tests.tui.results.driving import FIFTY, INSERTION
 
@@ -35,6 +40,59 @@ def street_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             connection.execute("UPDATE simulation SET created_utc = ?", (MADE_UTC[name],))
             connection.execute("UPDATE runs SET wall_s = run * 0.5")
         connection.close()
+    return folder
+
+
+def _plan(scenario: Scenario, later_s: int) -> list[LedgerEntry]:
+    """Return contracts by a rule that no algorithm's progress changes: producers in turn, every fifth job on the grid.
+
+    Args:
+        scenario: Whose jobs are planned.
+        later_s: So long after its window opens a job starts, where the window lets it.
+    """
+    suppliers = [*sorted(scenario.producers), GRID]
+    entries = []
+    for number, job in enumerate(scenario.jobs):
+        supplier = suppliers[number % len(suppliers)]
+        opens_s = max(job.registered_s, job.earliest_start_s)
+        start_s = max(opens_s, min(job.latest_start_s, opens_s + later_s))
+        contract = Contract(
+            contract_id=f"{job.job_id}/1",
+            job_id=job.job_id,
+            producer=supplier,
+            start_s=start_s,
+            agreed_s=job.registered_s,
+            energy_wh=job.energy_wh,
+        )
+        agreed = LedgerEvent(at_s=job.registered_s, what="agreed", start_s=start_s)
+        entries.append(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
+    return entries
+
+
+@pytest.fixture(scope="session")
+def told_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results that look the same whatever the algorithms come to: for pictures."""
+    folder = tmp_path_factory.mktemp("told")
+    scenario = load_scenario("street")
+    for name, algorithm, seeds in ((INSERTION, "insertion", (1, 2)), (FIFTY, "fifty_fifty", (1,))):
+        plan = Simulation(scenario=scenario, algorithm=algorithm, seeds=seeds, broker="memory")
+        path = create_results(plan, folder / name)
+        for run, seed in enumerate(seeds, start=1):
+            with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=seed, start_s=scenario.start_s) as writer:
+                for entry in _plan(scenario, 3600 * (run if name == INSERTION else 4)):
+                    writer.entry(entry)
+                writer.finish("done", None, negotiations=len(scenario.jobs), wall_s=run * 0.5)
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE simulation SET created_utc = ?", (MADE_UTC[name],))
+        connection.close()
+    return folder
+
+
+@pytest.fixture
+def told_folder(told_results: Path, tmp_path: Path) -> Path:
+    """Those, where the application looks for them."""
+    folder = tmp_path / "results"
+    shutil.copytree(told_results, folder)
     return folder
 
 

@@ -42,11 +42,11 @@ async def test_nothing_yet(opened: Opened, picture: SnapshotAssertion, size: tup
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_screens(
-    opened: Opened, picture: SnapshotAssertion, results_folder: Path, size: tuple[int, int]
+    opened: Opened, picture: SnapshotAssertion, told_folder: Path, size: tuple[int, int]
 ) -> None:
     """The list with a file that cannot be read, each view, two side by side, the dialog, the light."""
-    cut = results_folder / "cut.sqlite"
-    cut.write_bytes((results_folder / "fifty.sqlite").read_bytes()[:9000])
+    cut = told_folder / "cut.sqlite"
+    cut.write_bytes((told_folder / "fifty.sqlite").read_bytes()[:9000])
     os.utime(cut, (1_780_000_000, 1_780_000_000))
     async with opened(first_area="results", size=size) as pilot:
         await listed(pilot, 3)
