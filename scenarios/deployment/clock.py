@@ -55,7 +55,7 @@ async def run_clock(
     """
     cast = Cast(scenario.part_of([]), settings.algorithm, patient=settings.patient, scores=settings.scores)
     homes = homes_of(scenario)
-    setup = settings.fingerprint(scenario, [house.id for house in scenario.houses])
+    setup = settings.fingerprint_of_all(scenario)
     days = scenario.days if settings.days is None else settings.days
     watch = WireWatch(recorder, seen={})
     if recorder is not None:

@@ -53,6 +53,10 @@ class DeploymentSettings:
         chosen = repr((self.seed, astuple(self.algorithm), self.patient)).encode()
         return hashlib.sha256(part + b"\0" + chosen).hexdigest()[:32]
 
+    def fingerprint_of_all(self, scenario: Scenario) -> str:
+        """Return what the clock's process was started with, as a short hash."""
+        return self.fingerprint(scenario, [house.id for house in scenario.houses])
+
     def journal(self, name: str, fingerprint: str) -> Journal | None:
         """Open a process's journal; None where none are kept.
 

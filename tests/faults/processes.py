@@ -40,8 +40,9 @@ RUN = "faults"
 LIMIT_WALL_S = 240
 POLL_WALL_S = 0.01
 """How often to look whether a process has ended; nothing else waits by the clock on the wall."""
-Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy", "lose"]
-KINDS: tuple[Kind, ...] = ("kill", "kill", "kill", "kill broker", "forgetful broker", "cut", "second copy")
+Kind = Literal["kill", "kill broker", "forgetful broker", "cut", "second copy", "power cut", "lose"]
+KINDS: tuple[Kind, ...] = ("kill", "kill", "kill", "kill broker", "forgetful broker", "cut", "second copy", "power cut")
+"""What is drawn. A `power cut` takes the broker and a process, so that nobody publishes the process's last will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,18 @@ class _Neighbourhood:
 
     async def kill(self, name: str, away_wall_s: float) -> None:
         """Kill a process as hard as it goes, and start it again later; one that has ended is left alone."""
-        process = self._processes[name]
-        if process.is_alive() and process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
-            await _ended(process)
+        if await self.end(name):
             await asyncio.sleep(away_wall_s)
             self.start(name)
+
+    async def end(self, name: str) -> bool:
+        """Kill a process; return False if it had ended."""
+        process = self._processes[name]
+        if not process.is_alive() or process.pid is None:
+            return False
+        os.kill(process.pid, signal.SIGKILL)
+        await _ended(process)
+        return True
 
     def lose(self, name: str) -> None:
         """Kill a process for good."""
@@ -220,9 +227,7 @@ class _Mosquitto:
                 return
 
     async def kill(self, away_wall_s: float, *, forget: bool) -> None:
-        assert self._process is not None
-        self._process.kill()
-        await self._process.wait()
+        await self.stop()
         if forget:
             (self._folder / "mosquitto.db").unlink(missing_ok=True)
         await asyncio.sleep(away_wall_s)
@@ -277,6 +282,13 @@ class _Disturbed:
                 await neighbourhood.kill(fault.process, fault.away_wall_s)
             case "kill broker" | "forgetful broker":
                 await self._mosquitto.kill(fault.away_wall_s, forget=fault.kind == "forgetful broker")
+            case "power cut":
+                await self._mosquitto.stop()
+                is_to_start = await neighbourhood.end(fault.process)
+                await asyncio.sleep(fault.away_wall_s)
+                await self._mosquitto.start()
+                if is_to_start:
+                    neighbourhood.start(fault.process)
             case "lose":
                 neighbourhood.lose(fault.process)
             case "cut":

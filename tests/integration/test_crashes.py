@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import looptime
@@ -11,8 +12,9 @@ import pytest
 from broker.journal import Journal, JournalError
 from broker.memory import MemoryBroker
 from broker.patience import Patience
-from scenarios.deployment.clock import run_clock
+from scenarios.deployment.clock import CLOCK_JOURNAL, run_clock
 from scenarios.deployment.household import run_households
+from scenarios.deployment.record import open_record
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.files import load_scenario
 from scenarios.outcome import RunOutcome
@@ -58,6 +60,20 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(JournalError, match="run 'monday', not 'tuesday'"):
         Journal(path, {"run": "tuesday"})
+
+
+def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: Path) -> None:
+    """Who takes the id of a run for another one is refused before anything of the first one is touched."""
+    settings = DeploymentSettings("r", seed=1, journals=tmp_path)
+    journal = settings.journal(CLOCK_JOURNAL, settings.fingerprint_of_all(street))
+    results_file = tmp_path / "r.sqlite"
+    assert journal is not None
+    with open_record(results_file, street, replace(settings, journals=tmp_path / "none")) as record, journal:
+        record.writer.finish("done", None, negotiations=0, wall_s=0.0, not_registered=(), error="")
+    before = results_file.read_bytes()
+    with pytest.raises(JournalError, match="another run"), open_record(results_file, street, replace(settings, seed=2)):
+        pytest.fail("opened")
+    assert results_file.read_bytes() == before
 
 
 async def _run_without(street: Scenario, lost: str, at_step: int, settings: DeploymentSettings) -> RunOutcome:
