@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from keyboard import Keyboard, Took, ratio, said
-from results import any_contracts, told
 from textual.widgets import Input
 
 from agents.ledger import LedgerEntry, LedgerEvent
+from results import any_contracts, told
 from scenarios.files import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.reader import ResultsReader
