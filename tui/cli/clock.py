@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 """
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, short_help="Keep the time of a run whose households are processes.")
 def clock(
     ctx: typer.Context,
     scenario: Scenario,

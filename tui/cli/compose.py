@@ -21,7 +21,7 @@ Examples:
 """
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, short_help="Print a Compose file: a container for every household.")
 def compose(
     scenario: Scenario,
     house: Annotated[

@@ -25,7 +25,7 @@ Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usag
 """
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, short_help="Run the agents of a household until the run ends.")
 def host(
     ctx: typer.Context,
     scenario: Scenario,

@@ -21,7 +21,7 @@ Examples:
 """
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, short_help="Open the terminal application: build, run, watch, read.")
 def tui(
     scenario: Annotated[
         str | None, typer.Argument(metavar="[SCENARIO]", help="Open this one: a file, a folder or a bundled name.")

@@ -24,6 +24,7 @@ def test_help_names_every_command_and_gives_examples(ssmic: Ssmic) -> None:
     """And so does each command's own."""
     ended = ssmic("--help")
     assert ended.code == 0
+    assert "..." not in ended.out.partition("Commands:")[2]
     for name in ("run", "check", "import", "scenarios", "optimum", "results", "broker"):
         assert f"\n  {name} " in ended.out
         assert "xample" in ssmic(name, "--help").out or name == "results"
