@@ -1,9 +1,12 @@
 """The mixed-integer program against all plans there are, tried one by one."""
 
+from collections.abc import Callable
 from itertools import product
 from random import Random
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling.exact import Exact, delay_wh_s
@@ -62,7 +65,16 @@ def best_by_trying_all(problem: Problem, task: Task) -> float | None:
     return min(found, default=None)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+def with_examples(test: Callable[[int], None]) -> Callable[[int], None]:
+    """Try the seeds above too, whatever hypothesis draws."""
+    for seed in SEEDS:
+        test = example(seed)(test)
+    return test
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@with_examples
+@given(st.integers(min_value=0, max_value=2**32))
 def test_equals_brute_force(seed: int) -> None:
     """On up to four tasks it accepts whenever any plan exists, and its plan is a best one."""
     problem, task = crowded(seed)
