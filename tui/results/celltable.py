@@ -71,7 +71,7 @@ class CellTable(VirtualTable[RowT], Generic[RowT]):
         shown = self.columns_shown()
         here = shown.index(self._column) if self._column in shown else 0
         self._column = shown[min(max(0, here + by), len(shown) - 1)]
-        self._draw_changes()
+        self.draw_changes()
 
     def action_sort_here(self) -> None:
         """Sort by the column under the cursor; once more: the other way round."""

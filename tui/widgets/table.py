@@ -8,17 +8,14 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBar
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.widgets.columns import Cell, Column
+from tui.widgets.lines import Lines
 from tui.widgets.painter import Ground, Painter
-from tui.widgets.scrolling import QuickBar
 
 __all__ = ["Cell", "Column", "VirtualTable"]
 
@@ -37,7 +34,7 @@ class Located(Protocol):
         ...
 
 
-class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
+class VirtualTable(Lines, Generic[RowT], can_focus=True):
     """Rows of any number, one line each. Set with `show_rows`; a row is known again by `key`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -130,9 +127,6 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         self._follow = follow
         self._sortable = sortable
         self._told: Any = None
-        self._painter: Painter | None = None
-        self._on_screen: dict[int, Strip] = {}
-        """By line: what was drawn there last."""
 
     # Rows.
 
@@ -157,7 +151,7 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
             self.cursor = self._find(before)
         if isinstance(rows, Located) and self.cursor != cursor_before and not at_end:
             # Rows came or went above: what is in sight stays where it is.
-            self._fit_scroll_bar()
+            self.fit_scroll_bar()
             self.scroll_to(y=max(0, self.scroll_offset.y + self.cursor - cursor_before), animate=False)
         self._rows_changed()
         if at_end:
@@ -192,8 +186,8 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
         return next((index for index, row in enumerate(self.rows) if self._key(row) == key), None)
 
     def _rows_changed(self) -> None:
-        self._fit_scroll_bar()
-        self._draw_changes()
+        self.fit_scroll_bar()
+        self.draw_changes()
         self._tell()
 
     def _tell(self) -> None:
@@ -285,7 +279,7 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
     def _put(self, index: int) -> None:
         self.cursor = min(max(0, index), max(0, len(self.rows) - 1))
         self._reveal()
-        self._draw_changes()
+        self.draw_changes()
         self._tell()
 
     def _reveal(self) -> None:
@@ -300,86 +294,23 @@ class VirtualTable(ScrollView, Generic[RowT], can_focus=True):
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
-        self._fit_scroll_bar()
+        self.fit_scroll_bar()
         self.call_after_refresh(self._reveal)
 
-    def _fit_scroll_bar(self) -> None:
-        size = Size(self.size.width, len(self.rows) + 1)
-        if size == self.virtual_size:
-            return
-        if self.is_attached and self.show_vertical_scrollbar == (size.height > self.container_size.height):
-            # All stays in its place; laying the screen out anew costs more than drawing the table.
-            self.set_reactive(Widget.virtual_size, size)
-            self._scroll_update(size)
-        else:
-            self.virtual_size = size
+    # Drawing.
 
     @property
-    def vertical_scrollbar(self) -> ScrollBar:
-        """The bar at the right."""
-        if self._vertical_scrollbar is None:
-            self._vertical_scrollbar = bar = QuickBar(name="vertical", thickness=self.scrollbar_size_vertical)
-            bar.display = False
-            self.app._start_widget(self, bar)  # noqa: SLF001 - as Textual makes its own
-        return self._vertical_scrollbar
-
-    def columns_shown(self) -> list[int]:
-        """Return the indices of the columns that there is room for."""
-        return [index for index, _ in self._fresh_painter().placed]
-
-    def column_at(self, x: int) -> int | None:
-        """Return the index of the column at a place; None beside them."""
-        right = 0
-        for index, width in self._fresh_painter().placed:
-            right += width + 1
-            if x < right:
-                return index
-        return None
-
-    # Drawing.
+    def length(self) -> int:
+        """See `Lines.length`."""
+        return len(self.rows) + 1
 
     @property
     def marked_column(self) -> int | None:
         """Index of the column whose cell is under the cursor; None: the whole row is."""
         return None
 
-    def notify_style_update(self) -> None:
-        """Draw anew in other colours."""
-        super().notify_style_update()
-        self._painter = None
-
-    def _fresh_painter(self) -> Painter:
-        base, width = self.rich_style, self.size.width
-        room = self.scrollable_content_region.width or width
-        painter = self._painter
-        if painter is None or (painter.columns, painter.width, painter.room) != (self.columns, width, room):
-            painter = None
-        if painter is None or painter.base != base:
-            painter = self._painter = Painter(self.columns, width, room, base, self.get_component_rich_style)
-        return painter
-
-    def _draw_changes(self) -> None:
-        """Draw the lines that are not on the screen as they should be."""
-        if not self.size:
-            return
-        painter = self._fresh_painter()
-        lines = [y for y in range(self.size.height) if self._strip(painter, y) is not self._on_screen.get(y)]
-        if 2 * len(lines) > self.size.height:
-            self.refresh()
-        elif lines:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in lines))
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw a region."""
-        self._fresh_painter()
-        return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        """Draw the titles, or the row that is in sight there."""
-        strip = self._on_screen[y] = self._strip(self._painter or self._fresh_painter(), y)
-        return strip
-
-    def _strip(self, painter: Painter, y: int) -> Strip:
+    def line(self, painter: Painter, y: int) -> Strip:
+        """See `Lines.line`."""
         if y == 0:
             return painter.titles(self.sorted_by, is_reversed=self.is_reversed)
         index = self.scroll_offset.y + y - 1
