@@ -163,10 +163,8 @@ The newest million messages are here; the results file has all.
 
     def action_pane(self, pane: str) -> None:
         """Show a pane."""
-        tabs = self.query_one(TabbedContent)
-        if tabs.active == pane:
-            self._focus_pane()
-        tabs.active = pane  # and `_pane_shown` follows
+        self.query_one(TabbedContent).active = pane
+        self._focus_pane()  # at once: what is typed next is meant for it
 
     def action_next_pane(self, by: int) -> None:
         """Show the pane beside."""
