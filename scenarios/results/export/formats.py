@@ -1,37 +1,42 @@
-"""Writes a table as CSV, JSON or Parquet, without holding all of it."""
+"""Writes a table as CSV, JSON or Parquet by way of pandas frames, so many rows at a time that memory stays small."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenarios.results.errors import ResultsWriteError
-from scenarios.results.export.tables import Row, Table
+from scenarios.results.export.tables import Table
 
-ROWS_A_GROUP = 50_000
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS_A_FRAME = 50_000
+_TYPES = {"text": "string", "int": "Int64", "float": "float64", "instant": "Int64"}
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def write_csv(table: Table, path: Path) -> None:
     """Write with a header line, comma-separated, UTF-8; what is not known is an empty cell."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_headings(table))
-        writer.writerows(_widened(table))
+        for n, frame in enumerate(_frames(table)):
+            frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
 
 
 def write_json(table: Table, path: Path) -> None:
     """Write an array of objects, one a line, UTF-8."""
-    headings = _headings(table)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
-        for i, row in enumerate(_widened(table)):
-            file.write(",\n" if i else "\n")
-            file.write(json.dumps(dict(zip(headings, row, strict=True)), ensure_ascii=False))
+        between = "\n"
+        for frame in _frames(table):
+            for name in frame.columns[[str(type_).startswith("datetime") for type_ in frame.dtypes]]:
+                frame[name] = frame[name].dt.strftime(_ISO)
+            for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+                file.write(between + json.dumps(row, ensure_ascii=False))
+                between = ",\n"
         file.write("\n]\n")
 
 
@@ -45,26 +50,12 @@ def write_parquet(table: Table, path: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415 - an extra
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
-    types = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "instant": pa.int64()}
-    schema = pa.schema(
-        [
-            field
-            for column in table.columns
-            for field in (
-                [pa.field(column.name, types[column.kind])]
-                + ([pa.field(_utc_name(column.name), pa.timestamp("s", "UTC"))] if column.kind == "instant" else [])
-            )
-        ]
-    )
-    rows = table.rows()
-    with pq.ParquetWriter(path, schema) as writer:
-        while group := list(islice(rows, ROWS_A_GROUP)):
-            arrays = []
-            for column, values in zip(table.columns, zip(*group, strict=True), strict=True):
-                arrays.append(pa.array(values, types[column.kind]))
-                if column.kind == "instant":
-                    arrays.append(arrays[-1].cast(pa.timestamp("s", "UTC")))
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    frames = (pa.Table.from_pandas(frame, preserve_index=False) for frame in _frames(table))
+    first = next(frames)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for more in frames:
+            writer.write_table(more)
 
 
 def require_parquet() -> None:
@@ -81,30 +72,20 @@ def require_parquet() -> None:
         ) from error
 
 
-def _headings(table: Table) -> list[str]:
-    return [
-        name
-        for column in table.columns
-        for name in ([column.name, _utc_name(column.name)] if column.kind == "instant" else [column.name])
-    ]
+def _frames(table: Table) -> Iterator[pd.DataFrame]:
+    """Yield all rows, frame by frame, at least one; every instant also as a timestamp behind its seconds."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second, and only who exports needs it
 
-
-def _utc_name(name: str) -> str:
-    return f"{name.removesuffix('_s')}_utc"
-
-
-def _widened(table: Table) -> Iterator[Row]:
-    """Yield rows with every instant in ISO 8601 behind its seconds."""
-    instants = [column.kind == "instant" for column in table.columns]
-    for row in table.rows():
-        wide: list[str | int | float | None] = []
-        for value, instant in zip(row, instants, strict=True):
-            wide.append(value)
-            if instant:
-                wide.append(_iso(value) if isinstance(value, int) else None)
-        yield tuple(wide)
-
-
-@lru_cache(maxsize=5000)
-def _iso(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = table.rows()
+    group = list(islice(rows, ROWS_A_FRAME))
+    while True:
+        frame = pd.DataFrame(group, columns=[column.name for column in table.columns], dtype=object)
+        frame = frame.astype({column.name: _TYPES[column.kind] for column in table.columns})
+        for column in table.columns:
+            if column.kind == "instant":
+                moments = pd.to_datetime(frame[column.name], unit="s", utc=True).dt.as_unit("s")
+                frame.insert(frame.columns.get_loc(column.name) + 1, f"{column.name.removesuffix('_s')}_utc", moments)
+        yield frame
+        group = list(islice(rows, ROWS_A_FRAME))
+        if not group:
+            return
