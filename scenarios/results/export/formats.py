@@ -84,7 +84,7 @@ def _frames(table: Table) -> Iterator[pd.DataFrame]:
         for column in table.columns:
             if column.kind == "instant":
                 moments = pd.to_datetime(frame[column.name], unit="s", utc=True).dt.as_unit("s")
-                frame.insert(frame.columns.get_loc(column.name) + 1, f"{column.name.removesuffix('_s')}_utc", moments)
+                frame.insert(list(frame).index(column.name) + 1, f"{column.name.removesuffix('_s')}_utc", moments)
         yield frame
         group = list(islice(rows, ROWS_A_FRAME))
         if not group:
