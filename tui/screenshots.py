@@ -55,15 +55,16 @@ async def take_pictures(folder: Path) -> None:
     async with app.run_test(size=SIZE, notifications=False) as pilot:
         album = Album(pilot, folder)
         app.post_message(EditScenario(SCENARIO))
-        await pilot.pause(1)
+        desk: Any = app.screen_stack[0]
+        await album.until(lambda: desk.work is not None and desk.is_settled)
         await album.take("neighbourhoods")
 
         await pilot.press("f3")
-        await pilot.pause(0.5)
+        form: Any = app.screen_stack[0]
         app.screen.query_one("#bus", Select).value = "memory"
         app.screen.query_one("#pace", Input).value = "3600x"
         app.screen.query_one("#source", Input).value = SCENARIO
-        await pilot.pause(2)
+        await album.until(lambda: form.scenario is not None and form.scenario.name == SCENARIO)
         await pilot.press("ctrl+r")
         watching = app.watching
         await album.until(lambda: watching.state == "running" and _seconds_in(app) > PAUSE_AFTER_S)
@@ -78,10 +79,12 @@ async def take_pictures(folder: Path) -> None:
 
         await pilot.press("2", "space", *[">"] * 3)
         await album.until(lambda: watching.state == "ended")
-        await pilot.pause(1)
+        await album.until(lambda: not form.is_busy)
         await album.take("run")
         await pilot.press("r")
-        await pilot.pause(2)
+        await album.until(lambda: getattr(app.screen_stack[0], "AREA", "") == "results")
+        shelf: Any = app.screen_stack[0]
+        await album.until(lambda: shelf.place == "simulation" and shelf.simulation.sheet_pane.sheet is not None)
         await album.take("results")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from scenarios.appliances import APPLIANCES, Appliance
-from scenarios.files.build import RESERVED
 from scenarios.files.findings import KeyPath
 from tui.cli.figures import plural
 from tui.editor import outline
 from tui.editor.changes import Change, Insert, Put, Remove, Step
+from tui.editor.ids import device_ids, free_id, house_ids, next_number
 from tui.editor.outline import Ref, Tree, at, text
 
 NEW_TEXT = """\
@@ -33,48 +32,15 @@ OPTIONAL = frozenset(
 _NUMBERS = frozenset({"days", "seed"})
 
 
-def free_id(taken: Iterable[str], wish: str) -> str:
-    """Return an id that nothing has yet: as wished, or with a number behind it."""
-    used = {*taken, *RESERVED}
-    if wish and wish not in used:
-        return wish
-    stem = f"{wish}-" if wish else ""
-    number = 2 if wish else 1
-    while f"{stem}{number}" in used:
-        number += 1
-    return f"{stem}{number}"
-
-
-def house_ids(tree: Tree) -> set[str]:
-    """Return the ids of all houses."""
-    return {text(house.get("id")) for _, house in outline.houses(tree)}
-
-
-def device_ids(tree: Tree, house: dict[str, Any]) -> set[str]:
-    """Return the ids that a new device of a house cannot have: its own, and those of all producers."""
-    own = {text(device.get("id")) for _, device in outline.devices(house)}
-    return own | {
-        text(device.get("id"))
-        for _, other in outline.houses(tree)
-        for _, device in outline.devices(other)
-        if device.get("type") == "producer"
-    }
-
-
 # Houses.
 
 
 def add_house(tree: Tree) -> Change:
     """Add a house behind the others; its id is the next free number."""
     count = len(at(tree, ("houses",)) or [])
-    id_ = free_id(house_ids(tree), "") if count == 0 else free_id(house_ids(tree), _next_number(house_ids(tree)))
+    id_ = free_id(house_ids(tree), "") if count == 0 else free_id(house_ids(tree), next_number(house_ids(tree)))
     house = {"id": id_, "name": f"House {id_}", "devices": []}
     return Change(f"add house {id_}", (Insert(("houses",), count, (house,)),), ("houses", count))
-
-
-def _next_number(ids: Iterable[str]) -> str:
-    numbers = [int(id_) for id_ in ids if id_.isascii() and id_.isdigit()]
-    return str(max(numbers, default=0) + 1)
 
 
 def remove_house(tree: Tree, ref: Ref) -> Change:
@@ -150,7 +116,7 @@ def duplicate(tree: Tree, ref: Ref) -> Change | None:
         case "job":
             copy = part
         case "house":
-            id_ = free_id(house_ids(tree), _next_number(house_ids(tree)))
+            id_ = free_id(house_ids(tree), next_number(house_ids(tree)))
             taken = set().union(*(device_ids(tree, house) for _, house in outline.houses(tree)))
             devices = [
                 {**d, "id": free_id(taken, text(d.get("id")))} if d.get("type") == "producer" else d
@@ -317,39 +283,3 @@ def _beside(tree: Tree, ref: Ref) -> Ref:
     if isinstance(found, dict):
         return outline.PROFILES
     return ref[:2] if len(ref) == 4 else outline.WHOLE
-
-
-def id_problem(tree: Tree, path: KeyPath) -> str | None:
-    """Return why an id of a house or a device cannot be as it is; told at once, before the whole file is checked."""
-    if path[-1:] != ("id",) or path[:1] != ("houses",):
-        return None
-    id_ = text(at(tree, path))
-    if not id_:
-        return "is empty"
-    return _house_id_problem(tree, path, id_) if len(path) == 3 else _device_id_problem(tree, path, id_)
-
-
-def _house_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
-    if id_ in RESERVED:
-        return f"{id_!r} is reserved; give the house another id"
-    others = [text(house.get("id")) for i, house in outline.houses(tree) if i != path[1]]
-    return f"there is a house {id_!r} already" if id_ in others else None
-
-
-def _device_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
-    house = at(tree, path[:2])
-    own = [text(device.get("id")) for j, device in outline.devices(house) if j != path[3]]
-    if id_ in own:
-        return f"house {text(house.get('id'))!r} has a device {id_!r} already"
-    if at(tree, (*path[:-1], "type")) != "producer":
-        return None
-    if id_ in RESERVED:
-        return f"{id_!r} is reserved; give the producer another id"
-    producers = [
-        text(device.get("id"))
-        for i, other in outline.houses(tree)
-        for j, device in outline.devices(other)
-        if device.get("type") == "producer" and (i, j) != (path[1], path[3])
-    ]
-    what = f"there is a producer {id_!r} already; a producer's id is unique in the neighbourhood"
-    return what if id_ in producers else None

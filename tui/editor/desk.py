@@ -16,12 +16,13 @@ from textual.widgets import ContentSwitcher, Static, Tree
 
 from scenarios.errors import Problem
 from scenarios.files.findings import KeyPath
-from tui.editor import building, outline
+from tui.editor import ids, outline
 from tui.editor.changes import Change
 from tui.editor.checking import Checker
 from tui.editor.drawing import Artist
 from tui.editor.form import form_of
 from tui.editor.formview import FormView
+from tui.editor.headline import Headline
 from tui.editor.jobs import JobsTable
 from tui.editor.outline import WHOLE, Ref
 from tui.editor.problems import ProblemsPanel
@@ -43,11 +44,6 @@ class Desk(AreaScreen):
     DEFAULT_CSS = """
     Desk #desk { height: 1fr; }
     Desk #open { height: 1fr; }
-    Desk #headline { height: 1; background: $surface; }
-    Desk #headline > .name { width: auto; padding: 0 1; text-style: bold; }
-    Desk #headline > .state { width: 1fr; color: $warning; }
-    Desk #headline > .found { width: auto; padding: 0 1; color: $success; }
-    Desk #headline > .found.some { color: $text-error; }
     Desk #columns { height: 1fr; }
     Desk #tree { width: 30; border-right: solid $border; }
     Desk.-wide #tree { width: 36; }
@@ -98,10 +94,7 @@ class Desk(AreaScreen):
                 id="nothing",
             )
             with Vertical(id="open"):
-                with Horizontal(id="headline"):
-                    yield Static("", classes="name", markup=False)
-                    yield Static("", classes="state", markup=False)
-                    yield Static("", classes="found", markup=False)
+                yield Headline()
                 with Horizontal(id="columns"):
                     yield NeighbourhoodTree()
                     with Vertical(id="right"), Container(id="middle"):
@@ -182,7 +175,7 @@ class Desk(AreaScreen):
             self.ref = outline.parent_of(work.tree, self.ref) if self.ref != WHOLE else WHOLE
         self.query_one(NeighbourhoodTree).follow(work.tree, self.ref if select is not None else None)
         self._show_part(FOLLOW_WALL_S if select is not None else PAUSE_WALL_S)
-        self._show_headline()
+        self.query_one(Headline).show(work)
         self._check_wanted.set()
         self.offer()
 
@@ -200,23 +193,6 @@ class Desk(AreaScreen):
         self._show_problems()
         self.begin(self._draw, draw_after_wall_s, group="chart", alone=True)
 
-    def _show_headline(self) -> None:
-        work = self.work
-        if work is None:
-            return
-        say(self.query_one("#headline > .name", Static), work.title)
-        state = "● changed, not saved" if work.history.is_dirty else ""
-        if work.path is None and not work.history.is_dirty:
-            state = "a copy; saved nowhere yet" if work.source else "new"
-        say(self.query_one("#headline > .state", Static), state)
-        found = self.query_one("#headline > .found", Static)
-        count = len(work.problems)
-        found.set_class(bool(count), "some")
-        if work.checked is not work.history.current:
-            say(found, "… checking" if not count else f"✗ {count}")
-        else:
-            say(found, f"✗ {count} problem{'s' if count > 1 else ''} (F8)" if count else "✓ nothing is wrong")
-
     def _show_problems(self) -> None:
         work = self.work
         if work is None:
@@ -225,7 +201,7 @@ class Desk(AreaScreen):
         for problem in work.problems:
             by_path.setdefault(problem.path, []).append(problem.what)
         id_path = (*self.ref, "id")
-        at_once = building.id_problem(work.tree, id_path)
+        at_once = ids.id_problem(work.tree, id_path)
         if at_once is not None:
             by_path[id_path] = [at_once]
         elif work.checked is not work.history.current:
@@ -343,7 +319,7 @@ class Desk(AreaScreen):
         self.query_one(NeighbourhoodTree).mark(work.wrong())
         self.query_one(ProblemsPanel).show(work.tree, work.problems)
         self._show_problems()
-        self._show_headline()
+        self.query_one(Headline).show(work)
         self.offer()
 
     def go_to_problem(self, problem: Problem) -> None:

@@ -11,7 +11,7 @@ from textual import on
 from broker.errors import SsmicError
 from scenarios.appliances import APPLIANCES
 from scenarios.files.findings import KeyPath
-from tui.editor import building, choices, outline
+from tui.editor import building, choices, ids, outline
 from tui.editor.changes import Change, Insert, Put, Remove
 from tui.editor.choices import FILE, NONE, REMOVE
 from tui.editor.desk import Desk
@@ -102,7 +102,7 @@ class Picking(Desk):
         profiles = outline.profiles(work.tree)
         name = file.stem
         if profiles.get(name) != entry:
-            name = building.free_id(profiles, name)
+            name = ids.free_id(profiles, name)
         return name, entry
 
     async def _pick_device(self, ref: Ref) -> None:

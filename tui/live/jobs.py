@@ -25,7 +25,7 @@ def _columns(zone: Zone) -> tuple[Column[Negotiation], ...]:
         Column("house", lambda job: job.house, 12, from_width=84),
         Column("state", lambda job: state_cell(job.state), 11),
         Column("supplied by", lambda job: job.producer, 14),
-        Column("start", lambda job: moment(zone, job.start_s), 15, 12, sort=lambda job: job.start_s or 0),
+        Column("start", lambda job: moment(zone, job.start_s), 15, sort=lambda job: job.start_s or 0),
         Column("no's", lambda job: str(job.declines or ""), 4, right=True, sort=lambda job: job.declines),
         Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
         Column("window", window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static, TabbedContent, TabPane
 
 from scenarios.kpis import DEFAULT_INTERVAL_S, Spread
@@ -23,11 +20,8 @@ from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.celltable import CellTable
 from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
-from tui.results.looks import DAY_S, day_label, figure_text, stamp, state_cell
+from tui.results.looks import DAY_S, day_label, figure_text
 from tui.results.reading import Reads
-from tui.results.shelf import Book
-from tui.shell.footer import Footer
-from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Cell, Column, VirtualTable
 from tui.widgets.words import Words
@@ -259,58 +253,3 @@ class ComparisonPane(Reads):
 def _title(letter: str, side: Side) -> str:
     made = side.info.created_utc[:16].replace("T", " ")
     return f"{letter}  {side.info.scenario}, {side.info.algorithm}, {plural(side.runs, 'run')}, made {made} UTC"
-
-
-_BOOKS: tuple[Column[Book], ...] = (
-    Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
-    Column("scenario", lambda book: book.listed.scenario),
-    Column("algorithm", lambda book: book.listed.algorithm, 11),
-    Column("runs", lambda book: str(book.listed.planned_runs), 4, right=True),
-    Column("state", lambda book: state_cell(book.state), 13),
-)
-
-
-class OtherChooser(Guarded, ModalScreen[Path | None]):
-    """Which simulation to put beside the one that is open."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back"),
-        Binding("enter", "choose", "Compare", priority=True),
-    ]
-    DEFAULT_CSS = """
-    OtherChooser { align: center middle; }
-    OtherChooser > Vertical {
-        width: 76; max-width: 96%; height: 70%; background: $surface; border: round $primary;
-        border-title-color: $primary; padding: 0 1;
-    }
-    OtherChooser VirtualTable { background: $surface; }
-    """
-
-    def __init__(self, books: tuple[Book, ...]) -> None:
-        super().__init__()
-        self._books = books
-
-    def compose(self) -> ComposeResult:
-        """Those that can be read."""
-        with Vertical() as box:
-            box.border_title = "Compare with"
-            yield VirtualTable[Book](
-                _BOOKS, key=lambda book: book.path, empty="There is no other one yet: run it again in another way"
-            )
-        yield Footer()
-
-    def on_mount(self) -> None:
-        """Show them."""
-        table = self.query_one(VirtualTable)
-        table.show_rows(self._books)
-        table.focus()
-
-    def action_choose(self) -> None:
-        """Take the one under the cursor."""
-        book: Book | None = self.query_one(VirtualTable).row
-        if book is not None:
-            self.dismiss(book.path)
-
-    @on(VirtualTable.Chosen)
-    def _clicked(self) -> None:
-        self.action_choose()

@@ -12,8 +12,9 @@ from textual.widgets import ContentSwitcher
 
 from scenarios.results.errors import ResultsError
 from tui.results.catalogue import Catalogue, readable
+from tui.results.choosing import OtherChooser
 from tui.results.comparing import TABS as SIDES
-from tui.results.comparing import ComparisonPane, OtherChooser
+from tui.results.comparing import ComparisonPane
 from tui.results.simulation import TABS, SimulationPane
 from tui.results.writing import Writing
 from tui.shell import AreaScreen, Intent, OpenResults

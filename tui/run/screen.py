@@ -126,6 +126,11 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self._check()
 
     @property
+    def scenario(self) -> Scenario | None:
+        """What would be run; None: there is nothing that can be."""
+        return self._scenario
+
+    @property
     def is_typing(self) -> bool:
         """Whether somebody is in the field of the scenario."""
         return self.focused is not None and self.focused.id == "source"

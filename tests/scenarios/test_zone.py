@@ -1,0 +1,38 @@
+"""Times as people read them: at the offset that the file's start has."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.files import load_scenario, load_text, to_yaml
+from scenarios.zone import Zone
+
+MIDNIGHT_S = 1_781_992_800
+"""2026-06-21T00:00:00+02:00."""
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "name", "moment", "iso"),
+    [
+        (0, "UTC", "20 Jun 22:00", "2026-06-20T22:00:00Z"),
+        (7200, "+02:00", "21 Jun 00:00", "2026-06-21T00:00:00+02:00"),
+        (-12_600, "-03:30", "20 Jun 18:30", "2026-06-20T18:30:00-03:30"),
+    ],
+)
+def test_a_time_is_written_at_the_offset(offset_s: int, name: str, moment: str, iso: str) -> None:
+    """And the offset has a name."""
+    zone = Zone(offset_s)
+    assert (zone.name, zone.moment(MIDNIGHT_S), zone.iso(MIDNIGHT_S)) == (name, moment, iso)
+    assert zone.clock(MIDNIGHT_S + 1).endswith(":01")
+
+
+def test_the_end_of_time_is_shown_too() -> None:
+    """Where an offset would lead beyond what a calendar has."""
+    assert Zone(50_400).at(253_402_300_799).year == 9999
+
+
+def test_the_offset_outlives_writing_and_reading() -> None:
+    """From file to scenario and back."""
+    street = load_scenario("street")
+    assert street.zone == Zone(7200)
+    assert load_text(to_yaml(street), "x", None) == street
