@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from scenarios.generate.neighbourhood import Plan, neighbourhood
 from scenarios.optimum import clairvoyant_optimum, delivered_wh
+from scenarios.optimum.cells import cells_of
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.packing import Menu, Packing
+from scenarios.optimum.packing import Menu, Packing, Place
 from scenarios.optimum.program import SAMPLES, Answer, answers
 from scenarios.scenario import Scenario
-from tests.scenarios.neighbourhoods import forecast
-from tests.scenarios.optimum.tiny import DAY, at_hours, best_by_force, every_second, street, tiny
+from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
+from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, best_by_force, every_second, street, tiny
 
 
 def all_answers(scenario: Scenario) -> list[Answer]:
@@ -89,3 +91,41 @@ def test_nothing_is_written_but_by_us(capfd: pytest.CaptureFixture[str]) -> None
     """HiGHS likes to tell what it does; standard output is for JSON."""
     all_answers(small(4, 15, 1))
     assert capfd.readouterr() == ("", "")
+
+
+NOON = forecast(sun((10 * HOUR_S, 0.0), (12 * HOUR_S, 2000.0)))
+"""1 kW from ten to twelve."""
+
+
+def test_two_hours_of_sun_carry_two_hours() -> None:
+    """Three washes of an hour want them; and of two that must run in the same hour, one goes."""
+    hours = street({"pv": NOON}, *at_hours((10, 11), (10, 11), (10, 11)))
+    assert all_answers(hours)[-1].bound_wh == pytest.approx(1800.0, abs=0.05)
+    same = street({"pv": NOON}, *at_hours((10, 10.5), (10.25, 10.5)))
+    assert all_answers(same)[-1].bound_wh == pytest.approx(900.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("last_s", "best_wh"), [(29, 990.0), (30, 1980.0)])
+def test_seconds_count(last_s: int, best_wh: float) -> None:
+    """One draws until half past a minute; who starts a second earlier takes too much of that minute's sun."""
+    wash = load((0, 0.0), (HOUR_S, 990.0))
+    before = job("before", "1", wash, (10 * HOUR_S + 30, 10 * HOUR_S + 30))
+    after = [job(f"after-{i}", "1", wash, (11 * HOUR_S, 11 * HOUR_S + last_s)) for i in range(2)]
+    producer = forecast(sun((10 * HOUR_S, 0.0), (13 * HOUR_S, 3000.0)))
+    assert all_answers(street({"pv": producer}, before, *after))[-1].bound_wh == pytest.approx(best_wh, abs=0.05)
+
+
+def test_a_cell_stands_for_real_seconds() -> None:
+    """The first and the last of each, also where that is the next minute's first, draw what the job draws."""
+    of = job("wash", "1", load((0, 0.0), (90, 20.0), (200, 30.0)), (10 * HOUR_S + 7, 10 * HOUR_S + 250))
+    instance = instance_of(street({"pv": NOON}, of))
+    cells = cells_of(instance.tasks[0], instance.sun_wh[0], np.arange(instance.bins), sloped=True)
+    starts_s = set()
+    for cell in cells:
+        for share in (0.0, 1.0):
+            place = Place(0, cell.ladder(share), 0)
+            edges_s = START_S + 60 * np.arange(place.bins.start, place.bins.stop + 1, dtype=np.float64)
+            start_s = place.start_s(instance)
+            assert place.ladder.draw_wh == pytest.approx(of.load_profile.energy_per_bin_wh(edges_s - start_s))
+            starts_s.add(start_s - START_S - 10 * HOUR_S)
+    assert {7, 60, 120, 240, 250} <= starts_s

@@ -1,0 +1,48 @@
+"""What prices prove: against plans, and what they ask for sun that is not there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.energy import Prediction
+from scenarios.optimum.instance import instance_of
+from scenarios.optimum.pricing import Prices, Pricing
+from scenarios.scenario import Producer, Scenario
+from tests.scenarios.neighbourhoods import START_S, job, load, sun
+from tests.scenarios.optimum.tiny import best_by_force, every_second, street, tiny
+
+HOUR_S = 3600
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(tiny(window_s=12), st.lists(st.floats(0.0, 3.0), min_size=60, max_size=60))
+def test_any_prices_bound_what_any_run_delivers(scenario: Scenario, prices: list[float]) -> None:
+    """However silly the prices, also where a forecast promised more than there was and plans are kept in part."""
+    few = street(dict(scenario.producers), *scenario.jobs[:2])
+    instance = instance_of(few)
+    starts_s = every_second(few.jobs)
+    for limit_wh, carried in ((instance.sun_wh, True), (instance.limit_wh, False)):
+        pricing = Pricing(instance, limit_wh)
+        nothing = pricing.nothing()
+        by_bin = np.resize(np.array(prices), nothing.by_bin.shape)
+        bound_wh, _ = pricing.evaluate(Prices(by_bin, nothing.by_crowd))
+        assert bound_wh >= best_by_force(few, starts_s, carried=carried) - 1e-4
+
+
+def test_sun_that_was_only_promised_is_sold_for_what_it_costs_beyond_its_worth() -> None:
+    """A kWh promised, 800 Wh given: at 2 a Wh nobody buys; what was only promised earns its price less its worth."""
+    promised = Prediction(issued_s=START_S, production=sun((0, 0.0), (HOUR_S, 1000.0), (2 * HOUR_S, 1000.0)))
+    real = sun((0, 0.0), (HOUR_S, 800.0), (2 * HOUR_S, 800.0))
+    wash = job("wash", "1", load((0, 0.0), (HOUR_S, 1000.0)), (0, 0))
+    instance = instance_of(street({"pv": Producer((promised,), real)}, wash))
+    pricing = Pricing(instance, instance.limit_wh)
+
+    def bound_at(price: float) -> float:
+        return pricing.evaluate(Prices(np.full_like(pricing.sun_wh, price), pricing.nothing().by_crowd))[0]
+
+    assert bound_at(0.0) == pytest.approx(1000.0)
+    assert bound_at(1.0) == pytest.approx(800.0, abs=0.1)
+    assert bound_at(2.0) == pytest.approx(2 * 800.0 + 200.0, abs=0.1)
