@@ -12,6 +12,7 @@ Energies are counted in kWh and draws in shares of the sun, so that HiGHS's tole
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from scenarios.optimum.packing import Packing, Place
 
 SAMPLES = (16, 8, 4, 2, 1)
 """Minutes from one that is looked at to the next."""
+GROWTH = 3.0
+"""How many times as long the next program takes, at least; most often more."""
 MOST_ENTRIES = 1_000_000
 """Of the matrix; a larger program is not begun."""
 WH_PER_KWH = 1000.0
@@ -70,9 +73,12 @@ def answers(
         program = Program(instance, limit_wh, minutes, sloped=step is None)
         if not program.build(stop):
             return
+        begun_wall_s = time.monotonic()
         answer = program.solve(best(), stop, left_wall_s())
+        took_wall_s = time.monotonic() - begun_wall_s
         yield answer
-        if not answer.solved:
+        # What would not end anyway leaves its time to the search for plans.
+        if not answer.solved or GROWTH * took_wall_s > left_wall_s():
             return
 
 

@@ -43,7 +43,7 @@ FIRST_ROUNDS = 0.2
 """Of the rounds, before the program, which begins from the plan that they find."""
 PROVEN_WH = 0.02
 """A gap below this is rounding, that of the program's margin too."""
-PRICES_UNTIL, ANY_PRICES_UNTIL, SEARCH_UNTIL, PROGRAM_UNTIL, ANY_PROGRAM_UNTIL = 0.2, 0.3, 0.5, 0.75, 0.85
+PRICES_UNTIL, ANY_PRICES_UNTIL, SEARCH_UNTIL, PROGRAM_UNTIL, ANY_PROGRAM_UNTIL = 0.25, 0.35, 0.5, 0.75, 0.85
 """Of the time, by when each part ends; prices come first, for they guide the search, which goes on at the end."""
 
 
