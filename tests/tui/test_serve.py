@@ -20,6 +20,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from broker.running import free_port
+from tests.tui.driving import PATIENCE_WALL_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -60,7 +61,7 @@ class Browser:
 
     async def until_heard(self, text: str) -> None:
         """Wait until the application has drawn a text into the page."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_WALL_S):
             while text not in self.heard:
                 message = json.loads(await self._connection.recv())
                 if message.get("method") == "Network.webSocketFrameReceived":
@@ -82,7 +83,7 @@ class Browser:
 
 async def fetched(url: str) -> Any:
     """Return the JSON at a URL, as soon as somebody answers there."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_WALL_S):
         while True:
             with suppress(OSError):
                 text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read())  # noqa: S310

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tui.driving import PATIENCE_WALL_S
 from tui.cli.alive import showing_life
 from tui.cli.interrupt import run_until_interrupted
 
@@ -19,7 +20,7 @@ def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: p
 
     async def wait_for_signs() -> None:
         for _ in range(3):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_WALL_S):
                 while not file.exists():  # noqa: ASYNC110 - a file tells nobody that it is there
                     await asyncio.sleep(0.001)
             file.unlink()
