@@ -56,7 +56,8 @@ class Fingers:
         self.took["pane"].append(await self._keyboard.press(key, lambda: app.focused is table))
         for move in MOVES:
             if len(table.rows) > 1:
-                self.took["cursor"].append(await self._keyboard.move(table, move))
+                key = "down" if table.cursor == 0 else "up" if table.cursor == len(table.rows) - 1 else move
+                self.took["cursor"].append(await self._keyboard.move(table, key))
             await asyncio.sleep(0.05)
         if pane == "messages":
             field = app.screen.query_one("#text", Input)

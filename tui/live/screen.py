@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
 from broker.access import Access
@@ -179,14 +180,17 @@ The newest million messages are here; the results file has all.
         active = self.query_one(TabbedContent).active_pane
         if active is None:
             return
-        if self.focused is None or active not in self.focused.ancestors:  # who types already is not interrupted
+        if not self._is_typed_in(active):  # who types already is not interrupted
             active.query(VirtualTable).first().focus()
         self.draw()
 
+    def _is_typed_in(self, pane: Widget) -> bool:
+        return self.focused is not None and pane in self.focused.ancestors
+
     @on(TabbedContent.TabActivated)
-    def _pane_shown(self) -> None:
-        if self._shown is not None:
-            self._focus_pane()
+    def _pane_shown(self, event: TabbedContent.TabActivated) -> None:
+        if self._shown is not None and not self._is_typed_in(event.pane):
+            self._focus_pane()  # the mouse chose it
 
     @on(JobChosen)
     def _show_job(self, event: JobChosen) -> None:
