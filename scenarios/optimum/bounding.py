@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from agents.energy import FloatArray
 from scenarios.optimum.instance import Instance
 from scenarios.optimum.master import Master, Solved
@@ -42,6 +44,10 @@ def prove_bound(instance: Instance, limit_wh: FloatArray, stop: Callable[[float]
         limit_wh: The most that each producer may be asked for, shape (producers, bins): its sun, or more.
         stop: Asked with the bound after each step; true ends the search.
     """
+    all_wh = sum(task.energy_wh for task in instance.tasks)
+    if stop(all_wh):
+        # On a large neighbourhood even the first prices take a while.
+        return Bound(all_wh, Prices(np.zeros((len(instance.classes), instance.bins)), np.zeros(0)))
     pricing = Pricing(instance, limit_wh)
     bound_wh, columns = pricing.evaluate(pricing.nothing())
     climb = _Climb(pricing, Bound(bound_wh, pricing.nothing()), stop)

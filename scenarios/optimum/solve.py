@@ -149,6 +149,8 @@ class _Search:
     def begin(self) -> None:
         """Make some plans in one go."""
         for taste in (early, priced(self.menu.instance.sun_wh), tight):
+            if self._used() >= 1.0:
+                break
             self._starts.append(greedy(self.menu, taste))
             self.offer(self._starts[-1])
 
