@@ -17,6 +17,7 @@ from keyboard import LIMIT_WALL_MS, Keyboard, Took, ratio, said
 from textual.widgets import Input
 
 from tui.app import SsmicApp
+from tui.editor.outline import WHOLE
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.editor.tree import NeighbourhoodTree
 from tui.shell.collecting import Collector
@@ -54,7 +55,7 @@ async def keys(name: str) -> tuple[list[Took], list[Took], list[float]]:
                 await asyncio.sleep(0.01)
             checks.append(1000 * (time.perf_counter() - began_wall_s))
             tree.cursor_line = 0
-            while not screen.is_settled:
+            while screen.ref != WHOLE or not screen.is_settled:
                 await pilot.pause(0.05)
     return letters, moves, checks
 
