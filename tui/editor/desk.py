@@ -66,6 +66,7 @@ class Desk(AreaScreen):
         self.ref: Ref = WHOLE
         """What the form shows."""
         self._check_wanted = asyncio.Event()
+        self._checker = Checker()
         self._follow_timer: Timer | None = None
         self._offered: object = None
         self._drawn: Ref | None = None
@@ -109,6 +110,10 @@ class Desk(AreaScreen):
     def on_mount(self) -> None:
         """Check whatever is open, as long as this is there."""
         self.begin(self._check_forever)
+
+    async def on_unmount(self) -> None:
+        """Leave no process behind."""
+        await self._checker.close()
 
     def begin(
         self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object, group: str = "default", alone: bool = False
@@ -292,20 +297,16 @@ class Desk(AreaScreen):
     # Checking.
 
     async def _check_forever(self) -> None:
-        checker = Checker()
-        try:
-            while True:
-                await self._check_wanted.wait()
-                while self._check_wanted.is_set():
-                    self._check_wanted.clear()
-                    await asyncio.sleep(PAUSE_WALL_S)
-                work = self.work
-                if work is not None:
-                    checked = await checker.check(work.history.current, work.title, work.folder)
-                    if work is self.work:
-                        self._checked(work, checked)
-        finally:
-            await checker.close()
+        while True:
+            await self._check_wanted.wait()
+            while self._check_wanted.is_set():
+                self._check_wanted.clear()
+                await asyncio.sleep(PAUSE_WALL_S)
+            work = self.work
+            if work is not None:
+                checked = await self._checker.check(work.history.current, work.title, work.folder)
+                if work is self.work:
+                    self._checked(work, checked)
 
     def _checked(self, work: Work, checked: Checked) -> None:
         if checked.failed is not None:
