@@ -10,7 +10,7 @@ from datetime import date
 from agents.model import Device, House, Job
 from scenarios.generate.dice import Dice
 from scenarios.generate.habits import HABITS, HEATING, Habit, draw_job
-from scenarios.generate.place import SITE, TARIFF, midnight_s
+from scenarios.generate.place import SITE, TARIFF, midnight_s, utc_offset_s
 from scenarios.generate.roofs import Day, actual_of, producer_of
 from scenarios.generate.sky import WEATHERS, draw_sky
 from scenarios.generate.sun import Roof
@@ -78,6 +78,7 @@ def neighbourhood(plan: Plan) -> Scenario:
         name=plan.name,
         description=plan.description,
         start_s=day.start_s,
+        utc_offset_s=utc_offset_s(day.start_s),
         seed=plan.seed,
         houses=tuple(_house(house, name, jobs, roofs) for house, name in names.items()),
         jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),

@@ -17,3 +17,9 @@ def midnight_s(day: date) -> int:
     """Return the day's first UNIX second there; summer time by whole months, near enough for days that are made up."""
     offset = timedelta(hours=2 if day.month in _SUMMER_TIME_MONTHS else 1)
     return int((datetime(day.year, day.month, day.day, tzinfo=UTC) - offset).timestamp())
+
+
+def utc_offset_s(midnight_s: int) -> int:
+    """Return the offset from Greenwich at which it is midnight then."""
+    past_s = midnight_s % 86400
+    return -past_s if past_s < 43200 else 86400 - past_s

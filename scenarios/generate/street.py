@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from agents.model import Device, House, Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.place import SITE, TARIFF, midnight_s
+from scenarios.generate.place import SITE, TARIFF, midnight_s, utc_offset_s
 from scenarios.generate.roofs import Day, producer_of
 from scenarios.generate.sky import WEATHERS, draw_sky
 from scenarios.generate.sun import Roof
@@ -128,6 +128,7 @@ def street() -> Scenario:
         name="street",
         description=DESCRIPTION,
         start_s=day.start_s,
+        utc_offset_s=utc_offset_s(day.start_s),
         seed=1,
         houses=tuple(_house(house, consumers) for house, consumers in _HOUSES.items()),
         jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),

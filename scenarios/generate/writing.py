@@ -11,6 +11,7 @@ from itertools import pairwise
 from agents.energy import CumulativeSeries
 from agents.model import Device, House, Job
 from scenarios.appliances import APPLIANCES
+from scenarios.generate.place import utc_offset_s
 from scenarios.scenario import Producer, Scenario
 
 _WIDTH = 118
@@ -153,9 +154,7 @@ def _comment(text: str, indent: str = "") -> list[str]:
 
 def _midnight(start_s: int) -> str:
     """The start with the offset from Greenwich at which it is midnight."""
-    past_s = start_s % 86400
-    offset_s = -past_s if past_s < 43200 else 86400 - past_s
-    return datetime.fromtimestamp(start_s, tz=timezone(timedelta(seconds=offset_s))).isoformat()
+    return datetime.fromtimestamp(start_s, tz=timezone(timedelta(seconds=utc_offset_s(start_s)))).isoformat()
 
 
 def _clock(seconds: int) -> str:
