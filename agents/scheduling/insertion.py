@@ -3,9 +3,9 @@
 The best start is the first that fits: sun that has passed is lost, sun to come may still serve tasks that nobody
 knows yet. On generated scarce neighbourhoods it covered as much as starts chosen by the sun that they leave around
 them (least, most, weighted by its power or by how soon it comes: all within one per cent, the noise) and 3 % more than
-the latest start. For the same reason, where tasks had to move all of them then go as soon as they can: 1 % more on
-thirty generated neighbourhoods. Declining small or uneven tasks to keep the noon free for others lost energy, at any
-threshold.
+the latest start. For the same reason, where tasks had to move all of them then go as soon as they can: half a per cent
+more on thirty generated neighbourhoods. Declining small or uneven tasks to keep the noon free for others lost energy,
+at any threshold.
 """
 
 from __future__ import annotations
