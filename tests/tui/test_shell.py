@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Markdown, Static
+from textual.widgets import Button, Input, Static
 
 from broker.errors import SsmicError
 from tests.tui.driving import click, dialog, until
@@ -20,6 +20,7 @@ from tui.shell.dialogs import AskText, Confirm, PickPath
 from tui.shell.footer import Footer
 from tui.shell.guard import crash_file
 from tui.shell.help import HelpScreen
+from tui.shell.prose import Prose
 from tui.shell.screen import AreaScreen
 
 Opened = Any
@@ -72,7 +73,7 @@ async def test_help_explains_the_screen_and_names_its_keys(opened: Opened, area:
     async with opened(first_area=area) as pilot:
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        assert len(pilot.app.screen.query_one(Markdown).source) > 40
+        assert len(pilot.app.screen.query_one(Prose).source) > 40
         assert pilot.app.screen._bindings_shown
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, AreaScreen))

@@ -11,9 +11,10 @@ from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from tui.shell.footer import Footer
+from tui.shell.prose import Prose
 
 _KNOWN = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text"})
 _SCROLLING = ("scroll_", "page_", "cursor_")
@@ -55,7 +56,6 @@ class HelpScreen(ModalScreen[None]):
         width: 80%; max-width: 100; min-width: 60; height: auto; max-height: 85%;
         background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
     }
-    HelpScreen Markdown { padding: 0 1; background: $surface; }
     HelpScreen .keys { padding: 0 1; }
     """
 
@@ -76,7 +76,7 @@ class HelpScreen(ModalScreen[None]):
         """Text above, keys below."""
         with VerticalScroll() as box:
             box.border_title = f"Help: {self._title}"
-            yield Markdown(self._text.strip())
+            yield Prose(self._text)
             yield Static(self._keys(), classes="keys")
         yield Footer()
 
