@@ -77,6 +77,8 @@ class Desk(AreaScreen):
         work = self.work
         if work is None:
             return True
+        if outline.kind_of(self.ref) != "jobs" and not self.query_one(FormView).shows(self.ref):
+            return False
         return self._follow_timer is None and self._drawn == self.ref and work.checked is work.history.current
 
     def compose_body(self) -> ComposeResult:

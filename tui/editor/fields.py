@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
+from scenarios.files.findings import KeyPath
 from tui.editor import form
 from tui.editor.building import number_or_text
 from tui.editor.moments import Origin, join, seconds, shifted, split
@@ -106,17 +107,17 @@ class FieldRow(Vertical):
     class Edited(Message):
         """A person changed the value."""
 
-        def __init__(self, row: FieldRow, value: Any) -> None:  # noqa: ANN401 - any YAML value
+        def __init__(self, path: KeyPath, value: Any) -> None:  # noqa: ANN401 - any YAML value
             super().__init__()
-            self.row = row
+            self.path = path
             self.value = value
 
     class Asked(Message):
         """A person wants to pick a value."""
 
-        def __init__(self, row: FieldRow) -> None:
+        def __init__(self, path: KeyPath) -> None:
             super().__init__()
-            self.row = row
+            self.path = path
 
     class Left(Message):
         """The field is left: what is typed next is undone for itself."""
@@ -140,7 +141,7 @@ class FieldRow(Vertical):
         if field.kind == "pick":
             yield PickButton(markup=True)
         elif field.kind == "choice":
-            options = self._options(field)
+            options = self._offered = self._options(field)
             value = text(field.value) if text(field.value) in options else Select.NULL
             yield Select(
                 [(option, option) for option in options], compact=True, value=value, allow_blank=True, prompt="choose"
@@ -163,21 +164,32 @@ class FieldRow(Vertical):
         return self.query("Input, PickButton, Select").first(Widget)
 
     def show(self, tree: Tree, field: form.Field) -> None:
-        """Show a value, unless it is the one that is being typed."""
+        """Show a value, unless it is the one that is being typed; the field may be another part's than before."""
+        is_another = field.path != self.field.path
         self.field = field
+        if is_another:
+            self._in_form_of = None
         with self.prevent(Input.Changed, Select.Changed):
             if field.kind == "pick":
                 self.query_one(PickButton).show(form.shown(tree, field), field.hint)
             elif field.kind == "choice":
                 select = cast("Select[str]", self.query_one(Select))
                 value = text(field.value)
-                if value not in field.options and value:
-                    select.set_options([(option, option) for option in self._options(field)])
+                options = self._options(field)
+                if options != self._offered:
+                    self._offered = options
+                    select.set_options([(option, option) for option in options])
                 select.value = value or Select.NULL
             elif field.kind == "time":
                 self._show_time(field.value, Origin.of(tree.get("start")))
             else:
-                self._set(self.query_one(Input), text(field.value))
+                line = self.query_one(Input)
+                line.placeholder = field.hint
+                if is_another:
+                    line.value = text(field.value)
+                    line.cursor_position = len(line.value)
+                else:
+                    self._set(line, text(field.value))
 
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
@@ -201,6 +213,8 @@ class FieldRow(Vertical):
         said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
         say(self.query_one(".problem", Static), said)
 
+    _offered: tuple[str, ...] = ()
+    """Of a choice."""
     _origin = Origin.of(None)
     _in_form_of: Any = None
     """The last value that was a time: the next one is written as it is."""
@@ -213,10 +227,11 @@ class FieldRow(Vertical):
             date, clock = self.query(TimePart)
             value: Any = join(date.value, clock.value, self._origin, self._in_form_of)
         elif field.kind == "number":
-            value = number_or_text(event.value)
+            value = number_or_text(event.input.value)
         else:
-            value = event.value
-        self.post_message(self.Edited(self, value))
+            # What stands there now: if meanwhile another part is shown, that part's value.
+            value = event.input.value
+        self.post_message(self.Edited(self.field.path, value))
 
     @on(TimePart.Shifted)
     def _shifted(self, event: TimePart.Shifted) -> None:
@@ -224,18 +239,18 @@ class FieldRow(Vertical):
         value = shifted(self.field.value, event.by_s, self._origin)
         if value is not None:
             self._show_time(value, self._origin)
-            self.post_message(self.Edited(self, value))
+            self.post_message(self.Edited(self.field.path, value))
 
     @on(Select.Changed)
     def _chosen(self, event: Select.Changed) -> None:
         event.stop()
         if event.value is not Select.NULL and event.value != self.field.value:
-            self.post_message(self.Edited(self, event.value))
+            self.post_message(self.Edited(self.field.path, event.value))
 
     @on(PickButton.Pressed)
     def _asked(self, event: PickButton.Pressed) -> None:
         event.stop()
-        self.post_message(self.Asked(self))
+        self.post_message(self.Asked(self.field.path))
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -34,6 +34,8 @@ class Field:
 
 Button = tuple[str, str]
 """Label, action of the screen."""
+Layout = tuple[object, ...]
+"""What a form is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ class Form:
     """Under the title."""
 
     @property
-    def layout(self) -> object:
-        """Equal for forms with the same fields: then only values change."""
-        return self.ref, tuple((f.kind, f.label, f.path, f.options, f.heading) for f in self.fields), self.buttons
+    def layout(self) -> Layout:
+        """Equal for forms that look the same but for their values."""
+        return tuple((f.kind, f.label, f.options, f.heading) for f in self.fields), self.buttons
 
 
 def form_of(tree: Tree, ref: Ref) -> Form:

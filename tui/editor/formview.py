@@ -6,18 +6,40 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Static
 
 from scenarios.files.findings import KeyPath
 from tui.editor.fields import FieldRow
-from tui.editor.form import Field, Form
-from tui.editor.outline import Tree
+from tui.editor.form import Field, Form, Layout
+from tui.editor.outline import Ref, Tree
 from tui.editor.say import say
 
 
+class FormBody(Vertical):
+    """The fields and buttons of all forms of one layout."""
+
+    DEFAULT_CSS = """
+    FormBody { height: auto; }
+    FormBody > .buttons { height: auto; margin: 1 0 0 1; }
+    FormBody .buttons Button { margin-right: 1; min-width: 8; }
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.rows = [FieldRow(field) for field in form.fields]
+        super().__init__(*self.rows)
+        self._buttons = form.buttons
+
+    def compose(self) -> ComposeResult:
+        """The buttons, where there are any."""
+        if self._buttons:
+            with Horizontal(classes="buttons"):
+                for label, action in self._buttons:
+                    yield Button(label, action=action, compact=True)
+
+
 class FormView(VerticalScroll, can_focus=False):
-    """Shows a form; where only values differ, the fields stay, and with them focus and cursor."""
+    """Shows a form. Each layout is built once and kept: building takes long, changing what fields show does not."""
 
     DEFAULT_CSS = """
     FormView { padding: 0 1 0 0; scrollbar-size-vertical: 1; }
@@ -25,13 +47,13 @@ class FormView(VerticalScroll, can_focus=False):
     FormView > .note { color: $text-muted; padding: 0 1; margin-bottom: 1; }
     FormView > .own { color: $text-error; padding: 0 1; display: none; height: auto; margin-bottom: 1; }
     FormView.wrong > .own { display: block; }
-    FormView > .buttons { height: auto; margin: 1 0 0 1; }
-    FormView .buttons Button { margin-right: 1; min-width: 8; }
     """
 
     def __init__(self) -> None:
         super().__init__(id="form")
         self._form: Form | None = None
+        self._body: FormBody | None = None
+        self._bodies: dict[Layout, FormBody] = {}
         self._wanted: tuple[Tree, Form] | None = None
         self._problems: Mapping[KeyPath, Sequence[str]] = {}
         self._building = asyncio.Lock()
@@ -45,7 +67,11 @@ class FormView(VerticalScroll, can_focus=False):
     @property
     def rows(self) -> list[FieldRow]:
         """The fields as they are shown."""
-        return list(self.query(FieldRow))
+        return [] if self._body is None else self._body.rows
+
+    def shows(self, ref: Ref) -> bool:
+        """Whether it is the form of a part that is shown, to the last field."""
+        return not self._building.locked() and self._form is not None and self._form.ref == ref
 
     async def show(self, tree: Tree, form: Form) -> None:
         """Show a form."""
@@ -55,29 +81,50 @@ class FormView(VerticalScroll, can_focus=False):
                 return
             tree, form = self._wanted
             self._wanted = None
-            await self._show(tree, form)
+            body = await self._body_of(form)
+            with self.app.batch_update():
+                self._show(tree, form, body)
 
-    async def _show(self, tree: Tree, form: Form) -> None:
-        if self._form is None or self._form.layout != form.layout:
-            focused = self._focused_path()
+    async def _body_of(self, form: Form) -> FormBody:
+        body = self._bodies.get(form.layout)
+        if body is None:
+            body = self._bodies[form.layout] = FormBody(form)
+            body.display = False
             async with self.batch():
-                await self.query("FieldRow, .buttons").remove()
-                await self.mount_all([FieldRow(field) for field in form.fields])
-                if form.buttons:
-                    buttons = (Button(label, action=action, compact=True) for label, action in form.buttons)
-                    await self.mount(Horizontal(*buttons, classes="buttons"))
-            if self._form is not None and form.ref != self._form.ref:
-                self.scroll_home(animate=False)
-            self._form = form
-            if focused is not None:
-                self.focus_field(focused)
-        self._form = form
+                await self.mount(body)
+        return body
+
+    def _show(self, tree: Tree, form: Form, body: FormBody) -> None:
+        before, self._form = self._form, form
+        has_focus = self.has_focus_within
+        focused = self._focused_path()
+        is_other = body is not self._body
+        if is_other:
+            if self._body is not None:
+                self._body.display = False
+            self._body = body
+            body.display = True
         say(self.query_one(".title", Static), form.title)
         say(self.query_one(".note", Static), form.note)
-        for row, field in zip(self.rows, form.fields, strict=False):
+        for row, field in zip(self.rows, form.fields, strict=True):
             if row.is_mounted:  # else the application is about to end
                 row.show(tree, field)
+        if before is not None and before.ref != form.ref:
+            self.scroll_home(animate=False)
+            if has_focus and (focused is None or not self.focus_field(focused)):
+                self._leave()
+        elif is_other and focused is not None:
+            self.focus_field(focused)
         self._show_problems()
+
+    def _leave(self) -> None:
+        """Let what comes before the form have the focus: what had it belongs to another part now."""
+        before = None
+        for widget in self.screen.focus_chain:
+            if self in widget.ancestors:
+                break
+            before = widget
+        self.screen.set_focus(before)
 
     def complain(self, problems: Mapping[KeyPath, Sequence[str]]) -> None:
         """Show problems at their fields, by key path."""

@@ -37,7 +37,7 @@ class Picking(Desk):
 
     @on(FieldRow.Edited)
     def _edited(self, event: FieldRow.Edited) -> None:
-        path, value = event.row.field.path, event.value
+        path, value = event.path, event.value
         if path[-1:] == ("type",):
             self.apply(lambda tree: building.set_type(tree, path[:-1], str(value), [DEFAULT_SKY.prediction(tree)]))
             return
@@ -50,7 +50,7 @@ class Picking(Desk):
 
     @on(FieldRow.Asked)
     def _asked(self, event: FieldRow.Asked) -> None:
-        path = event.row.field.path
+        path = event.path
         if path[-1] == "load_profile":
             self.begin(self._pick_profile, path)
         elif path[-1] == "device":

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from tests.tui import driving
 from tui.editor.fields import FieldRow
+from tui.editor.formview import FormView
 from tui.editor.screen import NeighbourhoodsScreen
 from tui.editor.tree import NeighbourhoodTree
 from tui.editor.work import Work
@@ -117,12 +118,12 @@ class Person:
 
     def row(self, label: str) -> FieldRow:
         """Return a field of the form by its label."""
-        return next(row for row in self.screen.query(FieldRow) if row.field.label == label)
+        return next(row for row in self.screen.query_one(FormView).rows if row.field.label == label)
 
     @property
     def labels(self) -> list[str]:
         """Which fields the form has."""
-        return [row.field.label for row in self.screen.query(FieldRow)]
+        return [row.field.label for row in self.screen.query_one(FormView).rows]
 
     async def type_in(self, label: str, text: str, part: int = 0) -> None:
         """Replace what stands in a field by typing."""

@@ -1,0 +1,46 @@
+"""One form serves all parts of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from textual.widgets import Button, Input
+
+from tui.editor.tree import NeighbourhoodTree
+
+Editing = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+async def test_a_form_that_served_another_part_shows_and_changes_this_one(editing: Editing, file: Path) -> None:
+    """What is typed goes nowhere else."""
+    async with editing(file) as person:
+        await person.show("houses", 0)
+        row = person.row("name")
+        names = [house.get("name") for house in person.work.tree["houses"]]
+        await person.show("jobs", 0)
+        await person.show("houses", 1)
+        assert person.row("name") is row
+        assert row.query_one(Input).value == (names[1] or "")
+        assert person.row("id").query_one(Input).value == person.work.tree["houses"][1]["id"]
+        await person.type_in("name", "Second")
+        await person.settle()
+        assert [house.get("name") for house in person.work.tree["houses"]] == [names[0], "Second"]
+        await person.show("houses", 0)
+        assert row.query_one(Input).value == (names[0] or "")
+
+
+async def test_a_button_does_not_keep_the_focus_for_the_next_part(editing: Editing, file: Path) -> None:
+    """Enter once more must not remove the neighbour."""
+    async with editing(file) as person:
+        await person.show("jobs", 0)
+        before = len(person.work.tree["jobs"])
+        form = person.screen.query_one("#form")
+        remove = next(one for one in form.query(Button) if one.is_on_screen and str(one.label) == "Remove")
+        remove.focus()
+        await person.press("enter")
+        await person.settle()
+        assert len(person.work.tree["jobs"]) == before - 1
+        await person.until(lambda: isinstance(person.screen.focused, NeighbourhoodTree))
