@@ -3,9 +3,9 @@
     python benchmarks/tui_keys.py [SCENARIO] [--messages 300000]
 
 The run is a process of its own, over a broker, as the application starts it, and is watched live. Keys are pressed one
-after the other, through all panes: the cursor, another pane, finding a text; measured is the time from a key to the
-screen that shows its effect. Then many messages go through the live view: time for each, what a key takes at the
-beginning and at the end, and how much memory they leave behind.
+after the other, through all panes: the cursor, another pane, finding a text, help, the palette; measured is the time
+from a key to the screen that shows its effect. Then many messages go through the live view: time for each, what a key
+takes at the beginning and at the end, and how much memory they leave behind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from typing import Any
 
 import structlog
 from keyboard import LIMIT_WALL_MS, Keyboard, Took, ratio, said
+from textual.command import CommandPalette
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 from broker import topics
@@ -35,6 +37,7 @@ from scenarios.watch import Watched
 from tui.app import SsmicApp
 from tui.run.running import Running
 from tui.shell.collecting import Collector
+from tui.shell.help import HelpScreen
 from tui.widgets.table import VirtualTable
 
 PANES = (("m", "messages"), ("j", "jobs"), ("d", "producers"), ("l", "ledger"), ("t", "hosts"))
@@ -47,7 +50,7 @@ class Fingers:
     def __init__(self, pilot: Pilot[Any]) -> None:
         self._pilot = pilot
         self._keyboard = Keyboard(pilot.app)  # type: ignore[arg-type] - it is ours
-        self.took: dict[str, list[Took]] = {"cursor": [], "pane": [], "find": []}
+        self.took: dict[str, list[Took]] = {"cursor": [], "pane": [], "find": [], "help": [], "palette": []}
 
     async def go_through(self, key: str, pane: str) -> None:
         """Open a pane and use it."""
@@ -66,6 +69,16 @@ class Fingers:
                 self.took["find"].append(await self._keyboard.press(letter, lambda n=number: len(field.value) == n))
                 await asyncio.sleep(0.05)
             self.took["find"].append(await self._keyboard.press("escape", lambda: not field.value))
+            for kind, opens, screen in (("help", "question_mark", HelpScreen), ("palette", "ctrl+p", CommandPalette)):
+                self.took[kind].append(await self._keyboard.press(opens, lambda wanted=screen: self._is_drawn(wanted)))
+                await asyncio.sleep(0.1)
+                await self._keyboard.press("escape", lambda wanted=screen: not isinstance(app.screen, wanted))
+                await asyncio.sleep(0.1)
+
+    def _is_drawn(self, wanted: type[Screen[Any]]) -> bool:
+        """Whether a screen is there, laid out, with the focus where it takes keys."""
+        screen = self._pilot.app.screen
+        return isinstance(screen, wanted) and screen.focused is not None and bool(screen.focused.size.area)
 
     @property
     def all(self) -> list[Took]:
@@ -95,9 +108,9 @@ async def keys_while_running(scenario: str) -> None:
             raise SystemExit(f"the run did not end: {running.problem}")
         summary, watched = running.ended.runs[0], running.feeds[0].watched
         print(f"{scenario}: {summary.messages:,} messages in {summary.wall_s:.1f} s, {watched.lines.total:,} seen live")
-        for kind in ("cursor", "pane", "find"):
-            print(f"{kind:6} while it runs: {said(busy.took[kind])}")
-            print(f"{kind:6} afterwards   : {said(idle.took[kind])}")
+        for kind in busy.took:
+            print(f"{kind:7} while it runs: {said(busy.took[kind])}")
+            print(f"{kind:7} afterwards   : {said(idle.took[kind])}")
         most_wall_ms = max(one.wall_ms for one in busy.all)
         print(f"ratio of medians: {ratio(busy.all, idle.all):.1f}; the most {most_wall_ms:.0f} of {LIMIT_WALL_MS} ms")
 
