@@ -6,7 +6,6 @@ begins with them again and comes to the same contracts, whatever was learned in 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,17 +14,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.errors import SsmicError
+from scenarios.fingerprint import fingerprint
 from scenarios.scenario import Scenario
 
 SUFFIX = ".scores.json"
 MAX_BYTES = 100_000_000
 """More is no scores file: 100 producers after 10,000 simulations fit several times."""
 
-_SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
 _ScoreById = dict[Annotated[str, Field(min_length=1)], int]
 
 
@@ -58,8 +57,7 @@ class _Content(BaseModel):
 
 def run_key(scenario: Scenario, seed: int, algorithm: AlgorithmSettings, days: int | None, *, patient: bool) -> str:
     """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash."""
-    chosen = repr((seed, astuple(algorithm), scenario.days if days is None else days, patient)).encode()
-    return hashlib.sha256(_SCENARIO.dump_json(scenario) + b"\0" + chosen).hexdigest()[:32]
+    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,9 @@ class ScoresFile:
     scenario: str
 
     @classmethod
-    def beside(cls, results_file: Path, scenario: str) -> ScoresFile:
-        """Return the file that is used when none is named: beside the results."""
-        return cls(results_file.parent / f"{scenario}{SUFFIX}", scenario)
+    def beside(cls, results_file: Path, scenario: str, named: Path | None = None) -> ScoresFile:
+        """Return the file that was named, or else the one beside the results."""
+        return cls(named or results_file.parent / f"{scenario}{SUFFIX}", scenario)
 
     def scores(self) -> dict[str, int]:
         """Return what a new run begins with, by producer id; nothing if there is no such file yet.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-from pydantic import TypeAdapter
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.clock import OnLoss
@@ -17,9 +14,8 @@ from broker.journal import Journal
 from broker.pace import Pace
 from broker.patience import Patience
 from broker.wire import VERSION
+from scenarios.fingerprint import fingerprint
 from scenarios.scenario import Scenario
-
-_SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +45,7 @@ class DeploymentSettings:
             scenario: Of which the household's part counts.
             house_ids: The houses of the process.
         """
-        part = _SCENARIO.dump_json(scenario.part_of(house_ids))
-        chosen = repr((self.seed, astuple(self.algorithm), self.patient)).encode()
-        return hashlib.sha256(part + b"\0" + chosen).hexdigest()[:32]
+        return fingerprint(scenario.part_of(house_ids), self.seed, astuple(self.algorithm), self.patient)
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
         """Return what the clock's process was started with, as a short hash."""

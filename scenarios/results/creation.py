@@ -14,15 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from scenarios.fingerprint import SCENARIO
 from scenarios.results.errors import ResultsExistError, ResultsWriteError
 from scenarios.results.naming import DEFAULT_FOLDER, file_name, reserve, reserve_exactly
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import Scenario
-
-SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
-"""Turns a scenario into JSON and back without losing a digit."""
 
 
 @dataclass(frozen=True, slots=True)

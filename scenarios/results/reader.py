@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from agents.ledger import LedgerEntry
 from scenarios.accounting import Account, account
+from scenarios.fingerprint import SCENARIO
 from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
-from scenarios.results.creation import SCENARIO
 from scenarios.results.errors import ResultsError
 from scenarios.results.ledger_rows import read_ledger
 from scenarios.results.opening import open_for_reading, readable

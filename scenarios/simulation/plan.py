@@ -68,9 +68,7 @@ class Plan:
 
     def kept_scores(self) -> ScoresFile:
         """Return the file that keeps the scores."""
-        if self.scores_file is not None:
-            return ScoresFile(self.scores_file, self.scenario.name)
-        return ScoresFile.beside(self.out or self.folder / "results", self.scenario.name)
+        return ScoresFile.beside(self.out or self.folder / "results", self.scenario.name, self.scores_file)
 
     def first_scores(self) -> list[dict[str, int]]:
         """Return what each run begins with, by producer id, and have it remembered.

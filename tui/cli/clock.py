@@ -97,6 +97,7 @@ def clock(
 
     Waits until every household of the scenario is there, and says who is missing.
     """
+    from broker.access import AccessOptions
     from broker.pace import Pace
     from scenarios.files import load_scenario
     from scenarios.scores_file import ScoresFile, run_key
@@ -123,21 +124,17 @@ def clock(
     )
     connection = deployed_broker(
         broker,
-        user,
-        password_file,
-        ca_file,
-        cert_file,
-        key_file,
+        AccessOptions(user, password_file, ca_file, cert_file, key_file),
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
     results_file = out or Path("results") / f"{settings.run_id}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
     key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient)
-    kept = ScoresFile.beside(results_file, loaded.name)
     if scores is not None:
         # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
-        kept, key = ScoresFile(scores, loaded.name), f"{key}/{settings.run_id}"
+        key = f"{key}/{settings.run_id}"
+    kept = ScoresFile.beside(results_file, loaded.name, scores)
     begun_with = kept.begin([key], afresh=reset_scores)[0]
     _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
 

@@ -46,11 +46,7 @@ def deployment_settings(
 
 def deployed_broker(
     broker: str,
-    user: str | None,
-    password_file: Path | None,
-    ca_file: Path | None,
-    cert_file: Path | None,
-    key_file: Path | None,
+    options: AccessOptions,
     *,
     lost_after_wall_s: float,
     on_command_line: bool,
@@ -60,7 +56,6 @@ def deployed_broker(
     Raises:
         BrokerUrlError: see `broker.access.access_to`.
     """
-    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:
         raise typer.BadParameter("expected the URL of a broker that all processes share", param_hint="--broker")

@@ -54,6 +54,7 @@ def host(
 
     Seed, algorithm and scenario must be the clock's; it refuses a household with others.
     """
+    from broker.access import AccessOptions
     from scenarios.deployment.household import run_households
     from scenarios.deployment.own_part import load_part
     from tui.cli.algorithm import scenario_algorithm
@@ -67,11 +68,7 @@ def host(
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
     connection = deployed_broker(
         broker,
-        user,
-        password_file,
-        ca_file,
-        cert_file,
-        key_file,
+        AccessOptions(user, password_file, ca_file, cert_file, key_file),
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
