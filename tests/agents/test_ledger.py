@@ -1,0 +1,51 @@
+"""The ledger's canonical form, as docs/protocol.md gives it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from agents.ledger import LedgerEntry, LedgerEvent, canonical, ledger_sha256
+from agents.model import Contract
+
+
+def entry(contract_id: str, energy_wh: float = 800.5, producer: str = "roof") -> LedgerEntry:
+    """Return a standing entry."""
+    job_id = contract_id.rpartition("/")[0]
+    return LedgerEntry(
+        contract=Contract(
+            contract_id=contract_id, job_id=job_id, producer=producer, start_s=500, agreed_s=10, energy_wh=energy_wh
+        ),
+        state="standing",
+        history=(LedgerEvent(at_s=10, what="agreed", start_s=500),),
+    )
+
+
+def test_an_entry_is_one_line_of_json_with_sorted_keys_and_no_spaces() -> None:
+    """The bytes are a promise: other programs compute the same hash."""
+    assert canonical([entry("wäsche/1")]).decode() == (
+        '{"contract":{"agreed_s":10,"contract_id":"wäsche/1","energy_wh":800.5,"job_id":"wäsche","producer":"roof",'
+        '"start_s":500},"history":[{"at_s":10,"reason":"","start_s":500,"what":"agreed"}],"state":"standing"}\n'
+    )
+
+
+def test_entries_are_sorted_by_the_code_points_of_their_ids() -> None:
+    """Not by number and not by locale."""
+    ids = ["b/1", "B/1", "a/10", "a/2", "é/1"]
+    lines = canonical(entry(contract_id) for contract_id in ids).decode().splitlines()
+    assert [line.split('"contract_id":"')[1].split('"')[0] for line in lines] == ["B/1", "a/10", "a/2", "b/1", "é/1"]
+
+
+def test_energies_are_written_as_the_shortest_number_that_reads_back_the_same() -> None:
+    """As Python's repr does it."""
+    assert '"energy_wh":0.1,' in canonical([entry("a/1", 0.1)]).decode()
+    assert '"energy_wh":0.30000000000000004,' in canonical([entry("a/1", 0.1 + 0.2)]).decode()
+    assert '"energy_wh":800.0,' in canonical([entry("a/1", 800)]).decode()
+
+
+def test_the_hash_is_the_sha256_of_the_canonical_form_whatever_the_order_of_the_entries() -> None:
+    """One contract more, or another supplier, and it differs."""
+    first, second = entry("a/1"), entry("b/1")
+    expected = hashlib.sha256(canonical([first, second])).hexdigest()
+    assert ledger_sha256([second, first]) == ledger_sha256([first, second]) == expected
+    assert ledger_sha256([first]) != expected
+    assert ledger_sha256([first, entry("b/1", producer="shed")]) != expected

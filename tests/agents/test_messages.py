@@ -1,0 +1,90 @@
+"""What agents say to each other, as it is checked where it comes in."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from pydantic import ValidationError
+
+from agents.energy import LoadProfile
+from agents.messages import (
+    MESSAGES,
+    Accept,
+    Amend,
+    AnyMessage,
+    Cancel,
+    ContractAgreed,
+    ContractAmended,
+    ContractCancelled,
+    Decline,
+    Declined,
+    Message,
+    Opening,
+    ProducerJoined,
+    Producers,
+    ProducersFor,
+    Request,
+    Withdraw,
+)
+from agents.model import Contract, Job
+
+JOB = Job(
+    job_id="wash",
+    source_id="wash",
+    house="1",
+    device="washer",
+    profile="cotton",
+    load_profile=LoadProfile(times_s=(0, 3600), cumulative_wh=(0.0, 800.0)),
+    registered_s=0,
+    earliest_start_s=60,
+    latest_start_s=7200,
+)
+CONTRACT = Contract(contract_id="wash/1", job_id="wash", producer="roof", start_s=60, agreed_s=0, energy_wh=800.0)
+EXAMPLES: list[Message] = [
+    ProducerJoined(producer="roof"),
+    ProducersFor(job_id="wash", asked=("roof",)),
+    Producers(job_id="wash", producers=("roof", "shed")),
+    Request(job=JOB, patient=True),
+    Accept(job_id="wash", start_s=60),
+    Decline(job_id="wash", reason="too little sun"),
+    Withdraw(job_id="wash"),
+    Opening(job_id="wash"),
+    Amend(job_id="wash", start_s=120),
+    Cancel(job_id="wash", reason="clouds"),
+    ContractAgreed(contract=CONTRACT),
+    ContractAmended(contract_id="wash/1", start_s=120),
+    ContractCancelled(contract_id="wash/1", reason="clouds"),
+    Declined(job_id="wash", producer="roof"),
+]
+
+
+def test_every_kind_of_message_has_an_example_here() -> None:
+    """A new kind needs one too."""
+    kinds = get_args(get_args(AnyMessage)[0])
+    assert {type(example) for example in EXAMPLES} == set(kinds)
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
+def test_a_message_reads_back_as_it_was_written(message: Message) -> None:
+    """Its kind decides on its type."""
+    assert MESSAGES.validate_json(message.model_dump_json()) == message
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"kind": "Bribe", "job_id": "wash"}',
+        '{"job_id": "wash"}',
+        '{"kind": "Opening"}',
+        '{"kind": "Opening", "job_id": "wash", "bribe": 5}',
+        '{"kind": "Accept", "job_id": "wash", "start_s": "at noon"}',
+        '{"kind": "Accept", "job_id": "wash", "start_s": 60.5}',
+        "[]",
+        "",
+    ],
+)
+def test_what_is_no_message_is_refused(payload: str) -> None:
+    """Unknown kinds, missing, additional and mistyped fields."""
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_json(payload)
