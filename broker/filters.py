@@ -1,13 +1,11 @@
-"""Topic filters as MQTT 3.1.1 defines them: `+` stands for one level, a final `#` for all that follows.
-
-The tree finds the clients of a topic in the depth of the topic, not in the number of filters: a hundred hosts
-hold several hundred filters, and every message asks.
-"""
+"""Topic filters as MQTT 3.1.1 defines them: `+` stands for one level, a final `#` for all that follows."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Generic, TypeVar
+
+from paho.mqtt.matcher import MQTTMatcher
 
 ClientT = TypeVar("ClientT", bound=Hashable)
 
@@ -46,66 +44,41 @@ def check_filter(topic_filter: str) -> None:
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether `topic_filter` covers `topic`; a leading wildcard leaves out topics of the broker's own (`$SYS`)."""
-    levels = topic.split("/")
-    wanted = topic_filter.split("/")
-    if topic.startswith("$") and wanted[0] in {"+", "#"}:
-        return False
-    if wanted[-1] == "#":
-        wanted.pop()
-        # `a/#` covers `a` too.
-        levels = levels[: len(wanted)] if len(levels) >= len(wanted) else levels
-    return len(levels) == len(wanted) and all(one in {"+", other} for one, other in zip(wanted, levels, strict=True))
+    """Return whether `topic_filter` covers `topic`; a leading wildcard does not cover `$SYS` and its like."""
+    matcher = MQTTMatcher()
+    matcher[topic_filter] = True
+    return any(matcher.iter_match(topic))
 
 
-class _Node(Generic[ClientT]):
-    __slots__ = ("below", "clients")
+class Subscriptions(Generic[ClientT]):
+    """The topic filters that clients subscribed to.
+
+    The time to find a topic's clients grows with the levels of the topic, not with the number of filters: a hundred
+    hosts hold several hundred filters, and each message is looked up.
+    """
 
     def __init__(self) -> None:
-        self.below: dict[str, _Node[ClientT]] = {}
-        self.clients: dict[ClientT, None] = {}
-        """A dict for its order: clients are served in the order in which they subscribed."""
-
-
-class FilterTree(Generic[ClientT]):
-    """Who subscribed to what."""
-
-    def __init__(self) -> None:
-        self._root: _Node[ClientT] = _Node()
+        self._matcher = MQTTMatcher()
+        self._clients: dict[str, dict[ClientT, None]] = {}
+        """By filter; a dict keeps the order in which clients subscribed, and they are served in it."""
 
     def add(self, topic_filter: str, client: ClientT) -> None:
-        """Let `client` be found for the topics that `topic_filter` covers."""
-        node = self._root
-        for level in topic_filter.split("/"):
-            node = node.below.setdefault(level, _Node())
-        node.clients[client] = None
+        """Subscribe `client` to `topic_filter`."""
+        clients = self._clients.setdefault(topic_filter, {})
+        clients[client] = None
+        self._matcher[topic_filter] = clients
 
     def remove(self, client: ClientT) -> None:
-        """Forget all filters of `client`."""
-        self._prune(self._root, client)
+        """Cancel all subscriptions of `client`."""
+        for topic_filter, clients in list(self._clients.items()):
+            clients.pop(client, None)
+            if not clients:
+                del self._clients[topic_filter]
+                del self._matcher[topic_filter]
 
     def find(self, topic: str) -> tuple[ClientT, ...]:
-        """Return who subscribed to `topic`, each once however many of its filters cover it."""
+        """Return the clients whose filters cover `topic`, each once."""
         found: dict[ClientT, None] = {}
-        for node in self._nodes(self._root, topic.split("/"), 0):
-            found.update(node.clients)
+        for clients in self._matcher.iter_match(topic):
+            found.update(clients)
         return tuple(found)
-
-    def _nodes(self, node: _Node[ClientT], levels: list[str], depth: int) -> Iterator[_Node[ClientT]]:
-        wildcards = depth > 0 or not levels[0].startswith("$")
-        if wildcards and "#" in node.below:
-            yield node.below["#"]
-        if depth == len(levels):
-            yield node
-            return
-        if levels[depth] in node.below:
-            yield from self._nodes(node.below[levels[depth]], levels, depth + 1)
-        if wildcards and "+" in node.below:
-            yield from self._nodes(node.below["+"], levels, depth + 1)
-
-    def _prune(self, node: _Node[ClientT], client: ClientT) -> None:
-        node.clients.pop(client, None)
-        for level, child in list(node.below.items()):
-            self._prune(child, client)
-            if not child.below and not child.clients:
-                del node.below[level]

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from broker.bus import Delivery, Reconnected, Will
 from broker.errors import BrokerLostError
-from broker.filters import FilterTree, check_filter, check_qos, check_topic, matches
+from broker.filters import Subscriptions, check_filter, check_qos, check_topic, matches
 from broker.inbox import QUEUE_LIMIT, Inbox
 
 _ROUTES_LIMIT = 50_000
@@ -74,7 +74,7 @@ class MemoryBroker:
     def __init__(self, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self._queue_limit = queue_limit
         self._clients: dict[str, MemoryBus] = {}
-        self._tree: FilterTree[MemoryBus] = FilterTree()
+        self._tree: Subscriptions[MemoryBus] = Subscriptions()
         self._routes: dict[str, tuple[MemoryBus, ...]] = {}
         self._retained: dict[str, bytes] = {}
 

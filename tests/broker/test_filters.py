@@ -1,11 +1,11 @@
-"""Topic filters: the tree finds what asking each filter in turn would find."""
+"""Topic filters: looking a topic up finds what asking each filter in turn would find."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.filters import FilterTree, check_filter, matches
+from broker.filters import Subscriptions, check_filter, matches
 
 LEVELS = st.sampled_from(["a", "b", "", "$s"])
 TOPICS = st.lists(LEVELS, min_size=1, max_size=4).map("/".join).filter(bool)
@@ -17,16 +17,32 @@ FILTERS = (
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), FILTERS), max_size=8), TOPICS, st.integers(0, 3))
-def test_the_tree_finds_whom_the_filters_cover(subscriptions: list[tuple[int, str]], topic: str, leaving: int) -> None:
+def test_a_lookup_finds_the_clients_whose_filters_cover_the_topic(
+    subscriptions: list[tuple[int, str]], topic: str, leaving: int
+) -> None:
     """Each client once, also after one has left."""
-    tree: FilterTree[int] = FilterTree()
+    subscribed: Subscriptions[int] = Subscriptions()
     for client, topic_filter in subscriptions:
         check_filter(topic_filter)
-        tree.add(topic_filter, client)
+        subscribed.add(topic_filter, client)
     covered = {client for client, topic_filter in subscriptions if matches(topic_filter, topic)}
-    assert sorted(tree.find(topic)) == sorted(covered)
-    tree.remove(leaving)
-    assert sorted(tree.find(topic)) == sorted(covered - {leaving})
+    assert sorted(subscribed.find(topic)) == sorted(covered)
+    subscribed.remove(leaving)
+    assert sorted(subscribed.find(topic)) == sorted(covered - {leaving})
+
+
+@given(FILTERS, TOPICS)
+def test_a_filter_covers_what_the_standard_says(topic_filter: str, topic: str) -> None:
+    """Checked against the definition, level by level."""
+    levels, wanted = topic.split("/"), topic_filter.split("/")
+    if topic.startswith("$") and wanted[0] in {"+", "#"}:
+        covers = False
+    elif wanted[-1] == "#":  # covers the parent level too
+        covers = all(w in {"+", level} for w, level in zip(wanted[:-1], levels, strict=False))
+        covers = covers and len(levels) >= len(wanted) - 1
+    else:
+        covers = len(levels) == len(wanted) and all(w in {"+", level} for w, level in zip(wanted, levels, strict=True))
+    assert matches(topic_filter, topic) == covers
 
 
 def test_what_covers_what() -> None:
