@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from broker.guard.folder import login_folder
-from scenarios.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
+from scenarios.deployment.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
 from tui.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]

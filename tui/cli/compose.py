@@ -58,7 +58,7 @@ def compose(
     """Print a Compose file: a guarded broker, the clock with the manager, and each household a container of its own."""
     from agents.model import MANAGER
     from broker.url import parse_url
-    from scenarios.compose import ComposePlan, compose_text, place_of
+    from scenarios.deployment.compose import ComposePlan, compose_text, place_of
     from scenarios.files import load_scenario
     from scenarios.neighbourhood import homes_of
 

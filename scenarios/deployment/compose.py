@@ -1,0 +1,224 @@
+"""A scenario as a Compose file: a guarded broker, the clock with the manager, and each household a container.
+
+Every household's container gets its own login and nothing of the others': from a volume that only it and the service
+`guard` mount, or from its own folder in what `ssmic broker init` wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from broker.guard.folder import login_folder
+from broker.guard.rights import CLOCK, SERVICE_LOGINS, WATCHER
+from broker.topics import encode
+from scenarios.errors import ScenarioError
+from scenarios.files.load import load_text
+from scenarios.files.reading import read_text
+
+PORT = 8883
+"""Of the guarded broker, MQTT over TLS."""
+USER = "10001:10001"
+"""Of the image, and of the broker, so that it can read what is written for it."""
+_GUARD = Path("/guard")
+_CENTRAL = (
+    "a guarded broker, the clock with the manager, and every household in a container of its own",
+    "docker compose up --exit-code-from clock       # runs it, prints what came out and ends everything",
+)
+_HOUSEHOLDS = (
+    "households whose broker and clock are on another machine",
+    "docker compose up                              # each ends by itself at the end of the run",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioPlace:
+    """How a container comes to its scenario."""
+
+    argument: str
+    """What its command line names."""
+    mount: tuple[Path, str] | None = None
+    """File or folder of this machine, and where it is mounted; None: the scenario is in the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComposePlan:
+    """What a Compose file is to hold."""
+
+    name: str
+    """The scenario's."""
+    scenario: ScenarioPlace
+    households: tuple[str, ...]
+    """Houses with a device; each becomes a service."""
+    seed: int = 1
+    """Where SSMIC_SEED gives none."""
+    image: str | None = None
+    """An image that is there; None: built from the Dockerfile beside the Compose file."""
+    secrets: Path | None = None
+    """What `ssmic broker init` wrote; None: the service `guard` writes it into volumes."""
+    broker: str | None = None
+    """URL of the broker, where it and the clock are on another machine; None: both are here."""
+    client_certificates: bool = False
+    """Whether clients log in by certificate instead of by password."""
+    settings: tuple[str, ...] = ()
+    """Further arguments of clock and households, on which they must agree."""
+
+
+def place_of(source: str) -> ScenarioPlace:
+    """Return how a container comes to the scenario that `source` names on this machine.
+
+    A file is mounted alone, so that a container sees nothing else of its folder, if it names no other files.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return ScenarioPlace("/scenario", (path, "/scenario"))
+    if not path.exists():
+        return ScenarioPlace(source)
+    inside = f"/scenario/{path.name}"
+    try:
+        load_text(read_text(path, str(path)), str(path), None)
+    except ScenarioError:
+        return ScenarioPlace(inside, (path.parent, "/scenario"))
+    return ScenarioPlace(inside, (path, inside))
+
+
+def service_names(households: Iterable[str]) -> dict[str, str]:
+    """Return a service name for each household: what Compose allows in a name, and all different."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for household in households:
+        base = name = _plain(household) or "x"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name)
+        names[household] = f"house-{name}"
+    return names
+
+
+def compose_text(plan: ComposePlan) -> str:
+    """Return the Compose file, as `docker-compose.yml.j2` beside this module lays it out."""
+    services = service_names(plan.households)
+    logins = {login: f"login-{services.get(login, login)}" for login in (*SERVICE_LOGINS, *plan.households)}
+    is_central = plan.broker is None
+    volumes: list[str] = []
+
+    def login(name: str) -> str:
+        """Return how a service mounts its login."""
+        return _mount(logins[name] if plan.secrets is None else login_folder(plan.secrets, name), "/login:ro")
+
+    def volume(name: str, inside: str) -> str:
+        volumes.append(name)
+        return f"{name}:{inside}"
+
+    scenario = [] if plan.scenario.mount is None else [_mount(plan.scenario.mount[0], f"{plan.scenario.mount[1]}:ro")]
+    guard = clock = watcher = None
+    broker_mounts: list[str] = []
+    if is_central and plan.secrets is None:
+        command = ["broker", "init", str(_GUARD), plan.scenario.argument, "--name", "broker", "--owner", USER]
+        command += ["--client-certificates"] if plan.client_certificates else []
+        mounts = [volume("guard", str(_GUARD)), volume("broker-config", f"{_GUARD}/broker")]
+        mounts += [volume("broker-data", f"{_GUARD}/data")]
+        mounts += [volume(of_login, str(login_folder(_GUARD, name))) for name, of_login in logins.items()]
+        guard = _Service("guard", command, "", (*mounts, *scenario))
+        broker_mounts = ["broker-config:/mosquitto/config:ro", "broker-data:/mosquitto/data"]
+    elif is_central and plan.secrets is not None:
+        broker_mounts = [
+            _mount(plan.secrets / "broker", "/mosquitto/config:ro"),
+            _mount(plan.secrets / "data", "/mosquitto/data"),
+        ]
+    if is_central:
+        mounts = [login(CLOCK), volume("journal-clock", "/journal"), volume("results", "/results")]
+        command = ["clock", plan.scenario.argument, *plan.settings]
+        clock = _Service("clock", command, CLOCK, (*mounts, *scenario))
+        command = ["watch", "--scenario", plan.scenario.argument, "--run"]
+        watcher = _Service("watcher", command, WATCHER, (login(WATCHER), *scenario))
+    households = [
+        _Service(
+            service,
+            ["host", plan.scenario.argument, "--house", household, *plan.settings],
+            encode(household),
+            (login(household), volume(f"journal-{service}", "/journal"), *scenario),
+        )
+        for household, service in services.items()
+    ]
+    what, how = _CENTRAL if is_central else _HOUSEHOLDS
+    return _template().render(
+        plan=plan,
+        what=what,
+        how=how,
+        run=_plain(plan.name) or "x",
+        port=PORT,
+        user=USER,
+        is_central=is_central,
+        guard=guard,
+        broker_mounts=[_scalar(mount) for mount in broker_mounts],
+        clock=clock,
+        households=households,
+        watcher=watcher,
+        volumes=volumes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """One service of the Compose file."""
+
+    service: str
+    command: Sequence[str]
+    user: str
+    """Its login at the broker."""
+    volumes: Sequence[str]
+
+    @property
+    def mounts(self) -> list[str]:
+        """Its volumes as YAML scalars."""
+        return [_scalar(volume) for volume in self.volumes]
+
+
+def _template() -> Template:
+    # A missing value is an error here and not an empty place in somebody's deployment.
+    environment = Environment(
+        loader=PackageLoader("scenarios.deployment", ""),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - YAML, quoted by the filters below; nothing here is HTML
+    )
+    environment.filters |= {"quoted": _quoted, "words": _flow_list}
+    return environment.get_template("docker-compose.yml.j2")
+
+
+def _plain(name: str) -> str:
+    """Return a name with nothing in it but what Compose allows."""
+    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")
+
+
+def _mount(source: str | PurePath, inside: str) -> str:
+    """Return a mount of a volume, or of a file or folder, which has to begin with `/` or `.`."""
+    text = str(source)
+    if isinstance(source, PurePath) and not source.is_absolute() and not text.startswith("."):
+        text = f"./{text}"
+    return f"{text}:{inside}"
+
+
+def _quoted(text: str) -> str:
+    """Return a YAML string; a `$` would name a variable of the environment."""
+    return json.dumps(text, ensure_ascii=False).replace("$", "$$")
+
+
+def _flow_list(words: Sequence[str]) -> str:
+    """Return a YAML list on one line; only words that need it are quoted."""
+    return "[" + ", ".join(word if re.fullmatch(r"[a-z/][\w./-]*", word) else _quoted(word) for word in words) + "]"
+
+
+def _scalar(mount: str) -> str:
+    """Return a mount as YAML, quoted if it needs to be."""
+    return mount if re.fullmatch(r"[\w./:%-]+", mount) else _quoted(mount)
