@@ -148,7 +148,7 @@ class _JobRun:
 
     async def _answer_of(self, producer: str) -> AnyMessage | None:
         try:
-            return await self._agent.ask(producer, Request(job=self._job, patient=self._patient))
+            return await self._agent.ask(producer, Request(job=self._job.as_sent, patient=self._patient))
         except AgentLostError:
             return None
 

@@ -93,6 +93,12 @@ class Job(BaseModel):
         """How long it runs."""
         return self.load_profile.duration_s
 
+    @property
+    def as_sent(self) -> Job:
+        """The job as it is put into a message, see `CumulativeSeries.as_sent`."""
+        sent = self.load_profile.as_sent
+        return self if sent is self.load_profile else self.model_copy(update={"load_profile": sent})
+
 
 class Contract(BaseModel):
     """Who supplies which job, from which start. Times in UNIX seconds."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from agents.energy import Prediction, Production
+from agents.energy import Outlook, Prediction
 from agents.messages import Accept, Amend, AnyMessage, Cancel, Decline, Opening, ProducerJoined, Request, Withdraw
 from agents.model import MANAGER, Job
 from agents.scheduling.insertion import insertion
@@ -22,6 +22,9 @@ from broker.errors import SsmicError
 from broker.post import Received
 
 log = structlog.get_logger(__name__)
+
+PAST_KEPT_S = 86_400
+"""How much of the past a producer remembers: a forecast that is issued during a day may begin at its midnight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Producer(Agent[AnyMessage]):
         self._predictions = list(predictions)
         self._scheduler = scheduler
         self._heavy = heavy
-        self._production: Production | None = None
+        self._production: Outlook | None = None
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
         self._clients: dict[str, str] = {}
@@ -139,8 +142,9 @@ class Producer(Agent[AnyMessage]):
     def _adopt(self, prediction: Prediction) -> None:
         joins = self._production is None
         newer = prediction.production
-        self.tell(self.id, prediction, "forecast")
-        self._production = newer if self._production is None else self._production.continued_by(newer)
+        self.tell(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
+        known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
+        self._production = known.since(self.now_s - PAST_KEPT_S)
         problem = self._problem()
         if joins or problem is None:
             self.send(MANAGER, ProducerJoined(producer=self.id))

@@ -177,16 +177,27 @@ def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: i
 def _spliced(predictions: Sequence[Prediction]) -> tuple[FloatArray, FloatArray]:
     """Splice predictions in the order of issue: each replaces what was before from its first point on.
 
-    `Production.continued_by` says the same of two; of a month of them the result may have more points than one series
-    in one message may.
+    `agents.energy.Outlook` says the same one by one. Here every point is copied once, for a year of forecasts has a
+    million: pieces are kept apart, each with the energy before it and how many of its points a later one has left.
     """
-    times_s, cumulative_wh = predictions[0].production.times_array, predictions[0].production.cumulative_array
-    for newer in (prediction.production for prediction in predictions[1:]):
-        kept = int(np.searchsorted(times_s, newer.start_s, side="left"))
-        at_seam_wh = np.interp(newer.start_s, times_s, cumulative_wh) if kept else 0.0
-        times_s = np.concatenate([times_s[:kept], newer.times_array])
-        cumulative_wh = np.concatenate([cumulative_wh[:kept], newer.cumulative_array + at_seam_wh])
-    return times_s, cumulative_wh
+    pieces: list[tuple[FloatArray, FloatArray]] = []
+    for production in (prediction.production for prediction in predictions):
+        replaced: tuple[FloatArray, FloatArray] | None = None
+        while pieces and pieces[-1][0][0] >= production.start_s:
+            replaced = pieces.pop()
+        before_wh = 0.0
+        if pieces:
+            times_s, cumulative_wh = pieces.pop()
+            kept = int(np.searchsorted(times_s, production.start_s, side="left"))
+            if replaced is not None:  # the last piece ran on into it
+                around_s = np.append(times_s[-1:], replaced[0][:1])
+                around_wh = np.append(cumulative_wh[-1:], replaced[1][:1])
+            if replaced is None or kept < len(times_s):
+                around_s, around_wh = times_s, cumulative_wh
+            before_wh = float(np.interp(production.start_s, around_s, around_wh))
+            pieces.append((times_s[:kept], cumulative_wh[:kept]))
+        pieces.append((production.times_array, production.cumulative_array + before_wh))
+    return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
 
 
 def _jobs_of(scenario: Scenario, contracts: Sequence[Contract]) -> tuple[Job, ...]:

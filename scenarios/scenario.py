@@ -9,6 +9,8 @@ from agents.energy import Prediction, Production
 from agents.model import House, Job
 from scenarios.zone import Zone
 
+DAY_S = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
@@ -72,3 +74,16 @@ class Scenario:
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
             producers={producer: sun for producer, sun in self.producers.items() if producer in devices},
         )
+
+
+def planned_end_s(scenario: Scenario, days: int | None) -> int:
+    """Return when a run is over at the latest, UNIX seconds.
+
+    Args:
+        scenario: What is run.
+        days: For how many days; None: as the scenario says, which may be until the last job has run.
+    """
+    days = scenario.days if days is None else days
+    if days is not None:
+        return scenario.start_s + days * DAY_S
+    return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from agents.energy import LoadProfile, Production
+from agents.energy import LoadProfile, Outlook, Production
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Commitment:
 class Problem:
     """One producer's state at one moment."""
 
-    production: Production
+    production: Production | Outlook
     """What the panel is expected to give: the newest prediction for each moment."""
     committed: tuple[Commitment, ...]
     """All that has not ended before the present minute, in the order in which it was accepted; running ones fixed."""

@@ -8,11 +8,14 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TypeVar, cast
 
-from agents.energy import MAX_POINTS, LoadProfile, Production
+import numpy as np
+
+from agents.energy import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.findings import Findings, KeyPath
 from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
-from scenarios.files.series_file import cap_problems, read_rows
+from scenarios.files.reading import read_text
+from scenarios.files.series_file import cap_problems, read_columns, read_rows
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
 MAX_WH = 1e12
@@ -157,7 +160,11 @@ def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:
     Raises:
         ScenarioError: It cannot be used; carries everything that is wrong with it, each problem with its line.
     """
-    rows, unreadable = read_rows(path, where)
+    text = read_text(path, where)
+    columns = read_columns(text)
+    if columns is not None and _is_sound(*columns, from_zero=kind is LoadProfile):
+        return kind(times_s=columns[0], cumulative_wh=columns[1])
+    rows, unreadable = read_rows(text, where)
     times_s, energies_wh = [row.time_s for row in rows], [row.cumulative_wh for row in rows]
     found = [(int(problem.where.rpartition(":")[2]), problem) for problem in unreadable]
     for index, what in series_problems(times_s, energies_wh, from_zero=kind is LoadProfile):
@@ -183,8 +190,8 @@ def series_problems(
     if len(times_s) < 2:
         count = "is one" if times_s else "are none"
         return [(None, f"at least two points are needed, there {count}")]
-    if len(times_s) > MAX_POINTS:
-        return [(None, f"at most {MAX_POINTS} points are possible, there are {len(times_s)}")]
+    if _is_sound(times_s, energies_wh, from_zero=from_zero):
+        return []
     problems: list[tuple[int | None, str]] = []
     if from_zero and times_s[0] is not None and times_s[0] != 0:
         problems.append((0, f"the first point of a load profile is at 0 s, not at {times_s[0]} s"))
@@ -205,6 +212,25 @@ def series_problems(
     if not problems and not all(0 <= time_s <= MAX_TIME_S for time_s in known(times_s)):
         problems.append((None, "times are expected between the years 1970 and 9999"))
     return problems
+
+
+def _is_sound(times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool) -> bool:
+    """Say whether nothing is wrong, all points at once: a year of minutes has half a million of them."""
+    if len(times_s) < 2 or None in times_s or None in energies_wh:
+        return False
+    try:
+        times, energies = np.array(times_s, dtype=np.int64), np.array(energies_wh, dtype=np.float64)
+    except OverflowError:  # a whole number can be of any size
+        return False
+    last_s = MAX_DURATION_S if from_zero else MAX_TIME_S
+    return bool(
+        len(times) == len(energies)
+        and (times[0] == 0 if from_zero else times[0] >= 0)
+        and times[-1] <= last_s
+        and (times[1:] > times[:-1]).all()
+        and (energies[1:] >= energies[:-1]).all()
+        and (np.abs(energies) <= MAX_WH).all()
+    )
 
 
 def _steps(values: Sequence[_Number | None]) -> Iterator[tuple[int, _Number, _Number]]:

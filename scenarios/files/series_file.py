@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.reading import read_text
 
 MAX_PROBLEMS = 10
 """Of one file; the rest are counted."""
@@ -16,6 +14,9 @@ MAX_PROBLEMS = 10
 _SPACE = re.compile(r"\s+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 """What a number looks like; Python would take `6_0` and digits of other scripts for numbers too."""
+_PLAIN = re.compile(r"(?:[ \t]*+[0-9.eE+-]++(?:[ \t]*+[,;][ \t]*+|[ \t]++)[0-9.eE+-]++[ \t]*+(?:[\r\n]++|\Z))++")
+"""Lines of two plain numbers. Beside a semicolon a comma would be a decimal comma: that is not plain."""
+_BETWEEN = re.compile(r"[,;]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,32 @@ class Row:
     cumulative_wh: float | None
 
 
-def read_rows(path: Path, where: str) -> tuple[list[Row], list[Problem]]:
+def read_columns(text: str) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+    """Return times and energies of a text in the plain form that programs write, all at once.
+
+    None: some line is not two plain numbers with spaces, a comma or a semicolon between them; `read_rows` knows the
+    other forms, and what is wrong.
+    """
+    if not _PLAIN.fullmatch(text):
+        return None
+    values = _BETWEEN.sub(" ", text).split()
+    try:
+        times, energies_wh = [float(value) for value in values[::2]], tuple(float(value) for value in values[1::2])
+    except ValueError:
+        return None
+    if not all(time.is_integer() for time in times) or not all(map(math.isfinite, energies_wh)):
+        return None
+    return tuple(int(time) for time in times), energies_wh
+
+
+def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
     """Return the rows of a text file and what is wrong with single values; order and sign are not looked at here.
 
     Columns are separated by spaces, `,` or `;`; blank lines do not count.
 
     Raises:
-        ScenarioError: The file is missing, empty or not text.
+        ScenarioError: There is none.
     """
-    text = read_text(path, where)
     rows: list[Row] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -17,7 +17,8 @@ import yaml
 from scenarios.errors import Problem, ScenarioError
 
 MAX_NODES = 5_000_000
-"""Of one document with its aliases expanded."""
+"""That aliases may stand for, in one document. What is written out has no limit but the size of a file: six panels in
+the minutes of a year are more."""
 MAX_DEPTH = 50
 """A scenario needs seven."""
 
@@ -87,6 +88,9 @@ class _Builder:
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
+    """So far, aliases expanded."""
+    aliased: int = 0
+    """How many of them aliases stand for."""
     root: Any = None
     documents: int = 0
 
@@ -97,10 +101,10 @@ class _Builder:
         line = event.start_mark.line + 1 if event.start_mark else 0
         # The most frequent ones first: a large file has a million.
         if isinstance(event, yaml.ScalarEvent):
-            self._count(line, 1)
+            self.nodes += 1
             self._scalar(event, line)
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._count(line, 1)
+            self.nodes += 1
             self._open(event, line)
         elif isinstance(event, yaml.CollectionEndEvent):
             self._close()
@@ -111,9 +115,10 @@ class _Builder:
             if self.documents > 1:
                 raise ScenarioError([Problem(f"{self.where}:{line}", "a second document; a file holds one scenario")])
 
-    def _count(self, line: int, nodes: int) -> None:
+    def _count_alias(self, line: int, nodes: int) -> None:
         self.nodes += nodes
-        if self.nodes > MAX_NODES:
+        self.aliased += nodes
+        if self.aliased > MAX_NODES:
             raise ScenarioError([Problem(f"{self.where}:{line}", f"more than {MAX_NODES} values, aliases counted")])
 
     def _expects_key(self) -> bool:
@@ -162,7 +167,7 @@ class _Builder:
             text = f"the alias *{name} refers to nothing above it (or to itself)"
             raise ScenarioError([Problem(f"{self.where}:{line}", text)])
         value, nodes = self.anchors[name]
-        self._count(line, nodes)
+        self._count_alias(line, nodes)
         if self._expects_key():
             self._key(str(value), line)
         else:

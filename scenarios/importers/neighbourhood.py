@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.energy import MAX_POINTS, LoadProfile, Prediction
+from agents.energy import LoadProfile, Prediction
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.describe import consumer_entry, natural_order, producer_entry, profile_entries
@@ -26,12 +26,12 @@ from scenarios.files.model import VERSION
 from scenarios.files.series import read_series
 from scenarios.files.suggest import suggest
 from scenarios.files.times import format_after_start, format_iso
-from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, STEP_S, appliance_for, cloudless
+from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, appliance_for, cloudless
 from scenarios.importers.imported import SEED, Imported, finish, scenario_name
 
 MAX_DEVICES = 100_000
 """Of one neighbourhood."""
-_MAX_DAYS_OF_SUN = MAX_POINTS * STEP_S // 86_400 - 2
+_MAX_DAYS_OF_SUN = 366
 _DAY_S = 86_400
 
 

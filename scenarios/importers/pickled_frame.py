@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.energy import MAX_POINTS
 from scenarios.importers.inert_pickle import Object, PickleError, short
+
+MAX_ROWS = 1_000_000
+"""Of a table: almost two years of minutes."""
 
 FRAME_NAMES = frozenset(
     {
@@ -117,7 +119,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
         case _:
             raise PickleError("an array is stored in a way that is not known")
     if not isinstance(shape, tuple) or len(shape) != dimensions or not all(_is_size(size) for size in shape):
-        raise PickleError(f"an array of at most {MAX_POINTS} numbers is expected")
+        raise PickleError(f"an array of at most {MAX_ROWS} numbers is expected")
     rows, columns = shape if dimensions == 2 else (1, shape[0])
     if isinstance(data, list):
         # Objects are listed row by row, whatever the order in memory was.
@@ -132,7 +134,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
 
 
 def _is_size(size: object) -> bool:
-    return isinstance(size, int) and 0 <= size <= MAX_POINTS
+    return isinstance(size, int) and 0 <= size <= MAX_ROWS
 
 
 def _numbers(data: object, dtype: object) -> list[Any]:

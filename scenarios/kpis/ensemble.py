@@ -40,10 +40,17 @@ def spread_of(values: Sequence[float | None]) -> Spread:
     return Spread(len(known), mean, deviation, mean - half, mean + half, minimum, maximum)
 
 
-def spread(runs: Sequence[Mapping[str, float | None]]) -> dict[str, Spread]:
-    """Return how each figure is spread over runs, figures in the order of the first run."""
+def spread(runs: Sequence[Mapping[str, float | None]], complete: Sequence[bool] | None = None) -> dict[str, Spread]:
+    """Return how each figure is spread over runs, figures in the order of the first run.
+
+    Args:
+        runs: Each one's figures.
+        complete: Which of them came to their end; None: all did. Figures of half a run are of another size, so they do
+            not count.
+    """
     names = list(dict.fromkeys(name for run in runs for name in run))
-    return {name: spread_of([run.get(name) for run in runs]) for name in names}
+    counted = [run for run, is_complete in zip(runs, complete or [True] * len(runs), strict=True) if is_complete]
+    return {name: spread_of([run.get(name) for run in counted]) for name in names}
 
 
 def t_quantile(degrees_of_freedom: int) -> float:

@@ -24,7 +24,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class AverageDay:
-    """All runs at once, over the time that any of them covers."""
+    """All complete runs at once, over the time that any of them covers."""
 
     runs: int
     interval_s: int
@@ -38,7 +38,7 @@ class AverageDay:
 
 
 def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None) -> AverageDay:
-    """Return the average over all runs that have begun.
+    """Return the average over all runs that came to their end; of the first one while there is none.
 
     Args:
         results: An open results file.
@@ -49,9 +49,10 @@ def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, ho
         ResultsError: There is no run, or the file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    runs = results.runs()
-    if not runs:
+    begun = results.runs()
+    if not begun:
         raise ResultsError(f"{results.path}: has no run yet")
+    runs = [run for run in begun if run.is_complete] or begun[:1]
     own = None if house is None else results.producers_of(house)
     spans = [(one.start_s, one.end_s) for one in (results.account(run.run) for run in runs)]
     # Settled anew over the time that any run covers: the sun shines on after a run's last job.

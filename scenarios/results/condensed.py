@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.energy import LoadProfile
 from scenarios.scenario import Scenario
 
 
@@ -11,13 +12,7 @@ class Condenser:
     """Knows the load profiles of a scenario. A request would otherwise carry one, and be most of the file."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._loads = {
-            job.job_id: {
-                "times_s": list(job.load_profile.times_s),
-                "cumulative_wh": list(job.load_profile.cumulative_wh),
-            }
-            for job in scenario.jobs
-        }
+        self._jobs = {job.job_id: job for job in scenario.jobs}
 
     def condensed(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return a message without the load profile of its job where it is the scenario's; else as it is."""
@@ -27,10 +22,17 @@ class Condenser:
         job_id, load = job.get("job_id"), job.get("load_profile")
         if not isinstance(job_id, str) or not isinstance(load, dict):
             return body
-        told = {key: list(value) if isinstance(value, tuple) else value for key, value in load.items()}
-        if told != self._loads.get(job_id):
+        known = self._jobs.get(job_id)
+        if known is None or not _is_same(load, known.load_profile.as_sent):
             return body
         return {**body, "job": {key: value for key, value in job.items() if key != "load_profile"}}
+
+
+def _is_same(told: dict[str, Any], load: LoadProfile) -> bool:
+    """Say whether a load profile of a message, with lists or with tuples, is this one."""
+    return told.keys() == {"times_s", "cumulative_wh"} and all(
+        isinstance(told[key], list | tuple) and tuple(told[key]) == getattr(load, key) for key in told
+    )
 
 
 def job_of(body: dict[str, Any]) -> str | None:

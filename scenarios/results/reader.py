@@ -23,7 +23,7 @@ from scenarios.results.errors import ResultsError
 from scenarios.results.ledger_rows import read_ledger
 from scenarios.results.opening import open_for_reading, readable
 from scenarios.results.records import RecordedMessage, RunInfo, SimulationInfo
-from scenarios.scenario import Scenario
+from scenarios.scenario import Scenario, planned_end_s
 
 MESSAGES_A_PAGE = 1000
 
@@ -92,6 +92,14 @@ class ResultsReader:
         numbers = [info.run for info in self.runs()]
         there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
+
+    def covered_share(self, run: RunInfo) -> float:
+        """Return for how much of its planned time a run has figures: 1 where it came to its end, else 0 to 1."""
+        if run.is_complete:
+            return 1.0
+        days = self.info.settings.get("days", self.scenario.days)
+        span_s = planned_end_s(self.scenario, days) - run.start_s
+        return min(1.0, max(0.0, (run.end_s - run.start_s) / span_s)) if span_s > 0 else 0.0
 
     def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
         """Return a run's contracts with their history, cancelled ones too, in the order of contract ids."""

@@ -51,6 +51,11 @@ class RunInfo:
     written_utc: str
     """When something was last written; ISO 8601."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it came to its end. Figures of a run that did not cover a part of it only, and enter no mean."""
+        return self.state == "done"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedMessage:

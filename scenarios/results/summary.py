@@ -16,12 +16,15 @@ from scenarios.results.views import load_run
 def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
     """Return all runs with their figures and standing contracts; times are UNIX seconds.
 
+    Figures of a run that is not `complete` cover `covered_share` of its planned time, and are not in the `statistics`.
+
     Args:
         results: An open results file.
         interval_s: Over which powers are averaged; whole minutes.
     """
     info = results.info
     runs = [run_json(results, run, interval_s) for run in results.runs()]
+    statistics = spread([run["kpis"] for run in runs], [run["complete"] for run in runs])
     return {
         "scenario": info.scenario,
         "algorithm": info.algorithm,
@@ -32,7 +35,7 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
         "versions": info.versions,
         "created": info.created_utc,
         "runs": runs,
-        "statistics": {name: asdict(of) for name, of in spread([run["kpis"] for run in runs]).items()},
+        "statistics": {name: asdict(of) for name, of in statistics.items()},
     }
 
 
@@ -49,6 +52,8 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "run_id": run.run_id,
         "seed": run.seed,
         "state": run.state,
+        "complete": run.is_complete,
+        "covered_share": results.covered_share(run),
         "start": run.start_s,
         "end": run.end_s,
         "ledger_sha256": run.ledger_sha256,

@@ -83,6 +83,8 @@ class NeighbourhoodView:
     """All households, one run."""
 
     run: RunInfo
+    covered_share: float
+    """For how much of its planned time the run has figures: 1 where it came to its end."""
     kpis: Kpis
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
@@ -111,6 +113,8 @@ class HouseView:
     """One household, one run."""
 
     run: RunInfo
+    covered_share: float
+    """For how much of its planned time the run has figures: 1 where it came to its end."""
     house: str
     name: str
     split: Split
@@ -138,7 +142,7 @@ class RunsView:
 
     runs: tuple[tuple[RunInfo, Kpis], ...]
     spread: dict[str, Spread]
-    """By figure."""
+    """By figure, over the runs that came to their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
     settled, tariff = loaded.account, results.scenario.tariff
     return NeighbourhoodView(
         run=loaded.run,
+        covered_share=results.covered_share(loaded.run),
         kpis=kpis(
             results.scenario,
             settled,
@@ -233,6 +238,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     split = loaded.split.by_house[house]
     return HouseView(
         run=loaded.run,
+        covered_share=results.covered_share(loaded.run),
         house=house,
         name=next(h.name for h in results.scenario.houses if h.id == house),
         split=split,
@@ -250,14 +256,14 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
 
 
 def view_runs(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> RunsView:
-    """Return the view of all runs: each one's figures, and how they are spread.
+    """Return the view of all runs: each one's figures, and how those of the complete ones are spread.
 
     Raises:
         ResultsError: The file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
     runs = tuple((info, results.kpis(info.run, interval_s)) for info in results.runs())
-    return RunsView(runs, spread([figures.as_dict() for _, figures in runs]))
+    return RunsView(runs, spread([figures.as_dict() for _, figures in runs], [info.is_complete for info, _ in runs]))
 
 
 def contract_rows(

@@ -85,11 +85,3 @@ class Plan:
         """Return an id for a run, unlike that of any other run on the same broker; it has no part in the result."""
         name = re.sub(r"[^\w.-]+", "-", self.scenario.name, flags=re.ASCII)
         return f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}"
-
-
-def planned_end_s(scenario: Scenario, days: int | None) -> int:
-    """Return when a run is over at the latest, UNIX seconds."""
-    days = scenario.days if days is None else days
-    if days is not None:
-        return scenario.start_s + days * 86_400
-    return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)

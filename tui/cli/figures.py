@@ -18,6 +18,17 @@ def ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+_HOW = {"interrupted": "interrupted", "failed": "failed", "running": "not ended"}
+
+
+def unfinished(state: str, covered_share: float) -> str:
+    """Say how far a run came that did not come to its end, such as `interrupted at 31 %`; nothing where it did."""
+    if state == "done":
+        return ""
+    # Rounded down: 100 % would say that it came to its end.
+    return f"{_HOW.get(state, state)} at {min(99, int(100 * covered_share))} %"
+
+
 def plural(count: int, one: str) -> str:
     """Write a count and what is counted."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"

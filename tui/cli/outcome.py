@@ -11,7 +11,7 @@ from rich.table import Table
 
 from scenarios.kpis import Spread, spread_of
 from scenarios.optimum import Optimum
-from tui.cli.figures import kwh, percent, ratio
+from tui.cli.figures import kwh, percent, ratio, unfinished
 
 MAX_PRODUCERS = 12
 """So many are listed by name; the rest is summed up."""
@@ -33,16 +33,18 @@ def show_outcome(console: Console, simulation: Json) -> None:
         console.print(_one_run(simulation, runs[0]))
     else:
         console.print(_several_runs(simulation, runs))
-        for state in ("interrupted", "failed", "running"):
-            seeds = [str(run["seed"]) for run in runs if run["state"] == state]
-            if seeds:
-                what = "not ended" if state == "running" else state
-                console.print(f"{what}, with figures up to where it came: seed {', '.join(seeds)}")
+    for run in runs:
+        how = unfinished(run["state"], run["covered_share"])
+        if how and len(runs) > 1:
+            console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and enter no mean")
+        elif how:
+            console.print(f"The run was {how}: its figures cover that part only.")
 
 
 def _one_run(simulation: Json, run: Json) -> RenderableType:
     kpis: Json = run["kpis"]
-    state = "" if run["state"] == "done" else f", {run['state']}"
+    how = unfinished(run["state"], run["covered_share"])
+    state = f", {how}" if how else ""
     table = Table(
         title=f"{simulation['scenario']}, {simulation['algorithm']}, seed {run['seed']}{state}",
         title_justify="left",
@@ -135,8 +137,10 @@ _COLUMNS = (
 
 def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
     compared = any("optimum" in run for run in runs)
+    complete = sum(run["complete"] for run in runs)
+    counted = f"{len(runs)} runs" if complete == len(runs) else f"{len(runs)} runs, {complete} of them complete"
     table = Table(
-        title=f"{simulation['scenario']}, {simulation['algorithm']}, {len(runs)} runs; energy in kWh",
+        title=f"{simulation['scenario']}, {simulation['algorithm']}, {counted}; energy in kWh",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -157,7 +161,13 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
         if compared:
             cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
         took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f} s"
-        table.add_row(str(run["seed"]), *cells, str(run["negotiations"]), str(run["messages"]), took)
+        table.add_row(
+            f"{run['seed']}{'' if run['complete'] else '*'}",
+            *cells,
+            str(run["negotiations"]),
+            str(run["messages"]),
+            took,
+        )
     table.add_section()
     shares = spread_of([run["optimum"]["share"] for run in runs if "optimum" in run])
     spreads = [Spread(**simulation["statistics"][name]) for _, name in columns]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.results.views import ContractRow, HouseView, NeighbourhoodView, household_rows
-from tui.cli.figures import kwh, percent, ratio
+from tui.cli.figures import kwh, percent, ratio, unfinished
 
 MAX_ID_WIDTH = 36
 MAX_HOUSE_WIDTH = 18
@@ -50,8 +50,9 @@ def show_neighbourhood(console: Console, view: NeighbourhoodView) -> None:
 def show_house(console: Console, view: HouseView) -> None:
     """Print a household's figures and contracts."""
     name = f" ({view.name})" if view.name and view.name != view.house else ""
+    how = unfinished(view.run.state, view.covered_share)
     table = Table(
-        title=f"House {view.house}{name}, run {view.run.run}, seed {view.run.seed}",
+        title=f"House {view.house}{name}, run {view.run.run}, seed {view.run.seed}{f', {how}' if how else ''}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_header=False,
@@ -86,6 +87,9 @@ def house_json(view: HouseView) -> dict[str, Any]:
     return {
         "run": view.run.run,
         "seed": view.run.seed,
+        "state": view.run.state,
+        "complete": view.run.is_complete,
+        "covered_share": view.covered_share,
         "house": view.house,
         "name": view.name,
         **asdict(view.split),

@@ -12,7 +12,7 @@ from tui.editor.moments import Origin
 from tui.editor.outline import Tree
 
 _DAY_S = 86_400
-_MOST_DAYS = 60
+_MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)

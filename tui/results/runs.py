@@ -16,7 +16,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo
 from scenarios.results.views import view_runs
 from scenarios.zone import Zone
-from tui.cli.figures import percent, ratio
+from tui.cli.figures import percent, ratio, unfinished
 from tui.results.celltable import CellTable
 from tui.results.looks import day_label, number_kwh, state_cell
 from tui.shell.guard import Guarded
@@ -33,6 +33,8 @@ class RunRow:
     run: RunInfo | None
     """None: not a run."""
     figures: dict[str, float | None]
+    covered_share: float = 1.0
+    """For how much of its planned time the run has figures."""
     is_fresh: bool = True
     """Whether a run that has not ended may still be under way."""
 
@@ -57,7 +59,15 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
     """
     view = view_runs(results, interval_s)
     average = average_day(results, interval_s) if view.runs else None
-    rows = [RunRow(str(run.run), run, _with_counts(figures.as_dict(), run)) for run, figures in view.runs]
+    rows = [
+        RunRow(
+            f"{run.run}{'' if run.is_complete else '*'}",
+            run,
+            _with_counts(figures.as_dict(), run),
+            results.covered_share(run),
+        )
+        for run, figures in view.runs
+    ]
     if len(rows) > 1:
         spreads = {**view.spread, **_count_spreads(rows)}
         rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
@@ -81,7 +91,8 @@ def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
     from scenarios.kpis import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     names = ("negotiations", "messages", "wall_s", "of_best")
-    return {name: spread_of([row.figures[name] for row in rows]) for name in names}
+    complete = [row for row in rows if row.run is not None and row.run.is_complete]
+    return {name: spread_of([row.figures[name] for row in complete]) for name in names}
 
 
 def _column(title: str, name: str, width: int, kind: str, from_width: int = 0) -> Column[RunRow]:
@@ -195,7 +206,7 @@ class RunsPane(Guarded, Vertical):
             ),
             Span(start_s, end_s, day_label(sheet.zone, start_s, end_s)),
         )
-        self.query_one(".detail", Words).say(_said(day))
+        self.query_one(".detail", Words).say(_said(day, sheet.rows))
 
     def focus_table(self) -> None:
         """Go to the runs."""
@@ -208,11 +219,18 @@ class RunsPane(Guarded, Vertical):
             self.post_message(self.RunChosen(event.row.run.run))
 
 
-def _said(day: AverageDay) -> str:
+def _said(day: AverageDay, rows: Sequence[RunRow]) -> str:
+    """Say what the mean is of, and which runs are not in it."""
+    parts = [(row.run, unfinished(row.run.state, row.covered_share)) for row in rows if row.run is not None]
+    left_out = "; ".join(f"* run {run.run}: {how}" for run, how in parts if how)
+    if left_out:
+        left_out = f" {left_out}: figures of that part, in no mean."
     if day.runs == 1:
-        return "One run. Energy in kWh. Enter shows a run."
+        one = "One run." if len(parts) == 1 else f"One complete run of {len(parts)}."
+        one = one if any(not how for _, how in parts) else "No complete run."
+        return f"{one} Energy in kWh. Enter shows a run.{left_out}"
     most_kw, most_grid_kw = day.local.deviation_w.max() / 1000, day.grid.deviation_w.max() / 1000
     return (
         f"Average of {day.runs} runs; energy in kWh. Runs stray by up to ± {most_kw:.2f} kW "
-        f"(local), ± {most_grid_kw:.2f} kW (grid) in {day.interval_s // 60} min. Enter shows a run."
+        f"(local), ± {most_grid_kw:.2f} kW (grid) in {day.interval_s // 60} min. Enter shows a run.{left_out}"
     )

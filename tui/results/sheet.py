@@ -17,7 +17,7 @@ from scenarios.results.views import (
     view_neighbourhood,
 )
 from scenarios.zone import Zone
-from tui.cli.figures import percent, plural, ratio
+from tui.cli.figures import percent, plural, ratio, unfinished
 from tui.results.looks import euro, figure_text
 
 
@@ -141,6 +141,7 @@ def _peaks(consumption: float | None, production: float | None) -> str:
 def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ...]:
     kpis, run = view.kpis, view.run
     figures = [
+        *_unfinished(run, view.covered_share),
         ("Self-sufficiency", percent(kpis.self_sufficiency)),
         ("Self-consumption", percent(kpis.self_consumption)),
         ("Jobs", f"{kpis.jobs:,}, {kpis.jobs_on_grid:,} on grid"),
@@ -175,6 +176,7 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
 
 def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
     figures = [
+        *_unfinished(view.run, view.covered_share),
         ("Self-sufficiency", percent(view.self_sufficiency)),
         ("Jobs", f"{len(view.contracts):,}, {sum(c.producer_house is None for c in view.contracts):,} on grid"),
         ("Jobs of others served", f"{len(view.supplied):,}"),
@@ -183,6 +185,11 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
     if view.bill is not None:
         figures.append(("Bill", f"{euro(view.bill.with_eur)} (alone {euro(view.bill.without_eur)})"))
     return tuple(figures)
+
+
+def _unfinished(run: RunInfo, covered_share: float) -> tuple[tuple[str, str], ...]:
+    how = unfinished(run.state, covered_share)
+    return (("Part of a run", f"{how}; figures cover that part"),) if how else ()
 
 
 def _troubles(*counts: tuple[int, str]) -> tuple[tuple[str, str], ...]:

@@ -90,6 +90,11 @@ class Row:
     share: float
     summary: RunSummary | None
 
+    @property
+    def mark(self) -> str:
+        """What stands behind a figure that covers a part of the run only."""
+        return "" if self.state == "done" else "*"
+
     def kpi(self, name: str) -> float | None:
         """Return a figure, None before there is one."""
         return None if self.summary is None else self.summary.kpis.get(name)
@@ -99,7 +104,7 @@ def _percent(name: str) -> Column[Row]:
     titles = {"self_consumption": "self-cons.", "self_sufficiency": "self-suff."}
     return Column(
         titles[name],
-        lambda row: percent(row.kpi(name)) if row.summary else "",
+        lambda row: f"{percent(row.kpi(name))}{row.mark}" if row.summary else "",
         10,
         right=True,
         sort=lambda row: row.kpi(name) or 0,
@@ -108,11 +113,11 @@ def _percent(name: str) -> Column[Row]:
 
 def _grid(row: Row) -> str:
     wh = row.kpi("grid_wh")
-    return "" if wh is None else kwh(wh)
+    return "" if wh is None else f"{kwh(wh)}{row.mark}"
 
 
 def _peak(row: Row) -> str:
-    return "" if row.summary is None else ratio(row.kpi("consumption_peak_to_average"))
+    return "" if row.summary is None else f"{ratio(row.kpi('consumption_peak_to_average'))}{row.mark}"
 
 
 def _hash(row: Row) -> Cell:
@@ -176,7 +181,9 @@ def say(running: Running) -> str:
     began = running.began
     if running.is_over:
         kept = "what was agreed until then is kept" if running.state == "interrupted" else "press r to open them"
-        return "" if began is None else f"Results: {_short(began.results_file)} ({kept})"
+        is_part = running.ended is not None and any(run.state != "done" for run in running.ended.runs)
+        part = " * These figures cover only the part that ran; they enter no mean." if is_part else ""
+        return "" if began is None else f"Results: {_short(began.results_file)} ({kept}){part}"
     if began is not None and not running.feeds:
         return "Several runs in memory cannot be watched live; choose MQTT for that."
     return "" if began is None else f"Broker: {began.broker}. Press 3 to watch the negotiations."

@@ -74,8 +74,9 @@ RUNS = _columns(
     wall_s="float",
     not_registered="int",
     error="text",
+    covered_share="float",
 )
-KPIS = (*_columns(run="int", seed="int"), *_kpi_columns())
+KPIS = (*_columns(run="int", seed="int"), *_kpi_columns(), *_columns(state="text", covered_share="float"))
 CONTRACTS = _columns(
     run="int",
     contract_id="text",
@@ -145,12 +146,14 @@ def _runs(results: ResultsReader) -> Iterator[Row]:
             run.wall_s,
             len(run.not_registered),
             run.error,
+            results.covered_share(run),
         )
 
 
 def _kpis(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        yield (run.run, run.seed, *results.kpis(run.run).as_dict().values())
+        figures = results.kpis(run.run).as_dict().values()
+        yield run.run, run.seed, *figures, run.state, results.covered_share(run)
 
 
 def _contracts(results: ResultsReader) -> Iterator[Row]:

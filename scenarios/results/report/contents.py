@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from agents.model import GRID
 from scenarios.accounting import MINUTE_S, Account, account
-from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, bills, kpis, mean_power_w, peak_to_average, spread
+from scenarios.kpis import (
+    DEFAULT_INTERVAL_S,
+    Kpis,
+    Spread,
+    bills,
+    kpis,
+    mean_power_w,
+    peak_to_average,
+    spread,
+)
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RecordedMessage, RunInfo
@@ -114,11 +123,14 @@ class _Contents:
                 for job in self._scenario.jobs
             ],
             "figures": figures_json(self._interval_s),
-            "spread": {name: asdict(of) for name, of in spread([of.as_dict() for of in figures]).items()},
+            "spread": {name: asdict(of) for name, of in self._spread(figures).items()},
             "tariff": None if self._scenario.tariff is None else asdict(self._scenario.tariff),
             "runs": runs,
             "texts": list(self._texts),
         }
+
+    def _spread(self, figures: list[Kpis]) -> dict[str, Spread]:
+        return spread([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
 
     def _text(self, text: str) -> int:
         return self._texts.setdefault(text, len(self._texts))
@@ -146,6 +158,7 @@ class _Contents:
             "id": info.run_id,
             "seed": info.seed,
             "state": info.state,
+            "covered": round(self._results.covered_share(info), 4),
             "error": info.error,
             "start": info.start_s - self._start_s,
             "end": info.end_s - self._start_s,

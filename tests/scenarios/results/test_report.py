@@ -256,7 +256,7 @@ def test_contracts_are_filtered_and_sorted_by_hand(report: Path, tmp_path: Path)
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
-    """One without any contract, one failed, the others going on; a neighbourhood without tariff and with no sun."""
+    """One without any contract, one failed, one going on; a neighbourhood without tariff and with no sun."""
     jobs = [job(f"j{i}", "a", load((0, 0), (600, 100))) for i in range(5)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 0)))}, "b": {}}, jobs)
     path = create_results(Simulation(scenario, "insertion", tuple(range(50)), "memory"), out=tmp_path / "r.sqlite")
@@ -267,11 +267,15 @@ def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
             writer.commit()
             if run == 2:
                 writer.finish("failed", START_S + 900, error=f"agent failed: {NASTY}")
+            elif run != 3:
+                writer.finish("done", START_S + 87_000)
     with ResultsReader(path) as results:
         write_report(results, tmp_path / "report.html")
 
     drawn = in_browser(tmp_path / "report.html")
 
-    assert "all 50: their mean" in drawn
+    assert "all 50: mean of the 48 complete" in drawn
     assert "Run 2 failed: agent failed" in drawn
+    assert "Run 3 had not ended when this page was made" in drawn
+    assert "and enter no mean" in drawn
     assert "245 of 245 contracts" in drawn

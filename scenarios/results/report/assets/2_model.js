@@ -29,8 +29,13 @@ const DETAILED = RUNS.filter(run => run.contracts);
 // run and house by index, null: all; ids of the jobs whose negotiation is open.
 const chosen = { run: null, house: null, jobs: new Set() };
 
+// Runs that came to their end; half a run has figures of another size, so it is shown by itself and enters no mean.
+const COMPLETE = RUNS.filter(run => run.state === "done");
 const shownRuns = () => (chosen.run === null ? RUNS : [RUNS[chosen.run]]);
+const meantRuns = () => (chosen.run === null ? COMPLETE : [RUNS[chosen.run]]);
+const partOf = run => (run.state === "done" ? "" : `${run.state === "running" ? "not ended" : run.state} at ${Math.min(99, Math.floor(100 * run.covered))}\u202f%`);
 const shownDetailed = () => shownRuns().filter(run => run.contracts);
+const meantDetailed = () => meantRuns().filter(run => run.contracts);
 const ofHouse = contract => chosen.house === null || contract.job.house === chosen.house;
 const supplier = contract => (contract.producer ? contract.producer.id : "grid");
 

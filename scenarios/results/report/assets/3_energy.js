@@ -6,12 +6,14 @@ function tile(name, value, unit, more) {
     el("div", { class: "value" }, textual, symbol && el("span", { class: "unit" }, symbol)),
     more && el("div", { class: "more" }, more));
 }
+// What a figure of half a run says of itself.
+const ofPart = () => (chosen.run === null ? "" : partOf(RUNS[chosen.run]));
 const straying = (stray, unit) => (stray === null ? "" : stray === 0 ? "in every run" : `± ${written(stray, unit)}`);
 // A figure's mean over the shown runs, and how far runs stray from it.
 function figureTile(label, name, unit) {
-  const values = shownRuns().map(run => run.kpis[name]).filter(value => value !== null && value !== undefined);
+  const values = meantRuns().map(run => run.kpis[name]).filter(value => value !== null && value !== undefined);
   const stray = deviation(values);
-  return tile(label, mean(values), unit, straying(stray, unit));
+  return tile(label, mean(values), unit, ofPart() || straying(stray, unit));
 }
 
 function drawTiles() {
@@ -26,14 +28,14 @@ function drawTiles() {
       figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
       figureTile("Jobs on the grid", "jobs_on_grid", "count"),
       DATA.tariff && figureTile("All bills", "bill_eur", "eur"),
-      shownRuns().some(run => run.comparison.optimum) && optimumTile());
+      meantRuns().some(run => run.comparison.optimum) && optimumTile());
     return;
   }
-  const energies = shownRuns().map(run => energyOf(run, chosen.house));
+  const energies = meantRuns().map(run => energyOf(run, chosen.house));
   const over = pick => mean(energies.map(pick));
   const consumed = over(e => e.consumed);
   place("tiles",
-    tile("Self-sufficiency", consumed ? over(e => e.own + e.near) / consumed : null, "share"),
+    tile("Self-sufficiency", consumed ? over(e => e.own + e.near) / consumed : null, "share", ofPart()),
     tile("Consumed", consumed, "wh"),
     tile("From own panels", over(e => e.own), "wh"),
     tile("From neighbours", over(e => e.near), "wh"),
@@ -43,7 +45,7 @@ function drawTiles() {
     DATA.tariff && tile("Bill", over(e => e.bill), "eur", `alone ${written(over(e => e.alone), "eur")}`));
 }
 function optimumTile() {
-  const shares = shownRuns().map(run => run.comparison.optimum && run.comparison.optimum.share)
+  const shares = meantRuns().map(run => run.comparison.optimum && run.comparison.optimum.share)
     .filter(share => typeof share === "number");
   return tile("Of the best plan known", mean(shares), "share");
 }
@@ -82,12 +84,12 @@ function splitBar(title, names) {
       el("li", {}, swatch(kind), el("span", {}, name), el("b", {}, written(value, "wh")), share(value)))));
 }
 function drawSplits() {
-  const energies = shownRuns().map(run => energyOf(run, chosen.house));
+  const energies = meantRuns().map(run => energyOf(run, chosen.house));
   const over = pick => mean(energies.map(pick));
   const own = over(e => e.own), near = over(e => e.near), grid = over(e => e.grid);
   const all = chosen.house === null;
-  const produced = all ? mean(shownRuns().map(run => run.kpis.produced_wh)) : producedBy(p => p.house === chosen.house);
-  const sold = all ? near : mean(shownDetailed().map(run => soldBy(run, chosen.house))) || 0;
+  const produced = all ? mean(meantRuns().map(run => run.kpis.produced_wh)) : producedBy(p => p.house === chosen.house);
+  const sold = all ? near : mean(meantDetailed().map(run => soldBy(run, chosen.house))) || 0;
   const place_ = all ? "the same house" : "this house";
   place("splits",
     splitBar("Where the energy of the jobs came from", [

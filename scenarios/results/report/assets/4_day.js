@@ -6,7 +6,7 @@ function niceStep(limit, steps) {
   return [1, 2, 2.5, 5, 10].map(f => f * power).find(step => step >= rough);
 }
 function drawDay() {
-  const runs = shownDetailed();
+  const runs = meantDetailed();
   if (!runs.length) {
     place("day", el("p", { class: "note" }, "The contracts of this run are not in this page, for it would become too large."));
     return;

@@ -9,7 +9,7 @@ function houseLink(index) {
   return el("button", { type: "button", class: "link", onclick: () => chooseHouse(index) }, HOUSES[index].label);
 }
 function drawHouses() {
-  const runs = shownRuns();
+  const runs = meantRuns();
   const rows = HOUSES.map((house, index) => {
     const energies = runs.map(run => energyOf(run, index));
     const over = pick => mean(energies.map(pick));
@@ -47,7 +47,7 @@ function drawHouses() {
     "A negative bill is paid out. “Alone” is the same jobs at the same times, on the house's own panels and the grid."));
 }
 function drawProducers() {
-  const runs = shownDetailed();
+  const runs = meantDetailed();
   const rows = PRODUCERS.map((producer, index) => ({ producer, index, produced: producedBy(p => p === producer) }))
     .filter(row => chosen.house === null || row.producer.house === chosen.house);
   for (const row of rows) {

@@ -8,28 +8,28 @@ function strip(values, spread) {
 }
 function drawRuns() {
   const known = DATA.figures.filter(figure => DATA.spread[figure.name] && DATA.spread[figure.name].runs > 0);
-  const several = RUNS.length > 1;
+  const several = RUNS.length > 1, counted = COMPLETE.length < RUNS.length ? `the ${COMPLETE.length} complete ones of ${RUNS.length} runs` : `${RUNS.length} runs`;
   const name = figure => el("th", { scope: "row", title: figure.note || null }, figure.label);
   const cell = (value, unit) => el("td", { class: "num" }, written(value, unit));
   const table = several
-    ? el("table", {}, el("caption", {}, `Of ${RUNS.length} runs; in brackets the interval that holds the mean with 95 % confidence (Student's t)`),
+    ? el("table", {}, el("caption", {}, `Of ${counted}; in brackets the interval that holds the mean with 95 % confidence (Student's t)`),
       el("thead", {}, el("tr", {}, ["Figure", "Mean", "Standard deviation", "95 % interval", "Lowest", "Highest", "Runs"].map((head, i) =>
         el("th", { scope: "col", class: i && i < 6 ? "num" : null }, head)))),
       el("tbody", {}, known.map(figure => {
-        const s = DATA.spread[figure.name], values = RUNS.map(run => run.kpis[figure.name]).filter(v => v !== null);
+        const s = DATA.spread[figure.name], values = COMPLETE.map(run => run.kpis[figure.name]).filter(v => v !== null);
         const between = s.low_95 === null ? NONE : `[${written(s.low_95, figure.unit)}, ${written(s.high_95, figure.unit)}]`;
         return el("tr", {}, name(figure), cell(s.mean, figure.unit), cell(s.standard_deviation, figure.unit),
           el("td", { class: "num" }, between), cell(s.minimum, figure.unit), cell(s.maximum, figure.unit),
           el("td", {}, strip(values, s)));
       })))
-    : el("table", {}, el("caption", {}, "All figures of the run"),
+    : el("table", {}, el("caption", {}, ofPart() ? `All figures of the run, ${ofPart()}: they cover that part only` : "All figures of the run"),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Figure"), el("th", { scope: "col", class: "num" }, "Value"), el("th", { scope: "col" }, "What it is"))),
       el("tbody", {}, known.map(figure => el("tr", {}, name(figure), cell(RUNS[0].kpis[figure.name], figure.unit), el("td", {}, figure.note)))));
   place("runs", el("div", { class: "scroll" }, table), el("h3", {}, "Peaks over intervals"), peaksTable(), optimumTable(),
     several && el("h3", {}, "Run by run"), several && runTable());
 }
 function peaksTable() {
-  const runs = shownRuns();
+  const runs = meantRuns();
   const rows = runs[0].peaks.map((row, i) => row.map((value, j) => (j ? mean(runs.map(run => run.peaks[i][j]).filter(v => v !== null)) : value)));
   return el("div", { class: "scroll" }, el("table", {},
     el("caption", {}, `Highest mean power of an interval, and how far it stands above the mean of all${runs.length > 1 ? `; mean of ${runs.length} runs` : ""}`),
@@ -39,7 +39,7 @@ function peaksTable() {
       ["w", "ratio", "w", "ratio"].map((unit, i) => el("td", { class: "num" }, written(row[i + 1], unit))))))));
 }
 function optimumTable() {
-  const runs = shownRuns().filter(run => run.comparison.optimum);
+  const runs = meantRuns().filter(run => run.comparison.optimum);
   if (!runs.length) return null;
   const of = run => run.comparison.optimum;
   const cell = (value, unit) => el("td", { class: "num" }, written(value, unit));
@@ -54,17 +54,17 @@ function optimumTable() {
       without.map(name => cell(shareOf(run, name), "share")))))))];
 }
 function runTable() {
-  const figure = (name, key, unit) => ({ name, kind: "num", first: -1, value: run => run.kpis[key], cell: run => written(run.kpis[key], unit) });
+  const figure = (name, key, unit) => ({ name, kind: "num", first: -1, value: run => run.kpis[key], cell: run => written(run.kpis[key], unit) + (partOf(run) && "*") });
   const optimum = run => run.comparison.optimum?.share ?? null;
   return sortableTable({
-    caption: "Equal ledgers have equal hashes",
+    caption: "Equal ledgers have equal hashes" + (COMPLETE.length < RUNS.length ? ". * Of the part that ran; in no mean" : ""),
     page: 60,
     rowClass: run => (chosen.run !== null && RUNS[chosen.run] === run ? "chosen" : null),
     columns: [
       { name: "Run", kind: "", value: run => run.run, cell: run => el("button", { type: "button", class: "link",
         onclick: () => { chosen.run = RUNS.indexOf(run); drawAll(); window.scrollTo({ top: 0 }); } }, `Run ${run.run}`) },
       { name: "Seed", kind: "num", value: run => run.seed, cell: run => run.seed },
-      { name: "State", kind: "", value: run => run.state, cell: run => run.state },
+      { name: "State", kind: "", value: run => run.state, cell: run => partOf(run) || run.state },
       figure("Self-sufficiency", "self_sufficiency", "share"), figure("Self-consumption", "self_consumption", "share"),
       figure("Grid", "grid_wh", "wh"), figure("On the grid", "jobs_on_grid", "count"),
       ...(RUNS.some(optimum) ? [{ name: "Of the optimum", kind: "num", first: -1, value: optimum, cell: run => written(optimum(run), "share") }] : []),

@@ -9,10 +9,12 @@ function drawHead() {
 function drawNotices() {
   const said = [];
   const tell = (run, words) => said.push(RUNS.length > 1 ? `Run ${run.run} ${words}` : `The run ${words}`);
+  const covers = run => `Its figures cover the time until ${moment(run.end)}, ${Math.min(99, Math.floor(100 * run.covered))}\u202f% of it` +
+    (RUNS.length > 1 ? ", and enter no mean." : ".");
   for (const run of shownRuns()) {
-    if (run.state === "running") tell(run, "has not ended: this is how it stood when the page was made, or when it broke off.");
-    if (run.state === "interrupted") tell(run, `was interrupted on ${moment(run.end)}; this is what was agreed until then.`);
-    if (run.state === "failed") tell(run, `failed: ${run.error || "no reason is known"}`);
+    if (run.state === "running") tell(run, `had not ended when this page was made, or broke off. ${covers(run)}`);
+    if (run.state === "interrupted") tell(run, `was interrupted. ${covers(run)}`);
+    if (run.state === "failed") tell(run, `failed: ${run.error || "no reason is known"}. ${covers(run)}`);
     if (run.missing.length) tell(run, `ended before ${plural(run.missing.length, "job")} registered: ${run.missing.slice(0, 20).join(", ")}${run.missing.length > 20 ? " …" : ""}`);
   }
   if (RUNS.length < DATA.planned) said.push(`${RUNS.length} of ${plural(DATA.planned, "planned run")} are here.`);
@@ -22,13 +24,14 @@ function drawNotices() {
 }
 function drawControls() {
   const run = document.getElementById("run"), house = document.getElementById("house");
-  run.replaceChildren(...(RUNS.length > 1 ? [el("option", { value: "" }, `all ${RUNS.length}: their mean`)] : []),
-    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${r.state === "done" ? "" : ` (${r.state})`}`)));
+  run.replaceChildren(...(RUNS.length > 1 && COMPLETE.length > 0 ? [el("option", { value: "" },
+    COMPLETE.length < RUNS.length ? `all ${RUNS.length}: mean of the ${COMPLETE.length} complete` : `all ${RUNS.length}: their mean`)] : []),
+    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${partOf(r) && ` (${partOf(r)})`}`)));
   house.replaceChildren(el("option", { value: "" }, `all ${HOUSES.length}`), ...HOUSES.map((h, i) => el("option", { value: i }, h.label)));
   run.addEventListener("change", () => { chosen.run = run.value === "" ? null : Number(run.value); drawAll(); });
   house.addEventListener("change", () => { chosen.house = house.value === "" ? null : Number(house.value); drawAll(); });
   document.getElementById("reset").addEventListener("click", () => {
-    chosen.run = RUNS.length > 1 ? null : 0;
+    chosen.run = everyRun();
     chosen.house = null;
     chosen.jobs.clear();
     Object.assign(filter, { words: "", supplier: "", changed: false });
@@ -52,11 +55,13 @@ function startTheme() {
   setTheme(theme);
 }
 // What is chosen stands in the address, so that it can be kept and passed on: report.html#run=2&house=adler&job=wash
+// All runs by their mean; where none is complete there is no mean, so the first.
+const everyRun = () => (RUNS.length > 1 && COMPLETE.length > 0 ? null : 0);
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const run = RUNS.findIndex(r => String(r.run) === asked.get("run"));
   const house = HOUSES.findIndex(h => h.id === asked.get("house"));
-  chosen.run = run < 0 ? (RUNS.length > 1 ? null : 0) : run;
+  chosen.run = run < 0 ? everyRun() : run;
   chosen.house = house < 0 ? null : house;
   chosen.jobs = new Set(asked.getAll("job"));
 }

@@ -1,0 +1,52 @@
+"""What the command line says of runs that did not come to their end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.files import load_scenario
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.writer import RunWriter
+from tests.ended import Ssmic
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, small: Path) -> Path:
+    """Two runs: one stopped at 31 % before anything ran, one stopped later."""
+    scenario = load_scenario(small)
+    path = create_results(Simulation(scenario, "insertion", (1, 2), "memory"), out=tmp_path / "stopped.sqlite")
+    for number, share in ((1, 0.31), (2, 0.5)):
+        with RunWriter(
+            path, scenario, run=number, run_id=f"r{number}", seed=number, start_s=scenario.start_s
+        ) as writer:
+            writer.finish("interrupted", scenario.start_s + round(share * 37 * 3600))
+    return path
+
+
+def test_a_table_of_runs_marks_those_that_are_not_complete(ssmic: Ssmic, stopped: Path) -> None:
+    """At the seed, in the title, and in words below; there is no mean of them."""
+    ended = ssmic("results", "show", stopped)
+
+    assert "2 runs, 0 of them complete" in ended.out
+    assert "* seed 1: interrupted at 31 %" in " ".join(ended.out.split())
+    assert "enter no mean" in " ".join(ended.out.split())
+
+
+def test_a_single_run_says_how_far_it_came(ssmic: Ssmic, stopped: Path) -> None:
+    """In the title and below the figures; one household's too."""
+    one = ssmic("results", "show", stopped, "--run", "1").out
+    house = ssmic("results", "show", stopped, "--run", "2", "--house", "1").out
+
+    assert "seed 1, interrupted at 31 %" in " ".join(one.split())
+    assert "its figures cover that part only" in " ".join(one.split())
+    assert "seed 2, interrupted at 50 %" in " ".join(house.split())
+
+
+def test_the_list_has_no_share_of_what_is_not_complete(ssmic: Ssmic, stopped: Path) -> None:
+    """A simulation that was stopped has no self-sufficiency yet."""
+    (listed,) = ssmic("results", "list", "--folder", stopped.parent, "--json").json["results"]
+
+    assert listed["self_sufficiency"] is None
+    assert listed["states"] == {"interrupted": 2}
