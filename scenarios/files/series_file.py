@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.reading import read_text
+from scenarios.files.reading import lines_of, read_text
 
 MAX_PROBLEMS = 10
 """Of one file; the rest are counted."""
@@ -38,7 +38,7 @@ def read_rows(path: Path, where: str) -> tuple[list[Row], list[Problem]]:
     text = read_text(path, where)
     rows: list[Row] = []
     problems: list[Problem] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         row = line.strip()
         if not row:
             continue

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from broker.identifiers import canonical, shown
 from scenarios.errors import ScenarioError
-from scenarios.files.findings import Findings, KeyPath, locate_in
+from scenarios.files.findings import Findings, KeyPath, Locate
 from scenarios.files.model import (
     STAND_INS,
     VERSION,
@@ -66,13 +66,17 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
     return None, broken
 
 
-def make_file(data: dict[str, Any], where: str) -> ScenarioFile:
+def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     """Return the file model of plain data that did not come from YAML.
+
+    Args:
+        data: A file's content.
+        locate: Says where a value comes from.
 
     Raises:
         ScenarioError: Something in it cannot stand in a file.
     """
-    findings = Findings(locate_in(where))
+    findings = Findings(locate)
     try:
         return ScenarioFile.model_validate(data)
     except ValidationError as error:
