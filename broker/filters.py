@@ -9,15 +9,39 @@ from paho.mqtt.matcher import MQTTMatcher
 
 ClientT = TypeVar("ClientT", bound=Hashable)
 
+MAX_TEXT_BYTES = 65_535
+"""Of a topic, a filter or a client id: MQTT says their length in two bytes."""
+
 
 def check_topic(topic: str) -> None:
     """Refuse what cannot be published to.
 
     Raises:
-        ValueError: it is empty, or holds a wildcard or a NUL.
+        ValueError: it is empty, longer than MQTT allows, or holds a wildcard or what no text of MQTT may hold.
     """
-    if not topic or any(character in topic for character in "+#\0"):
+    if not topic or any(character in topic for character in "+#"):
         raise ValueError(f"{topic!r} is no topic to publish to: expected a name without '+', '#' and NUL")
+    _check_text(topic, "topic to publish to")
+
+
+def check_client_id(client_id: str) -> None:
+    """Refuse a client id that a broker would refuse.
+
+    Raises:
+        ValueError: it is empty, longer than MQTT allows, or holds what no text of MQTT may hold.
+    """
+    if not client_id:
+        raise ValueError("a client id is empty")
+    _check_text(client_id, "client id")
+
+
+def _check_text(text: str, what: str) -> None:
+    for character in text:
+        # A broker may close the connection for a control character, and must for a surrogate (MQTT 1.5.3).
+        if character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff":
+            raise ValueError(f"{text[:100]!r} is no {what}: it holds U+{ord(character):04X}, a control character")
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise ValueError(f"{text[:100]!r}... is no {what}: longer than {MAX_TEXT_BYTES} bytes")
 
 
 def check_qos(qos: int) -> None:
@@ -39,8 +63,9 @@ def check_filter(topic_filter: str) -> None:
     *before, last = topic_filter.split("/")
     alone = all(level == "+" or "+" not in level for level in (*before, last))
     at_the_end = all("#" not in level for level in before) and (last == "#" or "#" not in last)
-    if not topic_filter or "\0" in topic_filter or not alone or not at_the_end:
+    if not topic_filter or not alone or not at_the_end:
         raise ValueError(f"{topic_filter!r} is no topic filter: a wildcard stands alone in its level, '#' in the last")
+    _check_text(topic_filter, "topic filter")
 
 
 def matches(topic_filter: str, topic: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from broker.bus import Delivery, Reconnected, Will
 from broker.errors import BrokerLostError
-from broker.filters import Subscriptions, check_filter, check_qos, check_topic, matches
+from broker.filters import Subscriptions, check_client_id, check_filter, check_qos, check_topic, matches
 from broker.inbox import QUEUE_LIMIT, Inbox
 
 _ROUTES_LIMIT = 50_000
@@ -84,7 +84,13 @@ class MemoryBroker:
 
         A client that leaves by an exception, cancellation included, leaves its will. As MQTT has it, a client that
         takes an id which is already there puts the other one out.
+
+        Raises:
+            ValueError: no broker would take this client id, or the will's topic.
         """
+        check_client_id(client_id)
+        if will is not None:
+            check_topic(will.topic)
         self.drop(client_id, f"another client took the id {client_id!r}")
         bus = MemoryBus(self, client_id, will, self._queue_limit)
         self._clients[client_id] = bus

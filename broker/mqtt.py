@@ -19,7 +19,7 @@ import structlog
 from broker.bus import Delivery, Reconnected, Will
 from broker.connection import Connection, ConnectionBrokenError
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.filters import check_filter, check_qos, check_topic
+from broker.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.inbox import Inbox
 from broker.tls import Tls, client_context
 from broker.url import BrokerUrl, parse_url
@@ -286,7 +286,11 @@ class MqttBroker:
 
         A client that leaves by an exception, cancellation included, leaves its will. One that leaves without waits
         until the broker has confirmed its QoS 1 messages.
+
+        Raises:
+            ValueError: no broker would take this client id.
         """
+        check_client_id(client_id)
         bus = MqttBus(self, client_id, will)
         first = await bus.establish()
         failed: BaseException | None = None

@@ -24,6 +24,8 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, unquote
 
+from broker.identifiers import canonical, character_problem, shown
+
 ROOT = "ssmic"
 
 CLOCK = "clock"
@@ -56,14 +58,17 @@ _LEVELS: dict[str, int] = {
 
 @lru_cache(maxsize=65_536)
 def encode(identifier: str) -> str:
-    """Make any id fit for one topic level; the inverse of `decode`.
+    """Make an id fit for one topic level; the inverse of `decode`.
 
     Raises:
-        ValueError: the id is empty, or holds a surrogate, which no payload could carry either.
+        ValueError: it can be no id: it is empty, or holds what no id may hold (`broker.identifiers`).
     """
     if not identifier:
         raise ValueError("an id is empty: expected at least one character")
-    return quote(identifier, safe="")
+    problem = character_problem(identifier)
+    if problem is not None:
+        raise ValueError(f"the id {shown(identifier)} {problem}")
+    return quote(canonical(identifier), safe="")
 
 
 def decode(level: str) -> str:

@@ -9,6 +9,7 @@ from aiomqtt import MqttError
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker.topics import encode
 from broker.url import BrokerUrl
 
 
@@ -21,7 +22,7 @@ def explain(error: Exception, url: BrokerUrl) -> str:
     doubt = "does it speak TLS on this port?" if url.tls else "is it an MQTT broker, and without TLS?"
     match error.__context__ or error:
         case MqttConnectError(rc=ReasonCode(value=134 | 135)):
-            reason = "refused the login " + ("(no user given)" if url.user is None else f"(user {url.user!r})")
+            reason = "refused the login " + _login(url.user)
         case MqttConnectError(rc=code):
             reason = f"refused the connection ({code})"
         case ssl.SSLCertVerificationError(verify_message=why):
@@ -41,3 +42,15 @@ def explain(error: Exception, url: BrokerUrl) -> str:
         case cause:
             reason = str(cause)
     return reason
+
+
+def _login(user: str | None) -> str:
+    """Return who was refused; where a guarded broker would have another spelling of it, that too."""
+    if user is None:
+        return "(no user given)"
+    try:
+        spelling = encode(user)
+    except ValueError:
+        spelling = user
+    hint = "" if spelling == user else f"; `ssmic broker init` writes this household's login {spelling!r}"
+    return f"(user {user!r}){hint}"

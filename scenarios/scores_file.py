@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.errors import SsmicError
+from broker.filenames import file_name
 from scenarios.fingerprint import fingerprint
 from scenarios.scenario import Scenario
 
@@ -70,7 +71,7 @@ class ScoresFile:
     @classmethod
     def beside(cls, results_file: Path, scenario: str, named: Path | None = None) -> ScoresFile:
         """Return the file that was named, or else the one beside the results."""
-        return cls(named or results_file.parent / f"{scenario}{SUFFIX}", scenario)
+        return cls(named or results_file.parent / f"{file_name(scenario)}{SUFFIX}", scenario)
 
     def scores(self) -> dict[str, int]:
         """Return what a new run begins with, by producer id; nothing if there is no such file yet.

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from broker.errors import GuardError
+from broker.filenames import file_name
 from broker.guard import configuration as conf
 from broker.guard.certificates import (
     MOST_NAME_CHARACTERS,
@@ -26,12 +28,15 @@ from broker.guard.explanation import explanation
 from broker.guard.passwords import is_line_of, new_password, password_line
 from broker.guard.rights import SERVICE_LOGINS, acl_text, rights_of
 from broker.guard.writing import Owner, SecretWriter
-from broker.topics import decode, encode
+from broker.identifiers import identifier_problem
+from broker.topics import encode
 
 AUTHORITY = "authority"
 BROKER = "broker"
 DATA = "data"
 LOGINS = "logins"
+LOGIN = "login"
+"""Holds the login where the folder's name cannot."""
 PASSWORD = "password"  # noqa: S105 - a file's name
 CLIENT_CERT = "client.crt"
 CLIENT_KEY = "client.key"
@@ -74,9 +79,20 @@ class Written:
 
 def login_folder(folder: Path, login: str) -> Path:
     """Return where a login's password and certificate are."""
-    name = encode(login)
-    # `.` and `..` are fine in a topic, and no names of folders; nor should one be hidden.
-    return folder / LOGINS / (f"%2E{name[1:]}" if name.startswith(".") else name)
+    return folder / LOGINS / file_name(login)
+
+
+def _login_of(entry: Path) -> str:
+    """Return whose folder an entry of `LOGINS` is.
+
+    Raises:
+        GuardError: its name is none that `login_folder` gives.
+    """
+    kept = entry / LOGIN
+    login = kept.read_text(encoding="utf-8").rstrip("\n") if kept.is_file() else unquote(entry.name)
+    if identifier_problem(login) is not None or login_folder(entry.parent.parent, login) != entry:
+        raise GuardError(f"{entry}: no login has this folder's name; remove it, or give it back its name")
+    return login
 
 
 def write_guard(folder: Path, guard: Guard) -> Written:
@@ -129,14 +145,9 @@ class _Folder:
 
     def _hosts(self) -> tuple[str, ...]:
         """Return all households, old ones first in the order of their names."""
-        found: list[str] = []
         kept = self._folder / LOGINS
-        for entry in sorted(kept.iterdir()) if kept.is_dir() else ():
-            if (entry / PASSWORD).is_file():
-                try:
-                    found.append(decode("." + entry.name[3:] if entry.name.startswith("%2E") else entry.name))
-                except ValueError as error:
-                    raise GuardError(f"{entry}: {error}; remove it, or give it back its name") from None
+        entries = sorted(kept.iterdir()) if kept.is_dir() else []
+        found = [_login_of(entry) for entry in entries if (entry / PASSWORD).is_file()]
         for host in self._guard.hosts:
             if host in SERVICE_LOGINS or host in self._guard.clock_hosts:
                 raise GuardError(f"a household cannot have the id {host!r}: it is the name of a login or host of ours")
@@ -189,6 +200,9 @@ class _Folder:
             password = new_password()
             self._new_logins.append(login)
         self._writer.write(file, f"{password}\n".encode())
+        if unquote(folder.name) != login:
+            # Its name had to be cut.
+            self._writer.write(folder / LOGIN, f"{login}\n".encode())
         if len(encode(login)) <= MOST_NAME_CHARACTERS:
             self._client(login, authority)
         elif by_certificate:

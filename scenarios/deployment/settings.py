@@ -6,16 +6,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.clock import OnLoss
+from broker.filenames import file_name
 from broker.journal import Journal
 from broker.pace import Pace
 from broker.patience import Patience
 from broker.wire import VERSION
 from scenarios.fingerprint import fingerprint
 from scenarios.scenario import Scenario
+
+_MAX_BYTES_OF_PART = 100
+"""Of a run's or a process's part in a journal's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class DeploymentSettings:
     def journal_file(self, name: str) -> Path:
         """Return where a process's journal is, or would be."""
         folder = self.journals or Path()
-        return folder / f"{quote(self.run_id, safe='')}.{quote(name, safe='')}.journal.sqlite"
+        run, process = (file_name(text, dots=False, most_bytes=_MAX_BYTES_OF_PART) for text in (self.run_id, name))
+        return folder / f"{run}.{process}.journal.sqlite"
 
     def described(self) -> dict[str, Any]:
         """Return what was chosen, fit for JSON."""

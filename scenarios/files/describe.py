@@ -11,6 +11,7 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Job
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import JobIds
+from scenarios.files.findings import locate_in
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.times import format_after_start
 from scenarios.files.validate import make_file
@@ -63,7 +64,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "jobs": [_job(job, start_s, shared) for job in _in_id_order(scenario.jobs, where)],
         "tariff": asdict(scenario.tariff) if scenario.tariff else None,
     }
-    return make_file(content, where)
+    return make_file(content, locate_in(where))
 
 
 def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:

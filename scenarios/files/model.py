@@ -7,33 +7,58 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, Strict, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from agents.scheduling.settings import ALGORITHMS, INSERTION
+from broker.identifiers import MAX_CHARACTERS, canonical, character_problem
 
 VERSION = 1
 """Of the format; a file of a higher one is refused."""
 UNKNOWN = "\0unknown"
-"""Stands for a time or an id that could not be read while the rest of its file is looked at; nobody writes it."""
+"""Stands for a time or an id that could not be read while the rest of its file is looked at."""
+STAND_INS = "stand_ins"
+"""In the context of a validation: stand-ins may occur. In a user's own file `UNKNOWN` is a mistake like any other."""
 
 
-def _id(value: Any) -> Any:  # noqa: ANN401 - whatever YAML held
-    return str(value) if type(value) is int else value
+def _may_stand_in(value: object, info: ValidationInfo) -> bool:
+    context = info.context or {}
+    return value == UNKNOWN and bool(context.get(STAND_INS))
 
 
-def _time(value: Any) -> int | str:  # noqa: ANN401 - whatever YAML held
-    if type(value) is int or isinstance(value, str):
+def _id(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str) or _may_stand_in(value, info):
+        return value
+    problem = character_problem(value)
+    if problem is not None:
+        raise PydanticCustomError("identifier", "{problem}", {"problem": problem})
+    return canonical(value)
+
+
+def _time(value: Any, info: ValidationInfo) -> int | str:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int or (isinstance(value, str) and (value != UNKNOWN or _may_stand_in(value, info))):
         return value
     raise PydanticCustomError("time_type", "a time is expected")
 
 
 Id = Annotated[
     str,
-    Field(min_length=1, max_length=200),
+    Field(min_length=1, max_length=MAX_CHARACTERS),
     BeforeValidator(_id),
-    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": 200}, {"type": "integer"}]}),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}, {"type": "integer"}]}),
 ]
+ProfileName = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), BeforeValidator(_id)]
 Time = Annotated[
     int | str,
     PlainValidator(_time),
@@ -164,7 +189,7 @@ class ScenarioFile(Part):
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
     )
-    load_profiles: dict[str, LoadProfileEntry] = Field(default_factory=dict, description="By name")
+    load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
     tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
+
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 MAX_BYTES = 64 * 2**20
 """Of one file; a year of a large neighbourhood stays far below."""
@@ -30,6 +33,11 @@ def read_bytes(path: Path, where: str) -> bytes:
 def read_text(path: Path, where: str) -> str:
     """Return the text of a file; raise `ScenarioError` where it is missing, too large or not text."""
     return decode(read_bytes(path, where), where)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as editors count them; other separators of Unicode stay in their line."""
+    return _LINE_BREAK.split(text)
 
 
 def decode(content: bytes, where: str) -> str:

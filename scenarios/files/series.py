@@ -160,19 +160,37 @@ def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:
     Raises:
         ScenarioError: It cannot be used; carries everything that is wrong with it, each problem with its line.
     """
+    times_s, energies_wh = read_points(path, where, from_zero=kind is LoadProfile)
+    return kind(times_s=times_s, cumulative_wh=energies_wh)
+
+
+def read_points(
+    path: Path, where: str, *, from_zero: bool, fewest: Callable[[int | None], int] = lambda _: 2
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return times (seconds) and cumulative energies (Wh) in a text file.
+
+    Args:
+        path: The file.
+        where: Its name, for messages.
+        from_zero: Whether the first time has to be 0 s.
+        fewest: How many points are needed, by the first time.
+
+    Raises:
+        ScenarioError: As `read_series`.
+    """
     text = read_text(path, where)
     columns = read_columns(text)
-    if columns is not None and _is_sound(*columns, from_zero=kind is LoadProfile):
-        return kind(times_s=columns[0], cumulative_wh=columns[1])
+    if columns is not None and len(columns[0]) >= fewest(columns[0][0]) and _is_sound(*columns, from_zero=from_zero):
+        return columns
     rows, unreadable = read_rows(text, where)
     times_s, energies_wh = [row.time_s for row in rows], [row.cumulative_wh for row in rows]
     found = [(int(problem.where.rpartition(":")[2]), problem) for problem in unreadable]
-    for index, what in series_problems(times_s, energies_wh, from_zero=kind is LoadProfile):
+    for index, what in series_problems(times_s, energies_wh, from_zero=from_zero, fewest=fewest(times_s[0])):
         line = 0 if index is None else rows[index].line
         found.append((line, Problem(f"{where}:{line}" if line else where, what)))
     if found:
         raise ScenarioError(cap_problems([problem for _, problem in sorted(found, key=lambda one: one[0])], where))
-    return kind(times_s=known(times_s), cumulative_wh=known(energies_wh))
+    return known(times_s), known(energies_wh)
 
 
 def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:
@@ -181,13 +199,13 @@ def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:
 
 
 def series_problems(
-    times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool
+    times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool, fewest: int = 2
 ) -> list[tuple[int | None, str]]:
     """Return what is wrong with a cumulative series: index of the point (None: the whole) and what.
 
     A value that is None could not be read: that is told already, and what stands around it is compared all the same.
     """
-    if len(times_s) < 2:
+    if len(times_s) < fewest:
         count = "is one" if times_s else "are none"
         return [(None, f"at least two points are needed, there {count}")]
     if _is_sound(times_s, energies_wh, from_zero=from_zero):

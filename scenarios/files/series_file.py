@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.reading import lines_of
 
 MAX_PROBLEMS = 10
 """Of one file; the rest are counted."""
@@ -56,7 +57,7 @@ def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
     """
     rows: list[Row] = []
     problems: list[Problem] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         row = line.strip()
         if not row:
             continue

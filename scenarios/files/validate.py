@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from broker.identifiers import canonical, shown
 from scenarios.errors import ScenarioError
-from scenarios.files.findings import Findings, KeyPath, locate_in
+from scenarios.files.findings import Findings, KeyPath, Locate
 from scenarios.files.model import (
+    STAND_INS,
     VERSION,
     ConsumerEntry,
     HouseEntry,
@@ -37,9 +39,10 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
     broken = Broken()
     if not _version_is_ours(tree, findings):
         return None, broken
+    _tell_of_doubles(tree, findings)
     for round_ in range(_MAX_ROUNDS):
         try:
-            return ScenarioFile.model_validate(tree), broken
+            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), broken
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=True)
         whole = True
@@ -63,13 +66,17 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
     return None, broken
 
 
-def make_file(data: dict[str, Any], where: str) -> ScenarioFile:
+def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     """Return the file model of plain data that did not come from YAML.
+
+    Args:
+        data: A file's content.
+        locate: Says where a value comes from.
 
     Raises:
         ScenarioError: Something in it cannot stand in a file.
     """
-    findings = Findings(locate_in(where))
+    findings = Findings(locate)
     try:
         return ScenarioFile.model_validate(data)
     except ValidationError as error:
@@ -87,12 +94,26 @@ def _version_is_ours(tree: Mapping, findings: Findings) -> bool:
     return True
 
 
+def _tell_of_doubles(tree: Mapping, findings: Findings) -> None:
+    """Say which load profiles have names that look the same; YAML holds them as two keys, a scenario as one."""
+    profiles = tree.get("load_profiles")
+    seen: dict[str, str] = {}
+    for name in profiles if isinstance(profiles, dict) else ():
+        first = seen.setdefault(canonical(name), name)
+        if first != name:
+            what = f"there is a load profile {canonical(name)!r} already; its letters are only written differently"
+            findings.at(("load_profiles", name), what)
+
+
 def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
     """Return a pydantic location without the names of union members in it."""
     path: list[str | int] = []
     for i, part in enumerate(loc):
         device = len(path) == 4 and path[0] == "houses" and path[2] == "devices"
         if device and part in ("consumer", "producer") and i == 4:
+            continue
+        if part == "[key]" and i == len(loc) - 1:
+            # Pydantic's word for a key that is wrong itself.
             continue
         path.append(part)
     return tuple(path)
@@ -176,9 +197,11 @@ def _in_words(path: KeyPath, details: ErrorDetails) -> str:
     if kind == "string_too_short":
         return "is empty"
     words = _WORDS.get(kind)
-    if words is None:
-        words = _limit_in_words(path, kind, limits)
-    return f"{words or details['msg']}, not {_short(value)}"
+    if kind == "identifier":
+        told = f"{shown(str(value))} {limits['problem']}"
+    else:
+        told = f"{words or _limit_in_words(path, kind, limits) or details['msg']}, not {_short(value)}"
+    return told
 
 
 def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:

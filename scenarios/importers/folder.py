@@ -2,9 +2,9 @@
 
 `consumer_event.csv` holds a job a line, `producer_event.csv` a forecast a line; they name files in `loads/` and
 `predictions/`. An id `[57]:[222]:[3]` is house 57, device 222 and a mode; a producer `pv_producer[57]:[220]` belongs to
-house 57, one that names no house gets a house of its own. A forecast's first value is the energy of the hour before
-its first row, so a point with 0 Wh is put an hour before it: from there on it replaces the forecast before.
-The run starts with the first registration or issue. Files that no line names are not looked at.
+house 57, one that names no house gets a house of its own. What a forecast says of the time before its first row,
+`forecast` knows. The run starts with the first registration or issue. Files that no line names are not read, and are
+named in a note.
 """
 
 from __future__ import annotations
@@ -12,33 +12,40 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agents.energy import LoadProfile, Prediction, Production
+from agents.energy import LoadProfile, Prediction
+from broker.identifiers import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.describe import natural_order, producer_entry, profile_entries
 from scenarios.files.model import VERSION
-from scenarios.files.reading import read_text
-from scenarios.files.series import read_series
+from scenarios.files.reading import lines_of, read_text
+from scenarios.files.series import read_points, read_series
 from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
-from scenarios.importers.imported import SEED, Imported, finish, scenario_name
+from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, listed, make_forecast
+from scenarios.importers.imported import SEED, Imported, Places, finish, scenario_name
 
 CONSUMER_EVENTS = "consumer_event.csv"
 PRODUCER_EVENTS = "producer_event.csv"
-FIRST_HOUR_S = 3600
-"""How long before its first row a forecast's file begins to count."""
+LOADS = "loads"
+PREDICTIONS = "predictions"
+
+_WORDS = {"earliest_start": "earliest start", "latest_start": "latest start", "issued": "time of issue"}
+"""What a column is called here."""
 
 _UNREADABLE = LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
 """In the place of a load profile that could not be read, for looking at the rest."""
 _HOUSE = re.compile(r"\[([^\[\]]+)\]")
 
 _Event = TypeVar("_Event")
-_Series = TypeVar("_Series", LoadProfile, Production)
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
 class _JobLine:
+    where: str
     registered_s: int
     earliest_start_s: int
     latest_start_s: int
@@ -50,9 +57,11 @@ class _JobLine:
 
 @dataclass(frozen=True, slots=True)
 class _ForecastLine:
+    where: str
     issued_s: int
     producer: str
-    production: Production
+    file: str
+    forecast: Forecast
 
 
 @dataclass(slots=True)
@@ -60,6 +69,8 @@ class _Reader:
     folder: Path
     problems: list[Problem] = field(default_factory=list)
     profiles: dict[str, LoadProfile | None] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    """Files that a line names, relative to the folder."""
     issued: dict[tuple[str, int], str] = field(default_factory=dict)
     """Where a producer's forecast of a time of issue stands."""
 
@@ -90,7 +101,7 @@ class _Reader:
         except ScenarioError as error:
             self.problems.extend(error.problems)
             return
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(lines_of(text), start=1):
             if line.strip():
                 yield f"{path}:{number}", line
 
@@ -107,9 +118,11 @@ class _Reader:
             what = f"the latest start {_show(latest_s)} is before the job is registered {_show(registered_s)}"
             self._tell(where, what)
         source_id, file = values[3:]
-        profile = file.removesuffix(".csv")
+        profile = canonical(file.removesuffix(".csv"))
         if profile not in self.profiles:
-            self.profiles[profile] = self._series(where, "loads", file, LoadProfile)
+            self.profiles[profile] = self._series(
+                where, LOADS, file, lambda path: read_series(path, str(path), LoadProfile)
+            )
         try:
             house, device = parse_consumer_id(source_id)
         except ValueError as error:
@@ -117,29 +130,21 @@ class _Reader:
             return None
         if registered_s is None or earliest_s is None or latest_s is None:
             return None
-        return _JobLine(registered_s, earliest_s, latest_s, source_id, house, device, profile)
+        return _JobLine(where, registered_s, earliest_s, latest_s, source_id, house, device, profile)
 
     def forecast(self, where: str, values: list[str]) -> _ForecastLine | None:
         """Return the forecast that a line describes; None after telling all that is wrong with it."""
         issued_s = self._time(where, "time of issue", values[0])
-        producer, file = values[1:]
+        producer, file = canonical(values[1]), values[2]
         if not producer:
             self._tell(where, "the producer's id is empty")
         elif issued_s is not None and (other := self.issued.setdefault((producer, issued_s), where)) != where:
             what = f"there is a forecast of {producer!r} issued at {_show(issued_s)} already ({other})"
             self._tell(where, what)
-        rows = self._series(where, "predictions", file, Production)
-        if rows is None:
-            return None
-        first_s = rows.times_s[0] - FIRST_HOUR_S
-        if first_s < 0:
-            self._tell(where, f"{file}: an hour before the first row is before the year 1970")
-        if rows.cumulative_wh[0] < 0:
-            self._tell(where, f"{file}: the first value is the energy of the hour before it; it cannot be below 0")
-        if issued_s is None or first_s < 0 or rows.cumulative_wh[0] < 0:
-            return None
-        production = Production(times_s=(first_s, *rows.times_s), cumulative_wh=(0.0, *rows.cumulative_wh))
-        return _ForecastLine(issued_s, producer, production)
+        forecast = self._series(where, PREDICTIONS, file, lambda path: _read_forecast(path, issued_s))
+        return (
+            None if issued_s is None or forecast is None else _ForecastLine(where, issued_s, producer, file, forecast)
+        )
 
     def _time(self, where: str, name: str, text: str) -> int | None:
         if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and int(text) <= MAX_TIME_S:
@@ -147,21 +152,35 @@ class _Reader:
         self._tell(where, f"{name}: UNIX seconds are expected, not {text[:40]!r}")
         return None
 
-    def _series(self, where: str, folder: str, file: str, kind: type[_Series]) -> _Series | None:
+    def _series(self, where: str, folder: str, file: str, read: Callable[[Path], _Read]) -> _Read | None:
         if not file or Path(file).name != file:
             self._tell(where, f"the name of a file in {folder}/ is expected, not {file!r}")
             return None
         path = self.folder / folder / file
+        self.named.add(f"{folder}/{file}")
         if not path.parent.is_dir():
             missing = Problem(str(path.parent), "there is no such folder")
             if missing not in self.problems:
                 self.problems.append(missing)
             return None
         try:
-            return read_series(path, str(path), kind)
+            return read(path)
         except ScenarioError as error:
             self.problems.extend(Problem(f"{where}: {problem.where}", problem.what) for problem in error.problems)
             return None
+
+    def left_out(self) -> list[str]:
+        """Return the files in the folder that no line names."""
+        files = (path for folder in (LOADS, PREDICTIONS) for path in (self.folder / folder).glob("*") if path.is_file())
+        names = (path.relative_to(self.folder).as_posix() for path in files)
+        return sorted((name for name in names if name not in self.named), key=natural_order)
+
+
+def _read_forecast(path: Path, issued_s: int | None) -> Forecast:
+    """Return the forecast in a file; where the time of issue is not known, only what is wrong with it matters."""
+    fewest = partial(fewest_rows, issued_s=issued_s)
+    times_s, energies_wh = read_points(path, str(path), from_zero=False, fewest=fewest)
+    return make_forecast(times_s, energies_wh, times_s[0] if issued_s is None else issued_s)
 
 
 def import_folder(folder: Path) -> Imported:
@@ -182,6 +201,7 @@ def import_folder(folder: Path) -> Imported:
     times_s = [*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts)]
     start_s = min(times_s, default=0)
     name = folder.resolve().name
+    places = Places(str(folder), _WORDS)
     content = {
         "version": VERSION,
         "name": scenario_name(name),
@@ -189,14 +209,17 @@ def import_folder(folder: Path) -> Imported:
         "start": format_iso(start_s),
         "seed": SEED,
         "load_profiles": profile_entries({n: profile or _UNREADABLE for n, profile in reader.profiles.items()}),
-        "houses": _houses(jobs, forecasts, start_s),
-        "jobs": _jobs(jobs, start_s),
+        "houses": _houses(jobs, forecasts, start_s, places),
+        "jobs": _jobs(jobs, start_s, places),
     }
+    for profile in reader.profiles:
+        first = next((job.where for job in jobs if job.profile == profile), str(folder))
+        places.add(("load_profiles", profile), first)
     if not reader.problems:
-        return finish(content, str(folder))
+        return finish(content, places, _notes(reader, forecasts))
     if times_s:
         try:
-            finish(content, str(folder))
+            finish(content, places)
         except ScenarioError as error:
             reader.problems.extend(error.problems)
     raise ScenarioError(reader.problems)
@@ -204,7 +227,7 @@ def import_folder(folder: Path) -> Imported:
 
 def parse_consumer_id(source_id: str) -> tuple[str, str]:
     """Return house and device of `[house]:[device]:[mode]`, `[house]:device` or, with a house of its own, `device`."""
-    parts = [part.strip().removeprefix("[").removesuffix("]") for part in source_id.split(":")]
+    parts = [canonical(part.strip().removeprefix("[").removesuffix("]")) for part in source_id.split(":")]
     if not all(parts):
         raise ValueError(f"an id [house]:[device]:[mode] is expected, not {source_id!r}")
     return (parts[0], parts[1]) if len(parts) > 1 else (parts[0], parts[0])
@@ -213,34 +236,53 @@ def parse_consumer_id(source_id: str) -> tuple[str, str]:
 def parse_producer_house(producer: str) -> str:
     """Return the house of `pv_producer[house]:[device]`; an id that names none is its own."""
     house = _HOUSE.search(producer)
-    return house[1].strip() if house else producer
+    return house[1].strip() or producer if house else producer
 
 
-def _houses(jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int) -> list[dict[str, Any]]:
-    used: dict[str, dict[str, set[str]]] = {}
+def _notes(reader: _Reader, forecasts: list[_ForecastLine]) -> list[str]:
+    """Return what was assumed and what was left out."""
+    notes = forecast_notes((f"{PREDICTIONS}/{line.file}", line.forecast) for line in forecasts)
+    homeless = [line.producer for line in forecasts if _HOUSE.search(line.producer) is None]
+    if homeless:
+        notes.append(f"a producer that names no house has a house of its own: {listed(homeless)}")
+    left_out = reader.left_out()
+    if left_out:
+        notes.append(f"files that no line names were left out: {listed(left_out)}")
+    return notes
+
+
+def _houses(jobs: list[_JobLine], forecasts: list[_ForecastLine], start_s: int, places: Places) -> list[dict[str, Any]]:
+    used: dict[str, dict[str, list[_JobLine]]] = {}
     for job in jobs:
-        used.setdefault(job.house, {}).setdefault(job.device, set()).add(job.profile)
-    panels: dict[str, dict[str, list[Prediction]]] = {}
+        used.setdefault(job.house, {}).setdefault(job.device, []).append(job)
+    panels: dict[str, dict[str, list[_ForecastLine]]] = {}
     for forecast in sorted(forecasts, key=lambda forecast: forecast.issued_s):
         of_house = panels.setdefault(parse_producer_house(forecast.producer), {})
-        prediction = Prediction(issued_s=forecast.issued_s, production=forecast.production)
-        of_house.setdefault(forecast.producer, []).append(prediction)
-    return [
-        {
-            "id": house,
-            "name": f"House {house}",
-            "devices": [
-                *(_consumer(device, used[house][device]) for device in sorted(used.get(house, ()), key=natural_order)),
-                *(
-                    producer_entry(producer, "Solar panels", "pv", predictions, start_s=start_s)
-                    for producer, predictions in sorted(
-                        panels.get(house, {}).items(), key=lambda x: natural_order(x[0])
-                    )
-                ),
-            ],
-        }
-        for house in sorted({*used, *panels}, key=natural_order)
-    ]
+        of_house.setdefault(forecast.producer, []).append(forecast)
+    first: dict[str, str] = {}
+    """The line that names a house first."""
+    for house, where in [
+        *((job.house, job.where) for job in jobs),
+        *((parse_producer_house(forecast.producer), forecast.where) for forecast in forecasts),
+    ]:
+        first.setdefault(house, where)
+    houses: list[dict[str, Any]] = []
+    for house in sorted(first, key=natural_order):
+        path = ("houses", len(houses))
+        places.add(path, first[house])
+        devices: list[dict[str, Any]] = []
+        for device, of_device in sorted(used.get(house, {}).items(), key=lambda item: natural_order(item[0])):
+            places.add((*path, "devices", len(devices)), of_device[0].where)
+            devices.append(_consumer(device, {job.profile for job in of_device}))
+        for producer, lines in sorted(panels.get(house, {}).items(), key=lambda item: natural_order(item[0])):
+            device_path = (*path, "devices", len(devices))
+            places.add(device_path, lines[0].where)
+            for k, line in enumerate(lines):
+                places.add((*device_path, "predictions", k), line.where)
+            predictions = [Prediction(issued_s=line.issued_s, production=line.forecast.production) for line in lines]
+            devices.append(producer_entry(producer, "Solar panels", "pv", predictions, start_s=start_s))
+        houses.append({"id": house, "name": f"House {house}", "devices": devices})
+    return houses
 
 
 def _consumer(device: str, profiles: set[str]) -> dict[str, Any]:
@@ -256,7 +298,9 @@ def _consumer(device: str, profiles: set[str]) -> dict[str, Any]:
     }
 
 
-def _jobs(jobs: list[_JobLine], start_s: int) -> list[dict[str, Any]]:
+def _jobs(jobs: list[_JobLine], start_s: int, places: Places) -> list[dict[str, Any]]:
+    for index, job in enumerate(jobs):
+        places.add(("jobs", index), job.where)
     profiles: dict[tuple[str, str], set[str]] = {}
     for job in jobs:
         profiles.setdefault((job.house, job.device), set()).add(job.profile)

@@ -27,12 +27,28 @@ from scenarios.files.series import read_series
 from scenarios.files.suggest import suggest
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, appliance_for, cloudless
-from scenarios.importers.imported import SEED, Imported, finish, scenario_name
+from scenarios.importers.imported import SEED, Imported, Places, finish, scenario_name
 
 MAX_DEVICES = 100_000
 """Of one neighbourhood."""
 _MAX_DAYS_OF_SUN = 366
 _DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class InputHouse:
+    """A house as the input has it; the id is empty where it could not be read, which is told already."""
+
+    where: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputPrediction:
+    """A producer's forecast as the input has it."""
+
+    where: str
+    prediction: Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ class InputDevice:
     template: str
     type: Literal["consumer", "producer"]
     load_profile: LoadProfile | None = None
-    predictions: tuple[Prediction, ...] = ()
+    predictions: tuple[InputPrediction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,8 @@ def window_problems(
 
 @dataclass(slots=True)
 class _Assembly:
-    where: str
+    places: Places
+    houses: Sequence[InputHouse]
     devices: Sequence[InputDevice]
     jobs: Sequence[InputJob]
     loads: Sequence[Path]
@@ -91,6 +108,13 @@ class _Assembly:
     """By house, user and device as the input has it."""
     by_house: dict[str, list[InputDevice]] = field(default_factory=dict)
     profiles: dict[str, LoadProfile] = field(default_factory=dict)
+
+    def name_empty_houses(self) -> None:
+        """Say which houses are left out, because nothing is in them."""
+        full = {device.house for device in self.devices}
+        for house in self.houses:
+            if house.id and house.id not in full:
+                self.notes.append(f"house {house.id} has no device and was left out ({house.where})")
 
     def name_devices(self) -> None:
         """Give every device an id that is unique where it has to be."""
@@ -120,12 +144,14 @@ class _Assembly:
             if self.profiles.setdefault(name, device.load_profile) != device.load_profile:
                 name = f"{name} of {device.house}-{device.id}"
                 self.profiles[name] = device.load_profile
+            self.places.add(("load_profiles", name), device.where)
             return name
         if name in self.profiles:
             return name
         found = self._file(name)
         if found is not None:
             self.profiles[name] = found
+            self.places.add(("load_profiles", name), device.where)
             return name
         if name in APPLIANCES:
             self.profiles[name] = APPLIANCES[name].load_profile
@@ -181,39 +207,44 @@ class _Assembly:
 
 
 def assemble(
-    where: str,
+    places: Places,
     name: str,
+    houses: Sequence[InputHouse],
     devices: Sequence[InputDevice],
     jobs: Sequence[InputJob],
     *,
     loads: Sequence[Path],
     what: str,
     problems: Sequence[Problem] = (),
+    notes: Sequence[str] = (),
 ) -> Imported:
     """Return the scenario of a neighbourhood.
 
     Args:
-        where: The input, for messages.
+        places: Names the input, for messages, and what it calls the times of a job.
         name: Of the scenario to be.
+        houses: All of them; those without a device are left out, and a note says so.
         devices: In the order of the input.
         jobs: In the order of the input.
         loads: Folders of load profiles, the first that has one wins.
         what: The input in words, for the description.
         problems: What was wrong with the input when it was read; raised together with what is found here.
+        notes: What was assumed or left out when it was read.
 
     Raises:
         ScenarioError: Something is wrong with it; carries everything found.
     """
     if not devices:
-        raise ScenarioError(problems or [Problem(where, "holds no house with a device")])
-    assembly = _Assembly(where, devices, jobs, loads, [*problems])
+        raise ScenarioError(problems or [Problem(places.where, "holds no house with a device")])
+    assembly = _Assembly(places, houses, devices, jobs, loads, [*problems], [*notes])
+    assembly.name_empty_houses()
     assembly.name_devices()
     targets = [assembly.device_of(job) for job in jobs]
     if assembly.problems:
         assembly.look_at_profiles(targets)
         raise ScenarioError(dict.fromkeys(assembly.problems))
     times_s = [job.registered_s for job in jobs]
-    times_s += [prediction.issued_s for device in devices for prediction in device.predictions]
+    times_s += [found.prediction.issued_s for device in devices for found in device.predictions]
     start_s = min(times_s, default=START_S)
     if not times_s:
         assembly.notes.append(f"there is no time in it; the run starts at {format_iso(start_s)}")
@@ -242,15 +273,19 @@ def assemble(
     if assembly.problems:
         raise ScenarioError(dict.fromkeys(assembly.problems))
     content["load_profiles"] = profile_entries(assembly.profiles)
-    return finish(content, where, tuple(assembly.notes))
+    known_jobs = (job for job, device in zip(jobs, targets, strict=True) if device is not None)
+    for index, job in enumerate(known_jobs):
+        places.add(("jobs", index), job.where)
+    return finish(content, places, assembly.notes)
 
 
 def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
     end_s = max((job.latest_start_s for job in assembly.jobs), default=start_s) + _DAY_S
     sun = cloudless(start_s, min(end_s, start_s + _MAX_DAYS_OF_SUN * _DAY_S))
-    houses: dict[str, list[dict[str, Any]]] = {}
+    of_house: dict[str, list[tuple[InputDevice, dict[str, Any], list[str]]]] = {}
     for device in assembly.devices:
         device_id = assembly.ids[device.house, device.user, device.id]
+        predictions: list[InputPrediction] = []
         if device.type == "consumer":
             profile = assembly.profile_of(device, device.template)
             entry = consumer_entry(device_id, device.name, device.template, profile)
@@ -258,13 +293,21 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             if not device.predictions:
                 note = f"producer {device.id} ({device.name}) of house {device.house}: no prediction"
                 assembly.notes.append(f"{note}; assumed is a {ROOF_IN_WORDS}")
-            predictions = sorted(device.predictions or (sun,), key=lambda prediction: prediction.issued_s)
-            entry = producer_entry(device_id, device.name, device.template, predictions, start_s=start_s)
-        houses.setdefault(device.house, []).append(entry)
-    return [
-        {"id": house, "name": f"House {house}", "devices": devices}
-        for house, devices in sorted(houses.items(), key=lambda item: natural_order(item[0]))
-    ]
+            known = device.predictions or (InputPrediction(device.where, sun),)
+            predictions = sorted(known, key=lambda found: found.prediction.issued_s)
+            in_order = [found.prediction for found in predictions]
+            entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s)
+        of_house.setdefault(device.house, []).append((device, entry, [found.where for found in predictions]))
+    of_input = {house.id: house.where for house in reversed(assembly.houses)}
+    houses = []
+    for i, house in enumerate(sorted(of_house, key=natural_order)):
+        assembly.places.add(("houses", i), of_input.get(house, of_house[house][0][0].where))
+        for j, (device, _, wheres) in enumerate(of_house[house]):
+            assembly.places.add(("houses", i, "devices", j), device.where)
+            for k, where in enumerate(wheres):
+                assembly.places.add(("houses", i, "devices", j, "predictions", k), where)
+        houses.append({"id": house, "name": f"House {house}", "devices": [entry for _, entry, _ in of_house[house]]})
+    return houses
 
 
 def _show(time_s: int) -> str:

@@ -1,7 +1,7 @@
 """A neighbourhood as PySSMic saves it: a pickle of its classes, load profiles and forecasts in pandas frames.
 
 It is read by `inert_pickle`, so no code in it can run. A device's `events` are its jobs; a producer's forecasts
-`weather_prediction1`, `2`, ... are issued at their first row, and count from an hour before it, as in a PySSMic folder.
+`weather_prediction1`, `2`, ... are issued at their first row. What they say of the time before it, `forecast` knows.
 """
 
 from __future__ import annotations
@@ -10,18 +10,26 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from agents.energy import LoadProfile, Prediction, Production
+from agents.energy import LoadProfile, Prediction
+from broker.identifiers import MAX_CHARACTERS, canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.reading import read_bytes
 from scenarios.files.series import known, series_problems
 from scenarios.files.series_file import cap_problems
 from scenarios.files.times import MAX_TIME_S
-from scenarios.importers.folder import FIRST_HOUR_S
-from scenarios.importers.imported import Imported
+from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
+from scenarios.importers.imported import Imported, Places
 from scenarios.importers.inert_pickle import Object, PickleError, read_pickle, short
-from scenarios.importers.neighbourhood import InputDevice, InputJob, assemble, window_problems
+from scenarios.importers.neighbourhood import (
+    InputDevice,
+    InputHouse,
+    InputJob,
+    InputPrediction,
+    assemble,
+    window_problems,
+)
 from scenarios.importers.neighbourhood_xml import jobs_in
 from scenarios.importers.pickled_frame import FRAME_NAMES, frame_rows, number
 
@@ -32,9 +40,10 @@ ALLOWED |= {"copy_reg._reconstructor", "__builtin__.object"}
 """Every name that may occur; it says what a value is, and is never looked up."""
 
 _PREDICTION = re.compile(r"weather_prediction[0-9]{1,4}")
-_MAX_ID = 200
-
-_Series = TypeVar("_Series", LoadProfile, Production)
+_CUT = MAX_CHARACTERS + 1
+"""Characters of a text that are read: one more than an id may have, so that a longer one is refused, not cut."""
+_WORDS = {"registered": "timestamp", "earliest_start": "est", "latest_start": "lst"}
+"""What an event calls its times."""
 
 MAX_VALUES = 1_000_000
 """Houses, users, devices, jobs and points of one neighbourhood."""
@@ -43,6 +52,8 @@ MAX_VALUES = 1_000_000
 @dataclass(slots=True)
 class _Found:
     where: str
+    houses: list[InputHouse] = field(default_factory=list)
+    forecasts: list[tuple[str, Forecast]] = field(default_factory=list)
     devices: list[InputDevice] = field(default_factory=list)
     jobs: list[InputJob] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -77,18 +88,21 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
         _read(root, found)
     except PickleError as error:
         raise ScenarioError([Problem(where, str(error))]) from None
+    notes = forecast_notes(found.forecasts)
     if jobs is not None:
-        found.jobs += jobs_in(jobs, found.problems)
+        found.jobs += jobs_in(jobs, found.problems, notes)
     what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
     folders = [*loads, path.parent / "loads"]
     return assemble(
-        where,
+        Places(where, _WORDS),
         path.stem,
+        found.houses,
         found.devices,
         found.jobs,
         loads=folders,
         what=what,
         problems=found.problems,
+        notes=notes,
     )
 
 
@@ -97,6 +111,7 @@ def _read(root: object, found: _Found) -> None:
         raise PickleError("holds no neighbourhood of PySSMic")
     for house in _members(root, "houses", "House", found):
         house_id = _id(house)
+        found.houses.append(InputHouse(f"{found.where}: house {house_id}", house_id))
         for user in _members(house, "users", "User", found):
             user_id = _id(user)
             for device in _members(user, "devices", "Device", found):
@@ -166,7 +181,7 @@ def _text(value: object) -> str:
     if isinstance(value, Object):
         value = int(number(value))
     if isinstance(value, str):
-        return value[:_MAX_ID]
+        return canonical(value[:_CUT])
     return str(value) if isinstance(value, int) and abs(value) < 10**18 else ""
 
 
@@ -193,26 +208,32 @@ def _time(state: dict[Any, Any], name: str, place: str, found: _Found) -> int | 
 
 def _load_profile(state: dict[Any, Any], place: str, found: _Found) -> LoadProfile | None:
     frame = state.get("load_profile")
-    return None if frame is None else _series(frame, f"{place}: load_profile", LoadProfile, found)
+    points = None if frame is None else _points(frame, f"{place}: load_profile", found, from_zero=True)
+    return None if points is None else LoadProfile(times_s=points[0], cumulative_wh=points[1])
 
 
-def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[Prediction, ...]:
-    predictions: dict[int, Prediction] = {}
+def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[InputPrediction, ...]:
+    predictions: dict[int, InputPrediction] = {}
     for name, frame in state.items():
         if frame is None or not isinstance(name, str) or not _PREDICTION.fullmatch(name):
             continue
-        production = _series(frame, f"{place}: {name}", Production, found)
-        if production is None:
+        points = _points(frame, f"{place}: {name}", found, from_zero=False)
+        if points is None:
             continue
-        issued_s = production.times_s[1]
+        issued_s = points[0][0]
         if issued_s in predictions:
             found.tell(place, f"{name}: another forecast begins at {issued_s} too")
-        predictions[issued_s] = Prediction(issued_s=issued_s, production=production)
+        forecast = make_forecast(*points, issued_s)
+        found.forecasts.append((f"{place.removeprefix(f'{found.where}: ')}: {name}", forecast))
+        prediction = Prediction(issued_s=issued_s, production=forecast.production)
+        predictions[issued_s] = InputPrediction(f"{place}: {name}", prediction)
     return tuple(predictions.values())
 
 
-def _series(frame: object, place: str, kind: type[_Series], found: _Found) -> _Series | None:
-    """Return the series in a frame; None after telling all that is wrong with it."""
+def _points(
+    frame: object, place: str, found: _Found, *, from_zero: bool
+) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+    """Return times (seconds) and cumulative energies (Wh) in a frame; None after telling all that is wrong with it."""
     try:
         rows = frame_rows(frame)
     except PickleError as error:
@@ -232,16 +253,12 @@ def _series(frame: object, place: str, kind: type[_Series], found: _Found) -> _S
             time_s = None
         times_s.append(None if time_s is None else int(time_s))
         energies_wh.append(energy_wh)
-    from_zero = kind is LoadProfile
-    if not from_zero:
-        times_s.insert(0, None if times_s[0] is None else times_s[0] - FIRST_HOUR_S)
-        energies_wh.insert(0, 0.0)
     problems += [
-        Problem(place if index is None else f"{place}, row {index + from_zero}", what)
+        Problem(place if index is None else f"{place}, row {index + 1}", what)
         for index, what in series_problems(times_s, energies_wh, from_zero=from_zero)
     ]
     found.problems += cap_problems(problems, place)
-    return None if problems else kind(times_s=known(times_s), cumulative_wh=known(energies_wh))
+    return None if problems else (known(times_s), known(energies_wh))
 
 
 def _number(value: object, place: str, problems: list[Problem]) -> float | None:

@@ -1,21 +1,83 @@
 """PySSMic's XML: a neighbourhood of houses, users and devices, and in a file of its own the jobs.
 
 Of a device are read `id`, `name`, `template` and `type`; of a job `id` (the device's), `est`, `lst`, `creation_time`
-and `profile`. What else stands there is not looked at. What a neighbourhood lacks, `neighbourhood` makes up for.
+and `profile`. Other elements are left out, and a note names them. What a neighbourhood lacks, `neighbourhood` makes up
+for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from broker.identifiers import canonical
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.suggest import suggest
-from scenarios.importers.imported import Imported
-from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputJob, assemble, window_problems
+from scenarios.importers.forecast import listed
+from scenarios.importers.imported import Imported, Places
+from scenarios.importers.neighbourhood import (
+    MAX_DEVICES,
+    InputDevice,
+    InputHouse,
+    InputJob,
+    assemble,
+    window_problems,
+)
 from scenarios.importers.xml_reader import Element, read_xml
 
 ROOT = "neighborhood"
+
+_WORDS = {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}
+"""What a job calls its times."""
+_OF_A_JOB = ("creation_time", "est", "lst")
+_KNOWN: dict[str, frozenset[str]] = {
+    ROOT: frozenset({"house", "id", "name"}),
+    "house": frozenset({"user", "device", "id", "name"}),
+    "user": frozenset({"device", "id", "name"}),
+    "device": frozenset({"id", "name", "template", "type", "profile", *_OF_A_JOB}),
+}
+"""Which elements are read in which; others are named in a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A device, or a job, in its house and of its user."""
+
+    house: str
+    user: str
+    element: Element
+
+
+@dataclass(slots=True)
+class _Content:
+    """What is in a file."""
+
+    houses: list[InputHouse] = field(default_factory=list)
+    devices: list[_Found] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Names of elements that are not read, each with its first place."""
+
+    @property
+    def looks_like_jobs(self) -> bool:
+        """Whether its devices are jobs: they say when to run, and not what they are."""
+        elements = [found.element for found in self.devices]
+        return any(_says_when(element) for element in elements) and not any(map(_says_what, elements))
+
+    @property
+    def looks_like_a_neighbourhood(self) -> bool:
+        """Whether its devices say what they are, and not when to run."""
+        elements = [found.element for found in self.devices]
+        return any(map(_says_what, elements)) and not any(_says_when(element) for element in elements)
+
+    def notes(self) -> list[str]:
+        """Return what is left out."""
+        if not self.unknown:
+            return []
+        return [f"elements that are not known were left out: {listed(self.unknown, self._shown)}"]
+
+    def _shown(self, tag: str) -> str:
+        return f"<{tag[:40]}> ({self.unknown[tag]})"
 
 
 def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
@@ -30,35 +92,47 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
         ScenarioError: One of the files cannot be used; carries everything that is wrong with both.
     """
     problems: list[Problem] = []
-    devices = _devices_in(path, problems)
-    job_list = jobs_in(jobs, problems) if jobs else []
-    folders = [*loads, path.parent / "loads", *([jobs.parent / "loads"] if jobs else [])]
-    what = f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else "")
-    return assemble(str(path), path.stem, devices, job_list, loads=folders, what=what, problems=problems)
-
-
-def _devices_in(path: Path, problems: list[Problem]) -> list[InputDevice]:
-    """Return the devices in a neighbourhood XML; what is wrong with it is added to the problems."""
-    devices = []
-    for house, user, element in _elements(path, problems):
-        kind = element.required("type", problems).lower()
-        if kind and kind not in ("consumer", "producer"):
-            hint = suggest(kind, ("consumer", "producer"))
-            problems.append(
-                Problem(element.where, f"<device>: 'consumer' or 'producer' is expected, not {kind!r}{hint}")
-            )
-        devices.append(
-            InputDevice(
-                where=element.where,
-                house=house,
-                user=user,
-                id=element.required("id", problems),
-                name=element.value("name") or "",
-                template=element.value("template") or "",
-                type="producer" if kind == "producer" else "consumer",
-            )
+    content = _content(path, problems)
+    if content.looks_like_jobs:
+        what = (
+            "is a file of jobs: its devices have times and no type. Give it beside the neighbourhood that it belongs "
+            f"to: `ssmic import NEIGHBOURHOOD --jobs {path.name} TARGET.yaml`, or the line 'jobs XML' of Import"
         )
-    return devices
+        raise ScenarioError([Problem(str(path), what)])
+    devices = [_device(found, problems) for found in content.devices]
+    problems.sort(key=_line)
+    notes = content.notes()
+    job_list = jobs_in(jobs, problems, notes) if jobs else []
+    folders = [*loads, path.parent / "loads", *([jobs.parent / "loads"] if jobs else [])]
+    return assemble(
+        Places(str(path), _WORDS),
+        path.stem,
+        content.houses,
+        devices,
+        job_list,
+        loads=folders,
+        what=f"the neighbourhood {path.name}" + (f" and the jobs {jobs.name}" if jobs else ""),
+        problems=problems,
+        notes=notes,
+    )
+
+
+def _device(found: _Found, problems: list[Problem]) -> InputDevice:
+    """Return a device of a neighbourhood; what is wrong with it is added to the problems."""
+    element = found.element
+    kind = element.required("type", problems).lower()
+    if kind and kind not in ("consumer", "producer"):
+        hint = suggest(kind, ("consumer", "producer"))
+        problems.append(Problem(element.where, f"<device>: 'consumer' or 'producer' is expected, not {kind!r}{hint}"))
+    return InputDevice(
+        where=element.where,
+        house=found.house,
+        user=found.user,
+        id=canonical(element.required("id", problems)),
+        name=element.value("name") or "",
+        template=canonical(element.value("template") or ""),
+        type="producer" if kind == "producer" else "consumer",
+    )
 
 
 def read_jobs(path: Path) -> list[InputJob]:
@@ -68,51 +142,85 @@ def read_jobs(path: Path) -> list[InputJob]:
         ScenarioError: It cannot be used; carries everything that is wrong with it.
     """
     problems: list[Problem] = []
-    jobs = jobs_in(path, problems)
+    jobs = jobs_in(path, problems, [])
     if problems:
         raise ScenarioError(problems)
     return jobs
 
 
-def jobs_in(path: Path, problems: list[Problem]) -> list[InputJob]:
-    """Return the jobs in a jobs XML; what is wrong with it is added to the problems."""
-    jobs = []
-    for house, user, element in _elements(path, problems):
-        device = element.required("id", problems)
-        registered_s = element.time("creation_time", problems)
-        earliest_s = element.time("est", problems)
-        latest_s = element.time("lst", problems)
-        problems += window_problems(element.where, registered_s, earliest_s, latest_s)
-        jobs.append(
-            InputJob(
-                where=element.where,
-                house=house,
-                user=user,
-                device=device,
-                profile=element.value("profile") or "",
-                registered_s=registered_s or 0,
-                earliest_start_s=earliest_s or 0,
-                latest_start_s=latest_s or 0,
-            )
-        )
+def jobs_in(path: Path, problems: list[Problem], notes: list[str]) -> list[InputJob]:
+    """Return the jobs in a jobs XML.
+
+    Args:
+        path: The file.
+        problems: What is wrong with it is added here.
+        notes: What is left out of it is added here.
+    """
+    own: list[Problem] = []
+    content = _content(path, own)
+    if content.looks_like_a_neighbourhood:
+        problems.append(Problem(str(path), "is a neighbourhood, not its jobs: its devices have a type and no times"))
+        return []
+    notes += content.notes()
+    jobs = [_job(found, own) for found in content.devices]
+    problems += sorted(own, key=_line)
     return jobs
 
 
-def _elements(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str, Element]]:
-    """Yield house, user and element of each device in a file; a device may stand right in its house."""
+def _line(problem: Problem) -> int:
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 0
+
+
+def _job(found: _Found, problems: list[Problem]) -> InputJob:
+    element = found.element
+    device = canonical(element.required("id", problems))
+    registered_s, earliest_s, latest_s = (element.time(tag, problems) for tag in _OF_A_JOB)
+    problems += window_problems(element.where, registered_s, earliest_s, latest_s)
+    return InputJob(
+        where=element.where,
+        house=found.house,
+        user=found.user,
+        device=device,
+        profile=canonical(element.value("profile") or ""),
+        registered_s=registered_s or 0,
+        earliest_start_s=earliest_s or 0,
+        latest_start_s=latest_s or 0,
+    )
+
+
+def _content(path: Path, problems: list[Problem]) -> _Content:
+    """Return house, user and element of each device in a file; a device may stand right in its house."""
+    content = _Content()
     try:
         root = read_xml(path, ROOT)
     except ScenarioError as error:
         problems += error.problems
-        return
-    count = 0
+        return content
+    _note_unknown(root, content)
     for house in root.all("house"):
-        house_id = house.required("id", problems)
-        found = [("", element) for element in house.all("device")]
+        house_id = canonical(house.required("id", problems))
+        content.houses.append(InputHouse(house.where, house_id))
+        content.devices += [_Found(house_id, "", element) for element in house.all("device")]
         for user in house.all("user"):
-            found += [(user.value("id") or "", element) for element in user.all("device")]
-        for user_id, element in found:
-            count += 1
-            if count > MAX_DEVICES:
-                raise ScenarioError([Problem(element.where, f"more than {MAX_DEVICES} devices")])
-            yield house_id, user_id, element
+            user_id = canonical(user.value("id") or "")
+            content.devices += [_Found(house_id, user_id, element) for element in user.all("device")]
+        if len(content.devices) > MAX_DEVICES:
+            raise ScenarioError([Problem(house.where, f"more than {MAX_DEVICES} devices")])
+    return content
+
+
+def _note_unknown(element: Element, content: _Content) -> None:
+    for child in element.children:
+        if child.tag not in _KNOWN.get(element.tag, ()):
+            content.unknown.setdefault(child.tag, child.where)
+        elif child.tag in _KNOWN:
+            _note_unknown(child, content)
+
+
+def _says_when(element: Element) -> bool:
+    return any(element.value(tag) is not None for tag in _OF_A_JOB)
+
+
+def _says_what(element: Element) -> bool:
+    return element.value("type") is not None

@@ -98,6 +98,7 @@ def clock(
     Waits until every household of the scenario is there, and says who is missing.
     """
     from broker.access import AccessOptions
+    from broker.filenames import file_name
     from broker.pace import Pace
     from scenarios.files import load_scenario
     from scenarios.scores_file import ScoresFile, run_key
@@ -128,7 +129,7 @@ def clock(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
-    results_file = out or Path("results") / f"{settings.run_id}.sqlite"
+    results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
     key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient)
     if scores is not None:

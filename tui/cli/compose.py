@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tui.cli.deployed import parse_id
 from tui.cli.options import Scenario
 
 app = typer.Typer(rich_markup_mode=None)
@@ -26,7 +27,12 @@ def compose(
     scenario: Scenario,
     house: Annotated[
         list[str] | None,
-        typer.Option("--house", metavar="ID", help="Only this household's service; may be repeated. [default: all]"),
+        typer.Option(
+            "--house",
+            metavar="ID",
+            help="Only this household's service; may be repeated. [default: all]",
+            parser=parse_id,
+        ),
     ] = None,
     central: Annotated[
         bool, typer.Option("--central", help="No household: broker and clock, for households on other machines.")

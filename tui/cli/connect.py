@@ -32,7 +32,7 @@ def deployment_settings(
 ) -> DeploymentSettings:
     """Return how a deployed run goes; what is None is as the scenario says."""
     return DeploymentSettings(
-        run_id=run or scenario.name,
+        run_id=scenario.name if run is None else run,
         seed=scenario.seed if seed is None else seed,
         algorithm=algorithm,
         patient=not impatient,

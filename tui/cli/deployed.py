@@ -7,6 +7,21 @@ from typing import Annotated
 
 import typer
 
+from broker.identifiers import canonical, identifier_problem, shown
+
+
+def parse_id(value: str) -> str:
+    """Return an id from the command line in its one form.
+
+    Raises:
+        typer.BadParameter: It cannot be an id.
+    """
+    problem = identifier_problem(value)
+    if problem is not None:
+        raise typer.BadParameter(f"{shown(value)} {problem}")
+    return canonical(value)
+
+
 Broker = Annotated[
     str,
     typer.Option(
@@ -16,7 +31,11 @@ Broker = Annotated[
 Run = Annotated[
     str | None,
     typer.Option(
-        "--run", metavar="ID", help="The run's id, the same for all. [default: the scenario's name]", envvar="SSMIC_RUN"
+        "--run",
+        metavar="ID",
+        help="The run's id, the same for all. [default: the scenario's name]",
+        envvar="SSMIC_RUN",
+        parser=parse_id,
     ),
 ]
 Seed = Annotated[

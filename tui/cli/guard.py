@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.cli.deployed import parse_id
 from tui.cli.options import complete_scenario
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def init(
         ),
     ] = None,
     house: Annotated[
-        list[str] | None, typer.Option("--house", metavar="ID", help="A household that gets a login; may be repeated.")
+        list[str] | None,
+        typer.Option("--house", metavar="ID", help="A household that gets a login; may be repeated.", parser=parse_id),
     ] = None,
     name: Annotated[
         list[str] | None,
@@ -105,16 +107,24 @@ def _summary(folder: Path, written: Written) -> str:
 
     lines = [
         f"Mosquitto: mount {folder}/broker at /mosquitto/config, or run mosquitto -c {folder}/broker/{HOST_FILE}",
-        f"Logins, each with its password and certificate in {folder}/logins: {_listed(written.logins)}",
+        f"Logins, each with its password and certificate in {folder}/logins: {_listed(_typed(written.logins))}",
         f"Keep to yourself what signs certificates: {folder}/authority",
     ]
     if written.new_logins and written.new_logins != written.logins:
-        lines.append(f"New logins: {_listed(written.new_logins)}")
+        lines.append(f"New logins: {_listed(_typed(written.new_logins))}")
     if written.new_certificates:
-        lines.append(f"New certificates: {_listed(written.new_certificates)}")
+        lines.append(f"New certificates: {_listed(_typed(written.new_certificates))}")
     lines.append(f"Clients reach the broker at mqtts://{_host(written.names[0])}:{written.port}")
     lines.append(f"The rest stands in {folder}/README.md.")
     return "\n".join(lines)
+
+
+def _typed(logins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return logins as they have to be typed; where that is not the household's id, the id too."""
+    from broker.topics import encode
+
+    typed = ((login, encode(login)) for login in logins)
+    return tuple(name if name == login else f"{name} (household {login!r})" for login, name in typed)
 
 
 def _host(name: str) -> str:

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
-from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
+from tui.cli.deployed import (
+    DEFAULT_JOURNAL,
+    DEFAULT_LIMIT_WALL_S,
+    Broker,
+    Impatient,
+    Journal,
+    Limit,
+    Run,
+    Seed,
+    parse_id,
+)
 from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 app = typer.Typer(rich_markup_mode=None)
@@ -31,7 +41,13 @@ def host(
     scenario: Scenario,
     broker: Broker,
     house: Annotated[
-        list[str], typer.Option(metavar="ID", help="A house of the scenario; several may share.", envvar="SSMIC_HOUSE")
+        list[str],
+        typer.Option(
+            metavar="ID",
+            help="A house of the scenario; several may share.",
+            envvar="SSMIC_HOUSE",
+            parser=parse_id,
+        ),
     ],
     run: Run = None,
     seed: Seed = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
+from tui.cli.deployed import parse_id
 from tui.cli.errors import USAGE, complain
 from tui.cli.options import given
 from tui.cli.tui import has_terminal
@@ -37,7 +38,8 @@ def watch(
         ),
     ],
     run: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which run. [default: choose from those that are there]")
+        str | None,
+        typer.Option(metavar="ID", help="Which run. [default: choose from those that are there]", parser=parse_id),
     ] = None,
     scenario: Annotated[
         str | None,

@@ -6,6 +6,7 @@ import asyncio
 from importlib import resources
 from pathlib import Path
 
+from broker.filenames import file_name
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from scenarios.files.load import bundled_names
@@ -194,7 +195,7 @@ class Filing(Editing):
         if work is None:
             return False
         name = work.source or text(work.tree.get("name")) or "neighbourhood"
-        proposed = work.path or Path.cwd() / f"{name}.yaml"
+        proposed = work.path or Path.cwd() / f"{file_name(name)}.yaml"
         dialog = PickPath("Save as", proposed, suffixes=YAML, kind="new")
         path = await self.app.push_screen_wait(dialog)
         if path is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from broker.identifiers import canonical, identifier_problem, shown
 from scenarios.files.build import RESERVED
 from scenarios.files.findings import KeyPath
 from tui.editor import outline
@@ -25,18 +26,22 @@ def free_id(taken: Iterable[str], wish: str) -> str:
 
 def house_ids(tree: Tree) -> set[str]:
     """Return the ids of all houses."""
-    return {text(house.get("id")) for _, house in outline.houses(tree)}
+    return {_id_of(house) for _, house in outline.houses(tree)}
 
 
 def device_ids(tree: Tree, house: dict[str, Any]) -> set[str]:
     """Return the ids that a new device of a house cannot have: its own, and those of all producers."""
-    own = {text(device.get("id")) for _, device in outline.devices(house)}
+    own = {_id_of(device) for _, device in outline.devices(house)}
     return own | {
-        text(device.get("id"))
+        _id_of(device)
         for _, other in outline.houses(tree)
         for _, device in outline.devices(other)
         if device.get("type") == "producer"
     }
+
+
+def _id_of(part: dict[str, Any]) -> str:
+    return canonical(text(part.get("id")))
 
 
 def next_number(ids: Iterable[str]) -> str:
@@ -52,19 +57,23 @@ def id_problem(tree: Tree, path: KeyPath) -> str | None:
     id_ = text(at(tree, path))
     if not id_:
         return "is empty"
+    problem = identifier_problem(id_)
+    if problem is not None:
+        return f"{shown(id_)} {problem}"
+    id_ = canonical(id_)
     return _house_id_problem(tree, path, id_) if len(path) == 3 else _device_id_problem(tree, path, id_)
 
 
 def _house_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
     if id_ in RESERVED:
         return f"{id_!r} is reserved; give the house another id"
-    others = [text(house.get("id")) for i, house in outline.houses(tree) if i != path[1]]
+    others = [_id_of(house) for i, house in outline.houses(tree) if i != path[1]]
     return f"there is a house {id_!r} already" if id_ in others else None
 
 
 def _device_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
     house = at(tree, path[:2])
-    own = [text(device.get("id")) for j, device in outline.devices(house) if j != path[3]]
+    own = [_id_of(device) for j, device in outline.devices(house) if j != path[3]]
     if id_ in own:
         return f"house {text(house.get('id'))!r} has a device {id_!r} already"
     if at(tree, (*path[:-1], "type")) != "producer":
@@ -72,7 +81,7 @@ def _device_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
     if id_ in RESERVED:
         return f"{id_!r} is reserved; give the producer another id"
     producers = [
-        text(device.get("id"))
+        _id_of(device)
         for i, other in outline.houses(tree)
         for j, device in outline.devices(other)
         if device.get("type") == "producer" and (i, j) != (path[1], path[3])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from broker.filenames import file_name
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from tui.editor.history import History
@@ -21,7 +22,7 @@ def rescue(work: Work) -> str | None:
     history = work.history
     if not history.is_dirty:
         return None
-    name = Path(work.title.replace("/", "-")).stem
+    name = work.path.stem if work.path is not None else file_name(work.title.replace(" ", "-"))
     for folder in _folders(work):
         try:
             path = _free(folder, name)

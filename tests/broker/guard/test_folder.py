@@ -144,7 +144,9 @@ def test_names_of_services_are_no_households(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "guard").exists()
 
 
-@pytest.mark.parametrize("house", ["..", ".", "../../x", "a/b", "ü", "+", "#", ".hidden", "a:b", "%", "a b"])
+@pytest.mark.parametrize(
+    "house", ["..", ".", "../../x", "a/b", "ü", "+", "#", ".hidden", "a:b", "%", "a b", "con", "a.", "ü" * 200]
+)
 def test_any_id_has_a_folder_and_a_login(tmp_path: Path, house: str) -> None:
     """None leads out of the folder or into that of another; the next writing finds it again."""
     guard = tmp_path / "guard"

@@ -41,6 +41,7 @@ DISH = "{id: dishwasher, type: consumer, load_profile: dish}"
 NAIVE = (
     "'2026-06-21T06:00' does not say its offset from UTC; write for example 2026-06-21T06:00:00+02:00, or ...Z for UTC"
 )
+A_TIME = 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start'
 TIME = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
@@ -401,3 +402,57 @@ def test_any_other_value_anywhere_is_a_message(data: st.DataObject) -> None:
 
     for line in mistakes(json.dumps(tree)):
         assert line.startswith("s.yaml:1: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (r'"a\nb"', r"'a\nb' holds a line break (U+000A, character 2)"),
+        (r'"a\0"', r"'a\x00' holds a control character (U+0000, character 2)"),
+        (r'"\0unknown"', r"'\x00unknown' holds a control character (U+0000, character 1)"),
+        (r'"a\u200bb"', r"'a\u200bb' holds an invisible character (U+200B, character 2)"),
+        (r'"a\u202eb"', r"'a\u202eb' holds an invisible character (U+202E, character 2)"),
+    ],
+)
+def test_an_id_that_no_broker_takes_is_told_with_its_place(written: str, reason: str) -> None:
+    """At the house and at every job that names it."""
+    text = GOOD.replace('id: "1"', f"id: {written}").replace('house: "1"', f"house: {written}")
+    rest = "; an id has visible characters and plain spaces only"
+    assert mistakes(text) == [f"s.yaml:8: houses[0].id: {reason}{rest}", f"s.yaml:16: jobs[0].house: {reason}{rest}"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("id: dishwasher,", 'id: "dish\\rwasher",', "s.yaml:10: houses[0].devices[0].id"),
+        ("id: pv", 'id: " pv"', "s.yaml:11: houses[0].devices[1].id"),
+        ('registered: "06:00"', 'id: "x\\x7f", registered: "06:00"', "s.yaml:16: jobs[0].id"),
+        ("  dish: {", '  "dish\\n": {', "s.yaml:6: load_profiles.'dish\\n'"),
+    ],
+)
+def test_every_kind_of_id_follows_the_rule(old: str, new: str, where: str) -> None:
+    """Devices, producers, jobs and load profiles."""
+    assert any(message.startswith(f"{where}: ") for message in changed(old, new))
+
+
+def test_a_time_that_stands_for_nothing_is_a_mistake() -> None:
+    """What stands in for unreadable times inside cannot be written by a user."""
+    assert changed('earliest_start: "08:00"', r'earliest_start: "\0unknown"') == [
+        f"s.yaml:16: jobs[0].earliest_start: {A_TIME}, not '\\x00unknown'"
+    ]
+
+
+def test_ids_that_look_the_same_are_the_same() -> None:
+    """A house with a composed umlaut, a job that names it with a decomposed one."""
+    text = GOOD.replace('id: "1"', 'id: "M\u00fcller"').replace('house: "1"', 'house: "Mu\u0308ller"')
+    assert mistakes(text) == []
+    assert load_text(text, "s.yaml", None).jobs[0].house == "M\u00fcller"
+
+
+def test_two_ids_that_look_the_same_are_told() -> None:
+    """Houses, and load profiles, which are keys."""
+    houses = 'houses:\n  - {id: "M\u00fcller"}\n  - {id: "Mu\u0308ller"}\n'
+    assert changed("houses:\n", houses) == ["s.yaml:9: houses[1].id: there is a house 'M\u00fcller' already"]
+    profile = '  "w\u00e4sche": {points: [[0, 0], [60, 1]]}\n  "wa\u0308sche": {points: [[0, 0], [60, 2]]}\n'
+    message = "there is a load profile 'w\u00e4sche' already; its letters are only written differently"
+    assert changed("  dish: {", f"{profile}  dish: {{") == [f"s.yaml:7: load_profiles.'wa\u0308sche': {message}"]

@@ -19,9 +19,10 @@ from scenarios.files.describe import natural_order
 from scenarios.files.write import scalar
 from scenarios.files.yaml_tree import resolve
 from scenarios.scenario import Producer, Scenario, Tariff
+from tests.identifiers import valid_ids
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-ids = texts.filter(lambda text: text and text not in RESERVED)
+ids = valid_ids(8).filter(lambda text: text not in RESERVED)
 finite = st.floats(0, 1e9, allow_nan=False)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from scenarios.errors import ScenarioError
 from scenarios.files import check_scenario, load_scenario
+from scenarios.importers.folder import import_folder
 
 JOBS = """\
 1000;1000;1020;[57]:[222]:[3];back_3.csv
@@ -24,6 +25,8 @@ FORECASTS = """\
 3600;pv_producer[57]:[220];220_1.csv
 900;sunny;220_1.csv
 """
+
+LATE = "2477-01-08T08:13:20Z is more than 3660 days after the run starts (1970-01-01T00:15:00Z)"
 
 Folder = Callable[..., Path]
 
@@ -198,19 +201,6 @@ def test_pyssmics_own_folders_load(pyssmic_inputs: Path, name: str, jobs: int, h
                 )
             ],
         ),
-        (
-            {"predictions__220_1": "3600 -1\n7200 2"},
-            [
-                (
-                    "producer_event.csv:2: 220_1.csv: the first value is the energy of the hour before it; "
-                    "it cannot be below 0"
-                ),
-                (
-                    "producer_event.csv:3: 220_1.csv: the first value is the energy of the hour before it; "
-                    "it cannot be below 0"
-                ),
-            ],
-        ),
         ({"consumer_event": "", "producer_event": "\n"}, ["FOLDER: holds neither a job nor a forecast"]),
     ],
 )
@@ -231,8 +221,8 @@ def test_what_single_lines_do_not_show_is_told_with_them(folder: Folder) -> None
 
     assert problems_of(path) == [
         "consumer_event.csv:1: registered: UNIX seconds are expected, not 'soon'",
-        "FOLDER: houses[1].id: 'grid' is reserved; give the house another id",
-        "FOLDER: houses[1].devices[0].id: 'grid' is reserved; give the producer another id",
+        "producer_event.csv:3: id: 'grid' is reserved; give the house another id",
+        "producer_event.csv:3: id: 'grid' is reserved; give the producer another id",
     ]
 
 
@@ -250,3 +240,47 @@ def test_a_missing_event_file_is_named(folder: Folder) -> None:
     (path / "producer_event.csv").unlink()
 
     assert problems_of(path) == ["producer_event.csv: there is no such file"]
+
+
+def test_what_a_scenario_cannot_have_is_told_with_the_line_of_the_input(folder: Folder) -> None:
+    """Not with the place in a scenario file that nobody sees; in the order of the files."""
+    path = folder(
+        consumer_event=(
+            "1000;1000;9000;[1]:[2]:[1];98.csv\n1000;1000;16000100000;[1]:[2]:[2];98.csv\n1000;1000;9000;[grid]:[2]:[1];98.csv\n"
+        ),
+        producer_event="900;pv[1]:[9];220_1.csv\n900;manager;220_1.csv\n16000100000;pv[1]:[9];220_2.csv\n",
+    )
+
+    assert [problem.partition(": ")[::2] for problem in problems_of(path)] == [
+        ("consumer_event.csv:2", f"latest start: {LATE}"),
+        ("consumer_event.csv:3", "id: 'grid' is reserved; give the house another id"),
+        ("producer_event.csv:2", "id: 'manager' is reserved; give the house another id"),
+        ("producer_event.csv:2", "id: 'manager' is reserved; give the producer another id"),
+        ("producer_event.csv:3", f"time of issue: {LATE}"),
+    ]
+
+
+def test_an_id_that_cannot_be_one_is_told_with_its_line(folder: Folder) -> None:
+    """Also where a character looks like the end of a line and is none."""
+    path = folder(consumer_event=JOBS.replace("[1]:small_heater", "[1\u2028]:small_heater"))
+
+    assert problems_of(path)[0].startswith("consumer_event.csv:4: house: '1\\u2028' holds a line break (U+2028")
+
+
+def test_ids_that_look_the_same_are_one_house(folder: Folder) -> None:
+    """A composed umlaut on one line, a decomposed one on the next."""
+    jobs = "1000;1000;9000;[M\u00fcller]:[2];98.csv\n1000;1000;9000;[Mu\u0308ller]:[2];98.csv\n"
+    scenario = load_scenario(folder(consumer_event=jobs, producer_event="900;pv[M\u00fcller]:[9];220_1.csv"))
+
+    assert [house.id for house in scenario.houses] == ["M\u00fcller"]
+    assert len(scenario.houses[0].devices) == 2
+
+
+def test_what_is_left_out_is_told(folder: Folder) -> None:
+    """Files that no line names, and houses that were made up."""
+    (path := folder()).joinpath("loads/never.csv").write_text("0 0\n60 1\n", encoding="utf-8")
+
+    assert import_folder(path).notes == (
+        "a producer that names no house has a house of its own: sunny",
+        "files that no line names were left out: loads/never.csv, predictions/unused.csv",
+    )

@@ -411,3 +411,39 @@ def test_what_is_wrong_with_a_job(thing: Thing, tmp_path: Path) -> None:
     for message, event in cases.items():
         content = pickle.dumps(neighbourhood(thing, events=[thing("Event", **event)]))
         assert message_of(content, tmp_path).endswith(f"house 1, device 11: {message}")
+
+
+def test_what_a_scenario_cannot_have_is_told_with_house_and_device(thing: Thing, tmp_path: Path) -> None:
+    """A pickle has no lines."""
+    content = pickle.dumps(neighbourhood(thing, events=[thing("Event", timestamp=7200, est=7500, lst=14602932000)]))
+
+    assert message_of(content, tmp_path).removeprefix(f"{tmp_path}/esn.pkl: ") == (
+        "house 1, device 11: lst: 2432-09-30T10:00:00Z is more than 3660 days after the run starts (1970-01-01T02:00:00Z)"
+    )
+
+
+def test_a_house_without_devices_is_told(thing: Thing, tmp_path: Path) -> None:
+    """It is left out."""
+    whole: Any = neighbourhood(thing)
+    whole.houses.append(thing("House", id=2, users=[thing("User", id=1, devices=[])]))
+    path = tmp_path / "esn.pkl"
+    path.write_bytes(pickle.dumps(whole))
+
+    assert import_source(path).notes == (f"house 2 has no device and was left out ({path}: house 2)",)
+
+
+def test_a_forecast_of_a_running_counter_counts_differences_only(thing: Thing, tmp_path: Path) -> None:
+    """Quarter-hourly, and the counter stood at a thousand kWh."""
+    whole: Any = neighbourhood(thing)
+    roof = whole.houses[0].users[0].devices[1]
+    roof.weather_prediction1 = frame([7200, 8100, 9000], [1_000_000, 1_000_250, 1_000_500])
+    roof.weather_prediction2 = frame([9900, 10800], [250, 500])
+    path = tmp_path / "esn.pkl"
+    path.write_bytes(pickle.dumps(whole))
+
+    imported = import_source(path)
+
+    first, second = (prediction.production for prediction in imported.scenario.producers["12"].predictions)
+    assert (first.times_s, first.energy_wh) == ((7200, 8100, 9000), 500)
+    assert (second.times_s, second.energy_wh) == ((9000, 9900, 10800), 500)
+    assert len(imported.notes) == 2

@@ -271,3 +271,42 @@ def test_other_sources_are_refused(xml: Path) -> None:
         import_source(xml, jobs=xml / "jobs.xml")
     with pytest.raises(ScenarioError, match=r"more: there is no such folder"):
         import_source(xml / "esn.xml", loads=[xml / "more"])
+
+
+def test_what_a_scenario_cannot_have_is_told_with_the_line_of_the_input(xml: Path) -> None:
+    """A job in the jobs file, a house and a producer in the neighbourhood."""
+    esn = NEIGHBOURHOOD.replace('house id="4"', 'house id="grid"').replace("<id>122</id>", "<id>manager</id>")
+    (xml / "esn.xml").write_text(esn, encoding="utf-8")
+    (xml / "jobs.xml").write_text(JOBS.replace("1460300400", "14602932000"), encoding="utf-8")
+
+    assert problems_of(xml) == [
+        "esn.xml:5: id: 'manager' is reserved; give the producer another id",
+        "esn.xml:8: id: 'grid' is reserved; give the house another id",
+        "jobs.xml:4: lst: 2432-09-30T10:00:00Z is more than 3660 days after the run starts (2016-04-10T01:00:00Z)",
+    ]
+
+
+def test_what_is_left_out_is_told(xml: Path) -> None:
+    """A house without devices, and elements that nobody reads."""
+    more = '<house id="99"><user id="1"></user></house>\n <garden size="3"/>\n</neighborhood>'
+    esn = NEIGHBOURHOOD.replace("</neighborhood>", more).replace(
+        "<name>dish1</name>", "<name>dish1</name><size>4</size>"
+    )
+    (xml / "esn.xml").write_text(esn, encoding="utf-8")
+
+    notes = [note.replace(f"{xml}/", "") for note in import_source(xml / "esn.xml").notes]
+
+    assert "elements that are not known were left out: <size> (esn.xml:4), <garden> (esn.xml:14)" in notes
+    assert "house 99 has no device and was left out (esn.xml:13)" in notes
+
+
+def test_jobs_given_as_a_neighbourhood_are_recognised(xml: Path) -> None:
+    """With what to do; and a neighbourhood that is given as jobs."""
+    with pytest.raises(ScenarioError) as caught:
+        import_source(xml / "jobs.xml")
+    assert str(caught.value).replace(f"{xml}/", "") == (
+        "jobs.xml: is a file of jobs: its devices have times and no type. Give it beside the neighbourhood that it "
+        "belongs to: `ssmic import NEIGHBOURHOOD --jobs jobs.xml TARGET.yaml`, or the line 'jobs XML' of Import"
+    )
+    with pytest.raises(ScenarioError, match=r"esn\.xml: is a neighbourhood, not its jobs: its devices have a type"):
+        import_source(xml / "esn.xml", jobs=xml / "esn.xml")

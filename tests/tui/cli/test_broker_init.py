@@ -60,3 +60,32 @@ def test_a_password_on_the_command_line_is_warned_of(ssmic: Ssmic, monkeypatch: 
     assert ended.code == 4
     assert "can be read" not in ended.err
     assert "hunter2" not in ended.out + ended.err
+
+
+def test_logins_are_told_as_they_have_to_be_typed(ssmic: Ssmic) -> None:
+    """With the household's id where that is written differently."""
+    ended = ssmic("broker", "init", "guard", "--house", "Haus 1", "--house", "adler", "--house", "M\u00fc#er")
+    assert ended.code == 0, ended.err
+    listed = next(line for line in ended.out.splitlines() if line.startswith("Logins"))
+    assert "adler, " in listed
+    assert "Haus%201 (household 'Haus 1')" in listed
+    assert "M%C3%BC%23er (household 'M\u00fc#er')" in listed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["broker", "init", "guard", "--house", "a\nb"],
+        ["clock", "street", "--broker", "mqtt://127.0.0.1:1", "--run", "a\nb"],
+        ["clock", "street", "--broker", "mqtt://127.0.0.1:1", "--run", ""],
+        ["host", "street", "--house", "adler", "--broker", "mqtt://127.0.0.1:1", "--run", "a\x7f"],
+        ["host", "street", "--house", "a\u200b", "--broker", "mqtt://127.0.0.1:1"],
+        ["watch", "--broker", "mqtt://127.0.0.1:1", "--run", " a"],
+        ["compose", "street", "--house", "a\t"],
+    ],
+)
+def test_ids_on_the_command_line_follow_the_rule_for_ids(ssmic: Ssmic, arguments: list[str]) -> None:
+    """What no broker would take is wrong usage, said at once."""
+    ended = ssmic(*arguments)
+    assert ended.code == 2, ended.err
+    assert "an id" in ended.err.replace("\n", " ")

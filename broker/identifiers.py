@@ -1,0 +1,87 @@
+"""What an id is: one rule for houses, devices, jobs, load profiles and runs, in files, topics and on command lines.
+
+An id is text of 1 to 200 characters that one can see and type: no control characters and line breaks, nothing
+invisible, no blanks at its ends, and no blanks but plain spaces inside. So every id fits in a client id and a topic of
+MQTT, on a line of a log and of a table, and two ids that look the same are the same: letters with marks (`ü`) have one
+form, NFC, whether they were written as one character or as two.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+MAX_CHARACTERS = 200
+"""Of an id. In a topic a character takes up to 12 bytes, or 36 in an agent's id; a topic has 65,535."""
+
+_UNFIT = {
+    "Cc": "a control character",
+    "Cf": "an invisible character",
+    "Cs": "half of a surrogate pair",
+    "Zl": "a line break",
+    "Zp": "a paragraph break",
+}
+"""By Unicode category, what no id may hold."""
+_LINE_BREAKS = frozenset("\n\r\v\f\x85\x1c\x1d\x1e")
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+"""Letters and marks that show nothing; format characters have a category of their own."""
+_LAST_IN_PLANE = 0xFFFE
+"""The last two characters of each plane are no characters."""
+
+
+def canonical(identifier: str) -> str:
+    """Return the one form of an id; ids that look the same have the same."""
+    return unicodedata.normalize("NFC", identifier)
+
+
+def identifier_problem(identifier: str) -> str | None:
+    """Return why a text cannot be an id, and what is expected; None where it can."""
+    if not identifier:
+        return "is empty; an id has at least one character"
+    text = canonical(identifier)
+    if len(text) > MAX_CHARACTERS:
+        return f"has {len(text)} characters; an id has at most {MAX_CHARACTERS}"
+    return character_problem(text)
+
+
+def character_problem(text: str) -> str | None:
+    """Return which character of a text no id may hold; None where there is none. Any length will do."""
+    for place, character in enumerate(text, start=1):
+        what = _unfit(character)
+        if what is not None:
+            shown = f"U+{ord(character):04X}"
+            return f"holds {what} ({shown}, character {place}); an id has visible characters and plain spaces only"
+    if text != text.strip():
+        return "begins or ends with a blank; an id does not"
+    return None
+
+
+def checked(identifier: str) -> str:
+    """Return an id in its one form.
+
+    Raises:
+        ValueError: it cannot be an id; the message says why.
+    """
+    problem = identifier_problem(identifier)
+    if problem is not None:
+        raise ValueError(f"{shown(identifier)}: {problem}")
+    return canonical(identifier)
+
+
+def shown(identifier: str) -> str:
+    """Return an id as a message can show it: in quotes, on one line, with escapes for what cannot be seen."""
+    text = identifier if len(identifier) <= 60 else f"{identifier[:57]}..."
+    return "".join(
+        f"\\u{{{ord(character):x}}}" if ord(character) > 0x7F and _unfit(character) else character
+        for character in repr(text)
+    )
+
+
+def _unfit(character: str) -> str | None:
+    if character in _LINE_BREAKS:
+        return "a line break"
+    if character in _INVISIBLE or ord(character) & 0xFFFF >= _LAST_IN_PLANE or 0xFDD0 <= ord(character) <= 0xFDEF:
+        return "an invisible character"
+    category = unicodedata.category(character)
+    if category == "Zs" and character != " ":
+        return "a blank that is no plain space"
+    return _UNFIT.get(category)

@@ -1,0 +1,31 @@
+"""Where journals are: beside each other in one folder, whatever a run and a household are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.deployment.settings import DeploymentSettings
+
+
+def journal_of(folder: Path, run: str, house: str) -> Path:
+    """Return where a household's journal of a run is."""
+    return DeploymentSettings(run, 1, journals=folder).journal_file(house)
+
+
+@pytest.mark.parametrize("name", ["..", "../../x", "a/b", "con", ".hidden", "\u00fc" * 200])
+def test_no_id_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    """Nor is any too long for a file system, with what SQLite puts behind it."""
+    for file in (
+        journal_of(tmp_path, name, "adler"),
+        journal_of(tmp_path, "monday", name),
+        journal_of(tmp_path, name, name),
+    ):
+        assert file.parent == tmp_path
+        file.with_name(f"{file.name}-journal").touch()
+
+
+def test_two_households_of_two_runs_never_share_a_journal(tmp_path: Path) -> None:
+    """`a.b` of the run `c`, and `b` of the run `c.a`."""
+    assert journal_of(tmp_path, "c", "a.b") != journal_of(tmp_path, "c.a", "b")

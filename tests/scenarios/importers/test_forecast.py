@@ -1,0 +1,128 @@
+"""Forecasts of PySSMic: the same energy whatever a file's step, and wherever its counter stands."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from scenarios.importers.forecast import MANY
+from scenarios.importers.imported import Imported
+from scenarios.importers.source import import_source
+
+ISSUED_S = 1_600_000_000
+DAY_S = 86_400
+STEPS_S = [60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]
+
+
+def imported(folder: Path, *forecasts: tuple[int, list[tuple[int, float]]]) -> Imported:
+    """Return the import of a folder with these forecasts of one producer, each with its time of issue and rows."""
+    (folder / "predictions").mkdir(exist_ok=True)
+    lines = []
+    for number, (issued_s, rows) in enumerate(forecasts):
+        text = "".join(f"{time_s} {wh!r}\n" for time_s, wh in rows)
+        (folder / f"predictions/p{number}.csv").write_text(text, encoding="utf-8")
+        lines.append(f"{issued_s};pv[1]:[9];p{number}.csv\n")
+    (folder / "producer_event.csv").write_text("".join(lines), encoding="utf-8")
+    (folder / "consumer_event.csv").write_text("", encoding="utf-8")
+    return import_source(folder)
+
+
+def energies_wh(found: Imported, *edges_s: int) -> list[float]:
+    """Return the energy of the last forecast, after those before it, between edges."""
+    first, *rest = (prediction.production for prediction in found.scenario.producers["pv[1]:[9]"].predictions)
+    production = first
+    for newer in rest:
+        production = production.continued_by(newer)
+    return [round(wh, 3) for wh in production.energy_per_bin_wh(edges_s).tolist()]
+
+
+@st.composite
+def suns(draw: st.DrawFn) -> tuple[int, list[float]]:
+    """Draw a step, and the energy of each step of a day or two, Wh."""
+    step_s = draw(st.sampled_from(STEPS_S))
+    power_w = draw(st.lists(st.integers(0, 5000), min_size=1, max_size=8))
+    count = draw(st.integers(1, 2)) * DAY_S // step_s
+    return step_s, [power_w[i * len(power_w) // count] * step_s / 3600 for i in range(count)]
+
+
+@given(suns(), st.none() | st.integers(-(10**9), 10**9))
+@settings(max_examples=60, deadline=None)
+def test_energy_is_the_same_for_every_step_and_counter(sun: tuple[int, list[float]], counter_wh: int | None) -> None:
+    """From the time of issue on, with a row there (of any counter) and without one."""
+    step_s, steps_wh = sun
+    # A first step of many times what any other gives reads as a counter.
+    assume(counter_wh is not None or steps_wh[0] <= MANY * max(steps_wh[1:], default=steps_wh[0]))
+    rows = [(ISSUED_S + i * step_s, wh) for i, wh in enumerate(accumulate(steps_wh, initial=float(counter_wh or 0)))]
+    with TemporaryDirectory() as folder:
+        found = imported(Path(folder), (ISSUED_S, rows[1:] if counter_wh is None else rows))
+    edges_s = [ISSUED_S + i * step_s for i in range(len(steps_wh) + 1)]
+    assert energies_wh(found, *edges_s) == pytest.approx(steps_wh, abs=0.01)
+
+
+@given(st.sampled_from(STEPS_S), st.integers(1, 5000), st.integers(10**7, 10**10))
+@settings(max_examples=40, deadline=None)
+def test_a_steady_sun_is_the_same_though_the_counter_began_unseen(step_s: int, power_w: int, counter_wh: int) -> None:
+    """The first row of a running counter comes a step after the time of issue: that step is no darkness."""
+    count = 2 * DAY_S // step_s
+    rows = [(ISSUED_S + i * step_s, counter_wh + power_w * i * step_s / 3600) for i in range(1, count + 1)]
+    with TemporaryDirectory() as folder:
+        found = imported(Path(folder), (ISSUED_S, rows))
+    assert energies_wh(found, ISSUED_S, ISSUED_S + 2 * DAY_S) == pytest.approx([power_w * 48], abs=0.01)
+
+
+def test_a_first_value_of_zero_at_the_time_of_issue_makes_no_darkness(tmp_path: Path) -> None:
+    """The forecast before holds until then."""
+    first = [(ISSUED_S + i * 3600, 1000.0 * i) for i in range(13)]
+    second = [(ISSUED_S + 6 * 3600 + i * 3600, 1000.0 * i) for i in range(7)]
+    found = imported(tmp_path, (ISSUED_S, first), (ISSUED_S + 6 * 3600, second))
+    assert energies_wh(found, *(ISSUED_S + i * 3600 for i in range(13))) == [1000.0] * 12
+
+
+def test_a_first_value_of_zero_after_the_time_of_issue_is_darkness_until_then(tmp_path: Path) -> None:
+    """The forecast says that nothing comes in its first step, whatever the one before said."""
+    first = [(ISSUED_S + i * 3600, 1000.0 * i) for i in range(13)]
+    second = [(ISSUED_S + 6 * 3600 + i * 3600, 1000.0 * (i - 1)) for i in range(1, 7)]
+    found = imported(tmp_path, (ISSUED_S, first), (ISSUED_S + 6 * 3600, second))
+    assert energies_wh(found, *(ISSUED_S + i * 3600 for i in range(4, 9))) == [1000.0, 1000.0, 0.0, 1000.0]
+
+
+def test_one_row_after_the_time_of_issue_is_a_forecast(tmp_path: Path) -> None:
+    """A day's energy in a single value."""
+    found = imported(tmp_path, (ISSUED_S, [(ISSUED_S + DAY_S, 24_000.0)]))
+    assert energies_wh(found, ISSUED_S, ISSUED_S + DAY_S // 2, ISSUED_S + DAY_S) == [12_000.0, 12_000.0]
+
+
+def test_a_gap_does_not_say_how_long_a_step_is(tmp_path: Path) -> None:
+    """Nights are left out of a quarter-hourly file."""
+    rows = [(ISSUED_S, 250.0), (ISSUED_S + 43_200, 250.0)] + [(ISSUED_S + 43_200 + i * 900, 500.0) for i in range(1, 5)]
+    found = imported(tmp_path, (ISSUED_S, rows))
+    production = found.scenario.producers["pv[1]:[9]"].predictions[0].production
+    assert production.times_s[0] == ISSUED_S - 900
+
+
+def test_what_was_assumed_is_told(tmp_path: Path) -> None:
+    """By kind, with the files; an hour before the first row is PySSMic's own rule and no assumption."""
+    quarters = [(ISSUED_S + 900 * i, 250.0 * i) for i in range(1, 9)]
+    counter = [(ISSUED_S + 7200 + 3600 * i, 1_234_567.0 + 1000 * i) for i in range(9)]
+    zero = [(ISSUED_S + 10_800 + 3600 * i, 1000.0 * i) for i in range(9)]
+    hours = [(ISSUED_S + 14_400 + 3600 * i, 1000.0 * i) for i in range(1, 9)]
+    found = imported(
+        tmp_path,
+        (ISSUED_S, quarters),
+        (ISSUED_S + 7200, counter),
+        (ISSUED_S + 10_800, zero),
+        (ISSUED_S + 14_400, hours),
+    )
+    assert found.notes == (
+        "the first value is taken as the energy of the 15 min before the first row: predictions/p0.csv",
+        "the first value is 0, so the forecast is taken to begin there: predictions/p2.csv",
+        (
+            "the first value is far more than any step gives, or below 0, so it is taken as where a counter stood, "
+            "and only differences count: predictions/p1.csv (1,234,567 Wh)"
+        ),
+    )
