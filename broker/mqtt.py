@@ -139,23 +139,22 @@ class MqttBus:
         """
         limit_wall_s = self._broker.lost_after_wall_s
         deadline = asyncio.get_running_loop().time() + limit_wall_s
-        reason = f"{self._broker.url}: no answer"
-        attempts = 0
+        try:
+            return await self.establish()  # not cut short by a limit that is less than a broker needs to answer
+        except BrokerAwayError as error:
+            if not self._broker.is_patient:
+                raise
+            reason = str(error)
+            _log.warning("no connection yet, trying again", client=self.client_id, reason=reason)
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    if attempts:
-                        await self._pause()
-                    attempts += 1
+                    await self._pause()
                     connection = await self.establish()
             except TimeoutError:
                 raise BrokerAwayError(f"{reason} (tried for {limit_wall_s:g} s)") from None
             except BrokerAwayError as error:
-                if not self._broker.is_patient:
-                    raise
                 reason = str(error)
-                if attempts == 1:
-                    _log.warning("no connection yet, trying again", client=self.client_id, reason=reason)
             else:
                 self._delay_wall_s = _FIRST_DELAY_WALL_S
                 return connection
