@@ -11,6 +11,7 @@ import ssl
 import paho.mqtt.client as paho
 
 _AHEAD_BYTES = 64 * 1024
+_HEAD_BYTES = 16
 _DISCONNECT = 0xE0
 
 
@@ -23,6 +24,10 @@ class Buffers:
         self._receive = client._sock_recv  # noqa: SLF001
         client._sock_recv = self._take  # type: ignore[method-assign]  # noqa: SLF001
         client._sock_send = self._put  # type: ignore[method-assign]  # noqa: SLF001
+        self.head = b""
+        """The first bytes that came in, by which a protocol is known."""
+        self.error: OSError | None = None
+        """Why reading failed; paho forgets it."""
         self._ahead = b""
         self._taken = 0
         """How much of `_ahead` the client has had."""
@@ -55,7 +60,14 @@ class Buffers:
 
     def _take(self, bufsize: int) -> bytes:
         if self._taken >= len(self._ahead):
-            self._ahead, self._taken = self._receive(_AHEAD_BYTES), 0
+            try:
+                self._ahead, self._taken = self._receive(_AHEAD_BYTES), 0
+            except BlockingIOError:
+                raise
+            except OSError as error:
+                self.error = error
+                raise
+            self.head = self.head or self._ahead[:_HEAD_BYTES]
         piece = self._ahead[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece

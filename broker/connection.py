@@ -26,8 +26,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.buffers import Buffers
 from broker.bus import Delivery, Will
-from broker.errors import BrokerUnreachableError
-from broker.unreachable import NoAnswerError, explain
+from broker.cuts import Cut, Sent
+from broker.errors import BrokerAwayError, BrokerUnreachableError
+from broker.unreachable import NoAnswerError, classify
 from broker.url import BrokerUrl
 
 _log = structlog.get_logger(__name__)
@@ -38,6 +39,9 @@ _UNWRITTEN_LIMIT_BYTES = 1024 * 1024
 """How much may wait for the socket before publishers do."""
 _PACKET_BYTES = 500
 """What a packet that waits takes beside its payload."""
+_HEADER_BYTES = 5
+"""What a packet of up to 16 kB has before its payload, beside the topic."""
+_HEADER_QOS_1_BYTES = 7
 _UNACKNOWLEDGED_LIMIT = 10_000
 """QoS 1 messages that may be under way before publishers wait."""
 _IDS = 60_000
@@ -62,6 +66,7 @@ class Connection(aiomqtt.Client):
         *,
         will: Will | None,
         keepalive_wall_s: int,
+        answer_wall_s: float,
         tls_context: ssl.SSLContext | None,
         receive: Callable[[Delivery], None],
         acknowledged: Callable[[int], None],
@@ -69,6 +74,7 @@ class Connection(aiomqtt.Client):
         """Prepare the connection.
 
         Args:
+            answer_wall_s: How long the broker may take to answer.
             receive: Takes each message that comes in.
             acknowledged: Takes the ticket of each QoS 1 message that the broker confirmed.
         """
@@ -91,7 +97,9 @@ class Connection(aiomqtt.Client):
             max_queued_outgoing_messages=0,
             tls_context=tls_context,
             socket_options=options,
+            timeout=answer_wall_s,
         )
+        self._client.connect_timeout = answer_wall_s
         self._url = url
         self._receive = receive
         self._acknowledged = acknowledged
@@ -99,6 +107,10 @@ class Connection(aiomqtt.Client):
         self._abandoned = False
         self._timer: asyncio.TimerHandle | None = None
         self._sent = 0
+        self._last_sent: Sent | None = None
+        self._largest_sent: Sent | None = None
+        self.cut_off: Cut | None = None
+        """How it ended, where the other side ended it."""
         self._unwritten_bytes = 0
         self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
         """By message id: the ticket, and how many messages had been sent before it."""
@@ -111,11 +123,15 @@ class Connection(aiomqtt.Client):
         self._room = asyncio.Event()
         self._room.set()
 
-    async def open(self) -> None:
+    async def open(self, *, standing: int = 0) -> None:
         """Connect and log in.
 
+        Args:
+            standing: How many other connections of this process the broker serves now.
+
         Raises:
-            BrokerUnreachableError: it did not work; the message says why.
+            BrokerAwayError: it did not work for a reason that may pass; the message says which.
+            BrokerUnreachableError: it did not work, and will not.
         """
         task = asyncio.current_task()
         cancelled = 0 if task is None else task.cancelling()
@@ -128,12 +144,14 @@ class Connection(aiomqtt.Client):
                     raise asyncio.CancelledError
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
-            raise BrokerUnreachableError(f"{self._url}: {explain(error, self._url)}") from None
+            failure = classify(error, self._url, standing=standing)
+            kind = BrokerUnreachableError if failure.is_final else BrokerAwayError
+            raise kind(f"{self._url}: {failure.reason}") from None
         except BaseException:
             self.abort()
             raise
         if self._ended.done():
-            raise BrokerUnreachableError(f"{self._url}: closed the connection: {self._ended.result()}")
+            raise BrokerAwayError(f"{self._url}: closed the connection: {self._ended.result()}")
 
     async def ended(self) -> str:
         """Wait until the connection ends, and return why."""
@@ -190,6 +208,10 @@ class Connection(aiomqtt.Client):
             self.cut(paho.error_string(info.rc))
             raise ConnectionBrokenError
         self._sent += 1
+        size = len(topic.encode()) + len(payload) + (_HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES)
+        sent = self._last_sent = Sent(topic, size, self._loop.time())
+        if self._largest_sent is None or size >= self._largest_sent.packet_bytes:
+            self._largest_sent = sent
         self._unwritten_bytes += _PACKET_BYTES + len(payload)
         if ticket is not None:
             self._tickets[info.mid] = (ticket, self._sent)
@@ -218,7 +240,7 @@ class Connection(aiomqtt.Client):
         if not self._ended.done():
             self._ended.set_result(reason)
         if not self._connected.done():
-            self._connected.set_exception(NoAnswerError(reason))
+            self._connected.set_exception(NoAnswerError(reason, self._buffers.head, self._buffers.error))
             # It is nobody's duty to look at it: `open` may be gone already.
             self._connected.exception()
         for pending in self._pending_subscribes.values():
@@ -262,7 +284,16 @@ class Connection(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Any = None,  # noqa: ANN401, ARG002
     ) -> None:
-        self._end("the other side closed it" if reason_code == _UNSPECIFIED else str(reason_code))
+        if reason_code != _UNSPECIFIED or self._ended.done():
+            self._end(str(reason_code))
+            return
+        self.cut_off = Cut(self._largest_sent, self._loop.time())
+        last = self._last_sent
+        if last is None:
+            self._end("the other side closed it")
+        else:
+            wall_s = self.cut_off.at_wall_s - last.at_wall_s
+            self._end(f"the other side closed it {wall_s:.1f} s after a packet of {last.packet_bytes:,} bytes")
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
         # Called in the thread that connects.

@@ -15,6 +15,10 @@ class BrokerUnreachableError(SsmicError):
     """No connection to the broker could be made: nobody listens there, or the login was refused."""
 
 
+class BrokerAwayError(BrokerUnreachableError):
+    """No connection for a reason that may pass: the broker starts, is full, or its link is down."""
+
+
 class BrokerLostError(SsmicError):
     """The broker went away during the run and did not come back within the limit."""
 

@@ -18,7 +18,8 @@ import structlog
 
 from broker.bus import Delivery, Reconnected, Will
 from broker.connection import Connection, ConnectionBrokenError
-from broker.errors import BrokerLostError, BrokerUnreachableError
+from broker.cuts import Cuts, words_for
+from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
 from broker.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.inbox import Inbox
 from broker.tls import Tls, client_context
@@ -28,6 +29,8 @@ KEEPALIVE_WALL_S = 10
 """A silent link is given up after at most two of these; the broker publishes the will after one and a half."""
 LOST_AFTER_WALL_S = 60.0
 
+_ANSWER_WALL_S = 10.0
+_SHORTEST_ANSWER_WALL_S = 1.0
 _FIRST_DELAY_WALL_S = 0.05
 _LONGEST_DELAY_WALL_S = 2.0
 
@@ -60,6 +63,7 @@ class MqttBus:
         self._changed = asyncio.Event()
         """Set while the connection stands, and when the bus is lost."""
         self._lost: str | None = None
+        self._cuts = Cuts()
         self._delay_wall_s = _FIRST_DELAY_WALL_S
         # Spreads reconnections; not the global generator, which a run may have seeded.
         self._jitter = random.Random()
@@ -127,22 +131,52 @@ class MqttBus:
         """See `Bus.messages`."""
         return self._inbox
 
+    async def begin(self) -> Connection:
+        """Make the first connection, and return it; what may pass is tried again up to the broker's limit.
+
+        Raises:
+            BrokerUnreachableError: it did not work; the message says why.
+        """
+        limit_wall_s = self._broker.lost_after_wall_s
+        deadline = asyncio.get_running_loop().time() + limit_wall_s
+        try:
+            return await self.establish()  # not cut short by a limit that is less than a broker needs to answer
+        except BrokerAwayError as error:
+            if not self._broker.is_patient:
+                raise
+            reason = str(error)
+            _log.warning("no connection yet, trying again", client=self.client_id, reason=reason)
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._pause()
+                    connection = await self.establish()
+            except TimeoutError:
+                raise BrokerAwayError(f"{reason} (tried for {limit_wall_s:g} s)") from None
+            except BrokerAwayError as error:
+                reason = str(error)
+            else:
+                self._delay_wall_s = _FIRST_DELAY_WALL_S
+                return connection
+
     async def establish(self) -> Connection:
         """Make a connection that stands where the last one stood, and return it.
 
         Raises:
-            BrokerUnreachableError: it did not work; the message says why.
+            BrokerAwayError: it did not work for a reason that may pass; the message says which.
+            BrokerUnreachableError: it did not work, and will not.
         """
         connection = Connection(
             self._broker.url,
             self.client_id,
             will=self._will,
             keepalive_wall_s=self._broker.keepalive_wall_s,
+            answer_wall_s=self._broker.answer_wall_s,
             tls_context=self._broker.tls_context,
             receive=self._put,
             acknowledged=self._on_confirmed,
         )
-        await connection.open()
+        await connection.open(standing=self._broker.standing)
         try:
             await connection.subscribe_all(self._filters)
             for ticket, message in list(self._unconfirmed.items()):
@@ -151,7 +185,7 @@ class MqttBus:
         except ConnectionBrokenError:
             reason = await connection.ended()
             connection.abort()
-            raise BrokerUnreachableError(f"{self._broker.url}: {reason}") from None
+            raise BrokerAwayError(f"{self._broker.url}: {reason}") from None
         except BaseException:
             connection.abort()
             raise
@@ -171,6 +205,9 @@ class MqttBus:
             if self._lost is not None:
                 return
             _log.warning("connection broke", broker=str(self._broker.url), client=self.client_id, reason=reason)
+            if connection.cut_off is not None and (packet := self._cuts.take(connection.cut_off)) is not None:
+                self._lose(f"{self._broker.url} {words_for(packet)} (client {self.client_id})")
+                return
             if loop.time() - since > _LONGEST_DELAY_WALL_S:
                 # One that broke at once goes on with the longer delay: two clients of one id must not storm.
                 self._delay_wall_s = _FIRST_DELAY_WALL_S
@@ -201,13 +238,13 @@ class MqttBus:
                 await connection.close()
 
     async def _reestablish(self, reason: str) -> Connection | None:
+        # Here a refused login is tried again too: it was good a moment ago, so it is the broker that is not ready.
         limit_wall_s = self._broker.lost_after_wall_s
         deadline = asyncio.get_running_loop().time() + limit_wall_s
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    await asyncio.sleep(self._delay_wall_s * self._jitter.uniform(0.5, 1.0))
-                    self._delay_wall_s = min(2 * self._delay_wall_s, _LONGEST_DELAY_WALL_S)
+                    await self._pause()
                     connection = await self.establish()
             except TimeoutError:
                 self._lose(f"no connection for {limit_wall_s:g} s to {self._broker.url} ({reason})")
@@ -219,6 +256,11 @@ class MqttBus:
                 _log.info("connection stands again", broker=str(self._broker.url), client=self.client_id)
                 self._put(Reconnected())
                 return connection
+
+    async def _pause(self) -> None:
+        """Wait between two attempts, each time longer."""
+        await asyncio.sleep(self._delay_wall_s * self._jitter.uniform(0.5, 1.0))
+        self._delay_wall_s = min(2 * self._delay_wall_s, _LONGEST_DELAY_WALL_S)
 
     async def _connected(self) -> Connection:
         """Wait until the connection stands."""
@@ -268,17 +310,37 @@ class MqttBroker:
         tls: Tls | None = None,
         keepalive_wall_s: int = KEEPALIVE_WALL_S,
         lost_after_wall_s: float = LOST_AFTER_WALL_S,
+        is_patient: bool = True,
     ) -> None:
         """Say where the broker is; nothing is connected yet.
 
+        Args:
+            url: Of the broker.
+            tls: The certificates for an `mqtts` URL; None: the system's.
+            keepalive_wall_s: See `KEEPALIVE_WALL_S`.
+            lost_after_wall_s: How long to try to connect, at first and whenever the connection has broken.
+            is_patient: Whether the first connection is tried again too; not where the caller does that itself.
+
         Raises:
-            BrokerUrlError: `url` is none.
+            BrokerUrlError: `url` is not a URL.
             BrokerUnreachableError: a certificate's file cannot be used.
         """
         self.url = parse_url(url) if isinstance(url, str) else url
         self.lost_after_wall_s = lost_after_wall_s
         self.keepalive_wall_s = keepalive_wall_s
+        self.is_patient = is_patient
+        self._buses: set[MqttBus] = set()
         self.tls_context: ssl.SSLContext | None = client_context(tls or Tls()) if self.url.tls else None
+
+    @property
+    def answer_wall_s(self) -> float:
+        """How long one attempt waits for an answer: a broker that hangs must leave time for others."""
+        return min(_ANSWER_WALL_S, max(_SHORTEST_ANSWER_WALL_S, self.lost_after_wall_s / 4))
+
+    @property
+    def standing(self) -> int:
+        """How many connections to it stand now, of those made here."""
+        return sum(bus.is_connected for bus in self._buses)
 
     @asynccontextmanager
     async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[MqttBus]:
@@ -292,7 +354,8 @@ class MqttBroker:
         """
         check_client_id(client_id)
         bus = MqttBus(self, client_id, will)
-        first = await bus.establish()
+        first = await bus.begin()
+        self._buses.add(bus)
         failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -307,6 +370,7 @@ class MqttBroker:
         except BaseExceptionGroup as group:
             failed = group.exceptions[0]
         finally:
+            self._buses.discard(bus)
             await bus.close(with_will=failed is not None)
         if failed is not None:
             raise failed

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from broker.errors import AgentFailedError, BrokerUnreachableError, HostsMissingError, SsmicError
+from broker.errors import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from scenarios.outcome import RunOutcome, RunState
 
 
@@ -55,7 +55,8 @@ def telling_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
             pending += error.exceptions
         else:
             leaves.append(error)
-    order = (AgentFailedError, HostsMissingError, BrokerUnreachableError)
+    # Hosts that cannot reach the broker are missing because of that.
+    order = (AgentFailedError, BrokerUnreachableError, BrokerLostError, HostsMissingError)
 
     def rank(error: BaseException) -> int:
         if not isinstance(error, SsmicError):

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from broker import topics
 from broker.bus import Broker, Bus, Delivery
-from broker.errors import SsmicError
+from broker.errors import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.mqtt import MqttBus
 from broker.wire import Control, TimeReport
 from scenarios.watch.state import Watched
 
-Status = Literal["connecting", "connected", "reconnecting", "unreachable"]
+Status = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
+"""`unreachable` is tried again; `refused`, such as a wrong login, is not."""
 
 _SLICE_WALL_S = 0.004
 """How long messages are taken in before others in the loop have a turn: a screen has to answer its keys."""
@@ -61,26 +62,35 @@ class Feed(Protocol):
 
 
 class Listener(ABC):
-    """A client that connects again and again, whatever happens to its broker."""
+    """A client that connects again and again, as long as the broker may come back."""
 
     def __init__(self, broker: Broker, title: str) -> None:
+        """Make a listener.
+
+        Args:
+            broker: Where to listen; one that is not patient, or `problem` is told only when its patience is over.
+            title: Of the broker, for people.
+        """
         self.title = title
         self.problem = ""
         self._broker = broker
         self._bus: Bus | None = None
+        self._is_refused = False
 
     @property
     def status(self) -> Status:
         """How the connection is."""
         bus = self._bus
         if bus is None:
+            if self._is_refused:
+                return "refused"
             return "unreachable" if self.problem else "connecting"
         if isinstance(bus, MqttBus) and not bus.is_connected:
             return "reconnecting"
         return "connected"
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled, or refused by the broker."""
         pause_wall_s = _FIRST_RETRY_WALL_S
         while True:
             try:
@@ -91,6 +101,9 @@ class Listener(ABC):
                     await self._listen(bus)
             except SsmicError as error:
                 self.problem = str(error)
+                self._is_refused = isinstance(error, BrokerUnreachableError) and not isinstance(error, BrokerAwayError)
+                if self._is_refused:
+                    return
             finally:
                 self._bus = None
             await asyncio.sleep(pause_wall_s)

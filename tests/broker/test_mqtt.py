@@ -223,14 +223,14 @@ async def test_nobody_there() -> None:
     """The message says where."""
     port = free_port()
     with pytest.raises(BrokerUnreachableError, match=rf"mqtt://127.0.0.1:{port}: nobody listens there"):
-        async with MqttBroker(f"mqtt://127.0.0.1:{port}").connect("host"):
+        async with MqttBroker(f"mqtt://127.0.0.1:{port}", is_patient=False).connect("host"):
             pass
 
 
 async def test_no_such_host() -> None:
     """The message names the host."""
     with pytest.raises(BrokerUnreachableError, match=r"there is no host named 'no-such-host.invalid'"):
-        async with MqttBroker("mqtt://no-such-host.invalid").connect("host"):
+        async with MqttBroker("mqtt://no-such-host.invalid", is_patient=False).connect("host"):
             pass
 
 
@@ -266,7 +266,7 @@ async def test_something_else_listens_there() -> None:
 
     async with listening(close) as url:
         with pytest.raises(BrokerUnreachableError, match="closed the connection without an answer"):
-            async with MqttBroker(url).connect("host"):
+            async with MqttBroker(url, is_patient=False).connect("host"):
                 pass
 
 

@@ -98,7 +98,7 @@ async def tls_mosquitto(
 
 async def connect(url: BrokerUrl, tls: Tls | None) -> None:
     """Connect, and send a message to oneself."""
-    async with MqttBroker(url, tls=tls).connect("host") as host:
+    async with MqttBroker(url, tls=tls, is_patient=False).connect("host") as host:
         await host.subscribe("a")
         payload = bytes(100_000)
         for _ in range(3):

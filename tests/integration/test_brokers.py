@@ -68,7 +68,7 @@ def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, eng
         _, err = broker.communicate(timeout=LIMIT_WALL_S)
         assert broker.returncode == 0
         assert "Traceback" not in err
-    assert ssmic("run", "street", "--broker", url).code == 4
+    assert ssmic("run", "street", "--broker", url, "--limit", "1").code == 4
 
 
 @needs_mosquitto

@@ -47,7 +47,9 @@ def url_problem(text: str) -> str | None:
 
 def feed_of(access: Access, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
     """Return a feed of a run that is under way somewhere."""
-    return BusFeed(MqttBroker(access.url, tls=access.tls), Watched(run_id, backdrop), title_of(access))
+    return BusFeed(
+        MqttBroker(access.url, tls=access.tls, is_patient=False), Watched(run_id, backdrop), title_of(access)
+    )
 
 
 def title_of(access: Access) -> str:
@@ -89,7 +91,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
 
     def __init__(self, access: Access) -> None:
         super().__init__()
-        self._finder = RunFinder(MqttBroker(access.url, tls=access.tls), title_of(access))
+        self._finder = RunFinder(MqttBroker(access.url, tls=access.tls, is_patient=False), title_of(access))
 
     def compose(self) -> ComposeResult:
         """What is found, and how the connection is."""
@@ -113,6 +115,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
             "connecting": "connecting ...",
             "reconnecting": "connection lost, trying again ...",
             "unreachable": f"{finder.problem}; trying again ...",
+            "refused": finder.problem,
             "connected": "Choose a run to watch. Watching changes nothing.",
         }
         self.query_one(".told", Static).update(told[finder.status])

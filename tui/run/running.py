@@ -183,7 +183,7 @@ class Running:
             for run_id, scores in zip(began.run_ids, began.scores, strict=True)
         ]
         if began.url is not None:
-            broker = MqttBroker(began.url, tls=began.tls)
+            broker = MqttBroker(began.url, tls=began.tls, is_patient=False)
             return [BusFeed(broker, of_run, began.broker) for of_run in watched]
         return [PipeFeed(self, watched[0])] if len(watched) == 1 else []
 

@@ -51,12 +51,12 @@ def test_a_login_needs_a_broker(ssmic: Ssmic) -> None:
 def test_a_password_on_the_command_line_is_warned_of(ssmic: Ssmic, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not repeated; one in the environment is fine."""
     url = "mqtt://adler:hunter2@127.0.0.1:1"
-    ended = ssmic("run", "street", "--broker", url)
+    ended = ssmic("run", "street", "--broker", url, "--limit", "0.5")
     assert ended.code == 4
     assert "can be read by every user" in ended.err
     assert "hunter2" not in ended.out + ended.err
     monkeypatch.setenv("SSMIC_BROKER", url)
-    ended = ssmic("run", "street")
+    ended = ssmic("run", "street", "--limit", "0.5")
     assert ended.code == 4
     assert "can be read" not in ended.err
     assert "hunter2" not in ended.out + ended.err

@@ -107,8 +107,8 @@ def test_bad_scores_are_3_unless_reset(ssmic: Ssmic, small: Path, tmp_path: Path
 
 
 def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
-    """At once, and without an empty results file."""
-    ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--json")
+    """When the limit is over, and without an empty results file."""
+    ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--limit", "0.5", "--json")
     assert ended.code == 4
     assert "mqtt://ann@127.0.0.1:1: nobody listens there" in ended.err
     assert "hush" not in ended.err

@@ -1,0 +1,302 @@
+"""Which failures to connect pass, and that a client gets through them to a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from aiomqtt import MqttError
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+from structlog.testing import capture_logs
+
+from broker.bus import Delivery
+from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
+from broker.mosquitto import find_mosquitto, managed_mosquitto
+from broker.mqtt import MqttBroker
+from broker.running import free_port
+from broker.unreachable import NoAnswerError, classify
+from broker.url import BrokerUrl
+
+needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+URL = BrokerUrl("broker", 1883)
+TLS_URL = BrokerUrl("broker", 8883, tls=True)
+
+
+def refusal(name: str) -> MqttConnectError:
+    """Return the error for a CONNACK that refuses, as paho names its reason."""
+    return MqttConnectError(ReasonCode(PacketTypes.CONNACK, name))
+
+
+def tls_error(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:
+    """Return an error as OpenSSL raises it."""
+    error = kind(1, f"[SSL: {reason}] something")
+    error.reason = reason
+    if isinstance(error, ssl.SSLCertVerificationError):
+        error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(111, "Connection refused"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        TimeoutError("timed out"),
+        OSError(113, "No route to host"),
+        OSError(101, "Network is unreachable"),
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+        NoAnswerError("the other side closed it"),
+        NoAnswerError("the other side closed it", head=b"\x20"),
+        NoAnswerError("broken", cause=ConnectionResetError(104, "Connection reset by peer")),
+        ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+        tls_error("UNEXPECTED_EOF_WHILE_READING"),
+        tls_error("TLSV1_ALERT_INTERNAL_ERROR"),
+        refusal("Server unavailable"),
+        refusal("Server busy"),
+        refusal("Quota exceeded"),
+        refusal("Connection rate exceeded"),
+    ],
+    ids=repr,
+)
+def test_a_failure_that_may_pass(error: Exception) -> None:
+    """The broker starts, is full, or its link is down: another attempt may succeed."""
+    assert not classify(error, URL).is_final
+
+
+@pytest.mark.parametrize(
+    ("error", "url", "reason"),
+    [
+        (refusal("Bad user name or password"), URL, "refused the login (no user given)"),
+        (refusal("Not authorized"), BrokerUrl("b", 1, "ann"), "refused the login (user 'ann')"),
+        (refusal("Client identifier not valid"), URL, "refused the client id"),
+        (refusal("Unsupported protocol version"), URL, "refused the connection (Unsupported protocol version)"),
+        (refusal("Banned"), URL, "refused the connection (Banned)"),
+        (tls_error("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError), TLS_URL, "is not trusted"),
+        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TLS_URL, "the broker refuses ours"),
+        (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses ours"),
+        (NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")), TLS_URL, "refuses ours"),
+        (tls_error("WRONG_VERSION_NUMBER"), TLS_URL, "it does not speak TLS on this port"),
+        (NoAnswerError("closed", head=b"\x15\x03\x03"), URL, "speaks TLS on this port: write mqtts://broker:1883"),
+        (NoAnswerError("closed", head=b"HTTP/1.1 400 Bad"), URL, "answers as a web server does"),
+        (NoAnswerError("closed", head=b"SSH-2.0-OpenSSH"), URL, "something other than MQTT"),
+        (UnicodeError("label too long"), URL, "there is no host named 'broker'"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_failure_that_is_final(error: Exception, url: BrokerUrl, reason: str) -> None:
+    """No waiting mends it, and the reason says what would."""
+    failure = classify(error, url)
+    assert failure.is_final
+    assert reason in failure.reason
+
+
+def test_the_cause_is_what_counts() -> None:
+    """The client library wraps it in an error of its own."""
+    wrapped = MqttError("[Errno 111] Connection refused")
+    wrapped.__context__ = ConnectionRefusedError(111, "Connection refused")
+    assert classify(wrapped, URL).reason == "nobody listens there"
+
+
+def test_a_broker_that_serves_others_is_full() -> None:
+    """It is an MQTT broker, for it answers other connections of ours; the likely reason is said, and what to do."""
+    alone = classify(NoAnswerError("closed"), URL).reason
+    assert "is it an MQTT broker" in alone
+    assert "max_connections" in alone
+    with_others = classify(NoAnswerError("closed"), URL, standing=3).reason
+    assert "is it an MQTT broker" not in with_others
+    assert "while it serves 3 other connections" in with_others
+    assert "--hosts N" in with_others
+
+
+class FlakyProxy:
+    """A TCP proxy to a broker that spoils connections, one way after another, until it has spoilt them all."""
+
+    WAYS = ("close", "reset", "hang", "cut the answer", "close", "reset")
+
+    def __init__(self, broker_port: int) -> None:
+        self.spoilt: list[str] = []
+        self._broker_port = broker_port
+        self._conversations: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._conversations.add(task)
+        try:
+            await self._serve(reader, writer)
+        finally:
+            self._conversations.discard(task)
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        way = self.WAYS[len(self.spoilt)] if len(self.spoilt) < len(self.WAYS) else "forward"
+        if way != "forward":
+            self.spoilt.append(way)
+        match way:
+            case "close":
+                return
+            case "reset":
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
+            case "hang":
+                await reader.read()
+                return
+        broker_reader, broker_writer = await asyncio.open_connection("127.0.0.1", self._broker_port)
+        try:
+            if way == "cut the answer":
+                broker_writer.write(await reader.read(10_000))
+                writer.write(await broker_reader.readexactly(1))
+                await writer.drain()
+                return
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._pump(reader, broker_writer))
+                tasks.create_task(self._pump(broker_reader, writer))
+        finally:
+            broker_writer.transport.abort()
+
+    @staticmethod
+    async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while piece := await reader.read(10_000):
+                writer.write(piece)
+                await writer.drain()
+        with suppress(OSError):
+            writer.write_eof()
+
+    async def end(self) -> None:
+        """End all conversations."""
+        for task in list(self._conversations):
+            task.cancel()
+        if self._conversations:
+            await asyncio.wait(list(self._conversations))
+
+
+@asynccontextmanager
+async def flaky_proxy(broker_port: int) -> AsyncIterator[tuple[FlakyProxy, BrokerUrl]]:
+    """Have one for the time of the context."""
+    proxy = FlakyProxy(broker_port)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    try:
+        yield proxy, BrokerUrl("127.0.0.1", server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        await proxy.end()
+
+
+@needs_mosquitto
+async def test_a_client_gets_through_a_flaky_link() -> None:
+    """Closed, reset, hung and cut in the middle of the answer: it tries again until it is in, and says so once."""
+    async with managed_mosquitto() as running, flaky_proxy(running.url.port) as (proxy, url):
+        broker = MqttBroker(url, lost_after_wall_s=60)
+        with capture_logs() as logs:
+            async with broker.connect("host") as host:
+                await host.subscribe("a")
+                await host.publish("a", b"through")
+                assert await anext(host.messages()) == Delivery("a", b"through", retain=False)
+        assert proxy.spoilt == list(FlakyProxy.WAYS)
+        assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["no connection yet, trying again"]
+
+
+@needs_mosquitto
+async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
+    """Nobody listens at first; the limit is not over yet."""
+    port = free_port()
+
+    async def connect() -> None:
+        async with MqttBroker(f"mqtt://127.0.0.1:{port}").connect("host") as host:
+            await host.publish("a", b"", qos=1)
+
+    with capture_logs() as logs:
+        connecting = asyncio.create_task(connect())
+        async with asyncio.timeout(30):
+            while not logs:  # noqa: ASYNC110 - what is logged sets no event
+                await asyncio.sleep(0)
+        async with managed_mosquitto(port=port):
+            await connecting
+    assert logs[0]["event"] == "no connection yet, trying again"
+
+
+@pytest.mark.parametrize(("limit_wall_s", "answer_wall_s"), [(0.1, 1), (6, 1.5), (60, 10), (300, 10)])
+def test_a_broker_that_hangs_leaves_time_for_other_attempts(limit_wall_s: float, answer_wall_s: float) -> None:
+    """One attempt takes a part of the limit only."""
+    assert MqttBroker(URL, lost_after_wall_s=limit_wall_s).answer_wall_s == answer_wall_s
+
+
+async def test_the_limit_ends_the_attempts() -> None:
+    """With the reason of the last one, and how long it was tried."""
+    url = f"mqtt://127.0.0.1:{free_port()}"
+    with pytest.raises(BrokerAwayError, match=rf"{url}: nobody listens there \(tried for 0.3 s\)"):
+        async with MqttBroker(url, lost_after_wall_s=0.3).connect("host"):
+            pass
+
+
+@needs_mosquitto
+async def test_a_wrong_login_fails_at_once(tmp_path: Path) -> None:
+    """Whatever the limit: the test would not end within it."""
+    passwords = tmp_path / "passwords"
+    passwords.touch(mode=0o600)
+    more = f"allow_anonymous false\npassword_file {passwords}\n"
+    async with managed_mosquitto(more=more) as running:
+        with pytest.raises(BrokerUnreachableError, match="refused the login") as caught:
+            async with MqttBroker(running.url, lost_after_wall_s=100_000).connect("host"):
+                pass
+    assert not isinstance(caught.value, BrokerAwayError)
+
+
+async def test_something_that_is_no_broker_fails_at_once() -> None:
+    """A web server says so itself."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"host")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = BrokerUrl("127.0.0.1", server.sockets[0].getsockname()[1])
+        with pytest.raises(BrokerUnreachableError, match="answers as a web server does"):
+            async with MqttBroker(url, lost_after_wall_s=100_000).connect("host"):
+                pass
+
+
+@needs_mosquitto
+async def test_a_broker_with_a_limit_of_connections() -> None:
+    """It is told as full, not as no broker."""
+    async with managed_mosquitto(more="max_connections 1\n") as running:
+        broker = MqttBroker(running.url, lost_after_wall_s=0.5)
+        async with broker.connect("first"):
+            # Mosquitto counts a connection on its way: one more than the limit may get in.
+            with pytest.raises(BrokerAwayError, match=r"limit of connections \(Mosquitto: max_connections\)"):
+                async with broker.connect("second"), broker.connect("third"):
+                    pass
+
+
+@needs_mosquitto
+async def test_a_broker_with_a_limit_of_packets() -> None:
+    """The reader learns that it is cut off after each large packet, and how large that is."""
+    async with managed_mosquitto(more="max_packet_size 2000\n") as running:
+        broker = MqttBroker(running.url)
+        async with broker.connect("host") as host:
+
+            async def publish_whenever_connected() -> None:
+                await host.publish("fits", bytes(1_500))
+                await host.publish("large", bytes(2_500))
+                async for _ in host.messages():
+                    await host.publish("fits", bytes(1_500))
+                    await host.publish("large", bytes(2_500))
+
+            with pytest.raises(
+                BrokerLostError, match=r"4 times in a row, each time after a packet of 2,510 bytes on large; it prob"
+            ) as caught:
+                await publish_whenever_connected()
+    assert "max_packet_size" in str(caught.value)
