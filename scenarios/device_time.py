@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from agents.model import Contract, Job
-from agents.sequencing import Run, that_follow
-from scenarios.scenario import Scenario
+from agents.sequencing import Busy, Run, that_follow
 
 
 def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[tuple[Contract, Contract]]:
@@ -34,29 +33,29 @@ def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[
     return found
 
 
-def run_of(job: Job, not_before_s: int) -> Run:
-    """Return a job as its device sees it, with the starts that are left when it is registered."""
-    return Run(
-        job.job_id, max(job.earliest_start_s, job.registered_s, not_before_s), job.latest_start_s, job.duration_s
-    )
+def run_of(job: Job, run_start_s: int) -> Run:
+    """Return a job as its device sees it, with the starts that are left when the neighbourhood learns of it."""
+    earliest_s = max(job.earliest_start_s, job.registered_s, run_start_s)
+    return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s)
 
 
-def jobs_without_room(scenario: Scenario, jobs: Sequence[Job] | None = None) -> tuple[Job, ...]:
-    """Return the jobs that cannot but run at the same time as another job of their device, even if all is known.
+def jobs_without_room(jobs: Iterable[Job], run_start_s: int, busy: Mapping[str, Busy] | None = None) -> tuple[Job, ...]:
+    """Return the jobs that run at the same time as another job of their device, whatever is known in advance.
 
-    As few as were found; of jobs that are alike the last registered ones.
+    As few as were found; of jobs that are alike the last ones.
 
     Args:
-        scenario: Says when the run starts.
-        jobs: In the order of registration; None: all of the scenario.
+        jobs: In the order of registration; those that come after their window are left out.
+        run_start_s: No job starts before it.
+        busy: When devices are taken by other jobs, by the id of their consumer.
     """
     by_device: dict[str, list[Job]] = defaultdict(list)
-    for job in scenario.jobs if jobs is None else jobs:
-        if max(job.registered_s, scenario.start_s) <= job.latest_start_s:
+    for job in jobs:
+        if max(job.registered_s, run_start_s) <= job.latest_start_s:
             by_device[job.agent].append(job)
     left_out = []
-    for of_device in by_device.values():
-        following = that_follow([run_of(job, scenario.start_s) for job in of_device])
+    for device, of_device in by_device.items():
+        following = that_follow([run_of(job, run_start_s) for job in of_device], (busy or {}).get(device, ()))
         left_out += [job for job in of_device if job.job_id not in following]
     return tuple(left_out)
 
