@@ -24,7 +24,7 @@ class LedgerEvent(BaseModel):
     start_s: int
     """The start from then on."""
     reason: str = ""
-    """Why it was cancelled or lost."""
+    """Why it was cancelled or lost; `TOGETHER` where the start meets another job of the same device."""
 
 
 class LedgerEntry(BaseModel):

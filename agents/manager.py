@@ -87,20 +87,20 @@ class Manager(Agent[AnyMessage]):
             log.warning("report refused", agent=self.id, sender=sender, kind=report.kind, contract=contract_id)
             return
         match report:
-            case ContractAgreed(contract=contract):
+            case ContractAgreed(contract=contract, reason=reason):
                 if contract.producer != GRID:
                     self.scores.accepted(contract.producer)
                 self._waiting.pop(contract.job_id, None)
-                agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s)
+                agreed = LedgerEvent(at_s=self.now_s, what="agreed", start_s=contract.start_s, reason=reason)
                 self._write(LedgerEntry(contract=contract, state="standing", history=(agreed,)))
-            case ContractAmended(start_s=start_s):
-                self._amend(contract_id, start_s)
+            case ContractAmended(start_s=start_s, reason=reason):
+                self._amend(contract_id, start_s, reason)
             case ContractCancelled(reason=reason):
                 self._cancel(contract_id, reason)
 
-    def _amend(self, contract_id: str, start_s: int) -> None:
+    def _amend(self, contract_id: str, start_s: int, reason: str) -> None:
         entry = self.ledger[contract_id]
-        amended = LedgerEvent(at_s=self.now_s, what="amended", start_s=start_s)
+        amended = LedgerEvent(at_s=self.now_s, what="amended", start_s=start_s, reason=reason)
         contract = entry.contract.model_copy(update={"start_s": start_s})
         self._write(entry.model_copy(update={"contract": contract, "history": (*entry.history, amended)}))
 

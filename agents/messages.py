@@ -3,17 +3,34 @@
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Declined, Withdraw
 manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since
 producer -> manager    ProducerJoined
-consumer -> producer   Request, Withdraw
+consumer -> producer   Request, Withdraw, Hold, Release
 producer -> consumer   Accept, Decline, Amend, Cancel, Opening
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from agents.model import Contract, Job
+from agents.sequencing import Starts
+
+MAX_STRETCHES = 1_000
+"""Of the starts in one message."""
+
+
+def _are_in_order(starts: Starts) -> Starts:
+    if any(last_s < first_s for first_s, last_s in starts):
+        raise ValueError("a stretch of starts ends before it begins")
+    if any(following[0] <= before[1] for before, following in pairwise(starts)):
+        raise ValueError("stretches of starts overlap or do not rise")
+    return starts
+
+
+OpenStarts = Annotated[Starts, Field(min_length=1, max_length=MAX_STRETCHES), AfterValidator(_are_in_order)]
+"""Seconds at which a job may start: stretches from a first to a last second, both included, rising, apart."""
 
 
 class Message(BaseModel):
@@ -53,6 +70,34 @@ class Request(Message):
     job: Job
     patient: bool
     """Whether a producer that declines should say `Opening` when it could accept later."""
+    starts: OpenStarts
+    """When the device is free for the job, inside the job's window: an accepted start is one of these."""
+    held: bool
+    """Whether the producer must leave the start as it accepted it, until `Release` says where it may move."""
+
+    @model_validator(mode="after")
+    def _starts_are_in_the_window(self) -> Self:
+        if self.starts[0][0] < self.job.earliest_start_s or self.starts[-1][1] > self.job.latest_start_s:
+            raise ValueError(f"starts of job {self.job.job_id!r} lie outside its window")
+        return self
+
+
+class Hold(Message):
+    """Leave the job where it is: its device plans another job.
+
+    The answer is `Accept` with the start, or `Decline` if the job runs or has no contract.
+    """
+
+    kind: Literal["Hold"] = "Hold"
+    job_id: str
+
+
+class Release(Message):
+    """The job may be moved from now on, among these starts; the one that it has is one of them."""
+
+    kind: Literal["Release"] = "Release"
+    job_id: str
+    starts: OpenStarts
 
 
 class Accept(Message):
@@ -86,7 +131,7 @@ class Opening(Message):
 
 
 class Amend(Message):
-    """The job's start moved inside its window."""
+    """The job's start moved, to another one that its device is free for."""
 
     kind: Literal["Amend"] = "Amend"
     job_id: str
@@ -106,6 +151,8 @@ class ContractAgreed(Message):
 
     kind: Literal["ContractAgreed"] = "ContractAgreed"
     contract: Contract
+    reason: str = ""
+    """`TOGETHER` if the device runs another job at the same time, because it has no other time for this one."""
 
 
 class ContractAmended(Message):
@@ -114,6 +161,8 @@ class ContractAmended(Message):
     kind: Literal["ContractAmended"] = "ContractAmended"
     contract_id: str
     start_s: int
+    reason: str = ""
+    """As in `ContractAgreed`."""
 
 
 class ContractCancelled(Message):
@@ -140,6 +189,8 @@ AnyMessage = Annotated[
     | Accept
     | Decline
     | Withdraw
+    | Hold
+    | Release
     | Opening
     | Amend
     | Cancel

@@ -14,6 +14,9 @@ GRID = "grid"
 MANAGER = "manager"
 """Id of the agent that knows the producers and keeps the ledger, and of the host that it lives on."""
 
+TOGETHER = "its device has no other time for it"
+"""The reason, in the ledger, of a contract whose job runs at the same time as another job of its device."""
+
 DeviceType = Literal["consumer", "producer"]
 
 

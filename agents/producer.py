@@ -12,11 +12,24 @@ from dataclasses import dataclass
 import structlog
 
 from agents.energy import Outlook, Prediction
-from agents.messages import Accept, Amend, AnyMessage, Cancel, Decline, Opening, ProducerJoined, Request, Withdraw
-from agents.model import MANAGER, Job
+from agents.messages import (
+    Accept,
+    Amend,
+    AnyMessage,
+    Cancel,
+    Decline,
+    Hold,
+    Opening,
+    ProducerJoined,
+    Release,
+    Request,
+    Withdraw,
+)
+from agents.model import MANAGER
 from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
 from agents.scheduling.replanning import replan
+from agents.sequencing import Starts, covers
 from broker.agent import Agent
 from broker.errors import SsmicError
 from broker.post import Received
@@ -73,8 +86,12 @@ class Producer(Agent[AnyMessage]):
 
     async def _take(self, received: Received[AnyMessage]) -> None:
         match received.message:
-            case Request(job=job, patient=patient):
-                await self._decide(received, job, patient=patient)
+            case Request():
+                await self._decide(received, received.message)
+            case Hold(job_id=job_id):
+                self._hold(received, job_id)
+            case Release(job_id=job_id, starts=starts):
+                self._release(received.sender, job_id, starts)
             case Withdraw(job_id=job_id):
                 self._waiting.pop(job_id, None)
                 commitment = self._committed.get(job_id)
@@ -94,9 +111,9 @@ class Producer(Agent[AnyMessage]):
 
     # Requests.
 
-    async def _decide(self, received: Received[AnyMessage], job: Job, *, patient: bool) -> None:
-        problem = self._problem()
-        task = Task(job.job_id, job.load_profile, job.earliest_start_s, job.latest_start_s)
+    async def _decide(self, received: Received[AnyMessage], request: Request) -> None:
+        problem, job = self._problem(), request.job
+        task = Task.among(request.starts, job.job_id, job.load_profile)
         if problem is None or job.job_id in self._committed:
             why = "no prediction yet" if problem is None else "supplies this job already"
             self.reply(received, Decline(job_id=job.job_id, reason=why))
@@ -111,10 +128,12 @@ class Producer(Agent[AnyMessage]):
             start_s = decision.starts_s[job.job_id]
             self.reply(received, Accept(job_id=job.job_id, start_s=start_s))
             self._move(decision.starts_s)
-            self._committed[job.job_id] = Commitment(task, start_s)
+            self._committed[job.job_id] = (
+                _held(Commitment(task, start_s)) if request.held else Commitment(task, start_s)
+            )
             self._clients[job.job_id] = received.sender
         else:
-            if patient:
+            if request.patient:
                 self._waiting[job.job_id] = _Client(received.sender, task)
             self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
 
@@ -125,10 +144,10 @@ class Producer(Agent[AnyMessage]):
             if commitment.start_s <= problem.now_s:
                 allowed = start_s == commitment.start_s
             else:
-                earliest_s = max(commitment.task.earliest_start_s, problem.now_s)
-                allowed = earliest_s <= start_s <= commitment.task.latest_start_s
+                allowed = start_s >= problem.now_s and commitment.task.can_start_at(start_s)
             if not allowed:
-                raise SsmicError(f"the scheduler starts job {commitment.task.job_id!r} at {start_s}, out of its window")
+                job_id = commitment.task.job_id
+                raise SsmicError(f"the scheduler starts job {job_id!r} at {start_s}, which it may not")
 
     def _move(self, starts_s: Mapping[str, int]) -> None:
         """Take over the starts of a plan and tell the consumers of jobs that moved."""
@@ -136,6 +155,36 @@ class Producer(Agent[AnyMessage]):
             if starts_s[job_id] != commitment.start_s:
                 self._committed[job_id] = Commitment(commitment.task, starts_s[job_id])
                 self.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
+
+    # The device's other jobs.
+
+    def _hold(self, received: Received[AnyMessage], job_id: str) -> None:
+        """Leave a job where it is until its consumer says where it may move."""
+        commitment = self._unstarted(received.sender, job_id)
+        if commitment is None:
+            self.reply(received, Decline(job_id=job_id, reason="it runs, or is not supplied"))
+            return
+        self._committed[job_id] = _held(commitment)
+        self.reply(received, Accept(job_id=job_id, start_s=commitment.start_s))
+
+    def _release(self, consumer: str, job_id: str, starts: Starts) -> None:
+        """Let a job be moved among these starts; it may make room for jobs that wait."""
+        commitment = self._unstarted(consumer, job_id)
+        if commitment is None:
+            return
+        if not covers(starts, commitment.start_s):
+            log.warning("release refused", agent=self.id, sender=consumer, job=job_id)
+            return
+        task = Task.among(starts, job_id, commitment.task.load)
+        self._committed[job_id] = Commitment(task, commitment.start_s)
+        self._tell_openings()
+
+    def _unstarted(self, consumer: str, job_id: str) -> Commitment | None:
+        """Return what a consumer's job was promised, if it has not started."""
+        commitment = self._committed.get(job_id)
+        if commitment is None or commitment.start_s <= self.now_s or self._clients[job_id] != consumer:
+            return None
+        return commitment
 
     # Predictions.
 
@@ -180,3 +229,9 @@ class Producer(Agent[AnyMessage]):
         if self._production is None:
             return None
         return Problem(self._production, tuple(self._committed.values()), self.now_s)
+
+
+def _held(commitment: Commitment) -> Commitment:
+    """Return a commitment that cannot be moved."""
+    start_s = commitment.start_s
+    return Commitment(Task.among(((start_s, start_s),), commitment.task.job_id, commitment.task.load), start_s)

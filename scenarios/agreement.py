@@ -1,12 +1,16 @@
-"""What must hold of every ledger: each job has exactly one standing contract, and all sides agree on it."""
+"""What must hold of every ledger: each job has exactly one standing contract, and all sides agree on it.
+
+A device runs one job at a time, unless its consumer said with the contract that there was no other way.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from agents.ledger import LedgerEntry
-from agents.model import GRID
+from agents.model import GRID, TOGETHER, Job
+from scenarios.device_time import overlapping
 from scenarios.neighbourhood import Cast
 from scenarios.scenario import Scenario
 
@@ -40,7 +44,18 @@ def ledger_problems(
             problems.append(f"contract {contract.contract_id!r} starts at {contract.start_s}, out of its job's window")
         if contract.producer != GRID and contract.producer not in scenario.producers:
             problems.append(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
-    return problems
+    return problems + _device_problems(jobs, entries)
+
+
+def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) -> list[str]:
+    """Return which jobs run at the same time on one device without a word of their consumer that it must be so."""
+    standing = [entry for entry in entries if entry.state == "standing"]
+    said = {entry.contract.contract_id: entry.history[-1].reason for entry in standing}
+    return [
+        f"contract {later.contract_id!r} starts while {earlier.contract_id!r} runs on the same device"
+        for earlier, later in overlapping(jobs, (entry.contract for entry in standing))
+        if TOGETHER not in (said[earlier.contract_id], said[later.contract_id])
+    ]
 
 
 def disagreements(cast: Cast) -> list[str]:

@@ -4,6 +4,8 @@ All are measured as a run is, minute by minute against the real sun, each produc
 (`scenarios.accounting`). Two of them say only when a job starts, not who serves it. There, in the order of
 registration, a job gets the first producer whose real sun carries it in full beside those before it, else the grid:
 the rule of contracts, with a knowledge of the sun that favours the baseline. What they lack is a choice of start.
+Jobs of one device follow one another here, too: each start leaves room for all later jobs of its device, known by then
+or not, which favours the baselines again.
 (Who lets every minute's sun go to whoever draws just then covers more, in parts: that is another rule, and what the
 pooled self-consumption among the figures of a run is about.)
 
@@ -17,7 +19,8 @@ producer is on the grid. Its slips in arithmetic (uneven intervals, interpolatio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean, stdev
@@ -26,7 +29,9 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.model import GRID, Contract, Job
+from agents.sequencing import Run, Starts, open_starts
 from scenarios.accounting import MINUTE_S, account, real_production_wh
+from scenarios.device_time import jobs_without_room, run_of
 from scenarios.scenario import Producer, Scenario
 
 TOLERANCE_WH = 1e-6
@@ -68,9 +73,7 @@ def baselines(
     street = _Street(scenario, end_s)
     dice = Random(f"{scenario.seed if seed is None else seed}/baselines")
     return (
-        Baseline(
-            "earliest start", (street.delivered_wh(street.first_taker(street.earliest_s(job) for job in street.jobs)),)
-        ),
+        Baseline("earliest start", (street.delivered_wh(street.first_taker(street.earliest_starts())),)),
         Baseline(
             "random start",
             tuple(street.delivered_wh(street.first_taker(street.random_starts(dice))) for _ in range(draws)),
@@ -95,6 +98,7 @@ class _Street:
         self.first_s = scenario.start_s // MINUTE_S * MINUTE_S
         minutes = max(1, -((self.first_s - last_s) // MINUTE_S))
         self.edges_s = self.first_s + MINUTE_S * np.arange(minutes + 1, dtype=np.float64)
+        self._later = self._later_runs()
         self.sun_wh = {
             producer: real_production_wh(of, self.edges_s, self.end_s) for producer, of in scenario.producers.items()
         }
@@ -103,14 +107,47 @@ class _Street:
         """Return the first second at which a job can start; after its window if it comes too late."""
         return max(job.earliest_start_s, job.registered_s, self.scenario.start_s)
 
-    def random_start_s(self, job: Job, dice: Random) -> int:
-        """Return any second of what is left of its window."""
+    def random_start_s(self, job: Job, dice: Random, starts: Starts = ()) -> int:
+        """Return any second among these starts; none: of what is left of its window."""
         earliest_s = self.earliest_s(job)
-        return dice.randint(earliest_s, max(earliest_s, job.latest_start_s))
+        stretches = starts or ((earliest_s, max(earliest_s, job.latest_start_s)),)
+        place = dice.randint(0, sum(last_s - first_s + 1 for first_s, last_s in stretches) - 1)
+        for first_s, last_s in stretches:
+            if place <= last_s - first_s:
+                return first_s + place
+            place -= last_s - first_s + 1
+        return earliest_s
 
     def random_starts(self, dice: Random) -> Iterator[int]:
-        """Return any second for each job."""
-        return (self.random_start_s(job, dice) for job in self.jobs)
+        """Return any second for each job at which its device is free."""
+        return self._one_after_the_other(lambda job, starts: self.random_start_s(job, dice, starts))
+
+    def earliest_starts(self) -> Iterator[int]:
+        """Return the first second for each job at which its device is free."""
+        return self._one_after_the_other(lambda job, starts: starts[0][0] if starts else self.earliest_s(job))
+
+    def _one_after_the_other(self, choose: Callable[[Job, Starts], int]) -> Iterator[int]:
+        """Return a start for each job, chosen among those that leave room for the later jobs of its device."""
+        busy: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for job in self.jobs:
+            starts: Starts = ()
+            if job.job_id in self._later:
+                starts = open_starts(run_of(job, self.scenario.start_s), self._later[job.job_id], busy[job.agent])
+            start_s = choose(job, starts)
+            if job.job_id in self._later:
+                busy[job.agent].append((start_s, start_s + job.duration_s))
+            yield start_s
+
+    def _later_runs(self) -> dict[str, list[Run]]:
+        """Return the later jobs of its device for each job that can follow the others, by job id."""
+        without = {job.job_id for job in jobs_without_room(self.jobs, self.scenario.start_s)}
+        by_device: dict[str, list[Run]] = defaultdict(list)
+        later: dict[str, list[Run]] = {}
+        for job in reversed(self.jobs):
+            if job.job_id not in without and self.earliest_s(job) <= job.latest_start_s:
+                later[job.job_id] = list(by_device[job.agent])
+                by_device[job.agent].append(run_of(job, self.scenario.start_s))
+        return later
 
     def draw(self, job: Job, start_s: int) -> tuple[slice, FloatArray]:
         """Return the minutes that a job touches and what it draws in them, Wh."""
@@ -170,8 +207,7 @@ def _pyssmic(street: _Street, dice: Random) -> list[Contract]:
     """Return the contracts of one run by PySSMic's rule."""
     producers = {producer: _Producer(street, of) for producer, of in sorted(street.scenario.producers.items())}
     contracts = []
-    for job in street.jobs:
-        start_s = street.random_start_s(job, dice)
+    for job, start_s in zip(street.jobs, street.random_starts(dice), strict=True):
         ranked = sorted(producers, key=lambda producer: (producers[producer].score, producer))
         taker = next((producer for producer in ranked if producers[producer].accepts(job, start_s, dice)), GRID)
         contracts.append(_contract(job, taker, start_s))

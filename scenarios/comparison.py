@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agents.model import GRID
 from scenarios.baselines import Baseline, baselines
 from scenarios.optimum import Optimum, clairvoyant_optimum
 from scenarios.results.connection import record_comparison, seal
@@ -55,7 +54,6 @@ def compare(
                     for entry in results.ledger(max(runs, key=lambda run: (delivered_wh[run], -run)))
                     if entry.state == "standing"
                 )
-                if contract.producer != GRID
             }
             for known, runs in alike.items()
         }

@@ -59,7 +59,8 @@ class BasinHopping:
         delays_h = self.optimise(beside_others, [*near, guess], rng)
         starts_s = {c.task.job_id: c.start_s for c in others}
         for c, delay_h in zip([*near, guess], delays_h.tolist(), strict=True):
-            starts_s[c.task.job_id] = problem.now_s + round(delay_h * HOUR_S)
+            wished_s = problem.now_s + round(delay_h * HOUR_S)
+            starts_s[c.task.job_id] = c.task.nearest_start_s(wished_s, problem.now_s)
         plan_s = _sound(grid, unstarted, task, starts_s)
         if plan_s is None:
             return no_room(grid, grid.less(unstarted), task)

@@ -121,10 +121,15 @@ class Grid:
         return self.free_wh - drawn_wh
 
     def candidates(self, task: Task) -> tuple[Starts, ...]:
-        """Return all starts worth trying, rising: whole minutes in what is left of the window, and its two ends."""
-        first_s, last_s = max(task.earliest_start_s, self.now_s), task.latest_start_s
+        """Return all starts worth trying, rising: whole minutes in what is left of each stretch, and its two ends."""
+        groups: list[Starts] = []
+        for first_s, last_s in task.open_starts:
+            groups += self._candidates(task, max(first_s, self.now_s), last_s)
+        return tuple(groups)
+
+    def _candidates(self, task: Task, first_s: int, last_s: int) -> list[Starts]:
         if first_s > last_s:
-            return ()
+            return []
         aligned_s = -(-first_s // BIN_S) * BIN_S
         count = (last_s - aligned_s) // BIN_S + 1
         groups = [self._starts(task, first_s, 1)] if first_s % BIN_S else []
@@ -132,7 +137,7 @@ class Grid:
             groups.append(self._starts(task, aligned_s, count))
         if last_s % BIN_S and last_s != first_s:
             groups.append(self._starts(task, last_s, 1))
-        return tuple(groups)
+        return groups
 
     def feasible_starts(self, remaining_wh: FloatArray, task: Task) -> IntArray:
         """Return the candidate starts that `remaining_wh` carries, seconds, in rising order."""
@@ -168,8 +173,8 @@ def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> 
 def fits(problem: Problem, task: Task, starts_s: Mapping[str, int]) -> bool:
     """Say whether a plan keeps every promise.
 
-    Started commitments stay; every other start lies in its window and not before now; in no minute do unstarted
-    tasks draw more than production less what runs, by more than `TOLERANCE_WH`.
+    Started commitments stay; every other start is one that its task may have, and not before now; in no minute do
+    unstarted tasks draw more than production less what runs, by more than `TOLERANCE_WH`.
 
     Args:
         problem: The producer's state.
@@ -184,7 +189,7 @@ def fits(problem: Problem, task: Task, starts_s: Mapping[str, int]) -> bool:
         if commitment.start_s <= problem.now_s and unstarted.pop(commitment.task.job_id) != commitment.start_s:
             return False
     for job_id, start_s in unstarted.items():
-        if not max(tasks[job_id].earliest_start_s, problem.now_s) <= start_s <= tasks[job_id].latest_start_s:
+        if start_s < problem.now_s or not tasks[job_id].can_start_at(start_s):
             return False
     left_wh = Grid.of(problem, task).less_starts((tasks[job_id], start_s) for job_id, start_s in unstarted.items())
     return bool((left_wh >= -TOLERANCE_WH).all())

@@ -53,7 +53,7 @@ class Piece:
     @property
     def is_movable(self) -> bool:
         """Whether it could start at any other time."""
-        return max(self.task.earliest_start_s, self.grid.now_s) < self.task.latest_start_s
+        return self.task.has_choice(self.grid.now_s)
 
 
 class Layout:

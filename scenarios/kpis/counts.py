@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agents.ledger import LedgerEntry
 from agents.model import GRID
+from scenarios.device_time import overlapping
 from scenarios.scenario import Scenario
 
 
@@ -33,6 +34,8 @@ class JobCounts:
     """Lost a contract and got another, from a producer or the grid."""
     jobs_lost: int
     """Whose household stayed away, so that they have no standing contract."""
+    jobs_overlapping: int
+    """Started while another job of their device ran, because their windows left no other way."""
     jobs_unfinished: int
     """Still ran, or had not started, when the run ended."""
     jobs_not_registered: int
@@ -71,6 +74,7 @@ def count_jobs(scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, n
         jobs_cancelled=_with_event(ledger, "cancelled"),
         jobs_renegotiated=sum(contracts_of[job_id] > 1 for job_id in standing),
         jobs_lost=len({entry.contract.job_id for entry in ledger if entry.state == "lost"} - standing.keys()),
+        jobs_overlapping=len(overlapping(jobs, (entry.contract for entry in standing.values()))),
         jobs_unfinished=sum(
             entry.contract.start_s + jobs[job_id].duration_s > end_s for job_id, entry in standing.items()
         ),

@@ -70,6 +70,7 @@ class Kpis:
     jobs_cancelled: int
     jobs_renegotiated: int
     jobs_lost: int
+    jobs_overlapping: int
     jobs_unfinished: int
     jobs_not_registered: int
     bill_eur: float | None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 
 import numpy as np
 
 from agents.energy import FloatArray, Production
 from agents.model import Job
+from agents.sequencing import can_follow
+from scenarios.device_time import jobs_without_room, run_of
 from scenarios.scenario import Producer, Scenario
 
 BIN_S = 60
@@ -19,11 +22,15 @@ Plan = Mapping[str, tuple[str, int]]
 """Producer and start (UNIX seconds) by job id; a job that is not in it runs on grid power."""
 
 
-def plan_problems(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -> list[str]:
+def plan_problems(
+    scenario: Scenario, plan: Plan, *, end_s: int | None = None, together: Collection[str] = ()
+) -> list[str]:
     """Return what is wrong with a plan, in words; empty if nothing is.
 
     A plan is right if every job starts in its window, not before it is registered, on a producer that there is, and no
-    producer is asked for more in any minute than it could have promised: its real sun, or a forecast that it had.
+    producer is asked for more in any minute than it could have promised: its real sun, or a forecast that it had. Jobs
+    of one device follow one another, and leave room for those on grid power to do so, too; jobs whose windows leave no
+    way, and those in `together`, may run at any time.
     """
     jobs = {job.job_id: job for job in scenario.jobs}
     problems = []
@@ -44,6 +51,28 @@ def plan_problems(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -
         problems += [
             f"{producer}: more than it could promise at {first_s + BIN_S * int(t)}" for t in np.flatnonzero(over)
         ]
+    return problems + _device_problems(scenario, plan, end_s, together)
+
+
+def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together: Collection[str]) -> list[str]:
+    end_s = _run_end_s(scenario, end_s)
+    known = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]
+    free = {*together, *(job.job_id for job in jobs_without_room(known, scenario.start_s))}
+    by_device: dict[str, list[Job]] = defaultdict(list)
+    for job in known:
+        if job.job_id not in free and max(job.registered_s, scenario.start_s) <= job.latest_start_s:
+            by_device[job.agent].append(job)
+    problems = []
+    for device, jobs in by_device.items():
+        placed = sorted((plan[job.job_id][1], job.job_id, job.duration_s) for job in jobs if job.job_id in plan)
+        problems += [
+            f"{after[1]}: starts while {before[1]} runs on the same device"
+            for before, after in pairwise(placed)
+            if after[0] < before[0] + before[2]
+        ]
+        others = [run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
+        if not can_follow(others, [(start_s, start_s + duration_s) for start_s, _, duration_s in placed]):
+            problems.append(f"{device}: its jobs on grid power find no room beside those that are placed")
     return problems
 
 

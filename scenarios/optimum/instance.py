@@ -6,15 +6,17 @@ every second of the windows (`stretches`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from agents.energy import FloatArray
+from agents.energy import FloatArray, LoadProfile
 from agents.model import Job
+from agents.sequencing import Busy, Run
 from scenarios.accounting import real_production_wh
+from scenarios.device_time import jobs_without_room, run_of
 from scenarios.optimum.ladders import BIN_S, TOLERANCE_WH, Ladder, ladders_of
 from scenarios.optimum.stretches import Stretch, stretches_of
 from scenarios.scenario import Producer, Scenario
@@ -30,6 +32,11 @@ class Task:
     """The starts that plans are made of."""
     stretches: tuple[Stretch, ...]
     """All seconds of its window, for bounds."""
+    load: LoadProfile
+    run: Run
+    """The job as its device sees it."""
+    device: str
+    """Whose jobs it follows: the id of its consumer; empty if it may run beside them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Instance:
     """The most that a producer could promise: the sun, or a forecast that it had in time; shape (producers, bins)."""
     tasks: tuple[Task, ...]
     """The jobs that the run learns of, whether they fit anywhere or not."""
+    busy: Mapping[str, Busy]
+    """When devices are taken beside these jobs, UNIX seconds, by the id of their consumer."""
 
     @cached_property
     def bins(self) -> int:
@@ -66,7 +75,12 @@ class Instance:
 
 
 def instance_of(
-    scenario: Scenario, *, end_s: int | None = None, extra_starts_s: Mapping[str, int] | None = None
+    scenario: Scenario,
+    *,
+    end_s: int | None = None,
+    extra_starts_s: Mapping[str, int] | None = None,
+    together: Collection[str] = (),
+    busy: Mapping[str, Busy] | None = None,
 ) -> Instance:
     """Return the program's data for a scenario.
 
@@ -74,6 +88,9 @@ def instance_of(
         scenario: Neighbourhood, jobs and sun.
         end_s: End of the run; None: the scenario's own. Jobs registered later and forecasts issued later do not count.
         extra_starts_s: By job id, a start to consider beside the whole minutes, if it lies in the job's window.
+        together: Jobs that may run at the same time as others of their device; those whose windows leave no other way
+            may anyway.
+        busy: When devices are taken beside the scenario's jobs, UNIX seconds, by the id of their consumer.
     """
     if end_s is None and scenario.days is not None:
         end_s = scenario.start_s + scenario.days * 86_400
@@ -88,8 +105,12 @@ def instance_of(
     for p, producer in enumerate(ids):
         sun_wh[p], limit_wh[p] = _sun_and_limit(scenario.producers[producer], edges_s, end_s)
     extra = extra_starts_s or {}
-    tasks = tuple(_task(job, scenario.start_s, begin_s, extra.get(job.job_id)) for job in jobs)
-    return Instance(start_s=begin_s, producers=ids, sun_wh=sun_wh, limit_wh=limit_wh, tasks=tasks)
+    free = {*together, *(job.job_id for job in jobs_without_room(jobs, scenario.start_s, busy))}
+    tasks = tuple(
+        _task(job, scenario.start_s, begin_s, extra.get(job.job_id), "" if job.job_id in free else job.agent)
+        for job in jobs
+    )
+    return Instance(start_s=begin_s, producers=ids, sun_wh=sun_wh, limit_wh=limit_wh, tasks=tasks, busy=busy or {})
 
 
 def earliest_possible_s(job: Job, run_start_s: int) -> int:
@@ -110,10 +131,10 @@ def _sun_and_limit(producer: Producer, edges_s: FloatArray, end_s: int | None) -
     return sun_wh, limit_wh
 
 
-def _task(job: Job, run_start_s: int, begin_s: int, extra_start_s: int | None) -> Task:
+def _task(job: Job, run_start_s: int, begin_s: int, extra_start_s: int | None, device: str) -> Task:
     first_s, last_s = earliest_possible_s(job, run_start_s), job.latest_start_s
     if last_s < first_s:
-        return Task(job.job_id, job.energy_wh, (), ())
+        return Task(job.job_id, job.energy_wh, (), (), job.load_profile, run_of(job, run_start_s), device="")
     ends = {first_s, last_s}
     singles = ends if extra_start_s is None or not first_s <= extra_start_s <= last_s else ends | {extra_start_s}
     return Task(
@@ -121,4 +142,7 @@ def _task(job: Job, run_start_s: int, begin_s: int, extra_start_s: int | None) -
         energy_wh=job.energy_wh,
         ladders=ladders_of(job.load_profile, begin_s, (first_s, last_s), singles),
         stretches=stretches_of(job.load_profile, begin_s, (first_s, last_s)),
+        load=job.load_profile,
+        run=run_of(job, run_start_s),
+        device=device,
     )

@@ -9,6 +9,7 @@ optimum is for want of knowledge; what a negotiation misses of the planner is fo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
@@ -70,7 +71,12 @@ def _as_known(
         for producer, of in scenario.producers.items()
     }
     scene = replace(scenario, start_s=now_s, days=None, jobs=tuple(open_), producers=forecasts)
-    instance = instance_of(scene, extra_starts_s={job: start_s for job, (_, start_s) in standing.items()})
+    busy: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for job in started:
+        start_s = contracts[job.job_id][1]
+        busy[job.agent].append((start_s, start_s + job.duration_s))
+    extra_starts_s = {job: start_s for job, (_, start_s) in standing.items()}
+    instance = instance_of(scene, extra_starts_s=extra_starts_s, busy=busy)
     edges_s = instance.start_s + BIN_S * np.arange(instance.bins + 1, dtype=np.float64)
     # What the newest forecast says now, not the most that any ever said: a planner believes the newest.
     room_wh = instance.sun_wh.copy()
@@ -100,7 +106,7 @@ def _planned(instance: Instance, standing: Contracts, rounds: int, dice: Random)
     packing = Packing(menu)
     for i in menu.fitting:
         job_id = instance.tasks[i].job_id
-        if job_id in standing and (place := menu.find(i, *standing[job_id])) is not None and packing.has_room(place):
+        if job_id in standing and (place := menu.find(i, *standing[job_id])) and packing.has_room(i, place):
             packing.put(i, place)
     fill(packing, [i for i in menu.fitting if i not in packing.placed], tight)
     left = rounds

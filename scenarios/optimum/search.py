@@ -154,8 +154,14 @@ def _force(packing: Packing, rng: Random) -> dict[int, Place]:
     task = rng.choices(missing, [tasks[i].energy_wh + EPSILON_WH for i in missing])[0]
     choice = rng.choice(packing.menu.choices[task])
     place = Place(choice.producer, choice.ladder, int(choice.rungs[rng.randrange(len(choice.rungs))]))
-    taken = {}
-    while not packing.has_room(place):
+    taken: dict[int, Place] = {}
+    start_s = place.start_s(packing.menu.instance)
+    for mate in packing.menu.mates[task]:
+        if mate in packing.placed and not packing.is_free(task, start_s):
+            taken[mate] = packing.take(mate)
+    if not packing.is_free(task, start_s):
+        return taken
+    while not packing.has_sun(place):
         short = packing.room_wh[place.producer, place.bins] < place.ladder.draw_wh - TOLERANCE_WH
         bin_ = place.bins.start + int(rng.choice(np.flatnonzero(short)))
         in_the_way = [
@@ -176,7 +182,9 @@ def _recreate(packing: Packing, taken: dict[int, Place], taste: Taste, rng: Rand
     tasks = packing.menu.instance.tasks
     missing = [task for task in packing.menu.fitting if task not in packing.placed]
     missing.sort(key=lambda i: -tasks[i].energy_wh * rng.uniform(0.3, 1.0))
-    fill(packing, missing, taste, freed, loose=taken)
+    # Where a task was taken off, its device is free again for its mates, at every producer.
+    mates = [mate for task in taken for mate in packing.menu.mates[task]]
+    fill(packing, missing, taste, freed, loose=[*taken, *mates])
 
 
 def _cheapest(price: FloatArray, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:

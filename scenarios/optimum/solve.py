@@ -13,6 +13,9 @@ plan known, it is the best plan known. So a run's share of `best_wh` never excee
 both bounds are one. (The other way round, counting only those contracts of a run that were kept in full, was dropped: a
 minute's cloud over a whole wash would count as a whole wash lost.)
 
+Jobs of one device follow one another in every plan, those on grid power too, save where windows leave no way. The
+bounds do not ask for that: they hold for runs, which learn of jobs one by one and may have had to run some together.
+
 Jobs of a run may start at any second of their windows, so both bounds hold for any second, too. Each is the lower of
 two: that of prices (`bounding`), which one evaluation proves, and that of the mixed-integer program (`program`), which
 is HiGHS's word, with a margin for its tolerances.
@@ -27,7 +30,8 @@ from random import Random
 
 import numpy as np
 
-from agents.model import GRID
+from agents.model import GRID, Contract
+from scenarios.device_time import overlapping
 from scenarios.optimum.bounding import Bound, prove_bound
 from scenarios.optimum.checking import delivered_wh, plan_problems
 from scenarios.optimum.instance import Instance, instance_of
@@ -88,7 +92,9 @@ def clairvoyant_optimum(
 
     Args:
         scenario: Neighbourhood, jobs and sun.
-        start_plan: A plan to begin with, such as a run's contracts; jobs on grid power may be in it or not.
+        start_plan: A plan to begin with, such as a run's contracts; jobs on grid power may be in it or not. Its jobs
+            that run at the same time as another job of their device, as the run had no other way, may do so in
+            every plan.
         time_limit_wall_s: After so many real seconds the best found so far is returned. Below it, the same arguments
             give the same answer.
         progress: Told the best plan's energy and the bound, Wh, now and then.
@@ -97,7 +103,9 @@ def clairvoyant_optimum(
     """
     begun_wall_s = time.monotonic()
     given = {job: place for job, place in (start_plan or {}).items() if place[0] != GRID}
-    instance = instance_of(scenario, end_s=end_s, extra_starts_s={job: start_s for job, (_, start_s) in given.items()})
+    together = _together(scenario, start_plan or {})
+    extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
+    instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)
     search = _Search(Menu(instance), begun_wall_s, time_limit_wall_s, progress)
     search.offer(_kept(search.menu, given))
     search.begin()
@@ -109,11 +117,11 @@ def clairvoyant_optimum(
     plan = _plan(search.best)
     best_wh = delivered_wh(scenario, plan, end_s=end_s)
     if (
-        not plan_problems(scenario, given, end_s=end_s)
+        not plan_problems(scenario, given, end_s=end_s, together=together)
         and (given_wh := delivered_wh(scenario, given, end_s=end_s)) > best_wh
     ):
         plan, best_wh = given, given_wh
-    problems = plan_problems(scenario, plan, end_s=end_s)
+    problems = plan_problems(scenario, plan, end_s=end_s, together=together)
     if problems:
         raise AssertionError(f"the optimum's own plan breaks the rules: {'; '.join(problems)}")
     return Optimum(
@@ -124,6 +132,16 @@ def clairvoyant_optimum(
         proven=search.bound_wh - best_wh <= PROVEN_WH,
         wall_s=time.monotonic() - begun_wall_s,
     )
+
+
+def _together(scenario: Scenario, plan: Mapping[str, tuple[str, int]]) -> frozenset[str]:
+    """Return the jobs that start, in a plan, while another job of their device runs."""
+    jobs = {job.job_id: job for job in scenario.jobs}
+    placed = [
+        Contract(contract_id="", job_id=job_id, producer=producer, start_s=start_s, agreed_s=0, energy_wh=0.0)
+        for job_id, (producer, start_s) in plan.items()
+    ]
+    return frozenset(later.job_id for _, later in overlapping(jobs, placed))
 
 
 class _Search:
@@ -232,7 +250,7 @@ def _kept(menu: Menu, plan: Mapping[str, tuple[str, int]]) -> Packing:
     packing = Packing(menu)
     for task in sorted(menu.fitting, key=lambda i: (-instance.tasks[i].energy_wh, i)):
         place = menu.find(task, *plan.get(instance.tasks[task].job_id, (GRID, 0)))
-        if place is not None and packing.has_room(place):
+        if place is not None and packing.has_room(task, place):
             packing.put(task, place)
     fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
     return packing
@@ -242,7 +260,7 @@ def _wished(menu: Menu, places: Mapping[int, Place]) -> Packing:
     """Return a plan with tasks where they are wished or near by, large ones first, and what else fits beside them."""
     packing = Packing(menu)
     for task, wish in sorted(places.items(), key=lambda item: (-menu.instance.tasks[item[0]].energy_wh, item[0])):
-        place = wish if packing.has_room(wish) else _nearest(wish, packing.openings(task))
+        place = wish if packing.has_room(task, wish) else _nearest(wish, packing.openings(task))
         if place is not None:
             packing.put(task, place)
     fill(packing, [task for task in menu.fitting if task not in packing.placed], early)

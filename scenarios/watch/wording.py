@@ -23,9 +23,20 @@ def _request(body: Body, zone: Zone) -> str:
     return f"{energy(wh[-1] - wh[0])} with a start {window}?"
 
 
+def _stretches(body: Body, zone: Zone) -> str:
+    starts = [(zone.clock(first_s), zone.clock(last_s)) for first_s, last_s in body["starts"]]
+    return ", ".join(first if first == last else f"{first}-{last}" for first, last in starts)
+
+
 def _agreed(body: Body, zone: Zone) -> str:
     contract = body["contract"]
-    return f"{energy(contract['energy_wh'])} from {contract['producer']} at {zone.clock(contract['start_s'])}"
+    said = f"{energy(contract['energy_wh'])} from {contract['producer']} at {zone.clock(contract['start_s'])}"
+    return said + _because(body)
+
+
+def _because(body: Body) -> str:
+    reason = str(body.get("reason", ""))
+    return f": {reason}" if reason else ""
 
 
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
@@ -36,11 +47,13 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Accept": lambda body, zone: f"yes, from {zone.clock(body['start_s'])}",
     "Decline": lambda body, _: f"no: {body['reason']}",
     "Withdraw": lambda _body, _zone: "needs nothing any more",
+    "Hold": lambda _body, _zone: "leave it where it is, I plan another job",
+    "Release": lambda body, zone: f"may move to {_stretches(body, zone)}",
     "Opening": lambda _body, _zone: "ask again, it would fit now",
     "Amend": lambda body, zone: f"moved to {zone.clock(body['start_s'])}",
     "Cancel": lambda body, _: f"cannot keep it: {body['reason']}",
     "ContractAgreed": _agreed,
-    "ContractAmended": lambda body, zone: f"starts at {zone.clock(body['start_s'])} now",
+    "ContractAmended": lambda body, zone: f"starts at {zone.clock(body['start_s'])} now{_because(body)}",
     "ContractCancelled": lambda body, _: f"does not stand any more: {body['reason']}",
     "Declined": lambda body, _: f"{body['producer']} declined",
 }

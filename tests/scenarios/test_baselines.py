@@ -23,10 +23,28 @@ def by_name(found: tuple[Baseline, ...]) -> dict[str, Baseline]:
 
 def test_earliest_starts_waste_the_noon() -> None:
     """Two jobs wait for the same hour of sun: the second finds it taken, though the next hour is free."""
-    jobs = [job(f"wash-{i}", "1", WASH, (10 * HOUR_S, 12 * HOUR_S)) for i in range(2)]
-    found = by_name(baselines(neighbourhood({"1": {"pv": NOON}}, jobs)))["earliest start"]
+    jobs = [job(f"wash-{i}", house, WASH, (10 * HOUR_S, 12 * HOUR_S)) for i, house in enumerate("12")]
+    found = by_name(baselines(neighbourhood({"1": {"pv": NOON}, "2": {}}, jobs)))["earliest start"]
     assert found.draws_wh == pytest.approx((900.0,))
     assert found.deviation_wh is None
+
+
+def test_two_washes_of_one_machine_follow_one_another() -> None:
+    """The machine is busy until eleven; then the sun carries the second wash as well."""
+    jobs = [job(f"wash-{i}", "1", WASH, (10 * HOUR_S, 11 * HOUR_S)) for i in range(2)]
+    found = by_name(baselines(neighbourhood({"1": {"pv": NOON}}, jobs), draws=20))
+    assert found["earliest start"].draws_wh == pytest.approx((1800.0,))
+    assert found["random start"].draws_wh == pytest.approx((1800.0,) * 20)
+
+
+def test_one_machine_leaves_room_for_a_wash_that_can_run_at_one_time_only() -> None:
+    """The first wash could begin at ten, when the second, registered later, must: it begins when that is over."""
+    jobs = [
+        job("a", "1", WASH, (10 * HOUR_S, 12 * HOUR_S)),
+        job("b", "1", WASH, (10 * HOUR_S, 10 * HOUR_S)).model_copy(update={"registered_s": START_S + 9 * HOUR_S}),
+    ]
+    found = by_name(baselines(neighbourhood({"1": {"pv": NOON}}, jobs)))
+    assert found["earliest start"].delivered_wh == pytest.approx(1800.0)
 
 
 def test_a_second_panel_takes_what_the_first_cannot() -> None:

@@ -146,6 +146,7 @@ def test_jobs_are_counted_by_what_happened_to_them() -> None:
         "jobs_cancelled": 1,
         "jobs_renegotiated": 1,
         "jobs_lost": 1,
+        "jobs_overlapping": 2,  # `again` starts while `ontime` runs, `moved` while `again` does
         "jobs_unfinished": 1,
         "jobs_not_registered": 2,
     }

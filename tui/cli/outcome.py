@@ -109,6 +109,7 @@ _HAPPENED = (
     ("moved", "jobs_moved"),
     ("cancelled by a producer", "jobs_cancelled"),
     ("negotiated again", "jobs_renegotiated"),
+    ("beside another job of their device", "jobs_overlapping"),
 )
 """What happened to jobs; none of it is said where it happened to none."""
 

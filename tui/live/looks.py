@@ -14,6 +14,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "Decline": ("✗", "bad"),
     "Declined": ("-", "muted"),
     "Withdraw": ("↩", "muted"),
+    "Hold": ("‖", "muted"),
+    "Release": ("↔", "muted"),
     "Opening": ("!", "warn"),
     "Amend": ("~", "warn"),
     "Cancel": ("✗", "bad"),

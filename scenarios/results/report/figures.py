@@ -48,6 +48,12 @@ FIGURES = (
     Figure("jobs_cancelled", "Jobs cancelled", "count", "A contract of theirs was."),
     Figure("jobs_renegotiated", "Jobs renegotiated", "count", "They found another supplier, or the grid."),
     Figure("jobs_lost", "Jobs lost", "count", "Their household stayed away."),
+    Figure(
+        "jobs_overlapping",
+        "Jobs beside another of their device",
+        "count",
+        "They started while it ran: their windows left no other way.",
+    ),
     Figure("jobs_unfinished", "Jobs unfinished", "count", "They still ran when the run ended."),
     Figure("jobs_not_registered", "Jobs not registered", "count", "The run ended before."),
     Figure("bill_eur", "All bills", "eur", "Negative: paid out."),

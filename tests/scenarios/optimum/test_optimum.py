@@ -14,7 +14,7 @@ from scenarios.optimum import clairvoyant_optimum, delivered_wh, plan_problems
 from scenarios.optimum.instance import instance_of
 from scenarios.scenario import Producer, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
-from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, best_by_force, every_second, street, tiny
+from tests.scenarios.optimum.tiny import DAY, HOUR_S, WASH, at_hours, best_by_force, every_second, street, tiny
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -145,6 +145,32 @@ def test_starts_from_the_plan_given() -> None:
     assert found.best_wh == pytest.approx(1800.0)
 
 
+def test_the_best_plan_runs_one_job_of_a_machine_at_a_time() -> None:
+    """Sun for two at once from one to two o'clock, and none after that: the machine can use it for one wash only."""
+    noon = forecast(sun((HOUR_S, 0.0), (2 * HOUR_S, 2000.0), (4 * HOUR_S, 2000.0)))
+    found = clairvoyant_optimum(street({"pv": noon}, *at_hours((1, 3), (1, 3))), rounds=50)
+    assert found.best_wh == pytest.approx(900.0)
+    assert found.bound_wh >= found.best_wh
+
+
+def test_the_best_plan_leaves_the_machine_free_for_what_runs_on_grid_power() -> None:
+    """No panel carries the boil wash, which can start at one o'clock only: the other one waits until it is over."""
+    boil = job("boil", "1", load((0, 0.0), (HOUR_S, 3000.0)), (HOUR_S, HOUR_S))
+    found = clairvoyant_optimum(street({"pv": forecast(DAY)}, boil, *at_hours((1, 5))), rounds=50)
+    assert set(found.plan) == {"wash-0"}
+    assert found.plan["wash-0"][1] >= START_S + 2 * HOUR_S
+
+
+def test_what_a_run_had_to_run_together_the_best_plan_may_too() -> None:
+    """The second wash was known only when the first ran: the run's own plan is still the best plan known."""
+    first, second = at_hours((1, 3), (1, 1.5))
+    second = second.model_copy(update={"registered_s": START_S + round(1.25 * HOUR_S)})
+    plan = {"wash-0": ("pv-1", START_S + HOUR_S), "wash-1": ("pv-2", START_S + round(1.5 * HOUR_S))}
+    scenario = street({"pv-1": forecast(DAY), "pv-2": forecast(DAY)}, first, second)
+    assert plan_problems(scenario, plan) != []
+    assert clairvoyant_optimum(scenario, plan, rounds=0).best_wh == pytest.approx(1800.0)
+
+
 def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
     """A forecast promised 1 kW, the sun gave 800 W: the wash that nobody could carry in full got most of its energy."""
     real = sun((0, 0.0), (24 * HOUR_S, 19_200.0))
@@ -177,14 +203,24 @@ def test_progress_is_told() -> None:
         ({"wash-0": ("pv", START_S + HOUR_S - 1)}, "wash-0: start .* is outside its window"),
         ({"wash-0": ("pv", START_S + 3 * HOUR_S + 1)}, "wash-0: start .* is outside its window"),
         (
-            {"wash-0": ("pv", START_S + HOUR_S), "wash-1": ("pv", START_S + HOUR_S + 3570)},
+            {"wash-0": ("pv", START_S + HOUR_S), "spin": ("pv", START_S + HOUR_S + 3570)},
             f"pv: more than it could promise at {START_S + HOUR_S + 3540}",
+        ),
+        (
+            {"wash-0": ("pv", START_S + HOUR_S), "wash-1": ("pv-2", START_S + HOUR_S + 3570)},
+            "wash-1: starts while wash-0 runs on the same device",
+        ),
+        (
+            {"wash-0": ("pv", START_S + HOUR_S + 1800)},
+            "1/machine: its jobs on grid power find no room beside those that are placed",
         ),
     ],
 )
 def test_the_checker_refuses(plan: dict[str, tuple[str, int]], says: str) -> None:
     """Each rule that a plan can break, in words."""
-    scenario = street({"pv": forecast(DAY)}, *at_hours((1, 3), (1, 3)))
+    spin = job("spin", "2", WASH, (HOUR_S, 3 * HOUR_S))
+    washes = at_hours((1, 3), (1, 2))
+    scenario = neighbourhood({"1": {"pv": forecast(DAY), "pv-2": forecast(DAY)}, "2": {}}, [*washes, spin])
     (problem,) = plan_problems(scenario, plan)
     with pytest.raises(AssertionError, match=says):
         raise AssertionError(problem)

@@ -1,0 +1,200 @@
+"""A device's calendar: what its consumer knows of the times of its jobs, and what follows for a job that needs one.
+
+Jobs follow one another wherever their windows leave a way. So a job gets only starts after which all others that the
+consumer knows by then still find room; where a job that has a contract and has not started stands in the only room of
+another one, it gives way. Where windows leave no way, as many jobs as can follow one another; the others run together
+with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
+
+from agents.model import GRID, Contract, Job
+from agents.sequencing import (
+    Run,
+    Starts,
+    latest_starts_s,
+    open_starts,
+    overlap,
+    shares,
+    that_follow,
+)
+
+MAX_GIVING_WAY = 6
+"""Jobs of which all combinations are tried; of more, each alone, then all."""
+
+
+class Calendar:
+    """The jobs of one device that are known and have not ended."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = {job.job_id: job for job in jobs}
+        self._to_come = sorted(jobs, key=lambda job: job.registered_s, reverse=True)
+        self._open: dict[str, Job] = {}
+        self._placed: dict[str, Contract] = {}
+        self._movable: dict[str, Starts] = {}
+
+    # What happens.
+
+    def place(self, contract: Contract, movable: Starts) -> None:
+        """Take a job that has a contract now.
+
+        Args:
+            contract: The contract.
+            movable: Where its producer may move it.
+        """
+        self._open.pop(contract.job_id, None)
+        self._placed[contract.job_id] = contract
+        self._movable[contract.job_id] = movable
+
+    def move(self, contract: Contract) -> None:
+        """Take the new start of a job."""
+        self._placed[contract.job_id] = contract
+
+    def hold(self, job_id: str) -> None:
+        """Note that a job stays where it is."""
+        start_s = self._placed[job_id].start_s
+        self._movable[job_id] = ((start_s, start_s),)
+
+    def free(self, job_id: str) -> None:
+        """Note that a job has no contract any more."""
+        del self._placed[job_id], self._movable[job_id]
+        self._open[job_id] = self._jobs[job_id]
+
+    # What follows from it.
+
+    def movable(self, job_id: str) -> Starts:
+        """Return where a job's producer may move it."""
+        return self._movable[job_id]
+
+    def unstarted(self, now_s: int) -> list[Contract]:
+        """Return the contracts of jobs that have not started."""
+        self._look(now_s)
+        return [contract for contract in self._placed.values() if contract.start_s > now_s]
+
+    def to_be_held(self, job: Job, now_s: int) -> list[Contract]:
+        """Return the contracts of other jobs that their producers could move while this one looks for a supplier."""
+        return [c for c in self.unstarted(now_s) if c.job_id != job.job_id and not self._stays(c)]
+
+    def has_others(self, job: Job, now_s: int) -> bool:
+        """Say whether any other job of the device has not started."""
+        return bool(self._others(job, now_s)) or any(c.job_id != job.job_id for c in self.unstarted(now_s))
+
+    def meets_another(self, contract: Contract, now_s: int) -> bool:
+        """Say whether another job runs or is going to run at the time of a contract's job."""
+        self._look(now_s)
+        busy = [self._span(other) for other in self._placed.values() if other.job_id != contract.job_id]
+        return overlap(*self._span(contract), busy)
+
+    def open_starts(self, job: Job, now_s: int) -> Starts:
+        """Return the starts at which a job meets no other one, wherever producers move those."""
+        others = self._others(job, now_s)
+        return open_starts(self._run(job, now_s), self._followers(others, now_s), self._moving_spans(now_s))
+
+    def deadline_s(self, job: Job, now_s: int) -> int:
+        """Return the latest start with which this job and all others that wait still follow one another."""
+        runs = self._in_order([job, *self._others(job, now_s)], now_s)
+        busy = self._moving_spans(now_s)
+        latest_s = latest_starts_s(runs, busy)
+        if latest_s is None:
+            following = that_follow(runs, busy)
+            latest_s = latest_starts_s([run for run in runs if run.job_id in following], busy) or {}
+        return max(now_s, latest_s.get(job.job_id, job.latest_start_s))
+
+    def room(self, job: Job, now_s: int) -> tuple[Starts, list[str]]:
+        """Return when a job may start, and the ids of jobs that have to give way for it.
+
+        No producer may move any other job of the device meanwhile.
+        """
+        mine = self._run(job, now_s)
+        standing = [contract for contract in self.unstarted(now_s) if contract.job_id != job.job_id]
+        started = [self._span(contract) for contract in self._placed.values() if contract.start_s <= now_s]
+        others = self._others(job, now_s)
+        kept = [self._run(self._jobs[contract.job_id], now_s) for contract in standing]
+        following = that_follow([*kept, *self._in_order([job, *others], now_s)], started)
+        waiting = [run for run in self._in_order(others, now_s) if run.job_id in following]
+        starts = open_starts(mine, waiting, [*started, *map(self._span, standing)])
+        if starts:
+            return starts, []
+        if job.job_id in following:
+            may_move = [contract.job_id for contract in standing if contract.job_id in following]
+            beside = [self._span(contract) for contract in standing if contract.job_id not in following]
+            for fixed in (beside, []) if beside else ([],):
+                for giving_way in _choices(may_move):
+                    stay = [self._span(c) for c in standing if c.job_id in may_move and c.job_id not in giving_way]
+                    moving = [run for run in kept if run.job_id in giving_way]
+                    starts = open_starts(mine, [*waiting, *moving], [*started, *fixed, *stay])
+                    if starts:
+                        return starts, list(giving_way)
+        return ((mine.earliest_start_s, mine.latest_start_s),), []
+
+    def divide(self, now_s: int) -> list[tuple[Contract, Starts]]:
+        """Give each job that is held its share of the time to move in; return the contracts with a new share."""
+        standing = self.unstarted(now_s)
+        held = [c for c in standing if c.producer != GRID and self._stays(c) and not self.meets_another(c, now_s)]
+        if not held:
+            return []
+        ids = {contract.job_id for contract in held}
+        busy = self._moving_spans(now_s, but=ids)
+        waiting = self._followers(list(self._open.values()), now_s)
+        runs = [(self._run(self._jobs[c.job_id], now_s), c.start_s) for c in held]
+        shared = shares(runs, waiting, busy)
+        told = [(contract, shared[contract.job_id]) for contract in held]
+        changed = [(contract, starts) for contract, starts in told if starts != self._movable[contract.job_id]]
+        for contract, starts in changed:
+            self._movable[contract.job_id] = starts
+        return changed
+
+    def _look(self, now_s: int) -> None:
+        """Take in jobs that are registered by now, and let go of those that have ended."""
+        while self._to_come and self._to_come[-1].registered_s <= now_s:
+            job = self._to_come.pop()
+            self._open[job.job_id] = job
+        ended = [contract.job_id for contract in self._placed.values() if self._span(contract)[1] <= now_s]
+        for job_id in ended:
+            del self._placed[job_id], self._movable[job_id]
+
+    def _others(self, job: Job, now_s: int) -> list[Job]:
+        """Return the other jobs that are known and have no contract."""
+        self._look(now_s)
+        return [other for other in self._open.values() if other.job_id != job.job_id]
+
+    def _followers(self, others: Sequence[Job], now_s: int) -> list[Run]:
+        """Return those of the jobs that can follow one another beside all that stands."""
+        runs = self._in_order(others, now_s)
+        following = that_follow(runs, self._moving_spans(now_s))
+        return [run for run in runs if run.job_id in following]
+
+    def _in_order(self, jobs: Sequence[Job], now_s: int) -> list[Run]:
+        """Return the jobs in the order of registration, then of id, whoever asks."""
+        ordered = sorted(jobs, key=lambda job: (job.registered_s, job.job_id))
+        return [self._run(job, now_s) for job in ordered]
+
+    def _moving_spans(self, now_s: int, but: Collection[str] = ()) -> list[tuple[int, int]]:
+        """Return the times that jobs with a contract take, wherever their producers move them."""
+        spans = []
+        for contract in self._placed.values():
+            if contract.start_s <= now_s:
+                spans.append(self._span(contract))
+            elif contract.job_id not in but:
+                duration_s = self._jobs[contract.job_id].duration_s
+                spans += [(first_s, last_s + duration_s) for first_s, last_s in self._movable[contract.job_id]]
+        return spans
+
+    def _stays(self, contract: Contract) -> bool:
+        return self._movable[contract.job_id] == ((contract.start_s, contract.start_s),)
+
+    def _span(self, contract: Contract) -> tuple[int, int]:
+        return contract.start_s, contract.start_s + self._jobs[contract.job_id].duration_s
+
+    def _run(self, job: Job, now_s: int) -> Run:
+        return Run(job.job_id, max(job.earliest_start_s, now_s), job.latest_start_s, job.duration_s)
+
+
+def _choices(job_ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Return which jobs might give way: the fewest first."""
+    sizes = range(len(job_ids) + 1) if len(job_ids) <= MAX_GIVING_WAY else (0, 1, len(job_ids))
+    for size in sizes:
+        yield from combinations(job_ids, size)

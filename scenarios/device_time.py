@@ -1,0 +1,64 @@
+"""A device runs one job at a time: which contracts break that, and which jobs have no other way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from agents.model import Contract, Job
+from agents.sequencing import Busy, Run, that_follow
+
+
+def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[tuple[Contract, Contract]]:
+    """Return the contracts whose jobs start while another job of their device runs, each after that other one.
+
+    A job that meets several others comes once, after the one that runs longest.
+
+    Args:
+        jobs: By job id; contracts of other jobs are left out.
+        contracts: One a job.
+    """
+    by_device: dict[str, list[Contract]] = defaultdict(list)
+    for contract in contracts:
+        if contract.job_id in jobs:
+            by_device[jobs[contract.job_id].agent].append(contract)
+    found = []
+    for of_device in by_device.values():
+        running: Contract | None = None
+        for contract in sorted(of_device, key=lambda contract: (contract.start_s, contract.job_id)):
+            if running is not None and contract.start_s < running.start_s + jobs[running.job_id].duration_s:
+                found.append((running, contract))
+            if running is None or _end_s(jobs, contract) > _end_s(jobs, running):
+                running = contract
+    return found
+
+
+def run_of(job: Job, run_start_s: int) -> Run:
+    """Return a job as its device sees it, with the starts that are left when the neighbourhood learns of it."""
+    earliest_s = max(job.earliest_start_s, job.registered_s, run_start_s)
+    return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s)
+
+
+def jobs_without_room(jobs: Iterable[Job], run_start_s: int, busy: Mapping[str, Busy] | None = None) -> tuple[Job, ...]:
+    """Return the jobs that run at the same time as another job of their device, whatever is known in advance.
+
+    As few as were found; of jobs that are alike the last ones.
+
+    Args:
+        jobs: In the order of registration; those that come after their window are left out.
+        run_start_s: No job starts before it.
+        busy: When devices are taken by other jobs, by the id of their consumer.
+    """
+    by_device: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        if max(job.registered_s, run_start_s) <= job.latest_start_s:
+            by_device[job.agent].append(job)
+    left_out = []
+    for device, of_device in by_device.items():
+        following = that_follow([run_of(job, run_start_s) for job in of_device], (busy or {}).get(device, ()))
+        left_out += [job for job in of_device if job.job_id not in following]
+    return tuple(left_out)
+
+
+def _end_s(jobs: Mapping[str, Job], contract: Contract) -> int:
+    return contract.start_s + jobs[contract.job_id].duration_s
