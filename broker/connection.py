@@ -14,8 +14,8 @@ import socket
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -29,6 +29,8 @@ from broker.bus import Delivery, Will
 from broker.errors import BrokerUnreachableError
 from broker.unreachable import NoAnswerError, explain
 from broker.url import BrokerUrl
+
+AnswerT = TypeVar("AnswerT")
 
 _log = structlog.get_logger(__name__)
 
@@ -117,15 +119,8 @@ class Connection(aiomqtt.Client):
         Raises:
             BrokerUnreachableError: it did not work; the message says why.
         """
-        task = asyncio.current_task()
-        cancelled = 0 if task is None else task.cancelling()
         try:
-            try:
-                await self.__aenter__()
-            finally:
-                # Until Python 3.12 `wait_for`, in there, forgets that it was cancelled when the answer comes just then.
-                if task is not None and task.cancelling() > cancelled:
-                    raise asyncio.CancelledError
+            await self.__aenter__()
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
             raise BrokerUnreachableError(f"{self._url}: {explain(error, self._url)}") from None
@@ -227,6 +222,18 @@ class Connection(aiomqtt.Client):
         if self._timer is not None:
             self._timer.cancel()
         self._room.set()
+
+    async def _wait_for(self, fut: Awaitable[AnswerT], timeout: float | None) -> AnswerT:  # noqa: ASYNC109 - aiomqtt's
+        """Wait for an answer of the broker; a cancellation always arrives.
+
+        Until Python 3.12 `asyncio.wait_for`, which aiomqtt uses, forgets that it was cancelled when the answer comes
+        just then; whoever subscribed would go on as if nobody had ended it.
+        """
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
 
     # From here on: what aiomqtt has paho call.
 
