@@ -14,8 +14,8 @@ import socket
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -30,6 +30,8 @@ from broker.cuts import Cut, Sent
 from broker.errors import BrokerAwayError, BrokerUnreachableError
 from broker.unreachable import NoAnswerError, classify
 from broker.url import BrokerUrl
+
+AnswerT = TypeVar("AnswerT")
 
 _log = structlog.get_logger(__name__)
 
@@ -133,15 +135,8 @@ class Connection(aiomqtt.Client):
             BrokerAwayError: it did not work for a reason that may pass; the message says which.
             BrokerUnreachableError: it did not work, and will not.
         """
-        task = asyncio.current_task()
-        cancelled = 0 if task is None else task.cancelling()
         try:
-            try:
-                await self.__aenter__()
-            finally:
-                # Until Python 3.12 `wait_for`, in there, forgets that it was cancelled when the answer comes just then.
-                if task is not None and task.cancelling() > cancelled:
-                    raise asyncio.CancelledError
+            await self.__aenter__()
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
             failure = classify(error, self._url, standing=standing)
@@ -249,6 +244,18 @@ class Connection(aiomqtt.Client):
         if self._timer is not None:
             self._timer.cancel()
         self._room.set()
+
+    async def _wait_for(self, fut: Awaitable[AnswerT], timeout: float | None) -> AnswerT:  # noqa: ASYNC109 - aiomqtt's
+        """Wait for an answer of the broker; a cancellation always arrives.
+
+        Until Python 3.12 `asyncio.wait_for`, which aiomqtt uses, forgets that it was cancelled when the answer comes
+        just then; whoever subscribed would go on as if nobody had ended it.
+        """
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
 
     # From here on: what aiomqtt has paho call.
 

@@ -19,8 +19,9 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
 
+from broker.threads import new_loop
 from tui.areas import AREAS
-from tui.cli.errors import INTERRUPTED
+from tui.cli.interrupt import exit_code
 from tui.shell.collecting import Collector
 from tui.shell.ending import Rescue, ended_by_signals, rescued
 from tui.shell.guard import Guarded, complain, keep_details
@@ -227,9 +228,10 @@ class SsmicApp(Guarded, App[None]):
         where = f" Details: {path}" if path else ""
         self._end(1, f"ssmic: the terminal application had to stop: {type(error).__name__}: {error}.{where}")
 
-    def end_by(self, number: signal.Signals) -> None:
+    def end_by_signal(self) -> None:
         """Leave because of a signal: nobody is asked, nothing is lost."""
-        self._end(INTERRUPTED, f"ssmic: ended by {number.name}.")
+        code = exit_code()
+        self._end(code, f"ssmic: ended by {signal.Signals(code - 128).name}.")
 
     def _end(self, code: int, why: str) -> None:
         self.exit(return_code=code, message=Text("\n".join((why, *rescued(self.rescues)))))
@@ -251,8 +253,9 @@ def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -
     app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=Collector())
 
     async def run() -> None:
-        with ended_by_signals(app.end_by, INTERRUPTED):
+        with ended_by_signals(app.end_by_signal):
             await app.run_async()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run())
     return app.return_code or 0

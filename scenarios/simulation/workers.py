@@ -19,12 +19,13 @@ from multiprocessing.context import SpawnProcess
 from typing import Self
 
 from broker.errors import SsmicError
+from broker.threads import new_loop
 from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.perform import Order, perform
 
-STOP_WALL_S = 10.0
+STOP_WALL_S = 3.0
 """How long a worker may take to write down what it has and to end; then it is killed."""
 
 _spawning = multiprocessing.get_context("spawn")
@@ -169,7 +170,8 @@ async def _wait_readable(descriptor: int) -> None:
 def _work(pipe: Connection, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
     if in_worker is not None:
         in_worker()
-    asyncio.run(_serve(pipe, scenario, broker))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_serve(pipe, scenario, broker))
 
 
 async def _serve(pipe: Connection, scenario: Scenario, broker: OpenBroker) -> None:

@@ -383,3 +383,20 @@ async def test_who_is_cancelled_while_it_logs_in_ends() -> None:
             await asyncio.wait([task])
             assert task.cancelled() or not any(asked)
             asked.clear()
+
+
+async def test_who_is_cancelled_while_it_subscribes_ends() -> None:
+    """Also when the broker's answer comes at the same moment; else a run that fails would wait for it for ever."""
+    async with managed_mosquitto() as running, MqttBroker(running.url).connect("host") as bus:
+        is_over = False
+
+        async def subscribe() -> None:
+            while not is_over:
+                await bus.subscribe("a/b")
+
+        for number in range(200):
+            task = asyncio.create_task(subscribe())
+            asyncio.get_running_loop().call_later(number * 1e-5, task.cancel)
+            done, _ = await asyncio.wait([task], timeout=5)
+            is_over = not done
+            assert done, "it goes on subscribing"

@@ -92,7 +92,7 @@ def test_a_signal_leaves_the_terminal_whole_and_loses_nothing(
     terminal.press("h")
     terminal.wait_for("not saved")
     os.kill(int((tmp_path / "pid").read_text()), number)
-    picture = ended(terminal, 130, tmp_path)
+    picture = ended(terminal, 128 + number, tmp_path)
     assert f"ended by {number.name}" in picture
     assert "ours.rescued.yaml" in picture.replace("\n", "")
     assert (tmp_path / "ours.yaml").read_text() == OURS

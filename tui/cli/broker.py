@@ -45,7 +45,7 @@ def broker(
 
     from broker.choose import choose_broker
     from tui.cli.errors import complain
-    from tui.cli.interrupt import run_until_interrupted
+    from tui.cli.interrupt import run_until_interrupted, settled
     from tui.cli.logs import configure_logs
 
     configure_logs(log_level or ctx.obj)
@@ -60,5 +60,5 @@ def broker(
     try:
         run_until_interrupted(serve())
     except KeyboardInterrupt:
-        # This is how it is meant to end.
+        settled()  # this is how it is meant to end
         complain("ended")

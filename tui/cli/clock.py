@@ -29,7 +29,8 @@ Examples:
 
 Started again after a crash, with the same journal, it goes on where it was.
 
-Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost, 130 interrupted.
+Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
+130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
@@ -154,7 +155,7 @@ def _keep_time(
     from scenarios.deployment.record import open_record
     from tui.cli.console import notes
     from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about
-    from tui.cli.interrupt import run_until_interrupted
+    from tui.cli.interrupt import exit_code, run_until_interrupted
     from tui.cli.simulate import show_results
 
     def on_missing(houses: tuple[str, ...]) -> None:
@@ -184,7 +185,7 @@ def _keep_time(
             code = INTERRUPTED
     except KeyboardInterrupt:
         complain("interrupted")
-        code = INTERRUPTED
+        code = exit_code()
     except SsmicError as error:
         complain_about(error)
         code = code_for(error)

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 import typer
 
 from broker.errors import SsmicError
+from tui.cli.interrupt import exit_code
 
 FAILED = 1
 USAGE = 2
 INVALID = 3
 BROKER = 4
 INTERRUPTED = 130
+"""Somebody stopped it before its end; by a signal, see `tui.cli.interrupt.exit_code`."""
 
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What a file, a disk or a terminal answers that takes no more output."""
@@ -30,7 +32,7 @@ def exit_codes() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         complain("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(exit_code()) from None
     except SsmicError as error:
         complain_about(error)
         raise typer.Exit(code_for(error)) from None

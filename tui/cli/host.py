@@ -31,7 +31,7 @@ Examples:
 Started again after a crash, with the same journal, it goes on where it was.
 
 Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usage, 3 invalid scenario,
-4 broker unreachable or lost, 130 interrupted.
+4 broker unreachable or lost, 130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 

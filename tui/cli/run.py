@@ -22,7 +22,8 @@ Examples:
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
 
-Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost, 130 interrupted.
+Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
+130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 

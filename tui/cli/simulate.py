@@ -18,7 +18,7 @@ from scenarios.results.summary import simulation_json
 from scenarios.simulation import Plan, open_simulation
 from tui.cli.console import notes, output
 from tui.cli.errors import FAILED, INTERRUPTED, code_for, complain, complain_about
-from tui.cli.interrupt import interrupted_by_signals, run_until_interrupted
+from tui.cli.interrupt import exit_code, run_until_interrupted
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
 from tui.cli.outcome import show_outcome
@@ -66,7 +66,7 @@ def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_
             _compare(results_file, compare_wall_s)
     except KeyboardInterrupt:
         complain("interrupted")
-        code = INTERRUPTED
+        code = exit_code()
     except SsmicError as error:
         complain_about(error)
         # Here results are written, not read: that this fails is no fault of the input.
@@ -94,7 +94,7 @@ def _after_failing(code: int) -> Iterator[None]:
 def _compare(results_file: Path, time_limit_wall_s: float) -> None:
     from scenarios.comparison import compare
 
-    with interrupted_by_signals(), optimum_progress(time_limit_wall_s) as progress:
+    with optimum_progress(time_limit_wall_s) as progress:
         compare(results_file, time_limit_wall_s, progress)
 
 

@@ -19,6 +19,7 @@ from broker.bus import Broker, Delivery
 from broker.errors import SsmicError
 from broker.inbox import Inbox
 from broker.memory import MemoryBroker
+from broker.threads import new_loop
 from broker.wire import Control
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
@@ -66,7 +67,8 @@ def main() -> None:
     """Run one simulation to its end."""
     let_keys_go_first()
     configure_logs(None)
-    asyncio.run(_main())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_main())
 
 
 async def _main() -> None:

@@ -25,6 +25,8 @@ State = Literal["starting", "running", "stopping", "done", "interrupted", "faile
 
 _END_WALL_S = 15.0
 """How long a process may take to write down what it has; then it is killed."""
+_LEAVE_WALL_S = 3.0
+"""The same where the application ends, which does not wait longer."""
 _CONNECT_WALL_S = 3.0
 """How long the runs wait for the watcher; without one they begin all the same."""
 _KEPT_WORDS = 20
@@ -112,6 +114,7 @@ class Running:
         assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
         assert process.stderr is not None  # noqa: S101 - for mypy: a pipe
         words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")
+        end_wall_s = _END_WALL_S
         try:
             await self.send_frame(frame(self.plan))
             while (event := await read_frame(process.stdout)) is not None:
@@ -119,9 +122,12 @@ class Running:
             await process.wait()
             await words
             self._settle()
+        except asyncio.CancelledError:
+            end_wall_s = _LEAVE_WALL_S
+            raise
         finally:
             words.cancel()
-            await self._end()
+            await self._end(end_wall_s)
             self.wall_s = time.monotonic() - self.started_wall_s
             if not self.is_over:
                 self._become("interrupted")
@@ -218,7 +224,7 @@ class Running:
             if text := line.decode(errors="replace").strip():
                 self._words.append(text)
 
-    async def _end(self) -> None:
+    async def _end(self, within_wall_s: float) -> None:
         """Let the process end, and see to it that it does."""
         process = self._process
         if process is None or process.returncode is not None:
@@ -226,7 +232,7 @@ class Running:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            async with asyncio.timeout(_END_WALL_S):
+            async with asyncio.timeout(within_wall_s):
                 await process.wait()
         except TimeoutError:
             process.kill()

@@ -4,43 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
+import sys
+import termios
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Textual reads Ctrl+C as a key; an interrupt from elsewhere comes as a signal."""
+from tui.cli.interrupt import signals_heard
 
 Rescue = Callable[[], str | None]
 """Keeps what is in no file yet; says where, or None where there is nothing to keep."""
 
 
 @contextmanager
-def ended_by_signals(end: Callable[[signal.Signals], None], code: int) -> Iterator[None]:
-    """Have a signal end the application as a key does; a second one ends the process at once.
+def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
+    """Have a signal end the application as a key does; a second one, or one without effect, ends the process.
+
+    Textual reads Ctrl+C as a key; an interrupt from elsewhere comes as a signal. The terminal is given back as it was.
 
     Args:
-        end: Told the first signal, in the event loop.
-        code: What the process ends with at the second.
+        end: Called in the event loop, at the first signal.
     """
     loop = asyncio.get_running_loop()
-    is_ending = False
-
-    def told(number: signal.Signals) -> None:
-        nonlocal is_ending
-        if is_ending:
-            os._exit(code)
-        is_ending = True
-        end(number)
-
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as `nohup` means it
-    for number in heard:
-        loop.add_signal_handler(number, told, number)
-    try:
+    terminal = _terminal()
+    with signals_heard(lambda: _soon(loop, end), lambda: _give_back(terminal)):
         yield
-    finally:
-        for number in heard:
-            loop.remove_signal_handler(number)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(end)
+
+
+def _terminal() -> list[Any] | None:
+    try:
+        return termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ is not None else None
+    except (OSError, ValueError, termios.error):
+        return None
+
+
+def _give_back(terminal: list[Any] | None) -> None:
+    """Leave the second screen, let go of the mouse, show the cursor, and read lines again."""
+    if terminal is not None and sys.__stdin__ is not None:
+        os.write(2, b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l")
+        termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, terminal)
 
 
 def rescued(rescues: Iterable[Rescue]) -> list[str]:

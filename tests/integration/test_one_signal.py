@@ -1,0 +1,285 @@
+"""One SIGINT or SIGTERM ends a command with 130 or 143, whatever the command does at that moment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from broker import topics
+from broker.bus import Delivery
+from broker.mosquitto import find_mosquitto
+from broker.mqtt import MqttBroker
+from broker.wire import Control, TimeReport
+from scenarios.results.errors import ResultsError
+from scenarios.results.reader import ResultsReader
+from tests.integration.conftest import environment
+from tests.integration.test_brokers import running as also_running
+from tests.integration.test_brokers import url_of
+from tests.integration.test_ending_early import LIMIT_WALL_S, until
+
+needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+
+
+class Command:
+    """A command that runs in a process group of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.said = b""
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it says something on standard error."""
+        assert self.process.stderr is not None
+        descriptor = self.process.stderr.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while text.encode() not in self.said:
+                assert selector.select(LIMIT_WALL_S), f"waited in vain for {text!r}: {self.said.decode()}"
+                more = os.read(descriptor, 65_536)
+                assert more, f"ended without {text!r}: {self.said.decode()}"
+                self.said += more
+
+    def end(self, number: signal.Signals) -> None:
+        """Send one signal to the process alone; it ends with the signal's code, without a traceback or a child."""
+        assert self.process.poll() is None, "it has ended already"
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(number)
+        _, err = self.process.communicate(timeout=LIMIT_WALL_S)
+        assert self.process.returncode == 128 + number
+        assert b"Traceback" not in self.said + err, (self.said + err).decode()
+        _, alive = psutil.wait_procs(children, timeout=LIMIT_WALL_S)
+        assert not alive
+
+
+@contextmanager
+def begun(
+    folder: Path, *arguments: str | Path, python: tuple[str, ...] = ("-m", "tui"), **more: str
+) -> Iterator[Command]:
+    """Begin a command; it is gone afterwards."""
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, *python, *map(str, arguments)],
+        cwd=folder,
+        env=environment(**more),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield Command(process)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def is_agreed(file: Path, runs: int = 1) -> bool:
+    """Whether all runs of a results file have contracts."""
+    try:
+        with ResultsReader(file) as results:
+            return sum(bool(results.ledger(run.run)) for run in results.runs()) == runs
+    except ResultsError:
+        return False
+
+
+def states(file: Path) -> set[str]:
+    """Return how the runs of a results file ended."""
+    with ResultsReader(file) as results:
+        return {run.state for run in results.runs()}
+
+
+@contextmanager
+def silent_server() -> Iterator[tuple[int, threading.Event]]:
+    """Have somebody listen who never answers; give the port, and an event that is set when somebody has connected."""
+    connected = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as connections:
+
+        def accept() -> None:
+            try:
+                while True:
+                    connections.enter_context(server.accept()[0])
+                    connected.set()
+            except OSError:
+                return  # closed
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], connected
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@both_signals
+@pytest.mark.parametrize("module", ["typer", "pydantic", "numpy"])
+def test_while_modules_are_imported(slow: Path, number: signal.Signals, module: str) -> None:
+    """Before there is anything to stop."""
+    with begun(slow.parent, "run", slow, python=("-X", "importtime", "-m", "tui")) as command:
+        command.wait_for(f" {module}\n")
+        command.end(number)
+
+
+@both_signals
+def test_while_a_broker_starts(slow: Path, number: signal.Signals) -> None:
+    """One that never says that it is ready; it is gone too."""
+    program = slow.parent / "bin" / "mosquitto"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {slow.parent}/started\nexec sleep 1000\n")
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    with begun(slow.parent, "run", slow, PATH=path) as command:
+        until((slow.parent / "started").exists, "the broker's start")
+        command.end(number)
+
+
+@both_signals
+@pytest.mark.parametrize("what", [("run",), ("clock",), ("host", "--house", "1")], ids=["run", "clock", "host"])
+def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, ...]) -> None:
+    """To somebody who accepts and says nothing."""
+    with silent_server() as (port, connected):
+        arguments = (what[0], str(slow), *what[1:], "--broker", f"mqtt://127.0.0.1:{port}")
+        with begun(slow.parent, *arguments) as command:
+            assert connected.wait(LIMIT_WALL_S)
+            command.end(number)
+
+
+@needs_mosquitto
+@both_signals
+def test_while_the_clock_waits_for_hosts(slow: Path, number: signal.Signals) -> None:
+    """Nobody comes."""
+    with also_running(slow.parent, "broker") as broker:
+        with begun(slow.parent, "clock", slow, "--broker", url_of(broker), "--out", "c.sqlite") as command:
+            command.wait_for("Waiting for")
+            command.end(number)
+        assert states(slow.parent / "c.sqlite") == {"interrupted"}
+
+
+@needs_mosquitto
+@both_signals
+def test_while_a_household_waits_for_the_clock(slow: Path, number: signal.Signals) -> None:
+    """It has announced itself."""
+    with also_running(slow.parent, "broker") as broker:
+        url = url_of(broker)
+        with begun(slow.parent, "host", slow, "--house", "1", "--run", "r", "--broker", url) as command:
+            wait_for(url, topics.host("r", "1"), lambda _: True)
+            command.end(number)
+
+
+@needs_mosquitto
+@both_signals
+def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
+    """What was agreed until then is kept."""
+    file = slow.with_suffix(".sqlite")
+    with also_running(slow.parent, "broker") as broker:
+        url = url_of(broker)
+        with begun(slow.parent, "run", slow, "--pace", "60x", "--broker", url, "--out", file) as command:
+            until(lambda: is_agreed(file), "contracts")
+            with ResultsReader(file) as results:
+                run_id = results.run(1).run_id
+            ask_and_wait(url, run_id, Control(command="pause"), "paused")
+            command.end(number)
+        assert is_agreed(file)
+        assert states(file) == {"interrupted"}
+
+
+@needs_mosquitto
+@both_signals
+@pytest.mark.parametrize("runs", [1, 2])
+def test_while_it_reconnects(slow: Path, number: signal.Signals, runs: int) -> None:
+    """The broker is gone for good."""
+    file = slow.with_suffix(".sqlite")
+    with also_running(slow.parent, "broker") as broker:
+        options = ("--broker", url_of(broker), "--runs", str(runs), "--workers", str(runs), "--out", str(file))
+        with begun(slow.parent, "run", slow, "--pace", "60x", *options) as command:
+            until(lambda: is_agreed(file, runs), "contracts")
+            broker.kill()
+            command.wait_for("connection broke")
+            command.end(number)
+    assert is_agreed(file, runs)
+    assert states(file) == {"interrupted"}
+
+
+ENDLESS_SOLVER = """
+import pathlib, time
+from agents.scheduling import registry
+
+def endless(*arguments):
+    pathlib.Path("solving").touch()
+    while True:
+        time.sleep(1000)
+
+registry.BasinHopping = lambda *settings: endless
+
+if __name__ == "__main__":
+    from tui.__main__ import main
+    main()
+"""
+
+
+@both_signals
+@pytest.mark.parametrize("workers", [1, 2])
+def test_while_a_solver_works(slow: Path, number: signal.Signals, workers: int) -> None:
+    """A process that ends does not wait for its threads."""
+    program, file = slow.parent / "endless.py", slow.with_suffix(".sqlite")
+    program.write_text(ENDLESS_SOLVER)
+    options = ("--bus", "memory", "--algorithm", "SLSQP", "--runs", str(workers), "--workers", str(workers))
+    with begun(slow.parent, "run", slow, *options, "--out", file, python=(str(program),)) as command:
+        until((slow.parent / "solving").exists, "the solver")
+        command.end(number)
+    assert states(file) == {"interrupted"}
+
+
+@both_signals
+def test_while_worker_processes_start(slow: Path, number: signal.Signals) -> None:
+    """They end with it."""
+    with begun(slow.parent, "run", slow, "--bus", "memory", "--runs", "2", "--workers", "2") as command:
+        process = psutil.Process(command.process.pid)
+        until(lambda: any("spawn_main" in " ".join(child.cmdline()) for child in process.children()), "workers")
+        command.end(number)
+
+
+@both_signals
+def test_while_the_optimum_is_sought(slow: Path, number: signal.Signals) -> None:
+    """The run is over, and stays recorded as it was."""
+    file = slow.with_suffix(".sqlite")
+    options = ("--bus", "memory", "--compare", "--time-limit", "1000", "--out", str(file))
+    with begun(slow.parent, "run", "village", *options) as command:
+        until(lambda: is_agreed(file) and states(file) == {"done"}, "the end of the run")
+        command.end(number)
+    assert states(file) == {"done"}
+
+
+def wait_for(url: str, topic: str, is_it: Callable[[Delivery], bool]) -> None:
+    """Wait until something is said at a broker."""
+
+    async def listen() -> None:
+        async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("tester") as bus:
+            await bus.subscribe(topic)
+            async for item in bus.messages():
+                if isinstance(item, Delivery) and is_it(item):
+                    return
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(listen())
+
+
+def ask_and_wait(url: str, run_id: str, control: Control, state: str) -> None:
+    """Ask something of a clock, and wait until it reports a state."""
+
+    async def ask() -> None:
+        async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("asker") as bus:
+            await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_FACTS)
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(ask())
+    wait_for(url, topics.time(run_id), lambda item: TimeReport.model_validate_json(item.payload).state == state)
