@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -89,6 +90,16 @@ NodeLimit = Annotated[
         help=f"exact: nodes it may look at for one decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
         envvar="SSMIC_NODE_LIMIT",
         show_envvar=False,
+    ),
+]
+
+CompareTo = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--to",
+        metavar="FILE",
+        help="Write the comparison there, too; the ending decides: .csv, .tex, .md (table), .svg, .png (figure; .png "
+        "needs pip install 'ssmic[figures]'). May be given several times.",
     ),
 ]
 
