@@ -109,7 +109,7 @@ def _build(path: Path, simulation: Simulation, created: datetime) -> None:
                 simulation.hosts,
                 json.dumps(simulation.seeds),
                 json.dumps(versions()),
-                created.isoformat(timespec="seconds"),
+                created.isoformat(timespec="milliseconds"),
             ),
         )
         connection.executemany(

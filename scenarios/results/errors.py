@@ -15,3 +15,11 @@ class ResultsExistError(ResultsError):
 
 class ResultsWriteError(ResultsError):
     """Something cannot be written, which is no fault of what is read."""
+
+
+class SameSimulationError(ResultsError):
+    """A simulation would be compared with itself."""
+
+
+class FigureFormatError(ResultsError):
+    """A comparison cannot be written in the form that was asked for."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +40,43 @@ class Listed:
 
 
 def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
-    """Return the results files in a folder, oldest first by name; none if there is no such folder.
+    """Return the results files in a folder, newest first; none if there is no such folder.
 
     Raises:
         ResultsError: The folder cannot be read, or is a file.
     """
-    return tuple(glance(path) for path in results_files(folder))
+    return newest_first(glance(path) for path in results_files(folder))
+
+
+def newest_first(listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Return results files by when their simulations began, the newest first; those that cannot be read come last."""
+    return tuple(sorted(listed, key=lambda one: (one.created_utc, one.path.name), reverse=True))
+
+
+_LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
+
+
+def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Return the results file that a user names.
+
+    Args:
+        name: A path; or `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
+        folder: Where the latest ones are looked for.
+
+    Raises:
+        ResultsError: There are not so many, or the folder cannot be read.
+    """
+    found = _LATEST.fullmatch(name)
+    if found is None or Path(name).exists():
+        return Path(name)
+    before = int(found[1] or 0)
+    there = [one for one in list_results(folder) if not one.problem]
+    if not there:
+        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` makes some")
+    if before >= len(there):
+        are = "is only one simulation" if len(there) == 1 else f"are only {len(there)} simulations"
+        raise ResultsError(f"{name}: there {are} in {folder}")
+    return there[before].path
 
 
 def results_files(folder: Path) -> tuple[Path, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,9 @@ class Plan:
     it began then; a file that is named is taken as it stands."""
     reset_scores: bool = False
     """Start afresh whatever is in that file."""
+    start_scores: Mapping[str, int] | None = None
+    """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
+    Empty: fresh scores, as for the first run ever."""
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
@@ -76,6 +80,8 @@ class Plan:
         Raises:
             ScoresFileError: the file that keeps them cannot be used.
         """
+        if self.start_scores is not None:
+            return [dict(self.start_scores) for _ in self.seeds]
         keys: list[str | None] = [None] * len(self.seeds)
         if self.scores_file is None:
             keys = [run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient) for s in self.seeds]
@@ -85,3 +91,20 @@ class Plan:
         """Return an id for a run, unlike that of any other run on the same broker; it has no part in the result."""
         name = re.sub(r"[^\w.-]+", "-", self.scenario.name, flags=re.ASCII)
         return f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}"
+
+
+def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """Return plans that are to be compared, so that none begins with what another one learned.
+
+    All begin with fresh scores or, where a scores file is named, with those in it; no kept score changes, unless the
+    plans ask to reset them.
+
+    Raises:
+        ScoresFileError: the file that is named cannot be used, or the kept scores cannot be reset.
+    """
+    first = plans[0]
+    kept = first.kept_scores()
+    if first.reset_scores:
+        kept.begin((), afresh=True)
+    begun_with = {} if first.scores_file is None else kept.scores()
+    return tuple(replace(plan, start_scores=begun_with, reset_scores=False) for plan in plans)

@@ -54,7 +54,7 @@ class Simulation:
             outcomes = [await self._run_here(order, tell) for order in self.orders]
         else:
             outcomes = await perform_all(self.plan.scenario, self.orders, self.broker, workers, tell, in_worker)
-        if outcomes[0].state == "done":
+        if outcomes[0].state == "done" and self.plan.start_scores is None:
             self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
         return outcomes
 
@@ -72,7 +72,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         ResultsError: the results file cannot be made.
     """
     scenario = plan.scenario
-    if not plan.reset_scores:
+    if not plan.reset_scores and plan.start_scores is None:
         plan.kept_scores().scores()  # said before anything is started
     async with open_broker(plan) as broker:
         scores = plan.first_scores()

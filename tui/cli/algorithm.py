@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
+from agents.errors import SettingsError
+from agents.scheduling.settings import ALGORITHMS, BASIN_HOPPING, EXACT, AlgorithmSettings
 from scenarios.scenario import Scenario
 
+SETTINGS_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(BASIN_HOPPING, ("penalty", "step_size", "tolerance")),
+    EXACT: ("node_limit",),
+}
+"""By algorithm, the settings that belong to it."""
 _BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
 
 
@@ -31,6 +38,39 @@ def algorithm_settings(
         "node_limit": node_limit,
     }
     return replace(AlgorithmSettings(), **{key: value for key, value in wanted.items() if value is not None})
+
+
+def algorithm_names(text: str | None) -> tuple[str | None, ...]:
+    """Return the names of one or several algorithms, separated by commas; None alone stands for the scenario's.
+
+    Raises:
+        SettingsError: a name is missing, or is there twice.
+    """
+    if text is None:
+        return (None,)
+    names = tuple(_BY_FOLDED_NAME.get(name.strip().casefold(), name.strip()) for name in text.split(","))
+    if len(names) > 1:
+        twice = sorted({name for name in names if names.count(name) > 1 and name})
+        problems = [f"algorithm {name!r} is there twice: name each once" for name in twice]
+        if "" in names:
+            problems.append(f"{text!r}: a name is missing before or after a comma")
+        if problems:
+            raise SettingsError(tuple(problems))
+    return names
+
+
+def scenario_algorithms(
+    scenario: Scenario, names: Sequence[str | None], settings: Mapping[str, float | None]
+) -> tuple[AlgorithmSettings, ...]:
+    """Return the settings of each algorithm; of several, each takes the settings that belong to it.
+
+    Raises:
+        SettingsError: see `algorithm_settings`.
+    """
+    if len(names) == 1:
+        return (scenario_algorithm(scenario, names[0], **settings),)  # type: ignore[arg-type]  # each has its type
+    own = {name: {k: v for k, v in settings.items() if k in SETTINGS_OF.get(str(name), ())} for name in names}
+    return tuple(scenario_algorithm(scenario, name, **own[name]) for name in names)  # type: ignore[arg-type]  # as above
 
 
 def scenario_algorithm(

@@ -62,7 +62,13 @@ def code_for(error: SsmicError) -> int:
     from scenarios.deployment.own_part import UnknownHouseError
     from scenarios.errors import ScenarioError, ScenarioWriteError
     from scenarios.kpis import IntervalError
-    from scenarios.results.errors import ResultsError, ResultsExistError, ResultsWriteError
+    from scenarios.results.errors import (
+        FigureFormatError,
+        ResultsError,
+        ResultsExistError,
+        ResultsWriteError,
+        SameSimulationError,
+    )
     from scenarios.scores_file import ScoresFileError, ScoresWriteError
 
     match error:
@@ -75,6 +81,8 @@ def code_for(error: SsmicError) -> int:
             | BrokerUrlError()
             | IntervalError()
             | ResultsExistError()
+            | SameSimulationError()
+            | FigureFormatError()
         ):
             return USAGE
         case ScenarioWriteError() | ResultsWriteError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -42,8 +43,9 @@ Scenario = Annotated[
 
 
 def complete_algorithm(incomplete: str) -> list[str]:
-    """Return the algorithms' names for the shell."""
-    return [name for name in ALGORITHMS if name.casefold().startswith(incomplete.casefold())]
+    """Return the algorithms' names for the shell; after a comma, the names that may follow."""
+    before, comma, begun = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in ALGORITHMS if name.casefold().startswith(begun.casefold())]
 
 
 Algorithm = Annotated[
@@ -51,6 +53,19 @@ Algorithm = Annotated[
     typer.Option(
         metavar="NAME",
         help=f"How producers schedule: {', '.join(ALGORITHMS)}. "
+        "[default: the scenario's, which is insertion if it names none]",
+        autocompletion=complete_algorithm,
+        envvar="SSMIC_ALGORITHM",
+        show_envvar=False,
+    ),
+]
+Algorithms = Annotated[
+    str | None,
+    typer.Option(
+        "--algorithm",
+        metavar="NAME[,NAME...]",
+        help=f"How producers schedule: {', '.join(ALGORITHMS)}. Several, separated by commas, run one after another on "
+        "the same seeds, each from fresh producer scores, and are compared. "
         "[default: the scenario's, which is insertion if it names none]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
@@ -89,6 +104,16 @@ NodeLimit = Annotated[
         help=f"exact: nodes it may look at for one decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
         envvar="SSMIC_NODE_LIMIT",
         show_envvar=False,
+    ),
+]
+
+CompareTo = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--to",
+        metavar="FILE",
+        help="Write the comparison there, too; the ending decides: .csv, .tex, .md (table), .svg, .png (figure; .png "
+        "needs pip install 'ssmic[figures]'). May be given several times.",
     ),
 ]
 

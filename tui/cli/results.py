@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from tui.cli.errors import complain
+from tui.cli.options import CompareTo
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -16,7 +17,13 @@ app = typer.Typer(
     help="List, show, export and report what simulations came to.",
 )
 
-ResultsFile = Annotated[Path, typer.Argument(metavar="FILE", help="A results file of a simulation.")]
+ResultsFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="A results file; or `latest` for the newest one in results/, `latest~1` for the one before, and so on.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peaks are those of powers averaged over so many minutes.")
@@ -28,22 +35,22 @@ def list_(
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results lie.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
-    """List the results there are, oldest first."""
-    from scenarios.results.listing import list_results
+    """List the results there are with scenario, algorithm, state and date, newest first."""
     from tui.cli.console import output
-    from tui.cli.listing import listed_json, listed_table
+    from tui.cli.listing import listed_json, show_listed
     from tui.cli.simulate import print_json
+    from tui.results.shelf import Shelf
 
-    listed = list_results(folder)
+    books = Shelf(folder).look()
     if as_json:
-        print_json({"folder": str(folder), "results": [listed_json(one) for one in listed]})
-    elif listed:
-        output().print(listed_table(listed))
+        print_json({"folder": str(folder), "results": [listed_json(book) for book in books]})
+    elif books:
+        show_listed(output(), books)
     else:
         complain(f"no results in {folder}; `ssmic run street` makes some")
 
 
-@app.command("show", epilog="Example: ssmic results show results/FILE.sqlite --run 1 --house adler")
+@app.command("show", epilog="Example: ssmic results show latest --run 1 --house adler")
 def show(
     file: ResultsFile,
     run: Annotated[
@@ -54,6 +61,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show all runs, one run with all households, or one household."""
+    from scenarios.results.listing import named_results
     from scenarios.results.reader import ResultsReader
     from scenarios.results.summary import simulation_json
     from scenarios.results.views import view_house, view_neighbourhood
@@ -63,7 +71,7 @@ def show(
     from tui.cli.views import house_json, show_house, show_neighbourhood
 
     interval_s = 60 * interval
-    with ResultsReader(file) as results:
+    with ResultsReader(named_results(file)) as results:
         if house is not None:
             view = view_house(results, run or 1, house, interval_s)
             if as_json:
@@ -84,7 +92,53 @@ def show(
             show_neighbourhood(output(), view_neighbourhood(results, summary["runs"][0]["run"], interval_s))
 
 
-@app.command("export", epilog="Example: ssmic results export results/FILE.sqlite --format csv --to street-csv")
+_COMPARE_EXAMPLES = """
+\b
+Examples:
+  ssmic results compare latest~2 latest~1 latest
+  ssmic results compare A.sqlite B.sqlite C.sqlite --to table.tex --to figure.svg
+"""
+
+
+@app.command("compare", epilog=_COMPARE_EXAMPLES)
+def compare(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE FILE...",
+            help="Two or more results files, or `latest`, `latest~1`, ...; differences are those from the first.",
+        ),
+    ],
+    to: CompareTo = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files of the same names.")] = False,
+    interval: Interval = 15,
+    as_json: Json = False,
+) -> None:
+    """Compare simulations: means with 95 % intervals over seeds, and differences on the same seeds.
+
+    Only runs that came to their end count. Differences are paired by seed, where the scenario is the same.
+    """
+    from scenarios.results.compared import check_files, compare_simulations, comparison_json, write_comparison
+    from scenarios.results.listing import named_results
+    from tui.cli.compared import show_comparison
+    from tui.cli.console import notes, output
+    from tui.cli.simulate import print_json
+
+    if len(files) < 2:
+        raise typer.BadParameter("name two or more simulations to compare", param_hint="FILE")
+    targets = to or []
+    check_files(targets, overwrite=force)
+    comparison = compare_simulations([named_results(file) for file in files], 60 * interval)
+    if as_json:
+        print_json(comparison_json(comparison))
+    else:
+        show_comparison(output(), comparison)
+    write_comparison(comparison, targets, overwrite=force)
+    for path in targets:
+        notes().print(f"Written: {path}", soft_wrap=True)
+
+
+@app.command("export", epilog="Example: ssmic results export latest --format csv --to street-csv")
 def export(
     file: ResultsFile,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="Made if it is not there.")],
@@ -93,13 +147,14 @@ def export(
 ) -> None:
     """Write the results as tables for other programs, one file a table."""
     from scenarios.results.export import export_results
+    from scenarios.results.listing import named_results
     from scenarios.results.reader import ResultsReader
 
-    with ResultsReader(file) as results:
+    with ResultsReader(named_results(file)) as results:
         export_results(results, format_, to, overwrite=force, wrote=typer.echo)
 
 
-@app.command("report", epilog="Example: ssmic results report results/FILE.sqlite --to report.html")
+@app.command("report", epilog="Example: ssmic results report latest --to report.html")
 def report(
     file: ResultsFile,
     to: Annotated[Path, typer.Option(metavar="PAGE", help="The page to make; its folder is made if it is not there.")],
@@ -107,9 +162,10 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Write over a page of that name.")] = False,
 ) -> None:
     """Write the results as one page of HTML that opens offline, with charts and tables."""
+    from scenarios.results.listing import named_results
     from scenarios.results.reader import ResultsReader
     from scenarios.results.report import write_report
 
-    with ResultsReader(file) as results:
+    with ResultsReader(named_results(file)) as results:
         write_report(results, to, interval_s=60 * interval, overwrite=force)
     typer.echo(to)

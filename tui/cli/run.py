@@ -9,7 +9,17 @@ import typer
 
 from broker.patience import LIMIT_WALL_S
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
-from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+from tui.cli.options import (
+    Algorithms,
+    CompareTo,
+    LogLevel,
+    NodeLimit,
+    Penalty,
+    Scenario,
+    StepSize,
+    Tolerance,
+    given,
+)
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -21,6 +31,7 @@ Examples:
   ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
+  ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
 130 or 143 ended by Ctrl-C or SIGTERM.
@@ -35,7 +46,7 @@ def run(
         int | None,
         typer.Option(min=1, help="How many days. [default: as the scenario says, else until the last job has run]"),
     ] = None,
-    algorithm: Algorithm = None,
+    algorithm: Algorithms = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -83,8 +94,9 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the producers' scores there between simulations. [default: beside the results, where a run "
-            "that was done before begins as it began then]",
+            help="Keep the producers' scores there between simulations. Several algorithms all begin with what is in "
+            "it and do not change it. [default: beside the results, where a run that was done before begins as it "
+            "began then; for several algorithms: fresh scores]",
         ),
     ] = None,
     reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Forget all scores first.")] = False,
@@ -92,7 +104,8 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The results file. [default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite]",
+            help="The results file, of one algorithm. "
+            "[default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite, one for each algorithm]",
         ),
     ] = None,
     compare: Annotated[
@@ -101,6 +114,8 @@ def run(
     time_limit: Annotated[
         float, typer.Option(min=0.1, metavar="S", help="With --compare: seconds to seek the optimum.")
     ] = 30.0,
+    to: CompareTo = None,
+    force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
     ] = False,
@@ -110,9 +125,10 @@ def run(
     from broker.access import AccessOptions
     from broker.pace import Pace
     from scenarios.files import load_scenario
-    from scenarios.simulation import Plan
+    from scenarios.results.compared import check_files
+    from scenarios.simulation import Plan, from_equal_scores
     from tui.cli.access import chosen_access
-    from tui.cli.algorithm import algorithm_settings, scenario_algorithm
+    from tui.cli.algorithm import algorithm_names, algorithm_settings, scenario_algorithms
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
 
@@ -120,21 +136,28 @@ def run(
         if given(ctx, "broker"):
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
         broker = None
+    names = algorithm_names(algorithm)
+    if out is not None and len(names) > 1:
+        raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; results are never written over", param_hint="--out")
+    targets = to or []
+    check_files(targets, overwrite=force)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace = Pace.parse(pace)
-    algorithm_settings(algorithm, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
+    settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
+    for name in names:
+        algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
     loaded = load_scenario(scenario)
     first = loaded.seed if seed is None else seed
-    simulate(
+    plans = [
         Plan(
             scenario=loaded,
             seeds=tuple(range(first, first + runs)),
-            algorithm=scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit),
+            algorithm=chosen,
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,
@@ -147,8 +170,14 @@ def run(
             scores_file=scores,
             reset_scores=reset_scores,
             out=out,
-        ),
+        )
+        for chosen in scenario_algorithms(loaded, names, settings)
+    ]
+    simulate(
+        plans if len(plans) == 1 else from_equal_scores(plans),
         level,
         as_json=as_json,
         compare_wall_s=time_limit if compare else None,
+        to=targets,
+        overwrite=force,
     )

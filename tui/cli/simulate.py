@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import typer
 
 from broker.errors import SsmicError
+from scenarios.results.compared import Comparison, compare_simulations, comparison_json, write_comparison
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.simulation import Plan, open_simulation
+from tui.cli.compared import show_comparison
 from tui.cli.console import notes, output
 from tui.cli.errors import FAILED, INTERRUPTED, code_for, complain, complain_about
 from tui.cli.interrupt import exit_code, run_until_interrupted
@@ -26,20 +28,50 @@ from tui.cli.own_output import own_output
 from tui.cli.progress import optimum_progress, progress_of
 
 
-def simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_wall_s: float | None = None) -> None:
-    """Run a plan and say what came of it; what is done is shown too when it fails or is interrupted.
+def simulate(
+    plans: Sequence[Plan],
+    level: LogLevelName | None,
+    *,
+    as_json: bool,
+    compare_wall_s: float | None = None,
+    to: Sequence[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """Run one plan, or several one after another and compare them; what is done is shown too when one does not end.
 
     Args:
-        plan: What to run.
+        plans: What to run: the same scenario and seeds with different algorithms.
         level: What is logged.
         as_json: Print one JSON object instead of a table.
-        compare_wall_s: How long the clairvoyant optimum may be sought, real seconds; None: it is not.
+        compare_wall_s: How long the clairvoyant optimum may be sought for each, real seconds; None: it is not.
+        to: Files for the comparison.
+        overwrite: Whether these may exist already.
     """
     with own_output():
-        _simulate(plan, level, as_json=as_json, compare_wall_s=compare_wall_s)
+        files: list[Path] = []
+        code = 0
+        for number, plan in enumerate(plans, start=1):
+            if len(plans) > 1:
+                notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
+            file, code = _simulate(plan, level, compare_wall_s)
+            if file is not None:
+                files.append(file)
+            if code:
+                break
+        with _after_failing(code):
+            if len(plans) == 1:
+                for file in files:
+                    show_results(file, as_json=as_json)
+                if files:
+                    _write(_comparison(files), to, overwrite=overwrite)
+            elif files:
+                _show_compared(plans[0].scenario.name, files, as_json=as_json, to=to, overwrite=overwrite)
+        if code:
+            raise typer.Exit(code)
 
 
-def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_wall_s: float | None) -> None:
+def _simulate(plan: Plan, level: LogLevelName | None, compare_wall_s: float | None) -> tuple[Path | None, int]:
+    """Run a plan; return its results file, if there is one, and the exit code."""
     results_file: Path | None = None
     code = 0
 
@@ -50,9 +82,8 @@ def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_
             log_file = log_file_of(results_file)
             configure_logs(level, log_file)
             notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
-            if any(order.settings.scores for order in simulation.orders):
-                kept = f"Scores: as earlier simulations left them in {plan.kept_scores().path} (--reset-scores forgets)"
-                notes().print(kept, soft_wrap=True)
+            if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):
+                notes().print(scores, soft_wrap=True)
             with progress_of(plan) as on_progress:
                 outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file))
             return all(outcome.state == "done" for outcome in outcomes)
@@ -73,11 +104,16 @@ def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_
         code = FAILED if type(error) is ResultsError else code_for(error)
     finally:
         configure_logs(level)
-    if results_file is not None:
-        with _after_failing(code):
-            show_results(results_file, as_json=as_json)
-    if code:
-        raise typer.Exit(code)
+    return results_file, code
+
+
+def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
+    if plan.start_scores is None:
+        kept = plan.kept_scores().path
+        return f"Scores continue from earlier simulations in {kept}; --reset-scores starts fresh" if has_earlier else ""
+    if plan.start_scores:
+        return f"Scores: each run begins with those in {plan.scores_file}; the file is not changed"
+    return "Scores: each run begins with fresh scores; those of earlier simulations are neither used nor changed"
 
 
 @contextmanager
@@ -114,3 +150,42 @@ def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
     """Print one JSON object on standard output."""
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def _comparison(files: Sequence[Path]) -> Comparison | None:
+    """Compare those of the simulations that have a run that came to its end; None where none has."""
+    ended = []
+    for file in files:
+        with ResultsReader(file) as results:
+            if any(run.state == "done" for run in results.runs()):
+                ended.append(file)
+    return compare_simulations(ended) if ended else None
+
+
+def _write(comparison: Comparison | None, to: Sequence[Path], *, overwrite: bool) -> None:
+    if not to:
+        return
+    if comparison is None:
+        complain(f"no run came to its end, so {', '.join(map(str, to))} was not written")
+        return
+    write_comparison(comparison, to, overwrite=overwrite)
+    for path in to:
+        notes().print(f"Written: {path}", soft_wrap=True)
+
+
+def _show_compared(scenario: str, files: Sequence[Path], *, as_json: bool, to: Sequence[Path], overwrite: bool) -> None:
+    comparison = _comparison(files)
+    if as_json:
+        simulations = []
+        for file in files:
+            with ResultsReader(file) as results:
+                simulations.append(simulation_json(results))
+        compared = None if comparison is None else comparison_json(comparison)
+        print_json({"scenario": scenario, "simulations": simulations, "comparison": compared})
+    else:
+        console = output()
+        if comparison is not None:
+            show_comparison(console, comparison)
+        for file in files:
+            console.print(f"Results: {file}", soft_wrap=True)
+    _write(comparison, to, overwrite=overwrite)

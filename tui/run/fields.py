@@ -16,7 +16,8 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS
 from scenarios.files import bundled_names
-from tui.run.form import BUSES, SETTINGS_OF, Form
+from tui.cli.algorithm import SETTINGS_OF
+from tui.run.form import BUSES, Form
 from tui.shell.dialogs import PickPath
 from tui.shell.guard import Guarded
 from tui.shell.steering import PACES

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from agents.errors import SettingsError
-from agents.scheduling.settings import BASIN_HOPPING, EXACT, AlgorithmSettings
+from agents.scheduling.settings import AlgorithmSettings
 from broker.access import AccessOptions, access_to
 from broker.errors import SsmicError
 from broker.pace import Pace
 from scenarios.scenario import Scenario
 from scenarios.simulation import Plan
+from tui.cli.algorithm import SETTINGS_OF
 
 Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
@@ -26,12 +27,6 @@ BUSES: tuple[tuple[str, Bus], ...] = (
     ("MQTT: a broker by URL", "url"),
     ("in memory, the fastest", "memory"),
 )
-
-SETTINGS_OF: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(BASIN_HOPPING, ("penalty", "step_size", "tolerance")),
-    EXACT: ("node_limit",),
-}
-"""By algorithm, the settings that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ occur again and again are told once and then by number.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -99,7 +100,7 @@ class _Contents:
             "hosts": info.hosts,
             "settings": info.settings,
             "versions": info.versions,
-            "created": info.created_utc,
+            "created": re.sub(r"\.\d+", "", info.created_utc),
             "file": self._results.path.name,
             "planned": len(info.seeds),
             "start": self._start_s,

@@ -1,0 +1,29 @@
+"""Several simulations compared: the statistics, and the tables and figures that are made of them."""
+
+from scenarios.results.compared.comparison import (
+    COMPARED_FIGURES,
+    OF_BEST,
+    Compared,
+    Comparison,
+    Difference,
+    compare_simulations,
+    comparison_json,
+)
+from scenarios.results.compared.files import ENDINGS, check_files, write_comparison
+from scenarios.results.compared.tables import Table, blocks, tables_of
+
+__all__ = [
+    "COMPARED_FIGURES",
+    "ENDINGS",
+    "OF_BEST",
+    "Compared",
+    "Comparison",
+    "Difference",
+    "Table",
+    "blocks",
+    "check_files",
+    "compare_simulations",
+    "comparison_json",
+    "tables_of",
+    "write_comparison",
+]

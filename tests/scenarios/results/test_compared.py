@@ -1,0 +1,257 @@
+"""Comparisons of simulations: the statistics by hand, what is excluded, and the files that are written."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from agents.model import GRID
+from scenarios.results.compared import (
+    Comparison,
+    compare_simulations,
+    comparison_json,
+    tables_of,
+    write_comparison,
+)
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.errors import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
+from scenarios.results.writer import RunWriter
+from scenarios.scenario import Scenario
+from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
+
+T_2 = 4.302652729911275
+"""Student's t for 97.5 % and two degrees of freedom, from a table."""
+WH = 1000.0
+"""What each job draws, all of it covered where the panel serves it."""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def street() -> Scenario:
+    """Three jobs of 1 kWh, and a panel that can serve all of them one after another."""
+    jobs = [job(name, "a", load((0, 0), (3600, WH)), (0, 86_400)) for name in ("one", "two", "three")]
+    return neighbourhood({"a": {"pv": forecast(sun((0, 0), (36_000, 20_000)))}}, jobs)
+
+
+@pytest.fixture
+def write(tmp_path: Path, street: Scenario) -> Write:
+    """Writes a simulation in which the panel serves so many jobs of each seed's run."""
+
+    def written(
+        algorithm: str,
+        served: Mapping[int, int],
+        *,
+        scenario: Scenario = street,
+        unfinished: Mapping[int, str] = {},
+        settings: Mapping[str, Any] | None = None,
+        planned: tuple[int, ...] = (),
+    ) -> Path:
+        seeds = planned or tuple(served)
+        path = create_results(Simulation(scenario, algorithm, seeds, "memory", settings=settings), folder=tmp_path)
+        for run, (seed, count) in enumerate(served.items(), start=1):
+            name = f"{path.stem}-{seed}"
+            with RunWriter(path, scenario, run=run, run_id=name, seed=seed, start_s=START_S) as writer:
+                for i, of in enumerate(scenario.jobs):
+                    writer.entry(agreed(contract(of, "pv" if i < count else GRID, i * 3600)))
+                state: Any = unfinished.get(seed, "done")
+                if state != "running":
+                    writer.finish(state, START_S + 10_800, negotiations=3, wall_s=0.1)
+                writer.commit()
+        return path
+
+    return written
+
+
+def delivered(comparison: Comparison, index: int) -> Any:
+    """Return the spread of what panels delivered."""
+    return comparison.spread(index, "delivered_wh")
+
+
+def test_means_and_differences_have_student_intervals(write: Write) -> None:
+    """Over seeds; the difference is that of each pair of runs with the same seed, whatever order they ran in."""
+    comparison = compare_simulations([write("insertion", {1: 3, 2: 2, 3: 1}), write("SLSQP", {3: 1, 1: 2, 2: 2})])
+    one, other = delivered(comparison, 0), delivered(comparison, 1)
+    assert (one.runs, one.mean) == (3, pytest.approx(2000))
+    assert one.high_95 - one.mean == pytest.approx(T_2 * 1000 / 3**0.5)
+    assert other.mean == pytest.approx(5000 / 3)
+    difference = comparison.difference(0, 1)
+    assert difference is not None
+    assert difference.seeds == (1, 2, 3)
+    change = difference.figures["delivered_wh"]
+    assert change.mean == pytest.approx(-1000 / 3)  # of -1000, 0 and 0
+    assert change.high_95 is not None
+    assert change.mean is not None
+    assert change.high_95 - change.mean == pytest.approx(T_2 * (1000 / 3**0.5) / 3**0.5)
+    assert comparison.warnings == ()
+
+
+def test_three_are_compared_in_every_pair(write: Write) -> None:
+    """The tables show differences from the first; the JSON has all of them."""
+    paths = [write(name, {1: n, 2: 1}) for n, name in enumerate(("insertion", "SLSQP", "exact"), start=1)]
+    content = comparison_json(compare_simulations(paths))
+    assert [one["label"] for one in content["simulations"]] == ["insertion", "SLSQP", "exact"]
+    assert [(of["reference"], of["simulation"], of["seeds"]) for of in content["differences"]] == [
+        ("insertion", "SLSQP", [1, 2]),
+        ("insertion", "exact", [1, 2]),
+        ("SLSQP", "exact", [1, 2]),
+    ]
+    assert content["differences"][1]["statistics"]["delivered_wh"]["mean"] == pytest.approx(1000)
+    assert content["figures"]["delivered_wh"] == {"label": "Delivered", "unit": "wh"}
+
+
+@pytest.mark.parametrize("state", ["interrupted", "failed", "running"])
+def test_unfinished_runs_do_not_count_and_are_named(write: Write, state: str) -> None:
+    """Neither in a mean nor in a difference; runs that were planned and never began are counted too."""
+    paths = [
+        write("insertion", {1: 3, 2: 3, 3: 3}),
+        write("SLSQP", {1: 2, 2: 0, 3: 2}, unfinished={2: state}, planned=(1, 2, 3, 4)),
+    ]
+    comparison = compare_simulations(paths)
+    assert (delivered(comparison, 1).runs, delivered(comparison, 1).mean) == (2, pytest.approx(2000))
+    difference = comparison.difference(0, 1)
+    assert difference is not None
+    assert difference.seeds == (1, 3)
+    (excluded,) = [warning for warning in comparison.warnings if "excluded" in warning]
+    assert excluded == f"SLSQP: 2 of 4 runs count; excluded: 1 unfinished (seed 2 {state}), 1 that did not begin."
+    assert comparison_json(comparison)["simulations"][1]["excluded"] == [{"seed": 2, "state": state}]
+
+
+def test_a_simulation_without_a_finished_run_is_named(write: Write) -> None:
+    """There is nothing to compare it by."""
+    stopped = write("SLSQP", {1: 1}, unfinished={1: "interrupted"})
+    with pytest.raises(ResultsError, match=rf"{stopped.name}: none of its 1 runs has ended"):
+        compare_simulations([write("insertion", {1: 1}), stopped])
+
+
+def test_a_simulation_is_not_compared_with_itself(write: Write, tmp_path: Path) -> None:
+    """Neither under another path, nor as a copy."""
+    path = write("insertion", {1: 1})
+    link, copy = tmp_path / "link.sqlite", tmp_path / "copy.sqlite"
+    link.symlink_to(path)
+    shutil.copy(path, copy)
+    for other in (path, link, copy):
+        with pytest.raises(SameSimulationError):
+            compare_simulations([path, other])
+
+
+def test_without_common_seeds_there_are_no_paired_differences(write: Write) -> None:
+    """And that is said; where some are common, only those are paired."""
+    comparison = compare_simulations([write("insertion", {1: 3, 2: 3}), write("SLSQP", {3: 2, 4: 2})])
+    assert comparison.differences == ()
+    assert "no seed in common" in " ".join(comparison.warnings)
+    assert len(tables_of(comparison)) == 1
+    some = compare_simulations([write("insertion", {1: 3, 2: 3}), write("SLSQP", {2: 2, 3: 2})])
+    assert [of.seeds for of in some.differences] == [(2,)]
+    assert "have 1 seeds in common" in " ".join(some.warnings)
+
+
+def test_different_scenarios_are_said_to_differ(write: Write, street: Scenario) -> None:
+    """By name, or under one name when the file was edited in between; what the seed and algorithm were is no matter."""
+    one = write("insertion", {1: 3, 2: 3})
+    other = write("insertion", {1: 3, 2: 3}, scenario=replace(street, name="village"))
+    comparison = compare_simulations([one, other])
+    assert comparison.differences == ()
+    assert not comparison.is_same_scenario
+    assert "The scenarios differ (sample, village)" in comparison.warnings[0]
+    assert [side.label for side in comparison.simulations] == ["insertion (sample)", "insertion (village)"]
+    edited = write("SLSQP", {1: 3}, scenario=replace(street, jobs=street.jobs[:2]))
+    assert '"sample" was changed' in " ".join(compare_simulations([one, edited]).warnings)
+    same = write("SLSQP", {1: 2}, scenario=replace(street, seed=9, algorithm="SLSQP", description="the same"))
+    assert compare_simulations([one, same]).is_same_scenario
+
+
+def test_settings_that_make_runs_incomparable_are_named(write: Write) -> None:
+    """The span of time, patience, and the scores at the beginning."""
+    paths = [
+        write("insertion", {1: 3}, settings={"days": 1, "patient": True}),
+        write("SLSQP", {1: 3}, settings={"days": 2, "patient": True, "scores": {"1": {"pv": 4}}}),
+    ]
+    warnings = " ".join(compare_simulations(paths).warnings)
+    assert "The runs differ in days (insertion: 1, SLSQP: 2)." in warnings
+    assert "began with different producer scores" in warnings
+
+
+def test_simulations_of_one_algorithm_have_labels_that_differ(write: Write) -> None:
+    """By number where even the second is the same."""
+    comparison = compare_simulations([write("insertion", {1: 3}), write("insertion", {1: 2})])
+    labels = {one.label for one in comparison.simulations}
+    assert len(labels) == 2
+    assert all(label.startswith("insertion (") for label in labels)
+
+
+def test_the_ending_decides_what_is_written(write: Write, tmp_path: Path) -> None:
+    """All at once, with the same figures in each."""
+    comparison = compare_simulations([write("fifty_fifty", {1: 3, 2: 2, 3: 1}), write("SLSQP", {1: 2, 2: 2, 3: 1})])
+    paths = [tmp_path / "new" / f"out{ending}" for ending in (".csv", ".md", ".tex", ".svg", ".png")]
+    write_comparison(comparison, paths)
+    table, markdown, latex, svg, png = paths
+
+    with table.open(encoding="utf-8") as file:
+        rows = {(row["figure"], row["simulation"]): row for row in csv.DictReader(file)}
+    row = rows["delivered_wh", "SLSQP"]
+    assert float(row["mean"]) == pytest.approx(5000 / 3)
+    assert (row["runs"], row["reference"]) == ("3", "fifty_fifty")
+    assert float(row["difference"]) == pytest.approx(-1000 / 3)
+    assert float(row["high_95"]) > float(row["mean"]) > float(row["low_95"])
+    assert rows["delivered_wh", "fifty_fifty"]["difference"] == ""
+
+    assert "| Delivered (kWh) | 2.00 ± 2.48 | 1.67 ± 1.43 |" in markdown.read_text(encoding="utf-8")
+    assert "fifty\\_fifty (3)" in markdown.read_text(encoding="utf-8")
+    tex = latex.read_text(encoding="utf-8")
+    assert r"Delivered (kWh) & 2.00 $\pm$ 2.48 & 1.67 $\pm$ 1.43 \\" in tex
+    assert r"Delivered (kWh) & $-$0.33 $\pm$ 1.43 \\" in tex
+    assert r"fifty\_fifty" in tex
+    assert tex.count(r"\begin{tabular}") == tex.count(r"\end{tabular}") == 2
+
+    root = ET.fromstring(svg.read_text(encoding="utf-8"))  # noqa: S314 - written by us
+    said = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"fifty_fifty", "SLSQP", "Self-sufficiency, %"} <= set(said)
+    assert png.read_bytes().startswith(b"\x89PNG\r\n")
+
+    again = [path.read_bytes() for path in paths]
+    write_comparison(comparison, paths, overwrite=True)
+    assert [path.read_bytes() for path in paths] == again
+
+
+def test_nothing_is_written_where_one_file_cannot_be(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unknown ending, a file that is there, a library that is missing: one error each, and no file."""
+    comparison = compare_simulations([write("insertion", {1: 3}), write("SLSQP", {1: 2})])
+    there, fine = tmp_path / "there.md", tmp_path / "fine.csv"
+    there.write_text("mine", encoding="utf-8")
+    with pytest.raises(FigureFormatError, match=r"out.pdf: the ending decides what is written: .csv, .tex, .md"):
+        write_comparison(comparison, [fine, tmp_path / "out.pdf"])
+    with pytest.raises(FigureFormatError, match="is named twice"):
+        write_comparison(comparison, [fine, fine])
+    with pytest.raises(ResultsExistError, match=r"there.md: exists already; --force overwrites it"):
+        write_comparison(comparison, [fine, there])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(FigureFormatError, match=r"pip install 'ssmic\[figures\]'"):
+        write_comparison(comparison, [fine, tmp_path / "out.png"])
+    assert not fine.exists()
+    assert there.read_text(encoding="utf-8") == "mine"
+    write_comparison(comparison, [fine, tmp_path / "out.svg"])
+    assert fine.exists()
+
+
+def test_texts_of_users_are_escaped(write: Write, street: Scenario, tmp_path: Path) -> None:
+    """In every format."""
+    nasty = replace(street, name="a|b & 50 % <script>_x$")
+    comparison = compare_simulations(
+        [write("insertion", {1: 3}, scenario=nasty), write("SLSQP", {1: 2}, scenario=nasty)]
+    )
+    paths = [tmp_path / f"out{ending}" for ending in (".md", ".svg", ".png")]
+    write_comparison(comparison, paths)
+    assert "<script>" not in paths[0].read_text(encoding="utf-8").replace("\\<script\\>", "")
+    root = ET.fromstring(paths[1].read_text(encoding="utf-8"))  # noqa: S314 - written by us
+    assert root[0].text == nasty.name

@@ -1,0 +1,129 @@
+"""`ssmic run` with several algorithms: equal chances for each, one comparison, files of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.results.reader import ResultsReader
+from tests.ended import Ended, Ssmic
+
+THREE = "fifty_fifty,insertion,SLSQP"
+
+
+def run(ssmic: Ssmic, scenario: Path | str, *options: str) -> Ended:
+    """Run in this process."""
+    return ssmic("run", scenario, "--bus", "memory", "--workers", "1", *options)
+
+
+def hashes(simulation: dict[str, Any]) -> list[str]:
+    """Return the hashes of a simulation's ledgers."""
+    return [one["ledger_sha256"] for one in simulation["runs"]]
+
+
+def test_several_algorithms_run_on_the_same_seeds_and_are_compared(ssmic: Ssmic, small: Path) -> None:
+    """A results file each, one table, and the files that are asked for; all of it within 80 columns."""
+    ended = run(ssmic, small, "--algorithm", THREE, "--runs", "3", "--to", "table.tex", "--to", "figure.svg")
+    assert ended.code == 0, ended.err
+    assert "fifty_fifty (3)" in ended.out
+    assert "Difference from fifty_fifty on the same seeds" in ended.out
+    assert all(len(line) <= 80 for line in ended.out.splitlines() if not line.startswith(("Note", "Results")))
+    assert "each run begins with fresh scores" in " ".join(ended.err.split())
+    assert "insertion" in Path("table.tex").read_text(encoding="utf-8")
+    assert Path("figure.svg").read_text(encoding="utf-8").startswith("<?xml")
+    files = sorted(Path("results").glob("*.sqlite"))
+    assert len(files) == 3
+    for file in files:
+        with ResultsReader(file) as results:
+            assert results.info.seeds == (3, 4, 5)
+
+
+def test_each_algorithm_comes_to_what_it_comes_to_alone_from_fresh_scores(ssmic: Ssmic, tmp_path: Path) -> None:
+    """To the byte of the ledger, in whatever order they are named and whatever was learned before."""
+    alone = {}
+    for algorithm in ("insertion", "SLSQP", "fifty_fifty"):
+        ended = run(ssmic, "street", "--algorithm", algorithm, "--runs", "2", "--reset-scores", "--json")
+        alone[algorithm] = hashes(ended.json)
+    kept = tmp_path / "results" / "street.scores.json"
+    before = kept.read_text(encoding="utf-8")
+    for names in ("insertion,SLSQP,fifty_fifty", "FIFTY_FIFTY, slsqp ,insertion"):
+        content = run(ssmic, "street", "--algorithm", names, "--runs", "2", "--json").json
+        assert content.keys() == {"scenario", "simulations", "comparison"}
+        assert {one["algorithm"]: hashes(one) for one in content["simulations"]} == alone
+        assert [one["label"] for one in content["comparison"]["simulations"]] == [
+            one["algorithm"] for one in content["simulations"]
+        ]
+        assert all("scores" not in one["settings"] for one in content["simulations"])
+    assert kept.read_text(encoding="utf-8") == before
+
+
+def test_a_scores_file_gives_all_algorithms_the_same_beginning(ssmic: Ssmic, small: Path) -> None:
+    """And stays as it is; without one, --reset-scores forgets what is kept."""
+    mine = Path("mine.json")
+    run(ssmic, small, "--scores", str(mine))
+    before = mine.read_text(encoding="utf-8")
+    content = run(ssmic, small, "--algorithm", THREE, "--scores", str(mine), "--json").json
+    scores = json.loads(before)["scores"]
+    assert [one["settings"]["scores"] for one in content["simulations"]] == [{"3": scores}] * 3
+    assert mine.read_text(encoding="utf-8") == before
+    run(ssmic, small)
+    assert run(ssmic, small, "--algorithm", THREE, "--reset-scores").code == 0
+    assert json.loads(Path("results/small.scores.json").read_text(encoding="utf-8"))["scores"] == {}
+
+
+def test_each_algorithm_takes_the_settings_that_are_its_own(ssmic: Ssmic, small: Path) -> None:
+    """The others keep their defaults."""
+    options = ("--algorithm", "SLSQP,exact", "--penalty", "50", "--node-limit", "7", "--json")
+    slsqp, exact = (one["settings"] for one in run(ssmic, small, *options).json["simulations"])
+    assert (slsqp["penalty"], slsqp["node_limit"]) == (50, 20)
+    assert (exact["penalty"], exact["node_limit"]) == (100, 7)
+
+
+def test_the_optimum_is_among_what_is_compared(ssmic: Ssmic, small: Path) -> None:
+    """As a share of the best plan, for each simulation."""
+    options = ("--algorithm", "insertion,fifty_fifty", "--days", "1", "--compare", "--time-limit", "5")
+    ended = run(ssmic, small, *options, "--runs", "2")
+    assert "Share of the best plan (%)" in ended.out
+    content = ssmic("results", "compare", "latest~1", "latest", "--json").json
+    shares = [one["statistics"]["share_of_best"]["mean"] for one in content["simulations"]]
+    assert shares[0] == pytest.approx(1)
+    assert 0 <= shares[1] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--algorithm", "insertion,insertion"), "is there twice"),
+        (("--algorithm", "SLSQP,slsqp"), "is there twice"),
+        (("--algorithm", "insertion,,SLSQP"), "a name is missing"),
+        (("--algorithm", "insertion,simplex"), "unknown algorithm 'simplex'"),
+        (("--algorithm", THREE, "--out", "one.sqlite"), "leave it out"),
+        (("--algorithm", THREE, "--to", "table.pdf"), "the ending decides"),
+        (("--algorithm", THREE, "--to", "there.md"), "exists already"),
+    ],
+)
+def test_wrong_usage_is_said_before_anything_runs(
+    ssmic: Ssmic, small: Path, options: tuple[str, ...], says: str
+) -> None:
+    """With exit code 2, and no results."""
+    Path("there.md").write_text("mine", encoding="utf-8")
+    ended = run(ssmic, small, *options)
+    assert ended.code == 2
+    assert says in " ".join(ended.err.replace("│", " ").split())
+    assert not Path("results").exists()
+
+
+def test_one_algorithm_keeps_its_output_and_can_write_a_table(ssmic: Ssmic, small: Path) -> None:
+    """One object in JSON, as ever; a table of its means where one is asked for."""
+    ended = run(ssmic, small, "--runs", "3", "--algorithm", "fifty_fifty", "--to", "table.csv", "--json")
+    assert ended.json["algorithm"] == "fifty_fifty"
+    assert len(ended.json["runs"]) == 3
+    assert "delivered_wh,Delivered,wh,fifty_fifty,small,fifty_fifty,3," in Path("table.csv").read_text(encoding="utf-8")
+
+
+def test_help_says_that_scores_are_fresh(ssmic: Ssmic) -> None:
+    """Where several algorithms are explained."""
+    assert "each from fresh producer scores" in " ".join(ssmic("run", "--help").out.split())
