@@ -57,6 +57,8 @@ class ClockSettings:
     """Hosts that no run goes on without."""
     setups: Mapping[str, str] = field(default_factory=dict)
     """By host, the fingerprint of what it must have been started with; none: any will do."""
+    utc_offset_s: int = 0
+    """Offset from UTC at which people are shown the run's times; the clock only passes it on."""
 
 
 class StepObserver(Protocol):
@@ -89,7 +91,7 @@ class Clock:
             journal: Keeps what is granted; one with a step in it is gone on from.
         """
         self.settings = settings
-        self.members = Members(settings.hosts, settings.setups)
+        self.members = Members(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
         self._on_moment = on_moment
         self._observer = observer
         self._journal = journal

@@ -23,15 +23,23 @@ log = structlog.get_logger(__name__)
 class Members:
     """The clock's register of hosts."""
 
-    def __init__(self, expected: Mapping[str, tuple[str, ...]], setups: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        expected: Mapping[str, tuple[str, ...]],
+        setups: Mapping[str, str] | None = None,
+        *,
+        utc_offset_s: int = 0,
+    ) -> None:
         """Make a register.
 
         Args:
             expected: By host id, the agents that live there.
             setups: By host id, the fingerprint of what it must have been started with; a host without one may have
                 any.
+            utc_offset_s: What the roster says of it, see `Roster`.
         """
         self._setups = dict(setups or {})
+        self._utc_offset_s = utc_offset_s
         self.expected = dict(expected)
         self.gone: set[str] = set()
         """Hosts that were there and said, or had their last will say, that they are gone."""
@@ -60,6 +68,7 @@ class Members:
         return Roster(
             hosts=dict(sorted({**self._there, **unsure}.items())),
             refused=dict(sorted(self.refused.items())),
+            utc_offset_s=self._utc_offset_s,
         )
 
     def speaks(self, host: str, session: str) -> bool:

@@ -128,6 +128,14 @@ class Roster(Wire):
     """The run is over; a host that comes back only now has missed nothing."""
     failed: str = ""
     """Why the clock gave up; hosts leave. What is stored at the broker of it counts no more: a clock may come back."""
+    utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
+    """Offset from UTC at which people are shown the run's times. Left out of the payload where it is 0, so that peers
+    from before there was such a key read the roster of a run in UTC."""
+
+    def encoded(self) -> bytes:
+        """See `Wire.encoded`."""
+        unsaid = None if self.utc_offset_s else {"utc_offset_s"}
+        return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
 
 class TimeReport(Wire):

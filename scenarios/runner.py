@@ -71,7 +71,15 @@ async def run_once(
     days = scenario.days if settings.days is None else settings.days
     end_s = None if days is None else scenario.start_s + days * DAY_S
     clock = Clock(
-        ClockSettings(settings.run_id, homes, scenario.start_s, end_s, pace=settings.pace, patience=settings.patience),
+        ClockSettings(
+            settings.run_id,
+            homes,
+            scenario.start_s,
+            end_s,
+            pace=settings.pace,
+            patience=settings.patience,
+            utc_offset_s=scenario.utc_offset_s,
+        ),
         on_moment,
     )
     watch = Watch(recorder)

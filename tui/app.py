@@ -20,6 +20,7 @@ from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
 
 from broker.threads import new_loop
+from scenarios.zone import Zone
 from tui.areas import AREAS
 from tui.cli.interrupt import exit_code
 from tui.shell.collecting import Collector
@@ -46,6 +47,7 @@ class SsmicApp(Guarded, App[None]):
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Help of this screen (F1 while typing)"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+t", "toggle_light", "Light or dark", show=False),
+        Binding("U", "toggle_utc", "UTC", show=False, tooltip="Show times in UTC, or at the scenario's own offset"),
     ]
     CSS = """
     Screen { background: $background; }
@@ -60,6 +62,9 @@ class SsmicApp(Guarded, App[None]):
 
     run_status: reactive[str] = reactive("")
     """How the run goes, in a few words; shown at the right of the bar. Console markup."""
+
+    utc_times: reactive[bool] = reactive(default=False)
+    """Whether times are shown in UTC, not at the scenario's own offset."""
 
     def __init__(
         self,
@@ -130,7 +135,7 @@ class SsmicApp(Guarded, App[None]):
         self.watching.tick(time.monotonic())
         if self._collector is not None:
             self._collector.tick(time.monotonic())
-        self.run_status = short_status(self.watching)
+        self.run_status = short_status(self.watching, utc=self.utc_times)
 
     def _keep_preferences(self) -> None:
         if self._remember:
@@ -188,6 +193,21 @@ class SsmicApp(Guarded, App[None]):
         """Change between our light and our dark theme."""
         dark, light = THEMES
         self.theme = light.name if self.current_theme.dark else dark.name
+
+    # Times.
+
+    def action_toggle_utc(self) -> None:
+        """Show times in UTC, or again at the scenario's own offset."""
+        self.utc_times = not self.utc_times
+        self.notify("Times are shown in UTC." if self.utc_times else "Times are shown at the scenario's own offset.")
+
+    def shown_zone(self, own: Zone) -> Zone:
+        """Return how times are shown.
+
+        Args:
+            own: The zone of the scenario that they belong to.
+        """
+        return Zone() if self.utc_times else own
 
     # Leaving, wanted and unwanted.
 

@@ -78,6 +78,7 @@ async def run_clock(
                 on_loss=settings.on_loss,
                 indispensable=frozenset({MANAGER}),
                 setups={house: settings.fingerprint(scenario, [house]) for house in homes if house != MANAGER},
+                utc_offset_s=scenario.utc_offset_s,
             ),
             on_moment,
             on_missing=on_missing,

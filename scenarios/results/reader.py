@@ -75,6 +75,12 @@ class ResultsReader:
                 raise ResultsError(f"{self.path}: is damaged: its scenario, at {place}: {problem['msg']}") from error
         return self._scenario
 
+    @property
+    def knows_offset(self) -> bool:
+        """Whether the file says at which offset from UTC its scenario is written; the first ssmic did not keep it."""
+        row = self._one("""SELECT instr(scenario_json, '"utc_offset_s":') AS place FROM simulation""")
+        return bool(row["place"])
+
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have begun, in order."""
         with self._damage_said():

@@ -25,8 +25,8 @@ class Backdrop:
     """By job id."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """What producers start with, by id; others with that of a new one."""
-    zone: Zone = field(default_factory=Zone)
-    """How times are shown."""
+    zone: Zone | None = None
+    """How times are shown; None: as the run's roster says."""
 
 
 def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:

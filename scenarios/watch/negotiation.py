@@ -71,7 +71,7 @@ class Negotiation:
         return True
 
 
-NOBODY = "nobody is left to ask"
+NOBODY = "No producer left to ask"
 
 
 class Negotiations:

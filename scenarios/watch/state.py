@@ -17,12 +17,13 @@ from broker import topics
 from broker.topics import Address
 from broker.wire import Announcement, Control, Envelope, Roster, TimeReport
 from scenarios.watch.backdrop import Backdrop
-from scenarios.watch.line import Line, house_of_consumer
+from scenarios.watch.line import MARKED, Line, house_of_consumer
 from scenarios.watch.negotiation import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.watch.producers import Day, WatchedProducer
 from scenarios.watch.seen import Seen
 from scenarios.watch.stream import KEPT_LINES, Stream
 from scenarios.watch.wording import say
+from scenarios.zone import Zone
 
 KEPT_CONTRACTS = 20_000
 KEPT_PARTIES = 5_000
@@ -37,6 +38,8 @@ class WatchedHost:
     id: str
     agents: tuple[str, ...] = ()
     is_there: bool = False
+    was_there: bool = False
+    """Whether it was there at any time."""
     sent: int = 0
     """Messages of its agents that were seen."""
     last_s: int | None = None
@@ -84,7 +87,13 @@ class Watched:
         """What somebody asked of the clock."""
         self._seen = Seen(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
+        self._roster_zone = Zone()
         self._addresses: dict[str, Address | None] = {}
+
+    @property
+    def zone(self) -> Zone:
+        """How the run's times are shown: as its scenario says, or else its roster; UTC before either is known."""
+        return self.backdrop.zone or self._roster_zone
 
     @property
     def missing(self) -> int:
@@ -133,7 +142,7 @@ class Watched:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
         kind = body["kind"]
-        job_id, text = say(kind, body, self.backdrop.zone)
+        job_id, text = say(kind, body, MARKED)
         if not self._seen.is_new(envelope.sender, envelope.seq):
             self.doubled += 1
             return
@@ -218,13 +227,17 @@ class Watched:
             self._make_room(self.hosts)
             host = self.hosts[announcement.host] = WatchedHost(announcement.host)
         host.is_there = announcement.state == "there"
+        host.was_there = True
         if announcement.agents:
             host.agents = announcement.agents
 
     def _roster(self, roster: Roster) -> None:
+        self._roster_zone = Zone(roster.utc_offset_s)
         self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         for host_id, member in roster.hosts.items():
-            self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=bool(member.session))).agents = member.agents
+            host = self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=bool(member.session)))
+            host.agents = member.agents
+            host.was_there = host.was_there or bool(member.session)
         for producer in self.producers.values():
             producer.house = producer.house or self._host_of.get(producer.id, "")
 
@@ -239,6 +252,24 @@ class Watched:
         """Return what a producer expects and promised between two times; see `WatchedProducer.day`."""
         profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
         return producer.day(start_s, end_s, bins, profiles)
+
+    @property
+    def first_s(self) -> int | None:
+        """When the run starts: as its scenario says, else the first forecast or contract; None where nothing does."""
+        if self.backdrop.start_s is not None:
+            return self.backdrop.start_s
+        starts_s = [p.forecast.start_s for p in self.producers.values() if p.forecast is not None]
+        starts_s += [start_s for p in self.producers.values() for start_s in p.contracts.values()]
+        return min(starts_s, default=None)
+
+    def ends_of_plans(self) -> list[int]:
+        """Return when each producer's forecast ends, and each job that it supplies."""
+        ends_s = [p.forecast.end_s for p in self.producers.values() if p.forecast is not None]
+        for producer in self.producers.values():
+            for job_id, start_s in producer.contracts.items():
+                profile = self._profile(job_id)
+                ends_s.append(start_s + (1 if profile is None else profile.duration_s))
+        return ends_s
 
     def _profile(self, job_id: str) -> LoadProfile | None:
         known = self.backdrop.profiles.get(job_id)

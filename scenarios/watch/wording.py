@@ -13,14 +13,14 @@ Body = dict[str, Any]
 
 def _whom(body: Body, _: Zone) -> str:
     asked = len(body["asked"])
-    return f"whom else can I ask? {asked} asked already" if asked else "whom can I ask?"
+    return f"Who else can supply? {asked} asked already" if asked else "Who can supply?"
 
 
 def _request(body: Body, zone: Zone) -> str:
     job = body["job"]
     wh = job["load_profile"]["cumulative_wh"]
     window = f"{zone.clock(job['earliest_start_s'])}-{zone.clock(job['latest_start_s'])}"
-    return f"{energy(wh[-1] - wh[0])} with a start {window}?"
+    return f"{energy(wh[-1] - wh[0])}, start {window}?"
 
 
 def _stretches(body: Body, zone: Zone) -> str:
@@ -40,21 +40,21 @@ def _because(body: Body) -> str:
 
 
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
-    "ProducerJoined": lambda body, _: f"{body['producer']} takes requests from now on",
+    "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
     "ProducersFor": _whom,
     "Producers": lambda body, _: ", ".join(body["producers"]) or NOBODY,
     "Request": _request,
-    "Accept": lambda body, zone: f"yes, from {zone.clock(body['start_s'])}",
-    "Decline": lambda body, _: f"no: {body['reason']}",
-    "Withdraw": lambda _body, _zone: "needs nothing any more",
-    "Hold": lambda _body, _zone: "leave it where it is, I plan another job",
-    "Release": lambda body, zone: f"may move to {_stretches(body, zone)}",
-    "Opening": lambda _body, _zone: "ask again, it would fit now",
-    "Amend": lambda body, zone: f"moved to {zone.clock(body['start_s'])}",
-    "Cancel": lambda body, _: f"cannot keep it: {body['reason']}",
+    "Accept": lambda body, zone: f"Yes, from {zone.clock(body['start_s'])}",
+    "Decline": lambda body, _: f"No: {body['reason']}",
+    "Withdraw": lambda _body, _zone: "Request withdrawn",
+    "Hold": lambda _body, _zone: "Keep it where it is: another job is being planned",
+    "Release": lambda body, zone: f"May move to {_stretches(body, zone)}",
+    "Opening": lambda _body, _zone: "Ask again: it fits now",
+    "Amend": lambda body, zone: f"Moved to {zone.clock(body['start_s'])}",
+    "Cancel": lambda body, _: f"Cannot deliver: {body['reason']}",
     "ContractAgreed": _agreed,
-    "ContractAmended": lambda body, zone: f"starts at {zone.clock(body['start_s'])} now{_because(body)}",
-    "ContractCancelled": lambda body, _: f"does not stand any more: {body['reason']}",
+    "ContractAmended": lambda body, zone: f"New start {zone.clock(body['start_s'])}{_because(body)}",
+    "ContractCancelled": lambda body, _: f"Cancelled: {body['reason']}",
     "Declined": lambda body, _: f"{body['producer']} declined",
 }
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+from pydantic import ValidationError
+
 from broker.members import Members
-from broker.wire import Announcement
+from broker.wire import Announcement, Roster
 
 
 def test_the_roster_names_the_homes_of_those_that_are_away() -> None:
@@ -25,3 +30,24 @@ def test_the_roster_leaves_out_those_that_the_run_goes_on_without() -> None:
     members = Members({"adler": ("pv",), "manager": ("manager",)})
     assert members.drop("adler") == ("pv",)
     assert set(members.roster.hosts) == {"manager"}
+
+
+def test_the_roster_says_at_which_offset_people_are_shown_its_times() -> None:
+    """A watcher knows it without the scenario; who reads the roster of an older clock takes it for UTC."""
+    members = Members({"adler": ("pv",)}, utc_offset_s=7200)
+    told = members.roster.encoded()
+    assert json.loads(told)["utc_offset_s"] == 7200
+    assert Roster.model_validate_json(told).utc_offset_s == 7200
+    assert Roster.model_validate_json('{"v":2,"hosts":{}}').utc_offset_s == 0
+
+
+def test_the_roster_of_a_run_in_utc_is_what_older_peers_read() -> None:
+    """They refuse keys that they do not know."""
+    assert "utc_offset_s" not in json.loads(Members({"adler": ("pv",)}).roster.encoded())
+
+
+@pytest.mark.parametrize("offset_s", [86_400, -86_400, 10**9, "x", 0.5])
+def test_an_offset_of_a_day_or_more_is_refused(offset_s: object) -> None:
+    """No clock could show it."""
+    with pytest.raises(ValidationError):
+        Roster.model_validate({"hosts": {}, "utc_offset_s": offset_s})

@@ -23,6 +23,7 @@ from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
 from scenarios.watch.stream import IN_MEMORY
 from scenarios.watch.wording import KINDS
+from scenarios.zone import Zone
 from tests.tui.driving import click, dialog, steps, until
 from tui.live.filtering import Filter
 from tui.live.hosts import rows_of
@@ -30,10 +31,12 @@ from tui.live.producers import ProducersPane
 from tui.live.sequence import SequenceView, arrow, lanes_of
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.status import StatusLine
+from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
 from tui.widgets.words import Words
 
 Opened = Any
+UTC = Zone()
 WIDE = (140, 45)
 FAST = Pace()
 SLOW = Pace(600)
@@ -164,7 +167,7 @@ async def test_messages_are_filtered_by_mouse_alone(opened: Opened, street: Scen
 
 
 async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario) -> None:
-    """At the offset of its start, and it is said which; UTC where nobody knows the scenario."""
+    """At the offset of its start, and the status line says which; `U` shows them in UTC."""
     assert street.zone.name == "+02:00"
     async with watching(opened, street) as (pilot, watched, run):
         await run()
@@ -177,9 +180,67 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         assert column.cell(table(pilot, "messages").rows[0]) == "00:00:00"
         asked = next(line for line in watched.lines.since(0) if line.kind == "Request")
         job = next(job for job in street.jobs if job.job_id == asked.job_id)
-        assert f"with a start {street.zone.clock(job.earliest_start_s)}-" in asked.text
-    unknown = Watched("w")
-    assert unknown.backdrop.zone.name == "UTC"
+        assert f"start {street.zone.clock(job.earliest_start_s)}-" in asked.said(street.zone)
+        await pilot.press("U")
+        await until(pilot, lambda: "UTC" in str(status.render()))
+        rows = table(pilot, "messages")
+        await until(pilot, lambda: rows.rows and rows.columns[0].cell(rows.rows[0]) == "22:00:00")
+        said = rows.columns[-1].cell(next(line for line in rows.rows if line.number == asked.number))
+        window = f"{UTC.clock(job.earliest_start_s)}-{UTC.clock(job.latest_start_s)}?"
+        assert f"start 21 Jun {window}" in said, "there it is still the day before"
+        await pilot.press("U")
+        await until(pilot, lambda: "+02:00" in str(status.render()))
+
+
+async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: Opened, street: Scenario) -> None:
+    """The offset travels in the roster."""
+    broker = MemoryBroker()
+    async with opened(first_area="negotiations", size=WIDE) as pilot:
+        watched = Watched("w")
+        assert watched.zone == UTC
+        feed = BusFeed(broker, watched, "memory")
+        the_app(pilot).watching.begin(feed)
+        await until(pilot, lambda: feed.status == "connected")
+        await run_once(street, RunSettings(seed=1, run_id="w"), broker)
+        status = pilot.app.screen.query_one(StatusLine)
+        await until(pilot, lambda: "+02:00" in str(status.render()))
+        await until(pilot, lambda: table(pilot, "messages").rows)
+        rows = table(pilot, "messages")
+        await until(pilot, lambda: rows.columns[0].cell(rows.rows[0]) == "00:00:00")
+
+
+async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Opened, street: Scenario) -> None:
+    """The clock then stands at the first moment of the day after it, for which there is no forecast."""
+    async with watching(opened, street, size=WIDE) as (pilot, watched, run):
+        await run()
+        await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
+        await pilot.press("d")
+        producers = table(pilot, "producers")
+        await until(pilot, lambda: producers.rows and sum(row.forecast_wh for row in producers.rows) > 50_000)
+        chart = pilot.app.screen.query_one("ProducersPane Chart", Chart)
+        assert max(chart._series[0].values) > 1_000
+        await pilot.press("shift+left")
+        assert max(chart._series[0].values) > 1_000, "there is no day before the first"
+
+
+async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opened, street: Scenario) -> None:
+    """It says when, and the value of each series there, in place of the legend."""
+    async with watching(opened, street, size=WIDE) as (pilot, watched, run):
+        await run()
+        await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
+        await pilot.press("d")
+        chart = pilot.app.screen.query_one("ProducersPane Chart", Chart)
+        await until(pilot, lambda: chart._series)
+        chart.focus()
+        await pilot.press("home", *["right"] * 8)
+        first = chart.cursor_text
+        assert "forecast 0 W" in first
+        await pilot.press(*["ctrl+right"] * 7)
+        noon = chart.cursor_text
+        assert "kW" in noon
+        assert noon in "  ".join(chart.render_line(0).text.replace("⢕⢕ ", "").replace("▒▒ ", "").split("  "))
+        await pilot.press("tab")
+        assert not chart.cursor_text
 
 
 async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, street: Scenario) -> None:
@@ -282,7 +343,7 @@ async def test_a_producers_day_is_drawn_and_told(opened: Opened, street: Scenari
         await run()
         await pilot.press("d")
         pane = pilot.app.screen.query_one(ProducersPane)
-        await until(pilot, lambda: "expected" in str(pane.query_one(".detail", Static).content))
+        await until(pilot, lambda: "forecast" in str(pane.query_one(".detail", Static).content))
         assert "committed" in str(pane.query_one(".detail", Static).content)
 
 
@@ -312,4 +373,4 @@ def test_an_open_filter_shows_all() -> None:
 
 def test_devices_say_what_they_do(street: Scenario) -> None:
     """Before anything was heard: nothing."""
-    assert rows_of(Watched("w", backdrop_of(street))) == []
+    assert rows_of(Watched("w", backdrop_of(street)), street.zone) == []

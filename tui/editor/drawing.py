@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -14,10 +13,12 @@ from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Production
 from scenarios.files.findings import Findings, locate_in
 from scenarios.files.model import LoadProfileEntry, ProductionEntry
 from scenarios.files.series import SeriesReader
+from scenarios.zone import Zone
 from tui.editor import outline
 from tui.editor.moments import Origin, seconds
 from tui.editor.outline import Ref, Tree, at, text
-from tui.widgets.chart import Series, Span
+from tui.widgets.chart import Series, Span, drawn
+from tui.widgets.meaning import DEMAND, FORECAST, PRODUCTION
 
 STEPS = 288
 _NO_SPAN = Span(0, 1)
@@ -85,13 +86,15 @@ class Artist:
         if not everything:
             return Picture("No forecast yet")
         start_s, end_s = min(p.start_s for p in everything), max(p.end_s for p in everything)
-        span = Span(start_s, end_s, self._label(end_s - start_s))
+        span = Span(start_s, end_s, self._zone)
         series = [
-            Series("forecast" if i == 0 else f"forecast {i + 1}", power_w(production, start_s, end_s), *look)
-            for i, (production, look) in enumerate(zip(productions, _LOOKS, strict=False))
+            drawn(FORECAST, power_w(production, start_s, end_s))
+            if i == 0
+            else Series(f"forecast {i + 1}", power_w(production, start_s, end_s), "line", colour)
+            for i, (production, colour) in enumerate(zip(productions, _COLOURS, strict=False))
         ]
         if actual:
-            series.append(Series("really", power_w(actual, start_s, end_s), "line", "success"))
+            series.append(Series("actual", power_w(actual, start_s, end_s), "line", PRODUCTION.colour))
         said = ", ".join(f"{production.energy_wh / 1000:.1f} kWh" for production in productions[:6])
         return Picture("Forecasts" if len(productions) > 1 else "Forecast", tuple(series), span, said)
 
@@ -110,13 +113,13 @@ class Artist:
         peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
         # A neighbourhood's sun would press one job down to a line.
         parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
-        series = [Series("sun" if parts == 1 else f"sun / {parts}", sun_w / parts, "dots", "forecast")]
-        series.append(Series("earliest", _load_w(profile, earliest_s, start_s, end_s), "area", "committed"))
+        series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
+        series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
         series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
         said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
-        return Picture(name, tuple(series), Span(start_s, end_s, self._label(end_s - start_s)), said)
+        return Picture(name, tuple(series), Span(start_s, end_s, self._zone), said)
 
     def day(self, house: str | None) -> Picture:
         """Draw the sun and the jobs of a house, or of all, each where it may start at the earliest."""
@@ -136,14 +139,14 @@ class Artist:
                 loads.append((earliest_s, profile))
         days = self.tree.get("days")
         end_s = origin.start_s + _DAY_S * (min(days, 31) if isinstance(days, int) and days > 0 else 1)
-        span = Span(origin.start_s, end_s, self._label(end_s - origin.start_s))
+        span = Span(origin.start_s, end_s, self._zone)
         sun_w = self._sun_w(origin.start_s, end_s, house)
         load_w = np.zeros(STEPS)
         for earliest_s, profile in loads:
             load_w += _load_w(profile, earliest_s, origin.start_s, end_s)
         if not load_w.any() and not sun_w.any():
             return Picture("The day")
-        series = (Series("sun", sun_w, "dots", "forecast"), Series("jobs, at the earliest", load_w, "area"))
+        series = (drawn(FORECAST, sun_w), drawn(DEMAND, load_w, "jobs at their earliest start"))
         energy = sum(profile.energy_wh for _, profile in loads) / 1000
         sun = float(sun_w.mean()) * (end_s - origin.start_s) / 3_600_000
         return Picture("The day", series, span, f"{sun:.1f} kWh of sun, jobs for {energy:.1f} kWh")
@@ -170,22 +173,17 @@ class Artist:
     def _profile_of_device(self, job: dict[str, Any]) -> str:
         return self._profiles_of_devices().get(outline.key_of_job(job), "")
 
-    def _label(self, length_s: int) -> Callable[[float], str]:
-        zone = Origin.of(self.tree.get("start")).zone
-        return zone.hours if length_s <= 2 * _DAY_S else zone.day
+    @property
+    def _zone(self) -> Zone:
+        return Origin.of(self.tree.get("start")).zone
 
     def _reader(self) -> SeriesReader:
         start_s = Origin.of(self.tree.get("start")).start_s
         return SeriesReader(Findings(locate_in("")), self.folder, start_s or 0)
 
 
-_Look = Literal["area", "dots", "line"]
-_LOOKS: tuple[tuple[_Look, str], ...] = (
-    ("dots", "forecast"),
-    ("line", "secondary"),
-    ("line", "accent"),
-    ("line", "grid-power"),
-)
+_COLOURS = (FORECAST.colour, "secondary", "accent", "error")
+"""Of the first forecasts: an area, then lines."""
 
 
 def load_picture(name: str, profile: LoadProfile | None) -> Picture:
@@ -195,7 +193,7 @@ def load_picture(name: str, profile: LoadProfile | None) -> Picture:
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
     said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
-    return Picture(name, (Series("power", values),), Span(0, profile.duration_s, _minutes), said)
+    return Picture(name, (drawn(DEMAND, values, "power"),), Span(0, profile.duration_s, _minutes), said)
 
 
 def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:

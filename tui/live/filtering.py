@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scenarios.watch import Line
+from scenarios.zone import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Filter:
     """A part of the job's id, in any case."""
     text: str = ""
     """A part of sender, recipient, job, kind or what is said, in any case."""
+    zone: Zone = field(default_factory=Zone)
+    """How times in what is said are shown."""
 
     @property
     def is_open(self) -> bool:
@@ -38,4 +41,6 @@ class Filter:
         if not self.text:
             return True
         wanted = self.text.casefold()
-        return any(wanted in part.casefold() for part in (line.text, line.sender, line.to, line.job_id, line.kind))
+        return any(
+            wanted in part.casefold() for part in (line.said(self.zone), line.sender, line.to, line.job_id, line.kind)
+        )

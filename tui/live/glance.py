@@ -13,7 +13,7 @@ from tui.widgets.table import Column, VirtualTable
 from tui.widgets.words import Words
 
 _COLUMNS: tuple[Column[WatchedProducer], ...] = (
-    Column("asked first", lambda producer: producer.id),
+    Column("producer", lambda producer: producer.id, is_id=True),
     Column("score", lambda producer: (str(producer.score), "strong"), 5, right=True),
     Column("✓ yes", lambda producer: (str(producer.accepted), "ok"), 5, right=True),
     Column("✗ no", lambda producer: (str(producer.declined), "bad"), 5, right=True),
@@ -60,7 +60,7 @@ class Glance(Pane):
     def _draw(self) -> None:
         producer: WatchedProducer | None = self.query_one("#scores", VirtualTable).row
         if producer is not None and self._watched is not None:
-            self.query_one(".detail", Words).say(draw_day(self.query_one(Chart), self._watched, producer))
+            self.query_one(".detail", Words).say(draw_day(self.query_one(Chart), self._watched, producer, self.zone))
 
     @on(VirtualTable.Highlighted)
     def _producer_chosen(self) -> None:

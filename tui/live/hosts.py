@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from agents.model import MANAGER
 from scenarios.watch import Negotiation, Watched
+from scenarios.watch.state import WatchedHost
 from scenarios.zone import Zone
 from tui.cli.figures import plural
 from tui.live.looks import STATES, clock, moment
@@ -28,7 +29,7 @@ class Row:
 
 
 _COLUMNS: tuple[Column[Row], ...] = (
-    Column("host and device", lambda row: row.name, 30),
+    Column("host and device", lambda row: row.name, 30, wide=50, is_id=True),
     Column("state", lambda row: row.state, 14),
     Column("what it does", lambda row: row.detail),
     Column("last heard", lambda row: (row.last, "muted"), 10, from_width=80),
@@ -50,7 +51,7 @@ class HostsPane(Pane):
         """Draw anew if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes
-            self.query_one("#hosts", VirtualTable).show_rows(rows_of(watched))
+            self.query_one("#hosts", VirtualTable).show_rows(rows_of(watched, self.zone))
 
     def forget(self) -> None:
         """Begin with nothing."""
@@ -58,25 +59,30 @@ class HostsPane(Pane):
         self.query_one("#hosts", VirtualTable).show_rows([])
 
 
-def rows_of(watched: Watched) -> list[Row]:
+def rows_of(watched: Watched, zone: Zone) -> list[Row]:
     """Return every host, followed by the agents that live there."""
     jobs: dict[str, list[Negotiation]] = defaultdict(list)
     for job in watched.negotiations():
         jobs[job.consumer].append(job)
     now_s = 0 if watched.time is None else watched.time.time
-    zone = watched.backdrop.zone
     rows: list[Row] = []
     for host in sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id)):
-        state: Cell = ("● there", "ok") if host.is_there else ("○ gone", "bad")
+        state: Cell = _state(host)
         name = watched.backdrop.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
         count = f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
         rows.append(Row(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
-        rows += [_device(watched, agent, jobs.get(agent, []), now_s) for agent in host.agents]
+        rows += [_device(watched, agent, jobs.get(agent, []), now_s, zone) for agent in host.agents]
     return rows
 
 
-def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int) -> Row:
+def _state(host: WatchedHost) -> Cell:
+    if host.is_there:
+        return "● online", "ok"
+    return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")
+
+
+def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
     name = f"  {agent.rpartition('/')[2]}"
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())
@@ -91,7 +97,7 @@ def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int) -
     if producer is not None:
         count = plural(len(producer.contracts), "contract")
         return Row(agent, name, ("☼ producer", "warn"), f"{count}, score {producer.score}", "")
-    return _consumer(agent, name, jobs, now_s, watched.backdrop.zone)
+    return _consumer(agent, name, jobs, now_s, zone)
 
 
 def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:

@@ -21,12 +21,12 @@ def _columns(zone: Zone) -> tuple[Column[Negotiation], ...]:
         return f"{moment(zone, job.earliest_start_s)} - {moment(zone, job.latest_start_s)}"
 
     return (
-        Column("job", lambda job: job.job_id, most=34),
-        Column("house", lambda job: job.house, 12, from_width=84),
+        Column("job", lambda job: job.job_id, is_id=True, most=34),
+        Column("house", lambda job: job.house, 12, wide=24, from_width=84),
         Column("state", lambda job: state_cell(job.state), 11),
-        Column("supplied by", lambda job: job.producer, 14),
+        Column("supplied by", lambda job: job.producer, 14, wide=30, is_id=True),
         Column("start", lambda job: moment(zone, job.start_s), 15, sort=lambda job: job.start_s or 0),
-        Column("no's", lambda job: str(job.declines or ""), 4, right=True, sort=lambda job: job.declines),
+        Column("refusals", lambda job: str(job.declines or ""), 8, right=True, sort=lambda job: job.declines),
         Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
         Column("window", window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),
     )
@@ -77,6 +77,7 @@ class JobsPane(Pane):
 
     def show_times(self, zone: Zone) -> None:
         """See `Pane.show_times`."""
+        super().show_times(zone)
         self.query_one("#jobs", VirtualTable).columns = _columns(zone)
         self.query_one(SequenceView).zone = zone
 
@@ -105,4 +106,4 @@ class JobsPane(Pane):
     @on(VirtualTable.Highlighted, "#sequence")
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         step = event.row
-        self.query_one(".detail", Words).say(f"{step.kind}, {step.sender} to {step.to}: {step.text}")
+        self.query_one(".detail", Words).say(f"{step.kind}, {step.sender} to {step.to}: {step.said(self.zone)}")

@@ -21,10 +21,14 @@ def _producer(entry: LedgerEntry) -> Cell:
 
 def _columns(zone: Zone) -> tuple[Column[LedgerEntry], ...]:
     return (
-        Column("contract", lambda entry: entry.contract.contract_id, most=36),
-        Column("producer", _producer, 16),
+        Column("contract", lambda entry: entry.contract.contract_id, is_id=True, most=36),
+        Column("producer", _producer, 16, wide=30, is_id=True),
         Column(
-            "start", lambda entry: moment(zone, entry.contract.start_s), 12, sort=lambda entry: entry.contract.start_s
+            "start",
+            lambda entry: moment(zone, entry.contract.start_s),
+            12,
+            wide=15,
+            sort=lambda entry: entry.contract.start_s,
         ),
         Column(
             "energy",
@@ -38,6 +42,7 @@ def _columns(zone: Zone) -> tuple[Column[LedgerEntry], ...]:
             "agreed",
             lambda entry: (moment(zone, entry.contract.agreed_s), "muted"),
             12,
+            wide=15,
             from_width=90,
             sort=lambda entry: entry.contract.agreed_s,
         ),
@@ -57,7 +62,6 @@ class LedgerPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._changes = -1
-        self._zone = Zone()
 
     def compose(self) -> ComposeResult:
         """Table and history."""
@@ -83,14 +87,14 @@ class LedgerPane(Pane):
 
     def show_times(self, zone: Zone) -> None:
         """See `Pane.show_times`."""
-        self._zone = zone
+        super().show_times(zone)
         self.query_one("#ledger", VirtualTable).columns = _columns(zone)
 
     @on(VirtualTable.Highlighted)
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         entry: LedgerEntry = event.row
         story = "; ".join(
-            f"{moment(self._zone, event.at_s)} {event.what}, start {moment(self._zone, event.start_s)}"
+            f"{moment(self.zone, event.at_s)} {event.what}, start {moment(self.zone, event.start_s)}"
             + (f", because {event.reason}" if event.reason else "")
             for event in entry.history
         )

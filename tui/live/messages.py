@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
@@ -24,13 +25,14 @@ from tui.widgets.words import Words
 
 def _columns(zone: Zone) -> tuple[Column[Line], ...]:
     return (
+        Column("day", lambda line: (zone.day(line.time_s), "muted"), 6, from_width=100),
         Column("time", lambda line: clock(zone, line.time_s), 8),
         Column("r", lambda line: (str(line.round), "muted"), 2, right=True, from_width=90),
-        Column("from", lambda line: line.sender, 18, 14, from_width=60),
-        Column("to", lambda line: line.to, 18, 14, from_width=60),
+        Column("from", lambda line: line.sender, 18, 14, wide=30, is_id=True, from_width=60),
+        Column("to", lambda line: line.to, 18, 14, wide=30, is_id=True, from_width=60),
         Column("kind", lambda line: kind_cell(line.kind), 14),
-        Column("job", lambda line: (line.job_id, "muted"), 18, from_width=118),
-        Column("what it says", lambda line: line.text),
+        Column("job", lambda line: (line.job_id, "muted"), 18, wide=34, is_id=True, from_width=118),
+        Column("what it says", lambda line: line.said(zone)),
     )
 
 
@@ -121,6 +123,8 @@ class MessagesPane(Pane):
 
     def show_times(self, zone: Zone) -> None:
         """See `Pane.show_times`."""
+        super().show_times(zone)
+        self._filter = replace(self._filter, zone=zone)
         self.table.columns = _columns(zone)
 
     def _count(self, watched: Watched) -> None:
@@ -162,6 +166,7 @@ class MessagesPane(Pane):
             kind=self._chosen("kind"),
             job=self.query_one("#job", Input).value.strip(),
             text=self.query_one("#text", Input).value.strip(),
+            zone=self.zone,
         )
         self._search = None
         self.query_one(".detail", Words).say("")
@@ -180,7 +185,7 @@ class MessagesPane(Pane):
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         line: Line = event.row
         job = f"  job {line.job_id}" if line.job_id else ""
-        self.query_one(".detail", Words).say(f"{line.sender} to {line.to}: {line.text}{job}")
+        self.query_one(".detail", Words).say(f"{line.sender} to {line.to}: {line.said(self.zone)}{job}")
 
     @on(VirtualTable.Chosen)
     def _open_job(self, event: VirtualTable.Chosen) -> None:

@@ -16,6 +16,9 @@ class Pane(Guarded, Vertical):
     Pane .detail { height: auto; max-height: 4; min-height: 1; padding: 0 1; background: $panel; color: $foreground; }
     """
 
+    zone = Zone()
+    """How times are shown."""
+
     def show(self, watched: Watched) -> None:
         """Draw what is known now."""
         raise NotImplementedError
@@ -24,4 +27,5 @@ class Pane(Guarded, Vertical):
         """Forget what was drawn: another run is watched."""
 
     def show_times(self, zone: Zone) -> None:
-        """Show times as that run's scenario writes them."""
+        """Show times in another zone; `forget` has been called, and `show` comes next."""
+        self.zone = zone

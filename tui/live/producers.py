@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from scenarios.watch import Watched, WatchedProducer
+from scenarios.zone import Zone
+from tui.cli.figures import plural
 from tui.live.looks import amount
 from tui.live.pane import Pane
-from tui.widgets.chart import Chart, Series, Span
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.meaning import COMMITTED, FORECAST
 from tui.widgets.table import Column, VirtualTable
 from tui.widgets.words import Words
 
@@ -33,8 +38,8 @@ class Row:
 
 
 _COLUMNS: tuple[Column[Row], ...] = (
-    Column("producer", lambda row: row.producer.id, most=24),
-    Column("house", lambda row: row.producer.house, 12, from_width=70),
+    Column("producer", lambda row: row.producer.id, is_id=True, most=40),
+    Column("house", lambda row: row.producer.house, 12, wide=24, from_width=70),
     Column(
         "score", lambda row: (str(row.producer.score), "strong"), 6, right=True, sort=lambda row: row.producer.score
     ),
@@ -53,45 +58,72 @@ _COLUMNS: tuple[Column[Row], ...] = (
     ),
     Column("forecast", lambda row: amount(row.forecast_wh), 10, right=True, sort=lambda row: row.forecast_wh),
     Column("committed", lambda row: amount(row.committed_wh), 10, right=True, sort=lambda row: row.committed_wh),
-    Column("remains", lambda row: amount(row.remaining_wh), 10, right=True, sort=lambda row: row.remaining_wh),
+    Column("free", lambda row: amount(row.remaining_wh), 10, right=True, sort=lambda row: row.remaining_wh),
 )
 
 
-def day_bounds(watched: Watched) -> tuple[int, int] | None:
-    """Return the day of the run that is now: from its start's time of day to the next; None before it has begun."""
+def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
+    """Return a day of the run, from its start's time of day to the next (midnight where the start is not known).
+
+    Args:
+        watched: The run.
+        zone: Where midnight is.
+        ago: 0: the day that is now; in a run that is over its last one, also where the clock stands at its very end,
+            or beyond the last forecast and job. 1: the day before, and so on.
+
+    Returns:
+        Begin and end, UNIX seconds; None before the run has begun.
+    """
     if watched.time is None:
         return None
     now_s = watched.time.time
+    if watched.time.state in {"ended", "failed"}:
+        ends_s = watched.ends_of_plans()
+        now_s = min(now_s, max(ends_s, default=now_s)) - 1
     first_s = watched.backdrop.start_s
-    begin_s = now_s // DAY_S * DAY_S if first_s is None else first_s + max(0, now_s - first_s) // DAY_S * DAY_S
+    if first_s is None:
+        begin_s = (now_s + zone.offset_s) // DAY_S * DAY_S - zone.offset_s
+    else:
+        begin_s = first_s + max(0, now_s - first_s) // DAY_S * DAY_S
+    begin_s -= ago * DAY_S
     return begin_s, begin_s + DAY_S
 
 
-def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer) -> str:
-    """Draw a producer's day; return it in words."""
-    bounds = day_bounds(watched)
+def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer, zone: Zone, ago: int = 0) -> str:
+    """Draw a producer's day; return it in words.
+
+    Args:
+        chart: Where to.
+        watched: The run.
+        producer: Whose day.
+        zone: How times are shown.
+        ago: See `day_bounds`.
+    """
+    bounds = day_bounds(watched, zone, ago)
     if bounds is None or watched.time is None:
         return ""
     day = watched.day_of(producer, *bounds, _BINS)
     watts_per_wh = 3600 * _BINS / DAY_S
     chart.show(
         (
-            Series("forecast", day.forecast_wh * watts_per_wh, "dots", "forecast"),
-            Series("committed", day.committed_wh * watts_per_wh, "area", "committed"),
+            drawn(FORECAST, day.forecast_wh * watts_per_wh),
+            drawn(COMMITTED, day.committed_wh * watts_per_wh),
         ),
-        Span(*bounds, watched.backdrop.zone.hours),
+        Span(*bounds, zone),
         now_s=watched.time.time,
     )
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
     share = f" ({committed_wh / forecast_wh:.0%})" if forecast_wh > 0 else ""
     to_come = day.edges_s[1:] > watched.time.time
     text = (
-        f"{producer.id}: {amount(forecast_wh)} expected, {amount(committed_wh)} committed{share}, "
-        f"{amount(float(day.remaining_wh.sum()))} remain, "
-        f"{amount(float(day.remaining_wh[to_come].sum()))} of it to come"
+        f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, "
+        f"{amount(committed_wh)} committed{share}, {amount(float(day.remaining_wh.sum()))} free"
     )
+    if watched.time.state not in {"ended", "failed"} and to_come.any():
+        text += f", of which {amount(float(day.remaining_wh[to_come].sum()))} still ahead"
     if day.unknown:
-        text += f"; {day.unknown} contracts agreed before we watched are not drawn (start with --scenario to see them)"
+        agreed = plural(day.unknown, "contract")
+        text += f"; {agreed} from before you joined cannot be drawn (start watch with --scenario to see all)"
     return text
 
 
@@ -103,10 +135,16 @@ class ProducersPane(Pane):
     ProducersPane Chart { height: 2fr; border-top: solid $border; }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("shift+left", "day(1)", "Previous day", show=False, tooltip="Show the producers a day earlier"),
+        Binding("shift+right", "day(-1)", "Next day", show=False, tooltip="Show the producers a day later"),
+    ]
+
     def __init__(self) -> None:
         super().__init__()
         self._watched: Watched | None = None
         self._changes = -1
+        self._ago = 0
 
     def compose(self) -> ComposeResult:
         """Table, chart, words."""
@@ -128,7 +166,7 @@ class ProducersPane(Pane):
         if watched.changes == self._changes:
             return
         self._changes = watched.changes
-        bounds = day_bounds(watched)
+        bounds = day_bounds(watched, self.zone, self._ago)
         rows = []
         for producer in sorted(watched.producers.values(), key=lambda p: (p.score, p.id)):
             day = None if bounds is None else watched.day_of(producer, *bounds, 1)
@@ -140,15 +178,28 @@ class ProducersPane(Pane):
 
     def forget(self) -> None:
         """Begin with nothing."""
-        self._changes = -1
+        self._changes, self._ago = -1, 0
         self.query_one("#producers", VirtualTable).show_rows([])
         self.query_one(Chart).show((), Span(0, 1))
 
     def _draw(self) -> None:
         producer = self.chosen
         if producer is not None and self._watched is not None:
-            text = draw_day(self.query_one(Chart), self._watched, producer)
+            text = draw_day(self.query_one(Chart), self._watched, producer, self.zone, self._ago)
             self.query_one(".detail", Words).say(text)
+
+    def action_day(self, by: int) -> None:
+        """Show the day before (1), or after (-1); not before the run's first day, nor after the one that is now."""
+        watched = self._watched
+        before = None if watched is None else day_bounds(watched, self.zone, self._ago + by)
+        if watched is None or before is None or self._ago + by < 0:
+            return
+        first_s = watched.first_s
+        if by > 0 and first_s is not None and before[1] <= first_s:
+            return
+        self._ago += by
+        self._changes = -1
+        self.show(watched)
 
     @on(VirtualTable.Highlighted)
     def _producer_chosen(self) -> None:

@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
 from broker.access import Access
 from scenarios.watch import Backdrop, Feed
+from scenarios.zone import Zone
 from tui.live.glance import Glance
 from tui.live.hosts import HostsPane
 from tui.live.jobs import JobsPane
@@ -64,14 +65,14 @@ What agents say to each other, as it happens. Watching changes nothing: the run 
 - **Ledger**: every contract with its history.
 - **Hosts**: who is there, and what each device does now.
 
-In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are at the
-offset of the scenario's start, where it is known, else UTC; the line at the top says which.
-The newest million messages are here; the results file has all.
+In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
+the offset of the scenario's start; `U` shows them in UTC. The line at the top says which.
+The newest million messages are here; the results file has all of them.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),
         Binding("b", "join", "Join", tooltip="Join a run on a broker"),
-        Binding("L", "leave", "Leave", show=False, tooltip="Watch nothing any more; the run goes on"),
+        Binding("L", "leave", "Leave", show=False, tooltip="Stop watching; the run continues"),
         Binding("left_square_bracket", "next_pane(-1)", "Previous pane", show=False, key_display="["),
         Binding("right_square_bracket", "next_pane(1)", "Next pane", show=False, key_display="]"),
     ]
@@ -87,6 +88,7 @@ The newest million messages are here; the results file has all.
     def __init__(self) -> None:
         super().__init__()
         self._shown: Feed | None = None
+        self._zone = Zone()
         self._next_wall_s = 0.0
         self._at_last_wall_s = 0.0
         self._broker = "mqtt://"
@@ -139,12 +141,16 @@ The newest million messages are here; the results file has all.
         self.keys_follow_run()
         watching = self.ssmic.watching
         feed = watching.feed
-        if feed is not self._shown:
-            self._shown = feed
+        zone = Zone() if feed is None else self.ssmic.shown_zone(feed.watched.zone)
+        if feed is not self._shown or zone != self._zone:
+            is_other = feed is not self._shown
+            self._shown, self._zone = feed, zone
             for pane in self.query(Pane):
                 pane.forget()
-                if feed is not None:
-                    pane.show_times(feed.watched.backdrop.zone)
+                pane.show_times(zone)
+        else:
+            is_other = False
+        if is_other:
             self.query_one("#live", ContentSwitcher).current = "nothing" if feed is None else "something"
             self.call_after_refresh(self._focus_button if feed is None else self._focus_pane)
         if feed is None:
@@ -229,7 +235,7 @@ The newest million messages are here; the results file has all.
                 self.draw()
 
     def action_leave(self) -> None:
-        """Watch nothing any more; the run goes on."""
+        """Stop watching; the run continues."""
         self.ssmic.watching.end()
         self.draw()
 

@@ -101,7 +101,7 @@ class SequenceView(VirtualTable[Line]):
         def said(step: Line) -> tuple[str, str]:
             producer = step.sender if step.sender not in lanes else step.to
             who = f"{producer}: " if shared and producer not in lanes else ""
-            return f"{who}{step.text}", KINDS.get(step.kind, ("", ""))[1]
+            return f"{who}{step.said(self.zone)}", KINDS.get(step.kind, ("", ""))[1]
 
         self.columns = (
             Column("time", lambda step: (clock(self.zone, step.time_s), "muted"), 8),

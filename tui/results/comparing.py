@@ -20,9 +20,10 @@ from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.celltable import CellTable
 from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
-from tui.results.looks import DAY_S, day_label, figure_text
+from tui.results.looks import DAY_S, figure_text
 from tui.results.reading import Reads
-from tui.widgets.chart import Chart, Series, Span
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.meaning import GRID, OWN, PRODUCTION
 from tui.widgets.table import Cell, Column, VirtualTable
 from tui.widgets.words import Words
 
@@ -125,11 +126,11 @@ class DayOfSide(Vertical):
         end_s = start_s + len(day.times_s) * day.interval_s
         self.query_one(Chart).show(
             (
-                Series("produced", day.production.mean_w, "dots", "forecast"),
-                Series("local use", day.local.mean_w, "area", "committed"),
-                Series("grid use", day.grid.mean_w, "area", "grid-power"),
+                drawn(PRODUCTION, day.production.mean_w),
+                drawn(OWN, day.local.mean_w, "local use"),
+                drawn(GRID, day.grid.mean_w, "grid use"),
             ),
-            Span(start_s, end_s, day_label(zone, start_s, end_s)),
+            Span(start_s, end_s, zone),
             top=top_w,
         )
 

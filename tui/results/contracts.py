@@ -44,9 +44,9 @@ def _delay_s(row: ContractRow) -> int:
 
 def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
     return (
-        Column("job", lambda row: row.job_id, most=40),
-        Column("house", lambda row: row.house, 12, 10, from_width=72),
-        Column("supplier", _supplier, 16, 13),
+        Column("job", lambda row: row.job_id, is_id=True, most=40),
+        Column("house", lambda row: row.house, 12, 10, wide=20, from_width=72),
+        Column("supplier", _supplier, 16, 13, wide=28, is_id=True),
         Column(f"start {zone.name}", lambda row: zone.moment(row.start_s), 15, sort=lambda row: row.start_s),
         Column(
             "window",
@@ -63,7 +63,7 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
             right=True,
             sort=lambda row: row.delivered_wh / row.energy_wh if row.energy_wh else -1.0,
         ),
-        Column("device", lambda row: (row.device, "muted"), 12, from_width=112),
+        Column("device", lambda row: (row.device, "muted"), 12, wide=20, from_width=112),
         Column(
             "agreed",
             lambda row: (zone.moment(row.agreed_s), "muted"),

@@ -1,4 +1,4 @@
-"""A labelled bar: an energy and what it is made of. Parts are told apart by texture, too."""
+"""A labelled bar: an energy and what it is made of. Parts are told apart by their patterns, too."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from textual.widget import Widget
 
 from tui.cli.figures import kwh
 from tui.results.sheet import Whole
+from tui.widgets.meaning import MEANINGS
 
-_TEXTURES = "█▓▒░"
+_PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
 _TITLE_WIDTH = 9
 
 
@@ -40,8 +41,8 @@ class EnergyBar(Widget):
         text.append(f"{whole.name:<{_TITLE_WIDTH}}", Style(bold=True))
         text.append(f"{total:>13} ")
         room = max(4, width - _TITLE_WIDTH - 14)
-        for texture, part, cells in zip(_TEXTURES, whole.parts, shares(whole, room), strict=False):
-            text.append(texture * cells, self._look(part.colour))
+        for part, cells in zip(whole.parts, shares(whole, room), strict=True):
+            text.append(_PATTERNS.get(part.colour, "█") * cells, self._look(part.colour))
         if whole.wh <= 0:
             text.append("none", Style(dim=True))
         text.append("\n")
@@ -52,10 +53,14 @@ class EnergyBar(Widget):
 
     def _legend(self, whole: Whole, *, with_energy: bool) -> Text:
         parts = []
-        for texture, part in zip(_TEXTURES, whole.parts, strict=False):
+        for part in whole.parts:
             energy = f" {part.wh / 1000:,.2f}" if with_energy else ""
             share = f" {part.wh / whole.wh:.0%}" if whole.wh > 0 else ""
-            parts.append(Text.assemble((texture, self._look(part.colour)), f" {part.name}{energy}{share}"))
+            parts.append(
+                Text.assemble(
+                    (_PATTERNS.get(part.colour, "█"), self._look(part.colour)), f" {part.name}{energy}{share}"
+                )
+            )
         return Text("   ").join(parts)
 
     def _look(self, colour: str) -> Style:

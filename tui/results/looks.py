@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from scenarios.zone import Zone
 from tui.cli.figures import percent, ratio
 from tui.widgets.table import Cell
 
@@ -66,8 +65,3 @@ _UNITS: dict[str, Callable[[float], str]] = {
 def figure_text(unit: str, value: float | None) -> str:
     """Write a figure of `scenarios.results.report.figures`."""
     return "-" if value is None else _UNITS[unit](value)
-
-
-def day_label(zone: Zone, start_s: float, end_s: float) -> Callable[[float], str]:
-    """Return what writes the times of a chart: days where it covers several, else hours and minutes."""
-    return zone.hours if end_s - start_s <= 2 * DAY_S else zone.day

@@ -27,14 +27,21 @@ MOST_MESSAGES = 5_000
 """Of one job; more than that nobody reads."""
 
 
-def said_about(results: ResultsReader, run: int, row: ContractRow) -> tuple[tuple[RecordedMessage, str], ...]:
+def said_about(
+    results: ResultsReader, run: int, row: ContractRow, zone: Zone
+) -> tuple[tuple[RecordedMessage, str], ...]:
     """Read what was said about a contract's job, each message with its words.
+
+    Args:
+        results: The simulation.
+        run: Which run of it.
+        row: The contract.
+        zone: How times are shown.
 
     Raises:
         ResultsError: The file cannot be read.
     """
     messages = results.messages(run, job_id=row.job_id, limit=MOST_MESSAGES)
-    zone = results.scenario.zone
     return tuple((message, _words(message, row, zone)) for message in messages)
 
 
@@ -52,8 +59,8 @@ def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
 def _columns(zone: Zone) -> tuple[Column[tuple[RecordedMessage, str]], ...]:
     return (
         Column("time", lambda line: zone.clock(line[0].time_s), 8),
-        Column("from", lambda line: line[0].sender, 22, 15),
-        Column("to", lambda line: line[0].recipient, 22, 15),
+        Column("from", lambda line: line[0].sender, 22, 15, wide=34, is_id=True),
+        Column("to", lambda line: line[0].recipient, 22, 15, wide=34, is_id=True),
         Column("what it says", lambda line: line[1]),
     )
 

@@ -29,6 +29,9 @@ class Opened:
     sheet: Sheet | None
     """All households of the first run, read on the way; None: no run has begun, or the file was open before."""
 
+    knows_offset: bool
+    """Whether the file says at which offset its scenario's times are shown."""
+
     @property
     def houses(self) -> tuple[tuple[str, str], ...]:
         """Ids and names."""
@@ -49,10 +52,10 @@ def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opene
     stamp = stamp_of(path)
     with ResultsReader(path) as results:
         if before is not None and before.info.created_utc == results.info.created_utc:
-            return Opened(path, stamp, results.info, results.runs(), before.scenario, None)
+            return Opened(path, stamp, results.info, results.runs(), before.scenario, None, before.knows_offset)
         runs = results.runs()
         sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
-        return Opened(path, stamp, results.info, runs, results.scenario, sheet)
+        return Opened(path, stamp, results.info, runs, results.scenario, sheet, results.knows_offset)
 
 
 def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:

@@ -18,9 +18,11 @@ from scenarios.results.views import view_runs
 from scenarios.zone import Zone
 from tui.cli.figures import percent, ratio, unfinished
 from tui.results.celltable import CellTable
-from tui.results.looks import day_label, number_kwh, state_cell
+from tui.results.looks import number_kwh, state_cell
 from tui.shell.guard import Guarded
-from tui.widgets.chart import Chart, Series, Span
+from tui.shell.times import shown_zone
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.meaning import GRID, OWN, PRODUCTION
 from tui.widgets.table import Cell, Column, VirtualTable
 from tui.widgets.words import Words
 
@@ -200,11 +202,11 @@ class RunsPane(Guarded, Vertical):
         end_s = start_s + len(day.times_s) * day.interval_s
         self.query_one("#average", Chart).show(
             (
-                Series("produced", day.production.mean_w, "dots", "forecast"),
-                Series("local use", day.local.mean_w, "area", "committed"),
-                Series("grid use", day.grid.mean_w, "area", "grid-power"),
+                drawn(PRODUCTION, day.production.mean_w),
+                drawn(OWN, day.local.mean_w, "local use"),
+                drawn(GRID, day.grid.mean_w, "grid use"),
             ),
-            Span(start_s, end_s, day_label(sheet.zone, start_s, end_s)),
+            Span(start_s, end_s, shown_zone(self, sheet.zone)),
         )
         self.query_one(".detail", Words).say(_said(day, sheet.rows))
 

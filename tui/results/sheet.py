@@ -117,8 +117,8 @@ def _wholes(
             "Consumed",
             consumed_wh,
             (
-                Part("own sun", own_wh, "committed"),
-                Part("neighbours", neighbours_wh, "accent"),
+                Part("own sun", own_wh, "own"),
+                Part("neighbours", neighbours_wh, "neighbours"),
                 Part("grid", grid_wh, "grid-power"),
             ),
         ),
@@ -126,9 +126,9 @@ def _wholes(
             "Produced",
             produced_wh,
             (
-                Part("used at home", own_wh, "committed"),
-                Part("sold", sold_wh, "accent"),
-                Part("surplus", surplus_wh, "forecast"),
+                Part("used at home", own_wh, "own"),
+                Part("sold", sold_wh, "neighbours"),
+                Part("surplus", surplus_wh, "surplus"),
             ),
         ),
     )

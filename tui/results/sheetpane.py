@@ -15,10 +15,12 @@ from scenarios.zone import Zone
 from tui.results.contracts import Contracts
 from tui.results.energybar import EnergyBar
 from tui.results.figures import Figures
-from tui.results.looks import day_label, number_kwh
+from tui.results.looks import number_kwh
 from tui.results.sheet import Sheet
 from tui.shell.guard import Guarded
-from tui.widgets.chart import Chart, Series, Span
+from tui.shell.times import shown_zone
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.meaning import GRID, OWN, PRODUCTION
 from tui.widgets.table import Cell, Column, VirtualTable
 
 MOST_MINUTES = 1440
@@ -81,15 +83,15 @@ def draw_day(chart: Chart, day: Day, zone: Zone) -> None:
     end_s = start_s + len(day.times_s) * day.interval_s
     chart.show(
         (
-            Series("produced", day.production_w, "dots", "forecast"),
-            Series("local use", day.local_w, "area", "committed"),
-            Series("grid use", day.grid_w, "area", "grid-power"),
+            drawn(PRODUCTION, day.production_w),
+            drawn(OWN, day.local_w, "local use"),
+            drawn(GRID, day.grid_w, "grid use"),
         ),
-        Span(start_s, end_s, day_label(zone, start_s, end_s)),
+        Span(start_s, end_s, zone),
     )
 
 
-class DayChart(Chart, can_focus=True):
+class DayChart(Chart):
     """A chart that keys can be sent to where it is all there is."""
 
 
@@ -182,9 +184,10 @@ class SheetPane(Guarded, Vertical):
             bar.show(whole)
         self._say(sheet.peaks)
         self.query_one(Figures).show(sheet.figures)
-        draw_day(self.query_one(Chart), sheet.day, sheet.zone)
+        zone = shown_zone(self, sheet.zone)
+        draw_day(self.query_one(Chart), sheet.day, zone)
         self.query_one("#households", VirtualTable).show_rows(sheet.households)
-        self.query_one(Contracts).show(sheet.contracts, sheet.zone)
+        self.query_one(Contracts).show(sheet.contracts, zone)
 
     def show_interval(self, minutes: int) -> None:
         """Show over how many minutes peaks are averaged."""

@@ -25,6 +25,7 @@ from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.sheetpane import SheetPane
 from tui.results.shelf import stamp_of
+from tui.shell.times import shown_zone
 
 TABS = (("a", "all", "All households"), ("h", "house", "One household"), ("u", "runs", "All runs"))
 
@@ -81,6 +82,14 @@ class SimulationPane(Reads):
     def on_mount(self) -> None:
         """A household is chosen only where one is shown."""
         self._fit_choices()
+        self.watch(self.app, "utc_times", self._times_changed, init=False)
+
+    def _times_changed(self) -> None:
+        """Draw again with times in another zone."""
+        if self.opened is not None:
+            self._say_title(self.opened)
+            self._drawn.clear()
+            self.draw()
 
     # Opening and following.
 
@@ -117,11 +126,7 @@ class SimulationPane(Reads):
         self.opened = opened
         self._drawn.clear()
         self.remove_class("troubled")
-        info = opened.info
-        planned = plural(len(info.seeds), "run")
-        self.query_one(".title", Static).update(
-            f"{info.scenario} · {info.algorithm} · {planned} · times {opened.scenario.zone.name}"
-        )
+        self._say_title(opened)
         if is_other:
             self.run = opened.runs[0].run if opened.runs else 1
             self.house = opened.houses[0][0] if opened.houses else ""
@@ -138,6 +143,14 @@ class SimulationPane(Reads):
             self.draw()
         else:
             self._trouble("No run of it has begun yet; this page fills itself as soon as one does.")
+
+    def _say_title(self, opened: Opened) -> None:
+        info = opened.info
+        planned = plural(len(info.seeds), "run")
+        self.query_one(".title", Static).update(
+            f"{info.scenario} · {info.algorithm} · {planned} · times {shown_zone(self, opened.scenario.zone).name}"
+            f"{'' if opened.knows_offset else ' (this file has no offset)'}"
+        )
 
     def _failed(self, path: Path, error: BaseException) -> None:
         if self.opened is not None and self.opened.path == path:
@@ -298,12 +311,12 @@ class SimulationPane(Reads):
         event.stop()
         if self.opened is None:
             return
-        run, row, zone = self.run, event.row, self.opened.scenario.zone
+        run, row, zone = self.run, event.row, shown_zone(self, self.opened.scenario.zone)
 
         def show(lines: tuple[tuple[RecordedMessage, str], ...]) -> None:
             self.app.push_screen(NegotiationDialog(row, lines, zone))
 
-        self.read("said", partial(read_from, self.opened, lambda results: said_about(results, run, row)), show)
+        self.read("said", partial(read_from, self.opened, lambda results: said_about(results, run, row, zone)), show)
 
     @on(RunsPane.RunChosen)
     def _run_chosen(self, event: RunsPane.RunChosen) -> None:

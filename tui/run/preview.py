@@ -13,7 +13,8 @@ from agents.energy import FloatArray, Production
 from scenarios.scenario import Scenario
 from scenarios.watch.wording import energy
 from scenarios.zone import Zone
-from tui.widgets.chart import Chart, Series, Span
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.meaning import DEMAND, FORECAST
 
 _BINS = 288
 _DAY_S = 86_400
@@ -73,8 +74,8 @@ class Preview(Vertical):
         )
         chart.show(
             (
-                Series("sun expected", seen.sun_wh * watts_per_wh, "dots", "forecast"),
-                Series("jobs, each as early as it may start", seen.demand_wh * watts_per_wh, "area", "grid-power"),
+                drawn(FORECAST, seen.sun_wh * watts_per_wh),
+                drawn(DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start"),
             ),
-            Span(seen.start_s, seen.start_s + _DAY_S, seen.zone.hours),
+            Span(seen.start_s, seen.start_s + _DAY_S, seen.zone),
         )

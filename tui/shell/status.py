@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from rich.text import Text
 from textual.widget import Widget
 
 from scenarios.watch.feed import Feed
+from scenarios.zone import Zone
 from tui.shell.watching import Watching
+
+if TYPE_CHECKING:
+    from tui.app import SsmicApp
 
 SIGNS = {
     "waiting": ("… waiting for hosts", "warning"),
@@ -31,7 +37,7 @@ class StatusLine(Widget):
     def show(self, watching: Watching) -> None:
         """Draw where the run stands now."""
         feed = watching.feed
-        parts = [] if feed is None else parts_of(feed, watching)
+        parts = [] if feed is None else parts_of(feed, watching, utc=cast("SsmicApp", self.app).utc_times)
         if parts != self._parts:
             self._parts = parts
             self.refresh()
@@ -48,7 +54,7 @@ class StatusLine(Widget):
         return line
 
 
-def parts_of(feed: Feed, watching: Watching) -> list[tuple[int, str, str]]:
+def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple[int, str, str]]:
     """Return the parts of the line: rank (the highest is left out first), text, colour."""
     watched = feed.watched
     parts: list[tuple[int, str, str]] = []
@@ -61,7 +67,7 @@ def parts_of(feed: Feed, watching: Watching) -> list[tuple[int, str, str]]:
     if time is None:
         return parts or [(0, "… waiting for the run to begin", "warning")]
     sign, colour = SIGNS[watching.state]
-    zone = watched.backdrop.zone
+    zone = Zone() if utc else watched.zone
     parts.append((1, sign, colour))
     parts.append((2, f"{zone.at(time.time):%d %b %H:%M:%S} {zone.name}", "foreground"))
     parts.append((5, f"round {time.round}", "foreground"))
@@ -79,7 +85,7 @@ def parts_of(feed: Feed, watching: Watching) -> list[tuple[int, str, str]]:
     return parts
 
 
-def short_status(watching: Watching) -> str:
+def short_status(watching: Watching, *, utc: bool = False) -> str:
     """Return the state of the run for the bar, as markup."""
     feed = watching.feed
     if feed is None or feed.watched.time is None:
@@ -88,4 +94,5 @@ def short_status(watching: Watching) -> str:
     sign, colour = SIGNS[watching.state]
     share = feed.watched.share_done()
     done = "" if share is None else f" {share:.0%}"
-    return f"[${colour}]{sign[0]}[/] {feed.watched.backdrop.zone.hours(time.time)}{done}"
+    zone = Zone() if utc else feed.watched.zone
+    return f"[${colour}]{sign[0]}[/] {zone.hours(time.time)}{done}"

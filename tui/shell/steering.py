@@ -114,7 +114,7 @@ class SteeringScreen(AreaScreen):
 
     def action_stop(self) -> None:
         """Stop the run, if that is meant."""
-        details = "The run ends where it stands. What was agreed until then stays in the results file."
+        details = "The run stops now. Everything agreed so far is kept in the results file."
         dialog = Confirm("Stop the run?", details, (("go on", "Let it go on", "primary"), ("stop", "Stop", "error")))
         self.app.push_screen(dialog, self._stop_chosen)
 

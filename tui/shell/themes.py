@@ -18,8 +18,13 @@ DARK = Theme(
     error="#f2777a",
     dark=True,
     variables={
+        "production": "#f2d24b",
         "forecast": "#e0a040",
         "committed": "#35a7a5",
+        "own": "#7fc463",
+        "neighbours": "#5b9bf0",
+        "demand": "#d98ab0",
+        "surplus": "#8a95a3",
         "now": "#f2777a",
         "grid-power": "#a98bd8",
         "border": "#3b4a5c",
@@ -49,8 +54,13 @@ LIGHT = Theme(
     error="#b3261e",
     dark=False,
     variables={
+        "production": "#b38600",
         "forecast": "#c98a1b",
         "committed": "#0b7f80",
+        "own": "#3c7a1e",
+        "neighbours": "#2f64c0",
+        "demand": "#a0456f",
+        "surplus": "#7a7465",
         "now": "#b3261e",
         "grid-power": "#6b4fa3",
         "border": "#b9ae94",
@@ -69,8 +79,13 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 DEFAULT_VARIABLES = {
+    "production": "#e0bd3c",
     "forecast": "#d9982f",
     "committed": "#2f9c9a",
+    "own": "#6fae56",
+    "neighbours": "#4f8de0",
+    "demand": "#c9779d",
+    "surplus": "#8a8f96",
     "now": "#e05a5d",
     "grid-power": "#9b7bd0",
 }

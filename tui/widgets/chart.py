@@ -1,33 +1,40 @@
 """A chart of power or energy over time: areas stacked on each other, a dotted area behind them, lines before them.
 
-Each look is told from the others without colour too: solid, shaded, dotted, drawn.
+Each meaning has a colour and a pattern of its own (`tui.widgets.meaning`). A cursor, moved by the mouse or by keys,
+shows the values of its column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from itertools import groupby
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
+from scenarios.zone import Zone
+from tui.widgets.meaning import Look, Meaning
+
 FloatArray = npt.NDArray[np.float64]
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_SOLID = "█▓▒░"
 _LEFT_DOTS = (0x40, 0x04, 0x02, 0x01)
 _RIGHT_DOTS = (0x80, 0x20, 0x10, 0x08)
-_ALL_DOTS = "⣿"
+_ALL_DOTS = 0x28FF
 _AXIS_WIDTH = 8
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,22 @@ class Series:
     name: str
     values: Sequence[float] | FloatArray
     """In equal steps over the whole width."""
-    look: Literal["area", "dots", "line"] = "area"
-    """`area`: filled, each on top of those before it; `dots`: filled with dots, behind; `line`: drawn, in front."""
+    look: Look = "area"
     colour: str = "primary"
     """A variable of the theme, or any colour."""
+    pattern: str = "█"
+    """The character that fills it; of dots, which of the eight are there."""
+
+
+def drawn(meaning: Meaning, values: Sequence[float] | FloatArray, name: str = "") -> Series:
+    """Return a series that looks as its meaning does everywhere.
+
+    Args:
+        meaning: What the values are.
+        values: In equal steps over the whole width.
+        name: In the legend; empty: the meaning's.
+    """
+    return Series(name or meaning.name, values, meaning.look, meaning.colour, meaning.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +68,45 @@ class Span:
 
     start_s: float
     end_s: float
-    label: Callable[[float], str] | None = None
-    """Writes a time; None: hours and minutes, UTC."""
+    label: Zone | Callable[[float], str] = Zone()  # noqa: RUF009 - frozen
+    """Times are UNIX seconds shown in this zone; or seconds from 0, which this writes."""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it covers more than one day of the calendar."""
+        if not isinstance(self.label, Zone):
+            return False
+        return self.label.at(self.start_s).date() != self.label.at(max(self.start_s, self.end_s - 1)).date()
+
+    def ticks(self, most: int) -> list[float]:
+        """Return times for labels: round ones, in the zone of the axis.
+
+        Args:
+            most: How many there is room for.
+        """
+        length_s = self.end_s - self.start_s
+        step_s = next((s for s in _STEPS_S if length_s / s <= max(1, most)), _STEPS_S[-1])
+        while length_s / step_s > max(1, most):
+            step_s *= 2
+        offset_s = self.label.offset_s if isinstance(self.label, Zone) else 0
+        first_s = -(-(self.start_s + offset_s) // step_s) * step_s - offset_s
+        return [first_s + n * step_s for n in range(int((self.end_s - first_s) // step_s) + 1)]
+
+    def tick_text(self, time_s: float) -> str:
+        """Write a tick: the time of day, or the day where that begins and the axis covers more than one."""
+        if not isinstance(self.label, Zone):
+            return self.label(time_s)
+        starts_day = (time_s + self.label.offset_s) % _DAY_S == 0
+        return self.label.day(time_s) if self.is_long and starts_day else self.label.hours(time_s)
+
+    def period(self, begin_s: float, end_s: float) -> str:
+        """Write a part of the axis: from when to when."""
+        if not isinstance(self.label, Zone):
+            return f"{self.label(begin_s)}-{self.label(end_s)}"
+        begin = self.label.at(begin_s) + timedelta(seconds=30)
+        end = self.label.at(end_s) + timedelta(seconds=30)
+        day = f"{begin:%d %b} " if self.is_long else ""
+        return f"{day}{begin:%H:%M}-{end:%H:%M}"
 
 
 def watts(value: float) -> str:
@@ -58,16 +114,26 @@ def watts(value: float) -> str:
     return f"{value / 1000:g} kW" if abs(value) >= 1000 else f"{value:g} W"
 
 
-class Chart(Widget):
+class Chart(Widget, can_focus=True):
     """Draws what `show` was given, as large as it is."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--axis", "chart--now", "chart--empty"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "Earlier", show=False, tooltip="Read the values of the chart a column earlier"),
+        Binding("right", "cursor(1)", "Later", show=False, tooltip="Read the values of the chart a column later"),
+        Binding("ctrl+left", "cursor(-8)", "Much earlier", show=False),
+        Binding("ctrl+right", "cursor(8)", "Much later", show=False),
+        Binding("home", "cursor_to(0)", "Start of the chart", show=False),
+        Binding("end", "cursor_to(1)", "End of the chart", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--axis", "chart--now", "chart--empty", "chart--cursor"}
     DEFAULT_CSS = """
     Chart { height: 1fr; min-height: 5; background: $background; }
+    Chart:focus > .chart--axis { color: $primary; }
     Chart > .chart--axis { color: $foreground 55%; }
     Chart > .chart--now { color: $now; text-style: bold; }
     Chart > .chart--empty { color: $foreground 60%; }
+    Chart > .chart--cursor { color: $foreground; text-style: bold; }
     """
 
     def __init__(
@@ -87,6 +153,7 @@ class Chart(Widget):
         self._now_s: float | None = None
         self._unit: Callable[[float], str] = watts
         self._top = 0.0
+        self._cursor_s: float | None = None
         self._drawn: tuple[object, list[Strip]] | None = None
 
     def show(
@@ -109,13 +176,16 @@ class Chart(Widget):
         """
         self._top = top
         self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
-        self._drawn = None
-        self.refresh()
+        self._draw_again()
 
     def notify_style_update(self) -> None:
-        """Draw anew in other colours."""
+        """Draw again in other colours."""
         super().notify_style_update()
         self._drawn = None
+
+    def _draw_again(self) -> None:
+        self._drawn = None
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the picture."""
@@ -124,6 +194,71 @@ class Chart(Widget):
             self._drawn = (size, self._draw(size.width, size.height))
         lines = self._drawn[1]
         return lines[y] if y < len(lines) else Strip.blank(size.width, self.rich_style)
+
+    # The cursor.
+
+    @property
+    def cursor_text(self) -> str:
+        """What the cursor shows: when, and the value of each series there; empty where there is no cursor."""
+        column = self._column_of(self._cursor_s)
+        if column is None:
+            return ""
+        return "   ".join([self._when(column), *(f"{s.name} {value}" for s, value in self._values_at(column))])
+
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor by columns; show it in the middle, or at the present, where there was none."""
+        columns = self._columns
+        column = self._column_of(self._cursor_s)
+        if column is None:
+            now = self._column_of(self._now_s)
+            column = columns // 2 if now is None else now
+        else:
+            column += by
+        self._put_cursor(column)
+
+    def action_cursor_to(self, share: int) -> None:
+        """Move the cursor to the start (0) or the end (1)."""
+        self._put_cursor(share * (self._columns - 1))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show the values under the mouse."""
+        column = event.x - _AXIS_WIDTH
+        self._put_cursor(column if 0 <= column < self._columns else None)
+
+    def on_leave(self) -> None:
+        """Hide the cursor when the mouse leaves."""
+        if not self.has_focus:
+            self._put_cursor(None)
+
+    def on_blur(self) -> None:
+        """Hide the cursor when the focus leaves."""
+        self._put_cursor(None)
+
+    @property
+    def _columns(self) -> int:
+        return max(1, self.size.width - _AXIS_WIDTH)
+
+    def _put_cursor(self, column: int | None) -> None:
+        """Put the cursor on a column; it stays at its time when the chart's size or values change."""
+        cursor_s = None
+        if column is not None and self._series:
+            at = min(max(0, column), self._columns - 1) + 0.5
+            cursor_s = self._span.start_s + at / self._columns * (self._span.end_s - self._span.start_s)
+        if cursor_s != self._cursor_s:
+            self._cursor_s = cursor_s
+            self._draw_again()
+
+    def _when(self, column: int) -> str:
+        span = self._span
+        width_s = (span.end_s - span.start_s) / self._columns
+        return span.period(span.start_s + column * width_s, span.start_s + (column + 1) * width_s)
+
+    def _values_at(self, column: int) -> list[tuple[Series, str]]:
+        """Return each series with its mean over a column."""
+        values = ((series, float(resampled(series.values, self._columns)[column])) for series in self._series)
+        return [(series, self._unit(float(f"{value:.3g}"))) for series, value in values]
+
+    # The picture.
 
     def _draw(self, width: int, height: int) -> list[Strip]:
         base = self.rich_style
@@ -135,7 +270,8 @@ class Chart(Widget):
             return [blank, text, *[blank] * max(0, height - 2)]
         top = self._reach(columns)
         axis = base + self.get_component_rich_style("chart--axis", partial=True)
-        lines = [self._legend(width, base)]
+        column = self._column_of(self._cursor_s)
+        lines = [self._legend(width, base) if column is None else self._reading(column, width, base)]
         cells = self._cells(columns, rows, top)
         for row in range(rows):
             label = self._label(row, rows, top)
@@ -152,7 +288,7 @@ class Chart(Widget):
     @property
     def reach(self) -> float:
         """How far the y axis goes."""
-        return self._reach(max(1, self.size.width - _AXIS_WIDTH))
+        return self._reach(self._columns)
 
     def _reach(self, columns: int) -> float:
         return nice_top(max(self._top, *(float(level.max(initial=0)) for level in self._levels(columns))))
@@ -167,17 +303,19 @@ class Chart(Widget):
         empty: _Cell = (" ", None, None)
         cells = [[empty] * columns for _ in range(rows)]
         for series in (s for s in self._series if s.look == "dots"):
-            self._fill_dots(cells, resampled(series.values, columns * 2) / top * rows * 4, self._rich(series.colour))
-        self._mark_now(cells, columns)
+            self._fill_dots(cells, series, resampled(series.values, columns * 2) / top * rows * 4)
+        self._mark(cells, self._column_of(self._now_s), "┊", "chart--now")
         areas = [s for s in self._series if s.look == "area"]
         if areas:
             self._fill_areas(cells, areas, top)
         for series in (s for s in self._series if s.look == "line"):
             self._draw_line(cells, resampled(series.values, columns * 2) / top * rows * 4, self._rich(series.colour))
+        self._mark(cells, self._column_of(self._cursor_s), "┃", "chart--cursor")
         return cells
 
-    def _fill_dots(self, cells: list[list[_Cell]], heights: FloatArray, colour: RichColor) -> None:
-        rows = len(cells)
+    def _fill_dots(self, cells: list[list[_Cell]], series: Series, heights: FloatArray) -> None:
+        rows, colour = len(cells), self._rich(series.colour)
+        pattern = ord(series.pattern) if 0x2800 <= ord(series.pattern) <= _ALL_DOTS else _ALL_DOTS
         for row in range(rows):
             bottom = (rows - 1 - row) * 4
             filled = np.clip(np.rint(heights - bottom), 0, 4).astype(int)
@@ -185,11 +323,16 @@ class Chart(Widget):
                 left, right = int(filled[2 * column]), int(filled[2 * column + 1])
                 if left or right:
                     dots = sum(_LEFT_DOTS[:left]) | sum(_RIGHT_DOTS[:right])
-                    cells[row][column] = (chr(0x2800 | dots), colour, None)
+                    # The outline is whole, so that a sparse pattern shows its height too.
+                    sparse = dots & pattern if left == right == 4 else dots
+                    cells[row][column] = (chr(0x2800 | sparse), colour, None)
 
     def _fill_areas(self, cells: list[list[_Cell]], areas: list[Series], top: float) -> None:
         rows, columns = len(cells), len(cells[0])
         colours = [self._rich(series.colour) for series in areas]
+        patterns = [series.pattern for series in areas]
+        # The top cell of an area is solid, for only solid characters have heights: as light as its pattern looks.
+        caps = [self._faint(c, _DENSITIES.get(p, 1.0)) for c, p in zip(colours, patterns, strict=True)]
         edges = np.cumsum([resampled(s.values, columns) for s in areas], axis=0) / top * rows * 8
         edges = np.rint(edges).astype(int)
         # What is there at all shows at least as a thin line.
@@ -201,9 +344,10 @@ class Chart(Widget):
                 bottom = (rows - 1 - row) * 8
                 if heights[-1] <= bottom:
                     continue
-                glyph, fore, back = _area_cell(heights, bottom, colours)
+                glyph, fore, back = _area_cell(heights, bottom, colours, caps, patterns)
                 below_glyph, below_colour, _ = cells[row][column]
-                if back is None and glyph not in _SOLID and below_colour is not None and below_glyph == _ALL_DOTS:
+                is_dotted = 0x2800 < ord(below_glyph) <= _ALL_DOTS
+                if back is None and glyph in _EIGHTHS and below_colour is not None and is_dotted:
                     back = self._faint(below_colour)
                 cells[row][column] = (glyph, fore, back)
 
@@ -221,64 +365,78 @@ class Chart(Widget):
             before = level
         for (row, column), mask in dots.items():
             glyph, fore, back = cells[row][column]
-            behind = fore if glyph in _SOLID else back
+            behind = back if glyph == " " or glyph in _EIGHTHS[:-1] or ord(glyph) >= 0x2800 else fore
             cells[row][column] = (chr(0x2800 | mask), colour, behind)
 
-    def _mark_now(self, cells: list[list[_Cell]], columns: int) -> None:
-        column = self._column_of_now(columns)
+    def _mark(self, cells: list[list[_Cell]], column: int | None, glyph: str, look: str) -> None:
+        """Draw an upright line."""
         if column is not None:
-            colour = self.get_component_rich_style("chart--now", partial=True).color
+            colour = self.get_component_rich_style(look, partial=True).color
             for row in cells:
-                row[column] = ("┊", colour, None)
+                row[column] = (glyph, colour, None)
 
-    def _column_of_now(self, columns: int) -> int | None:
+    def _column_of(self, time_s: float | None) -> int | None:
         span = self._span
-        if self._now_s is None or not span.start_s <= self._now_s <= span.end_s:
+        if time_s is None or not span.start_s <= time_s <= span.end_s:
             return None
-        share = (self._now_s - span.start_s) / max(1e-9, span.end_s - span.start_s)
-        return min(columns - 1, int(share * columns))
+        share = (time_s - span.start_s) / max(1e-9, span.end_s - span.start_s)
+        return min(self._columns - 1, int(share * self._columns))
 
     # Around it.
 
+    def _sample(self, series: Series, base: Style) -> Segment:
+        glyph = "⠤" if series.look == "line" else series.pattern
+        return Segment(f"{glyph}{glyph}", base + Style(color=self._rich(series.colour)))
+
     def _legend(self, width: int, base: Style) -> Strip:
         segments = [Segment(" " * _AXIS_WIDTH, base)]
-        textures = iter(_SOLID)
         for series in self._series:
-            glyph = {"dots": "⣿", "line": "⠤"}.get(series.look) or next(textures, "█")
-            segments.append(Segment(f"{glyph}{glyph}", base + Style(color=self._rich(series.colour))))
-            segments.append(Segment(f" {series.name}   ", base))
-        if self._column_of_now(width - _AXIS_WIDTH) is not None:
+            segments += [self._sample(series, base), Segment(f" {series.name}   ", base)]
+        if self._column_of(self._now_s) is not None:
             segments.append(Segment("┊ ", base + self.get_component_rich_style("chart--now", partial=True)))
             segments.append(Segment("now", base))
         return Strip(segments).adjust_cell_length(width, base)
+
+    def _reading(self, column: int, width: int, base: Style) -> Strip:
+        """Return what the cursor reads, in the place of the legend; without names where there is no room for them."""
+        strong = base + self.get_component_rich_style("chart--cursor", partial=True)
+        when, values = self._when(column), self._values_at(column)
+        for gap, with_names in (("   ", True), ("  ", True), ("  ", False)):
+            segments = [Segment(when, strong)]
+            for series, value in values:
+                name = f" {series.name}" if with_names else ""
+                segments += [Segment(gap, base), self._sample(series, base), Segment(f"{name} ", base)]
+                segments.append(Segment(value, strong))
+            room = width - sum(cell_len(segment.text) for segment in segments)
+            if room >= 0:
+                break
+        indent = min(_AXIS_WIDTH, max(0, room))
+        return Strip([Segment(" " * indent, base), *segments]).adjust_cell_length(width, base)
 
     def _label(self, row: int, rows: int, top: float) -> str:
         marks = {0: top, round(rows / 2): top / 2} if rows >= 5 else {0: top}
         return self._unit(float(f"{marks[row]:.3g}")) if row in marks else ""
 
     def _times(self, columns: int, base: Style, axis: Style) -> Strip:
+        """Return the x axis: a mark at each round time, and the time behind it."""
         span = self._span
-        seconds = span.end_s - span.start_s
-        label = span.label or _clock
-        most = max(2, columns // 9)
-        step_s = next((s for s in _STEPS_S if seconds / s <= most), _STEPS_S[-1])
-        first_s = -(-span.start_s // step_s) * step_s if span.label is None else span.start_s
         text = [" "] * (columns + _AXIS_WIDTH)
-        time_s = first_s
         taken = 0
-        while time_s <= span.end_s:
-            column = _AXIS_WIDTH + int((time_s - span.start_s) / max(1e-9, seconds) * columns)
-            written = label(time_s)
-            begin = min(column, len(text) - len(written))
-            if begin >= taken:
-                text[begin : begin + len(written)] = written
-                taken = begin + len(written) + 1
-            time_s += step_s
+        for time_s in span.ticks(max(2, columns // 10)):
+            column = _AXIS_WIDTH + int((time_s - span.start_s) / max(1e-9, span.end_s - span.start_s) * columns)
+            column = min(column, len(text) - 1)
+            written = f"╵{span.tick_text(time_s)}"
+            if column + len(written) > len(text):
+                written = f"{written[1:]}╵"
+                column -= len(written) - 1
+            if column >= taken:
+                text[column : column + len(written)] = written
+                taken = column + len(written) + 1
         return Strip([Segment("".join(text), axis)]).adjust_cell_length(columns + _AXIS_WIDTH, base)
 
-    def _faint(self, colour: RichColor) -> RichColor:
-        """Return what a dotted cell looks like from afar."""
-        return self.background_colors[1].blend(Color.from_rich_color(colour), 0.3).rich_color
+    def _faint(self, colour: RichColor, density: float = 0.3) -> RichColor:
+        """Return what a cell of a pattern looks like from afar; without a density, one of dots."""
+        return self.background_colors[1].blend(Color.from_rich_color(colour), density).rich_color
 
     def _rich(self, colour: str) -> RichColor:
         value = self.app.theme_variables.get(colour, colour)
@@ -287,21 +445,23 @@ class Chart(Widget):
 
 
 _Cell = tuple[str, RichColor | None, RichColor | None]
-_STEPS_S = (60, 300, 600, 900, 1800, *(h * 3600 for h in (1, 2, 3, 4, 6, 12, 24, 7 * 24, 30 * 24)))
+_STEPS_S = (60, 300, 600, 900, 1800, *(h * 3600 for h in (1, 2, 3, 4, 6, 12, 24, 2 * 24, 7 * 24, 14 * 24, 28 * 24)))
 
 
-def _area_cell(heights: list[int], bottom: int, colours: list[RichColor]) -> _Cell:
+_DENSITIES = {"░": 0.35, "▒": 0.6, "▓": 0.8, "▚": 0.6, "▤": 0.6}
+"""How much of a cell a pattern fills."""
+
+
+def _area_cell(
+    heights: list[int], bottom: int, colours: list[RichColor], caps: list[RichColor], patterns: list[str]
+) -> _Cell:
     """Return the cell whose lower edge is at `bottom` eighths, where areas end at `heights`."""
     lowest = next(i for i, height in enumerate(heights) if height > bottom)
     filled = heights[lowest] - bottom
     if filled >= 8:
-        return (_SOLID[lowest % len(_SOLID)], colours[lowest], None)
+        return (patterns[lowest], colours[lowest], None)
     above = next((i for i in range(lowest + 1, len(heights)) if heights[i] > heights[lowest]), None)
-    return (_EIGHTHS[filled], colours[lowest], None if above is None else colours[above])
-
-
-def _clock(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%H:%M")
+    return (_EIGHTHS[filled], caps[lowest], None if above is None else caps[above])
 
 
 def resampled(values: Sequence[float] | FloatArray, count: int) -> FloatArray:

@@ -12,6 +12,8 @@ RowT = TypeVar("RowT")
 
 NARROW = 100
 """Tables below this width have little room."""
+WIDE = 160
+"""From this width on there is room for whole ids."""
 
 Cell = str | tuple[str, str]
 """A text, or a text and its look: `ok`, `bad`, `warn`, `muted`, `strong`, `accent`."""
@@ -27,7 +29,11 @@ class Column(Generic[RowT]):
     """In cells; None: what the others leave."""
     narrow: int | None = None
     """Its width where the table is narrower than `NARROW`; None: the same."""
+    wide: int | None = None
+    """Its width where the table is at least `WIDE`; None: the same."""
     right: bool = False
+    is_id: bool = False
+    """Where it is too long it is cut in the middle: ids often differ at their ends."""
     sort: Callable[[RowT], Any] | None = None
     """What to sort by; None: by the text."""
     from_width: int = 0
@@ -46,7 +52,9 @@ class Column(Generic[RowT]):
 
     def fixed_width(self, table_width: int) -> int | None:
         """Return its width in a table; None where it takes what the others leave."""
-        return self.narrow if self.narrow is not None and table_width < NARROW else self.width
+        if self.narrow is not None and table_width < NARROW:
+            return self.narrow
+        return self.wide if self.wide is not None and table_width >= WIDE else self.width
 
 
 def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
@@ -68,11 +76,30 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
     return [(i, widths[i] if w is None else w) for i, w in fixed_widths.items()]
 
 
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Return a text of exactly so many cells; one that is too long ends with an ellipsis."""
+def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:
+    """Return a text of exactly so many cells; one that is too long has an ellipsis.
+
+    Args:
+        text: Of any length, also with characters that are two cells wide.
+        width: In cells.
+        right: Whether it stands at the right.
+        is_id: Whether the ellipsis is in the middle, not at the end.
+    """
     text = text.replace("\n", " ").replace("\t", " ")
     length = cell_len(text)
     if length > width:
-        return set_cell_size(set_cell_size(text, max(0, width - 1)) + "…", width)
+        end = _end(text, (width - 1) // 2) if is_id else ""
+        begin = set_cell_size(text, max(0, width - 1 - cell_len(end)))
+        return set_cell_size(f"{begin}…{end}", width)
     gap = " " * (width - length)
     return gap + text if right else text + gap
+
+
+def _end(text: str, width: int) -> str:
+    """Return as much of the end of a text as so many cells hold."""
+    end = ""
+    for character in reversed(text):
+        if cell_len(character + end) > width:
+            break
+        end = character + end
+    return end

@@ -75,7 +75,8 @@ class Painter:
         for (index, width), cell in zip(self.placed, cells, strict=True):
             text, look = (cell, "") if isinstance(cell, str) else cell
             style = self._look(look, ground, is_marked=index == marked)
-            segments.append(Segment(f"{fit(text, width, right=self.columns[index].right)} ", style))
+            column = self.columns[index]
+            segments.append(Segment(f"{fit(text, width, right=column.right, is_id=column.is_id)} ", style))
         return Strip(segments).adjust_cell_length(self.width, self._look("", ground, is_marked=False))
 
     def _look(self, look: str, ground: Ground, *, is_marked: bool) -> Style:

@@ -264,7 +264,7 @@ class _Contents:
         if isinstance(body.get("reason"), str):
             return _shortened(body["reason"])
         if isinstance(body.get("producers"), list):
-            return _shortened(", ".join(map(str, body["producers"])) or "nobody is left")
+            return _shortened(", ".join(map(str, body["producers"])) or "no producer left to ask")
         if isinstance(body.get("contract"), dict):
             return _shortened(f"with {body['contract'].get('producer', '?')}")
         if isinstance(body.get("producer"), str):

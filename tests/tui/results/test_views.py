@@ -237,7 +237,7 @@ async def test_a_contract_tells_how_it_was_agreed(opened: Opened, results_folder
         assert [message for message, _ in lines] == recorded
         assert recorded
         said = {message.kind: words for message, words in lines}
-        assert f"{energy(chosen.energy_wh)} with a start" in said["Request"]
+        assert f"{energy(chosen.energy_wh)}, start " in said["Request"]
         assert f"from {chosen.producer} at" in said["ContractAgreed"]
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is the_screen(pilot))

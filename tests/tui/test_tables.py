@@ -1,0 +1,89 @@
+"""What tables and charts draw, at any width."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from scenarios.zone import Zone
+from tui.widgets.chart import Span
+from tui.widgets.columns import Column, fit, placed
+from tui.widgets.meaning import MEANINGS
+
+BERLIN = Zone(7200)
+NEPAL = Zone(20_700)
+DAY_S = 86_400
+MIDNIGHT_S = 1_781_992_800
+"""2026-06-21T00:00:00+02:00."""
+
+
+@pytest.mark.parametrize(
+    "text", ["pv-adler", "日本語の太陽光パネル-12", "🌞🌞🌞🌞🌞🌞-roof-7", "é́" * 20, "[57]:[219]-[3]"]
+)
+@pytest.mark.parametrize("width", [1, 2, 3, 8, 13, 40])
+def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int) -> None:
+    """Also where characters are two cells wide, or none."""
+    for is_id in (False, True):
+        assert cell_len(fit(text, width, is_id=is_id)) == width
+
+
+def test_an_id_that_is_too_long_keeps_its_end() -> None:
+    """Ids of one kind differ there."""
+    first, second = (fit(f"pv-producer-of-the-house-{n}", 14, is_id=True) for n in (12, 13))
+    assert first.endswith("12")
+    assert second.endswith("13")
+    assert first.startswith("pv-pr")
+
+
+def test_columns_of_ids_grow_where_there_is_room() -> None:
+    """Of the 200 columns of a wide screen an id gets more than of 80."""
+    columns: tuple[Column[str], ...] = (
+        Column("from", lambda text: text, 18, 14, wide=30),
+        Column("what it says", lambda text: text),
+    )
+    widths = [dict(placed(columns, width))[0] for width in (80, 140, 200)]
+    assert widths == [14, 18, 30]
+
+
+@pytest.mark.parametrize(("zone", "first"), [(BERLIN, "00:00"), (Zone(), "22:00"), (NEPAL, "04:00")])
+def test_the_ticks_of_a_chart_are_at_round_hours_of_the_shown_offset(zone: Zone, first: str) -> None:
+    """Whatever the start of the axis is: here it is midnight at +02:00."""
+    span = Span(MIDNIGHT_S, MIDNIGHT_S + DAY_S, zone)
+    texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
+    assert texts[0] == first
+    hours = [text for text in texts if ":" in text]
+    assert len(hours) >= 11
+    assert {text[2:] for text in hours} == {":00"}
+    assert {int(text[:2]) % 2 for text in hours} == {0}
+
+
+def test_an_axis_that_starts_at_an_odd_minute_still_has_round_ticks() -> None:
+    """The first tick is behind the start."""
+    span = Span(MIDNIGHT_S + 437, MIDNIGHT_S + 437 + DAY_S, BERLIN)
+    assert [span.tick_text(time_s) for time_s in span.ticks(6)] == [
+        "04:00",
+        "08:00",
+        "12:00",
+        "16:00",
+        "20:00",
+        "22 Jun",
+    ]
+
+
+def test_an_axis_over_several_days_names_them() -> None:
+    """At their midnights, in the shown offset."""
+    span = Span(MIDNIGHT_S, MIDNIGHT_S + 3 * DAY_S, BERLIN)
+    texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
+    assert [text for text in texts if "Jun" in text] == ["21 Jun", "22 Jun", "23 Jun", "24 Jun"]
+
+
+@pytest.mark.parametrize("days", [30, 365, 3650])
+def test_an_axis_over_many_days_has_room_for_its_ticks(days: int) -> None:
+    """Never more than were asked for, and the one at the end."""
+    assert 2 <= len(Span(MIDNIGHT_S, MIDNIGHT_S + days * DAY_S, BERLIN).ticks(10)) <= 11
+
+
+def test_meanings_are_told_apart_without_colour() -> None:
+    """Each has a pattern of its own, and a colour of its own."""
+    assert len({meaning.pattern for meaning in MEANINGS}) == len(MEANINGS)
+    assert len({meaning.colour for meaning in MEANINGS}) == len(MEANINGS)
