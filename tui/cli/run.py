@@ -108,10 +108,12 @@ def run(
     """Run a neighbourhood on a virtual clock and say what came of it."""
     from broker.access import AccessOptions
     from broker.pace import Pace
-    from scenarios.files import load_scenario
+    from scenarios.coverage import coverage_notes
+    from scenarios.files import load
     from scenarios.simulation import Plan
     from tui.cli.access import chosen_access
     from tui.cli.algorithm import algorithm_settings, scenario_algorithm
+    from tui.cli.errors import tell_notes
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
 
@@ -127,7 +129,9 @@ def run(
     configure_logs(level)
     virtual_pace = Pace.parse(pace)
     algorithm_settings(algorithm, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
-    loaded = load_scenario(scenario)
+    found = load(scenario)
+    loaded = found.scenario
+    tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     first = loaded.seed if seed is None else seed
     simulate(
         Plan(
