@@ -1,11 +1,13 @@
 """Scenarios as files: reading, checking and writing them; the format is `model.ScenarioFile`."""
 
-from scenarios.files.load import bundled_names, check_scenario, load_scenario, load_text
+from scenarios.files.load import Loaded, bundled_names, check_scenario, load, load_scenario, load_text
 from scenarios.files.write import save_scenario, to_yaml
 
 __all__ = [
+    "Loaded",
     "bundled_names",
     "check_scenario",
+    "load",
     "load_scenario",
     "load_text",
     "save_scenario",

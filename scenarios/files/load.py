@@ -1,9 +1,9 @@
-"""Loading a scenario: a YAML file, a PySSMic input folder, or a bundled name."""
+"""Loading a scenario: a YAML file, an input of PySSMic, or a bundled name."""
 
 from __future__ import annotations
 
-import codecs
 import re
+from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -11,45 +11,47 @@ from pathlib import Path
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build
 from scenarios.files.findings import Findings, in_words
-from scenarios.files.reading import decode, read_bytes, read_text
+from scenarios.files.reading import read_text
 from scenarios.files.suggest import suggest
 from scenarios.files.validate import validate
 from scenarios.files.yaml_tree import line_of, origin, parse
 from scenarios.scenario import Scenario
 
-_LOOK_AT = 256
-"""Bytes of a file, for what it is."""
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A scenario, and what had to be assumed to make it."""
+
+    scenario: Scenario
+    notes: tuple[str, ...] = ()
+    """What an import assumed or left out, one sentence each."""
 
 
-def load_scenario(source: str | Path) -> Scenario:
+def load(source: str | Path) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
-        source: A YAML file, a PySSMic input folder, or the name of a bundled scenario. A file or folder is preferred;
-            what looks like a path is never taken for a name.
+        source: A YAML file, an input of PySSMic (folder, neighbourhood XML or pickle), or the name of a bundled
+            scenario. A file or folder is preferred; what looks like a path is never taken for a name.
 
     Raises:
         ScenarioError: It cannot be used; carries everything that is wrong with it.
     """
+    # Here, not above: importers stand on this package.
+    from scenarios.importers.source import import_source, needs_import  # noqa: PLC0415 - see above
+
     path = Path(source)
-    if path.is_dir():
-        # Here, not above: importers stand on this package.
-        from scenarios.importers.folder import import_folder  # noqa: PLC0415 - see above
-
-        return import_folder(path).scenario
+    if needs_import(path):
+        imported = import_source(path)
+        return Loaded(imported.scenario, imported.notes)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return load_text(_text_of(path), str(path), path.parent)
-    return _load_bundled(source)
+        return Loaded(load_text(read_text(path, str(path)), str(path), path.parent))
+    return Loaded(_load_bundled(source))
 
 
-def _text_of(path: Path) -> str:
-    """Return the text of a scenario file; say what to do with another program's input."""
-    where = str(path)
-    content = read_bytes(path, where)
-    if content.removeprefix(codecs.BOM_UTF8)[:_LOOK_AT].lstrip().startswith((b"<", b"\x80")):
-        what = "is no scenario in YAML; `ssmic import` makes one of a neighbourhood in XML or a pickle"
-        raise ScenarioError([Problem(where, what)])
-    return decode(content, where)
+def load_scenario(source: str | Path) -> Scenario:
+    """Return the scenario that `source` names, as `load` does."""
+    return load(source).scenario
 
 
 def check_scenario(source: str | Path) -> list[Problem]:

@@ -96,7 +96,7 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     if content.looks_like_jobs:
         what = (
             "is a file of jobs: its devices have times and no type. Give it beside the neighbourhood that it belongs "
-            f"to: `ssmic import NEIGHBOURHOOD --jobs {path.name} TARGET.yaml`, or the line 'jobs XML' of Import"
+            f"to: `ssmic import NEIGHBOURHOOD --jobs {path.name} TARGET.yaml`, or in the field 'jobs' of Import"
         )
         raise ScenarioError([Problem(str(path), what)])
     devices = [_device(found, problems) for found in content.devices]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.importers.folder import import_folder
@@ -12,6 +13,17 @@ from scenarios.importers.neighbourhood_pickle import import_pickle
 from scenarios.importers.neighbourhood_xml import import_xml
 
 _LOOK_AT = 256
+
+
+def needs_import(path: Path) -> bool:
+    """Say whether a path is an input of PySSMic, as far as its beginning shows, and not a scenario in YAML."""
+    if path.is_dir():
+        return True
+    try:
+        return path.is_file() and _kind_of(path) is not None
+    except ScenarioError:
+        # Whoever reads the file says why it cannot be read.
+        return False
 
 
 def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
@@ -34,15 +46,20 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
     missing = [folder for folder in loads if not folder.is_dir()]
     if missing:
         raise ScenarioError([Problem(str(folder), "there is no such folder") for folder in missing])
-    begin = _begin(path)
-    if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or path.suffix.lower() == ".xml":
-        return import_xml(path, jobs=jobs, loads=loads)
-    if begin.startswith(b"\x80") or path.suffix.lower() in (".pkl", ".pickle"):
-        return import_pickle(path, jobs=jobs, loads=loads)
+    kind = _kind_of(path)
+    if kind is not None:
+        return (import_xml if kind == "xml" else import_pickle)(path, jobs=jobs, loads=loads)
     what = "is no PySSMic input: a folder, a neighbourhood XML or a neighbourhood pickle is expected"
     if path.suffix.lower() in (".yaml", ".yml"):
         what += "; a scenario in YAML needs no import"
     raise ScenarioError([Problem(str(path), what)])
+
+
+def _kind_of(path: Path) -> Literal["xml", "pickle"] | None:
+    begin = _begin(path)
+    if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or path.suffix.lower() == ".xml":
+        return "xml"
+    return "pickle" if begin.startswith(b"\x80") or path.suffix.lower() in (".pkl", ".pickle") else None
 
 
 def _begin(path: Path) -> bytes:

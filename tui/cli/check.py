@@ -1,4 +1,4 @@
-"""`ssmic check`: everything that is wrong with a scenario, at once."""
+"""`ssmic check`: everything that is wrong with a scenario, at once, and what is probably not meant."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.errors import INVALID, complain_about
+from tui.cli.errors import INVALID, complain_about, tell_notes
+from tui.cli.figures import plural
 from tui.cli.options import Scenario
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -17,27 +18,34 @@ def check(
     scenario: Scenario,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Say all that is wrong with a scenario.
+    """Validate a scenario.
 
-    Exit code 3 if anything is.
+    Exit code 3 if anything is wrong with it. Notes say what was assumed, and what cannot meet in time.
     """
+    from scenarios.coverage import coverage_notes
     from scenarios.errors import Problem, ScenarioError
-    from scenarios.files import load_scenario
+    from scenarios.files import load
 
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
     try:
-        loaded = load_scenario(scenario)
+        loaded = load(scenario)
     except ScenarioError as error:
         problems = error.problems
         if not as_json:
             complain_about(error)
     else:
-        producers, jobs = len(loaded.producers), len(loaded.jobs)
+        found = loaded.scenario
+        notes = (*loaded.notes, *(note.what for note in coverage_notes(found)))
         if not as_json:
-            typer.echo(f"{scenario}: nothing is wrong: {len(loaded.houses)} houses, {producers} producers, {jobs} jobs")
+            tell_notes(notes)
+            counts = f"{len(found.houses)} houses, {len(found.producers)} producers, {len(found.jobs)} jobs"
+            said = f", {plural(len(notes), 'note')}" if notes else ""
+            typer.echo(f"{scenario}: no problems{said}: {counts}")
     if as_json:
         from tui.cli.simulate import print_json
 
-        print_json({"scenario": scenario, "problems": [{"where": p.where, "what": p.what} for p in problems]})
+        found_wrong = [{"where": problem.where, "what": problem.what} for problem in problems]
+        print_json({"scenario": scenario, "problems": found_wrong, "notes": list(notes)})
     if problems:
         raise typer.Exit(INVALID)

@@ -10,6 +10,7 @@ import typer
 
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
+from tui.cli.errors import tell_notes
 from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def clock(
     from broker.access import AccessOptions
     from broker.filenames import file_name
     from broker.pace import Pace
-    from scenarios.files import load_scenario
+    from scenarios.coverage import coverage_notes
+    from scenarios.files import load
     from scenarios.scores_file import ScoresFile, run_key
     from tui.cli.algorithm import scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
@@ -110,7 +112,9 @@ def clock(
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace = Pace.parse(pace)
-    loaded = load_scenario(scenario)
+    found = load(scenario)
+    loaded = found.scenario
+    tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     settings = deployment_settings(
         loaded,

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -103,6 +103,12 @@ def complain_about(error: SsmicError) -> None:
         complain(f"{len(error.problems)} problems")
     else:
         complain(str(error))
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Say on standard error what is worth knowing and stops nothing."""
+    for note in notes:
+        complain(f"note: {note}")
 
 
 def complain(message: str) -> None:

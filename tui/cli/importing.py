@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.errors import complain
+from tui.cli.errors import tell_notes
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -40,6 +40,7 @@ def import_(
     That is an input folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle, which is read
     without running anything that is in it.
     """
+    from scenarios.coverage import coverage_notes
     from scenarios.files.write import save_scenario
     from scenarios.importers.source import import_source
 
@@ -49,9 +50,8 @@ def import_(
         raise typer.BadParameter(f"{target} exists already; --force writes over it", param_hint="TARGET.yaml")
     imported = import_source(source, jobs=jobs, loads=loads or ())
     save_scenario(imported.file, target)
-    for note in imported.notes:
-        complain(f"note: {note}")
     scenario = imported.scenario
+    tell_notes((*imported.notes, *(note.what for note in coverage_notes(scenario))))
     typer.echo(
         f"{target}: {len(scenario.houses)} houses, {len(scenario.producers)} producers, {len(scenario.jobs)} jobs"
     )

@@ -36,7 +36,7 @@ Scenario = Annotated[
     str,
     typer.Argument(
         metavar="SCENARIO",
-        help="A YAML file, a PySSMic input folder, or the name of a bundled scenario.",
+        help="A YAML file, an input of PySSMic (folder, neighbourhood XML or pickle), or a bundled scenario's name.",
         autocompletion=complete_scenario,
     ),
 ]

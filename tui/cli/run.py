@@ -124,11 +124,13 @@ def run(
     """Run a neighbourhood on a virtual clock and say what came of it."""
     from broker.access import AccessOptions
     from broker.pace import Pace
-    from scenarios.files import load_scenario
+    from scenarios.coverage import coverage_notes
+    from scenarios.files import load
     from scenarios.results.compared import check_files
     from scenarios.simulation import Plan, from_equal_scores
     from tui.cli.access import chosen_access
     from tui.cli.algorithm import algorithm_names, algorithm_settings, scenario_algorithms
+    from tui.cli.errors import tell_notes
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
 
@@ -151,7 +153,9 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
-    loaded = load_scenario(scenario)
+    found = load(scenario)
+    loaded = found.scenario
+    tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     first = loaded.seed if seed is None else seed
     plans = [
         Plan(

@@ -14,7 +14,8 @@ from textual.containers import Container
 from textual.widgets import Button, Input
 
 from broker.errors import SsmicError
-from scenarios.files import load_scenario
+from scenarios.coverage import coverage_notes
+from scenarios.files import load
 from scenarios.scenario import Scenario
 from tui.run.fields import RunForm
 from tui.run.form import plan_of
@@ -114,7 +115,8 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         await asyncio.sleep(_TYPING_WALL_S if self._simulation is not None or self.is_typing else 0)
         form.tell("loading ...")
         try:
-            scenario = await asyncio.to_thread(load_scenario, source)
+            found = await asyncio.to_thread(load, source)
+            scenario = found.scenario
             seen = await asyncio.to_thread(outlook, scenario)
         except (SsmicError, OSError) as error:
             form.tell(f"✗ {error}", wrong=True)
@@ -122,7 +124,8 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             return
         self.query_one(Preview).show(seen)
         self._scenario = scenario
-        form.tell(describe(scenario))
+        notes = [*found.notes, *(note.what for note in coverage_notes(scenario))]
+        form.tell("\n".join([describe(scenario), *(f"! {note}" for note in notes)]))
         self._check()
 
     @property

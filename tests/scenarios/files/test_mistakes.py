@@ -353,15 +353,20 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) ->
     assert [str(problem) for problem in check_scenario(path)] == [f"{path}: {message}"]
 
 
-@pytest.mark.parametrize("begin", [b"<neighborhood/>", b"\xef\xbb\xbf <?xml ?>", b"\x80\x04N."])
-def test_another_programs_input_is_pointed_to_its_command(tmp_path: Path, begin: bytes) -> None:
-    """Rather than called bad YAML."""
+@pytest.mark.parametrize(
+    ("begin", "what"),
+    [
+        (b"<neighborhood/>", "holds no house with a device"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><html/>", "a root element <neighborhood> is expected, not <html>"),
+        (b"\x80\x04N.", "holds no neighbourhood of PySSMic"),
+    ],
+)
+def test_another_programs_input_is_read_as_what_it_is(tmp_path: Path, begin: bytes, what: str) -> None:
+    """Whatever it is called; rather than called bad YAML."""
     path = tmp_path / "esn"
     path.write_bytes(begin)
 
-    assert [str(problem) for problem in check_scenario(path)] == [
-        f"{path}: is no scenario in YAML; `ssmic import` makes one of a neighbourhood in XML or a pickle"
-    ]
+    assert [str(problem) for problem in check_scenario(path)] == [f"{path}: {what}"]
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a file without an end is needed")

@@ -306,7 +306,7 @@ def test_jobs_given_as_a_neighbourhood_are_recognised(xml: Path) -> None:
         import_source(xml / "jobs.xml")
     assert str(caught.value).replace(f"{xml}/", "") == (
         "jobs.xml: is a file of jobs: its devices have times and no type. Give it beside the neighbourhood that it "
-        "belongs to: `ssmic import NEIGHBOURHOOD --jobs jobs.xml TARGET.yaml`, or the line 'jobs XML' of Import"
+        "belongs to: `ssmic import NEIGHBOURHOOD --jobs jobs.xml TARGET.yaml`, or in the field 'jobs' of Import"
     )
     with pytest.raises(ScenarioError, match=r"esn\.xml: is a neighbourhood, not its jobs: its devices have a type"):
         import_source(xml / "esn.xml", jobs=xml / "esn.xml")
