@@ -53,8 +53,8 @@ def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_
             if any(order.settings.scores for order in simulation.orders):
                 kept = f"Scores: as earlier simulations left them in {plan.kept_scores().path} (--reset-scores forgets)"
                 notes().print(kept, soft_wrap=True)
-            with progress_of(plan) as on_progress:
-                outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file))
+            with progress_of(plan) as (on_progress, on_report):
+                outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file), on_report)
             return all(outcome.state == "done" for outcome in outcomes)
 
     try:
