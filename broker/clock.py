@@ -26,15 +26,12 @@ from broker.members import Members
 from broker.pace import Pace
 from broker.patience import Patience
 from broker.reception import Reception, missing_error
+from broker.reporting import LOOK_WALL_S, Awaited, Reported, Reporter
 from broker.tally import Tally
-from broker.wire import Envelope, Grant, ResendRequest, TimeReport
+from broker.wire import Envelope, Grant, ResendRequest
 
 log = structlog.get_logger(__name__)
 
-REPORT_EVERY_WALL_S = 0.1
-"""`time` is published at most this often, save when the run's state changes."""
-
-State = Literal["waiting", "running", "paused", "ended", "failed"]
 OnLoss = Literal["wait", "drop", "fail"]
 
 
@@ -78,6 +75,7 @@ class Clock:
         on_moment: Callable[[Moment], None] | None = None,
         *,
         on_missing: Callable[[tuple[str, ...]], None] | None = None,
+        on_report: Callable[[Reported], None] | None = None,
         observer: StepObserver | None = None,
         journal: Journal | None = None,
     ) -> None:
@@ -87,6 +85,7 @@ class Clock:
             settings: The run.
             on_moment: Is told of every step as it is granted.
             on_missing: Is told which hosts are not there yet, whenever that changes before the run starts.
+            on_report: Is told where the run stands whenever that is published, and while it cannot be.
             observer: Is shown what all agents say, as read from the wire.
             journal: Keeps what is granted; one with a step in it is gone on from.
         """
@@ -105,8 +104,13 @@ class Clock:
         self._reception = Reception(
             settings.run, self.members, self._tally, settings.patience, ran=self._may_have_run, on_missing=on_missing
         )
+        self._on_report = on_report
         self._gate: Gate | None = None
-        self._reported: tuple[float, State | None] = (0.0, None)
+        self._reporter: Reporter
+        self._gathering_wall_s: float | None = None
+        """Since when the clock waits for the hosts before the run."""
+        self._unseen_wall_s: float | None = None
+        """Since when it waits for messages that the observer has to see."""
 
     @property
     def now(self) -> Moment:
@@ -135,6 +139,7 @@ class Clock:
         # As with a host, nobody shall know the client id, or could end the connection.
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
             gate = self._gate = Gate(self.settings.pace, self._step.time_s)
+            reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, gate, self._on_report)
             hearing = Hearing(run, self._step_now, self.members, self._tally, self._reception, gate)
             await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_FACTS)
             await bus.subscribe(topics.dones(run))
@@ -144,18 +149,21 @@ class Clock:
                 background = [
                     tasks.create_task(hearing.read(bus), name="clock.read"),
                     tasks.create_task(self._reception.tell(bus), name="clock.tell"),
+                    tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
                 ]
                 try:
                     if self._step.phase != "end":
-                        await self._report(bus, "waiting")
+                        self._gathering_wall_s = asyncio.get_running_loop().time()
+                        await reporter.report(bus, "waiting")
                         await self._reception.gather(bus)
+                        self._gathering_wall_s = None
                     self._reception.open()
                     await self._run_steps(bus, gate)
                 except (AgentFailedError, HostsMissingError) as error:
-                    await self._report(bus, "failed")
+                    await reporter.report(bus, "failed")
                     await self._reception.publish(bus, failed=str(error).partition("\n")[0])
                     raise
-                await self._report(bus, "ended")
+                await reporter.report(bus, "ended")
                 await self._reception.publish(bus, ended=True)
                 self._reception.close()
                 for task in background:
@@ -200,7 +208,7 @@ class Clock:
         if step.phase != "run" or gate.is_stopped:
             return True
         if not gate.is_open(step.moment, self.now):
-            await self._report(bus, "paused")
+            await self._reporter.report(bus, "paused")
             await gate.wait_changed()
             return False
         if not gate.is_due(step.moment):
@@ -218,7 +226,7 @@ class Clock:
         self._tally.begin(step.step, step.counts.keys() & self.members.expected.keys())
         for host in sorted(self._tally.awaited):
             await self._publish_grant(bus, host)
-        await self._report(bus, "running")
+        await self._reporter.report(bus, "running")
         lost = await self._wait_done(bus)
         for host, done in self._tally.dones.items():
             if done.failure is not None:
@@ -252,6 +260,7 @@ class Clock:
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
             lost += self._give_up()
             for host in sorted(again & tally.awaited):
+                tally.ask_again(host)
                 await self._publish_grant(bus, host)
         return tuple(lost)
 
@@ -270,26 +279,22 @@ class Clock:
         loop = asyncio.get_running_loop()
         pause_wall_s = self.settings.patience.resend_wall_s
         request = ResendRequest(step=self._step.step).encoded()
+        self._unseen_wall_s = loop.time()
         while unseen := self._tally.unseen():
             if not await self._tally.wait(loop.time() + pause_wall_s):
                 for host in unseen:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_ROUNDS)
                 pause_wall_s = min(2 * pause_wall_s, self.settings.patience.resend_most_wall_s)
+        self._unseen_wall_s = None
 
-    async def _report(self, bus: Bus, state: State) -> None:
-        now_wall_s = asyncio.get_running_loop().time()
-        last_wall_s, last_state = self._reported
-        if state == last_state and now_wall_s - last_wall_s < REPORT_EVERY_WALL_S:
-            return
-        self._reported = (now_wall_s, state)
-        gate = self._gate
-        report = TimeReport(
-            time=self.now.time_s,
-            round=self.now.round,
-            step=self.now.step,
-            pace=str(gate.pace if gate else self.settings.pace),
-            lag_wall_s=round(gate.lag_wall_s(self.now), 3) if gate else 0.0,
-            state=state,
-        )
-        await bus.publish(topics.time(self.settings.run), report.encoded(), retain=True)
+    def _awaited(self) -> Awaited:
+        """Return for whom the clock waits now."""
+        if self._gathering_wall_s is not None:
+            return Awaited(self.members.missing, self._gathering_wall_s)
+        if self._tally.awaited:
+            return Awaited(*self._tally.unanswered(LOOK_WALL_S))
+        loop = asyncio.get_running_loop()
+        if self._unseen_wall_s is not None and loop.time() - self._unseen_wall_s >= LOOK_WALL_S:
+            return Awaited(tuple(sorted(self._tally.unseen())), self._unseen_wall_s)
+        return Awaited()

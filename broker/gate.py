@@ -29,6 +29,10 @@ class Gate:
     def __init__(self, pace: Pace, start_s: int) -> None:
         self.is_stopped = False
         """Whether somebody asked to end the run."""
+        self.paused_by = ""
+        """Who paused the run, or lets it go step by step; as they say themselves."""
+        self.stopped_by = ""
+        """Who asked to end it."""
         self._pacer = Pacer(pace, start_s)
         self._paused = False
         self._step: str | None = None
@@ -49,16 +53,17 @@ class Gate:
         """
         match control.command:
             case "pause":
-                self._paused, self._step = True, None
+                self._paused, self._step, self.paused_by = True, None, control.by
             case "resume":
-                self._paused, self._step = False, None
+                self._paused, self._step, self.paused_by = False, None, ""
                 self._pacer.change(self._pacer.pace, now.time_s)
             case "step":
                 self._paused, self._step, self._step_until_s = True, control.until or "round", None
+                self.paused_by = control.by
             case "pace":
                 self._pacer.change(Pace.parse(control.pace or ""), now.time_s)
             case "stop":
-                self.is_stopped = True
+                self.is_stopped, self.stopped_by = True, control.by
         self._changed.set()
 
     def is_open(self, moment: Moment, now: Moment) -> bool:

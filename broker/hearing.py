@@ -87,7 +87,9 @@ class Hearing:
                 self._members.check_session(from_host, envelope.session)
                 self._tally.take_envelope(from_host, envelope)
             case "control", ():
-                self._gate.take(Control.model_validate_json(delivery.payload), self._step().moment)
+                control = Control.model_validate_json(delivery.payload)
+                self._gate.take(control, self._step().moment)
+                log.info("asked", command=control.command, pace=control.pace, until=control.until, by=control.by)
             case _:
                 raise ProtocolError("not a topic that the clock reads")
 

@@ -161,7 +161,10 @@ class Members:
         return None
 
     def _let_in(self, host: str, session: str) -> None:
-        log.info("host there", host=host)
+        if host in self._sessions:
+            log.warning("host is back", host=host)
+        else:
+            log.info("host there", host=host)
         self._there[host] = Member(session=session, agents=self.expected[host])
         self._sessions[host] = session
         self.gone.discard(host)

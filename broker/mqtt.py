@@ -253,7 +253,7 @@ class MqttBus:
                 reason = str(error)
             else:
                 self.reconnections += 1
-                _log.info("connection stands again", broker=str(self._broker.url), client=self.client_id)
+                _log.warning("connection is back", broker=str(self._broker.url), client=self.client_id)
                 self._put(Reconnected())
                 return connection
 

@@ -24,6 +24,8 @@ class Tally:
         self._stash = Stash()
         self._heard = asyncio.Event()
         self._heard_wall_s: dict[str, float] = {}
+        self._asked_wall_s: dict[str, float] = {}
+        """By awaited host, when it was asked first of what it has not answered."""
         self._begun_wall_s = 0.0
 
     def begin(self, step: int, hosts: Collection[str]) -> None:
@@ -32,6 +34,11 @@ class Tally:
         self.dones, self.awaited = {}, set(hosts)
         self._returned.clear()
         self._begun_wall_s = asyncio.get_running_loop().time()
+        self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
+
+    def ask_again(self, host: str) -> None:
+        """Note that a host is granted the step once more."""
+        self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())
 
     def take_done(self, host: str, done: Done) -> None:
         """Take a host's answer; one to another step, or a second one, is void."""
@@ -62,13 +69,15 @@ class Tally:
 
     def hear(self, host: str) -> None:
         """Note a sign of life."""
+        self._asked_wall_s.pop(host, None)
         self._heard_wall_s[host] = asyncio.get_running_loop().time()
         self._heard.set()
 
     def hear_all(self, hosts: Iterable[str]) -> None:
         """Begin to count silence anew: nobody could be heard until now."""
-        for host in hosts:
-            self.hear(host)
+        now_wall_s = asyncio.get_running_loop().time()
+        self._heard_wall_s.update(dict.fromkeys(hosts, now_wall_s))
+        self._heard.set()
 
     async def wait(self, until_wall_s: float) -> bool:
         """Wait for a sign of anybody; return False if there is none until then, by the loop's time."""
@@ -94,6 +103,12 @@ class Tally:
             for host in self.awaited
             if now_wall_s - max(self._begun_wall_s, self._heard_wall_s.get(host, 0.0)) > limit_wall_s
         }
+
+    def unanswered(self, for_wall_s: float) -> tuple[tuple[str, ...], float]:
+        """Return the awaited hosts that have left a question unanswered for so long, and since when, loop's time."""
+        until_wall_s = asyncio.get_running_loop().time() - for_wall_s
+        asked = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
+        return tuple(sorted(asked)), min(asked.values(), default=0.0)
 
     def addressed(self, hosts: Collection[str]) -> Counts:
         """Return which of these hosts were sent messages in the step, and by whom."""

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Version = Literal[2]
 VERSION: Version = 2
 Count = Annotated[int, Field(ge=0)]
+RunPhase = Literal["waiting", "running", "paused", "ended", "failed"]
+
+MOST_NAMED = 100
+"""Hosts that a report of `time` names; of more it says how many."""
+MOST_CHARACTERS = 80
+"""Of a name in `time` and `control`."""
+
+
+def shown(name: str) -> str:
+    """Return a name as `time` and `control` carry it: short, and without characters that a terminal obeys."""
+    name = name if name.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…"
+
+
+Who = Annotated[str, AfterValidator(shown)]
+"""Who sent a command, as they say themselves, such as `anna@laptop`; empty: they do not say."""
 
 
 class Wire(BaseModel):
@@ -139,7 +155,13 @@ class Roster(Wire):
 
 
 class TimeReport(Wire):
-    """Where the run stands, on `time`."""
+    """Where the run stands, on `time`.
+
+    What has its default is left out of the payload, and readers ignore keys that they do not know: so older and newer
+    readers understand each other.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     time: int
     round: Count
@@ -148,7 +170,28 @@ class TimeReport(Wire):
     """`max`, or a factor of the wall clock such as `60x`."""
     lag_wall_s: float
     """How far virtual time is behind its pace."""
-    state: Literal["waiting", "running", "paused", "ended", "failed"]
+    state: RunPhase
+    """`waiting`: for the hosts, before the run begins."""
+    waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
+    """Hosts that the clock waits for and that answer nothing; one that answers that it still works is none of them."""
+    waiting_more: Count = 0
+    """How many more there are than are named."""
+    waiting_wall_s: float = 0.0
+    """How long it has waited for the first of them."""
+    paused_by: Who = ""
+    """Who paused the run."""
+    stopped_by: Who = ""
+    """Who ended it before its time."""
+    every_wall_s: float = 0.0
+    """So often the clock reports at least, whatever happens; 0: it makes no promise."""
+
+    def encoded(self) -> bytes:
+        """Return the payload."""
+        return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
+
+
+_LATER = ("waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
+"""Keys that version 2 did not have at first."""
 
 
 class Control(Wire):
@@ -159,6 +202,11 @@ class Control(Wire):
     """With `pace`: the new one."""
     until: Literal["round", "event", "hour"] | None = None
     """With `step`: how far to go before pausing again."""
+    by: Who = ""
+
+    def encoded(self) -> bytes:
+        """Return the payload; without `by` where it is empty, for clocks that do not know it."""
+        return self.model_dump_json(exclude=None if self.by else {"by"}).encode()
 
 
 class ResendRequest(Wire):

@@ -16,6 +16,7 @@ from broker.gate import Moment
 from broker.host import Host
 from broker.pace import Pace
 from broker.patience import Patience
+from broker.reporting import Reported
 from scenarios.agreement import disagreements, ledger_problems
 from scenarios.ending import promises_kept, telling_how_it_ended
 from scenarios.neighbourhood import Cast, homes_of
@@ -51,6 +52,7 @@ async def run_once(
     recorder: Recorder | None = None,
     on_moment: Callable[[Moment], None] | None = None,
     on_outcome: Callable[[RunOutcome], None] | None = None,
+    on_report: Callable[[Reported], None] | None = None,
 ) -> RunOutcome:
     """Run a scenario once, all its hosts in this process.
 
@@ -61,6 +63,7 @@ async def run_once(
         recorder: Is told of messages and contracts as they come.
         on_moment: Is told of every step.
         on_outcome: Is given what there is when the run is cancelled or fails, before the error goes on.
+        on_report: Is told where the run stands, every few seconds at least.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `broker.clock.Clock.run`.
@@ -81,6 +84,7 @@ async def run_once(
             utc_offset_s=scenario.utc_offset_s,
         ),
         on_moment,
+        on_report=on_report,
     )
     watch = Watch(recorder)
     outcome = partial(

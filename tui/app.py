@@ -20,6 +20,8 @@ from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
 
 from broker.threads import new_loop
+from scenarios.watch.feed import Feed
+from scenarios.watch.standing import Standing, names
 from scenarios.zone import Zone
 from tui.areas import AREAS
 from tui.cli.interrupt import exit_code
@@ -90,6 +92,8 @@ class SsmicApp(Guarded, App[None]):
         self.rescues: list[Rescue] = []
         """Called when nobody can be asked."""
         self.watching = Watching(self)
+        self._stood: tuple[Feed | None, Standing | None] = (None, None)
+        """The watched run, and how it stood, when it was looked at last."""
         """The run that is watched, in whatever area."""
         self._first_area = first_area
         self._first_intent = first_intent
@@ -136,6 +140,21 @@ class SsmicApp(Guarded, App[None]):
         if self._collector is not None:
             self._collector.tick(time.monotonic())
         self.run_status = short_status(self.watching, utc=self.utc_times)
+        self._tell_changes()
+
+    def _tell_changes(self) -> None:
+        """Say by a notice, in whatever area, that the watched run stalls, goes on, or was paused by somebody else."""
+        feed, standing = self.watching.feed, self.watching.standing
+        (feed_before, before), self._stood = self._stood, (feed, standing)
+        if standing is None or before is None or feed is not feed_before or standing.kind == before.kind:
+            return
+        halted = {"stalled", "disconnected"}
+        if standing.kind in halted or (standing.kind == "paused" and not standing.words.endswith(" by you")):
+            words = f"{standing.words[0].upper()}{standing.words[1:]}."
+            self.notify(words, title="The run is not progressing", severity="warning", markup=False)
+        elif standing.moves and before.kind in halted:
+            who, verb = names(before.awaited) or "The connection", "is" if len(before.awaited) < 2 else "are"
+            self.notify(f"{who} {verb} back.", title="The run continues", markup=False)
 
     def _keep_preferences(self) -> None:
         if self._remember:

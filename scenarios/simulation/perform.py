@@ -12,6 +12,7 @@ import structlog
 
 from broker.bus import Broker
 from broker.gate import Moment
+from broker.reporting import Reported
 from scenarios.outcome import RunOutcome
 from scenarios.results.writer import RunWriter
 from scenarios.runner import RunSettings, run_once
@@ -45,7 +46,11 @@ class Order:
 
 
 async def perform(
-    scenario: Scenario, order: Order, broker: Broker, on_progress: Callable[[int], None] | None = None
+    scenario: Scenario,
+    order: Order,
+    broker: Broker,
+    on_progress: Callable[[int], None] | None = None,
+    on_report: Callable[[Reported], None] | None = None,
 ) -> RunOutcome:
     """Run once and record it; however the run ends, its record says so.
 
@@ -54,6 +59,7 @@ async def perform(
         order: How, and where to.
         broker: Where the hosts connect to.
         on_progress: Is told where virtual time stands, a few times a second.
+        on_report: Is told what the clock reports.
 
     Raises:
         asyncio.CancelledError: it was interrupted; recorded is what was agreed until then.
@@ -64,7 +70,7 @@ async def perform(
     with structlog.contextvars.bound_contextvars(run=order.run, run_id=settings.run_id, where=where):
         log.info("run begins", scenario=scenario.name, seed=settings.seed, algorithm=settings.algorithm.name)
         try:
-            outcome = await _perform(scenario, order, broker, where, on_progress)
+            outcome = await _perform(scenario, order, broker, where, on_progress, on_report)
         except asyncio.CancelledError:
             log.info("run interrupted")
             raise
@@ -81,6 +87,7 @@ async def _perform(
     broker: Broker,
     where: Whereabouts,
     on_progress: Callable[[int], None] | None,
+    on_report: Callable[[Reported], None] | None,
 ) -> RunOutcome:
     told_wall_s = 0.0
 
@@ -103,7 +110,7 @@ async def _perform(
     ) as writer:
         unfinished: list[RunOutcome] = []
         try:
-            outcome = await run_once(scenario, settings, broker, writer, tell, unfinished.append)
+            outcome = await run_once(scenario, settings, broker, writer, tell, unfinished.append, on_report)
         except (Exception, asyncio.CancelledError) as error:
             for outcome in unfinished:
                 _finish(writer, outcome, error=str(error))

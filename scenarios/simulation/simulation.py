@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from broker.patience import Patience
+from broker.reporting import Reported
 from scenarios.outcome import RunOutcome
 from scenarios.results.connection import seal
 from scenarios.results.creation import Simulation as Record
@@ -34,12 +35,14 @@ class Simulation:
         self,
         on_progress: Callable[[int, int], None] | None = None,
         in_worker: Callable[[], None] | None = None,
+        on_report: Callable[[int, Reported], None] | None = None,
     ) -> list[RunOutcome]:
         """Do all runs, here or on worker processes.
 
         Args:
             on_progress: Is told (run, virtual time in UNIX seconds), a few times a second for each run.
             in_worker: Called in every worker process when it starts, for example to set up its logs.
+            on_report: Is told (run, what its clock reports), every few seconds at least.
 
         Returns:
             The outcomes, in the order of the seeds.
@@ -49,17 +52,27 @@ class Simulation:
             SsmicError: a run failed; see `scenarios.runner.run_once`. Other runs are interrupted.
         """
         workers = self.plan.workers or min(len(self.orders), _cores())
-        tell = on_progress or _tell_nobody
+        tell, report = on_progress or _tell_nobody, on_report or _tell_nobody
         if workers == 1 or len(self.orders) == 1:
-            outcomes = [await self._run_here(order, tell) for order in self.orders]
+            outcomes = [await self._run_here(order, tell, report) for order in self.orders]
         else:
-            outcomes = await perform_all(self.plan.scenario, self.orders, self.broker, workers, tell, in_worker)
+            outcomes = await perform_all(
+                self.plan.scenario, self.orders, self.broker, workers, tell, in_worker, on_report=report
+            )
         if outcomes[0].state == "done" and self.plan.start_scores is None:
             self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
         return outcomes
 
-    async def _run_here(self, order: Order, tell: Callable[[int, int], None]) -> RunOutcome:
-        return await perform(self.plan.scenario, order, self.broker.for_run(), lambda time_s: tell(order.run, time_s))
+    async def _run_here(
+        self, order: Order, tell: Callable[[int, int], None], report: Callable[[int, Reported], None]
+    ) -> RunOutcome:
+        return await perform(
+            self.plan.scenario,
+            order,
+            self.broker.for_run(),
+            lambda time_s: tell(order.run, time_s),
+            lambda reported: report(order.run, reported),
+        )
 
 
 @asynccontextmanager
@@ -110,4 +123,4 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def _tell_nobody(_run: int, _time_s: int) -> None: ...
+def _tell_nobody(_run: int, _what: object) -> None: ...

@@ -19,6 +19,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Self
 
 from broker.errors import SsmicError
+from broker.reporting import Reported
 from broker.threads import new_loop
 from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
@@ -50,7 +51,7 @@ class _Failed:
     error: SsmicError
 
 
-_Answer = _Progress | RunOutcome | _Failed
+_Answer = _Progress | Reported | RunOutcome | _Failed
 
 
 async def perform_all(
@@ -60,6 +61,8 @@ async def perform_all(
     workers: int,
     on_progress: Callable[[int, int], None],
     in_worker: Callable[[], None] | None = None,
+    *,
+    on_report: Callable[[int, Reported], None],
 ) -> list[RunOutcome]:
     """Carry out orders on worker processes; return the outcomes in the order of the orders.
 
@@ -70,6 +73,7 @@ async def perform_all(
         workers: How many processes; at least 1.
         on_progress: Is told (run, virtual time).
         in_worker: Called in every worker when it starts, for example to set up its logs.
+        on_report: Is told (run, what its clock reports).
 
     Raises:
         SsmicError: the first run that failed; the others were interrupted.
@@ -82,7 +86,7 @@ async def perform_all(
         async with _Worker(scenario, broker, in_worker) as worker:
             while waiting:
                 order = waiting.popleft()
-                outcomes[order.run] = await worker.carry_out(order, on_progress)
+                outcomes[order.run] = await worker.carry_out(order, on_progress, on_report)
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -127,7 +131,9 @@ class _Worker:
         finally:
             self._pipe.close()
 
-    async def carry_out(self, order: Order, on_progress: Callable[[int, int], None]) -> RunOutcome:
+    async def carry_out(
+        self, order: Order, on_progress: Callable[[int, int], None], on_report: Callable[[int, Reported], None]
+    ) -> RunOutcome:
         """Have a run done."""
         self._pipe.send(order)
         while True:
@@ -142,6 +148,8 @@ class _Worker:
             match answer:
                 case _Progress(time_s):
                     on_progress(order.run, time_s)
+                case Reported():
+                    on_report(order.run, answer)
                 case RunOutcome():
                     return answer
                 case _Failed(error):
@@ -199,7 +207,7 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
     # While a run goes on the parent sends nothing: a readable pipe means that it is gone.
     loop.add_reader(pipe.fileno(), parent_gone)
     try:
-        return await perform(scenario, order, broker.for_run(), lambda time_s: pipe.send(_Progress(time_s)))
+        return await perform(scenario, order, broker.for_run(), lambda time_s: pipe.send(_Progress(time_s)), pipe.send)
     except SsmicError as error:
         return _Failed(fit_to_travel(error))
     except Exception as error:  # noqa: BLE001 - its parent raises it

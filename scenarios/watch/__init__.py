@@ -9,6 +9,7 @@ from scenarios.watch.feed import BusFeed, Feed, FoundRun, NotConnectedError, Run
 from scenarios.watch.line import Line
 from scenarios.watch.negotiation import Negotiation, Step
 from scenarios.watch.producers import Day, WatchedProducer
+from scenarios.watch.standing import Standing, standing_of
 from scenarios.watch.state import Watched
 from scenarios.watch.stream import Stream
 
@@ -22,9 +23,11 @@ __all__ = [
     "Negotiation",
     "NotConnectedError",
     "RunFinder",
+    "Standing",
     "Step",
     "Stream",
     "Watched",
     "WatchedProducer",
     "backdrop_of",
+    "standing_of",
 ]

@@ -7,7 +7,7 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -16,10 +16,10 @@ from broker.bus import Broker, Bus, Delivery
 from broker.errors import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.mqtt import MqttBus
 from broker.wire import Control, TimeReport
+from scenarios.watch.standing import Link
 from scenarios.watch.state import Watched
 
-Status = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
-"""`unreachable` is tried again; `refused`, such as a wrong login, is not."""
+Status = Link
 
 _SLICE_WALL_S = 0.004
 """How long messages are taken in before others in the loop have a turn: a screen has to answer its keys."""
@@ -163,6 +163,8 @@ class FoundRun:
 
     run_id: str
     report: TimeReport
+    heard_wall_s: float = 0.0
+    """When it came, on the monotonic clock."""
 
     @property
     def is_over(self) -> bool:
@@ -196,4 +198,4 @@ class RunFinder(Listener):
         except ValidationError:
             return
         if address.run in self.runs or len(self.runs) < self.MOST_RUNS:
-            self.runs[address.run] = FoundRun(address.run, report)
+            self.runs[address.run] = FoundRun(address.run, report, time.monotonic())

@@ -69,6 +69,8 @@ class Watched:
         self.backdrop = backdrop or Backdrop()
         self.from_the_start = from_the_start
         self.time: TimeReport | None = None
+        self.time_reports = 0
+        """How many reports of the clock came in."""
         self.hosts: dict[str, WatchedHost] = {}
         self.lines = Stream(kept_lines)
         self.jobs = Negotiations()
@@ -112,6 +114,7 @@ class Watched:
                     self._message(address, Envelope.model_validate_json(payload))
                 case "time":
                     self.time = TimeReport.model_validate_json(payload)
+                    self.time_reports += 1
                 case "ledger":
                     self._entry(LedgerEntry.model_validate_json(payload))
                 case "forecast":

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +22,13 @@ from broker.running import free_port
 from broker.tls import Tls
 from scenarios.files import load_scenario
 from scenarios.runner import RunSettings, run_once
-from tests.tui.driving import dialog, steps, until
+from tests.integration.conftest import SLOW
+from tests.tui.driving import dialog, notices, steps, until
 from tui.live.joining import RunChooser
-from tui.shell.dialogs import AskText
+from tui.live.screen import NegotiationsScreen
+from tui.shell.dialogs import AskText, Confirm
 from tui.shell.intents import WatchBroker
+from tui.shell.status import StatusLine
 from tui.widgets.table import VirtualTable
 
 Opened = Any
@@ -33,9 +37,17 @@ needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 
+async def take_control(pilot: Any) -> None:
+    """Press the key that asks, and answer."""
+    await pilot.press("C")
+    await dialog(pilot, Confirm)
+    await pilot.press("right", "enter")
+    await until(pilot, lambda: pilot.app.watching.may_control)
+
+
 @needs_mosquitto
 async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
-    """Watched from the middle on, by choosing it; the ledger is that of a run nobody watched."""
+    """Watched from the middle on, read-only until control is taken; the ledger is that of a run nobody watched."""
     street = load_scenario("street")
     alone = await run_once(street, RunSettings(seed=2, run_id="alone"), MemoryBroker())
     async with managed_mosquitto() as running, opened(first_area="negotiations") as pilot:
@@ -49,8 +61,17 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await pilot.press("enter")
         watching: Any = pilot.app.watching
         await until(pilot, lambda: watching.state == "running")
+        for key in ("space", "n", "e", "h", "<", ">", "p", "x"):
+            await pilot.press(key)
+        await until(pilot, lambda: any("read-only" in text for _, text in notices(pilot)))
+        assert isinstance(pilot.app.screen, NegotiationsScreen)
+        reports = watching.feed.watched.time_reports
+        await until(pilot, lambda: watching.feed.watched.time_reports > reports)
+        assert (watching.state, watching.feed.watched.time.pace) == ("running", "600x")
+        await take_control(pilot)
         await pilot.press("space")
         await until(pilot, lambda: watching.state == "paused")
+        assert watching.standing.words == "paused by you"
         await steps(pilot, lambda: len(watching.feed.watched.ledger) > 1)
 
         await pilot.press("L")
@@ -63,6 +84,10 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await until(pilot, lambda: pilot.app.screen.query_one(VirtualTable).rows)
         await pilot.press("enter")
         await until(pilot, lambda: watching.state == "paused" and watching.feed.watched.ledger)
+        await pilot.press("space")
+        await until(pilot, lambda: len(notices(pilot)) > 1)
+        assert watching.state == "paused"
+        await take_control(pilot)
         await pilot.press(*[">"] * 3)
         await until(pilot, lambda: watching.feed.watched.time.pace == "max")
         await pilot.press("space")
@@ -108,3 +133,56 @@ async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
         await until(pilot, lambda: "nobody listens there; trying again" in str(told.content))
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, RunChooser))
+
+
+@needs_mosquitto
+async def test_a_household_that_dies_is_told_until_it_is_back(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in a run of processes: who is waited for stands in the line and in a notice; then it goes on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slow.yaml").write_text(SLOW)
+    async with (
+        managed_mosquitto() as running,
+        AsyncExitStack() as processes,
+        opened(first_area="negotiations") as pilot,
+    ):
+
+        async def begin(*arguments: str) -> asyncio.subprocess.Process:
+            command = (sys.executable, "-m", "tui", *arguments, "--broker", str(running.url), "--run", "r")
+            quiet = asyncio.subprocess.DEVNULL
+            process = await asyncio.create_subprocess_exec(*command, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
+            processes.push_async_callback(process.wait)
+
+            def kill() -> None:
+                if process.returncode is None:
+                    process.kill()
+
+            processes.callback(kill)
+            return process
+
+        clock = await begin("clock", "slow.yaml", "--pace", "60x")
+        one = await begin("host", "slow.yaml", "--house", "1")
+        pilot.app.post_message(WatchBroker(Access(running.url, Tls()), "r", control=True))
+        watching: Any = pilot.app.watching
+        await until(pilot, lambda: watching.state == "waiting" and "waiting" in watching.standing.words)
+        await until(pilot, lambda: watching.standing.awaited == ("2",))
+        two = await begin("host", "slow.yaml", "--house", "2")
+        await until(pilot, lambda: watching.state == "running" and watching.feed.watched.ledger)
+        two.kill()
+        await two.wait()
+        await pilot.press("space")
+        await until(pilot, lambda: watching.state == "paused")
+        await pilot.press("p")
+        (await dialog(pilot, AskText)).query_one(Input).value = "max"
+        await pilot.press("enter")
+        await until(pilot, lambda: watching.feed.watched.time.pace == "max")
+        await pilot.press("space")
+        await until(pilot, lambda: watching.state == "stalled")
+        assert watching.standing.words.endswith("waiting for 2")
+        line = pilot.app.screen.query_one(StatusLine)
+        await until(pilot, lambda: "! stalled for" in line.render().plain)
+        await until(pilot, lambda: any("waiting for 2" in text for _, text in notices(pilot)))
+        await begin("host", "slow.yaml", "--house", "2")
+        await until(pilot, lambda: watching.state == "ended")
+        assert (await clock.wait(), await one.wait()) == (0, 0)

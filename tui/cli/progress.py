@@ -5,42 +5,86 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from broker.reporting import Reported
 from scenarios.simulation import Plan, planned_end_s
+from scenarios.watch.standing import Standing, gravest, standing_of_reported
 from tui.cli.console import notes
 from tui.cli.figures import kwh
 
+Tell = Callable[[int, int], None] | None
+"""Is told (run, virtual time)."""
+Report = Callable[[int, Reported], None] | None
+"""Is told (run, what its clock reports)."""
+
 
 @contextmanager
-def progress_of(plan: Plan) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far the runs of a simulation are; give what to tell it: (run, virtual time)."""
+def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
+    """Show how far the runs of a simulation are, and how they stand; give what to tell it."""
     console = notes()
     if not console.is_terminal:
-        yield None
+        yield None, None
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    start_s, end_s = plan.scenario.start_s, planned_end_s(plan.scenario, plan.days)
-    span_s = max(1, end_s - start_s)
-    share_done: dict[int, float] = {}
+    class TimeLeft(TimeRemainingColumn):
+        """An estimate, while virtual time passes."""
+
+        def render(self, task: Task) -> Text:
+            return super().render(task) if task.fields["moves"] else Text("")
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TimeLeft(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(plan.scenario.name, total=len(plan.seeds))
+        state = _State(plan)
+        bar = progress.add_task(plan.scenario.name, total=len(plan.seeds), moves=True)
+
+        def show() -> None:
+            progress.update(bar, completed=state.done(), description=state.words(), moves=state.moves())
 
         def tell(run: int, time_s: int) -> None:
-            share_done[run] = min(1.0, max(0.0, (time_s - start_s) / span_s))
-            if len(plan.seeds) == 1:
-                what = f"{plan.scenario.name} {_clock(time_s - start_s)}"
-            else:
-                what = f"{plan.scenario.name}, {len(share_done)} of {len(plan.seeds)} runs begun"
-            progress.update(bar, completed=sum(share_done.values()), description=what)
+            state.times_s[run] = time_s
+            show()
 
-        yield tell
+        def report(run: int, reported: Reported) -> None:
+            state.standings[run] = standing_of_reported(reported)
+            show()
+
+        yield tell, report
+
+
+class _State:
+    """How the runs of a simulation stand."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.times_s: dict[int, int] = {}
+        self.standings: dict[int, Standing] = {}
+        self._plan = plan
+        self._start_s = plan.scenario.start_s
+        self._span_s = max(1, planned_end_s(plan.scenario, plan.days) - self._start_s)
+
+    def done(self) -> float:
+        """Return how many runs are done, parts of runs included."""
+        return sum(min(1.0, max(0.0, (time_s - self._start_s) / self._span_s)) for time_s in self.times_s.values())
+
+    def moves(self) -> bool:
+        """Return whether no run stands."""
+        standing = gravest(self.standings.values())
+        return standing is None or standing.moves
+
+    def words(self) -> str:
+        """Return where the simulation is, and how it stands if it stands."""
+        name, runs = self._plan.scenario.name, len(self._plan.seeds)
+        standing = gravest(self.standings.values())
+        said = "" if standing is None or standing.moves else f"  {standing.text}"
+        if runs > 1:
+            return f"{name}, {len(self.times_s)} of {runs} runs begun{said}"
+        return f"{name} {_clock(self.times_s.get(1, self._start_s) - self._start_s)}{said}"
 
 
 def _clock(since_start_s: int) -> str:

@@ -84,8 +84,8 @@ def _simulate(plan: Plan, level: LogLevelName | None, compare_wall_s: float | No
             notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
             if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):
                 notes().print(scores, soft_wrap=True)
-            with progress_of(plan) as on_progress:
-                outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file))
+            with progress_of(plan) as (on_progress, on_report):
+                outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file), on_report)
             return all(outcome.state == "done" for outcome in outcomes)
 
     try:

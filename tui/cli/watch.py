@@ -20,8 +20,10 @@ Examples:
   ssmic watch --broker mqtt://localhost:1883
   ssmic watch --broker mqtts://broker.example --user me --password-file secret --run street-1
   ssmic watch --broker mqtt://localhost --run street --scenario street
+  ssmic watch --broker mqtt://localhost --run street --control
 
-Watching changes nothing. Leave with Ctrl+Q and come back at any time; a broker that goes away is waited for.
+Watching is read-only. With --control, or after the key C, which asks, keys pause, step, pace and stop the run for
+everybody. Leave with Ctrl+Q and come back at any time; a broker that goes away is waited for.
 """
 
 
@@ -45,6 +47,9 @@ def watch(
         str | None,
         typer.Option(metavar="SCENARIO", help="What runs, for names and load profiles of what was agreed before."),
     ] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Let keys pause, step, pace and stop the run. [default: read-only]")
+    ] = False,
     user: User = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
@@ -73,6 +78,6 @@ def watch(
     from tui.app import run_app
     from tui.shell.intents import WatchBroker
 
-    code = run_app("negotiations", WatchBroker(access, run, backdrop))
+    code = run_app("negotiations", WatchBroker(access, run, backdrop, control=control))
     if code:
         raise typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import ClassVar
 
 from textual import on
@@ -18,10 +19,11 @@ from broker.mqtt import MqttBroker
 from broker.url import BrokerUrl
 from scenarios.watch import BusFeed, FoundRun, RunFinder, Watched
 from scenarios.watch.backdrop import Backdrop
+from scenarios.watch.standing import Tone, standing_of
 from scenarios.zone import Zone
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
-from tui.shell.status import SIGNS
+from tui.shell.watching import whoami
 from tui.widgets.table import Cell, Column, VirtualTable
 
 _LOOK_WALL_S = 0.25
@@ -57,16 +59,17 @@ def title_of(access: Access) -> str:
     return str(BrokerUrl(access.url.host, access.url.port, tls=access.url.tls))
 
 
+_LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
+
+
 def _state(found: FoundRun) -> Cell:
-    sign, _ = SIGNS[found.report.state]
-    return sign, {"running": "ok", "paused": "warn", "waiting": "warn", "failed": "bad"}.get(
-        found.report.state, "muted"
-    )
+    standing = standing_of(found.report, silent_wall_s=time.monotonic() - found.heard_wall_s, me=whoami())
+    return standing.text, _LOOKS[standing.tone]
 
 
 _COLUMNS: tuple[Column[FoundRun], ...] = (
     Column("run", lambda found: found.run_id),
-    Column("state", _state, 20),
+    Column("state", _state, 34),
     Column("virtual time (UTC)", lambda found: f"{Zone().at(found.report.time):%d %b %Y %H:%M}", 18),
     Column("pace", lambda found: found.report.pace, 8, right=True),
 )
@@ -116,7 +119,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
             "reconnecting": "connection lost, trying again ...",
             "unreachable": f"{finder.problem}; trying again ...",
             "refused": finder.problem,
-            "connected": "Choose a run to watch. Watching changes nothing.",
+            "connected": "Choose a run to watch. It is read-only until you take control of it (C).",
         }
         self.query_one(".told", Static).update(told[finder.status])
         found = sorted(finder.runs.values(), key=lambda run: (run.is_over, run.run_id))

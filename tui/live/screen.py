@@ -56,7 +56,8 @@ class NegotiationsScreen(SteeringScreen):
     AUTO_FOCUS = "#nothing Button"
     TITLE = "Negotiations"
     HELP = """
-What agents say to each other, as it happens. Watching changes nothing: the run knows nothing of this screen.
+What agents say to each other, as it happens. A run that you started here can be paused, stepped, paced and stopped;
+one that you joined is read-only until you take control of it (`C`, which asks first).
 
 - **Messages**: the stream. Filter by house, producer, kind or job, find by a text (`/`); `End` follows the newest.
   `Enter` on a message shows how its job was negotiated.
@@ -215,12 +216,12 @@ The newest million messages are here; the results file has all of them.
             self._broker = url
             self.choose_run(access_of(url))
 
-    def choose_run(self, access: Access, backdrop: Backdrop | None = None) -> None:
+    def choose_run(self, access: Access, backdrop: Backdrop | None = None, *, control: bool = False) -> None:
         """Let the user choose one of the runs on a broker."""
 
         def chosen(run_id: str | None) -> None:
             if run_id is not None:
-                self.ssmic.watching.begin(feed_of(access, run_id, backdrop))
+                self.ssmic.watching.begin(feed_of(access, run_id, backdrop), may_control=control)
                 self.draw()
 
         self.app.push_screen(RunChooser(access), chosen)
@@ -229,9 +230,10 @@ The newest million messages are here; the results file has all of them.
         """Watch a run on a broker; where none is named, let the user choose."""
         if isinstance(intent, WatchBroker):
             if intent.run_id is None:
-                self.choose_run(intent.access, intent.backdrop)
+                self.choose_run(intent.access, intent.backdrop, control=intent.may_control)
             else:
-                self.ssmic.watching.begin(feed_of(intent.access, intent.run_id, intent.backdrop))
+                feed = feed_of(intent.access, intent.run_id, intent.backdrop)
+                self.ssmic.watching.begin(feed, may_control=intent.may_control)
                 self.draw()
 
     def action_leave(self) -> None:

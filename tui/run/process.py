@@ -27,7 +27,7 @@ from scenarios.simulation import Plan, Simulation, open_simulation
 from scenarios.simulation.brokers import OpenBroker
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.frames import frame, let_keys_go_first, read_frame
-from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary
+from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Stands
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -96,7 +96,9 @@ async def _simulate(plan: Plan, parent: _Parent) -> None:
                 parent.tell(_began(simulation))
                 await go.wait()
                 outcomes = await simulation.run(
-                    lambda run, time_s: parent.tell(Progress(run, time_s)), logs_in_workers(None, log_file)
+                    lambda run, time_s: parent.tell(Progress(run, time_s)),
+                    logs_in_workers(None, log_file),
+                    lambda run, reported: parent.tell(Stands(run, reported)),
                 )
             interrupted = any(outcome.state == "interrupted" for outcome in outcomes)
     except asyncio.CancelledError:

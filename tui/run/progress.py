@@ -13,10 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from scenarios.simulation import planned_end_s
+from scenarios.watch.standing import SIGNS, Standing, Tone
 from tui.cli.figures import kwh, percent, ratio
 from tui.run.protocol import RunSummary
 from tui.run.running import Running
-from tui.shell.status import StatusLine
+from tui.shell.status import COLOURS, StatusLine
 from tui.shell.watching import Watching
 from tui.widgets.table import Cell, Column, VirtualTable
 
@@ -35,8 +36,7 @@ _RUN_STATES: dict[str, Cell] = {
     "running": ("▶ running", "ok"),
     "": ("· waits", "muted"),
 }
-_LEAST_SHARE = 0.02
-"""Before so much is done, an estimate would be a guess."""
+_LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
 
 
 class Bar(Widget):
@@ -59,8 +59,13 @@ class Bar(Widget):
         if running is None:
             return Text()
         text, colour = _STATES[running.state]
+        standing = running.standing
+        if running.state == "running" and standing is not None:
+            text, colour = standing.text, COLOURS[standing.tone]
         share = running.share_done()
-        told = f" {share:4.0%}  {_span(running.elapsed_wall_s())}{_left(running, share)}"
+        told = f" {share:4.0%}  {_span(running.elapsed_wall_s())}{_left(running)}"
+        most = max(10, self.size.width - len(told) - 10)
+        text = text if len(text) <= most else f"{text[: most - 1]}…"
         width = max(4, self.size.width - len(text) - len(told) - 2)
         done = round(share * width)
         line = Text(f"{text}  ", style=colours.get(colour, ""), no_wrap=True, end="")
@@ -70,10 +75,9 @@ class Bar(Widget):
         return line
 
 
-def _left(running: Running, share: float) -> str:
-    if running.state != "running" or share < _LEAST_SHARE:
-        return ""
-    return f", about {_span(running.elapsed_wall_s() * (1 - share) / share)} left"
+def _left(running: Running) -> str:
+    left_wall_s = running.left_wall_s()
+    return "" if left_wall_s is None else f", about {_span(left_wall_s)} left"
 
 
 def _span(wall_s: float) -> str:
@@ -89,6 +93,8 @@ class Row:
     state: str
     share: float
     summary: RunSummary | None
+    standing: Standing | None = None
+    """As its clock says; None: it says nothing yet, or no longer."""
 
     @property
     def mark(self) -> str:
@@ -120,6 +126,12 @@ def _peak(row: Row) -> str:
     return "" if row.summary is None else f"{ratio(row.kpi('consumption_peak_to_average'))}{row.mark}"
 
 
+def _state(row: Row) -> Cell:
+    if row.state == "running" and row.standing is not None:
+        return f"{SIGNS[row.standing.kind]} {row.standing.kind}", _LOOKS[row.standing.tone]
+    return _RUN_STATES.get(row.state, row.state)
+
+
 def _hash(row: Row) -> Cell:
     return ("", "") if row.summary is None else (row.summary.ledger_sha256[:12], "muted")
 
@@ -127,7 +139,7 @@ def _hash(row: Row) -> Cell:
 _COLUMNS: tuple[Column[Row], ...] = (
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
     Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
-    Column("state", lambda row: _RUN_STATES.get(row.state, row.state), 10),
+    Column("state", _state, 14),
     Column("done", lambda row: f"{row.share:.0%}", 5, right=True, sort=lambda row: row.share),
     _percent("self_consumption"),
     _percent("self_sufficiency"),
@@ -204,5 +216,5 @@ def rows_of(running: Running) -> list[Row]:
         time_s, summary = running.times_s.get(run), summaries.get(run)
         share = 0.0 if time_s is None else min(1.0, max(0.0, (time_s - scenario.start_s) / span_s))
         state = summary.state if summary is not None else "" if time_s is None else "running"
-        rows.append(Row(run, seed, state, 1.0 if state == "done" else share, summary))
+        rows.append(Row(run, seed, state, 1.0 if state == "done" else share, summary, running.standings.get(run)))
     return rows

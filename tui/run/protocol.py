@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.reporting import Reported
 from broker.tls import Tls
 from broker.url import BrokerUrl
 from broker.wire import Control
@@ -32,6 +33,14 @@ class Progress:
 
     run: int
     time_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What the clock of a run reports."""
+
+    run: int
+    reported: Reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +84,5 @@ class Interrupt:
     """To the process: end all runs, keep what was agreed."""
 
 
-Event = Began | Progress | Heard | Ended
+Event = Began | Progress | Stands | Heard | Ended
 Command = Go | Interrupt | Control

@@ -18,8 +18,10 @@ from broker.wire import Control
 from scenarios.simulation import Plan, planned_end_s
 from scenarios.watch import Backdrop, BusFeed, Feed, NotConnectedError, Watched, backdrop_of
 from scenarios.watch.feed import Status
+from scenarios.watch.standing import Standing, gravest, standing_of_reported
 from tui.frames import frame, read_frame, start_process
-from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress
+from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Stands
+from tui.shell.watching import whoami
 
 State = Literal["starting", "running", "stopping", "done", "interrupted", "failed"]
 
@@ -30,6 +32,8 @@ _LEAVE_WALL_S = 3.0
 _CONNECT_WALL_S = 3.0
 """How long the runs wait for the watcher; without one they begin all the same."""
 _KEPT_WORDS = 20
+_LEAST_SHARE = 0.02
+"""Before so much is done, an estimate would be a guess."""
 
 
 class RunProcessError(SsmicError):
@@ -76,11 +80,15 @@ class Running:
         self.problem = ""
         self.times_s: dict[int, int] = {}
         """Where each run stands, by its number."""
+        self.standings: dict[int, Standing] = {}
+        """How each run stands, by its number, as its clock says."""
         self.feeds: list[Feed] = []
         """One a run; none where several runs talk in memory."""
         self.started_wall_s = time.monotonic()
         self.wall_s = 0.0
         """How long it took, at the end."""
+        self._stood_wall_s = 0.0
+        self._stands_since_wall_s: float | None = None
         self._on_change = on_change
         self._folder = folder
         self._process: Process | None = None
@@ -103,6 +111,29 @@ class Running:
     def elapsed_wall_s(self) -> float:
         """Return how long it has taken so far."""
         return self.wall_s if self.is_over else time.monotonic() - self.started_wall_s
+
+    @property
+    def standing(self) -> Standing | None:
+        """How the run stands that needs attention most; None while none is under way."""
+        return gravest(self.standings.values())
+
+    def left_wall_s(self) -> float | None:
+        """Return an estimate of how long it still takes; None while a run stands, and before there is one."""
+        share, standing = self.share_done(), self.standing
+        if self.state != "running" or share < _LEAST_SHARE or (standing is not None and not standing.moves):
+            return None
+        return (self.elapsed_wall_s() - self._stood_wall_s) * (1 - share) / share
+
+    def _note(self, run: int, standing: Standing) -> None:
+        """Keep how a run stands, and for how long any did: that time says nothing of what is left."""
+        self.standings[run] = standing
+        now_wall_s, gravest_now = time.monotonic(), self.standing
+        moves = gravest_now is None or gravest_now.moves
+        if not moves and self._stands_since_wall_s is None:
+            self._stands_since_wall_s = now_wall_s
+        elif moves and self._stands_since_wall_s is not None:
+            self._stood_wall_s += now_wall_s - self._stands_since_wall_s
+            self._stands_since_wall_s = None
 
     async def run(self, connected: Callable[[Running], None] = lambda _: None) -> None:
         """Run it in a process, to its end.
@@ -172,6 +203,8 @@ class Running:
                     await self.send(Go())
             case Progress(run, time_s):
                 self.times_s[run] = time_s
+            case Stands(run, reported):
+                self._note(run, standing_of_reported(reported, me=whoami()))
             case Heard(deliveries):
                 watched = self.feeds[0].watched
                 for number, (topic, payload) in enumerate(deliveries):

@@ -193,7 +193,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 
     def _connected(self, running: Running) -> None:
         if running.feeds:
-            self.ssmic.watching.begin(running.feeds[0])
+            self.ssmic.watching.begin(running.feeds[0], may_control=True)
 
     def _changed(self) -> None:
         if not self.is_attached:
@@ -251,7 +251,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         row: Row | None = self.query_one("#runs-table", VirtualTable).row
         running = self._simulation
         if row is not None and running is not None and len(running.feeds) >= row.run:
-            self.ssmic.watching.begin(running.feeds[row.run - 1])
+            self.ssmic.watching.begin(running.feeds[row.run - 1], may_control=True)
             self.notify(f"Watching run {row.run}: press 3.")
 
     @on(VirtualTable.Chosen, "#runs-table")

@@ -52,15 +52,19 @@ class WatchBroker(Intent):
 
     area = "negotiations"
 
-    def __init__(self, access: Access, run_id: str | None = None, backdrop: Backdrop | None = None) -> None:
+    def __init__(
+        self, access: Access, run_id: str | None = None, backdrop: Backdrop | None = None, *, control: bool = False
+    ) -> None:
         """Ask for it.
 
         Args:
             access: How to reach the broker.
             run_id: Which run; None: let the user choose.
             backdrop: What is known of its scenario.
+            control: Whether it may be paused, stopped and so on without being asked first.
         """
         super().__init__()
+        self.may_control = control
         self.access = access
         self.run_id = run_id
         self.backdrop = backdrop

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
+from textual.markup import escape
 from textual.widget import Widget
 
 from scenarios.watch.feed import Feed
+from scenarios.watch.standing import SIGNS, Tone
 from scenarios.zone import Zone
 from tui.shell.watching import Watching
 
 if TYPE_CHECKING:
     from tui.app import SsmicApp
 
-SIGNS = {
-    "waiting": ("… waiting for hosts", "warning"),
-    "running": ("▶ running", "success"),
-    "paused": ("‖ paused", "warning"),
-    "ended": ("■ ended", "foreground"),
-    "failed": ("✗ failed", "error"),
-}
+COLOURS: dict[Tone, str] = {"good": "success", "warning": "warning", "bad": "error", "plain": "foreground"}
+"""By tone of a standing, the theme's colour."""
 
 
 class StatusLine(Widget):
@@ -45,7 +42,7 @@ class StatusLine(Widget):
     def render(self) -> Text:
         """Put the parts side by side, as many as there is room for."""
         kept = list(self._parts)
-        while kept and sum(len(text) + 2 for _, text, _ in kept) - 2 > self.size.width:
+        while len(kept) > 1 and sum(len(text) + 2 for _, text, _ in kept) - 2 > self.size.width:
             kept.remove(max(kept))
         line = Text(no_wrap=True, overflow="ellipsis")
         for number, (_, text, colour) in enumerate(kept):
@@ -56,19 +53,15 @@ class StatusLine(Widget):
 
 def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple[int, str, str]]:
     """Return the parts of the line: rank (the highest is left out first), text, colour."""
-    watched = feed.watched
-    parts: list[tuple[int, str, str]] = []
-    is_over = watching.state in {"ended", "failed"}
-    if feed.status != "connected" and not is_over:
-        trouble = {"connecting": "connecting", "reconnecting": "connection lost, trying again"}
-        text = trouble.get(feed.status) or f"no connection: {feed.problem}"
-        parts.append((0, f"○ {text}", "error" if feed.problem else "warning"))
+    watched, standing = feed.watched, watching.standing
+    if standing is None:
+        return []
+    parts: list[tuple[int, str, str]] = [(0, standing.text, COLOURS[standing.tone])]
+    is_over = standing.is_over
     time = watched.time
     if time is None:
-        return parts or [(0, "… waiting for the run to begin", "warning")]
-    sign, colour = SIGNS[watching.state]
+        return parts
     zone = Zone() if utc else watched.zone
-    parts.append((1, sign, colour))
     parts.append((2, f"{zone.at(time.time):%d %b %H:%M:%S} {zone.name}", "foreground"))
     parts.append((5, f"round {time.round}", "foreground"))
     share = watched.share_done()
@@ -77,6 +70,8 @@ def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple
     parts.append((3, f"pace {time.pace}", "secondary"))
     if time.pace != "max":
         parts.append((4, f"lag {time.lag_wall_s:.1f} s", "error" if time.lag_wall_s >= 1 else "foreground"))
+    if not is_over and not watching.may_control:
+        parts.append((1, "read-only", "foreground"))
     if not is_over:
         parts.append((6, f"{watching.rate_per_wall_s:,.0f} msg/s", "foreground"))
     parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
@@ -87,12 +82,12 @@ def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple
 
 def short_status(watching: Watching, *, utc: bool = False) -> str:
     """Return the state of the run for the bar, as markup."""
-    feed = watching.feed
-    if feed is None or feed.watched.time is None:
+    feed, standing = watching.feed, watching.standing
+    if feed is None or feed.watched.time is None or standing is None:
         return ""
-    time = feed.watched.time
-    sign, colour = SIGNS[watching.state]
+    colour = COLOURS[standing.tone]
     share = feed.watched.share_done()
     done = "" if share is None else f" {share:.0%}"
     zone = Zone() if utc else feed.watched.zone
-    return f"[${colour}]{sign[0]}[/] {zone.hours(time.time)}{done}"
+    said = f"{SIGNS[standing.kind]} " if standing.moves or standing.is_over else f"{escape(standing.text)} "
+    return f"[${colour}]{said}[/]{zone.hours(feed.watched.time.time)}{done}"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from broker.errors import SsmicError
 from broker.pace import Pace, PaceError
 from broker.wire import Control
 from scenarios.watch.feed import NotConnectedError
-from tui.shell.dialogs import AskText, Confirm
+from tui.shell.dialogs import Answer, AskText, Confirm
 from tui.shell.screen import AreaScreen
+from tui.shell.watching import whoami
 
 PACES = ("1x", "10x", "60x", "300x", "1800x", "3600x", "max")
 
@@ -47,24 +49,30 @@ class SteeringScreen(AreaScreen):
         Binding("greater_than_sign,full_stop", "pace(1)", "Faster", show=False, key_display=">"),
         Binding("p", "ask_pace", "Pace", tooltip="Set the pace: max, 60x, ..."),
         Binding("x", "stop", "Stop", tooltip="Stop the run; what was agreed is kept"),
+        Binding("C", "take_control", "Take control", tooltip="Let keys pause, step, pace and stop the run you watch"),
     ]
 
     STEERING: ClassVar[frozenset[str]] = frozenset({"pause", "step", "pace", "ask_pace", "stop"})
 
-    _was_steerable: bool | None = None
+    _was_steerable: tuple[bool, bool] | None = None
     _asked: tuple[str, str] = ("", "")
     """The pace that was reported when another one was asked for, and that one: who presses faster than the clock
     answers goes on from there."""
 
     @property
     def is_steerable(self) -> bool:
-        """Whether a run is under way."""
-        return self.ssmic.watching.state in {"waiting", "running", "paused"}
+        """Whether a run is under way that may be acted on."""
+        return self._is_under_way and self.ssmic.watching.may_control
+
+    @property
+    def _is_under_way(self) -> bool:
+        return self.ssmic.watching.state in {"waiting", "running", "paused", "stalled"}
 
     def keys_follow_run(self) -> None:
         """Let the footer offer what can be done now; to be called now and then."""
-        if self.is_steerable != self._was_steerable:
-            self._was_steerable = self.is_steerable
+        now = self._is_under_way, self.is_steerable
+        if now != self._was_steerable:
+            self._was_steerable = now
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -72,18 +80,48 @@ class SteeringScreen(AreaScreen):
         del parameters
         if action in self.STEERING:
             return self.is_steerable
+        if action == "take_control":
+            return self._is_under_way and not self.ssmic.watching.may_control
         return True
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key that would act on a run does nothing."""
+        if self._is_under_way and not self.is_steerable and event.key in self._acting_keys():
+            self.notify("You watch this run read-only. Press C to take control of it.", title="Read-only")
+
+    def _acting_keys(self) -> set[str]:
+        bindings = (binding for binding in SteeringScreen.BINDINGS if isinstance(binding, Binding))
+        acting = (binding for binding in bindings if binding.action.partition("(")[0] in self.STEERING)
+        return {key for binding in acting for key in binding.key.split(",")}
+
+    def action_take_control(self) -> None:
+        """Let keys act on a run that was joined, if that is meant."""
+        details = (
+            "Pausing, stepping, a new pace and stopping act on the run itself, for everybody who takes part in it or "
+            "watches it. They are told who did it."
+        )
+        answers: tuple[Answer, ...] = (("watch", "Only watch", "primary"), ("control", "Take control", "error"))
+        self.app.push_screen(Confirm("Take control of this run?", details, answers), self._control_chosen)
+
+    def _control_chosen(self, answer: str | None) -> None:
+        if answer == "control":
+            self.ssmic.watching.may_control = True
+            self.keys_follow_run()
 
     async def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
         """Ask something of the clock."""
         feed = self.ssmic.watching.feed
         if feed is None:
             raise NotConnectedError("no run is watched")
-        await feed.control(Control.model_validate({"command": command, **more}))
+        if not self.ssmic.watching.may_control:
+            raise NotConnectedError("this run is watched read-only; press C to take control of it")
+        await feed.control(Control.model_validate({"command": command, "by": whoami(), **more}))
 
     async def action_pause(self) -> None:
         """Pause, or go on."""
-        await self.ask_clock("resume" if self.ssmic.watching.state == "paused" else "pause")
+        feed = self.ssmic.watching.feed
+        time = None if feed is None else feed.watched.time
+        await self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
 
     async def action_step(self, until: str) -> None:
         """Go on for a round, to the end of the next event, or for an hour."""

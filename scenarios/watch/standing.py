@@ -1,0 +1,167 @@
+"""How a run stands: one state, in words and with a tone, for every screen and line that says it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from broker.reporting import STALLED_AFTER_WALL_S, Reported
+from broker.wire import TimeReport
+
+Kind = Literal["connecting", "waiting", "running", "paused", "stalled", "disconnected", "ended", "failed"]
+Tone = Literal["good", "warning", "bad", "plain"]
+Link = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
+"""`unreachable` is tried again; `refused`, such as a wrong login, is not."""
+
+SILENT_AFTER = 4
+"""So many reports have to be missing before the clock is said to be silent: a busy machine loses a few."""
+_NAMED = 3
+
+SIGNS: dict[Kind, str] = {
+    "connecting": "…",
+    "waiting": "…",
+    "running": "▶",
+    "paused": "‖",
+    "stalled": "!",
+    "disconnected": "○",
+    "ended": "■",
+    "failed": "✗",
+}
+TONES: dict[Kind, Tone] = {
+    "connecting": "warning",
+    "waiting": "warning",
+    "running": "good",
+    "paused": "warning",
+    "stalled": "bad",
+    "disconnected": "bad",
+    "ended": "plain",
+    "failed": "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands."""
+
+    kind: Kind
+    words: str
+    """Such as `stalled for 26 s, waiting for adler`."""
+    awaited: tuple[str, ...] = ()
+    """The hosts that it waits for, as far as they are known by name."""
+
+    @property
+    def text(self) -> str:
+        """Sign and words."""
+        return f"{SIGNS[self.kind]} {self.words}"
+
+    @property
+    def tone(self) -> Tone:
+        """What colour says."""
+        return TONES[self.kind]
+
+    @property
+    def moves(self) -> bool:
+        """Whether virtual time passes; only then an estimate of what is left means anything."""
+        return self.kind == "running"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        return self.kind in {"ended", "failed"}
+
+
+def standing_of(
+    report: TimeReport | None,
+    *,
+    link: Link = "connected",
+    problem: str = "",
+    silent_wall_s: float = 0.0,
+    is_over: bool = False,
+    me: str = "",
+) -> Standing:
+    """Return how a run stands.
+
+    Args:
+        report: What its clock said last; None: nothing yet.
+        link: How the connection over which the clock is heard is.
+        problem: Why there is none.
+        silent_wall_s: How long ago the report was heard, seconds of the wall clock.
+        is_over: Whether the run is known to be over, whatever was heard last.
+        me: Who looks, as `Control.by` has it.
+    """
+    if report is not None and report.state == "failed":
+        return Standing("failed", "failed")
+    if report is not None and (is_over or report.state == "ended"):
+        return Standing("ended", f"ended, stopped{_by(report.stopped_by, me)}" if report.stopped_by else "ended")
+    if link != "connected":
+        return _unlinked(link, problem)
+    if report is None:
+        return Standing("waiting", "waiting for the run to begin")
+    return _live(report, silent_wall_s, me)
+
+
+def _live(report: TimeReport, silent_wall_s: float, me: str) -> Standing:
+    waited_wall_s = report.waiting_wall_s + silent_wall_s
+    if report.every_wall_s and silent_wall_s >= SILENT_AFTER * report.every_wall_s:
+        return Standing("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
+    if report.state == "waiting":
+        whom = names(report.waiting_for, report.waiting_more) or "hosts"
+        since = f" for {_span(waited_wall_s)}" if waited_wall_s >= STALLED_AFTER_WALL_S else ""
+        return Standing("waiting", f"waiting{since} for {whom}", report.waiting_for)
+    if report.state == "paused":
+        return Standing("paused", f"paused{_by(report.paused_by, me)}")
+    if report.waiting_for and waited_wall_s >= STALLED_AFTER_WALL_S:
+        whom = names(report.waiting_for, report.waiting_more)
+        return Standing("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", report.waiting_for)
+    return Standing("running", "running")
+
+
+def standing_of_reported(reported: Reported, me: str = "") -> Standing:
+    """Return how a run stands whose clock is in a process of ours; `me` as in `standing_of`."""
+    return standing_of(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
+
+
+def gravest(standings: Iterable[Standing]) -> Standing | None:
+    """Return the one of several runs that needs attention most; None where no run is under way."""
+    order: tuple[Kind, ...] = ("stalled", "disconnected", "paused", "connecting", "waiting", "running")
+    under_way = [standing for standing in standings if standing.kind in order]
+    return min(under_way, key=lambda standing: order.index(standing.kind), default=None)
+
+
+def names(hosts: Sequence[str], more: int = 0) -> str:
+    """Return a few names, and how many others there are.
+
+    Args:
+        hosts: The names.
+        more: Hosts that are not named.
+    """
+    shown = list(hosts[:_NAMED])
+    others = len(hosts) - len(shown) + more
+    if others:
+        shown.append(f"{others} more")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
+def _unlinked(link: Link, problem: str) -> Standing:
+    if link == "connecting":
+        return Standing("connecting", "connecting to the broker")
+    if link == "reconnecting":
+        return Standing("disconnected", "disconnected, trying again")
+    if link == "refused":
+        return Standing("disconnected", f"disconnected: {problem}")
+    return Standing("disconnected", f"disconnected, trying again: {problem}" if problem else "disconnected")
+
+
+def _by(who: str, me: str) -> str:
+    if not who:
+        return ""
+    return " by you" if who == me else f" by {who}"
+
+
+def _span(wall_s: float) -> str:
+    minutes, seconds = divmod(int(wall_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

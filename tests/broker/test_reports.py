@@ -1,0 +1,138 @@
+"""What the clock says about where the run stands: in every state, whoever it waits for, and who paused it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+
+from structlog.testing import capture_logs
+
+from broker import topics
+from broker.bus import Delivery
+from broker.clock import Clock, ClockSettings
+from broker.host import Host
+from broker.memory import MemoryBroker
+from broker.pace import Pace
+from broker.wire import Control, TimeReport
+from tests.broker.test_rounds import MESSAGES, Asker, Echo
+from tests.broker.test_sessions import PATIENCE, announced, answered, quickly
+
+RUN = "r"
+Reports = list[tuple[float, TimeReport]]
+
+
+class Reader:
+    """Hears the reports of a run, and when."""
+
+    def __init__(self) -> None:
+        self.reports: Reports = []
+        self._changed = asyncio.Event()
+
+    async def read(self, broker: MemoryBroker) -> None:
+        """Until cancelled."""
+        async with broker.connect("reader") as bus:
+            await bus.subscribe(topics.time(RUN))
+            async for event in bus.messages():
+                if isinstance(event, Delivery):
+                    report = TimeReport.model_validate_json(event.payload)
+                    self.reports.append((asyncio.get_running_loop().time(), report))
+                    self._changed.set()
+
+    async def until(self, holds: Callable[[TimeReport], bool]) -> TimeReport:
+        """Return the first report from now on that something holds of."""
+        seen = len(self.reports)
+        async with asyncio.timeout(200):
+            while True:
+                for _, report in self.reports[seen:]:
+                    if holds(report):
+                        return report
+                seen = len(self.reports)
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def test_a_host_that_dies_is_named_until_it_is_back() -> None:
+    """With how long the clock has waited; both are logged."""
+
+    async def main() -> None:
+        broker, reader = MemoryBroker(), Reader()
+        async with asyncio.TaskGroup() as tasks, broker.connect("a") as bus:
+            reading = tasks.create_task(reader.read(broker))
+            clock = tasks.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, patience=PATIENCE)).run(broker))
+            waiting = await reader.until(lambda report: report.waiting_wall_s >= 2)
+            assert (waiting.state, waiting.waiting_for) == ("waiting", ("a",))
+            await bus.publish(topics.host(RUN, "a"), announced("one"), qos=1)
+            running = await reader.until(lambda report: report.state == "running")
+            assert running.waiting_for == ()
+            stalled = await reader.until(lambda report: report.waiting_wall_s >= 20)
+            assert (stalled.state, stalled.waiting_for, stalled.step) == ("running", ("a",), 0)
+            gone = announced("one").replace(b'"there"', b'"gone"')
+            await bus.publish(topics.host(RUN, "a"), gone, qos=1)
+            await bus.publish(topics.host(RUN, "a"), announced("two"), qos=1)
+            for step in range(3):
+                await bus.publish(topics.done(RUN, "a"), answered("two", step))
+                await asyncio.sleep(0.01)
+            await clock
+            assert reader.reports[-1][1].state == "ended"
+            assert reader.reports[-1][1].waiting_for == ()
+            reading.cancel()
+
+    with capture_logs() as logs:
+        quickly(main())
+    said = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
+    assert said == ["run stalled", "host gone", "host is back", "run goes on"]
+
+
+def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
+    """It answers that it still works; an answer that never comes is something else."""
+
+    async def main() -> None:
+        broker, reader = MemoryBroker(), Reader()
+        async with asyncio.TaskGroup() as tasks, broker.connect("a") as bus:
+            reading = tasks.create_task(reader.read(broker))
+            clock = tasks.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, patience=PATIENCE)).run(broker))
+            await reader.until(lambda report: report.state == "waiting")
+            await bus.subscribe(topics.grant(RUN, "a"))
+            await bus.publish(topics.host(RUN, "a"), announced("one"), qos=1)
+            began_wall_s = asyncio.get_running_loop().time()
+            while asyncio.get_running_loop().time() < began_wall_s + 60:
+                await anext(bus.messages())
+                await bus.publish(topics.done(RUN, "a"), answered("one", 0, busy=True))
+            working = await reader.until(lambda _: True)
+            assert (working.state, working.waiting_for) == ("running", ())
+            assert all(not report.waiting_for for _, report in reader.reports if report.state == "running")
+            clock.cancel()
+            reading.cancel()
+
+    quickly(main())
+
+
+def test_an_idle_run_is_reported_all_the_same() -> None:
+    """Every few seconds: at 1x with an hour between two events, and while it is paused; and not all the time."""
+
+    async def main() -> None:
+        broker, reader = MemoryBroker(), Reader()
+        async with asyncio.TaskGroup() as tasks, broker.connect("steering") as bus:
+            reading = tasks.create_task(reader.read(broker))
+            tasks.create_task(Host("a", RUN, [Asker("asker", [3600], []), Echo("echo")], MESSAGES, seed=1).run(broker))
+            settings = ClockSettings(RUN, {"a": ("asker", "echo")}, 0, pace=Pace(1), patience=PATIENCE)
+            clock = tasks.create_task(Clock(settings).run(broker))
+            await asyncio.sleep(600)
+            await bus.publish(topics.control(RUN), Control(command="pause", by="ann@desk").encoded())
+            paused = await reader.until(lambda report: report.state == "paused")
+            assert paused.paused_by == "ann@desk"
+            await asyncio.sleep(600)
+            resume = Control(command="resume", by="ann@desk")
+            await bus.publish(topics.control(RUN), resume.encoded())
+            assert (await reader.until(lambda report: report.state == "running")).paused_by == ""
+            await bus.publish(topics.control(RUN), Control(command="stop", by="bob@desk").encoded())
+            await clock
+            assert reader.reports[-1][1].stopped_by == "bob@desk"
+            reading.cancel()
+            at_wall_s = [wall_s for wall_s, _ in reader.reports]
+            gaps_wall_s = [later - earlier for earlier, later in pairwise(at_wall_s)]
+            assert max(gaps_wall_s) <= reader.reports[0][1].every_wall_s + 0.1
+            assert len(at_wall_s) < (at_wall_s[-1] - at_wall_s[0]) * 1.1
+
+    quickly(main())

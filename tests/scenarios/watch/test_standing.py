@@ -1,0 +1,64 @@
+"""One state of a run for all screens: what it says of each thing that a clock can report, or fail to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from broker.wire import TimeReport
+from scenarios.watch.standing import standing_of
+
+
+def report(**more: Any) -> TimeReport:
+    """Return a report of a run that goes on, with something else in it."""
+    said = {"time": 0, "round": 0, "step": 5, "pace": "60x", "lag_wall_s": 0.0, "state": "running", "every_wall_s": 2.0}
+    return TimeReport.model_validate({**said, **more})
+
+
+@pytest.mark.parametrize(
+    ("said", "seen", "kind", "words"),
+    [
+        ({}, {}, "running", "running"),
+        ({}, {"silent_wall_s": 7.9}, "running", "running"),
+        ({}, {"silent_wall_s": 26.0}, "stalled", "stalled for 26 s, no sign of the clock"),
+        ({"every_wall_s": 0.0}, {"silent_wall_s": 3600.0}, "running", "running"),
+        ({"waiting_for": ["adler"], "waiting_wall_s": 2.0}, {}, "running", "running"),
+        (
+            {"waiting_for": ["adler"], "waiting_wall_s": 25.0},
+            {"silent_wall_s": 1.0},
+            "stalled",
+            "stalled for 26 s, waiting for adler",
+        ),
+        (
+            {"waiting_for": ["a", "b", "c", "d"], "waiting_more": 6, "waiting_wall_s": 75.0},
+            {},
+            "stalled",
+            "stalled for 1 min 15 s, waiting for a, b, c and 7 more",
+        ),
+        ({"state": "waiting", "waiting_for": ["a", "b"], "waiting_wall_s": 1.0}, {}, "waiting", "waiting for a and b"),
+        ({"state": "waiting", "waiting_for": ["a"], "waiting_wall_s": 9.0}, {}, "waiting", "waiting for 9 s for a"),
+        ({"state": "paused"}, {}, "paused", "paused"),
+        ({"state": "paused", "paused_by": "ann@desk"}, {}, "paused", "paused by ann@desk"),
+        ({"state": "paused", "paused_by": "ann@desk"}, {"me": "ann@desk"}, "paused", "paused by you"),
+        ({"state": "paused"}, {"silent_wall_s": 60.0}, "stalled", "stalled for 1 min 0 s, no sign of the clock"),
+        ({"state": "ended"}, {"link": "unreachable", "silent_wall_s": 1e6}, "ended", "ended"),
+        ({"state": "ended", "stopped_by": "ann@desk"}, {}, "ended", "ended, stopped by ann@desk"),
+        ({}, {"is_over": True, "link": "unreachable"}, "ended", "ended"),
+        ({"state": "failed"}, {"link": "reconnecting"}, "failed", "failed"),
+        ({}, {"link": "reconnecting"}, "disconnected", "disconnected, trying again"),
+        ({}, {"link": "unreachable", "problem": "no route"}, "disconnected", "disconnected, trying again: no route"),
+        ({"state": "paused"}, {"link": "connecting"}, "connecting", "connecting to the broker"),
+    ],
+)
+def test_what_is_said_of_a_report(said: dict[str, Any], seen: dict[str, Any], kind: str, words: str) -> None:
+    """In words; an estimate is for a run that moves."""
+    standing = standing_of(report(**said), **seen)
+    assert (standing.kind, standing.words) == (kind, words)
+    assert standing.moves == (kind == "running")
+
+
+def test_a_run_that_has_said_nothing_yet() -> None:
+    """It has not begun, or there is no connection."""
+    assert standing_of(None).words == "waiting for the run to begin"
+    assert standing_of(None, link="unreachable", problem="no such host").kind == "disconnected"
