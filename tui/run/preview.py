@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from agents.energy import FloatArray, Production
+from agents.energy import FloatArray
+from scenarios.accounting import real_production_wh
 from scenarios.scenario import Scenario
 from scenarios.watch.wording import energy
 from scenarios.zone import Zone
@@ -26,24 +27,20 @@ class Outlook:
     start_s: int
     zone: Zone
     sun_wh: FloatArray
+    """As the results have it, see `scenarios.accounting.real_production_wh`."""
     demand_wh: FloatArray
 
 
 def outlook(scenario: Scenario) -> Outlook:
     """Return what a scenario's first day looks like."""
     edges_s = np.linspace(scenario.start_s, scenario.start_s + _DAY_S, _BINS + 1)
-    sun_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
+    produced_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
     for producer in scenario.producers.values():
-        known: Production | None = None
-        for prediction in producer.predictions:
-            newer = prediction.production
-            known = newer if known is None else known.continued_by(newer)
-        if known is not None:
-            sun_wh += known.energy_per_bin_wh(edges_s)
+        produced_wh += real_production_wh(producer, edges_s)
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
-    return Outlook(scenario.start_s, scenario.zone, sun_wh, demand_wh)
+    return Outlook(scenario.start_s, scenario.zone, produced_wh, demand_wh)
 
 
 class Preview(Vertical):
@@ -68,12 +65,12 @@ class Preview(Vertical):
             return
         watts_per_wh = 3600 * _BINS / _DAY_S
         words.update(
-            f"Day 1: {energy(float(seen.sun_wh.sum()))} of sun expected, "
-            f"{energy(float(seen.demand_wh.sum()))} wanted. Negotiating moves the jobs under the sun."
+            f"Day 1: {energy(float(seen.sun_wh.sum()))} produced, "
+            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiating moves the jobs under the sun."
         )
         chart.show(
             (
-                Series("sun expected", seen.sun_wh * watts_per_wh, "dots", "forecast"),
+                Series("produced", seen.sun_wh * watts_per_wh, "dots", "forecast"),
                 Series("jobs, each as early as it may start", seen.demand_wh * watts_per_wh, "area", "grid-power"),
             ),
             Span(seen.start_s, seen.start_s + _DAY_S, seen.zone.hours),
