@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agents.energy import Prediction, Production
 from scenarios.results.averages import AverageDay, Course
 from scenarios.results.views import Day
+from scenarios.watch.producers import WatchedProducer
 from scenarios.zone import Zone
 from tui.editor.drawing import Artist
 from tui.shell.days import Days
@@ -108,3 +110,20 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
     assert (whole.span.start_s, whole.span.end_s) == (START_S + 9 * DAY_S, START_S + 10 * DAY_S)
     assert panel.title == "Forecasts · Sat 10 Jan, day 10 of 365"
     assert "0.2 kWh" in panel.said
+
+
+def test_a_watcher_forgets_forecasts_of_last_month() -> None:
+    """What it knows of a producer on the last day of a year takes no more room, or time, than on the tenth."""
+    watched = WatchedProducer("pv")
+    points = []
+    for number in range(40):
+        issued_s = START_S + number * DAY_S
+        times_s = tuple(range(issued_s, issued_s + DAY_S + 1, 60))
+        energies_wh = tuple(float(i) for i in range(len(times_s)))
+        forecast = Production(times_s=times_s, cumulative_wh=energies_wh)
+        watched.learn(Prediction(issued_s=issued_s, production=forecast))
+        assert watched.forecast is not None
+        points.append(len(watched.forecast.times_s))
+
+    assert points[39] == points[10] == 8 * 1440 + 1
+    assert watched.day(START_S + 39 * DAY_S, START_S + 40 * DAY_S, 24, ()).forecast_wh.sum() == pytest.approx(1440)

@@ -242,8 +242,7 @@ covered.
 
     def action_next_day(self, by: int) -> None:
         """Draw the day before or after."""
-        pane = self.simulation.day_pane
-        pane.show_day(pane.day_index + by)
+        self.simulation.show_day(self.simulation.day_pane.day_index + by)
 
     def action_choose_day(self) -> None:
         """Ask which day to draw."""
@@ -253,7 +252,7 @@ covered.
 
             def chosen(text: str | None) -> None:
                 if text is not None:
-                    pane.show_day(days.index(text))
+                    self.simulation.show_day(days.index(text))
 
             self.app.push_screen(days.ask(pane.day_index), chosen)
 

@@ -247,6 +247,12 @@ class SimulationPane(Reads):
         """The view in sight, which draws a day."""
         return self.sheet_pane or self.query_one(RunsPane)
 
+    def show_day(self, index: int) -> None:
+        """Draw a day, in the view in sight now and in the others once they are."""
+        self.day_pane.show_day(index)
+        for pane in (*self.query(SheetPane), *self.query(RunsPane)):
+            pane.day_index = self.day_pane.day_index
+
     @property
     def has_days(self) -> bool:
         """Whether there is more than one day to choose from."""
