@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from scenarios.results.averages import AverageDay, Course
 from scenarios.results.views import Day
 from scenarios.watch.producers import WatchedProducer
 from scenarios.zone import Zone
-from tui.editor.drawing import Artist
+from tui.editor.drawing import Artist, Kept
 from tui.shell.days import Days
 
 START_S = 1_767_225_600
@@ -127,3 +129,20 @@ def test_a_watcher_forgets_forecasts_of_last_month() -> None:
 
     assert points[39] == points[10] == 8 * 1440 + 1
     assert watched.day(START_S + 39 * DAY_S, START_S + 40 * DAY_S, 24, ()).forecast_wh.sum() == pytest.approx(1440)
+
+
+def test_the_editor_reads_a_file_again_when_it_was_written_again(tmp_path: Path) -> None:
+    """What was read for an earlier picture is kept, and never shown for something else."""
+    file = tmp_path / "sun.txt"
+    file.write_text(f"{START_S} 0\n{START_S + DAY_S} 24000\n")
+    device = {"id": "pv", "type": "producer", "predictions": [{"issued": "00:00", "file": "sun.txt"}]}
+    tree = {"start": "2026-01-01T00:00:00Z", "houses": [{"id": "a", "devices": [device]}]}
+    kept: Kept = {}
+
+    first = Artist(tree, tmp_path, kept=kept).day(None)
+    again = Artist(tree, tmp_path, kept=kept).day(None)
+    file.write_text(f"{START_S} 0\n{START_S + DAY_S} 120000\n")
+    later = Artist(tree, tmp_path, kept=kept).day(None)
+
+    assert (first.said, again.said) == ("24.0 kWh produced, jobs for 0.0 kWh",) * 2
+    assert later.said == "120.0 kWh produced, jobs for 0.0 kWh"

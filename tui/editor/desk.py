@@ -19,7 +19,7 @@ from scenarios.files.findings import KeyPath
 from tui.editor import ids, outline
 from tui.editor.changes import Change
 from tui.editor.checking import Checker
-from tui.editor.drawing import Artist
+from tui.editor.drawing import Artist, Kept
 from tui.editor.form import form_of
 from tui.editor.formview import FormView
 from tui.editor.headline import Headline
@@ -73,6 +73,7 @@ class Desk(AreaScreen):
         self._drawn: Ref | None = None
         self.day_index = 0
         """Which day is drawn, where there are several."""
+        self._kept: Kept = {}
         self.days: Days | None = None
         """Those that there are to choose from."""
 
@@ -165,6 +166,7 @@ class Desk(AreaScreen):
     def take_up(self, work: Work | None, ref: Ref = WHOLE) -> None:
         """Show other work; None: nothing is open."""
         self.work = work
+        self._kept = {}
         self.day_index = 0
         self.ref = ref if work is not None and outline.exists(work.tree, ref) else WHOLE
         self.query_one("#desk", ContentSwitcher).current = "nothing" if work is None else "open"
@@ -228,7 +230,7 @@ class Desk(AreaScreen):
             return
         self._drawn = None
         await asyncio.sleep(after_wall_s)
-        picture = await asyncio.to_thread(Artist(work.tree, work.folder, self.day_index).picture, ref)
+        picture = await asyncio.to_thread(Artist(work.tree, work.folder, self.day_index, self._kept).picture, ref)
         if self.work is work and self.ref == ref:
             if picture.days != self.days:
                 self.days = picture.days

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +27,9 @@ from tui.widgets.chart import Series, Span
 STEPS = 288
 _NO_SPAN = Span(0, 1)
 _DAY_S = 86_400
+Kept = dict[int, tuple[object, object, Production | None]]
+"""By the id of an entry: what else decides what it describes, the entry, and what it describes."""
+MOST_KEPT = 5_000
 _EntryT = TypeVar("_EntryT", bound=BaseModel)
 
 
@@ -51,6 +54,8 @@ class Artist:
     folder: Path | None
     day_index: int = 0
     """Which day of the run is drawn, where it has several; 0 is the first."""
+    kept: Kept = field(default_factory=dict)
+    """Productions that were read for earlier pictures: a year of minutes takes a while."""
 
     def picture(self, ref: Ref) -> Picture:
         """Return the picture that belongs to a part."""
@@ -81,6 +86,28 @@ class Artist:
 
     def production(self, entry: object) -> Production | None:
         """Return what an entry for a prediction or for actual production describes."""
+        written = self._as_written(entry)
+        if id(entry) in self.kept and self.kept[id(entry)][0] == written:
+            return self.kept[id(entry)][2]
+        found = self._production(entry)
+        if len(self.kept) >= MOST_KEPT:
+            self.kept.clear()
+        self.kept[id(entry)] = (written, entry, found)  # the entry too: while it is there, no other has its id
+        return found
+
+    def _as_written(self, entry: object) -> object:
+        """Return what decides what an entry describes, beside the entry itself, which never changes."""
+        start = self.tree.get("start")
+        name = entry.get("file") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or self.folder is None:
+            return start
+        try:
+            there = (self.folder / name).stat()
+        except (OSError, ValueError):
+            return start, name
+        return start, name, there.st_mtime_ns, there.st_size
+
+    def _production(self, entry: object) -> Production | None:
         known = {k: v for k, v in entry.items() if k != "issued"} if isinstance(entry, dict) else None
         parsed = _parsed(ProductionEntry, known)
         return self._reader().production(parsed, ()) if parsed else None
