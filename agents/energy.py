@@ -153,6 +153,16 @@ class Outlook:
     cumulative_wh: FloatArray
     """Energy up to each of the times, shape (points,)."""
 
+    @property
+    def start_s(self) -> int:
+        """Its first point that is still known."""
+        return int(self.times_s[0])
+
+    @property
+    def end_s(self) -> int:
+        """Its last point."""
+        return int(self.times_s[-1])
+
     @classmethod
     def of(cls, production: Production) -> Outlook:
         """Return the outlook by a first forecast."""

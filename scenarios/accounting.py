@@ -159,15 +159,16 @@ def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end
     )
 
 
-def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: int) -> FloatArray:
-    """Return what a panel really gave between neighbouring edges, Wh, shape (edges - 1,).
+def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
+    """Return what a panel really gave between neighbouring edges, Wh, shape (edges - 1,): what is called *produced*.
 
     That is its actual production; where the scenario has none, the newest prediction for each moment among those
-    issued by `known_until_s`, and nothing before the first and after the last of its points.
+    issued by `known_until_s` (None: among all), and nothing before the first and after the last of its points. Every
+    screen that says how much is produced asks here.
     """
     if producer.actual is not None:
         return producer.actual.energy_per_bin_wh(edges_s)
-    issued = [prediction for prediction in producer.predictions if prediction.issued_s <= known_until_s]
+    issued = [p for p in producer.predictions if known_until_s is None or p.issued_s <= known_until_s]
     if not issued:
         return np.zeros(len(edges_s) - 1)
     times_s, cumulative_wh = _spliced(issued)

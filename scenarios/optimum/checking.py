@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
 
-from agents.energy import FloatArray, Production
+from agents.energy import FloatArray, Outlook
 from agents.model import Job
 from agents.sequencing import can_follow
 from scenarios.device_time import jobs_without_room, run_of
@@ -109,26 +109,27 @@ def _run_end_s(scenario: Scenario, end_s: int | None) -> int | None:
     return scenario.start_s + scenario.days * 86_400
 
 
-def _stages(producer: Producer, end_s: int | None) -> list[tuple[int, Production]]:
-    """Return what the producer expects from each time of issue on."""
-    stages: list[tuple[int, Production]] = []
+def _stages(producer: Producer, end_s: int | None) -> Iterator[tuple[int, Outlook]]:
+    """Yield what the producer expects from each time of issue on; one after the other, for a year has many."""
+    known: Outlook | None = None
     for prediction in producer.predictions:
         if end_s is None or prediction.issued_s <= end_s:
             newer = prediction.production
-            stages.append((prediction.issued_s, stages[-1][1].continued_by(newer) if stages else newer))
-    return stages
+            known = Outlook.of(newer) if known is None else known.continued_by(newer)
+            yield prediction.issued_s, known
 
 
 def _sun_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
     if producer.actual is not None:
         return producer.actual.energy_per_bin_wh(edges_s)
-    stages = _stages(producer, end_s)
-    return stages[-1][1].energy_per_bin_wh(edges_s) if stages else np.zeros(len(edges_s) - 1)
+    last = deque(_stages(producer, end_s), maxlen=1)
+    return last[0][1].energy_per_bin_wh(edges_s) if last else np.zeros(len(edges_s) - 1)
 
 
 def _promisable_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
     most_wh = _sun_wh(producer, edges_s, end_s)
-    for issued_s, production in _stages(producer, end_s):
-        in_time = edges_s[1:] > issued_s
-        most_wh = np.where(in_time, np.maximum(most_wh, production.energy_per_bin_wh(edges_s)), most_wh)
+    for issued_s, outlook in _stages(producer, end_s):
+        first = int(np.searchsorted(edges_s[1:], issued_s, side="right"))
+        later_s = edges_s[first:]
+        most_wh[first:] = np.maximum(most_wh[first:], outlook.energy_per_bin_wh(later_s))
     return most_wh

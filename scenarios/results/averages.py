@@ -11,6 +11,7 @@ from scenarios.accounting import Account, IntArray, account
 from scenarios.kpis import DEFAULT_INTERVAL_S, mean_power_w
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
+from scenarios.results.views import day_count, day_slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,17 @@ class AverageDay:
     """Consumption that contracts' panels covered."""
     grid: Course
     """Consumption that they did not cover."""
+
+    @property
+    def days(self) -> int:
+        """How many days there are to look at one by one, see `scenarios.results.views.Day`."""
+        return day_count(len(self.times_s), self.interval_s)
+
+    def of_day(self, index: int) -> AverageDay:
+        """Return one of the days, 0 the first."""
+        part = day_slice(len(self.times_s), self.interval_s, index)
+        courses = (Course(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid))
+        return AverageDay(self.runs, self.interval_s, self.times_s[part], *courses)
 
 
 def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None) -> AverageDay:

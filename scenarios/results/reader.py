@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from agents.ledger import LedgerEntry
 from scenarios.accounting import Account, account
-from scenarios.fingerprint import SCENARIO
+from scenarios.fingerprint import scenario_of
 from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
 from scenarios.results.errors import ResultsError
 from scenarios.results.ledger_rows import read_ledger
@@ -68,7 +68,7 @@ class ResultsReader:
         if self._scenario is None:
             text = self._one("SELECT scenario_json FROM simulation")["scenario_json"]
             try:
-                self._scenario = SCENARIO.validate_json(text)
+                self._scenario = scenario_of(text)
             except ValidationError as error:
                 problem = error.errors()[0]
                 place = ".".join(str(part) for part in problem["loc"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from scenarios.kpis import (
 )
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo
+
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,37 @@ class Day:
     def consumption_w(self) -> FloatArray:
         """Local and grid together."""
         return self.local_w + self.grid_w
+
+    @property
+    def days(self) -> int:
+        """How many days there are to look at one by one; 1 where all of it is looked at together."""
+        return day_count(len(self.times_s), self.interval_s)
+
+    def of_day(self, index: int) -> Day:
+        """Return one of the days, 0 the first; all of it where it is looked at together."""
+        part = day_slice(len(self.times_s), self.interval_s, index)
+        return replace(
+            self,
+            times_s=self.times_s[part],
+            production_w=self.production_w[part],
+            local_w=self.local_w[part],
+            grid_w=self.grid_w[part],
+        )
+
+
+def day_count(intervals: int, interval_s: int) -> int:
+    """Return how many days so many intervals are shown as, one by one; up to two days are shown together, as 1."""
+    span_s = intervals * interval_s
+    return 1 if span_s <= 2 * DAY_S else -(-span_s // DAY_S)
+
+
+def day_slice(intervals: int, interval_s: int, index: int) -> slice:
+    """Return which intervals belong to a day, 0 the first: those that begin in it, from the run's time of day on."""
+    count = day_count(intervals, interval_s)
+    if count == 1:
+        return slice(0, intervals)
+    index = min(max(index, 0), count - 1)
+    return slice(-(-index * DAY_S // interval_s), min(intervals, -(-(index + 1) * DAY_S // interval_s)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agents.energy import FloatArray, LoadProfile, Prediction, Production
+from agents.energy import FloatArray, LoadProfile, Outlook, Prediction
+
+PAST_KEPT_S = 7 * 86_400
+"""How much of the past a watcher remembers of a forecast: enough for the day in sight, whenever in it one is issued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class WatchedProducer:
     house: str = ""
     first_score: int = 0
     """What it had before anything was seen."""
-    forecast: Production | None = None
-    """As told so far, newer predictions in place of older ones."""
+    forecast: Outlook | None = None
+    """As told so far, newer predictions in place of older ones; what is long past is forgotten."""
     issued_s: int | None = None
     forecasts: int = 0
     accepted: int = 0
@@ -53,7 +56,8 @@ class WatchedProducer:
         if self.issued_s is not None and prediction.issued_s <= self.issued_s:
             return
         newer = prediction.production
-        self.forecast = newer if self.forecast is None else self.forecast.continued_by(newer)
+        known = Outlook.of(newer) if self.forecast is None else self.forecast.continued_by(newer)
+        self.forecast = known.since(prediction.issued_s - PAST_KEPT_S)
         self.issued_s = prediction.issued_s
         self.forecasts += 1
 

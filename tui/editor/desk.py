@@ -19,7 +19,7 @@ from scenarios.files.findings import KeyPath
 from tui.editor import ids, outline
 from tui.editor.changes import Change
 from tui.editor.checking import Checker
-from tui.editor.drawing import Artist
+from tui.editor.drawing import Artist, Kept
 from tui.editor.form import form_of
 from tui.editor.formview import FormView
 from tui.editor.headline import Headline
@@ -30,6 +30,7 @@ from tui.editor.say import say
 from tui.editor.tree import NeighbourhoodTree
 from tui.editor.work import Checked, Work
 from tui.shell import AreaScreen, EmptyState
+from tui.shell.days import Days
 from tui.widgets.chart import Chart
 
 PAUSE_WALL_S = 0.15
@@ -70,6 +71,11 @@ class Desk(AreaScreen):
         self._follow_timer: Timer | None = None
         self._offered: object = None
         self._drawn: Ref | None = None
+        self.day_index = 0
+        """Which day is drawn, where there are several."""
+        self._kept: Kept = {}
+        self.days: Days | None = None
+        """Those that there are to choose from."""
 
     @property
     def is_settled(self) -> bool:
@@ -160,6 +166,8 @@ class Desk(AreaScreen):
     def take_up(self, work: Work | None, ref: Ref = WHOLE) -> None:
         """Show other work; None: nothing is open."""
         self.work = work
+        self._kept = {}
+        self.day_index = 0
         self.ref = ref if work is not None and outline.exists(work.tree, ref) else WHOLE
         self.query_one("#desk", ContentSwitcher).current = "nothing" if work is None else "open"
         tree = self.query_one(NeighbourhoodTree)
@@ -222,8 +230,11 @@ class Desk(AreaScreen):
             return
         self._drawn = None
         await asyncio.sleep(after_wall_s)
-        picture = await asyncio.to_thread(Artist(work.tree, work.folder).picture, ref)
+        picture = await asyncio.to_thread(Artist(work.tree, work.folder, self.day_index, self._kept).picture, ref)
         if self.work is work and self.ref == ref:
+            if picture.days != self.days:
+                self.days = picture.days
+                self.refresh_bindings()
             side = self.query_one("#side")
             is_jobs = outline.kind_of(ref) == "jobs"
             side.set_class(not is_jobs and (bool(picture.series) or self.has_class("-wide")), "some")
@@ -231,6 +242,27 @@ class Desk(AreaScreen):
             say(side.query_one(".said", Static), said)
             side.query_one(Chart).show(picture.series, picture.span)
             self._drawn = ref
+
+    def action_next_day(self, by: int) -> None:
+        """Draw the day before or after."""
+        if self.days is not None:
+            self._show_day(self.days.fitting(self.day_index) + by)
+
+    def action_choose_day(self) -> None:
+        """Ask which day to draw."""
+        days = self.days
+        if days is not None:
+
+            def chosen(text: str | None) -> None:
+                if text is not None:
+                    self._show_day(days.index(text))
+
+            self.app.push_screen(days.ask(days.fitting(self.day_index)), chosen)
+
+    def _show_day(self, index: int) -> None:
+        if self.days is not None:
+            self.day_index = self.days.fitting(index)
+            self.begin(self._draw, 0.0, group="chart", alone=True)
 
     @on(Tree.NodeHighlighted)
     def _follow_cursor(self, event: Tree.NodeHighlighted[Ref]) -> None:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Production
+from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
+from scenarios.accounting import real_production_wh
+from scenarios.files.build import MAX_DAYS
 from scenarios.files.findings import Findings, locate_in
 from scenarios.files.model import LoadProfileEntry, ProductionEntry
 from scenarios.files.series import SeriesReader
+from scenarios.scenario import Producer
 from scenarios.zone import Zone
 from tui.editor import outline
 from tui.editor.moments import Origin, seconds
 from tui.editor.outline import Ref, Tree, at, text
+from tui.shell.days import Days
 from tui.widgets.chart import Series, Span, drawn
 from tui.widgets.meaning import DEMAND, FORECAST, PRODUCTION
 
 STEPS = 288
 _NO_SPAN = Span(0, 1)
 _DAY_S = 86_400
+Kept = dict[int, tuple[object, object, Production | None]]
+"""By the id of an entry: what else decides what it describes, the entry, and what it describes."""
+MOST_KEPT = 5_000
 _EntryT = TypeVar("_EntryT", bound=BaseModel)
 
 
@@ -35,6 +43,8 @@ class Picture:
     span: Span = _NO_SPAN
     said: str = ""
     """In a few words, under the title."""
+    days: Days | None = None
+    """Those that there are to choose from; None: it is no picture of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,10 @@ class Artist:
 
     tree: Tree
     folder: Path | None
+    day_index: int = 0
+    """Which day of the run is drawn, where it has several; 0 is the first."""
+    kept: Kept = field(default_factory=dict)
+    """Productions that were read for earlier pictures: a year of minutes takes a while."""
 
     def picture(self, ref: Ref) -> Picture:
         """Return the picture that belongs to a part."""
@@ -73,6 +87,28 @@ class Artist:
 
     def production(self, entry: object) -> Production | None:
         """Return what an entry for a prediction or for actual production describes."""
+        written = self._as_written(entry)
+        if id(entry) in self.kept and self.kept[id(entry)][0] == written:
+            return self.kept[id(entry)][2]
+        found = self._production(entry)
+        if len(self.kept) >= MOST_KEPT:
+            self.kept.clear()
+        self.kept[id(entry)] = (written, entry, found)  # the entry too: while it is there, no other has its id
+        return found
+
+    def _as_written(self, entry: object) -> object:
+        """Return what decides what an entry describes, beside the entry itself, which never changes."""
+        start = self.tree.get("start")
+        name = entry.get("file") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or self.folder is None:
+            return start
+        try:
+            there = (self.folder / name).stat()
+        except (OSError, ValueError):
+            return start, name
+        return start, name, there.st_mtime_ns, there.st_size
+
+    def _production(self, entry: object) -> Production | None:
         known = {k: v for k, v in entry.items() if k != "issued"} if isinstance(entry, dict) else None
         parsed = _parsed(ProductionEntry, known)
         return self._reader().production(parsed, ()) if parsed else None
@@ -86,6 +122,15 @@ class Artist:
         if not everything:
             return Picture("No forecast yet")
         start_s, end_s = min(p.start_s for p in everything), max(p.end_s for p in everything)
+        days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
+        if end_s - start_s > 2 * _DAY_S:
+            # A year of forecasts at once would show none of them.
+            origin_s = Origin.of(self.tree.get("start")).start_s
+            first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
+            days = Days(first_s, -(-(end_s - first_s) // _DAY_S), self._zone)
+            start_s, title = self._chosen(days, title)
+            end_s = start_s + _DAY_S
+            productions = [p for p in productions if p.start_s < end_s and p.end_s > start_s][-len(_COLOURS) :]
         span = Span(start_s, end_s, self._zone)
         series = [
             drawn(FORECAST, power_w(production, start_s, end_s))
@@ -95,11 +140,13 @@ class Artist:
         ]
         if actual:
             series.append(Series("actual", power_w(actual, start_s, end_s), "line", PRODUCTION.colour))
-        said = ", ".join(f"{production.energy_wh / 1000:.1f} kWh" for production in productions[:6])
-        return Picture("Forecasts" if len(productions) > 1 else "Forecast", tuple(series), span, said)
+        edges_s = np.array([start_s, end_s], dtype=np.float64)
+        energies_wh = [float(production.energy_per_bin_wh(edges_s)[0]) for production in productions[:6]]
+        said = ", ".join(f"{wh / 1000:.1f} kWh" for wh in energies_wh)
+        return Picture(title, tuple(series), span, said, days)
 
     def job(self, job: dict[str, Any]) -> Picture:
-        """Draw a job at both ends of its window, before the sun that the neighbourhood expects."""
+        """Draw a job at both ends of its window, before what the neighbourhood's panels produce."""
         origin = Origin.of(self.tree.get("start"))
         earliest_s, latest_s = (seconds(job.get(key), origin) for key in ("earliest_start", "latest_start"))
         name = text(job.get("load_profile")) or self._profile_of_device(job)
@@ -109,7 +156,7 @@ class Artist:
         first_s, last_s = min(earliest_s, latest_s), max(earliest_s, latest_s) + profile.duration_s
         margin_s = max(1800, (last_s - first_s) // 8)
         start_s, end_s = first_s - margin_s, last_s + margin_s
-        sun_w = self._sun_w(start_s, end_s)
+        sun_w = self._produced_w(start_s, end_s)
         peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
         # A neighbourhood's sun would press one job down to a line.
         parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
@@ -122,7 +169,7 @@ class Artist:
         return Picture(name, tuple(series), Span(start_s, end_s, self._zone), said)
 
     def day(self, house: str | None) -> Picture:
-        """Draw the sun and the jobs of a house, or of all, each where it may start at the earliest."""
+        """Draw what is produced and the jobs of a house, or of all, each where it may start at the earliest."""
         origin = Origin.of(self.tree.get("start"))
         if origin.start_s is None:
             return Picture("The day is shown here when the start has a date")
@@ -137,31 +184,63 @@ class Artist:
             profile = known[name]
             if profile and earliest_s is not None and house in (None, text(job.get("house"))):
                 loads.append((earliest_s, profile))
-        days = self.tree.get("days")
-        end_s = origin.start_s + _DAY_S * (min(days, 31) if isinstance(days, int) and days > 0 else 1)
-        span = Span(origin.start_s, end_s, self._zone)
-        sun_w = self._sun_w(origin.start_s, end_s, house)
+        days = Days(origin.start_s, self._day_count(origin.start_s, loads), self._zone)
+        start_s, title = self._chosen(days, "The day")
+        end_s = start_s + _DAY_S
+        span = Span(start_s, end_s, self._zone)
+        produced_w = self._produced_w(start_s, end_s, house)
         load_w = np.zeros(STEPS)
         for earliest_s, profile in loads:
-            load_w += _load_w(profile, earliest_s, origin.start_s, end_s)
-        if not load_w.any() and not sun_w.any():
-            return Picture("The day")
-        series = (drawn(FORECAST, sun_w), drawn(DEMAND, load_w, "jobs at their earliest start"))
-        energy = sum(profile.energy_wh for _, profile in loads) / 1000
-        sun = float(sun_w.mean()) * (end_s - origin.start_s) / 3_600_000
-        return Picture("The day", series, span, f"{sun:.1f} kWh of sun, jobs for {energy:.1f} kWh")
+            if earliest_s < end_s and earliest_s + profile.duration_s > start_s:
+                load_w += _load_w(profile, earliest_s, start_s, end_s)
+        if not load_w.any() and not produced_w.any():
+            return Picture(title, days=days)
+        series = (drawn(FORECAST, produced_w, "produced"), drawn(DEMAND, load_w, "jobs at their earliest start"))
+        energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
+        produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000
+        return Picture(title, series, span, f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh", days)
 
-    def _sun_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
+    def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
+        """Return how many days the run has: as many as the file says, else until the last job that is drawn."""
+        days = self.tree.get("days")
+        if isinstance(days, int) and days > 0:
+            return days
+        last_s = max((earliest_s for earliest_s, _ in loads), default=start_s)
+        return max(1, min(MAX_DAYS, (last_s - start_s) // _DAY_S + 1))
+
+    def _chosen(self, days: Days, title: str) -> tuple[int, str]:
+        """Return where the chosen day begins, and the title with the day in it where there are several."""
+        index = days.fitting(self.day_index)
+        return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
+
+    @property
+    def _zone(self) -> Zone:
+        return Origin.of(self.tree.get("start")).zone
+
+    def _produced_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
+        """Return mean powers of what panels produce, by the rule of results."""
+        edges_s = np.linspace(start_s, max(end_s, start_s + 1), STEPS + 1)
         total = np.zeros(STEPS)
         for _, found in outline.houses(self.tree):
             if house not in (None, text(found.get("id"))):
                 continue
             for _, device in outline.devices(found):
-                entries = [entry for _, entry in outline.items(device.get("predictions"))]
-                first = self.production(entries[0]) if entries else None
-                if first is not None:
-                    total += power_w(first, start_s, end_s)
+                if producer := self._producer(device):
+                    total += real_production_wh(producer, edges_s) / np.diff(edges_s) * 3600
         return total
+
+    def _producer(self, device: dict[str, Any]) -> Producer | None:
+        """Return a producer's forecasts and production as far as they can be read; None where there are none."""
+        origin = Origin.of(self.tree.get("start"))
+        actual = self.production(device.get("actual")) if device.get("actual") else None
+        if actual is not None:
+            return Producer((), actual)
+        predictions = []
+        for _, entry in outline.items(device.get("predictions")):
+            production, issued_s = self.production(entry), seconds(entry.get("issued"), origin)
+            if production is not None and issued_s is not None:
+                predictions.append(Prediction(issued_s=issued_s, production=production))
+        return Producer(tuple(sorted(predictions, key=lambda one: one.issued_s))) if predictions else None
 
     def _profiles_of_devices(self) -> dict[tuple[str, str], str]:
         return {
@@ -172,10 +251,6 @@ class Artist:
 
     def _profile_of_device(self, job: dict[str, Any]) -> str:
         return self._profiles_of_devices().get(outline.key_of_job(job), "")
-
-    @property
-    def _zone(self) -> Zone:
-        return Origin.of(self.tree.get("start")).zone
 
     def _reader(self) -> SeriesReader:
         start_s = Origin.of(self.tree.get("start")).start_s

@@ -31,6 +31,8 @@ _OURS = frozenset(
         "duplicate",
         "find",
         "next_problem",
+        "next_day",
+        "choose_day",
         "to_tree",
     }
 )
@@ -51,6 +53,7 @@ change here goes into it at its place, comments and order stay.
   in the list at the bottom, `F8` goes from one to the next.
 - **Times** are a date and a time of day, at the offset of the run's start; up and down move them.
 - A field with `▾` opens a list: type to narrow it. Bundled appliances, load profiles from a file, cloudless skies.
+- The **chart** shows one day: `{` and `}` go to the day before and after, `D` asks for one by number or date.
 - `Ctrl+Z` takes back whatever was done, also a removal.
 
 A bundled neighbourhood opens as a copy; saving asks for a file of yours.
@@ -65,6 +68,9 @@ A bundled neighbourhood opens as a copy; saving asks for a file of yours.
         Binding("x", "add_jobs_xml", "Jobs from XML", show=False, tooltip="Add jobs from PySSMic's XML"),
         Binding("l", "add_profile", "Load profile", show=False, tooltip="Bring a load profile into the file"),
         Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find a house, device or job"),
+        Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
+        Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
+        Binding("D", "choose_day", "Choose the day", show=False, tooltip="Draw another day, by its number or date"),
         Binding("f8", "next_problem", "Problem", tooltip="Go to the next problem"),
         Binding("ctrl+z", "undo", "Undo"),
         Binding("ctrl+y", "redo", "Redo", show=False),
@@ -95,6 +101,7 @@ A bundled neighbourhood opens as a copy; saving asks for a file of yours.
             "duplicate": kind in {"house", "device", "job"},
             "add_forecast": kind == "device" and outline.at(work.tree, (*self.ref, "type")) == "producer",
             "next_problem": bool(work.problems),
+            **dict.fromkeys(("next_day", "choose_day"), self.days is not None and self.days.count > 1),
         }
         return possible.get(action, True)
 

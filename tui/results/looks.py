@@ -30,7 +30,11 @@ def state_cell(state: str) -> Cell:
 
 def number_kwh(wh: float | None) -> str:
     """Write an energy without its unit, for columns that name it."""
-    return "-" if wh is None else f"{wh / 1000:,.2f}"
+    if wh is None:
+        return "-"
+    # Of the energy of a year the decimals say nothing, and columns are as wide as a day needs.
+    digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
+    return f"{wh / 1000:,.{digits}f}"
 
 
 def stamp(time_s: float) -> str:

@@ -19,6 +19,7 @@ from scenarios.zone import Zone
 from tui.cli.figures import percent, ratio, unfinished
 from tui.results.celltable import CellTable
 from tui.results.looks import number_kwh, state_cell
+from tui.shell.days import Days
 from tui.shell.guard import Guarded
 from tui.shell.times import shown_zone
 from tui.widgets.chart import Chart, Span, drawn
@@ -178,6 +179,12 @@ class RunsPane(Guarded, Vertical):
             super().__init__()
             self.run = run
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sheet: RunsSheet | None = None
+        self.day_index = 0
+        """Which day is drawn, where there are several."""
+
     def compose(self) -> ComposeResult:
         """Runs above, their average day below."""
         yield CellTable[RunRow](
@@ -192,12 +199,27 @@ class RunsPane(Guarded, Vertical):
 
     def show(self, sheet: RunsSheet) -> None:
         """Draw other runs."""
+        self.sheet = sheet
         table = self.query_one("#runs", CellTable)
         table.show_columns(columns_for(sheet.rows))
         table.show_rows(sheet.rows)
-        day = sheet.average
-        if day is None:
+        self.show_day(self.day_index)
+
+    @property
+    def days(self) -> Days | None:
+        """Those that there are to choose from; None: nothing is shown yet."""
+        average = None if self.sheet is None else self.sheet.average
+        if self.sheet is None or average is None or not len(average.times_s):
+            return None
+        return Days(int(average.times_s[0]), average.days, self.sheet.zone)
+
+    def show_day(self, index: int) -> None:
+        """Draw a day; the nearest one there is."""
+        sheet, days = self.sheet, self.days
+        if sheet is None or sheet.average is None or days is None:
             return
+        self.day_index = days.fitting(index)
+        day = sheet.average.of_day(self.day_index)
         start_s = float(day.times_s[0])
         end_s = start_s + len(day.times_s) * day.interval_s
         self.query_one("#average", Chart).show(
@@ -208,7 +230,9 @@ class RunsPane(Guarded, Vertical):
             ),
             Span(start_s, end_s, shown_zone(self, sheet.zone)),
         )
-        self.query_one(".detail", Words).say(_said(day, sheet.rows))
+        title = days.title(self.day_index)
+        chosen = f"{title} ({{ }} day before, after; D choose). " if title else ""
+        self.query_one(".detail", Words).say(chosen + _said(sheet.average, sheet.rows))
 
     def focus_table(self) -> None:
         """Go to the runs."""

@@ -24,6 +24,7 @@ FOLLOW_WALL_S = 1.0
 
 _LIST = frozenset({"mark", "open_file", "open_folder"})
 _SIMULATION = frozenset({"view", "choose", "next"})
+_DAYS = frozenset({"next_day", "choose_day"})
 _SHEET = frozenset({"zoom", "interval"})
 _FILES = frozenset({"compare", "export", "report"})
 
@@ -44,6 +45,7 @@ An opened simulation has three views; `Esc` goes back to the list.
 
 - **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`i`), the
   day, the households (`Enter` opens one), and every contract. `z` gives the room to one of these.
+  A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `D` asks for one.
 - **One household**: the same for one; `H` chooses it, `<` and `>` go to the next.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
 
@@ -66,6 +68,9 @@ covered.
         Binding("full_stop", "next('run', 1)", "Next run", show=False, key_display="."),
         Binding("less_than_sign", "next('house', -1)", "Previous household", show=False, key_display="<"),
         Binding("greater_than_sign", "next('house', 1)", "Next household", show=False, key_display=">"),
+        Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
+        Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
+        Binding("D", "choose_day", "Choose the day", show=False, tooltip="Draw another day, by its number or date"),
         Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
         Binding("i", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
         Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find by a part of a name"),
@@ -132,6 +137,7 @@ covered.
         fits = {
             **dict.fromkeys(_LIST, place == "catalogue"),
             **dict.fromkeys(_SIMULATION, place == "simulation"),
+            **dict.fromkeys(_DAYS, place == "simulation" and self.simulation.has_days),
             **dict.fromkeys(_SHEET, place == "simulation" and self.simulation.tab != "runs"),
             "side": place == "comparison",
             "next_view": place != "catalogue",
@@ -233,6 +239,22 @@ covered.
     def action_next(self, what: str, by: int) -> None:
         """Show the run or household beside."""
         self.simulation.show_next(what, by)
+
+    def action_next_day(self, by: int) -> None:
+        """Draw the day before or after."""
+        self.simulation.show_day(self.simulation.day_pane.day_index + by)
+
+    def action_choose_day(self) -> None:
+        """Ask which day to draw."""
+        pane = self.simulation.day_pane
+        days = pane.days
+        if days is not None and days.count > 1:
+
+            def chosen(text: str | None) -> None:
+                if text is not None:
+                    self.simulation.show_day(days.index(text))
+
+            self.app.push_screen(days.ask(pane.day_index), chosen)
 
     def action_zoom(self) -> None:
         """Give the room to the next part."""

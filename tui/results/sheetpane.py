@@ -17,6 +17,7 @@ from tui.results.energybar import EnergyBar
 from tui.results.figures import Figures
 from tui.results.looks import number_kwh
 from tui.results.sheet import Sheet
+from tui.shell.days import Days
 from tui.shell.guard import Guarded
 from tui.shell.times import shown_zone
 from tui.widgets.chart import Chart, Span, drawn
@@ -109,7 +110,8 @@ class SheetPane(Guarded, Vertical):
     SheetPane .peaks .ratios { width: 1fr; }
     SheetPane .ratios.wrong { color: $text-error; }
     SheetPane #numbers Figures { height: 1fr; }
-    SheetPane #top Chart { width: 1fr; }
+    SheetPane #power { width: 1fr; }
+    SheetPane .day-title { height: 1; padding-left: 8; color: $text-muted; }
     SheetPane #tables { height: 1fr; border-top: solid $border; }
     SheetPane #households { width: 54; border-right: solid $border; }
     SheetPane.one-house #households { display: none; }
@@ -122,7 +124,7 @@ class SheetPane(Guarded, Vertical):
     .-narrow SheetPane #top { layout: vertical; height: auto; }
     .-narrow SheetPane #numbers { width: 1fr; height: auto; }
     .-narrow SheetPane #numbers Figures { height: 1; }
-    .-narrow SheetPane #top Chart { height: 7; }
+    .-narrow SheetPane #power { height: 7; width: 1fr; }
     .-narrow SheetPane #tables { border-top: none; }
     .-narrow SheetPane #households { display: none; }
 
@@ -130,7 +132,7 @@ class SheetPane(Guarded, Vertical):
     SheetPane.zoom-households #top, SheetPane.zoom-households Contracts { display: none; }
     SheetPane.zoom-households #households { display: block; width: 1fr; border-right: none; }
     SheetPane.zoom-day #tables, SheetPane.zoom-day #numbers { display: none; }
-    SheetPane.zoom-day #top, SheetPane.zoom-day #top Chart { height: 1fr; }
+    SheetPane.zoom-day #top, SheetPane.zoom-day #power { height: 1fr; }
     """
 
     class IntervalChosen(Message):
@@ -159,6 +161,8 @@ class SheetPane(Guarded, Vertical):
         )
         self.zoom: Zoom = "all"
         self.sheet: Sheet | None = None
+        self.day_index = 0
+        """Which day is drawn, where there are several."""
 
     def compose(self) -> ComposeResult:
         """Numbers and day above, tables below."""
@@ -172,7 +176,9 @@ class SheetPane(Guarded, Vertical):
                     yield Static("min", classes="unit")
                     yield Static("", classes="ratios")
                 yield Figures()
-            yield DayChart(empty="Nothing was produced or used")
+            with Vertical(id="power"):
+                yield Static("", classes="day-title", markup=False)
+                yield DayChart(empty="Nothing was produced or used")
         with Horizontal(id="tables"):
             yield VirtualTable[HouseholdRow](_COLUMNS, key=lambda row: row.house, empty="No household", id="households")
             yield Contracts()
@@ -185,9 +191,29 @@ class SheetPane(Guarded, Vertical):
         self._say(sheet.peaks)
         self.query_one(Figures).show(sheet.figures)
         zone = shown_zone(self, sheet.zone)
-        draw_day(self.query_one(Chart), sheet.day, zone)
+        self.show_day(self.day_index)
         self.query_one("#households", VirtualTable).show_rows(sheet.households)
         self.query_one(Contracts).show(sheet.contracts, zone)
+
+    @property
+    def days(self) -> Days | None:
+        """Those that there are to choose from; None: nothing is shown yet."""
+        sheet = self.sheet
+        if sheet is None or not len(sheet.day.times_s):
+            return None
+        return Days(int(sheet.day.times_s[0]), sheet.day.days, sheet.zone)
+
+    def show_day(self, index: int) -> None:
+        """Draw a day; the nearest one there is."""
+        sheet, days = self.sheet, self.days
+        if sheet is None:
+            return
+        self.day_index = index if days is None else days.fitting(index)
+        draw_day(self.query_one(Chart), sheet.day.of_day(self.day_index), shown_zone(self, sheet.zone))
+        title = "" if days is None else days.title(self.day_index)
+        bar = self.query_one(".day-title", Static)
+        bar.display = bool(title)
+        bar.update(f"{title}   {{ }} day before, after   D choose")
 
     def show_interval(self, minutes: int) -> None:
         """Show over how many minutes peaks are averaged."""

@@ -132,6 +132,8 @@ class SimulationPane(Reads):
             self.house = opened.houses[0][0] if opened.houses else ""
             for contracts in self.query(Contracts):
                 contracts.clear()
+            for pane in (*self.query(SheetPane), *self.query(RunsPane)):
+                pane.day_index = 0
             self.query_one("#views", TabbedContent).active = "tab-all"
         self._offer(opened)
         if is_other:
@@ -252,6 +254,23 @@ class SimulationPane(Reads):
             houses = [id_ for id_, _ in self.opened.houses]
             if self.house in houses:
                 self.query_one("#house-choice", Select).value = houses[(houses.index(self.house) + by) % len(houses)]
+
+    @property
+    def day_pane(self) -> SheetPane | RunsPane:
+        """The view in sight, which draws a day."""
+        return self.sheet_pane or self.query_one(RunsPane)
+
+    def show_day(self, index: int) -> None:
+        """Draw a day, in the view in sight now and in the others once they are."""
+        self.day_pane.show_day(index)
+        for pane in (*self.query(SheetPane), *self.query(RunsPane)):
+            pane.day_index = self.day_pane.day_index
+
+    @property
+    def has_days(self) -> bool:
+        """Whether there is more than one day to choose from."""
+        days = self.day_pane.days
+        return days is not None and days.count > 1
 
     def choose(self, what: str) -> None:
         """Let the user choose a run or a household."""

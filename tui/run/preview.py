@@ -9,12 +9,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from agents.energy import FloatArray, Production
+from agents.energy import FloatArray
+from scenarios.accounting import real_production_wh
 from scenarios.scenario import Scenario
 from scenarios.watch.wording import energy
 from scenarios.zone import Zone
 from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.meaning import DEMAND, FORECAST
+from tui.widgets.meaning import DEMAND, PRODUCTION
 
 _BINS = 288
 _DAY_S = 86_400
@@ -27,24 +28,20 @@ class Outlook:
     start_s: int
     zone: Zone
     sun_wh: FloatArray
+    """As the results have it, see `scenarios.accounting.real_production_wh`."""
     demand_wh: FloatArray
 
 
 def outlook(scenario: Scenario) -> Outlook:
     """Return what a scenario's first day looks like."""
     edges_s = np.linspace(scenario.start_s, scenario.start_s + _DAY_S, _BINS + 1)
-    sun_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
+    produced_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
     for producer in scenario.producers.values():
-        known: Production | None = None
-        for prediction in producer.predictions:
-            newer = prediction.production
-            known = newer if known is None else known.continued_by(newer)
-        if known is not None:
-            sun_wh += known.energy_per_bin_wh(edges_s)
+        produced_wh += real_production_wh(producer, edges_s)
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
-    return Outlook(scenario.start_s, scenario.zone, sun_wh, demand_wh)
+    return Outlook(scenario.start_s, scenario.zone, produced_wh, demand_wh)
 
 
 class Preview(Vertical):
@@ -69,12 +66,12 @@ class Preview(Vertical):
             return
         watts_per_wh = 3600 * _BINS / _DAY_S
         words.update(
-            f"Day 1: {energy(float(seen.sun_wh.sum()))} of sun expected, "
-            f"{energy(float(seen.demand_wh.sum()))} wanted. Negotiating moves the jobs under the sun."
+            f"Day 1: {energy(float(seen.sun_wh.sum()))} produced, "
+            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiating moves the jobs under the sun."
         )
         chart.show(
             (
-                drawn(FORECAST, seen.sun_wh * watts_per_wh),
+                drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"),
                 drawn(DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start"),
             ),
             Span(seen.start_s, seen.start_s + _DAY_S, seen.zone),

@@ -44,6 +44,8 @@ class Limits:
     """Of all runs together."""
     messages: int = 15_000
     """Of all runs together; of the first run so many at most."""
+    powers: int = 500_000
+    """Of all producers together: how many numbers their production is drawn by."""
 
 
 def report_contents(
@@ -80,6 +82,7 @@ class _Contents:
         self._start_s = self._end_s = 0
         self._contracts_left = limits.contracts
         self._messages_left = limits.messages
+        self._powers = limits.powers
 
     def build(self) -> dict[str, Any]:
         self._start_s = min(info.start_s for info in self._infos) // MINUTE_S * MINUTE_S
@@ -105,24 +108,12 @@ class _Contents:
             "planned": len(info.seeds),
             "start": self._start_s,
             "interval": self._interval_s,
+            "job_count": len(self._scenario.jobs),
             "intervals": -(-(self._end_s - self._start_s) // self._interval_s),
             "houses": [[house.id, house.name] for house in self._scenario.houses],
             "producers": self._producers(sky),
-            "jobs": [
-                [
-                    job.job_id,
-                    job.source_id,
-                    self._houses[job.house],
-                    self._text(job.device),
-                    self._text(job.profile),
-                    job.registered_s - self._start_s,
-                    job.earliest_start_s - self._start_s,
-                    job.latest_start_s - self._start_s,
-                    job.duration_s,
-                    round(job.energy_wh, 1),
-                ]
-                for job in self._scenario.jobs
-            ],
+            "production_step": self._production_step(sky),
+            "jobs": self._job_rows() if any(run["contracts"] is not None for run in runs) else [],
             "figures": figures_json(self._interval_s),
             "spread": {name: asdict(of) for name, of in self._spread(figures).items()},
             "tariff": None if self._scenario.tariff is None else asdict(self._scenario.tariff),
@@ -133,6 +124,23 @@ class _Contents:
     def _spread(self, figures: list[Kpis]) -> dict[str, Spread]:
         return spread([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
 
+    def _job_rows(self) -> list[list[Any]]:
+        return [
+            [
+                job.job_id,
+                job.source_id,
+                self._houses[job.house],
+                self._text(job.device),
+                self._text(job.profile),
+                job.registered_s - self._start_s,
+                job.earliest_start_s - self._start_s,
+                job.latest_start_s - self._start_s,
+                job.duration_s,
+                round(job.energy_wh, 1),
+            ]
+            for job in self._scenario.jobs
+        ]
+
     def _text(self, text: str) -> int:
         return self._texts.setdefault(text, len(self._texts))
 
@@ -141,10 +149,16 @@ class _Contents:
         end_s, interval_s = run.run.end_s, self._interval_s
         return kpis(self._scenario, run.account, run.ledger, end_s, not_registered=missing, interval_s=interval_s)
 
+    def _production_step(self, sky: Account) -> int:
+        """Return by how many intervals production is drawn at once: a long run of many panels would fill the page."""
+        intervals = -(-(self._end_s - self._start_s) // self._interval_s)
+        return max(1, -(-intervals * len(sky.producers) // self._powers))
+
     def _producers(self, sky: Account) -> list[list[Any]]:
+        step_s = self._interval_s * self._production_step(sky)
         house_of = {d.id: house.id for house in self._scenario.houses for d in house.devices if d.type == "producer"}
         return [
-            [producer, self._houses[house_of[producer]], _rounded(mean_power_w(sky.produced_wh[i], self._interval_s))]
+            [producer, self._houses[house_of[producer]], _rounded(mean_power_w(sky.produced_wh[i], step_s))]
             for i, producer in enumerate(sky.producers)
         ]
 
@@ -171,6 +185,7 @@ class _Contents:
             "missing": list(info.not_registered),
             "kpis": {name: None if value is None else round(value, 6) for name, value in figures.as_dict().items()},
             "houses": self._house_rows(run),
+            "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
             "peaks": _peaks(run.account),
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,

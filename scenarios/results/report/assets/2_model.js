@@ -6,7 +6,8 @@ const nameOf = ([id, name]) => {
   return !name ? id : shared ? `${name} (${id})` : name;
 };
 const HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house) }));
-const PRODUCERS = DATA.producers.map(([id, house, power]) => ({ id, house, power }));
+// Power of a producer over each interval; of a long run of many, several intervals have one number.
+const PRODUCERS = DATA.producers.map(([id, house, power], index) => ({ id, house, index, powerAt: i => power[Math.floor(i / DATA.production_step)] || 0 }));
 const JOBS = DATA.jobs.map(([id, source, house, device, profile, registered, earliest, latest, duration, energy]) => ({
   id, source, house, device: text(device), profile: text(profile), registered, earliest, latest, duration, energy,
 }));
@@ -27,7 +28,17 @@ const RUNS = DATA.runs.map(run => ({
 }));
 const DETAILED = RUNS.filter(run => run.contracts);
 // run and house by index, null: all; ids of the jobs whose negotiation is open.
-const chosen = { run: null, house: null, jobs: new Set() };
+const chosen = { run: null, house: null, jobs: new Set(), day: 0 };
+
+// A run of more than two days is looked at day by day. Which intervals are in sight: the first one, and how many.
+const DAY = 86400;
+const DAYS = DATA.intervals * DATA.interval <= 2 * DAY ? 1 : Math.ceil((DATA.intervals * DATA.interval) / DAY);
+const firstOfDay = day => Math.ceil((day * DAY) / DATA.interval);
+function inSight() {
+  if (DAYS === 1) return { first: 0, count: DATA.intervals };
+  const first = firstOfDay(chosen.day);
+  return { first, count: Math.max(1, Math.min(DATA.intervals, firstOfDay(chosen.day + 1)) - first) };
+}
 
 // Runs that came to their end; half a run has figures of another size, so it is shown by itself and enters no mean.
 const COMPLETE = RUNS.filter(run => run.state === "done");
@@ -39,34 +50,40 @@ const meantDetailed = () => meantRuns().filter(run => run.contracts);
 const ofHouse = contract => chosen.house === null || contract.job.house === chosen.house;
 const supplier = contract => (contract.producer ? contract.producer.id : "grid");
 
-// Mean power of each interval, W: of one run, of the chosen household or of all.
+// Mean power of each interval in sight, W: of one run, of the chosen household or of all.
 function courseOf(run) {
-  const course = { sun: sunCourse(), local: new Float64Array(DATA.intervals), grid: new Float64Array(DATA.intervals) };
+  const { first, count } = inSight();
+  const course = { sun: sunCourse(), local: new Float64Array(count), grid: new Float64Array(count) };
+  const add = (into, powers, from) => powers.forEach((power, i) => {
+    if (from + i >= first && from + i < first + count) into[from + i - first] += power;
+  });
   for (const contract of run.contracts) {
     if (!ofHouse(contract)) continue;
-    contract.local.forEach((power, i) => { course.local[contract.first + i] += power; });
-    contract.grid.forEach((power, i) => { course.grid[contract.first + i] += power; });
+    add(course.local, contract.local, contract.first);
+    add(course.grid, contract.grid, contract.first);
   }
   return course;
 }
 function sunCourse() {
-  const power = new Float64Array(DATA.intervals);
+  const { first, count } = inSight();
+  const power = new Float64Array(count);
   for (const producer of PRODUCERS) {
     if (chosen.house !== null && producer.house !== chosen.house) continue;
-    producer.power.forEach((value, i) => { power[i] += value; });
+    for (let i = 0; i < count; i++) power[i] += producer.powerAt(first + i);
   }
   return power;
 }
 function averageCourse(courses, key) {
-  const middle = new Float64Array(DATA.intervals), spread = new Float64Array(DATA.intervals);
-  for (let i = 0; i < DATA.intervals; i++) {
+  const { count } = inSight(), middle = new Float64Array(count), spread = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
     const values = courses.map(course => course[key][i]);
     middle[i] = mean(values);
     spread[i] = deviation(values) || 0;
   }
   return { middle, spread };
 }
-const producedBy = test => sum(PRODUCERS.filter(test).map(p => sum(p.power))) * DATA.interval / 3600;
+// What producers gave in the time of the shown runs, Wh, as the figures have it.
+const producedBy = test => mean(meantRuns().map(run => sum(PRODUCERS.filter(test).map(p => run.produced[p.index])))) || 0;
 
 // A household's energy in a run, Wh; without a household: all of them.
 function energyOf(run, house) {

@@ -6,7 +6,7 @@ function niceStep(limit, steps) {
   return [1, 2, 2.5, 5, 10].map(f => f * power).find(step => step >= rough);
 }
 function drawDay() {
-  const runs = meantDetailed();
+  const runs = meantDetailed(), { first, count } = inSight();
   if (!runs.length) {
     place("day", el("p", { class: "note" }, "The contracts of this run are not in this page, for it would become too large."));
     return;
@@ -18,7 +18,7 @@ function drawDay() {
       : series.local.middle[i] + series.grid.middle[i])));
   const step = niceStep(top, 5), limit = Math.ceil(top / step) * step;
   const inner = BOX.width - BOX.left - BOX.right, floor = BOX.height - BOX.bottom;
-  const x = i => BOX.left + (inner * i) / DATA.intervals;
+  const x = i => BOX.left + (inner * i) / count;
   const y = power => floor - ((floor - BOX.top) * power) / limit;
   const steps = (values, from) => values.reduce((path, v, i) =>
     `${path}${i || from ? "L" : "M"}${x(i).toFixed(1)},${y(v).toFixed(1)}H${x(i + 1).toFixed(1)}`, "");
@@ -27,7 +27,7 @@ function drawDay() {
       .map(([b, a, h]) => `L${b.toFixed(1)},${h.toFixed(1)}H${a.toFixed(1)}`).join("");
     return `${steps(Array.from(high))}${back}Z`;
   };
-  const nothing = new Float64Array(DATA.intervals);
+  const nothing = new Float64Array(count);
   const shift = (course, sign) => course.middle.map((v, i) => Math.max(0, v + sign * course.spread[i]));
   const shapes = [svg("path", { d: area(nothing, series.sun.middle), class: "sun-area" })];
   if (average) {
@@ -44,22 +44,22 @@ function drawDay() {
   const cursor = svg("line", { class: "cursor", y1: BOX.top, y2: floor, x1: -9, x2: -9 });
   const tip = el("div", { class: "tip", hidden: true });
   const spoken = el("div", { class: "only-sr", "aria-live": "polite" });
-  const title = `Mean power over intervals of ${DATA.interval / 60} minutes, ${moment(0)} to ` +
-    `${moment(DATA.intervals * DATA.interval)} UTC. Use the arrow keys to read values.`;
+  const title = `Mean power over intervals of ${DATA.interval / 60} minutes, ${moment(first * DATA.interval)} to ` +
+    `${moment((first + count) * DATA.interval)} UTC. Use the arrow keys to read values.`;
   const picture = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", tabindex: 0, "aria-label": title },
-    axes(x, y, limit, step, floor), shapes, cursor);
+    axes(x, y, limit, step, floor, first, count), shapes, cursor);
   const chart = el("div", { class: "chart" }, picture, tip, spoken);
   const rows = [["sun", "Production", "sun"], ["local", "Local", "own"], ["grid", "Grid", "grid"]];
   let at = null;
   function show(i) {
-    at = i === null ? null : Math.min(DATA.intervals - 1, Math.max(0, i));
+    at = i === null ? null : Math.min(count - 1, Math.max(0, i));
     tip.hidden = at === null;
     cursor.setAttribute("x1", at === null ? -9 : x(at + 0.5));
     cursor.setAttribute("x2", at === null ? -9 : x(at + 0.5));
     if (at === null) return;
     const said = key => written(series[key].middle[at], "w") +
       (average ? ` ± ${written(series[key].spread[at], "w")}` : "");
-    tip.replaceChildren(el("b", {}, moment(at * DATA.interval)),
+    tip.replaceChildren(el("b", {}, moment((first + at) * DATA.interval)),
       ...rows.map(([key, name]) => el("div", {}, `${name}: ${said(key)}`)));
     const part = x(at + 0.5) / BOX.width;
     tip.style.left = part < 0.6 ? `calc(${part * 100}% + 10px)` : "auto";
@@ -67,7 +67,7 @@ function drawDay() {
   }
   picture.addEventListener("pointermove", event => {
     const box = picture.getBoundingClientRect();
-    show(Math.floor((((event.clientX - box.left) / box.width) * BOX.width - BOX.left) / (inner / DATA.intervals)));
+    show(Math.floor((((event.clientX - box.left) / box.width) * BOX.width - BOX.left) / (inner / count)));
   });
   picture.addEventListener("pointerleave", () => show(null));
   picture.addEventListener("keydown", event => {
@@ -77,20 +77,36 @@ function drawDay() {
     show((at ?? -1) + move);
     spoken.textContent = tip.textContent;
   });
-  place("day", legend(average, runs.length), chart, dayTable(series, average));
+  place("day", dayControl(), legend(average, runs.length), chart, dayTable(series, average, first, count));
 }
-function axes(x, y, limit, step, floor) {
+// Which day is drawn, where there are several: the one before, the one after, or any by its number.
+function dayControl() {
+  if (DAYS === 1) return null;
+  const show = day => {
+    chosen.day = Math.min(DAYS - 1, Math.max(0, day));
+    drawDay();
+    drawTimeline();
+    writeAddress();
+  };
+  const button = (by, words, id) => el("button", { type: "button", id, disabled: chosen.day + by < 0 || chosen.day + by >= DAYS,
+    onclick: () => { show(chosen.day + by); document.getElementById(id).focus(); } }, words);
+  return el("p", { class: "controls days" }, button(-1, "◂ Previous day", "day-before"),
+    el("label", {}, "Day ", el("input", { type: "number", id: "day-number", min: 1, max: DAYS, value: chosen.day + 1,
+      onchange: event => show(Number(event.target.value) - 1) })),
+    ` of ${DAYS}: ${dateOf(DATA.start + chosen.day * DAY)} ${yearOf(DATA.start + chosen.day * DAY)} `, button(1, "Next day ▸", "day-after"));
+}
+function axes(x, y, limit, step, floor, firstInterval, count) {
   const marks = [];
   for (let power = 0; power <= limit + step / 2; power += step) {
     marks.push(svg("line", { x1: BOX.left, x2: BOX.width - BOX.right, y1: y(power), y2: y(power), class: power ? "" : "zero" }),
       svg("text", { x: BOX.left - 8, y: y(power) + 4, "text-anchor": "end" }, number(power / 1000, limit < 2000 ? 2 : limit < 20000 && step % 1000 ? 1 : 0)));
   }
   marks.push(svg("text", { x: BOX.left + 4, y: BOX.top + 12 }, "kW"));
-  const span = DATA.intervals * DATA.interval, hour = 3600;
+  const span = count * DATA.interval, hour = 3600, from = DATA.start + firstInterval * DATA.interval;
   const every = [1, 2, 3, 4, 6, 12, 24, 48, 96, 168].map(h => h * hour).find(gap => span / gap <= 14) || span;
-  const first = Math.ceil(DATA.start / every) * every;
-  for (let t = first; t <= DATA.start + span; t += every) {
-    const at = x((t - DATA.start) / DATA.interval), midnight = t % 86400 === 0;
+  const first = Math.ceil(from / every) * every;
+  for (let t = first; t <= from + span; t += every) {
+    const at = x((t - from) / DATA.interval), midnight = t % 86400 === 0;
     const anchor = at > BOX.width - 30 ? "end" : "middle";
     marks.push(svg("line", { x1: at, x2: at, y1: midnight ? BOX.top : floor, y2: floor + 5, class: midnight ? "day-edge" : "" }),
       svg("text", { x: at, y: floor + 20, "text-anchor": anchor }, hourOf(t)));
@@ -106,11 +122,11 @@ function legend(average, runs) {
     key("grid", "grid consumption"),
     average && el("li", {}, `mean of ${runs} runs; bands: one standard deviation to either side`));
 }
-function dayTable(series, average) {
+function dayTable(series, average, first, count) {
   const hour = Math.max(1, Math.round(3600 / DATA.interval)), rows = [];
-  for (let i = 0; i < DATA.intervals; i += hour) {
+  for (let i = 0; i < count; i += hour) {
     const part = key => mean(Array.from(series[key].middle.slice(i, i + hour)));
-    rows.push(el("tr", {}, el("th", { scope: "row" }, moment(i * DATA.interval)),
+    rows.push(el("tr", {}, el("th", { scope: "row" }, moment((first + i) * DATA.interval)),
       ["sun", "local", "grid"].map(key => el("td", { class: "num" }, written(part(key), "w")))));
   }
   const lines = hour * DATA.interval === 3600 ? "hour" : "interval";

@@ -23,9 +23,13 @@ function drawTimeline() {
     place("timeline", el("p", { class: "note" }, "The negotiations of this run are not in this page, for it would become too large."));
     return;
   }
-  const span = DATA.intervals * DATA.interval;
-  const at = seconds => `${((100 * Math.min(span, Math.max(0, seconds))) / span).toFixed(3)}%`;
-  const wide = (from, to) => `${((100 * (Math.min(span, to) - Math.max(0, from))) / span).toFixed(3)}%`;
+  // Where there are several days, the lanes show the one that the chart above shows, and the jobs that fall into it.
+  const begin = DAYS > 1 ? chosen.day * DAY : 0, span = DAYS > 1 ? DAY : DATA.intervals * DATA.interval;
+  const inside = seconds => Math.min(span, Math.max(0, seconds - begin));
+  const at = seconds => `${((100 * inside(seconds)) / span).toFixed(3)}%`;
+  const wide = (from, to) => `${((100 * (inside(to) - inside(from))) / span).toFixed(3)}%`;
+  const isNow = seconds => DAYS === 1 || (seconds >= begin && seconds < begin + span);
+  const isShown = c => DAYS === 1 || (c.job.registered < begin + span && c.start + c.job.duration > begin);
   const events = new Map(), said = new Map();
   const gather = (map, job, entry) => map.get(job)?.push(entry) ?? map.set(job, [entry]);
   for (const [time, job, what, who, start, reason] of run.history)
@@ -41,13 +45,13 @@ function drawTimeline() {
     const label = `${job.id}: registered ${exactMoment(job.registered)}, may start ${exactMoment(job.earliest)} to ${exactMoment(job.latest)}, ` +
       `runs ${exactMoment(contract.start)} to ${exactMoment(end)} on ${supplier(contract)}`;
     return svg("svg", { role: "img", "aria-label": label },
-      ticks(span).map(t => svg("line", { class: "lane-grid", x1: at(t), x2: at(t), y1: 0, y2: 22 })),
+      ticks(begin, span).map(t => svg("line", { class: "lane-grid", x1: at(t), x2: at(t), y1: 0, y2: 22 })),
       svg("rect", { class: "f-window", x: at(job.earliest), width: wide(job.earliest, job.latest + job.duration), y: 8, height: 6, rx: 3 }),
       svg("rect", { class: "f-grid", x: at(contract.start), width: wide(contract.start, end), y: 4, height: 14, rx: 2 }),
       share < 1 && svg("rect", { class: "f-dots", x: at(contract.start), width: wide(contract.start, end), y: 4, height: 14, rx: 2 }),
       share > 0 && svg("rect", { class: "f-own", x: at(contract.start), width: wide(contract.start, end), y: 18 - 14 * share, height: 14 * share, rx: 2 }),
-      mark("registered", at(job.registered), `registered ${exactMoment(job.registered)}`),
-      past.map(e => mark(e.what, at(e.time), `${MARKS[e.what]} ${exactMoment(e.time)}, ${e.who}`)));
+      isNow(job.registered) && mark("registered", at(job.registered), `registered ${exactMoment(job.registered)}`),
+      past.filter(e => isNow(e.time)).map(e => mark(e.what, at(e.time), `${MARKS[e.what]} ${exactMoment(e.time)}, ${e.who}`)));
   }
   function course(contract) {
     const { job } = contract;
@@ -75,7 +79,7 @@ function drawTimeline() {
   const columns = [
     { name: "Job", kind: "text", value: c => c.job.registered, cell: c => el("button", { type: "button", class: "link",
       "aria-expanded": isOpen(c) ? "true" : "false", onclick: () => toggle(c) }, c.job.id) },
-    { name: laneHead(span, at), kind: "lane", cell: lane },
+    { name: laneHead(begin, span, at), kind: "lane", cell: lane },
     { name: "Supplier", kind: "text", value: supplier, cell: badge },
     ...(run.said ? [
       { name: "Asked", kind: "num", first: -1, value: c => asked(c.job), cell: c => asked(c.job) },
@@ -83,7 +87,7 @@ function drawTimeline() {
   ];
   const table = sortableTable({
     caption: `Run ${run.run}, jobs in the order of registration; choose a job to read its negotiation`,
-    columns, rows: matching(run.contracts), page: 40,
+    columns, rows: matching(run.contracts).filter(isShown), page: 40,
     extra: c => isOpen(c) && el("tr", { class: "detail" }, el("td", { colspan: columns.length }, course(c))),
   });
   const key = (name, ...shapes) => el("li", {}, svg("svg", { viewBox: "0 0 16 22", width: 16, height: 22, "aria-hidden": "true" }, shapes), name);
@@ -93,18 +97,19 @@ function drawTimeline() {
     key("runs on sun", svg("rect", { class: "f-own", y: 4, width: 16, height: 14, rx: 2 })),
     key("runs on grid power", svg("rect", { class: "f-grid", y: 4, width: 16, height: 14, rx: 2 }), svg("rect", { class: "f-dots", y: 4, width: 16, height: 14, rx: 2 }))),
   table.node, el("p", { class: "note" }, "The filter of the contracts holds here too.",
+    DAYS > 1 ? ` Jobs of the day that is drawn above, day ${chosen.day + 1} of ${DAYS}.` : "",
     chosen.run === null && RUNS.length > 1 ? ` This is run ${run.run}; choose another one above.` : "",
     run.more_was_said ? " Of what was said only the beginning is here; all of it is in the results file." : "",
     run.said ? "" : " What agents said is left out of this run, for the page would become too large: it is in the results file."));
 }
-function ticks(span) {
+function ticks(begin, span) {
   const every = [1, 2, 3, 6, 12, 24, 48, 96, 168].map(h => h * 3600).find(gap => span / gap <= 6) || span;
   const found = [];
-  for (let t = Math.ceil(DATA.start / every) * every - DATA.start; t <= span; t += every) found.push(t);
+  for (let t = Math.ceil((DATA.start + begin) / every) * every - DATA.start; t <= begin + span; t += every) found.push(t);
   return found;
 }
-function laneHead(span, at) {
-  return svg("svg", { role: "img", "aria-label": "Time, UTC" }, svg("g", { class: "tick" }, ticks(span).map(t =>
-    svg("text", { x: at(t), y: 15, "text-anchor": t > span * 0.96 ? "end" : t < span * 0.04 ? "start" : "middle" },
+function laneHead(begin, span, at) {
+  return svg("svg", { role: "img", "aria-label": "Time, UTC" }, svg("g", { class: "tick" }, ticks(begin, span).map(t =>
+    svg("text", { x: at(t), y: 15, "text-anchor": t - begin > span * 0.96 ? "end" : t - begin < span * 0.04 ? "start" : "middle" },
       (DATA.start + t) % 86400 ? hourOf(DATA.start + t) : dateOf(DATA.start + t)))));
 }

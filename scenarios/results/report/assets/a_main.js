@@ -3,7 +3,7 @@ function drawHead() {
   const end = DATA.intervals * DATA.interval;
   document.getElementById("lede").textContent = DATA.description;
   document.getElementById("facts").textContent = [DATA.algorithm, plural(RUNS.length, "run"), plural(HOUSES.length, "household"),
-    plural(PRODUCERS.length, "producer"), plural(JOBS.length, "job"),
+    plural(PRODUCERS.length, "producer"), plural(DATA.job_count, "job"),
     `${moment(0)} to ${moment(end)} ${yearOf(DATA.start + end)} UTC`].join(" · ");
 }
 function drawNotices() {
@@ -33,6 +33,7 @@ function drawControls() {
   document.getElementById("reset").addEventListener("click", () => {
     chosen.run = everyRun();
     chosen.house = null;
+    chosen.day = 0;
     chosen.jobs.clear();
     Object.assign(filter, { words: "", supplier: "", changed: false });
     drawAll();
@@ -63,12 +64,14 @@ function readAddress() {
   const house = HOUSES.findIndex(h => h.id === asked.get("house"));
   chosen.run = run < 0 ? everyRun() : run;
   chosen.house = house < 0 ? null : house;
+  chosen.day = Math.min(DAYS, Math.max(1, Number(asked.get("day")) || 1)) - 1;
   chosen.jobs = new Set(asked.getAll("job"));
 }
 function writeAddress() {
   const said = new URLSearchParams();
   if (chosen.run !== null && RUNS.length > 1) said.set("run", RUNS[chosen.run].run);
   if (chosen.house !== null) said.set("house", HOUSES[chosen.house].id);
+  if (chosen.day > 0) said.set("day", chosen.day + 1);
   for (const job of chosen.jobs) said.append("job", job);
   if (said.toString() !== location.hash.slice(1)) history.replaceState(null, "", `#${said}`);
 }

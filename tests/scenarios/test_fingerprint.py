@@ -1,0 +1,50 @@
+"""A scenario as JSON: what is read is what was written, and what is damaged is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from scenarios.files import bundled_names, load_scenario
+from scenarios.fingerprint import SCENARIO, scenario_of
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_a_scenario_comes_back_as_it_was(name: str) -> None:
+    """To the last digit; and jobs that draw the same share their load."""
+    scenario = load_scenario(name)
+
+    back = scenario_of(SCENARIO.dump_json(scenario).decode())
+
+    assert back == scenario
+    profiles = {job.profile for job in back.jobs}
+    assert len({id(job.load_profile) for job in back.jobs}) == len(profiles)
+
+
+def test_an_id_that_looks_like_a_series_is_an_id() -> None:
+    """Whatever stands in a text, its quotes are escaped."""
+    text = SCENARIO.dump_json(load_scenario("street")).decode()
+    nasty = '"actual":{"times_s":[0,1],"cumulative_wh":[0,1]}'
+    scenario = json.loads(text) | {"description": nasty}
+
+    assert scenario_of(json.dumps(scenario, separators=(",", ":"))).description == nasty
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('"cumulative_wh":[0.0,', '"cumulative_wh":["x",', "load_profile"),
+        ('"seed":', '"seed":"x","was":', "seed"),
+        ('"producers":', '"producer":', "producers"),
+    ],
+)
+def test_a_damaged_scenario_is_refused_with_the_place(old: str, new: str, place: str) -> None:
+    """As if it had been read in one go."""
+    text = SCENARIO.dump_json(load_scenario("street")).decode().replace(old, new, 1)
+
+    with pytest.raises(ValidationError) as refused:
+        scenario_of(text)
+
+    assert place in ".".join(str(part) for part in refused.value.errors()[0]["loc"])

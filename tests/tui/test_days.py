@@ -1,0 +1,148 @@
+"""Days of a long run are chosen one by one: in the editor, in results, in a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.energy import Prediction, Production
+from scenarios.results.averages import AverageDay, Course
+from scenarios.results.views import Day
+from scenarios.watch.producers import WatchedProducer
+from scenarios.zone import Zone
+from tui.editor.drawing import Artist, Kept
+from tui.shell.days import Days
+
+START_S = 1_767_225_600
+"""1 January 2026, 00:00 UTC."""
+DAY_S = 86_400
+
+
+def day(hours: int, interval_s: int = 900) -> Day:
+    """Return so many hours of power that says which interval it is of."""
+    count = hours * 3600 // interval_s
+    values = np.arange(count, dtype=np.float64)
+    return Day(interval_s, START_S + interval_s * np.arange(count), values, values, values)
+
+
+@pytest.mark.parametrize(("hours", "days"), [(24, 1), (27, 1), (48, 1), (49, 3), (72, 3), (365 * 24, 365)])
+def test_up_to_two_days_are_shown_together(hours: int, days: int) -> None:
+    """A day and the night after it are one picture; more is looked at day by day."""
+    assert day(hours).days == days
+
+
+@pytest.mark.parametrize("interval_s", [60, 900, 7 * 60, 3600])
+def test_days_hold_every_interval_once(interval_s: int) -> None:
+    """Whatever the interval, nothing is left out and nothing is shown twice."""
+    whole = day(24 * 5 + 7, interval_s)
+
+    parts = [whole.of_day(index) for index in range(whole.days)]
+
+    assert np.concatenate([part.times_s for part in parts]).tolist() == whole.times_s.tolist()
+    assert np.concatenate([part.grid_w for part in parts]).tolist() == whole.grid_w.tolist()
+    for index, part in enumerate(parts):
+        assert START_S + index * DAY_S <= part.times_s[0] < START_S + (index + 1) * DAY_S
+    assert whole.of_day(99).times_s.tolist() == parts[-1].times_s.tolist()
+
+
+def test_an_average_is_looked_at_day_by_day_too() -> None:
+    """As a run is."""
+    whole = day(24 * 3)
+    course = Course(whole.grid_w, whole.grid_w)
+    average = AverageDay(2, 900, whole.times_s, course, course, course)
+
+    assert average.days == 3
+    assert average.of_day(1).times_s.tolist() == whole.of_day(1).times_s.tolist()
+    assert average.of_day(1).local.mean_w.tolist() == whole.of_day(1).local_w.tolist()
+
+
+def test_a_day_is_named_by_number_or_date() -> None:
+    """At the scenario's offset; what is no day of the run is refused in words."""
+    days = Days(START_S - 3600, 365, Zone(3600))
+
+    assert [days.index(text) for text in ("1", " 365 ", "2026-01-01", "2026-12-31")] == [0, 364, 0, 364]
+    assert days.title(171) == "Sun 21 Jun, day 172 of 365"
+    for wrong in ("0", "366", "2025-12-31", "2027-01-01", "tomorrow", ""):
+        assert days.problem(wrong) == "expected: a number from 1 to 365, or a date from 2026-01-01 to 2026-12-31"
+
+
+def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
+    """Its production, its jobs, and how many days there are."""
+    tree = {
+        "start": "2026-01-01T00:00:00Z",
+        "days": 365,
+        "load_profiles": {"wash": {"step_s": 3600, "power_w": [1000]}},
+        "houses": [
+            {
+                "id": "a",
+                "devices": [
+                    {"id": "w", "type": "consumer", "load_profile": "wash"},
+                    {
+                        "id": "pv",
+                        "type": "producer",
+                        "predictions": [
+                            {"issued": f"{24 * d}:00", "start": f"{24 * d}:00", "step_s": 86_400, "power_w": [d]}
+                            for d in range(365)
+                        ],
+                    },
+                ],
+            }
+        ],
+        "jobs": [
+            {
+                "house": "a",
+                "device": "w",
+                "registered": f"{24 * d}:00",
+                "earliest_start": f"{24 * d + 1}:00",
+                "latest_start": f"{24 * d + 2}:00",
+            }
+            for d in (0, 9, 9)
+        ],
+    }
+
+    whole = Artist(tree, None, 9).day(None)
+    panel = Artist(tree, None, 9).producer(tree["houses"][0]["devices"][1])  # type: ignore[index]
+
+    assert whole.days is not None
+    assert whole.days.count == 365
+    assert whole.title == "The day · Sat 10 Jan, day 10 of 365"
+    assert whole.said == "0.2 kWh produced, jobs for 2.0 kWh"
+    assert (whole.span.start_s, whole.span.end_s) == (START_S + 9 * DAY_S, START_S + 10 * DAY_S)
+    assert panel.title == "Forecasts · Sat 10 Jan, day 10 of 365"
+    assert "0.2 kWh" in panel.said
+
+
+def test_a_watcher_forgets_forecasts_of_last_month() -> None:
+    """What it knows of a producer on the last day of a year takes no more room, or time, than on the tenth."""
+    watched = WatchedProducer("pv")
+    points = []
+    for number in range(40):
+        issued_s = START_S + number * DAY_S
+        times_s = tuple(range(issued_s, issued_s + DAY_S + 1, 60))
+        energies_wh = tuple(float(i) for i in range(len(times_s)))
+        forecast = Production(times_s=times_s, cumulative_wh=energies_wh)
+        watched.learn(Prediction(issued_s=issued_s, production=forecast))
+        assert watched.forecast is not None
+        points.append(len(watched.forecast.times_s))
+
+    assert points[39] == points[10] == 8 * 1440 + 1
+    assert watched.day(START_S + 39 * DAY_S, START_S + 40 * DAY_S, 24, ()).forecast_wh.sum() == pytest.approx(1440)
+
+
+def test_the_editor_reads_a_file_again_when_it_was_written_again(tmp_path: Path) -> None:
+    """What was read for an earlier picture is kept, and never shown for something else."""
+    file = tmp_path / "sun.txt"
+    file.write_text(f"{START_S} 0\n{START_S + DAY_S} 24000\n")
+    device = {"id": "pv", "type": "producer", "predictions": [{"issued": "00:00", "file": "sun.txt"}]}
+    tree = {"start": "2026-01-01T00:00:00Z", "houses": [{"id": "a", "devices": [device]}]}
+    kept: Kept = {}
+
+    first = Artist(tree, tmp_path, kept=kept).day(None)
+    again = Artist(tree, tmp_path, kept=kept).day(None)
+    file.write_text(f"{START_S} 0\n{START_S + DAY_S} 120000\n")
+    later = Artist(tree, tmp_path, kept=kept).day(None)
+
+    assert (first.said, again.said) == ("24.0 kWh produced, jobs for 0.0 kWh",) * 2
+    assert later.said == "120.0 kWh produced, jobs for 0.0 kWh"

@@ -1,0 +1,47 @@
+"""One day's production has one figure, whichever screen says it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from broker.memory import MemoryBroker
+from scenarios.files import load_scenario
+from scenarios.files.yaml_tree import parse
+from scenarios.results.creation import Simulation, create_results
+from scenarios.results.reader import ResultsReader
+from scenarios.results.report.contents import report_contents
+from scenarios.results.writer import RunWriter
+from scenarios.runner import RunSettings, run_once
+from tui.editor.drawing import Artist
+from tui.run.preview import outlook
+
+
+@pytest.fixture
+def street_results(tmp_path: Path) -> Path:
+    """The bundled street, run for its one day."""
+    scenario = load_scenario("street")
+    path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=tmp_path / "street.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=scenario.start_s) as writer:
+        outcome = asyncio.run(run_once(scenario, RunSettings(1, "r1", days=1), MemoryBroker(), writer))
+        writer.finish(outcome.state, outcome.end_s)
+    return path
+
+
+def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_results(street_results: Path) -> None:
+    """It was 130.3 kWh by the first forecasts, 132.6 by the last ones, 134.0 by the meters, all called sun."""
+    text = (resources.files("scenarios") / "bundled" / "street.yaml").read_text(encoding="utf-8")
+    with ResultsReader(street_results) as results:
+        produced_wh = results.kpis(1).produced_wh
+        report = report_contents(results)
+
+    said = re.search(r"([0-9.]+) kWh produced", Artist(parse(text, ""), None).day(None).said)
+    assert said is not None
+    assert said[1] == f"{produced_wh / 1000:.1f}"
+    assert outlook(load_scenario("street")).sun_wh.sum() == pytest.approx(produced_wh)
+    assert sum(report["runs"][0]["produced"]) == pytest.approx(produced_wh, abs=1)
+    assert report["runs"][0]["kpis"]["produced_wh"] == pytest.approx(produced_wh, abs=1)
