@@ -139,7 +139,7 @@ class _Coverage:
         end_s = self._end_s
         if self._days is None or end_s is None:
             return
-        late = [job for job in self._scenario.jobs if max(job.registered_s, job.earliest_start_s) >= end_s]
+        late = [job for job in self._scenario.jobs if _first_s(job) >= end_s]
         if late:
             last_s = max(job.latest_start_s + job.duration_s for job in late)
             way = RunDays(-(-(last_s - self._start_s) // DAY_S))
@@ -180,8 +180,9 @@ class _Coverage:
         return self._end_s is not None and start_s < self._end_s and end_s > self._start_s
 
     def _days_to(self, time_s: int) -> int:
-        """Return by how many days the start would have to move for a time to be within the day after it."""
-        return (time_s - self._start_s) // DAY_S
+        """Return how many days a time is away from the day of the first job; without jobs, from the first day."""
+        first_s = min((_first_s(job) for job in self._scenario.jobs), default=self._start_s)
+        return (time_s - self._start_s) // DAY_S - (first_s - self._start_s) // DAY_S
 
     def _move(self, days: int) -> MoveStart:
         return MoveStart(days, self._start_s + days * DAY_S)
@@ -258,8 +259,12 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _meets(job: Job, spans: Sequence[tuple[int, int]]) -> bool:
     last_s = job.latest_start_s + job.duration_s
-    first_s = max(job.earliest_start_s, job.registered_s)
-    return any(start_s < last_s and first_s < end_s for start_s, end_s in spans)
+    return any(start_s < last_s and _first_s(job) < end_s for start_s, end_s in spans)
+
+
+def _first_s(job: Job) -> int:
+    """Return when a job can start first."""
+    return max(job.earliest_start_s, job.registered_s)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from scenarios.coverage import Note, coverage_notes
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.findings import KeyPath, in_words
 from scenarios.files.load import load_text
@@ -58,6 +59,13 @@ class Document:
         except ScenarioError as error:
             return list(error.problems)
         return []
+
+    def findings(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
+        """Return everything that is wrong with it, or else what cannot meet in time."""
+        try:
+            return [], coverage_notes(self.scenario(where, folder))
+        except ScenarioError as error:
+            return list(error.problems), ()
 
     def scenario(self, where: str, folder: Path | None) -> Scenario:
         """Return the scenario that it describes; raise `ScenarioError` where it describes none."""

@@ -8,6 +8,7 @@ ends the reading. So there is no way from a file to code, whatever stands in it.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -29,6 +30,14 @@ class Global:
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
+
+
+class ForeignNameError(PickleError):
+    """The pickle holds a name that is not on the list."""
+
+    def __init__(self, name: Global) -> None:
+        super().__init__(f"holds {str(name)[:100]!r}, which a neighbourhood does not need; it is refused")
+        self.name = name
 
 
 @dataclass(slots=True, eq=False)
@@ -69,10 +78,12 @@ def read_pickle(content: bytes, allowed: Collection[str]) -> Any:  # noqa: ANN40
     """
     reader = _Reader(frozenset(allowed))
     try:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-            if number == MAX_STEPS:
-                break
-            reader.step(opcode.name, argument)
+        # pickletools warns of escapes in damaged text, which is an error like any other here.
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+                if number == MAX_STEPS:
+                    break
+                reader.step(opcode.name, argument)
     except PickleError:
         raise
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError) as error:
@@ -131,7 +142,7 @@ class _Reader:
     def _push_global(self, module: str, name: str) -> None:
         found = Global(module, name)
         if str(found) not in self._allowed:
-            raise PickleError(f"holds {str(found)[:100]!r}, which a neighbourhood does not need; it is refused")
+            raise ForeignNameError(found)
         self._stack.append(found)
 
     def reduce(self, _: object) -> None:

@@ -21,7 +21,7 @@ from scenarios.files.series_file import cap_problems
 from scenarios.files.times import MAX_TIME_S
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
 from scenarios.importers.imported import Imported, Places
-from scenarios.importers.inert_pickle import Object, PickleError, read_pickle, short
+from scenarios.importers.inert_pickle import ForeignNameError, Object, PickleError, read_pickle, short
 from scenarios.importers.neighbourhood import (
     InputDevice,
     InputHouse,
@@ -31,7 +31,7 @@ from scenarios.importers.neighbourhood import (
     window_problems,
 )
 from scenarios.importers.neighbourhood_xml import jobs_in
-from scenarios.importers.pickled_frame import FRAME_NAMES, frame_rows, number
+from scenarios.importers.pickled_frame import FRAME_NAMES, NEWEST, frame_rows, number
 
 _MODULE = "backend.neighbourhood"
 _CLASSES = ("Neighbourhood", "House", "User", "Device", "Event")
@@ -87,7 +87,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
         found = _Found(where)
         _read(root, found)
     except PickleError as error:
-        raise ScenarioError([Problem(where, str(error))]) from None
+        raise ScenarioError([Problem(where, f"{error}{_hint(error)}")]) from None
     notes = forecast_notes(found.forecasts)
     if jobs is not None:
         found.jobs += jobs_in(jobs, found.problems, notes)
@@ -103,6 +103,16 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
         what=what,
         problems=found.problems,
         notes=notes,
+    )
+
+
+def _hint(error: PickleError) -> str:
+    """Return what to do where a newer pandas may have written the pickle; empty where it is something else."""
+    if not isinstance(error, ForeignNameError) or error.name.module.partition(".")[0] not in ("pandas", "pyarrow"):
+        return ""
+    return (
+        f". If a pandas newer than {NEWEST} wrote it: save the neighbourhood again there with its tables as plain "
+        "objects (frame.astype(object)), or with an older pandas"
     )
 
 

@@ -1,12 +1,13 @@
 """The rows of a pandas frame out of a pickle, without pandas.
 
-The layouts of pandas 0.23 to 2 are known, with numpy 1 and 2; of pandas 3, frames whose columns are named by
-plain objects.
+The layouts of pandas 0.23 to 3 are known, with numpy 1 and 2: arrays of numpy, and what pandas 3 has beside them, text
+of its own (with pyarrow installed, or without), and numbers that may be missing.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,47 @@ FRAME_NAMES = frozenset(
         "numpy._core.multiarray._reconstruct",
         "numpy._core.multiarray.scalar",
         "numpy._core.numeric._frombuffer",
+        "pandas.arrays.StringArray",
+        "pandas.arrays.ArrowStringArray",
+        "pandas.arrays.ArrowExtensionArray",
+        "pandas.arrays.IntegerArray",
+        "pandas.arrays.FloatingArray",
+        "pandas.core.arrays.string_.StringArray",
+        "pandas.core.arrays.string_.StringDtype",
+        "pandas.core.arrays.string_.StringArrayNumpySemantics",
+        "pandas.core.arrays.string_arrow.ArrowStringArray",
+        "pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics",
+        "pandas.core.arrays.arrow.array.ArrowExtensionArray",
+        "pandas.core.arrays.integer.IntegerArray",
+        "pandas.core.arrays.floating.FloatingArray",
+        "pandas.core.dtypes.dtypes.ArrowDtype",
+        "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked",
+        "pandas._libs.missing.NA",
+        "pandas._libs.missing._NA",
+        "pandas.NA",
+        *(f"pandas.{kind}Dtype" for kind in ("String", "Arrow")),
+        *(f"pandas.{kind}{bits}Dtype" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)),
+        *(f"pandas.core.arrays.integer.{kind}{bits}Dtype" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)),
+        *(f"{module}.Float{bits}Dtype" for module in ("pandas", "pandas.core.arrays.floating") for bits in (32, 64)),
+        "pyarrow.lib._restore_array",
+        "pyarrow.lib.chunked_array",
+        "pyarrow.lib.type_for_alias",
+        "pyarrow.lib.py_buffer",
         "_codecs.encode",
+        "builtins.bytearray",
+        "__builtin__.bytearray",
         "builtins.slice",
         "__builtin__.slice",
     }
 )
 """What a frame's pickle names; all of it stays a name (`inert_pickle`)."""
 
+NEWEST = "3.1"
+"""The newest pandas whose frames are known."""
+
+_TEXT_OFFSETS = {"string": "<i4", "large_string": "<i8"}
+"""How long the places of texts are, by Arrow's name for the type."""
+_ARROW_NUMBERS = {"int64": "<i8", "int32": "<i4", "double": "<f8", "float": "<f4"}
 _NUMBERS = frozenset({"f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"})
 _COLUMNS = 2
 
@@ -107,9 +142,12 @@ def _places(placement: object, count: int) -> list[int]:
 
 
 def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
-    """Return a numpy array as rows; one of one dimension is a single row."""
+    """Return a numpy array as rows; one of one dimension, or one of pandas' own, is a single row."""
     if not isinstance(array, Object):
         raise PickleError("an array of numbers is expected")
+    own = _pandas_array(array)
+    if own is not None:
+        return [own]
     fortran: object = False
     match array.made_by.name, array.arguments, array.state:
         case "_reconstruct", _, (_, shape, dtype, fortran, data):
@@ -133,16 +171,105 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
     return [values[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
+def _pandas_array(array: Object) -> list[Any] | None:
+    """Return the values of an array of pandas' own, None for those that are missing; None for one of numpy."""
+    state = array.state
+    match array.kind.name, state:
+        case "__pyx_unpickle_NDArrayBacked", tuple():
+            inner = next((part for part in state if isinstance(part, Object) and _is_numpy(part)), None)
+            return _array(inner, dimensions=1)[0]
+        case (("IntegerArray" | "FloatingArray"), {"_data": values, "_mask": Object() as mask}):
+            return _masked(_array(values, dimensions=1)[0], _flags(mask))
+        case (("ArrowStringArray" | "ArrowStringArrayNumpySemantics" | "ArrowExtensionArray"), dict()):
+            return _arrow(state.get("_pa_array", state.get("_data")))
+    return None
+
+
+def _is_numpy(array: Object) -> bool:
+    return array.made_by.name in ("_reconstruct", "_frombuffer")
+
+
+def _masked(values: list[Any], missing: list[bool]) -> list[Any]:
+    if len(values) != len(missing):
+        raise PickleError("an array is not as long as it says")
+    return [None if is_missing else value for value, is_missing in zip(values, missing, strict=True)]
+
+
+def _flags(mask: Object) -> list[bool]:
+    """Return an array of truth values."""
+    data = mask.arguments[0] if mask.made_by.name == "_frombuffer" and mask.arguments else None
+    if data is None and isinstance(mask.state, tuple) and mask.state:
+        data = mask.state[-1]
+    return [bool(byte) for byte in _bytes(data)]
+
+
+def _arrow(array: object) -> list[Any]:
+    """Return the values of an array of Arrow, whose parts are types, lengths and buffers."""
+    match array:
+        case Object(made_by=made_by, arguments=(list() as chunks, *_)) if made_by.name == "chunked_array":
+            return [value for chunk in chunks for value in _arrow(chunk)]
+        case Object(
+            made_by=made_by,
+            arguments=(
+                (Object(arguments=(str() as kind,)), int() as length, _, int() as offset, list() as buffers, *_),
+            ),
+        ) if made_by.name == "_restore_array" and _is_size(length) and _is_size(offset):
+            return _arrow_values(kind, offset, length, [None if one is None else _bytes(one) for one in buffers])
+    raise PickleError("an array is stored in a way that is not known")
+
+
+def _arrow_values(kind: str, offset: int, length: int, buffers: list[bytes | None]) -> list[Any]:
+    there, *parts = buffers or [None]
+    end = offset + length
+    if kind in _TEXT_OFFSETS and len(parts) == 2:
+        places, text = parts[0] or b"", parts[1] or b""
+        at = _frombuffer(places, _TEXT_OFFSETS[kind])[offset : end + 1]
+        if (
+            len(at) != length + 1
+            or any(a > b for a, b in pairwise(at))
+            or (at and not 0 <= at[0] <= at[-1] <= len(text))
+        ):
+            raise PickleError("an array is not as long as it says")
+        values: list[Any] = [text[a:b].decode("utf-8", "replace") for a, b in pairwise(at)]
+    elif kind in _ARROW_NUMBERS and len(parts) == 1:
+        values = _frombuffer(parts[0] or b"", _ARROW_NUMBERS[kind])[offset:end]
+    else:
+        raise PickleError(f"an array of numbers is expected, not of {short(kind)}")
+    if len(values) != length or (there is not None and len(there) * 8 < end):
+        raise PickleError("an array is not as long as it says")
+    if there is None:
+        return values
+    return [value if there[i // 8] >> i % 8 & 1 else None for i, value in enumerate(values, start=offset)]
+
+
+def _frombuffer(data: bytes, kind: str) -> list[Any]:
+    dtype = np.dtype(kind)
+    # Arrow's buffers are padded.
+    return list(np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype=dtype).tolist())
+
+
+def _bytes(value: object) -> bytes:
+    """Return the bytes that a value is, or stands for: a buffer, a bytearray, text of protocol 2."""
+    for _ in range(6):
+        match value:
+            case bytes() | bytearray():
+                return bytes(value)
+            case str():
+                value = _latin_1(value)
+            case Object(arguments=(inner, *_)) if value.made_by.name in ("py_buffer", "bytearray", "encode"):
+                value = inner
+            case Object(arguments=()) if value.made_by.name == "bytearray":
+                return b""
+    raise PickleError("an array holds no numbers")
+
+
 def _is_size(size: object) -> bool:
     return isinstance(size, int) and 0 <= size <= MAX_ROWS
 
 
 def _numbers(data: object, dtype: object) -> list[Any]:
-    if isinstance(data, Object) and data.made_by.name == "encode" and data.arguments:
-        # Protocol 2 has no bytes; it writes them as text.
-        data = _latin_1(data.arguments[0])
-    if not isinstance(data, bytes | bytearray):
-        raise PickleError("an array holds no numbers")
+    # Protocol 2 has no bytes; it writes them as text.
+    data = _bytes(data)
     code = dtype.arguments[0] if isinstance(dtype, Object) and dtype.made_by.name == "dtype" and dtype.arguments else ""
     state = dtype.state if isinstance(dtype, Object) else None
     order = state[1] if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">") else "<"

@@ -140,3 +140,13 @@ def test_jobs_of_1970_are_told() -> None:
             "Times are expected in seconds since 1970, or as dates"
         )
     ]
+
+
+def test_forecasts_are_brought_to_the_jobs_and_not_to_an_empty_first_day() -> None:
+    """The only job is on the third day, the sun a week later."""
+    late = A_JOB.replace('"05:00"', '"53:00"').replace('"06:00"', '"54:00"').replace('"12:00"', '"60:00"')
+    text = TEXT.replace(A_JOB, late).replace("2026-06-21T06", "2026-06-30T06")
+    (note,) = (note for note in coverage_notes(load_text(text, "s.yaml", None)) if "forecast reaches" in note.what)
+    assert note.ways_out == (MoveStart(7, load_text(text, "s.yaml", None).start_s + 7 * 86_400), ShiftSun(("pv",), -7))
+    shifted = told(text.replace("2026-06-30T06", "2026-06-23T06"))
+    assert not [what for what in shifted if "no forecast" in what or "without a forecast" in what]

@@ -12,6 +12,7 @@ from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
 
+from scenarios.coverage import Note
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.document import Document
 from tui.editor.history import Version
@@ -40,12 +41,15 @@ class Checker:
             document = await asyncio.to_thread(version.document)
         except ScenarioError as error:
             return Checked(version, failed=error)
-        problems = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
-        if problems is None:
-            problems = await asyncio.to_thread(document.problems, where, folder)
-        return Checked(version, tuple(problems))
+        found = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
+        if found is None:
+            found = await asyncio.to_thread(document.findings, where, folder)
+        problems, notes = found
+        return Checked(version, tuple(problems), notes)
 
-    async def _asked(self, document: Document, where: str, folder: Path) -> list[Problem] | None:
+    async def _asked(
+        self, document: Document, where: str, folder: Path
+    ) -> tuple[list[Problem], tuple[Note, ...]] | None:
         """Ask the process; None where there is none to be had."""
         process = self._process
         try:
@@ -55,7 +59,7 @@ class Checker:
                 return None
             process.stdin.write(frame((document, where, folder)))
             await process.stdin.drain()
-            found: list[Problem] | None = await read_frame(process.stdout)
+            found: tuple[list[Problem], tuple[Note, ...]] | None = await read_frame(process.stdout)
         except OSError:
             return None
         return found
@@ -77,7 +81,7 @@ def main() -> None:
     out = sys.stdout.buffer
     while (asked := read_frame_here(sys.stdin.buffer)) is not None:
         document, where, folder = asked
-        out.write(frame(document.problems(where, folder)))
+        out.write(frame(document.findings(where, folder)))
         out.flush()
 
 

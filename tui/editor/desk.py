@@ -14,11 +14,14 @@ from textual.css.query import NoMatches
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
+from scenarios.coverage import WayOut
 from scenarios.errors import Problem
 from scenarios.files.findings import KeyPath
 from tui.editor import ids, outline
+from tui.editor.bringing import change_for
 from tui.editor.changes import Change
 from tui.editor.checking import Checker
+from tui.editor.coverage import CoveragePanel
 from tui.editor.drawing import Artist, Kept
 from tui.editor.form import form_of
 from tui.editor.formview import FormView
@@ -114,6 +117,7 @@ class Desk(AreaScreen):
                             yield Static("", classes="said", markup=False)
                             yield Chart(empty="")
                 yield ProblemsPanel()
+                yield CoveragePanel()
 
     def on_mount(self) -> None:
         """Check whatever is open, as long as this is there."""
@@ -353,9 +357,23 @@ class Desk(AreaScreen):
         work.take(checked)
         self.query_one(NeighbourhoodTree).mark(work.wrong())
         self.query_one(ProblemsPanel).show(work.tree, work.problems)
+        self.begin(self.query_one(CoveragePanel).show, work.tree, work.notes, group="coverage")
         self._show_problems()
         self.query_one(Headline).show(work)
         self.offer()
+
+    @on(CoveragePanel.Chosen)
+    def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
+        self.begin(self.bring_together, event.way)
+
+    async def bring_together(self, way: WayOut) -> None:
+        """Let parts meet in time that did not; files may have to be read, so not on this thread."""
+        work = self.work
+        if work is None:
+            return
+        change = await asyncio.to_thread(change_for, way, work.tree, work.folder)
+        if change is not None and work is self.work:
+            self.apply(lambda _: change)
 
     def go_to_problem(self, problem: Problem) -> None:
         """Show the field of a problem."""

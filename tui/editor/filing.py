@@ -11,13 +11,13 @@ from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from scenarios.files.load import bundled_names
 from scenarios.files.write import to_yaml
-from scenarios.importers.source import import_source
+from scenarios.importers.source import import_source, needs_import
 from tui.editor import building
 from tui.editor.changes import Change
 from tui.editor.drawing import Picture
 from tui.editor.editing import Editing
 from tui.editor.history import History
-from tui.editor.importing import YAML, ImportDialog
+from tui.editor.importing import IMPORTABLE, YAML, ImportDialog
 from tui.editor.notes import Notes
 from tui.editor.outline import WHOLE, Ref, text
 from tui.editor.picker import Item, Picker
@@ -92,16 +92,16 @@ class Filing(Editing):
 
     async def _ask_and_open(self) -> None:
         folder = self.work.folder if self.work is not None else Path.cwd()
-        path = await self.app.push_screen_wait(PickPath("Open a neighbourhood", folder, suffixes=YAML))
+        path = await self.app.push_screen_wait(PickPath("Open a neighbourhood", folder, suffixes=IMPORTABLE))
         if path is not None:
             await self.open_source(str(path))
 
     async def open_source(self, source: str) -> None:
-        """Open a file, import a PySSMic folder, or copy a bundled scenario."""
+        """Open a file, import an input of PySSMic, or copy a bundled scenario."""
         if not await self._may_leave():
             return
         path = Path(source)
-        if await asyncio.to_thread(path.is_dir):
+        if await asyncio.to_thread(needs_import, path):
             await self._import(path, None, ())
         elif source in bundled_names() and not await asyncio.to_thread(path.exists):
             await self._copy(source)
@@ -163,7 +163,7 @@ class Filing(Editing):
         document = Document(await asyncio.to_thread(to_yaml, imported.file))
         self.take_up(Work(History(document, saved=False), None, f"import of {path.name}"))
         if imported.notes:
-            lead = "What the input does not say was assumed:"
+            lead = "What was assumed where the input says nothing, and what was left out:"
             await self.app.push_screen_wait(Notes(f"Imported {path.name}", lead, imported.notes))
         else:
             self.notify(f"Imported {path.name}; it is not saved yet.")

@@ -43,4 +43,5 @@ class Headline(Horizontal):
         if work.checked is not work.history.current:
             say(found, f"✗ {count}" if count else "… checking")
         else:
-            say(found, f"✗ {plural(count, 'problem')} (F8)" if count else "✓ nothing is wrong")
+            notes = f", {plural(len(work.notes), 'note')}" if work.notes else ""
+            say(found, f"✗ {plural(count, 'problem')} (F8)" if count else f"✓ no problems{notes}")

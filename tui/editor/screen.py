@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 
 from tui.editor import outline
+from tui.editor.bringing import is_possible, label_of
 from tui.editor.filing import Filing
 from tui.editor.jobs import JobsTable
 from tui.shell import PaletteEntry
@@ -54,6 +56,8 @@ change here goes into it at its place, comments and order stay.
 - **Times** are a date and a time of day, at the offset of the run's start; up and down move them.
 - A field with `▾` opens a list: type to narrow it. Bundled appliances, load profiles from a file, cloudless skies.
 - The **chart** shows one day: `{` and `}` go to the day before and after, `D` asks for one by number or date.
+- **Notes** at the bottom say what cannot meet in time, such as forecasts of another year, with a button for each way
+  out. They are in the palette (`Ctrl+P`) too.
 - `Ctrl+Z` takes back whatever was done, also a removal.
 
 A bundled neighbourhood opens as a copy; saving asks for a file of yours.
@@ -106,8 +110,13 @@ A bundled neighbourhood opens as a copy; saving asks for a file of yours.
         return possible.get(action, True)
 
     def palette(self) -> Iterable[PaletteEntry]:
-        """Nothing beside the bindings."""
-        return ()
+        """Offer the ways out where parts cannot meet in time."""
+        work = self.work
+        for note in work.notes if work is not None else ():
+            for way in note.ways_out:
+                if work is not None and is_possible(way, work.tree):
+                    run = partial(self.begin, self.bring_together, way)
+                    yield PaletteEntry(label_of(way, work.tree), note.what.partition("; ")[0], run)
 
     @on(JobsTable.Chosen)
     def _job_chosen(self, event: JobsTable.Chosen) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scenarios.coverage import Note
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.document import Document
 from scenarios.files.findings import KeyPath
@@ -33,6 +34,8 @@ class Checked:
 
     version: Version
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """What cannot meet in time, where nothing is wrong."""
     failed: ScenarioError | None = None
     """Why the state cannot be written; then nothing else is known."""
 
@@ -51,6 +54,8 @@ class Work:
     stamp: Stamp | None = None
     """The file as it was read or written last."""
     problems: tuple[Problem, ...] = ()
+    """As of the last check."""
+    notes: tuple[Note, ...] = ()
     """As of the last check."""
     checked: Version | None = None
     """Which state that was."""
@@ -110,7 +115,7 @@ class Work:
 
     def take(self, checked: Checked) -> None:
         """Keep what was found."""
-        self.problems, self.checked = checked.problems, checked.version
+        self.problems, self.notes, self.checked = checked.problems, checked.notes, checked.version
         self.owners = {}
         for problem in self.problems:
             owner = owner_of(self.tree, problem.path)

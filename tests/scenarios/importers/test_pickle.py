@@ -447,3 +447,41 @@ def test_a_forecast_of_a_running_counter_counts_differences_only(thing: Thing, t
     assert (first.times_s, first.energy_wh) == ((7200, 8100, 9000), 500)
     assert (second.times_s, second.energy_wh) == ((9000, 9900, 10800), 500)
     assert len(imported.notes) == 2
+
+
+PICKLES = sorted((Path(__file__).parent / "pickles").glob("*.pkl"))
+"""Written by pandas 3.1: a house with a device whose load profile is a table of text or numbers; the last number in a
+name is the pickle's protocol. Each is `[[0, 0], [3600, 1000]]`, or with 1000.5 Wh where the table holds numbers."""
+
+
+@pytest.mark.parametrize("file", PICKLES, ids=lambda file: file.stem)
+def test_tables_of_pandas_3_are_read(file: Path) -> None:
+    """With pyarrow beside it and without; text, numbers, and numbers that may be missing."""
+    (house,) = import_source(file).file.load_profiles.values()
+
+    assert house.points is not None
+    times_s, energies_wh = zip(*house.points, strict=True)
+    assert times_s == (0, 3600)
+    assert energies_wh[0] == 0
+    assert energies_wh[1] in (1000, 1000.5)
+
+
+@pytest.mark.parametrize("file", PICKLES, ids=lambda file: file.stem)
+def test_any_damage_to_tables_of_pandas_3_is_a_message(file: Path, tmp_path: Path) -> None:
+    """A byte changed anywhere: it imports, or it is refused with a message, and code never runs."""
+    content = file.read_bytes()
+    path = tmp_path / "esn.pkl"
+    for place in range(0, len(content), 23):
+        path.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+        with suppress(ScenarioError):
+            import_source(path)
+
+
+def test_a_pandas_that_is_not_known_is_no_attack(tmp_path: Path) -> None:
+    """It is not read either; the message says what to do."""
+    message = message_of(b"\x80\x04\x8c\x0dpandas.arrays\x8c\x09NewColumn\x93.", tmp_path)
+
+    assert message.startswith("holds 'pandas.arrays.NewColumn', which a neighbourhood does not need; it is refused.")
+    assert "If a pandas newer than 3.1 wrote it" in message
+    assert "with an older pandas" in message
+    assert "pandas newer" not in message_of(SYSTEM + b"(S'touch ran'\ntR.", tmp_path)

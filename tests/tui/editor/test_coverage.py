@@ -1,0 +1,124 @@
+"""What cannot meet in time is told in the editor, with a button for each way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input, Static
+
+from scenarios.coverage import MoveStart, ShiftSun, coverage_notes
+from scenarios.files import load_text
+from scenarios.files.document import Document
+from tests.scenarios.test_coverage import SUN, TEXT
+from tests.tui.driving import click
+from tui.editor.bringing import change_for, is_possible
+from tui.editor.changes import written
+from tui.editor.coverage import CoveragePanel
+from tui.editor.headline import Headline
+from tui.editor.notes import Notes
+from tui.shell.dialogs import PickPath
+
+Editing = Any
+APART = TEXT.replace("2026-06-21T06", "2027-06-21T06")
+
+
+def buttons(person: Any) -> dict[str, Button]:
+    """Return the ways out that are offered."""
+    return {str(button.label): button for button in person.screen.query(CoveragePanel).first().query(Button)}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing, tmp_path: Path, size: Any) -> None:
+    """Either brings the sun to the job; undone, the note is back."""
+    path = tmp_path / "apart.yaml"
+    path.write_text(APART, encoding="utf-8")
+    async with editing(path, size=size) as person:
+        await person.until(lambda: len(buttons(person)) == 2)
+        assert [*buttons(person)] == ["Move the start to 2027-06-21", "Shift the forecasts by -365 days"]
+        note = person.screen.query_one(CoveragePanel).query(Static).first()
+        assert "no forecast reaches into the run" in str(note.render())
+        assert "no problems, 1 note" in str(person.screen.query_one(Headline).query_one(".found", Static).render())
+        for label, old, new in (
+            ("Move the start to 2027-06-21", "start: 2026-06-21T00", 'start: "2027-06-21T00'),
+            ("Shift the forecasts by -365 days", '"2027-06-21T06', '"2026-06-21T06'),
+        ):
+            await click(person.pilot, buttons(person)[label])
+            await person.until(lambda: not buttons(person))
+            await person.settle()
+            assert person.work.notes == ()
+            assert old not in person.text
+            assert new in person.text
+            await person.press("ctrl+z")
+            await person.until(lambda: len(buttons(person)) == 2)
+            assert person.text == APART
+
+
+def brought_together(text: str, folder: Path) -> str:
+    """Return a text after its forecasts were shifted into the run."""
+    document = Document(text)
+    (note,) = document.findings("s.yaml", folder)[1]
+    way = next(way for way in note.ways_out if isinstance(way, ShiftSun))
+    change = change_for(way, document.value(), folder)
+    assert change is not None
+    for step in change.steps:
+        document = written(document, document.value(), step)
+    return document.text
+
+
+@pytest.mark.parametrize(
+    "sun",
+    [
+        '{issued: "00:00", points: [["2016-06-21T06:00:00+02:00", 0], ["2016-06-21T10:00:00+02:00", 7000]]}',
+        '{issued: "00:00", points: [[1466481600, 0], [1466496000, 7000]]}',
+        '{issued: "00:00", file: sun.csv}',
+        '{issued: "2026-06-21T00:00:00+02:00", start: "2016-06-21T04:00:00Z", step_s: 7200, power_w: [500, 3000]}',
+    ],
+)
+def test_forecasts_are_shifted_in_whatever_form_they_stand(tmp_path: Path, sun: str) -> None:
+    """The energy stays; a file that is named stays as it is."""
+    (tmp_path / "sun.csv").write_text("1466481600 0\n1466496000 7000\n", encoding="utf-8")
+    text = TEXT.replace(SUN, sun)
+
+    after = load_text(brought_together(text, tmp_path), "s.yaml", tmp_path)
+
+    assert coverage_notes(after) == ()
+    production = after.producers["pv"].predictions[0].production
+    assert (production.start_s - after.start_s, production.energy_wh) == (6 * 3600, 7000)
+    assert (tmp_path / "sun.csv").read_text(encoding="utf-8").startswith("1466481600 0")
+
+
+def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
+    """Jobs with dates would be before the run."""
+    text = APART
+    for time in ("05:00", "06:00", "12:00"):
+        text = text.replace(f'"{time}"', f'"2026-06-21T{time}:00+02:00"')
+    document = Document(text)
+    (note,) = document.findings("s.yaml", tmp_path)[1]
+    move, shift = note.ways_out
+    assert isinstance(move, MoveStart)
+    assert not is_possible(move, document.value())
+    assert is_possible(shift, document.value())
+    assert is_possible(move, Document(APART).value())
+
+
+async def test_an_xml_is_opened_by_importing_it(editing: Editing, tmp_path: Path) -> None:
+    """What was assumed is told; it is not saved yet."""
+    path = tmp_path / "esn.xml"
+    path.write_text(
+        '<neighborhood id="1"><house id="30"><user id="1"><device><id>1</id><name>dish</name><template>7</template>'
+        "<type>consumer</type></device></user></house></neighborhood>",
+        encoding="utf-8",
+    )
+    async with editing() as person:
+        await person.press("ctrl+o")
+        dialog = await person.dialog(PickPath)
+        dialog.query_one(Input).value = str(path)
+        await person.press("ctrl+s")
+        told = await person.dialog(Notes)
+        assert any("the bundled 'dishwasher-eco' takes its place" in line for line in told._lines)
+        await person.press("escape")
+        await person.settle()
+        assert person.work.path is None
+        assert person.work.tree["houses"][0]["id"] == "30"
