@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.errors import INVALID, complain_about
+from tui.cli.errors import INVALID, complain, complain_about
 from tui.cli.options import Scenario
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -19,12 +19,14 @@ def check(
 ) -> None:
     """Say all that is wrong with a scenario.
 
-    Exit code 3 if anything is.
+    Exit code 3 if anything is. Notes name jobs that must run at the same time as another job of their device.
     """
     from scenarios.errors import Problem, ScenarioError
     from scenarios.files import load_scenario
+    from scenarios.files.device_notes import device_notes
 
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
     try:
         loaded = load_scenario(scenario)
     except ScenarioError as error:
@@ -32,12 +34,21 @@ def check(
         if not as_json:
             complain_about(error)
     else:
+        notes = device_notes(scenario, loaded)
         producers, jobs = len(loaded.producers), len(loaded.jobs)
         if not as_json:
+            for note in notes:
+                complain(f"note: {note}")
             typer.echo(f"{scenario}: nothing is wrong: {len(loaded.houses)} houses, {producers} producers, {jobs} jobs")
     if as_json:
         from tui.cli.simulate import print_json
 
-        print_json({"scenario": scenario, "problems": [{"where": p.where, "what": p.what} for p in problems]})
+        print_json(
+            {
+                "scenario": scenario,
+                "problems": [{"where": p.where, "what": p.what} for p in problems],
+                "notes": list(notes),
+            }
+        )
     if problems:
         raise typer.Exit(INVALID)

@@ -63,7 +63,7 @@ def test_check_says_that_nothing_is_wrong(ssmic: Ssmic, small: Path) -> None:
     ended = ssmic("check", small)
     assert ended.code == 0
     assert "1 houses, 1 producers, 3 jobs" in ended.out.replace("1 house,", "1 houses,")
-    assert ssmic("check", small, "--json").json == {"scenario": str(small), "problems": []}
+    assert ssmic("check", small, "--json").json == {"scenario": str(small), "problems": [], "notes": []}
 
 
 def test_a_run_is_compared_with_the_optimum(ssmic: Ssmic, small: Path) -> None:
