@@ -8,14 +8,16 @@ with them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from agents.model import GRID, Contract, Job
 from agents.sequencing import (
+    Busy,
     Run,
     Starts,
     latest_starts_s,
+    near,
     open_starts,
     overlap,
     shares,
@@ -35,6 +37,8 @@ class Calendar:
         self._open: dict[str, Job] = {}
         self._placed: dict[str, Contract] = {}
         self._movable: dict[str, Starts] = {}
+        self._latest_s: dict[str, int | None] = {}
+        """Of jobs that wait: their starts in a sequence as late as can be; None for those that run beside it."""
 
     # What happens.
 
@@ -46,6 +50,7 @@ class Calendar:
             movable: Where its producer may move it.
         """
         self._open.pop(contract.job_id, None)
+        self._latest_s.pop(contract.job_id, None)
         self._placed[contract.job_id] = contract
         self._movable[contract.job_id] = movable
 
@@ -62,6 +67,8 @@ class Calendar:
         """Note that a job has no contract any more."""
         del self._placed[job_id], self._movable[job_id]
         self._open[job_id] = self._jobs[job_id]
+        # There is more room: perhaps for those too that had none.
+        self._latest_s = {of: latest_s for of, latest_s in self._latest_s.items() if latest_s is not None}
 
     # What follows from it.
 
@@ -74,13 +81,14 @@ class Calendar:
         self._look(now_s)
         return [contract for contract in self._placed.values() if contract.start_s > now_s]
 
+    def near(self, job: Job, now_s: int) -> frozenset[str]:
+        """Return the ids of the jobs that have not started and that this one could meet, directly or through others."""
+        return frozenset(run.job_id for run in self._near(job, now_s)) - {job.job_id}
+
     def to_be_held(self, job: Job, now_s: int) -> list[Contract]:
         """Return the contracts of other jobs that their producers could move while this one looks for a supplier."""
-        return [c for c in self.unstarted(now_s) if c.job_id != job.job_id and not self._stays(c)]
-
-    def has_others(self, job: Job, now_s: int) -> bool:
-        """Say whether any other job of the device has not started."""
-        return bool(self._others(job, now_s)) or any(c.job_id != job.job_id for c in self.unstarted(now_s))
+        ids = self.near(job, now_s)
+        return [contract for contract in self.unstarted(now_s) if contract.job_id in ids and not self._stays(contract)]
 
     def meets_another(self, contract: Contract, now_s: int) -> bool:
         """Say whether another job runs or is going to run at the time of a contract's job."""
@@ -90,31 +98,53 @@ class Calendar:
 
     def open_starts(self, job: Job, now_s: int) -> Starts:
         """Return the starts at which a job meets no other one, wherever producers move those."""
-        others = self._others(job, now_s)
-        return open_starts(self._run(job, now_s), self._followers(others, now_s), self._moving_spans(now_s))
+        busy = self._moving_spans(now_s)
+        others = [run for run in self._open_near(job, now_s) if run.job_id != job.job_id]
+        following = that_follow(others, busy)
+        return open_starts(self._run(job, now_s), [run for run in others if run.job_id in following], busy)
 
     def deadline_s(self, job: Job, now_s: int) -> int:
-        """Return the latest start with which this job and all others that wait still follow one another."""
-        runs = self._in_order([job, *self._others(job, now_s)], now_s)
-        busy = self._moving_spans(now_s)
-        latest_s = latest_starts_s(runs, busy)
-        if latest_s is None:
-            following = that_follow(runs, busy)
-            latest_s = latest_starts_s([run for run in runs if run.job_id in following], busy) or {}
-        return max(now_s, latest_s.get(job.job_id, job.latest_start_s))
+        """Return the latest start with which this job and all others that wait still follow one another.
+
+        While a sequence holds that was found before, it stays: others wait by it.
+        """
+        runs, busy = self._open_near(job, now_s), self._moving_spans(now_s)
+        if not self._still_follow(runs, busy):
+            latest_s = latest_starts_s(runs, busy)
+            if latest_s is None:
+                following = that_follow(runs, busy)
+                latest_s = latest_starts_s([run for run in runs if run.job_id in following], busy) or {}
+            for run in runs:
+                self._latest_s[run.job_id] = latest_s.get(run.job_id)
+        latest = self._latest_s[job.job_id]
+        return max(now_s, job.latest_start_s if latest is None else latest)
+
+    def _still_follow(self, runs: Sequence[Run], busy: Busy) -> bool:
+        """Say whether the sequence that was found before holds for these jobs; those beside it do not count."""
+        taken = list(busy)
+        for run in runs:
+            latest_s = self._latest_s.get(run.job_id, -1)
+            if latest_s is None:
+                continue
+            span = latest_s, latest_s + run.duration_s
+            if not run.earliest_start_s <= latest_s <= run.latest_start_s or overlap(*span, taken):
+                return False
+            taken.append(span)
+        return True
 
     def room(self, job: Job, now_s: int) -> tuple[Starts, list[str]]:
         """Return when a job may start, and the ids of jobs that have to give way for it.
 
-        No producer may move any other job of the device meanwhile.
+        No producer may move any other job meanwhile that this one could meet.
         """
+        ids = self.near(job, now_s)
         mine = self._run(job, now_s)
-        standing = [contract for contract in self.unstarted(now_s) if contract.job_id != job.job_id]
+        standing = [contract for contract in self.unstarted(now_s) if contract.job_id in ids]
         started = [self._span(contract) for contract in self._placed.values() if contract.start_s <= now_s]
-        others = self._others(job, now_s)
         kept = [self._run(self._jobs[contract.job_id], now_s) for contract in standing]
-        following = that_follow([*kept, *self._in_order([job, *others], now_s)], started)
-        waiting = [run for run in self._in_order(others, now_s) if run.job_id in following]
+        unplaced = self._open_near(job, now_s)
+        following = that_follow([*kept, *unplaced], started)
+        waiting = [run for run in unplaced if run.job_id in following and run.job_id != job.job_id]
         starts = open_starts(mine, waiting, [*started, *map(self._span, standing)])
         if starts:
             return starts, []
@@ -138,7 +168,9 @@ class Calendar:
             return []
         ids = {contract.job_id for contract in held}
         busy = self._moving_spans(now_s, but=ids)
-        waiting = self._followers(list(self._open.values()), now_s)
+        unplaced = self._in_order(self._open.values(), now_s)
+        following = that_follow(unplaced, self._moving_spans(now_s))
+        waiting = [run for run in unplaced if run.job_id in following]
         runs = [(self._run(self._jobs[c.job_id], now_s), c.start_s) for c in held]
         shared = shares(runs, waiting, busy)
         told = [(contract, shared[contract.job_id]) for contract in held]
@@ -156,19 +188,19 @@ class Calendar:
         for job_id in ended:
             del self._placed[job_id], self._movable[job_id]
 
-    def _others(self, job: Job, now_s: int) -> list[Job]:
-        """Return the other jobs that are known and have no contract."""
+    def _near(self, job: Job, now_s: int) -> list[Run]:
+        """Return the jobs that have not started and that this one could meet, as `near` says; itself too."""
         self._look(now_s)
-        return [other for other in self._open.values() if other.job_id != job.job_id]
+        standing = [self._jobs[contract.job_id] for contract in self.unstarted(now_s)]
+        known = {other.job_id: other for other in (*standing, *self._open.values(), job)}
+        return near(job.job_id, self._in_order(known.values(), now_s))
 
-    def _followers(self, others: Sequence[Job], now_s: int) -> list[Run]:
-        """Return those of the jobs that can follow one another beside all that stands."""
-        runs = self._in_order(others, now_s)
-        following = that_follow(runs, self._moving_spans(now_s))
-        return [run for run in runs if run.job_id in following]
+    def _open_near(self, job: Job, now_s: int) -> list[Run]:
+        """Return those of them that have no contract, and the job itself."""
+        return [run for run in self._near(job, now_s) if run.job_id == job.job_id or run.job_id in self._open]
 
-    def _in_order(self, jobs: Sequence[Job], now_s: int) -> list[Run]:
-        """Return the jobs in the order of registration, then of id, whoever asks."""
+    def _in_order(self, jobs: Iterable[Job], now_s: int) -> list[Run]:
+        """Return jobs in the order of registration, then of id, whoever asks."""
         ordered = sorted(jobs, key=lambda job: (job.registered_s, job.job_id))
         return [self._run(job, now_s) for job in ordered]
 
@@ -190,7 +222,8 @@ class Calendar:
         return contract.start_s, contract.start_s + self._jobs[contract.job_id].duration_s
 
     def _run(self, job: Job, now_s: int) -> Run:
-        return Run(job.job_id, max(job.earliest_start_s, now_s), job.latest_start_s, job.duration_s)
+        earliest_s = max(job.earliest_start_s, now_s)
+        return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s, self._latest_s.get(job.job_id))
 
 
 def _choices(job_ids: Sequence[str]) -> Iterator[tuple[str, ...]]:

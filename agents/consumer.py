@@ -52,8 +52,12 @@ class _RunEnds:
     """Left in every job's box when the run's end is reached."""
 
 
+@dataclass(frozen=True, slots=True)
 class _Changed:
     """Left in a job's box when its contract was amended or cancelled, or its device's time is divided otherwise."""
+
+    time_is_free: bool = False
+    """Whether a contract was cancelled, so that the device may have more time for it."""
 
 
 Event = Received[AnyMessage] | _RunEnds | _Changed
@@ -89,6 +93,8 @@ class Consumer(Agent[AnyMessage]):
         self._boxes: dict[str, Box[Event]] = {job.job_id: self.box() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._early: dict[str, list[Received[AnyMessage]]] = {}
+        self._touched: set[str] = set()
+        self._time_is_free = False
 
     async def run(self) -> None:
         """Serve each job; hand each message to the job that it is about."""
@@ -128,6 +134,7 @@ class Consumer(Agent[AnyMessage]):
             contract: With whom, and from when.
             movable: Where the producer may move it.
         """
+        self._touched |= {job.job_id, *self._calendar.near(job, self.now_s)}
         self.contracts[job.job_id] = contract
         self._calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
@@ -159,6 +166,7 @@ class Consumer(Agent[AnyMessage]):
     def _cancel(self, contract: Contract, reason: str) -> None:
         del self.contracts[contract.job_id]
         self._calendar.free(contract.job_id)
+        self._time_is_free = True
         self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
         self._boxes[contract.job_id].put(_Changed())
 
@@ -195,7 +203,8 @@ class Consumer(Agent[AnyMessage]):
             if contract.producer != GRID:
                 self.send(contract.producer, Withdraw(job_id=job_id))
             self._cancel(contract, "its device needs the time for another job")
-        return _Room(starts[:MAX_STRETCHES], held=self._calendar.has_others(job, self.now_s))
+        self._touched |= {job.job_id, *self._calendar.near(job, self.now_s)}
+        return _Room(starts[:MAX_STRETCHES], held=bool(self._calendar.near(job, self.now_s)))
 
     async def _hold(self, contract: Contract) -> None:
         try:
@@ -215,8 +224,9 @@ class Consumer(Agent[AnyMessage]):
         """Let producers move the jobs that were held, each in its own share of the device's time."""
         for contract, starts in self._calendar.divide(self.now_s):
             self.send(contract.producer, Release(job_id=contract.job_id, starts=starts))
-        for job_id in self._waiting:
-            self._boxes[job_id].put(_Changed())
+        for job_id in [waiting for waiting in self._waiting if waiting in self._touched]:
+            self._boxes[job_id].put(_Changed(time_is_free=self._time_is_free))
+        self._touched, self._time_is_free = set(), False
 
     def waits(self, job_id: str, *, does: bool) -> None:
         """Note whether a job waits for an opening; one that does is told when the device's time changes."""
@@ -342,7 +352,7 @@ class _JobRun:
                     producers = (event.sender,)
                 case Received(message=Producers(producers=joined)):
                     producers = joined
-                case _Changed() if self._agent.has_more_room(self._job, self._room.starts):
+                case _Changed(time_is_free=True) if self._agent.has_more_room(self._job, self._room.starts):
                     producers = tuple(self._asked)
                 case TimeUp() | _RunEnds():
                     async with self._agent.turns:

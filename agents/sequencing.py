@@ -31,6 +31,8 @@ class Run:
     earliest_start_s: int
     latest_start_s: int
     duration_s: int
+    before_s: int | None = None
+    """Its start in a sequence that was found before; where there are too many orders to try, that one is tried too."""
 
 
 def free_starts(run: Run, busy: Busy) -> Starts:
@@ -152,6 +154,11 @@ def shares(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: Busy =
             first_s = last_s = start_s
         shared[run.job_id] = ((first_s, last_s),)
     return shared
+
+
+def near(run_id: str, runs: Sequence[Run]) -> list[Run]:
+    """Return the jobs that one of them could meet, directly or through others, itself too; in the order given."""
+    return next(group for group in _groups(runs) if any(run.job_id == run_id for run in group))
 
 
 def overlap(begin_s: int, end_s: int, busy: Busy) -> bool:
@@ -314,11 +321,12 @@ def _around(slots: Sequence[_Slot]) -> list[tuple[float, float]]:
 
 
 def _orders(slots: Sequence[_Slot]) -> list[list[_Slot]]:
-    """Return a few orders: by the end that is due, by the latest start, by the earliest."""
+    """Return a few orders: by the end that is due, by the latest start, by the earliest, as it was found before."""
     keys: tuple[Callable[[_Slot], int], ...] = (
         lambda slot: slot.run.latest_start_s + slot.run.duration_s,
         lambda slot: slot.run.latest_start_s,
         lambda slot: slot.run.earliest_start_s,
+        lambda slot: slot.run.latest_start_s if slot.run.before_s is None else slot.run.before_s,
     )
     return [sorted(slots, key=key) for key in keys]
 

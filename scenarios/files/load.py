@@ -107,5 +107,10 @@ def _load_bundled(name: str) -> Scenario:
         what = f"there is no such file or folder, and no bundled scenario of this name{suggest(name, names)}"
         raise ScenarioError([Problem(name or "''", what)])
     with resources.as_file(resources.files("scenarios") / "bundled") as folder:
-        path = folder / f"{name}.yaml"
-        return load_text(read_text(path, path.name), path.name, folder)
+        return load_text(bundled_text(name), f"{name}.yaml", folder)
+
+
+def bundled_text(name: str) -> str:
+    """Return the text of a bundled scenario."""
+    with resources.as_file(resources.files("scenarios") / "bundled") as folder:
+        return read_text(folder / f"{name}.yaml", f"{name}.yaml")

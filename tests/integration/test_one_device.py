@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import product
+from random import Random
 
 import looptime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents import sequencing
 from agents.model import GRID, TOGETHER, Contract, Job
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from broker.memory import MemoryBroker
@@ -207,3 +209,28 @@ def test_jobs_registered_later_meet_others_only_if_there_was_no_way_left(
     to_come = [job for job in scenario.jobs if job.registered_s <= now_s and job.job_id not in started]
     step_s = START_S + -(-(now_s - START_S) // STEP_S) * STEP_S
     assert not can_all_follow(to_come, running, step_s)
+
+
+@pytest.mark.parametrize("patient", [True, False])
+@pytest.mark.parametrize("most_sets", [2_000, 20])
+def test_many_jobs_of_mixed_lengths_follow_one_another(
+    monkeypatch: pytest.MonkeyPatch, *, patient: bool, most_sets: int
+) -> None:
+    """Twenty that could all meet: with all orders tried, and where that takes too much effort."""
+    monkeypatch.setattr(sequencing, "MAX_SETS", most_sets)
+    dice = Random(20)
+    jobs = []
+    for i in range(20):
+        hours, first = dice.choice([0.25, 0.4, 0.5, 0.6]), dice.randrange(0, 8)
+        jobs.append(machine(f"j{i:02}", hours, (first, first + dice.randrange(2, 12)), kwh=0.3))
+    sun = {"pv-1": panel((0, shine(8, 9, 10))), "pv-2": panel((0, shine(9, 10)), (6 * HOUR_S, shine(9, 10, 11)))}
+    outcome = play(alone(jobs, sun), patient=patient)
+    assert overlapping({job.job_id: job for job in jobs}, standing(outcome).values()) == []
+    assert reasons(outcome) == {""}
+
+
+def test_jobs_registered_long_before_do_not_hold_each_other() -> None:
+    """All washes of a week are known on Monday: those of other days cost no message."""
+    week = [machine(f"day-{day}", 2, (24 * day + 8, 24 * day + 18)) for day in range(7)]
+    messages = [play(alone(week[:days])).messages for days in (1, 7)]
+    assert messages[1] == 7 * messages[0]

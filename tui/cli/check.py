@@ -20,11 +20,13 @@ def check(
 ) -> None:
     """Validate a scenario.
 
-    Exit code 3 if anything is wrong with it. Notes say what was assumed, and what cannot meet in time.
+    Exit code 3 if anything is wrong with it. Notes say what was assumed, what cannot meet in time, and which jobs must
+    run at the same time as another job of their device.
     """
     from scenarios.coverage import coverage_notes
     from scenarios.errors import Problem, ScenarioError
     from scenarios.files import load
+    from scenarios.files.device_notes import device_notes
 
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
@@ -36,7 +38,11 @@ def check(
             complain_about(error)
     else:
         found = loaded.scenario
-        notes = (*loaded.notes, *(note.what for note in coverage_notes(found)))
+        notes = (
+            *loaded.notes,
+            *(note.what for note in coverage_notes(found)),
+            *device_notes(scenario, found),
+        )
         if not as_json:
             tell_notes(notes)
             counts = f"{len(found.houses)} houses, {len(found.producers)} producers, {len(found.jobs)} jobs"

@@ -276,12 +276,14 @@ class _Contents:
     def _note(self, message: RecordedMessage) -> str:
         """Return what a message says beyond its kind and job."""
         body = message.body
-        if isinstance(body.get("reason"), str):
-            return _shortened(body["reason"])
+        reason = body.get("reason")
+        if isinstance(body.get("contract"), dict):
+            said = f"with {body['contract'].get('producer', '?')}"
+            return _shortened(f"{said}: {reason}" if reason else said)
+        if isinstance(reason, str) and reason:
+            return _shortened(reason)
         if isinstance(body.get("producers"), list):
             return _shortened(", ".join(map(str, body["producers"])) or "no producer left to ask")
-        if isinstance(body.get("contract"), dict):
-            return _shortened(f"with {body['contract'].get('producer', '?')}")
         if isinstance(body.get("producer"), str):
             return _shortened(f"by {body['producer']}")
         start_s = body.get("start_s")

@@ -48,10 +48,19 @@ def productions(draw: st.DrawFn) -> Production:
 
 @st.composite
 def tasks(draw: st.DrawFn, job_id: str) -> Task:
-    """Windows of 0, 1, 20 seconds or hours, beginning at any second."""
+    """Windows of 0, 1, 20 seconds or hours, beginning at any second; in some the device is busy now and then."""
     earliest_s = NOON_S + draw(st.integers(-12_000, 12_000))
     width_s = draw(st.sampled_from([0, 1, 20, 61, 3601, 14_000]))
-    return Task(job_id, draw(loads()), earliest_s, earliest_s + width_s)
+    free = [(earliest_s, earliest_s + width_s)]
+    for busy_s, length_s in draw(st.lists(st.tuples(st.integers(0, 14_000), st.integers(1, 6_000)), max_size=2)):
+        begin_s, end_s = earliest_s + busy_s, earliest_s + busy_s + length_s
+        free = [
+            part
+            for first_s, last_s in free
+            for part in ((first_s, min(last_s, begin_s - 1)), (max(first_s, end_s), last_s))
+            if part[0] <= part[1]
+        ] or free
+    return Task.among(tuple(free), job_id, draw(loads()))
 
 
 @st.composite
@@ -101,7 +110,7 @@ def test_every_plan_keeps_every_promise(name: str) -> None:
                     assert answer.starts_s[c.task.job_id] >= now_s
             assert answer.starts_s[task.job_id] >= now_s
             committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
-            assert all(c.task.earliest_start_s <= c.start_s <= c.task.latest_start_s for c in committed)
+            assert all(c.task.can_start_at(c.start_s) for c in committed)
             assert (drawn_wh(committed) <= produced_wh(production) + 1e-6).all()
 
     check()
@@ -137,7 +146,7 @@ def test_a_new_forecast_is_kept_to(
         Commitment(c.task, changed.starts_s[c.task.job_id]) for c in committed if c.task.job_id in changed.starts_s
     ]
     moved = [c for c in stands if c not in committed]
-    assert all(max(c.task.earliest_start_s, now_s) <= c.start_s <= c.task.latest_start_s for c in moved)
+    assert all(c.start_s >= now_s and c.task.can_start_at(c.start_s) for c in moved)
     free_wh = np.maximum(produced_wh(newer) - drawn_wh(running), 0.0)
     # Minutes that are over are past mending.
     to_come = np.arange(NOON_S - DAY_S, NOON_S + DAY_S, 60) >= now_s - now_s % 60

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.ledger import LedgerEntry
+from agents.messages import ContractAgreed
 from agents.model import GRID
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter
@@ -90,5 +91,5 @@ def write_messages(writer: RunWriter, scenario: Scenario) -> None:
     writer.message(START_S, 0, wash.agent, 0, "pv", "Request", request)
     accept = {"kind": "Accept", "job_id": "wash", "start_s": START_S}
     writer.message(START_S, 1, "pv", 0, wash.agent, "Accept", accept)
-    told = {"kind": "ContractAgreed", "contract": contract(wash, "pv", 0).model_dump(mode="json")}
+    told = ContractAgreed(contract=contract(wash, "pv", 0)).model_dump(mode="json")
     writer.message(START_S, 2, wash.agent, 1, "manager", "ContractAgreed", told)

@@ -132,6 +132,7 @@ def test_the_timeline_holds_what_was_said_and_what_became_of_it(report: Path) ->
     texts, run = contents["texts"], contents["runs"][0]
 
     assert [texts[kind] for _, _, _, _, kind, _, _ in run["said"]] == ["Request", "Accept", "ContractAgreed"]
+    assert texts[run["said"][-1][-1]] == "with pv"
     what = [(at, texts[what], texts[reason]) for at, _, what, _, _, reason in run["history"]]
     assert what == sorted(what, key=lambda event: event[0])
     assert (1800, "cancelled", "less sun") in what

@@ -1,0 +1,240 @@
+"""A consumer, message by message: its jobs take turns, and its device runs one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from agents.consumer import Consumer
+from agents.messages import (
+    Accept,
+    Amend,
+    Cancel,
+    ContractAgreed,
+    ContractAmended,
+    ContractCancelled,
+    Decline,
+    Declined,
+    Hold,
+    Opening,
+    Producers,
+    ProducersFor,
+    Release,
+    Request,
+    Withdraw,
+)
+from agents.model import GRID, MANAGER, TOGETHER, Job
+from broker.post import Outgoing
+from tests.agents.stage import Stage, on_stage, only, to
+from tests.scenarios.neighbourhoods import START_S, job, load
+
+HOUR_S = 3600
+WASH = load((0, 0.0), (2 * HOUR_S, 1000.0))
+"""Two hours."""
+
+
+def at(hour: float) -> int:
+    """Return a time so many hours after the start."""
+    return START_S + round(hour * HOUR_S)
+
+
+def wash(job_id: str, first: float, last: float, registered: float = 0) -> Job:
+    """Return a wash of two hours that may start between two hours."""
+    of = job(job_id, "a", WASH, (round(first * HOUR_S), round(last * HOUR_S)))
+    return of.model_copy(update={"registered_s": at(registered)})
+
+
+@contextmanager
+def machine(*jobs: Job, patient: bool = True) -> Iterator[Stage]:
+    """Put a machine with these jobs on stage."""
+    with on_stage(Consumer("a/machine", jobs, patient=patient), START_S) as stage:
+        yield stage
+
+
+def asked(stage: Stage, sent: list[Outgoing], *producers: str) -> list[Outgoing]:
+    """Answer the question for producers; return what is sent then."""
+    question = next(outgoing for outgoing in sent if isinstance(outgoing.message, ProducersFor))
+    assert isinstance(question.message, ProducersFor)
+    return stage.say((MANAGER, Producers(job_id=question.message.job_id, producers=producers)), re=question)
+
+
+def request(outgoing: Outgoing) -> Request:
+    """Return the request that was sent."""
+    assert isinstance(outgoing.message, Request)
+    return outgoing.message
+
+
+def contract_of(sent: list[Outgoing]) -> tuple[str, str, float, str]:
+    """Return job, producer, start in hours after the run's start, and reason of the contract that is reported."""
+    agreed = next(message for message in to(MANAGER, sent) if isinstance(message, ContractAgreed))
+    contract = agreed.contract
+    return contract.job_id, contract.producer, (contract.start_s - START_S) / HOUR_S, agreed.reason
+
+
+def test_the_only_job_of_a_device_may_start_anywhere_in_its_window_and_be_moved() -> None:
+    """One request with the whole window, not held; no further message."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        assert (asks.to, request(asks).starts, request(asks).held) == ("pv", ((at(6), at(10)),), False)
+        sent = stage.say(("pv", Accept(job_id="one", start_s=at(7))), re=asks)
+        assert contract_of(sent) == ("one", "pv", 7, "")
+        moved = stage.say(("pv", Amend(job_id="one", start_s=at(9))))
+        assert to(MANAGER, moved) == [ContractAmended(contract_id="one/1", start_s=at(9))]
+
+
+def test_a_device_asks_for_one_job_after_the_other() -> None:
+    """The second job's question comes when the first job has its contract, and leaves out the first job's time."""
+    with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
+        assert [m.job_id for m in to(MANAGER, stage.first) if isinstance(m, ProducersFor)] == ["one"]
+        first = only(asked(stage, stage.first, "pv"))
+        assert request(first).starts == ((at(6), at(10)),)
+        assert request(first).held
+        sent = stage.say(("pv", Accept(job_id="one", start_s=at(6))), re=first)
+        assert contract_of(sent) == ("one", "pv", 6, "")
+        second = only(asked(stage, sent, "pv"))
+        assert request(second).starts == ((at(8), at(10)),)
+        assert request(second).held
+
+
+def test_starts_are_left_out_that_leave_no_room_for_another_known_job() -> None:
+    """Windows with room for 6, 8 and 10 o'clock only."""
+    with machine(*(wash(name, 6, 10) for name in ("one", "two", "six"))) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        assert request(asks).starts == tuple((at(hour), at(hour)) for hour in (6, 8, 10))
+
+
+def test_jobs_stay_where_they_are_while_another_one_looks_for_a_supplier() -> None:
+    """Hold before the new job asks; release afterwards, each into its own share of the time."""
+    with machine(wash("one", 6, 14), wash("two", 6, 14, registered=1)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(8))), re=asks)
+        hold = only(stage.wait_until(at(1)))
+        assert (hold.to, hold.message) == ("pv-1", Hold(job_id="one"))
+        sent = stage.say(("pv-1", Accept(job_id="one", start_s=at(8))), re=hold)
+        second = only(asked(stage, sent, "pv-2"))
+        assert request(second).starts == ((at(6), at(6)), (at(10), at(14)))
+        sent = stage.say(("pv-2", Accept(job_id="two", start_s=at(14))), re=second)
+        assert to("pv-1", sent) == [Release(job_id="one", starts=((at(6), at(10)),))]
+        assert to("pv-2", sent) == [Release(job_id="two", starts=((at(12), at(14)),))]
+
+
+def test_a_move_that_crosses_with_a_hold_counts() -> None:
+    """The producer moved the job in the same round: the consumer plans with the start that it has now."""
+    with machine(wash("one", 6, 14), wash("two", 6, 14, registered=1)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        stage.say(("pv", Accept(job_id="one", start_s=at(8))), re=asks)
+        hold = only(stage.wait_until(at(1)))
+        stage.say(("pv", Amend(job_id="one", start_s=at(6))))
+        sent = stage.say(("pv", Accept(job_id="one", start_s=at(6))), re=hold)
+        assert request(only(asked(stage, sent, "pv"))).starts == ((at(8), at(14)),)
+
+
+def test_a_move_that_comes_with_the_acceptance_is_not_lost() -> None:
+    """Both in one round: the contract is agreed, then amended."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        accepted, moved = Accept(job_id="one", start_s=at(6)), Amend(job_id="one", start_s=at(7))
+        # A message from elsewhere has woken the consumer first, so that it looks at the move before the answer.
+        sent = stage.say((MANAGER, Producers(job_id="one", producers=())), ("pv", accepted), ("pv", moved), re=asks)
+        assert [type(message) for message in to(MANAGER, sent)] == [Withdraw, ContractAgreed, ContractAmended]
+
+
+def test_a_job_in_the_only_room_of_another_gives_way_and_looks_again() -> None:
+    """The later one can start at 6 o'clock only."""
+    with machine(wash("early", 6, 12), wash("only", 6, 6, registered=5)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        stage.say(("pv", Accept(job_id="early", start_s=at(6))), re=asks)
+        hold = only(stage.wait_until(at(5)))
+        sent = stage.say(("pv", Accept(job_id="early", start_s=at(6))), re=hold)
+        assert to("pv", sent) == [Withdraw(job_id="early")]
+        reason = "its device needs the time for another job"
+        assert ContractCancelled(contract_id="early/1", reason=reason) in to(MANAGER, sent)
+        asks = only(asked(stage, sent, "pv"))
+        assert request(asks).starts == ((at(6), at(6)),)
+        sent = stage.say(("pv", Accept(job_id="only", start_s=at(6))), re=asks)
+        again = only(asked(stage, sent, "pv"))
+        assert (request(again).job.job_id, request(again).starts) == ("early", ((at(8), at(12)),))
+
+
+def test_jobs_that_have_no_other_way_run_together_and_it_is_said() -> None:
+    """Both can start at 6 o'clock only."""
+    with machine(wash("one", 6, 6), wash("two", 6, 6)) as stage:
+        asked(stage, asked(stage, stage.first))
+        agreed = [m for m in to(MANAGER, stage.wait_until(at(6))) if isinstance(m, ContractAgreed)]
+        assert [(m.contract.start_s, m.reason) for m in agreed] == [(at(6), ""), (at(6), TOGETHER)]
+    with machine(wash("one", 6, 6), wash("two", 6, 6), patient=False) as stage:
+        sent = asked(stage, stage.first)
+        assert contract_of(sent) == ("one", GRID, 6, "")
+        assert contract_of(asked(stage, sent)) == ("two", GRID, 6, TOGETHER)
+
+
+def test_patient_jobs_take_grid_power_as_late_as_they_can_one_after_the_other() -> None:
+    """Nobody serves them: the first must go at 8 o'clock, so that the other can at 10."""
+    with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
+        asked(stage, asked(stage, stage.first))
+        assert stage.agent.next_timer_s == at(8)
+        _, producer, start, reason = contract_of(stage.wait_until(at(8)))
+        assert (producer, start, reason) == (GRID, 8, "")
+        _, producer, start, reason = contract_of(stage.wait_until(at(10)))
+        assert (producer, start, reason) == (GRID, 10, "")
+
+
+def test_at_the_end_of_the_run_waiting_jobs_get_starts_apart() -> None:
+    """The run ends before either had to go."""
+    with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
+        asked(stage, asked(stage, stage.first))
+        agreed = [m.contract for m in to(MANAGER, stage.close()) if isinstance(m, ContractAgreed)]
+        assert sorted(contract.start_s for contract in agreed) == [at(8), at(10)]
+
+
+def test_a_waiting_job_asks_again_when_its_device_has_more_time() -> None:
+    """The other job's contract is cancelled: its time is open to the one that waits, at a producer that declined."""
+    with machine(wash("one", 6, 10), wash("two", 6, 10, registered=1)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(6))), re=asks)
+        hold = only(stage.wait_until(at(1)))
+        sent = stage.say(("pv-1", Accept(job_id="one", start_s=at(6))), re=hold)
+        asks = only(asked(stage, sent, "pv-2"))
+        assert request(asks).starts == ((at(8), at(10)),)
+        sent = stage.say(("pv-2", Decline(job_id="two", reason="no sun")), re=asks)
+        assert Declined(job_id="two", producer="pv-2") in to(MANAGER, sent)
+        sent = asked(stage, sent)
+        cancelled = stage.say(("pv-1", Cancel(job_id="one", reason="a cloud")))
+        assert ContractCancelled(contract_id="one/1", reason="a cloud") in to(MANAGER, cancelled)
+        sent = asked(stage, cancelled)
+        again = [outgoing for outgoing in sent if outgoing.to == "pv-2"]
+        assert request(only(again)).starts[0][0] == at(6)
+
+
+def test_an_opening_is_asked_for_with_the_starts_of_that_moment() -> None:
+    """By then part of the window is over."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        sent = stage.say(("pv", Decline(job_id="one", reason="no sun")), re=asks)
+        asked(stage, sent)
+        stage.wait_until(at(7))
+        again = only(stage.say(("pv", Opening(job_id="one"))))
+        assert request(again).starts == ((at(7), at(10)),)
+
+
+@pytest.mark.parametrize("start", [5.0, 8.5, 11.0])
+def test_an_acceptance_for_another_start_is_turned_down(start: float) -> None:
+    """It was not among those that the device is free for."""
+    with machine(wash("one", 6, 10), wash("two", 8, 8)) as stage:
+        asks = only(asked(stage, stage.first, "pv"))
+        assert request(asks).starts == ((at(6), at(6)), (at(10), at(10)))
+        sent = stage.say(("pv", Accept(job_id="one", start_s=at(start))), re=asks)
+        assert Withdraw(job_id="one") in to("pv", sent)
+        assert "one" not in stage.agent.contracts  # type: ignore[attr-defined]
+
+
+def test_the_loss_of_a_producer_frees_the_time_of_its_jobs() -> None:
+    """The contract is cancelled, and the job asks the others."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(6))), re=asks)
+        sent = stage.lose("pv-1")
+        assert ContractCancelled(contract_id="one/1", reason="its household is lost") in to(MANAGER, sent)
+        assert request(only(asked(stage, sent, "pv-2"))).starts == ((at(6), at(10)),)

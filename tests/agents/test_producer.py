@@ -1,0 +1,154 @@
+"""A producer, message by message: it starts and moves jobs only where their consumers let it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from agents.energy import Prediction
+from agents.messages import Accept, Amend, Cancel, Decline, Hold, Opening, ProducerJoined, Release, Request, Withdraw
+from agents.model import MANAGER
+from agents.producer import Producer
+from agents.scheduling.registry import scheduler_for
+from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
+from agents.sequencing import Starts
+from tests.agents.stage import Stage, on_stage, to
+from tests.scenarios.neighbourhoods import START_S, job, load, sun
+
+HOUR_S = 3600
+WASH = load((0, 0.0), (HOUR_S, 900.0))
+"""900 W for an hour."""
+ONE_KW = ((6 * HOUR_S, 0.0), (14 * HOUR_S, 8000.0))
+"""From six to two o'clock."""
+
+
+def at(hour: float) -> int:
+    """Return a time so many hours after the start."""
+    return START_S + round(hour * HOUR_S)
+
+
+def hours(*stretches: tuple[float, float]) -> Starts:
+    """Return starts between hours after the start."""
+    return tuple((at(first), at(last)) for first, last in stretches)
+
+
+@contextmanager
+def panel(*forecasts: tuple[float, tuple[tuple[int, float], ...]], algorithm: str = "insertion") -> Iterator[Stage]:
+    """Put a panel with forecasts, each with its hour of issue, on stage."""
+    predictions = [Prediction(issued_s=at(hour), production=sun(*points)) for hour, points in forecasts]
+    scheduler = scheduler_for(AlgorithmSettings(algorithm))
+    with on_stage(Producer("pv", predictions, scheduler, heavy=False), START_S) as stage:
+        assert to(MANAGER, stage.first) == [ProducerJoined(producer="pv")]
+        yield stage
+
+
+def wanted(job_id: str, starts: Starts, *, held: bool = False) -> Request:
+    """Return a request for a wash with a window of the day."""
+    of = job(job_id, "a", WASH, (0, 23 * HOUR_S))
+    return Request(job=of, patient=True, starts=starts, held=held)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_job_starts_only_when_its_device_is_free(algorithm: str) -> None:
+    """There is sun from six to two; the device is free at seven, and from half past eleven to twelve."""
+    with panel((0, ONE_KW), algorithm=algorithm) as stage:
+        starts = hours((7, 7), (11.5, 12))
+        for attempt in range(8):
+            (answer,) = to("c", stage.say(("c", wanted(f"j{attempt}", starts))))
+            if isinstance(answer, Accept):
+                break
+        assert isinstance(answer, Accept)
+        assert any(first_s <= answer.start_s <= last_s for first_s, last_s in starts)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_job_that_is_held_is_not_moved_for_another(algorithm: str) -> None:
+    """The other one can start at the same hour only: moving the first would make room for it."""
+    with panel((0, ONE_KW), algorithm=algorithm) as stage:
+        for attempt in range(8):
+            (answer,) = to("c", stage.say(("c", wanted(f"j{attempt}", hours((7, 7), (12, 12)), held=True))))
+            if isinstance(answer, Accept):
+                break
+        assert isinstance(answer, Accept)
+        for attempt in range(3):
+            sent = stage.say(("d", wanted(f"k{attempt}", ((answer.start_s, answer.start_s),))))
+            assert not to("c", sent)
+            assert isinstance(to("d", sent)[0], Decline)
+
+
+def test_a_job_moves_for_another_once_it_is_released_and_only_where_it_may() -> None:
+    """Held at seven; then it may be moved to between nine and ten; the job that waited is told."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c", wanted("mine", hours((7, 7), (9, 10)), held=True)))
+        assert isinstance(to("d", stage.say(("d", wanted("theirs", hours((7, 7)))))[:1])[0], Decline)
+        released = stage.say(("c", Release(job_id="mine", starts=hours((7, 7), (9, 10)))))
+        assert to("d", released) == [Opening(job_id="theirs")]
+        sent = stage.say(("d", wanted("theirs", hours((7, 7)))))
+        assert to("d", sent) == [Accept(job_id="theirs", start_s=at(7))]
+        assert to("c", sent) == [Amend(job_id="mine", start_s=at(9))]
+
+
+def test_hold_is_answered_with_the_start_that_the_job_has_now() -> None:
+    """It was moved since it was accepted."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c", wanted("mine", hours((7, 12)))))
+        stage.say(("d", wanted("theirs", hours((7, 7)))))
+        assert to("c", stage.say(("c", Hold(job_id="mine")))) == [Accept(job_id="mine", start_s=at(8))]
+
+
+def test_hold_is_declined_for_a_job_that_runs_or_is_not_supplied_or_is_another_consumers() -> None:
+    """Nothing changes then."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c", wanted("mine", hours((7, 12)))))
+        assert isinstance(to("c", stage.say(("c", Hold(job_id="other"))))[0], Decline)
+        assert isinstance(to("d", stage.say(("d", Hold(job_id="mine"))))[0], Decline)
+        stage.wait_until(at(7))
+        assert isinstance(to("c", stage.say(("c", Hold(job_id="mine"))))[0], Decline)
+
+
+def test_a_release_that_leaves_out_the_jobs_own_start_is_refused() -> None:
+    """It stays held: the consumer must have thought it elsewhere."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c", wanted("mine", hours((7, 7), (9, 10)), held=True)))
+        assert stage.say(("c", Release(job_id="mine", starts=hours((9, 10))))) == []
+        sent = stage.say(("d", wanted("theirs", hours((7, 7)))))
+        assert isinstance(to("d", sent)[0], Decline)
+
+
+def test_a_new_forecast_moves_jobs_only_where_they_may_go() -> None:
+    """The morning's sun is gone: one job may start at twelve too, the other may not, and is cancelled."""
+    dark = ((6 * HOUR_S, 0.0), (10 * HOUR_S, 0.0), (14 * HOUR_S, 4000.0))
+    with panel((0, ONE_KW), (1, dark)) as stage:
+        stage.say(("c", wanted("may", hours((7, 7), (12, 12)))))
+        stage.say(("d", wanted("may-not", hours((8, 8)))))
+        sent = stage.wait_until(at(1))
+        assert to("c", sent) == [Amend(job_id="may", start_s=at(12))]
+        (cancelled,) = to("d", sent)
+        assert isinstance(cancelled, Cancel)
+
+
+def test_a_job_that_is_withdrawn_makes_room_for_one_that_waits() -> None:
+    """The one that waits is told, if its device is free then."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c", wanted("mine", hours((7, 7)))))
+        stage.say(("d", wanted("waits", hours((7, 7)))), ("e", wanted("elsewhere", hours((17, 18)))))
+        sent = stage.say(("c", Withdraw(job_id="mine")))
+        assert [(outgoing.to, outgoing.message) for outgoing in sent] == [("d", Opening(job_id="waits"))]
+
+
+@pytest.mark.parametrize(
+    "starts",
+    [(), ((10, 5),), ((5, 10), (10, 12)), ((50, 60), (5, 10))],
+)
+def test_starts_that_are_out_of_order_are_refused_where_they_come_in(starts: Starts) -> None:
+    """None, backwards, touching, falling."""
+    with pytest.raises(ValueError, match="starts"):
+        Release(job_id="j", starts=starts)
+
+
+def test_starts_outside_the_window_are_refused_where_they_come_in() -> None:
+    """A device cannot be free for a job when its window is over."""
+    with pytest.raises(ValueError, match="outside its window"):
+        wanted("j", hours((22, 24)))
