@@ -42,6 +42,8 @@ class RunSettings:
     scores: Mapping[str, int] = field(default_factory=dict)
     """What producers earned in earlier simulations."""
     patience: Patience = field(default_factory=Patience)
+    keep: bool = False
+    """Whether what is retained stays at the broker when the run has ended, for watchers that come later."""
 
 
 async def run_once(
@@ -71,7 +73,15 @@ async def run_once(
     days = scenario.days if settings.days is None else settings.days
     end_s = None if days is None else scenario.start_s + days * DAY_S
     clock = Clock(
-        ClockSettings(settings.run_id, homes, scenario.start_s, end_s, pace=settings.pace, patience=settings.patience),
+        ClockSettings(
+            settings.run_id,
+            homes,
+            scenario.start_s,
+            end_s,
+            pace=settings.pace,
+            patience=settings.patience,
+            keep=settings.keep,
+        ),
         on_moment,
     )
     watch = Watch(recorder)

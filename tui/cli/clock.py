@@ -10,7 +10,7 @@ import typer
 
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
-from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+from tui.cli.options import Algorithm, Keep, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 if TYPE_CHECKING:
     from broker.mqtt import MqttBroker
@@ -65,6 +65,7 @@ def clock(
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
+    keep: Keep = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     out: Annotated[
@@ -136,7 +137,7 @@ def clock(
         key = f"{key}/{settings.run_id}"
     kept = ScoresFile.beside(results_file, loaded.name, scores)
     begun_with = kept.begin([key], afresh=reset_scores)[0]
-    _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
+    _keep_time(loaded, replace(settings, scores=begun_with, keep=keep), connection, results_file, kept, as_json=as_json)
 
 
 def _keep_time(

@@ -9,7 +9,7 @@ import typer
 
 from broker.patience import LIMIT_WALL_S
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
-from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+from tui.cli.options import Algorithm, Keep, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -65,6 +65,7 @@ def run(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
+    keep: Keep = False,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
@@ -142,6 +143,7 @@ def run(
             pace=virtual_pace,
             patient=not impatient,
             limit_wall_s=limit,
+            keep=keep,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,
