@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
+import typer
+
+from agents.errors import SettingsError
+from agents.scheduling.settings import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
 from scenarios.scenario import Scenario
+from tui.cli.options import given
 
 _BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
 
@@ -48,3 +52,26 @@ def scenario_algorithm(
     """
     chosen = algorithm_settings(name, penalty, step_size, tolerance, node_limit)
     return chosen if name is not None else replace(chosen, name=scenario.algorithm)
+
+
+def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
+    """Refuse settings on the command line that belong to none of the algorithms that run.
+
+    Those of the environment are for whatever runs there, and are left alone.
+
+    Raises:
+        SettingsError: there are some; names all of them, and the algorithms that they belong to.
+    """
+    foreign = [
+        f"--{setting.replace('_', '-')} belongs to {_listed(owners)}, and {' and '.join(algorithms)} "
+        f"{'has' if len(algorithms) == 1 else 'have'} no such setting"
+        for setting, owners in ALGORITHMS_WITH.items()
+        if given(ctx, setting) and not set(owners) & set(algorithms)
+    ]
+    if foreign:
+        raise SettingsError(tuple(foreign))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

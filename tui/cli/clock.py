@@ -102,7 +102,7 @@ def clock(
     from broker.pace import Pace
     from scenarios.files import load_scenario
     from scenarios.scores_file import ScoresFile, run_key
-    from tui.cli.algorithm import scenario_algorithm
+    from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
     from tui.cli.logs import configure_logs, log_file_of
 
@@ -111,6 +111,7 @@ def clock(
     virtual_pace = Pace.parse(pace)
     loaded = load_scenario(scenario)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(
         loaded,
         run,

@@ -112,7 +112,7 @@ def run(
     from scenarios.files import load_scenario
     from scenarios.simulation import Plan
     from tui.cli.access import chosen_access
-    from tui.cli.algorithm import algorithm_settings, scenario_algorithm
+    from tui.cli.algorithm import algorithm_settings, refuse_foreign_settings, scenario_algorithm
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
 
@@ -129,12 +129,14 @@ def run(
     virtual_pace = Pace.parse(pace)
     algorithm_settings(algorithm, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
     loaded = load_scenario(scenario)
+    chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    refuse_foreign_settings(ctx, chosen.name)
     first = loaded.seed if seed is None else seed
     simulate(
         Plan(
             scenario=loaded,
             seeds=tuple(range(first, first + runs)),
-            algorithm=scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit),
+            algorithm=chosen,
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,
