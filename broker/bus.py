@@ -60,6 +60,14 @@ class Bus(Protocol):
         """
         ...
 
+    async def flush(self) -> None:
+        """Wait until the broker has all that was published at QoS 1.
+
+        Raises:
+            BrokerLostError: the connection is down for good.
+        """
+        ...
+
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         """What arrives, in order of arrival. One reader a bus.
 

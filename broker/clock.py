@@ -22,6 +22,7 @@ from broker.errors import AgentFailedError, HostsMissingError
 from broker.gate import Gate, Moment
 from broker.hearing import Hearing
 from broker.journal import Journal
+from broker.leaving import say_and_leave
 from broker.members import Members
 from broker.pace import Pace
 from broker.patience import Patience
@@ -56,6 +57,8 @@ class ClockSettings:
     """By host, the fingerprint of what it must have been started with; none: any will do."""
     utc_offset_s: int = 0
     """Offset from UTC at which people are shown the run's times; the clock only passes it on."""
+    keep: bool = False
+    """Whether all that is retained stays at the broker when the run has ended, for whoever looks at it later."""
 
 
 class StepObserver(Protocol):
@@ -102,7 +105,13 @@ class Clock:
                 self.members.drop(host)
         self._tally = Tally()
         self._reception = Reception(
-            settings.run, self.members, self._tally, settings.patience, ran=self._may_have_run, on_missing=on_missing
+            settings.run,
+            self.members,
+            self._tally,
+            settings.patience,
+            ran=self._may_have_run,
+            on_missing=on_missing,
+            keep=settings.keep,
         )
         self._on_report = on_report
         self._gate: Gate | None = None
@@ -130,6 +139,9 @@ class Clock:
     async def run(self, broker: Broker) -> None:
         """Run to the end.
 
+        What the clock told goes from the broker with it, whether the run has ended, failed or is interrupted. A roster
+        that says "ended" stays where a host is away and may come back.
+
         Raises:
             BrokerUnreachableError, BrokerLostError: see `broker.bus`.
             HostsMissingError: hosts stayed away longer than the limit; it names them.
@@ -138,37 +150,69 @@ class Clock:
         run = self.settings.run
         # As with a host, nobody shall know the client id, or could end the connection.
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
-            gate = self._gate = Gate(self.settings.pace, self._step.time_s)
-            reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, gate, self._on_report)
-            hearing = Hearing(run, self._step_now, self.members, self._tally, self._reception, gate)
-            await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_FACTS)
-            await bus.subscribe(topics.dones(run))
-            if self._observer is not None:
-                await bus.subscribe(topics.all_inboxes(run))
-            async with asyncio.TaskGroup() as tasks:
-                background = [
-                    tasks.create_task(hearing.read(bus), name="clock.read"),
-                    tasks.create_task(self._reception.tell(bus), name="clock.tell"),
-                    tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
-                ]
-                try:
-                    if self._step.phase != "end":
-                        self._gathering_wall_s = asyncio.get_running_loop().time()
-                        await reporter.report(bus, "waiting")
-                        await self._reception.gather(bus)
-                        self._gathering_wall_s = None
-                    self._reception.open()
-                    await self._run_steps(bus, gate)
-                except (AgentFailedError, HostsMissingError) as error:
-                    await reporter.report(bus, "failed")
-                    await self._reception.publish(bus, failed=str(error).partition("\n")[0])
-                    raise
-                await reporter.report(bus, "ended")
-                await self._reception.publish(bus, ended=True)
-                self._reception.close()
-                for task in background:
-                    task.cancel()
-                hearing.refusals.tell_rest()
+            try:
+                await self._run(bus)
+            except BaseException:
+                await say_and_leave(self._clear(bus, with_roster=True))
+                raise
+            has_all = self._note_who_left()
+            await self._clear(bus, with_roster=has_all)
+
+    async def _run(self, bus: Bus) -> None:
+        run = self.settings.run
+        gate = self._gate = Gate(self.settings.pace, self._step.time_s)
+        reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, gate, self._on_report)
+        hearing = Hearing(run, self._step_now, self.members, self._tally, self._reception, gate)
+        await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_FACTS)
+        await bus.subscribe(topics.dones(run))
+        if self._observer is not None:
+            await bus.subscribe(topics.all_inboxes(run))
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(hearing.read(bus), name="clock.read"),
+                tasks.create_task(self._reception.tell(bus), name="clock.tell"),
+                tasks.create_task(reporter.keep_reporting(bus), name="clock.report"),
+            ]
+            try:
+                if self._step.phase != "end":
+                    self._gathering_wall_s = asyncio.get_running_loop().time()
+                    await reporter.report(bus, "waiting")
+                    await self._reception.gather(bus)
+                    self._gathering_wall_s = None
+                self._reception.open()
+                await self._run_steps(bus, gate)
+            except (AgentFailedError, HostsMissingError) as error:
+                await reporter.report(bus, "failed")
+                await self._reception.publish(bus, failed=str(error).partition("\n")[0])
+                raise
+            await reporter.report(bus, "ended")
+            await self._reception.publish(bus, ended=True)
+            self._reception.close()
+            for task in background:
+                task.cancel()
+            hearing.refusals.tell_rest()
+
+    def _note_who_left(self) -> bool:
+        """Return whether all hosts have left in good order, and keep that for a clock that is started again.
+
+        Such a host has the last step in its journal, so it does not have to be told that the run has ended.
+        """
+        if not self._step.all_left:
+            late = self.members.expected.keys() - self._tally.dones.keys()
+            if not late and not self.members.dropped:
+                self._step = self._step.model_copy(update={"all_left": True})
+                if self._journal is not None:
+                    self._journal.save_state(self._step.model_dump_json())
+        return self._step.all_left
+
+    async def _clear(self, bus: Bus, *, with_roster: bool) -> None:
+        """Remove what the clock told from the broker."""
+        if self.settings.keep:
+            return
+        run = self.settings.run
+        for topic in (topics.time(run), topics.roster(run)) if with_roster else (topics.time(run),):
+            await bus.publish(topic, b"", qos=topics.QOS_FACTS, retain=True)
+        await bus.flush()
 
     def _step_now(self) -> Step:
         return self._step

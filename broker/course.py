@@ -35,6 +35,9 @@ class Step(BaseModel):
     dropped: tuple[str, ...] = ()
     """Hosts that it goes on without, those of earlier steps too."""
 
+    all_left: bool = False
+    """In the last step: whether all hosts have left in good order."""
+
     @property
     def moment(self) -> Moment:
         """Where the run stands."""

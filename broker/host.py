@@ -23,6 +23,7 @@ from broker.directory import Directory
 from broker.errors import HostRefusedError, ProtocolError, RunFailedError
 from broker.group import AgentGroup
 from broker.journal import Journal, JournalError
+from broker.leaving import say_and_leave
 from broker.outbox import Outbox
 from broker.patience import Patience
 from broker.record import RoundObserver, RoundRecord
@@ -80,9 +81,15 @@ class Host:
         self._grants: asyncio.Queue[Grant | None] = asyncio.Queue()
         self._running: int | None = None
         self._expecting: Grant | None = None
+        self._speaks: bool | None = None
+        """Whether the newest roster names this process for the host; None: there was none yet."""
+        self._keeps = False
+        """Whether what this host told stays at the broker when it leaves."""
 
     async def run(self, broker: Broker) -> None:
         """Take part in the run until the clock ends it.
+
+        What the host told goes from the broker with it, whether the run has ended, failed or is interrupted.
 
         Raises:
             BrokerUnreachableError, BrokerLostError: see `broker.bus`.
@@ -92,6 +99,7 @@ class Host:
         """
         gone = Announcement(host=self.host_id, session=self.session, agents=(), state="gone")
         will = Will(topics.host(self.run_id, self.host_id), gone.encoded())
+        early: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             replayed = await self._replay(tasks)
             # A broker ends a client's connection when another one comes with its id: nobody shall know it. (The session
@@ -106,16 +114,47 @@ class Host:
                 )
                 await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
-                if replayed is None or replayed.phase != "end":
-                    await self._rostered.wait()  # before, nobody takes what this process says
-                    await self._outbox.publish_last(bus)
-                    await self._run_rounds(bus, tasks)
+                try:
+                    if replayed is not None:
+                        await self._outbox.publish_facts(bus)  # they may have been removed when this host went away
+                    if replayed is None or replayed.phase != "end":
+                        await self._rostered.wait()  # before, nobody takes what this process says
+                        await self._outbox.publish_last(bus)
+                        await self._run_rounds(bus, tasks)
+                    else:
+                        await self._outbox.publish_last(bus)
+                except BaseException as error:
+                    reader.cancel()
+                    if not self._may_tidy or not await say_and_leave(self._tidy_up(bus, gone)):
+                        raise  # and the broker publishes the will
+                    early = error
                 else:
-                    await self._outbox.publish_last(bus)
-                reader.cancel()
+                    reader.cancel()
+                    await self._tidy_up(bus)
                 self.refusals.tell_rest()
-                await bus.publish(will.topic, b"", qos=topics.QOS_FACTS, retain=True)
             self._group.stop()
+            if early is not None:
+                raise early
+
+    @property
+    def _may_tidy(self) -> bool:
+        """Whether what is retained in this host's name is this process's, and not that of another one of the host."""
+        return self._speaks is not False
+
+    async def _tidy_up(self, bus: Bus, gone: Announcement | None = None) -> None:
+        """Remove what this host told from the broker.
+
+        Args:
+            bus: The connection.
+            gone: What to tell before, where the host leaves a run that may go on.
+        """
+        topic = topics.host(self.run_id, self.host_id)
+        if gone is not None:
+            await bus.publish(topic, gone.encoded(), qos=topics.QOS_FACTS)
+        if not self._keeps:
+            await self._outbox.clear_facts(bus)
+        await bus.publish(topic, b"", qos=topics.QOS_FACTS, retain=True)
+        await bus.flush()
 
     async def _announce(self, bus: Bus) -> None:
         there = Announcement(
@@ -151,6 +190,8 @@ class Host:
         if delivery.retain and address.kind not in topics.RETAINED:
             raise ProtocolError("was stored at the broker, and counts at the moment it is said only")
         match address.kind, address.ids:
+            case "roster", () if not delivery.payload:
+                pass  # the clock has gone, and taken it away
             case "roster", ():
                 if not self._take_roster(Roster.model_validate_json(delivery.payload), is_stored=delivery.retain):
                     await self._announce(bus)
@@ -166,7 +207,9 @@ class Host:
 
     def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Take a roster's word for it; return False where it does not know that this process is here."""
+        self._keeps = roster.keep
         if self.session in roster.refused:
+            self._speaks = False
             raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
@@ -178,6 +221,7 @@ class Host:
         if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")
         self._directory.take(roster)
+        self._speaks = mine.session == self.session
         if mine.session != self.session:
             return False  # another process of this host may run its rounds, so this one must not yet
         if self._journal is not None and not self._rostered.is_set():

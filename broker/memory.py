@@ -50,6 +50,10 @@ class MemoryBus:
             self.filters[topic_filter] = None
             self._broker.subscribe(self, topic_filter)
 
+    async def flush(self) -> None:
+        """See `Bus.flush`; here a message has arrived when `publish` returns."""
+        self._check_connected()
+
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         """See `Bus.messages`."""
         return self.inbox

@@ -214,11 +214,7 @@ class MqttBus:
             connection = await self._reestablish(reason)
 
     async def flush(self) -> None:
-        """Wait until the broker has confirmed all QoS 1 messages.
-
-        Raises:
-            BrokerLostError: it did not, and the connection is down for good.
-        """
+        """See `Bus.flush`."""
         while self._unconfirmed:
             if self._lost is not None:
                 raise BrokerLostError(self._lost)

@@ -66,6 +66,11 @@ class Outbox:
         for topic, payload in self._facts.items():
             await bus.publish(topic, payload, qos=topics.QOS_FACTS, retain=True)
 
+    async def clear_facts(self, bus: Bus) -> None:
+        """Remove all facts from the broker."""
+        for topic in self._facts:
+            await bus.publish(topic, b"", qos=topics.QOS_FACTS, retain=True)
+
     async def publish_again(self, bus: Bus, step: int, to_host: str) -> None:
         """Publish a step's messages to a host again; the clock is sent all of them."""
         for topic, payload in self._kept(step, to_host):

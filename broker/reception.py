@@ -33,6 +33,7 @@ class Reception:
         *,
         ran: Callable[[str], frozenset[int]],
         on_missing: Callable[[tuple[str, ...]], None] | None = None,
+        keep: bool = False,
     ) -> None:
         """Make a reception.
 
@@ -43,7 +44,9 @@ class Reception:
             patience: How long to wait for hosts, and for a sign of life of one that another claims to be.
             ran: Which steps a host may name as the last one that it ran.
             on_missing: Is told which hosts are not there yet, whenever that changes before the run starts.
+            keep: Whether hosts leave what they told at the broker.
         """
+        self._keep = keep
         self._run = run
         self._members = members
         self._tally = tally
@@ -127,7 +130,9 @@ class Reception:
 
     async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "") -> None:
         """Publish the roster, and that the run has ended or failed."""
-        payload = self._members.roster.model_copy(update={"ended": ended, "failed": failed}).encoded()
+        payload = self._members.roster.model_copy(
+            update={"ended": ended, "failed": failed, "keep": self._keep}
+        ).encoded()
         await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_FACTS, retain=True)
 
     def close(self) -> None:

@@ -116,6 +116,23 @@ def everything(run: str) -> str:
     return _build(run, "#")
 
 
+def everything_of_all() -> str:
+    """Return the filter under which all runs are seen."""
+    return f"{ROOT}/+/#"
+
+
+def run_of(topic: str) -> str | None:
+    """Return the run that a topic belongs to, whatever comes after; None where it is not a run's."""
+    root, _, below = topic.partition("/")
+    run, _, rest = below.partition("/")
+    if root != ROOT or not rest:
+        return None
+    try:
+        return decode(run)
+    except ValueError:
+        return None
+
+
 def roster(run: str) -> str:
     """Which agent lives on which host."""
     return _build(run, "roster")

@@ -142,6 +142,8 @@ class Roster(Wire):
     """Sessions that may not take part, with the reason."""
     ended: bool = False
     """The run is over; a host that comes back only now has missed nothing."""
+    keep: bool = False
+    """Whether all that is retained stays at the broker when the run has ended."""
     failed: str = ""
     """Why the clock gave up; hosts leave. What is stored at the broker of it counts no more: a clock may come back."""
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0

@@ -43,6 +43,8 @@ class RunSettings:
     scores: Mapping[str, int] = field(default_factory=dict)
     """What producers earned in earlier simulations."""
     patience: Patience = field(default_factory=Patience)
+    keep: bool = False
+    """Whether what is retained stays at the broker when the run has ended, for watchers that come later."""
 
 
 async def run_once(
@@ -82,6 +84,7 @@ async def run_once(
             pace=settings.pace,
             patience=settings.patience,
             utc_offset_s=scenario.utc_offset_s,
+            keep=settings.keep,
         ),
         on_moment,
         on_report=on_report,

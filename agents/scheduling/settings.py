@@ -14,6 +14,13 @@ EXACT: Final = "exact"
 BASIN_HOPPING: Final = ("L-BFGS-B", "SLSQP", "TNC")
 ALGORITHMS: Final = (FIFTY_FIFTY, INSERTION, *BASIN_HOPPING, EXACT)
 """Their names, as users write them."""
+ALGORITHMS_WITH: Final = {
+    "penalty": BASIN_HOPPING,
+    "step_size": BASIN_HOPPING,
+    "tolerance": BASIN_HOPPING,
+    "node_limit": (EXACT,),
+}
+"""By setting, the algorithms that it belongs to."""
 MAX_STEP_S: Final = 86_400.0
 """A slope over more than a day says nothing about the day."""
 
@@ -50,3 +57,8 @@ class AlgorithmSettings:
             problems.append(f"node limit {self.node_limit}: a whole number from 1 on is allowed")
         if problems:
             raise SettingsError(tuple(problems))
+
+
+def settings_of(algorithm: str) -> tuple[str, ...]:
+    """Return the names of the settings that belong to an algorithm."""
+    return tuple(setting for setting, owners in ALGORITHMS_WITH.items() if algorithm in owners)

@@ -43,15 +43,16 @@ def host_rights(host_id: str) -> Rights:
 def clock_rights(hosts: Iterable[str]) -> Rights:
     """Return what the clock's process needs, which runs `hosts` (the manager's) too and so may write the ledger.
 
-    It reads what all say to each other, to record it.
+    It reads what all say to each other, to record it. It may also find and remove whatever a run has left at the broker
+    (`ssmic broker clean`), households' announcements and forecasts too.
     """
     own = [host_rights(host) for host in hosts]
     read = [
-        *_in_any_run("hosts/+", "done/+", "control", "inbox/+/+/+"),
+        *_in_any_run("hosts/+", "done/+", "control", "inbox/+/+/+", "ledger/+", "forecast/+/+"),
         *(topic for rights in own for topic in rights.read),
     ]
     write = [
-        *_in_any_run("roster", "time", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}"),
+        *_in_any_run("roster", "time", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+", "forecast/+/+"),
         *(topic for rights in own for topic in rights.write),
     ]
     return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)))

@@ -77,6 +77,7 @@ async def run_clock(
                 patience=settings.patience,
                 on_loss=settings.on_loss,
                 indispensable=frozenset({MANAGER}),
+                keep=settings.keep,
                 setups={house: settings.fingerprint(scenario, [house]) for house in homes if house != MANAGER},
                 utc_offset_s=scenario.utc_offset_s,
             ),

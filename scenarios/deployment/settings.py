@@ -38,6 +38,8 @@ class DeploymentSettings:
     """Clock only."""
     on_loss: OnLoss = "wait"
     """Clock only: what happens when a household stays away."""
+    keep: bool = False
+    """Clock only: whether what is retained stays at the broker when the run has ended."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Clock only: what producers earned before, by id."""
 

@@ -42,6 +42,8 @@ class Plan:
     patient: bool = True
     limit_wall_s: float = LIMIT_WALL_S
     """How long the broker may be away, or a host say nothing, before a run is given up; no part in the result."""
+    keep: bool = False
+    """Whether what is retained stays at the broker when a run has ended, for watchers that come later."""
     workers: int | None = None
     """Processes; None: one a run, at most one a core."""
     scores_file: Path | None = None

@@ -107,6 +107,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
                     patient=plan.patient,
                     patience=Patience(limit_wall_s=plan.limit_wall_s),
                     scores=scores[run - 1],
+                    keep=plan.keep,
                 ),
                 results_file,
             )

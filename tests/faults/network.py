@@ -32,13 +32,19 @@ class FaultyBus:
         self._bus = bus
         self._faults = faults
         self._random = random
+        self.is_dead = False
         self._arrived: asyncio.Queue[Delivery | Reconnected] = asyncio.Queue()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        if self.is_dead:
+            await asyncio.Future()
         await self._bus.publish(topic, payload, qos=qos, retain=retain)
 
     async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
         await self._bus.subscribe(*topic_filters, qos=qos)
+
+    async def flush(self) -> None:
+        await self._bus.flush()
 
     async def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         while True:
@@ -71,11 +77,24 @@ class FaultyBroker:
         self._broker = broker
         self._faults = faults
         self._random = Random(seed)
+        self._buses: list[FaultyBus] = []
+
+    def for_process(self) -> FaultyBroker:
+        """Return the way that one process has to the broker."""
+        process = FaultyBroker(self._broker, self._faults, 0)
+        process._random = self._random
+        return process
+
+    def crash(self) -> None:
+        """Let nothing more out of a process: one that is killed has no last words."""
+        for bus in self._buses:
+            bus.is_dead = True
 
     @asynccontextmanager
     async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[Bus]:
         async with self._broker.connect(client_id, will) as bus, asyncio.TaskGroup() as tasks:
             faulty = FaultyBus(bus, self._faults, Random(self._random.random()))
+            self._buses.append(faulty)
             forward = tasks.create_task(faulty.forward())
             yield faulty
             forward.cancel()

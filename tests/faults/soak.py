@@ -82,15 +82,20 @@ class Disturbance:
 class _Process:
     """Something that runs to its end, however often it is killed."""
 
-    def __init__(self, name: str, start: Callable[[], Coroutine[Any, Any, RunOutcome | None]]) -> None:
+    def __init__(
+        self, name: str, start: Callable[[FaultyBroker], Coroutine[Any, Any, RunOutcome | None]], network: FaultyBroker
+    ) -> None:
         self.name = name
+        self._network = network
+        self._way = network
         self._start = start
         self._task: asyncio.Task[RunOutcome | None] | None = None
         self._away_wall_s: float | None = None
 
     async def live(self) -> RunOutcome | None:
         while True:
-            self._task = asyncio.ensure_future(self._start())
+            self._way = self._network.for_process()
+            self._task = asyncio.ensure_future(self._start(self._way))
             await asyncio.wait([self._task])
             if self._away_wall_s is None:
                 return await self._task
@@ -102,6 +107,7 @@ class _Process:
     def kill(self, away_wall_s: float) -> None:
         if self._task is not None and not self._task.done() and self._away_wall_s is None:
             self._away_wall_s = away_wall_s
+            self._way.crash()
             self._task.cancel()
 
 
@@ -123,20 +129,20 @@ async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int,
             crash = waiting.pop(0)
             kill(crash, crash.turns)
 
-    async def household(house: str) -> None:
-        await run_households(scenario, [house], settings, broker)
+    async def household(house: str, way: FaultyBroker) -> None:
+        await run_households(scenario, [house], settings, way)
 
     houses = [house.id for house in scenario.houses if house.devices]
-    processes = {house: _Process(house, lambda house=house: household(house)) for house in houses}  # type: ignore[misc]
+    processes = {house: _Process(house, lambda way, house=house: household(house, way), broker) for house in houses}  # type: ignore[misc]
 
-    async def clock() -> RunOutcome:
+    async def clock(way: FaultyBroker) -> RunOutcome:
         with RunWriter(
             results_file, scenario, run=1, run_id="soak", seed=1, start_s=scenario.start_s, resume=True
         ) as writer:
-            return await run_clock(scenario, settings, broker, recorder=writer, on_moment=on_moment)
+            return await run_clock(scenario, settings, way, recorder=writer, on_moment=on_moment)
 
     results_file = create_results(Simulation(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
-    processes[CLOCK] = _Process(CLOCK, clock)
+    processes[CLOCK] = _Process(CLOCK, clock, broker)
     async with asyncio.TaskGroup() as tasks:
         for house in houses:
             tasks.create_task(processes[house].live())

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.errors import SettingsError
-from agents.scheduling.settings import ALGORITHMS, BASIN_HOPPING, EXACT, AlgorithmSettings
-from scenarios.scenario import Scenario
+import typer
 
-SETTINGS_OF: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(BASIN_HOPPING, ("penalty", "step_size", "tolerance")),
-    EXACT: ("node_limit",),
-}
-"""By algorithm, the settings that belong to it."""
+from agents.errors import SettingsError
+from agents.scheduling.settings import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
+from scenarios.scenario import Scenario
+from tui.cli.options import given
+
 _BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
 
 
@@ -69,7 +67,7 @@ def scenario_algorithms(
     """
     if len(names) == 1:
         return (scenario_algorithm(scenario, names[0], **settings),)  # type: ignore[arg-type]  # each has its type
-    own = {name: {k: v for k, v in settings.items() if k in SETTINGS_OF.get(str(name), ())} for name in names}
+    own = {name: {k: v for k, v in settings.items() if name in ALGORITHMS_WITH[k]} for name in names}
     return tuple(scenario_algorithm(scenario, name, **own[name]) for name in names)  # type: ignore[arg-type]  # as above
 
 
@@ -88,3 +86,26 @@ def scenario_algorithm(
     """
     chosen = algorithm_settings(name, penalty, step_size, tolerance, node_limit)
     return chosen if name is not None else replace(chosen, name=scenario.algorithm)
+
+
+def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
+    """Refuse settings on the command line that belong to none of the algorithms that run.
+
+    Those of the environment are for whatever runs there, and are left alone.
+
+    Raises:
+        SettingsError: there are some; names all of them, and the algorithms that they belong to.
+    """
+    foreign = [
+        f"--{setting.replace('_', '-')} belongs to {_listed(owners)}, and {' and '.join(algorithms)} "
+        f"{'has' if len(algorithms) == 1 else 'have'} no such setting"
+        for setting, owners in ALGORITHMS_WITH.items()
+        if given(ctx, setting) and not set(owners) & set(algorithms)
+    ]
+    if foreign:
+        raise SettingsError(tuple(foreign))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

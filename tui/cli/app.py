@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from tui.cli.errors import exit_codes
 from tui.cli.options import LogLevel
+from tui.cli.suggestions import did_you_mean, likely_command, suggesting_options
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand
@@ -50,9 +51,34 @@ class Commands(TyperGroup):
         command.name = cmd_name
         return command  # type: ignore[no-any-return]
 
+    def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Read the options before the command."""
+        with suggesting_options():
+            return super().make_context(*args, **more)
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Find the command; of one that does not exist, say which may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            if hasattr(error, "message") and args and args[0] not in COMMANDS:
+                error.message = f"No such command {args[0]!r}.{self._suggestion(ctx, args[0])}"
+            raise
+
+    def _suggestion(self, ctx: typer.Context, typed: str) -> str:
+        from pathlib import Path
+
+        from scenarios.files import bundled_names
+
+        if typed in bundled_names() or Path(typed).exists():
+            return did_you_mean([f"run {typed}"])
+        groups = [(name, self.get_command(ctx, name)) for name in COMMANDS]
+        below = {name: list(group.commands) for name, group in groups if isinstance(group, TyperGroup)}
+        return did_you_mean(likely_command(typed, list(COMMANDS), below))
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - as click has it
         """Call the command."""
-        with exit_codes():
+        with exit_codes(), suggesting_options():
             return super().invoke(ctx)
 
 

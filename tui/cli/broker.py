@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from tui.cli.clean import CLEAN_EXAMPLES, clean
 from tui.cli.guard import INIT_EXAMPLES, init
 from tui.cli.options import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command(epilog=INIT_EXAMPLES)(init)
+app.command(epilog=CLEAN_EXAMPLES)(clean)
 
 _EXAMPLES = """
 \b
@@ -20,6 +22,7 @@ Examples:
   ssmic broker --engine embedded
 then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
 For a guarded one, with TLS and logins: ssmic broker init --help
+To remove what dead runs left at one: ssmic broker clean --help
 """
 
 

@@ -11,7 +11,7 @@ import typer
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
 from tui.cli.errors import tell_notes
-from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+from tui.cli.options import Algorithm, Keep, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 if TYPE_CHECKING:
     from broker.mqtt import MqttBroker
@@ -67,6 +67,7 @@ def clock(
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
+    keep: Keep = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     out: Annotated[
@@ -105,7 +106,7 @@ def clock(
     from scenarios.coverage import coverage_notes
     from scenarios.files import load
     from scenarios.scores_file import ScoresFile, run_key
-    from tui.cli.algorithm import scenario_algorithm
+    from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
     from tui.cli.logs import configure_logs, log_file_of
 
@@ -116,6 +117,7 @@ def clock(
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(
         loaded,
         run,
@@ -142,7 +144,7 @@ def clock(
         key = f"{key}/{settings.run_id}"
     kept = ScoresFile.beside(results_file, loaded.name, scores)
     begun_with = kept.begin([key], afresh=reset_scores)[0]
-    _keep_time(loaded, replace(settings, scores=begun_with), connection, results_file, kept, as_json=as_json)
+    _keep_time(loaded, replace(settings, scores=begun_with, keep=keep), connection, results_file, kept, as_json=as_json)
 
 
 def _keep_time(

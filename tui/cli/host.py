@@ -73,7 +73,7 @@ def host(
     from broker.access import AccessOptions
     from scenarios.deployment.household import run_households
     from scenarios.deployment.own_part import load_part
-    from tui.cli.algorithm import scenario_algorithm
+    from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
     from tui.cli.interrupt import run_until_interrupted
     from tui.cli.logs import configure_logs
@@ -81,6 +81,7 @@ def host(
     configure_logs(log_level or ctx.obj)
     loaded = load_part(scenario, house)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
+    refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
     connection = deployed_broker(
         broker,

@@ -98,6 +98,16 @@ Tolerance = Annotated[
         show_envvar=False,
     ),
 ]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep",
+        help="Leave what is retained at the broker when the run has ended, for watchers that come later; "
+        "`ssmic broker clean` removes it.",
+        envvar="SSMIC_KEEP",
+        show_envvar=False,
+    ),
+]
 NodeLimit = Annotated[
     int | None,
     typer.Option(

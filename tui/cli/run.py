@@ -12,6 +12,7 @@ from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import (
     Algorithms,
     CompareTo,
+    Keep,
     LogLevel,
     NodeLimit,
     Penalty,
@@ -77,6 +78,7 @@ def run(
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
+    keep: Keep = False,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
@@ -129,7 +131,7 @@ def run(
     from scenarios.results.compared import check_files
     from scenarios.simulation import Plan, from_equal_scores
     from tui.cli.access import chosen_access
-    from tui.cli.algorithm import algorithm_names, algorithm_settings, scenario_algorithms
+    from tui.cli.algorithm import algorithm_names, algorithm_settings, refuse_foreign_settings, scenario_algorithms
     from tui.cli.errors import tell_notes
     from tui.cli.logs import configure_logs
     from tui.cli.simulate import simulate
@@ -156,6 +158,8 @@ def run(
     found = load(scenario)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
+    algorithms = scenario_algorithms(loaded, names, settings)
+    refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
     first = loaded.seed if seed is None else seed
     plans = [
         Plan(
@@ -170,12 +174,13 @@ def run(
             pace=virtual_pace,
             patient=not impatient,
             limit_wall_s=limit,
+            keep=keep,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,
             out=out,
         )
-        for chosen in scenario_algorithms(loaded, names, settings)
+        for chosen in algorithms
     ]
     simulate(
         plans if len(plans) == 1 else from_equal_scores(plans),

@@ -14,9 +14,8 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
-from agents.scheduling.settings import ALGORITHMS
+from agents.scheduling.settings import ALGORITHMS, settings_of
 from scenarios.files import bundled_names
-from tui.cli.algorithm import SETTINGS_OF
 from tui.run.form import BUSES, Form
 from tui.shell.dialogs import PickPath
 from tui.shell.guard import Guarded
@@ -175,7 +174,7 @@ class RunForm(Guarded, VerticalScroll):
         return value if isinstance(value, str) else ""
 
     def _show_settings(self) -> None:
-        wanted = SETTINGS_OF.get(self._chosen("algorithm"), ())
+        wanted = settings_of(self._chosen("algorithm"))
         for name in _ROWS["algorithms"]:
             self.query_one(f"#{name}").set_class(name not in wanted, "gone")
             self.query_one(f"#label-{name}").set_class(name not in wanted, "gone")

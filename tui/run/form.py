@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from agents.errors import SettingsError
-from agents.scheduling.settings import AlgorithmSettings
+from agents.scheduling.settings import AlgorithmSettings, settings_of
 from broker.access import AccessOptions, access_to
 from broker.errors import SsmicError
 from broker.pace import Pace
 from scenarios.scenario import Scenario
 from scenarios.simulation import Plan
-from tui.cli.algorithm import SETTINGS_OF
 
 Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
@@ -133,7 +132,7 @@ class _Reader:
 def _algorithm(form: Form, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
     """Return algorithm and settings; each setting is tried alone, so that its own field says what is wrong with it."""
     settings = AlgorithmSettings(name=form.algorithm or scenario.algorithm)
-    for field in SETTINGS_OF.get(settings.name, ()):
+    for field in settings_of(settings.name):
         text: str = getattr(form, field)
         whole = field == "node_limit"
         value = reader.whole(field, text, at_least=1) if whole else reader.number(field, text)

@@ -39,7 +39,7 @@ def watching(who: Who) -> Who:
 
 
 def recording(who: Who) -> Who:
-    """Return that these may, and the clock, which records what all say."""
+    """Return that these may, and the clock, which records what all say and removes what is left of it."""
     return lambda login, host: who(login, host) or login == "clock"
 
 
@@ -51,7 +51,7 @@ TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
     (lambda _: topics.roster(RUN), anyone_here, only("clock")),
     (lambda _: topics.time(RUN), anyone_here, only("clock")),
     (lambda _: topics.control(RUN), watching(only("clock")), only("operator")),
-    (lambda host: topics.host(RUN, host), watching(only("clock")), owner),
+    (lambda host: topics.host(RUN, host), watching(only("clock")), recording(owner)),
     (lambda host: topics.grant(RUN, host), watching(owner), only("clock")),
     (lambda host: topics.done(RUN, host), watching(only("clock")), owner),
     (lambda host: topics.inbox(RUN, host, "a/b", OTHER), watching(recording(owner)), only()),
@@ -59,8 +59,8 @@ TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
     (lambda host: topics.resend(RUN, host, OTHER), watching(owner), only()),
     (lambda host: topics.resend(RUN, OTHER, host), watching(only()), owner),
     (lambda _: topics.resend(RUN, OTHER, topics.CLOCK), watching(only()), only("clock")),
-    (lambda _: topics.ledger(RUN, "contract"), watching(only()), only("clock")),
-    (lambda host: topics.forecast(RUN, host, "pv"), watching(only()), owner),
+    (lambda _: topics.ledger(RUN, "contract"), watching(only("clock")), only("clock")),
+    (lambda host: topics.forecast(RUN, host, "pv"), watching(only("clock")), recording(owner)),
     (lambda host: f"ssmic/{host}", only("watcher", "operator"), only()),
     (lambda host: f"{topics.done(RUN, topics.encode(host))}/more", only("watcher", "operator"), only()),
     (lambda host: f"$SYS/broker/{topics.encode(host)}", only(), only()),

@@ -249,9 +249,10 @@ async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
 
 
 async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
-    """Also those that are over."""
+    """Also those that are over and were told to stay."""
     broker = MemoryBroker()
-    await run_once(street, RunSettings(seed=3, run_id="a b/c"), broker)
+    await run_once(street, RunSettings(seed=3, run_id="gone"), broker)
+    await run_once(street, RunSettings(seed=3, run_id="a b/c", keep=True), broker)
     finder = RunFinder(broker, "memory")
     listening = asyncio.create_task(finder.run())
     await until(lambda: finder.runs)

@@ -1,0 +1,237 @@
+"""What a run leaves at a broker: nothing, however it ends; and what is left of others can be removed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from broker import topics
+from broker.bus import Broker, Delivery
+from broker.gate import Moment
+from broker.memory import MemoryBroker
+from broker.mosquitto import find_mosquitto
+from broker.mqtt import MqttBroker
+from broker.patience import Patience
+from broker.wire import Roster, TimeReport
+from scenarios.deployment.clock import run_clock
+from scenarios.deployment.household import run_households
+from scenarios.deployment.settings import DeploymentSettings
+from scenarios.files import load_scenario
+from scenarios.runner import RunSettings, run_once
+from scenarios.scenario import Scenario
+from tests.broker.test_sessions import quickly
+from tests.ended import Ssmic
+from tests.faults.network import Faults, FaultyBroker
+from tests.integration.test_brokers import LIMIT_WALL_S, running, url_of
+
+needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+
+@pytest.fixture(scope="module")
+def street() -> Scenario:
+    """The bundled street."""
+    return load_scenario("street")
+
+
+async def retained(broker: Broker) -> dict[str, bytes]:
+    """Return what a broker has stored, by topic."""
+    found: dict[str, bytes] = {}
+    async with broker.connect("looks") as bus:
+        await bus.subscribe("#")
+        while True:
+            try:
+                async with asyncio.timeout(1):
+                    item = await anext(bus.messages())
+            except TimeoutError:
+                return found
+            if isinstance(item, Delivery) and item.retain:
+                found[item.topic] = item.payload
+
+
+def test_a_run_that_ends_leaves_nothing_and_a_watcher_sees_its_end(street: Scenario) -> None:
+    """Time and roster say that it has ended before they go."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        async with broker.connect("watcher") as bus:
+            await bus.subscribe(topics.time("r"), topics.roster("r"))
+            await run_once(street, RunSettings(seed=1, run_id="r"), broker)
+            assert await retained(broker) == {}
+            last: dict[str, list[bytes]] = {}
+            while not all(last.get(topic, [b"?"])[-1] == b"" for topic in (topics.time("r"), topics.roster("r"))):
+                item = await anext(bus.messages())
+                assert isinstance(item, Delivery)
+                last.setdefault(item.topic, []).append(item.payload)
+        assert TimeReport.model_validate_json(last[topics.time("r")][-2]).state == "ended"
+        assert Roster.model_validate_json(last[topics.roster("r")][-2]).ended
+
+    quickly(main())
+
+
+def test_a_run_that_keeps_leaves_all_for_watchers(street: Scenario) -> None:
+    """With `--keep`: the ledger, the forecasts and the clock's last words."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        outcome = await run_once(street, RunSettings(seed=1, run_id="r", keep=True), broker)
+        kinds = [topic.split("/")[2] for topic in await retained(broker)]
+        assert kinds.count("ledger") == len(outcome.ledger)
+        assert set(kinds) == {"ledger", "forecast", "time", "roster"}
+
+    quickly(main())
+
+
+@pytest.mark.parametrize("how", ["interrupted", "failed"])
+def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str) -> None:
+    """Neither the clock nor any host."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+
+        def end(moment: Moment) -> None:
+            if moment.step == 100:
+                if how == "failed":
+                    raise ZeroDivisionError
+                run.cancel()
+
+        run = asyncio.ensure_future(run_once(street, RunSettings(seed=1, run_id="r"), broker, on_moment=end))
+        await asyncio.wait([run])
+        assert run.cancelled() or isinstance(run.exception(), ZeroDivisionError)
+        assert await retained(broker) == {}
+
+    quickly(main())
+
+
+def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp_path: Path) -> None:
+    """One that was away when the run ended finds a roster that says so; nothing else is left, and it leaves nothing."""
+    houses = [house.id for house in street.houses if house.devices]
+    settings = DeploymentSettings("r", seed=1, patience=Patience(limit_wall_s=1e6), journals=tmp_path / "calm")
+
+    async def run(settings: DeploymentSettings, kill_at_step: int | None) -> tuple[int, dict[str, bytes]]:
+        network = FaultyBroker(MemoryBroker(), Faults(), 0)
+        way = network.for_process()
+        steps = 0
+
+        def on_moment(moment: Moment) -> None:
+            nonlocal steps
+            steps = moment.step
+            if moment.step == kill_at_step:
+                way.crash()
+                households[houses[0]].cancel()
+
+        households = {
+            house: asyncio.ensure_future(
+                run_households(street, [house], settings, way if house == houses[0] else network)
+            )
+            for house in houses
+        }
+        await run_clock(street, settings, network, on_moment=on_moment)
+        await asyncio.wait(households.values())
+        left = await retained(network)
+        if kill_at_step is not None:
+            assert topics.roster("r") in left
+            await run_households(street, [houses[0]], settings, network)
+            left = await retained(network)
+        return steps, left
+
+    last_step, left = quickly(run(settings, None))
+    assert left == {}
+    _, left = quickly(run(replace(settings, journals=tmp_path / "disturbed"), last_step))
+    assert left.keys() == {topics.roster("r")}
+    assert Roster.model_validate_json(left[topics.roster("r")]).ended
+
+
+def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario, tmp_path: Path) -> None:
+    """They went with it when it was interrupted."""
+    houses = [house.id for house in street.houses if house.devices]
+    settings = DeploymentSettings("r", seed=1, patience=Patience(limit_wall_s=1e6), journals=tmp_path)
+
+    async def main() -> list[bytes]:
+        broker = MemoryBroker()
+        lives = {house: asyncio.ensure_future(run_households(street, [house], settings, broker)) for house in houses}
+
+        def on_moment(moment: Moment) -> None:
+            if moment.step == 150:
+                lives[houses[0]].cancel()
+
+        async def come_back() -> None:
+            await asyncio.wait([lives[houses[0]]])
+            assert lives[houses[0]].cancelled()
+            await run_households(street, [houses[0]], settings, broker)
+
+        async with broker.connect("watcher") as bus, asyncio.TaskGroup() as tasks:
+            await bus.subscribe(topics.forecast("r", houses[0], f"pv-{houses[0]}"))
+            tasks.create_task(come_back())
+            await run_clock(street, settings, broker, on_moment=on_moment)
+            await asyncio.wait(lives.values())
+            heard: list[bytes] = []
+            while heard.count(b"") < 2:
+                item = await anext(bus.messages())
+                assert isinstance(item, Delivery)
+                heard.append(item.payload)
+        assert await retained(broker) == {}
+        return heard
+
+    heard = quickly(main())
+    interrupted = heard.index(b"")
+    assert heard[interrupted + 1] == heard[interrupted - 1] != b""
+
+
+@needs_mosquitto
+def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssmic, slow: Path) -> None:
+    """A run that was killed, one that was kept, and one that goes on; `--force` takes that too."""
+    folder = slow.parent
+
+    def topics_at(url: str) -> set[str]:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return set(runner.run(retained(MqttBroker(url))))
+
+    def runs_at(url: str) -> set[str]:
+        return {run for topic in topics_at(url) if (run := topics.run_of(topic)) is not None}
+
+    with running(folder, "broker", "--engine", "mosquitto") as broker:
+        url = url_of(broker)
+        paced = ("run", str(slow), "--broker", url, "--pace", "60x", "--out")
+        assert ssmic("broker", "clean", "--broker", url).out == f"Nothing is left at {url}\n"
+        assert ssmic("run", slow, "--broker", url, "--keep").code == 0
+        with running(folder, *paced, "killed.sqlite") as killed:
+            while len(runs_at(url)) < 2:
+                pass
+            before = runs_at(url)
+            killed.kill()
+            killed.wait(LIMIT_WALL_S)
+        with running(folder, *paced, "alive.sqlite") as alive:
+            while len(runs_at(url)) < 3:
+                pass
+            (live,) = runs_at(url) - before
+            cleaned = ssmic("broker", "clean", "--broker", url, "--json")
+            assert cleaned.code == 0
+            runs = {run["run_id"]: run for run in cleaned.json["runs"]}
+            assert len(runs) == 3
+            assert [run_id for run_id, run in runs.items() if not run["removed"]] == [live]
+            assert runs[live]["alive"]
+            assert cleaned.json["topics_removed"] == sum(run["topics"] for run in runs.values() if run["removed"])
+            assert runs_at(url) == {live}
+
+            refused = ssmic("broker", "clean", "--broker", url, "--run", live)
+            assert refused.code == 1
+            assert "the run goes on (hosts that are connected: 1, 2, manager)" in refused.err
+            assert topics_at(url)
+            forced = ssmic("broker", "clean", "--broker", url, "--run", live, "--force")
+            assert forced.code == 0
+            assert f"{live}: " in forced.out
+            assert topics_at(url) == set()
+            alive.send_signal(signal.SIGINT)
+            alive.communicate(timeout=LIMIT_WALL_S)
+        assert topics_at(url) == set()
+
+
+def test_force_goes_with_a_run(ssmic: Ssmic) -> None:
+    """Nobody removes all live runs of a broker by mistake."""
+    ended = ssmic("broker", "clean", "--broker", "mqtt://127.0.0.1:1", "--force")
+    assert ended.code == 2
+    assert "--run ID only" in ended.err

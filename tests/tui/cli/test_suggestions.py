@@ -1,0 +1,39 @@
+"""Which word is meant by one that is mistyped."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.cli.suggestions import did_you_mean, likely, likely_command
+
+COMMANDS = ["tui", "run", "results", "broker"]
+BELOW = {"results": ["list", "show", "report"], "broker": ["init", "clean"]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("resutls", ["results"]),
+        ("Results", ["results"]),
+        ("runn", ["run"]),
+        ("report", ["results report"]),
+        ("shwo", ["results show"]),
+        ("clean", ["broker clean"]),
+        ("zzz", []),
+    ],
+)
+def test_a_mistyped_command(typed: str, meant: list[str]) -> None:
+    """A command of a command is found by its name alone."""
+    assert likely_command(typed, COMMANDS, BELOW) == meant
+
+
+def test_the_likeliest_comes_first() -> None:
+    """And three at most."""
+    assert likely("--lmit", ["--list", "--limit", "--lint", "--time-limit"])[0] == "--limit"
+    assert len(likely("--aaa", ["--aab", "--aac", "--aad", "--aae"])) == 3
+
+
+def test_there_is_nothing_to_ask() -> None:
+    """Then nothing is asked."""
+    assert did_you_mean([]) == ""
+    assert did_you_mean(["run", "results"]) == " Did you mean 'run' or 'results'?"
