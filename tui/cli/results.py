@@ -22,6 +22,8 @@ Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peaks are those of powers averaged over so many minutes.")
 ]
 
+Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC. [default: at the scenario's own offset]")]
+
 
 @app.command("list", epilog="Example: ssmic results list")
 def list_(
@@ -99,17 +101,28 @@ def export(
         export_results(results, format_, to, overwrite=force, wrote=typer.echo)
 
 
-@app.command("report", epilog="Example: ssmic results report results/FILE.sqlite --to report.html")
+@app.command(
+    "report",
+    epilog="Examples: ssmic results report results/FILE.sqlite --to report.html, "
+    "or with several simulations: ssmic results report A.sqlite B.sqlite --to report.html",
+)
 def report(
-    file: ResultsFile,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Results files, one or several.")],
     to: Annotated[Path, typer.Option(metavar="PAGE", help="The page to make; its folder is made if it is not there.")],
     interval: Interval = 15,
+    utc: Utc = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a page of that name.")] = False,
 ) -> None:
-    """Write the results as one page of HTML that opens offline, with charts and tables."""
+    """Write one or several simulations as one HTML page with charts and tables; it opens offline.
+
+    Each chart can be saved from the page, as SVG or PNG.
+    """
+    from contextlib import ExitStack
+
     from scenarios.results.reader import ResultsReader
     from scenarios.results.report import write_report
 
-    with ResultsReader(file) as results:
-        write_report(results, to, interval_s=60 * interval, overwrite=force)
+    with ExitStack() as opened:
+        simulations = [opened.enter_context(ResultsReader(file)) for file in dict.fromkeys(files)]
+        write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
     typer.echo(to)

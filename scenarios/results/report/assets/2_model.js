@@ -1,15 +1,40 @@
 // What the page holds, and what of it is chosen. Sums over households and runs are sums over contracts.
-const DATA = JSON.parse(document.getElementById("contents").textContent);
-const text = index => DATA.texts[index];
+const PAGE = JSON.parse(document.getElementById("contents").textContent);
+const SIMULATIONS = PAGE.simulations || [PAGE];
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const letterOf = index => LETTERS[index] || String(index + 1);
+let DATA, HOUSES, PRODUCERS, JOBS, RUNS, DETAILED;
+// simulation, run and house by index, null: all; ids of the jobs whose negotiation is open; whether times are in UTC.
+const chosen = { simulation: 0, run: null, house: null, jobs: new Set(), utc: SIMULATIONS[0].utc };
+// A time inside a text stands between two marks.
+const text = index => DATA.texts[index].replace(/\ue000([0-9]{1,11})\ue001/g, (_, t) => momentOf(Number(t)));
+const zoneName = () => (OFFSET ? `UTC${DATA.zone}` : "UTC");
+function useTimes() {
+  OFFSET = chosen.utc ? 0 : DATA.utc_offset_s;
+}
 const nameOf = ([id, name]) => {
   const shared = DATA.houses.filter(other => other[1] === name).length > 1;
   return !name ? id : shared ? `${name} (${id})` : name;
 };
-const HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house) }));
-const PRODUCERS = DATA.producers.map(([id, house, power]) => ({ id, house, power }));
-const JOBS = DATA.jobs.map(([id, source, house, device, profile, registered, earliest, latest, duration, energy]) => ({
-  id, source, house, device: text(device), profile: text(profile), registered, earliest, latest, duration, energy,
-}));
+function useSimulation(index) {
+  chosen.simulation = index;
+  DATA = SIMULATIONS[index];
+  useTimes();
+  HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house) }));
+  PRODUCERS = DATA.producers.map(([id, house, power]) => ({ id, house, power }));
+  JOBS = DATA.jobs.map(([id, source, house, device, profile, registered, earliest, latest, duration, energy]) => ({
+    id, source, house, device: text(device), profile: text(profile), registered, earliest, latest, duration, energy,
+  }));
+  RUNS = DATA.runs.map(run => ({
+    ...run,
+    contracts: run.contracts && run.contracts.map(
+      ([id, job, producer, start, agreed, delivered, moved, cancelled, first, local, grid]) => ({
+        run, id, job: JOBS[job], producer: producer < 0 ? null : PRODUCERS[producer], start, agreed, delivered, moved,
+        cancelled, first, local, grid,
+      })),
+  }));
+  DETAILED = RUNS.filter(run => run.contracts);
+}
 const moment = seconds => momentOf(DATA.start + seconds);
 const exactMoment = seconds => moment(seconds) + secondsOf(DATA.start + seconds);
 // The second of two moments does not repeat the day of the first.
@@ -17,17 +42,6 @@ function period(from, to) {
   const [a, b] = [DATA.start + from, DATA.start + to];
   return `${momentOf(a)}–${dateOf(a) === dateOf(b) ? hourOf(b) : momentOf(b)}`;
 }
-const RUNS = DATA.runs.map(run => ({
-  ...run,
-  contracts: run.contracts && run.contracts.map(
-    ([id, job, producer, start, agreed, delivered, moved, cancelled, first, local, grid]) => ({
-      run, id, job: JOBS[job], producer: producer < 0 ? null : PRODUCERS[producer], start, agreed, delivered, moved,
-      cancelled, first, local, grid,
-    })),
-}));
-const DETAILED = RUNS.filter(run => run.contracts);
-// run and house by index, null: all; ids of the jobs whose negotiation is open.
-const chosen = { run: null, house: null, jobs: new Set() };
 
 const shownRuns = () => (chosen.run === null ? RUNS : [RUNS[chosen.run]]);
 const shownDetailed = () => shownRuns().filter(run => run.contracts);

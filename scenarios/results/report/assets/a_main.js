@@ -4,7 +4,7 @@ function drawHead() {
   document.getElementById("lede").textContent = DATA.description;
   document.getElementById("facts").textContent = [DATA.algorithm, plural(RUNS.length, "run"), plural(HOUSES.length, "household"),
     plural(PRODUCERS.length, "producer"), plural(JOBS.length, "job"),
-    `${moment(0)} to ${moment(end)} ${yearOf(DATA.start + end)} UTC`].join(" · ");
+    `${moment(0)} to ${moment(end)} ${yearOf(DATA.start + end)}, ${zoneName()}`].join(" · ");
 }
 function drawNotices() {
   const said = [];
@@ -21,10 +21,15 @@ function drawNotices() {
     many && el("p", { class: "notice" }, `… and ${said.length - 6} more; choose a run to read about it.`));
 }
 function drawControls() {
+  const simulation = document.getElementById("simulation"), times = document.getElementById("times");
+  simulation.replaceChildren(...SIMULATIONS.map((_, i) => el("option", { value: i }, simulationName(i))));
+  simulation.parentElement.hidden = SIMULATIONS.length < 2;
+  simulation.addEventListener("change", () => { openSimulation(Number(simulation.value)); drawAll(); });
+  times.hidden = SIMULATIONS.every(one => one.utc_offset_s === 0);
+  times.addEventListener("click", () => { chosen.utc = !chosen.utc; useTimes(); drawHead(); drawMade(); drawAll(); });
+  let width = innerWidth;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; drawDay(); drawSeveral(); } });
   const run = document.getElementById("run"), house = document.getElementById("house");
-  run.replaceChildren(...(RUNS.length > 1 ? [el("option", { value: "" }, `all ${RUNS.length}: their mean`)] : []),
-    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${r.state === "done" ? "" : ` (${r.state})`}`)));
-  house.replaceChildren(el("option", { value: "" }, `all ${HOUSES.length}`), ...HOUSES.map((h, i) => el("option", { value: i }, h.label)));
   run.addEventListener("change", () => { chosen.run = run.value === "" ? null : Number(run.value); drawAll(); });
   house.addEventListener("change", () => { chosen.house = house.value === "" ? null : Number(house.value); drawAll(); });
   document.getElementById("reset").addEventListener("click", () => {
@@ -34,6 +39,23 @@ function drawControls() {
     Object.assign(filter, { words: "", supplier: "", changed: false });
     drawAll();
   });
+}
+// Another simulation: its runs and households, all of them.
+function openSimulation(index) {
+  useSimulation(index);
+  chosen.run = RUNS.length > 1 ? null : 0;
+  chosen.house = null;
+  chosen.jobs.clear();
+  Object.assign(filter, { words: "", supplier: "", changed: false });
+  fillControls();
+  drawHead();
+  drawMade();
+}
+function fillControls() {
+  const run = document.getElementById("run"), house = document.getElementById("house");
+  run.replaceChildren(...(RUNS.length > 1 ? [el("option", { value: "" }, `all ${RUNS.length}: their mean`)] : []),
+    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${r.state === "done" ? "" : ` (${r.state})`}`)));
+  house.replaceChildren(el("option", { value: "" }, `all ${HOUSES.length}`), ...HOUSES.map((h, i) => el("option", { value: i }, h.label)));
 }
 // Light or dark as the system has it, or as the reader chooses; print is always light.
 const THEMES = ["system", "light", "dark"];
@@ -54,6 +76,8 @@ function startTheme() {
 // What is chosen stands in the address, so that it can be kept and passed on: report.html#run=2&house=adler&job=wash
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
+  const simulation = Math.max(0, SIMULATIONS.findIndex((_, i) => letterOf(i) === asked.get("simulation")));
+  if (simulation !== chosen.simulation) openSimulation(simulation);
   const run = RUNS.findIndex(r => String(r.run) === asked.get("run"));
   const house = HOUSES.findIndex(h => h.id === asked.get("house"));
   chosen.run = run < 0 ? (RUNS.length > 1 ? null : 0) : run;
@@ -62,6 +86,7 @@ function readAddress() {
 }
 function writeAddress() {
   const said = new URLSearchParams();
+  if (chosen.simulation) said.set("simulation", letterOf(chosen.simulation));
   if (chosen.run !== null && RUNS.length > 1) said.set("run", RUNS[chosen.run].run);
   if (chosen.house !== null) said.set("house", HOUSES[chosen.house].id);
   for (const job of chosen.jobs) said.append("job", job);
@@ -69,10 +94,13 @@ function writeAddress() {
 }
 function drawAll() {
   writeAddress();
+  document.getElementById("simulation").value = chosen.simulation;
+  document.getElementById("times").textContent = `Times: ${zoneName()}`;
   document.getElementById("run").value = chosen.run ?? "";
   document.getElementById("house").value = chosen.house ?? "";
   document.getElementById("s-houses").hidden = false;
   drawNotices();
+  drawSeveral();
   drawTiles();
   drawSplits();
   drawDay();
@@ -85,11 +113,15 @@ document.body.append(svg("svg", { width: 0, height: 0, style: null, "aria-hidden
   svg("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
     svg("line", { class: "hatch-line", x1: 0, y1: 0, x2: 0, y2: 6 })),
   svg("pattern", { id: "dots", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
-    svg("circle", { class: "dot", cx: 3, cy: 3, r: 1.1 })))));
+    svg("circle", { class: "dot", cx: 3, cy: 3, r: 1.1 })),
+  svg("pattern", { id: "lines", width: 4, height: 4, patternUnits: "userSpaceOnUse" },
+    svg("line", { class: "hatch-line", x1: 0, y1: 0, x2: 0, y2: 4 })))));
+useSimulation(0);
 readAddress();
 addEventListener("hashchange", () => { readAddress(); drawAll(); });
 startTheme();
 drawHead();
 drawControls();
+fillControls();
 drawMade();
 drawAll();
