@@ -17,9 +17,9 @@ def check(
     scenario: Scenario,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Say all that is wrong with a scenario.
+    """Validate a scenario: list all its problems at once.
 
-    Exit code 3 if anything is.
+    Exit code 3 if there are any.
     """
     from scenarios.errors import Problem, ScenarioError
     from scenarios.files import load_scenario
@@ -34,7 +34,7 @@ def check(
     else:
         producers, jobs = len(loaded.producers), len(loaded.jobs)
         if not as_json:
-            typer.echo(f"{scenario}: nothing is wrong: {len(loaded.houses)} houses, {producers} producers, {jobs} jobs")
+            typer.echo(f"{scenario}: no problems: {len(loaded.houses)} houses, {producers} producers, {jobs} jobs")
     if as_json:
         from tui.cli.simulate import print_json
 

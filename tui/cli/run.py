@@ -47,7 +47,8 @@ def run(
         int | None, typer.Option(min=1, help="Processes for several runs. [default: one a run, at most one a core]")
     ] = None,
     impatient: Annotated[
-        bool, typer.Option("--impatient", help="A job that nobody can serve takes grid power at once, as in PySSMic.")
+        bool,
+        typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
     ] = False,
     bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="How agents talk.")] = "mqtt",
     broker: Annotated[
@@ -55,7 +56,7 @@ def run(
         typer.Option(
             metavar="URL",
             help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
-            "[default: a Mosquitto of our own, else the embedded broker]",
+            "[default: a private Mosquitto where it is installed, else the embedded broker]",
             envvar="SSMIC_BROKER",
             show_envvar=False,
         ),
@@ -67,7 +68,7 @@ def run(
     key_file: KeyFile = None,
     hosts: Annotated[
         int | None,
-        typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
+        typer.Option(min=1, help="Connections that agents share. [default: one per household]"),
     ] = None,
     limit: Annotated[
         float,

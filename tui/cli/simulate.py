@@ -51,7 +51,9 @@ def _simulate(plan: Plan, level: LogLevelName | None, *, as_json: bool, compare_
             configure_logs(level, log_file)
             notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
             if any(order.settings.scores for order in simulation.orders):
-                kept = f"Scores: as earlier simulations left them in {plan.kept_scores().path} (--reset-scores forgets)"
+                kept = (
+                    f"Scores continue from earlier simulations ({plan.kept_scores().path}); --reset-scores starts fresh"
+                )
                 notes().print(kept, soft_wrap=True)
             with progress_of(plan) as on_progress:
                 outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file))

@@ -20,7 +20,7 @@ Examples:
   ssmic watch --broker mqtts://broker.example --user me --password-file secret --run street-1
   ssmic watch --broker mqtt://localhost --run street --scenario street
 
-Watching changes nothing. Leave with Ctrl+Q and come back at any time; a broker that goes away is waited for.
+Watching changes nothing. Leave with Ctrl+Q and come back at any time; if the broker goes away, watch reconnects.
 """
 
 
@@ -36,12 +36,13 @@ def watch(
             show_envvar=False,
         ),
     ],
-    run: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which run. [default: choose from those that are there]")
-    ] = None,
+    run: Annotated[str | None, typer.Option(metavar="ID", help="Which run. [default: choose from a list]")] = None,
     scenario: Annotated[
         str | None,
-        typer.Option(metavar="SCENARIO", help="What runs, for names and load profiles of what was agreed before."),
+        typer.Option(
+            metavar="SCENARIO",
+            help="The scenario that runs: adds its names, and the load profiles of jobs agreed before you joined.",
+        ),
     ] = None,
     user: User = None,
     password_file: PasswordFile = None,

@@ -40,7 +40,7 @@ def write_report(
         IntervalError: The interval is not a positive number of whole minutes.
     """
     if path.exists() and not overwrite:
-        raise ResultsExistError(f"{path}: exists already; it is not written over unasked")
+        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
     simulations = [results] if isinstance(results, ResultsReader) else list(results)
     if len(simulations) == 1:
         contents = report_contents(simulations[0], interval_s, utc=utc)
