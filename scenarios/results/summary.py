@@ -34,6 +34,7 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
         "hosts": info.hosts,
         "versions": info.versions,
         "created": info.created_utc,
+        "utc_offset_s": results.scenario.utc_offset_s,
         "runs": runs,
         "statistics": {name: asdict(of) for name, of in statistics.items()},
     }

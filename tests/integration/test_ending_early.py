@@ -130,7 +130,7 @@ def test_a_signal_ends_runs_on_other_processes_too(slow: Path, number: signal.Si
         code, out, err = simulation.end(number, everybody=number == signal.SIGINT)
         assert code == 128 + number
         assert "Traceback" not in err
-        assert "interrupted, with figures up to where it came: seed 1, 2" in out
+        assert "interrupted; figures cover the completed part: seed 1, 2" in out
         simulation.assert_contracts_kept("interrupted")
         simulation.assert_nothing_is_left()
 
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None
         assert simulation.process.returncode == 1
         assert "its process ended by signal 9 before the run did" in err
         assert "Traceback" not in err
-        assert "interrupted, with figures up to where it came: seed" in out
+        assert "interrupted; figures cover the completed part: seed" in out
         simulation.assert_nothing_is_left()
 
 

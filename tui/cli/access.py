@@ -17,21 +17,20 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="Holds the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
+        help="A file with the password. [default: the URL's, else SSMIC_PASSWORD_FILE or SSMIC_PASSWORD]",
     ),
 ]
 CaFile = Annotated[
     Path | None,
-    typer.Option(
-        "--ca-file", metavar="FILE", help="Who has signed an mqtts broker's certificate. [default: SSMIC_CA_FILE]"
-    ),
+    typer.Option("--ca-file", metavar="FILE", help="CA certificate for mqtts. [default: SSMIC_CA_FILE]"),
 ]
 CertFile = Annotated[
     Path | None,
-    typer.Option("--cert-file", metavar="FILE", help="Our certificate, for mqtts. [default: SSMIC_CERT_FILE]"),
+    typer.Option("--cert-file", metavar="FILE", help="Client certificate for mqtts. [default: SSMIC_CERT_FILE]"),
 ]
 KeyFile = Annotated[
-    Path | None, typer.Option("--key-file", metavar="FILE", help="Its key, for mqtts. [default: SSMIC_KEY_FILE]")
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", help="Key of the client certificate. [default: SSMIC_KEY_FILE]"),
 ]
 
 

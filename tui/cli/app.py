@@ -115,7 +115,7 @@ def ssmic(
     Examples:
       ssmic run street                     a bundled neighbourhood, one summer day
       ssmic run street --runs 10 --json    ten seeds, one JSON object
-      ssmic check my-street.yaml           what is wrong with a scenario, all of it
+      ssmic check my-street.yaml           all problems of a scenario, with their lines
       ssmic results show FILE              what came out
     """  # noqa: D301 - \b is click's, and no escape of ours
     ctx.obj = log_level

@@ -18,10 +18,10 @@ def check(
     scenario: Scenario,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """Validate a scenario.
+    """Validate a scenario: list all its problems at once.
 
-    Exit code 3 if anything is wrong with it. Notes say what was assumed, what cannot meet in time, and which jobs must
-    run at the same time as another job of their device.
+    Exit code 3 if there are any. Notes say what was assumed, what cannot meet in time, and which jobs must run at the
+    same time as another job of their device.
     """
     from scenarios.coverage import coverage_notes
     from scenarios.errors import Problem, ScenarioError

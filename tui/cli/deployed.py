@@ -44,7 +44,9 @@ Seed = Annotated[
 ]
 Impatient = Annotated[
     bool,
-    typer.Option("--impatient", help="A job that nobody can serve takes grid power at once.", envvar="SSMIC_IMPATIENT"),
+    typer.Option(
+        "--impatient", help="A job that no producer can serve takes grid power at once.", envvar="SSMIC_IMPATIENT"
+    ),
 ]
 Journal = Annotated[
     Path,
@@ -60,7 +62,7 @@ Limit = Annotated[
         "--limit",
         min=0.1,
         metavar="S",
-        help="Seconds without a sign of a household, or of the broker, before it is given up.",
+        help="Seconds without contact to a household or to the broker before the run gives up.",
         envvar="SSMIC_LIMIT",
     ),
 ]

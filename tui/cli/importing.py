@@ -31,21 +31,23 @@ def import_(
     ] = None,
     loads: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Where load profiles lie that the neighbourhood names; may be repeated."),
+        typer.Option(
+            metavar="FOLDER", help="A folder with the load profiles that the neighbourhood names; may be repeated."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over TARGET if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
 ) -> None:
-    """Make a scenario of PySSMic's input.
+    """Convert PySSMic input to a scenario.
 
-    That is an input folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle, which is read
-    without running anything that is in it.
+    The input is a folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle; nothing in a
+    pickle is executed.
     """
     from scenarios.coverage import coverage_notes
     from scenarios.files.write import save_scenario
     from scenarios.importers.source import import_source
 
     if target.suffix not in {".yaml", ".yml"}:
-        raise typer.BadParameter(f"{target}: a name that ends in .yaml is expected", param_hint="TARGET.yaml")
+        raise typer.BadParameter(f"{target}: expected a name that ends in .yaml", param_hint="TARGET.yaml")
     if target.exists() and not force:
         raise typer.BadParameter(f"{target} exists already; --force writes over it", param_hint="TARGET.yaml")
     imported = import_source(source, jobs=jobs, loads=loads or ())

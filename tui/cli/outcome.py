@@ -32,7 +32,7 @@ def show_outcome(console: Console, simulation: Json) -> None:
     elif len(runs) == 1:
         console.print(_one_run(simulation, runs[0]))
     else:
-        console.print(_several_runs(simulation, runs))
+        console.print(_several_runs(simulation, runs, console.width))
     for run in runs:
         how = unfinished(run["state"], run["covered_share"])
         if how and len(runs) > 1:
@@ -67,7 +67,7 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
     table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
     table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
     if kpis["jobs_lost"]:
-        table.add_row("Jobs lost with their household", str(kpis["jobs_lost"]), "")
+        table.add_row("Jobs lost (household offline)", str(kpis["jobs_lost"]), "")
     for what, name in _HAPPENED:
         if kpis[name]:
             table.add_row(f"  {what}", str(kpis[name]), "")
@@ -91,12 +91,17 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
 
 def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
     """Return the best plan of a scenario, and how good any could be."""
-    table = Table(title=f"{scenario}, known in advance", title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table = Table(
+        title=f"{scenario}, best plan with perfect knowledge",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+    )
     table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right", no_wrap=True)
-    table.add_row("Sun that the best plan known delivers", kwh(optimum.best_wh))
-    table.add_row("What no plan can exceed that the sun carries in full", kwh(optimum.carried_bound_wh))
-    table.add_row("What no run can exceed, whatever forecasts led it to", kwh(optimum.bound_wh))
+    table.add_row("Delivered by the best plan known", kwh(optimum.best_wh))
+    table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
+    table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
     table.add_row("Gap between plan and bound", "none: proven" if optimum.proven else percent(optimum.gap))
     table.add_row("Jobs on the sun", f"{len(optimum.plan)} of {jobs}")
     table.add_row("Took", f"{optimum.wall_s:.2f} s")
@@ -108,8 +113,8 @@ _HAPPENED = (
     ("served late", "jobs_late"),
     ("moved", "jobs_moved"),
     ("cancelled by a producer", "jobs_cancelled"),
-    ("negotiated again", "jobs_renegotiated"),
-    ("beside another job of their device", "jobs_overlapping"),
+    ("renegotiated", "jobs_renegotiated"),
+    ("overlapping on their device", "jobs_overlapping"),
 )
 """What happened to jobs; none of it is said where it happened to none."""
 
@@ -130,16 +135,37 @@ _COLUMNS = (
     ("consumed", "consumed_wh"),
     ("local", "delivered_wh"),
     ("grid", "grid_wh"),
-    ("self-c.", "self_consumption"),
-    ("self-s.", "self_sufficiency"),
-    ("peak/avg", "consumption_peak_to_average"),
+    ("self-\ncons.", "self_consumption"),
+    ("self-\nsuff.", "self_sufficiency"),
+    ("peak/\navg", "consumption_peak_to_average"),
 )
 
 
-def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
+def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> RenderableType:
     compared = any("optimum" in run for run in runs)
-    complete = sum(run["complete"] for run in runs)
-    counted = f"{len(runs)} runs" if complete == len(runs) else f"{len(runs)} runs, {complete} of them complete"
+    complete = [run for run in runs if run["complete"]]
+    counted = (
+        f"{len(runs)} runs" if len(complete) == len(runs) else f"{len(runs)} runs, {len(complete)} of them complete"
+    )
+    columns = [column for column in _COLUMNS if not compared or column[1] != "self_consumption"]
+    titles = ["seed", *(title for title, _ in columns), *(["of best"] if compared else [])]
+    titles += ["negotia-\ntions", "messages", "took\n(s)"]
+    rows = []
+    for run in runs:
+        cells = [_cell(name, run["kpis"][name]) for _, name in columns]
+        if compared:
+            cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
+        took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f}"
+        seed = f"{run['seed']}{'' if run['complete'] else '*'}"
+        rows.append([seed, *cells, str(run["negotiations"]), str(run["messages"]), took])
+    shares = spread_of([run["optimum"]["share"] for run in complete if "optimum" in run])
+    spreads = [Spread(**simulation["statistics"][name]) for _, name in columns]
+    sums = []
+    for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
+        cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
+        sums.append([title, *cells, *([percent(of(shares))] if compared else []), "", "", ""])
+    # What is there to judge the runs by is whole; how much was said and how long it took gives way.
+    kept = _columns_that_fit(titles, [*rows, *sums], width)
     table = Table(
         title=f"{simulation['scenario']}, {simulation['algorithm']}, {counted}; energy in kWh",
         title_justify="left",
@@ -148,36 +174,23 @@ def _several_runs(simulation: Json, runs: Sequence[Json]) -> RenderableType:
         pad_edge=False,
         show_edge=False,
     )
-    table.add_column("seed", justify="right", no_wrap=True)
-    columns = [column for column in _COLUMNS if not compared or column[1] != "self_consumption"]
-    for title, _ in columns:
+    for title in titles[:kept]:
         table.add_column(title, justify="right", no_wrap=True)
-    if compared:
-        table.add_column("of best", justify="right", no_wrap=True)
-    table.add_column("neg.", justify="right", no_wrap=True)
-    table.add_column("mess.", justify="right", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
-    for run in runs:
-        cells = [_cell(name, run["kpis"][name]) for _, name in columns]
-        if compared:
-            cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
-        took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f} s"
-        table.add_row(
-            f"{run['seed']}{'' if run['complete'] else '*'}",
-            *cells,
-            str(run["negotiations"]),
-            str(run["messages"]),
-            took,
-        )
+    for row in rows:
+        table.add_row(*row[:kept])
     table.add_section()
-    shares = spread_of([run["optimum"]["share"] for run in runs if "optimum" in run])
-    spreads = [Spread(**simulation["statistics"][name]) for _, name in columns]
-    for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
-        cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
-        if compared:
-            cells.append(percent(of(shares)))
-        table.add_row(title, *cells, *[""] * 3)
+    for row in sums:
+        table.add_row(*row[:kept])
     return table
+
+
+def _columns_that_fit(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
+    """Return how many columns, from the left, are whole in so many cells."""
+    cells = [
+        max(*(len(line) for line in title.split("\n")), *(len(row[i]) for row in rows))
+        for i, title in enumerate(titles)
+    ]
+    return max(n for n in range(1, len(titles) + 1) if n == 1 or sum(cells[:n]) + n - 1 <= width)
 
 
 def _mean(spread: Spread) -> float | None:

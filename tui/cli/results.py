@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tui.cli.errors import complain
 from tui.cli.options import CompareTo
 
+if TYPE_CHECKING:
+    from scenarios.results.reader import ResultsReader
+
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
-    help="List, show, export and report what simulations came to.",
+    help="List, show, export and report simulation results.",
 )
 
 ResultsFile = Annotated[
@@ -26,16 +29,18 @@ ResultsFile = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Interval = Annotated[
-    int, typer.Option(min=1, metavar="MINUTES", help="Peaks are those of powers averaged over so many minutes.")
+    int, typer.Option(min=1, metavar="MINUTES", help="Peak powers are averages over this many minutes.")
 ]
+
+Utc = Annotated[bool, typer.Option("--utc", help="Show times in UTC. [default: at the scenario's own offset]")]
 
 
 @app.command("list", epilog="Example: ssmic results list")
 def list_(
-    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results lie.")] = Path("results"),
+    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder with results files.")] = Path("results"),
     as_json: Json = False,
 ) -> None:
-    """List the results there are with scenario, algorithm, state and date, newest first."""
+    """List the results files with scenario, algorithm, state and date, newest first."""
     from tui.cli.console import output
     from tui.cli.listing import listed_json, show_listed
     from tui.cli.simulate import print_json
@@ -56,8 +61,9 @@ def show(
     run: Annotated[
         int | None, typer.Option(min=1, help="One run of several, counted from 1. [default: all of them]")
     ] = None,
-    house: Annotated[str | None, typer.Option(help="One household, by its id; of run 1 unless --run says.")] = None,
+    house: Annotated[str | None, typer.Option(help="One household, by its id; run 1 unless --run is given.")] = None,
     interval: Interval = 15,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """Show all runs, one run with all households, or one household."""
@@ -65,6 +71,7 @@ def show(
     from scenarios.results.reader import ResultsReader
     from scenarios.results.summary import simulation_json
     from scenarios.results.views import view_house, view_neighbourhood
+    from scenarios.zone import Zone
     from tui.cli.console import output
     from tui.cli.outcome import show_outcome
     from tui.cli.simulate import print_json
@@ -72,12 +79,14 @@ def show(
 
     interval_s = 60 * interval
     with ResultsReader(named_results(file)) as results:
+        zone = Zone() if utc else results.scenario.zone
         if house is not None:
             view = view_house(results, run or 1, house, interval_s)
             if as_json:
                 print_json(house_json(view))
             else:
-                show_house(output(), view)
+                _say_zone(results, utc=utc)
+                show_house(output(), view, zone)
             return
         if run is not None:
             results.run(run)  # an error names the runs there are
@@ -89,7 +98,14 @@ def show(
             return
         show_outcome(output(), summary)
         if len(summary["runs"]) == 1:
-            show_neighbourhood(output(), view_neighbourhood(results, summary["runs"][0]["run"], interval_s))
+            _say_zone(results, utc=utc)
+            show_neighbourhood(output(), view_neighbourhood(results, summary["runs"][0]["run"], interval_s), zone)
+
+
+def _say_zone(results: ResultsReader, *, utc: bool) -> None:
+    """Say why times are in UTC where nobody asked for that."""
+    if not utc and not results.knows_offset:
+        complain(f"{results.path}: has no offset of its scenario (an older ssmic wrote it); times are shown in UTC")
 
 
 _COMPARE_EXAMPLES = """
@@ -141,9 +157,11 @@ def compare(
 @app.command("export", epilog="Example: ssmic results export latest --format csv --to street-csv")
 def export(
     file: ResultsFile,
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Made if it is not there.")],
-    format_: Annotated[Literal["csv", "json", "parquet"], typer.Option("--format", help="Of the tables.")] = "csv",
-    force: Annotated[bool, typer.Option("--force", help="Write over files of the same names.")] = False,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder for the tables; created if missing.")],
+    format_: Annotated[
+        Literal["csv", "json", "parquet"], typer.Option("--format", help="Format of the tables.")
+    ] = "csv",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write the results as tables for other programs, one file a table."""
     from scenarios.results.export import export_results
@@ -154,18 +172,32 @@ def export(
         export_results(results, format_, to, overwrite=force, wrote=typer.echo)
 
 
-@app.command("report", epilog="Example: ssmic results report latest --to report.html")
+@app.command(
+    "report",
+    epilog="Example: ssmic results report latest --to report.html; "
+    "several simulations: ssmic results report A.sqlite B.sqlite --to report.html",
+)
 def report(
-    file: ResultsFile,
-    to: Annotated[Path, typer.Option(metavar="PAGE", help="The page to make; its folder is made if it is not there.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Results files, one or several; `latest` for the newest one.")
+    ],
+    to: Annotated[Path, typer.Option(metavar="PAGE", help="The HTML file to write; its folder is created if missing.")],
     interval: Interval = 15,
-    force: Annotated[bool, typer.Option("--force", help="Write over a page of that name.")] = False,
+    utc: Utc = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write the results as one page of HTML that opens offline, with charts and tables."""
+    """Write one or several simulations as one HTML page with charts and tables; it opens offline.
+
+    Each chart can be saved from the page, as SVG or PNG.
+    """
+    from contextlib import ExitStack
+
     from scenarios.results.listing import named_results
     from scenarios.results.reader import ResultsReader
     from scenarios.results.report import write_report
 
-    with ResultsReader(named_results(file)) as results:
-        write_report(results, to, interval_s=60 * interval, overwrite=force)
+    paths = dict.fromkeys(named_results(file) for file in files)
+    with ExitStack() as opened:
+        simulations = [opened.enter_context(ResultsReader(path)) for path in paths]
+        write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
     typer.echo(to)

@@ -60,7 +60,8 @@ def run(
         int | None, typer.Option(min=1, help="Processes for several runs. [default: one a run, at most one a core]")
     ] = None,
     impatient: Annotated[
-        bool, typer.Option("--impatient", help="A job that nobody can serve takes grid power at once, as in PySSMic.")
+        bool,
+        typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
     ] = False,
     bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="How agents talk.")] = "mqtt",
     broker: Annotated[
@@ -68,7 +69,7 @@ def run(
         typer.Option(
             metavar="URL",
             help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
-            "[default: a Mosquitto of our own, else the embedded broker]",
+            "[default: a private Mosquitto where it is installed, else the embedded broker]",
             envvar="SSMIC_BROKER",
             show_envvar=False,
         ),
@@ -81,7 +82,7 @@ def run(
     keep: Keep = False,
     hosts: Annotated[
         int | None,
-        typer.Option(min=1, help="Connections that the agents are spread over. [default: one a household]"),
+        typer.Option(min=1, help="Connections that agents share. [default: one per household]"),
     ] = None,
     limit: Annotated[
         float,

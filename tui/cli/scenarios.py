@@ -46,7 +46,7 @@ def scenarios(
     table.add_column("name", no_wrap=True)
     for title in ("houses", "producers", "jobs"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("what it is")
+    table.add_column("description")
     for scenario in loaded:
         counts = (len(scenario.houses), len(scenario.producers), len(scenario.jobs))
         table.add_row(scenario.name, *map(str, counts), scenario.description)

@@ -60,7 +60,7 @@ def _serve(scenario: str | None, host: str, port: int) -> None:
 
     command = [sys.executable, "-m", "tui", "tui", *([] if scenario is None else [scenario])]
     if host not in {"localhost", "127.0.0.1", "::1"}:
-        complain(f"whoever reaches {host}:{port} works on this machine as you do: there is no login")
+        complain(f"warning: anyone who can reach {host}:{port} can act on this machine as you; there is no login")
     try:
         Server(shlex.join(command), host=host, port=port, title="ssmic").serve()
     except OSError as error:

@@ -23,7 +23,7 @@ Examples:
   ssmic watch --broker mqtt://localhost --run street --control
 
 Watching is read-only. With --control, or after the key C, which asks, keys pause, step, pace and stop the run for
-everybody. Leave with Ctrl+Q and come back at any time; a broker that goes away is waited for.
+everybody. Leave with Ctrl+Q and come back at any time; if the broker goes away, watch reconnects.
 """
 
 
@@ -41,11 +41,14 @@ def watch(
     ],
     run: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Which run. [default: choose from those that are there]", parser=parse_id),
+        typer.Option(metavar="ID", help="Which run. [default: choose from a list]", parser=parse_id),
     ] = None,
     scenario: Annotated[
         str | None,
-        typer.Option(metavar="SCENARIO", help="What runs, for names and load profiles of what was agreed before."),
+        typer.Option(
+            metavar="SCENARIO",
+            help="The scenario that runs: adds its names, and the load profiles of jobs agreed before you joined.",
+        ),
     ] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Let keys pause, step, pace and stop the run. [default: read-only]")

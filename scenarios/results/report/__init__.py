@@ -1,4 +1,4 @@
-"""One page of HTML with everything that a simulation came to: it needs no network, no other file, no server."""
+"""One page of HTML with everything that one or several simulations came to: it needs no network, no file, no server."""
 
 from scenarios.results.report.page import build_page, write_report
 

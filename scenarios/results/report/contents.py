@@ -7,8 +7,8 @@ occur again and again are told once and then by number.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,11 @@ class Limits:
 
 
 def report_contents(
-    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, limits: Limits | None = None
+    results: ResultsReader,
+    interval_s: int = DEFAULT_INTERVAL_S,
+    limits: Limits | None = None,
+    *,
+    utc: bool = False,
 ) -> dict[str, Any]:
     """Return all that a report shows, fit for JSON.
 
@@ -57,6 +61,7 @@ def report_contents(
         results: An open results file with at least one run.
         interval_s: Over which powers are averaged; whole minutes.
         limits: How much detail is in it.
+        utc: Whether the page opens with times in UTC, not at the scenario's offset.
 
     Raises:
         ResultsError: There is no run, or the file is damaged.
@@ -65,14 +70,35 @@ def report_contents(
     infos = results.runs()
     if not infos:
         raise ResultsError(f"{results.path}: has no run yet, so there is nothing to report")
-    return _Contents(results, infos, interval_s, limits or Limits()).build()
+    return _Contents(results, infos, interval_s, limits or Limits(), utc=utc).build()
+
+
+def contents_of_several(
+    simulations: Sequence[ResultsReader], interval_s: int = DEFAULT_INTERVAL_S, *, utc: bool = False
+) -> dict[str, Any]:
+    """Return what a report of several simulations shows, fit for JSON; together they have the detail of one.
+
+    Args:
+        simulations: Open results files, each with at least one run.
+        interval_s: See `report_contents`.
+        utc: See `report_contents`.
+
+    Raises:
+        ResultsError, IntervalError: See `report_contents`.
+    """
+    whole, count = Limits(), len(simulations)
+    part = Limits(whole.contracts // count, whole.messages // count)
+    return {"simulations": [report_contents(one, interval_s, part, utc=utc) for one in simulations]}
 
 
 class _Contents:
     """Collects runs, and the texts that they share."""
 
-    def __init__(self, results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: Limits) -> None:
+    def __init__(
+        self, results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: Limits, *, utc: bool
+    ) -> None:
         self._results = results
+        self._utc = utc
         self._scenario = results.scenario
         self._infos = infos
         self._interval_s = interval_s
@@ -106,6 +132,10 @@ class _Contents:
             "created": re.sub(r"\.\d+", "", info.created_utc),
             "file": self._results.path.name,
             "planned": len(info.seeds),
+            "utc_offset_s": self._scenario.utc_offset_s,
+            "zone": self._scenario.zone.name,
+            "knows_offset": self._results.knows_offset,
+            "utc": self._utc,
             "start": self._start_s,
             "interval": self._interval_s,
             "job_count": len(self._scenario.jobs),
@@ -287,7 +317,8 @@ class _Contents:
         if isinstance(body.get("producer"), str):
             return _shortened(f"by {body['producer']}")
         start_s = body.get("start_s")
-        return f"start {datetime.fromtimestamp(start_s, UTC):%d %b %H:%M}" if isinstance(start_s, int) else ""
+        # Between marks, for the page knows at which offset it shows times.
+        return f"start \ue000{start_s}\ue001" if isinstance(start_s, int) else ""
 
 
 def _peaks(settled: Account) -> list[list[float | None]]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -14,18 +15,24 @@ from typing import Any
 from scenarios.kpis import DEFAULT_INTERVAL_S
 from scenarios.results.errors import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.contents import report_contents
+from scenarios.results.report.contents import contents_of_several, report_contents
 
 
 def write_report(
-    results: ResultsReader, path: Path, *, interval_s: int = DEFAULT_INTERVAL_S, overwrite: bool = False
+    results: ResultsReader | Sequence[ResultsReader],
+    path: Path,
+    *,
+    interval_s: int = DEFAULT_INTERVAL_S,
+    utc: bool = False,
+    overwrite: bool = False,
 ) -> int:
-    """Write a simulation's report and return its size in bytes.
+    """Write the report of one or several simulations and return its size in bytes.
 
     Args:
-        results: An open results file.
+        results: An open results file, or several for one page.
         path: Where the page goes; its folder is made if it is not there.
         interval_s: Over which powers are averaged; whole minutes.
+        utc: Whether the page opens with times in UTC, not at the scenario's offset.
         overwrite: Write over a file of that name.
 
     Raises:
@@ -33,8 +40,13 @@ def write_report(
         IntervalError: The interval is not a positive number of whole minutes.
     """
     if path.exists() and not overwrite:
-        raise ResultsExistError(f"{path}: exists already; it is not written over unasked")
-    page = build_page(report_contents(results, interval_s)).encode()
+        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+    simulations = [results] if isinstance(results, ResultsReader) else list(results)
+    if len(simulations) == 1:
+        contents = report_contents(simulations[0], interval_s, utc=utc)
+    else:
+        contents = contents_of_several(simulations, interval_s, utc=utc)
+    page = build_page(contents).encode()
     draft = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +60,12 @@ def write_report(
 
 
 def build_page(contents: dict[str, Any]) -> str:
-    """Return the page that shows `contents`."""
+    """Return the page that shows what `report_contents` or `contents_of_several` returned."""
     assets = resources.files(__package__) / "assets"
     parts = sorted((part for part in assets.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
     script = "\n".join(['"use strict";', *(part.read_text(encoding="utf-8") for part in parts)])
-    heading = html.escape(str(contents["scenario"]))
+    simulations = contents.get("simulations", [contents])
+    heading = html.escape(", ".join(dict.fromkeys(str(one["scenario"]) for one in simulations)))
     pieces = {
         "TITLE": f"Results of {heading}",
         "HEADING": heading,

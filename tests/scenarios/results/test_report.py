@@ -8,9 +8,11 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -21,6 +23,7 @@ from scenarios.results.report import write_report
 from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page
 from scenarios.results.writer import RunWriter
+from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import (
     START_S,
     agreed,
@@ -253,6 +256,149 @@ def test_contracts_are_filtered_and_sorted_by_hand(report: Path, tmp_path: Path)
         "theme": "dark",
         "house": "#house=b",
     }
+
+
+def by_hand(page: Path, script: str, width: int | None = None) -> Any:
+    """Return what a script left in `note` that ran in the page as a person would use it.
+
+    Args:
+        page: The report.
+        script: It may call `tell` once more when `note` is complete only later.
+        width: Of the page in pixels, also less than a browser's window may have: it is shown in a frame.
+    """
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+    handled, frame = page.with_name("handled.html"), page.with_name("frame.html")
+    listening = """const output = document.createElement("output"); output.id = "note"; document.body.append(output);
+        onmessage = message => { output.textContent = message.data; };"""
+    telling = 'const note = {}, tell = () => parent.postMessage(JSON.stringify(note), "*");'
+    if width is None:
+        telling = f"{listening} const note = {{}}, tell = () => onmessage({{ data: JSON.stringify(note) }});"
+    handled.write_text(text.replace("</body>", f"<script>{{{telling}{script};tell();}}</script></body>"), "utf-8")
+    if width is None:
+        return json.loads(Page(in_browser(handled)).texts["note"])
+    frame.write_text(
+        f"""<body><iframe src="handled.html" style="width: {width}px; height: 900px; border: 0"></iframe>
+        <script>{listening}</script></body>""",
+        "utf-8",
+    )
+    return json.loads(Page(in_browser(frame)).texts["note"])
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) -> None:
+    """Each chart has both buttons; a saved SVG has its title, its colours and its keys inside."""
+    note = by_hand(
+        report,
+        """
+        Object.assign(note, { names: [], drawn: [], png: [] });
+        window.Blob = function ([content], { type }) {
+          if (type === "image/png") note.png.push([...content.slice(0, 4)]);
+          else note.drawn.push(content);
+        };
+        URL.createObjectURL = () => "#";
+        HTMLAnchorElement.prototype.click = function () { note.names.push(this.download); tell(); };
+        note.buttons = [...document.querySelectorAll("[data-save]")].map(button => button.dataset.save);
+        for (const button of document.querySelectorAll("[data-save]")) button.click();
+        """,
+    )
+    charts = {name.rpartition(" ")[0] for name in note["buttons"]}
+    assert {"power", "households", "producers", "negotiations"} <= charts
+    assert len(charts) == 6, "and the two bars of energy"
+    assert note["png"] == [[0x89, *b"PNG"]] * 6
+    assert len(note["drawn"]) == 6
+    assert sorted(name.rpartition(".")[2] for name in note["names"]) == ["png"] * 6 + ["svg"] * 6
+    for drawn in note["drawn"]:
+        root = ET.fromstring(drawn)  # noqa: S314 - our own picture
+        assert root.tag == f"{{{SVG_NAMESPACE}}}svg"
+        assert float(root.attrib["width"]) > 200
+        assert "class=" not in drawn
+        assert "rgb(" in drawn
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("width", [400, 700, 1400])
+def test_nothing_is_cut_at_any_width(report: Path, width: int) -> None:
+    """Neither the page nor a table of it has to be scrolled sideways in a narrow window or a wide one."""
+    note = by_hand(
+        report,
+        """
+        note.page = [document.documentElement.scrollWidth, innerWidth];
+        note.tables = [...document.querySelectorAll(".scroll")].map(one => [one.scrollWidth, one.clientWidth]);
+        const words = [...document.querySelectorAll("#day svg text")];
+        note.words = Math.min(...words.map(one => one.getBoundingClientRect().height));
+        """,
+        width=width,
+    )
+    assert note["page"][0] <= note["page"][1] == width
+    assert all(needs <= has for needs, has in note["tables"])
+    assert note["words"] >= 11, "the chart's words can be read"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_a_report_of_several_simulations_compares_them_and_shows_each(results_file: Path, tmp_path: Path) -> None:
+    """Mean and interval side by side; below, the chosen one; the address keeps which."""
+    other = tmp_path / "other.sqlite"
+    other.write_bytes(results_file.read_bytes())
+    page = tmp_path / "report.html"
+    with ResultsReader(results_file) as first, ResultsReader(other) as second:
+        write_report([first, second], page)
+    contents = Page(page.read_text(encoding="utf-8")).contents
+    assert [one["file"] for one in contents["simulations"]] == [results_file.name, "other.sqlite"]
+
+    note = by_hand(
+        page,
+        """
+        note.heads = [...document.querySelectorAll("#several th.num")].map(head => head.textContent.slice(0, 1));
+        note.file = document.querySelector("#made code").textContent;
+        const choice = document.getElementById("simulation");
+        choice.value = "1"; choice.dispatchEvent(new Event("change"));
+        note.other = document.querySelector("#made code").textContent;
+        note.address = location.hash;
+        """,
+    )
+    assert note == {
+        "heads": ["A", "B"],
+        "file": results_file.name,
+        "other": "other.sqlite",
+        "address": "#simulation=B",
+    }
+    assert "other.sqlite" in re.sub(r"(?s)<script.*?</script>", "", in_browser(page, "#simulation=B"))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: Path) -> None:
+    """The page says which; its ticks are at round hours of the shown offset."""
+    zone, start_s = Zone(20_700), START_S
+    jobs = [job("wash", "a", load((0, 0), (600, 100)), (36_000, 36_000))]
+    scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (80_000, 9000)))}}, jobs)
+    scenario = replace(scenario, utc_offset_s=zone.offset_s)
+    path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=start_s) as writer:
+        writer.entry(agreed(contract(jobs[0], "pv", 36_000)))
+        writer.finish("done", start_s + 86_400)
+    there, utc = (f"{at.hours(start_s + 36_000)}" for at in (zone, Zone()))
+    page = tmp_path / "report.html"
+    look = f"""
+      const starts = () => document.querySelector("#contracts tbody").textContent;
+      note.facts = document.getElementById("facts").textContent;
+      note.starts = starts().includes("{there}");
+      const ticks = [...document.querySelectorAll("#day .axis text")].map(one => one.textContent);
+      note.ticks = ticks.filter(tick => /^[0-9][0-9]:/.test(tick));
+      document.getElementById("times").click();
+      note.utc = starts().includes("{utc}") && !starts().includes("{there}");
+      note.said = document.getElementById("times").textContent;
+    """
+    with ResultsReader(path) as results:
+        write_report(results, page)
+        note = by_hand(page, look)
+        write_report(results, page, utc=True, overwrite=True)
+        in_utc = by_hand(page, 'note.said = document.getElementById("times").textContent;')
+    assert "UTC+05:45" in note["facts"]
+    assert note["starts"]
+    assert note["ticks"]
+    assert all(tick.endswith(":00") for tick in note["ticks"])
+    assert note["utc"]
+    assert note["said"] == in_utc["said"] == "Times: UTC"
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")

@@ -15,7 +15,20 @@ function fill(node, attributes, children) {
 }
 const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
-const place = (id, ...children) => document.getElementById(id).replaceChildren(...children.flat(Infinity).filter(Boolean));
+function place(id, ...children) {
+  const node = document.getElementById(id);
+  node.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  asCards(node);
+}
+// On a narrow screen each row of a table is a card: every cell says which column it belongs to.
+function asCards(node) {
+  for (const table of node.querySelectorAll("table")) {
+    const names = [...table.querySelectorAll(":scope > thead th")].map(head => head.dataset.name ?? head.textContent);
+    table.classList.add("cards");
+    for (const row of table.querySelectorAll(":scope > tbody > tr:not(.detail)"))
+      [...row.children].forEach((cell, i) => { if (i && names[i]) cell.dataset.name = names[i]; });
+  }
+}
 
 // How figures are written. Thousands are set apart by thin spaces; a figure that does not exist is a dash.
 const NONE = "–";
@@ -42,14 +55,20 @@ function written(value, unit) {
 const kwh = wh => (wh === null || wh === undefined ? NONE : number(wh / 1000, 2));
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = n => String(n).padStart(2, "0");
-const dateOf = t => { const d = new Date(t * 1000); return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`; };
+// Times are shown at this offset from UTC, in seconds: the scenario's own, or 0.
+let OFFSET = 0;
+const zoned = t => new Date((t + OFFSET) * 1000);
+const dateOf = t => { const d = zoned(t); return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`; };
 function hourOf(t) {
-  const d = new Date(t * 1000);
+  const d = zoned(t);
   return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`;
 }
-const secondsOf = t => (t % 60 ? `:${two(t % 60)}` : "");
+const secondsOf = t => (zoned(t).getUTCSeconds() ? `:${two(zoned(t).getUTCSeconds())}` : "");
 const momentOf = t => `${dateOf(t)} ${hourOf(t)}`;
-const yearOf = t => new Date(t * 1000).getUTCFullYear();
+const yearOf = t => zoned(t).getUTCFullYear();
+// The first time at or after t that is a multiple of so many seconds on the shown clock.
+const roundTime = (t, every) => Math.ceil((t + OFFSET) / every) * every - OFFSET;
+const isMidnight = t => (t + OFFSET) % 86400 === 0;
 const plural = (n, one, many = `${one}s`) => `${number(n, 0)} ${n === 1 ? one : many}`;
 const sum = values => values.reduce((total, value) => total + value, 0);
 const mean = values => (values.length ? sum(values) / values.length : null);

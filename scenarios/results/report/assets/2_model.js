@@ -1,16 +1,46 @@
 // What the page holds, and what of it is chosen. Sums over households and runs are sums over contracts.
-const DATA = JSON.parse(document.getElementById("contents").textContent);
-const text = index => DATA.texts[index];
+const PAGE = JSON.parse(document.getElementById("contents").textContent);
+const SIMULATIONS = PAGE.simulations || [PAGE];
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const letterOf = index => LETTERS[index] || String(index + 1);
+// COMPLETE: runs that came to their end; half a run has figures of another size, so it is shown by itself and enters no
+// mean. DAYS: a run of more than two days is looked at day by day.
+let DATA, HOUSES, PRODUCERS, JOBS, RUNS, DETAILED, COMPLETE, DAYS;
+const DAY = 86400;
+// simulation, run, house and day by index, null: all; ids of the jobs whose negotiation is open; whether times are in UTC.
+const chosen = { simulation: 0, run: null, house: null, day: 0, jobs: new Set(), utc: SIMULATIONS[0].utc };
+// A time inside a text stands between two marks.
+const text = index => DATA.texts[index].replace(/\ue000([0-9]{1,11})\ue001/g, (_, t) => momentOf(Number(t)));
+const zoneName = () => (OFFSET ? `UTC${DATA.zone}` : "UTC");
+function useTimes() {
+  OFFSET = chosen.utc ? 0 : DATA.utc_offset_s;
+}
 const nameOf = ([id, name]) => {
   const shared = DATA.houses.filter(other => other[1] === name).length > 1;
   return !name ? id : shared ? `${name} (${id})` : name;
 };
-const HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house) }));
-// Power of a producer over each interval; of a long run of many, several intervals have one number.
-const PRODUCERS = DATA.producers.map(([id, house, power], index) => ({ id, house, index, powerAt: i => power[Math.floor(i / DATA.production_step)] || 0 }));
-const JOBS = DATA.jobs.map(([id, source, house, device, profile, registered, earliest, latest, duration, energy]) => ({
-  id, source, house, device: text(device), profile: text(profile), registered, earliest, latest, duration, energy,
-}));
+function useSimulation(index) {
+  chosen.simulation = index;
+  DATA = SIMULATIONS[index];
+  useTimes();
+  HOUSES = DATA.houses.map(house => ({ id: house[0], name: house[1], label: nameOf(house) }));
+  // Power of a producer over each interval; of a long run of many, several intervals have one number.
+  PRODUCERS = DATA.producers.map(([id, house, power], index) => ({ id, house, index, powerAt: i => power[Math.floor(i / DATA.production_step)] || 0 }));
+  JOBS = DATA.jobs.map(([id, source, house, device, profile, registered, earliest, latest, duration, energy]) => ({
+    id, source, house, device: text(device), profile: text(profile), registered, earliest, latest, duration, energy,
+  }));
+  RUNS = DATA.runs.map(run => ({
+    ...run,
+    contracts: run.contracts && run.contracts.map(
+      ([id, job, producer, start, agreed, delivered, moved, cancelled, first, local, grid]) => ({
+        run, id, job: JOBS[job], producer: producer < 0 ? null : PRODUCERS[producer], start, agreed, delivered, moved,
+        cancelled, first, local, grid,
+      })),
+  }));
+  DETAILED = RUNS.filter(run => run.contracts);
+  COMPLETE = RUNS.filter(run => run.state === "done");
+  DAYS = DATA.intervals * DATA.interval <= 2 * DAY ? 1 : Math.ceil((DATA.intervals * DATA.interval) / DAY);
+}
 const moment = seconds => momentOf(DATA.start + seconds);
 const exactMoment = seconds => moment(seconds) + secondsOf(DATA.start + seconds);
 // The second of two moments does not repeat the day of the first.
@@ -18,21 +48,8 @@ function period(from, to) {
   const [a, b] = [DATA.start + from, DATA.start + to];
   return `${momentOf(a)}–${dateOf(a) === dateOf(b) ? hourOf(b) : momentOf(b)}`;
 }
-const RUNS = DATA.runs.map(run => ({
-  ...run,
-  contracts: run.contracts && run.contracts.map(
-    ([id, job, producer, start, agreed, delivered, moved, cancelled, first, local, grid]) => ({
-      run, id, job: JOBS[job], producer: producer < 0 ? null : PRODUCERS[producer], start, agreed, delivered, moved,
-      cancelled, first, local, grid,
-    })),
-}));
-const DETAILED = RUNS.filter(run => run.contracts);
-// run and house by index, null: all; ids of the jobs whose negotiation is open.
-const chosen = { run: null, house: null, jobs: new Set(), day: 0 };
 
-// A run of more than two days is looked at day by day. Which intervals are in sight: the first one, and how many.
-const DAY = 86400;
-const DAYS = DATA.intervals * DATA.interval <= 2 * DAY ? 1 : Math.ceil((DATA.intervals * DATA.interval) / DAY);
+// Which intervals are in sight: the first one, and how many.
 const firstOfDay = day => Math.ceil((day * DAY) / DATA.interval);
 function inSight() {
   if (DAYS === 1) return { first: 0, count: DATA.intervals };
@@ -40,8 +57,6 @@ function inSight() {
   return { first, count: Math.max(1, Math.min(DATA.intervals, firstOfDay(chosen.day + 1)) - first) };
 }
 
-// Runs that came to their end; half a run has figures of another size, so it is shown by itself and enters no mean.
-const COMPLETE = RUNS.filter(run => run.state === "done");
 const shownRuns = () => (chosen.run === null ? RUNS : [RUNS[chosen.run]]);
 const meantRuns = () => (chosen.run === null ? COMPLETE : [RUNS[chosen.run]]);
 const partOf = run => (run.state === "done" ? "" : `${run.state === "running" ? "not ended" : run.state} at ${Math.min(99, Math.floor(100 * run.covered))}\u202f%`);

@@ -27,7 +27,7 @@ function drawTiles() {
       figureTile("Produced", "produced_wh", "wh"),
       figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
       figureTile("Jobs on the grid", "jobs_on_grid", "count"),
-      DATA.tariff && figureTile("All bills", "bill_eur", "eur"),
+      DATA.tariff && figureTile("Total bill", "bill_eur", "eur"),
       meantRuns().some(run => run.comparison.optimum) && optimumTile());
     return;
   }
@@ -42,19 +42,21 @@ function drawTiles() {
     tile("From the grid", over(e => e.grid), "wh"),
     tile("Produced", producedBy(p => p.house === chosen.house), "wh"),
     tile("Jobs", over(e => e.jobs), "count"),
-    DATA.tariff && tile("Bill", over(e => e.bill), "eur", `alone ${written(over(e => e.alone), "eur")}`));
+    DATA.tariff && tile("Bill", over(e => e.bill), "eur", `without neighbourhood ${written(over(e => e.alone), "eur")}`));
 }
 function optimumTile() {
   const shares = meantRuns().map(run => run.comparison.optimum && run.comparison.optimum.share)
     .filter(share => typeof share === "number");
-  return tile("Of the best plan known", mean(shares), "share");
+  return tile("Share of the best plan known", mean(shares), "share");
 }
 
 const PARTS = {
-  own: ["own", null], near: ["near", "hatch"], grid: ["grid", "dots"], rest: ["rest", null], sun: ["sun", null],
+  own: ["own", null], near: ["near", "hatch"], grid: ["grid", "dots"], rest: ["rest", "lines"], sun: ["sun", null],
 };
 function swatch(kind) {
   const [colour, pattern] = PARTS[kind];
+  if (kind === "sun") return svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
+    svg("rect", { width: 16, height: 16, class: "sun-area" }), svg("path", { d: "M0,1H16", class: "sun-line" }));
   return svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
     svg("rect", { width: 16, height: 16, rx: 3, class: `f-${colour}` }),
     pattern && svg("rect", { width: 16, height: 16, rx: 3, class: `f-${pattern}` }));
@@ -77,11 +79,14 @@ function splitBar(title, names) {
   const whole = sum(names.map(([, , value]) => value));
   const share = value => (whole > 0 ? ` (${written(value / whole, "share")})` : "");
   const label = `${title}: ${names.map(([, name, value]) => `${name} ${written(value, "wh")}${share(value)}`).join(", ")}`;
+  const bar = () => stack(names.map(([kind, , value]) => [kind, value]), whole, label);
+  const saved = () => ({ title: `${title}: ${written(whole, "wh")}`, drawing: bar(), width: 800, height: 40,
+    keys: names.map(([kind, name, value]) => [kind, `${name} ${written(value, "wh")}${share(value)}`]) });
   return el("div", {},
     el("div", { class: "split-title" }, el("span", {}, title), el("b", {}, written(whole, "wh"))),
-    stack(names.map(([kind, , value]) => [kind, value]), whole, label),
+    bar(),
     el("ul", { class: "keys" }, names.map(([kind, name, value]) =>
-      el("li", {}, swatch(kind), el("span", {}, name), el("b", {}, written(value, "wh")), share(value)))));
+      el("li", {}, swatch(kind), el("span", {}, name), el("b", {}, written(value, "wh")), share(value)))), saveButtons(title, saved));
 }
 function drawSplits() {
   const energies = meantRuns().map(run => energyOf(run, chosen.house));

@@ -1,5 +1,11 @@
 // Power over the run: production, consumption that panels covered, consumption from the grid.
 const BOX = { width: 1120, height: 360, left: 52, right: 12, top: 14, bottom: 44 };
+// One unit of the picture is one pixel, so that its words can be read on every screen.
+function fitBox() {
+  const room = document.getElementById("day").clientWidth || 1120;
+  BOX.width = Math.max(300, Math.min(1400, room));
+  BOX.height = BOX.width < 600 ? 280 : 360;
+}
 
 function niceStep(limit, steps) {
   const rough = limit / steps, power = 10 ** Math.floor(Math.log10(rough));
@@ -11,6 +17,7 @@ function drawDay() {
     place("day", el("p", { class: "note" }, "The contracts of this run are not in this page, for it would become too large."));
     return;
   }
+  fitBox();
   const courses = runs.map(courseOf), average = runs.length > 1;
   const series = Object.fromEntries(["sun", "local", "grid"].map(key => [key, averageCourse(courses, key)]));
   const top = Math.max(1, ...Array.from(series.sun.middle, (v, i) => Math.max(v,
@@ -41,11 +48,11 @@ function drawDay() {
       svg("path", { d: onTop, class: "grid-area" }), svg("path", { d: onTop, class: "f-dots" }));
   }
   shapes.push(svg("path", { d: steps(Array.from(series.sun.middle)), class: "sun-line" }));
-  const cursor = svg("line", { class: "cursor", y1: BOX.top, y2: floor, x1: -9, x2: -9 });
+  const cursor = svg("line", { class: "cursor", "data-live": true, y1: BOX.top, y2: floor, x1: -9, x2: -9 });
   const tip = el("div", { class: "tip", hidden: true });
   const spoken = el("div", { class: "only-sr", "aria-live": "polite" });
   const title = `Mean power over intervals of ${DATA.interval / 60} minutes, ${moment(first * DATA.interval)} to ` +
-    `${moment((first + count) * DATA.interval)} UTC. Use the arrow keys to read values.`;
+    `${moment((first + count) * DATA.interval)}, ${zoneName()}. Use the arrow keys to read values.`;
   const picture = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", tabindex: 0, "aria-label": title },
     axes(x, y, limit, step, floor, first, count), shapes, cursor);
   const chart = el("div", { class: "chart" }, picture, tip, spoken);
@@ -77,7 +84,12 @@ function drawDay() {
     show((at ?? -1) + move);
     spoken.textContent = tip.textContent;
   });
-  place("day", dayControl(), legend(average, runs.length), chart, dayTable(series, average, first, count));
+  const saved = () => ({ title: `${DATA.scenario}, ${DATA.algorithm}: mean power over ${DATA.interval / 60} min` +
+    (DAYS > 1 ? `, ${dateOf(DATA.start + chosen.day * DAY)} ${yearOf(DATA.start + chosen.day * DAY)}` : "") +
+    (average ? `; mean of ${runs.length} runs, bands: one standard deviation` : ""), drawing: picture.cloneNode(true),
+    width: BOX.width, height: BOX.height,
+    keys: [["sun", "production"], ["own", "local consumption"], ["grid", "grid consumption"]] });
+  place("day", dayControl(), legend(average, runs.length), chart, saveButtons("power", saved), dayTable(series, average, first, count));
 }
 // Which day is drawn, where there are several: the one before, the one after, or any by its number.
 function dayControl() {
@@ -103,16 +115,16 @@ function axes(x, y, limit, step, floor, firstInterval, count) {
   }
   marks.push(svg("text", { x: BOX.left + 4, y: BOX.top + 12 }, "kW"));
   const span = count * DATA.interval, hour = 3600, from = DATA.start + firstInterval * DATA.interval;
-  const every = [1, 2, 3, 4, 6, 12, 24, 48, 96, 168].map(h => h * hour).find(gap => span / gap <= 14) || span;
-  const first = Math.ceil(from / every) * every;
+  const every = [1, 2, 3, 4, 6, 12, 24, 48, 96, 168].map(h => h * hour).find(gap => span / gap <= BOX.width / 80) || Math.ceil(span / 86400 / 6) * 86400;
+  const first = roundTime(from, every);
   for (let t = first; t <= from + span; t += every) {
-    const at = x((t - from) / DATA.interval), midnight = t % 86400 === 0;
+    const at = x((t - from) / DATA.interval), midnight = isMidnight(t);
     const anchor = at > BOX.width - 30 ? "end" : "middle";
     marks.push(svg("line", { x1: at, x2: at, y1: midnight ? BOX.top : floor, y2: floor + 5, class: midnight ? "day-edge" : "" }),
       svg("text", { x: at, y: floor + 20, "text-anchor": anchor }, hourOf(t)));
     if (midnight || t === first) marks.push(svg("text", { x: at, y: floor + 36, "text-anchor": anchor }, dateOf(t)));
   }
-  marks.push(svg("text", { x: BOX.width - BOX.right, y: BOX.top + 12, "text-anchor": "end" }, "times in UTC"));
+  marks.push(svg("text", { x: BOX.width - BOX.right, y: BOX.top + 12, "text-anchor": "end" }, OFFSET ? `times at ${zoneName()}` : "times in UTC"));
   return svg("g", { class: "axis" }, marks);
 }
 function legend(average, runs) {
@@ -131,7 +143,7 @@ function dayTable(series, average, first, count) {
   }
   const lines = hour * DATA.interval === 3600 ? "hour" : "interval";
   return el("details", {}, el("summary", {}, "The same as a table"), el("div", { class: "scroll", tabindex: 0 },
-    el("table", {}, el("caption", {}, `Mean power by ${lines}, UTC${average ? "; mean of the runs" : ""}`),
+    el("table", {}, el("caption", {}, `Mean power by ${lines}, times ${zoneName()}${average ? "; mean of the runs" : ""}`),
       el("thead", {}, el("tr", {}, ["From", "Production", "Local", "Grid"].map((name, i) =>
         el("th", { scope: "col", class: i ? "num" : null }, name)))), el("tbody", {}, rows))));
 }

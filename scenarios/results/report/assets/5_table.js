@@ -3,8 +3,10 @@
 function sortableTable({ caption, columns, rows, page = 100, by = 0, direction = 1, rowClass, extra }) {
   let shown = page, order = rows.slice();
   const body = el("tbody"), more = el("button", { type: "button", class: "more-rows" });
-  const heads = columns.map((column, i) => el("th", { scope: "col", class: column.kind || null },
+  const heads = columns.map((column, i) => el("th", { scope: "col", class: column.kind || null, "data-name": typeof column.name === "string" ? column.name : "" },
     column.value ? el("button", { type: "button", class: "sort", onclick: () => sort(i) }, column.name) : column.name));
+  const sorter = el("select", { onchange: () => sort(Number(sorter.value)) }, columns.map((column, i) =>
+    column.value && el("option", { value: i, selected: i === by }, typeof column.name === "string" ? column.name : "")));
   function sort(i) {
     direction = by === i ? -direction : columns[i].first || 1;
     by = i;
@@ -30,11 +32,13 @@ function sortableTable({ caption, columns, rows, page = 100, by = 0, direction =
         el(i ? "td" : "th", { class: column.kind || null, scope: i ? null : "row" }, column.cell(row)))),
       ...(extra ? [extra(row)].filter(Boolean) : []),
     ]));
+    asCards(node);
     more.hidden = order.length <= shown;
     more.textContent = `Show all ${number(order.length, 0)} rows`;
   }
   more.addEventListener("click", () => { shown = Infinity; draw(); });
+  const node = el("div", {}, el("label", { class: "sort-by" }, "Sort by", sorter), el("div", { class: "scroll" },
+    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body)), more);
   refresh();
-  return { redraw: draw, node: el("div", {}, el("div", { class: "scroll" },
-    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body)), more) };
+  return { redraw: draw, node };
 }

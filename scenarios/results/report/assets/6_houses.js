@@ -34,17 +34,20 @@ function drawHouses() {
       { name: "Shares", cell: bars, kind: "wideline" },
       energy("Consumed", "consumed"), energy("Own", "own"), energy("Neighbours", "near"), energy("Grid", "grid"),
       { name: "Self-sufficiency", kind: "num", first: -1, value: row => row.share, cell: row => written(row.share, "share") },
-      ...(DATA.tariff ? [money("Bill", row => row.bill), money("Alone", row => row.alone),
+      ...(DATA.tariff ? [money("Bill", row => row.bill), money("Without", row => row.alone),
         money("Saved", row => row.alone - row.bill)] : []),
     ],
     rows,
   });
   place("houses", el("ul", { class: "keys" }, el("li", {}, swatch("own"), "own panels"),
     el("li", {}, swatch("near"), "panels of neighbours"), el("li", {}, swatch("grid"), "grid")), table.node,
+  saveButtons("households", () => barsPicture("Energy of each household's jobs, kWh",
+    [["own", "own panels"], ["near", "panels of neighbours"], ["grid", "grid"]],
+    rows.map(row => [row.house.label, bars(row), kwh(row.consumed)]))),
   DATA.tariff && el("p", { class: "note" },
     `Bills in euro: grid power ${number(DATA.tariff.import_eur_per_kwh * 100, 1)} ct/kWh, among neighbours ` +
     `${number(DATA.tariff.neighbour_eur_per_kwh * 100, 1)}, fed in ${number(DATA.tariff.feed_in_eur_per_kwh * 100, 1)}. ` +
-    "A negative bill is paid out. “Alone” is the same jobs at the same times, on the house's own panels and the grid."));
+    "A negative bill is paid out. “Without”: without the neighbourhood, that is, the same jobs at the same times on the house's own panels and the grid."));
 }
 function drawProducers() {
   const runs = meantDetailed();
@@ -65,6 +68,8 @@ function drawProducers() {
   }
   const widest = Math.max(...rows.map(row => row.produced), 1);
   const energy = (name, key) => ({ name: `${name}, kWh`, kind: "num", first: -1, value: row => row[key], cell: row => kwh(row[key]) });
+  const bars = row => stack([["own", row.own], ["near", row.near], ["rest", row.rest]], widest,
+    `${row.producer.id}: own ${written(row.own, "wh")}, neighbours ${written(row.near, "wh")}, surplus ${written(row.rest, "wh")}`);
   place("producers", el("ul", { class: "keys" }, el("li", {}, swatch("own"), "to the same house"),
     el("li", {}, swatch("near"), "to neighbours"), el("li", {}, swatch("rest"), "surplus")), sortableTable({
     caption: runs.length > 1 ? `Mean of ${runs.length} runs` : "What each panel gave, and to whom",
@@ -72,13 +77,13 @@ function drawProducers() {
     columns: [
       { name: "Producer", value: row => row.producer.id, cell: row => row.producer.id, kind: "text" },
       { name: "Household", value: row => HOUSES[row.producer.house].label, cell: row => houseLink(row.producer.house), kind: "text" },
-      { name: "Shares", kind: "wideline", cell: row => stack(
-        [["own", row.own], ["near", row.near], ["rest", row.rest]], widest,
-        `${row.producer.id}: own ${written(row.own, "wh")}, neighbours ${written(row.near, "wh")}, surplus ${written(row.rest, "wh")}`) },
+      { name: "Shares", kind: "wideline", cell: bars },
       energy("Produced", "produced"), energy("Promised", "promised"),
       { name: "Delivered, kWh", kind: "num", first: -1, value: row => row.own + row.near, cell: row => kwh(row.own + row.near) },
       { name: "Jobs", kind: "num", first: -1, value: row => row.jobs, cell: row => written(row.jobs, "count") },
     ],
     rows,
-  }).node);
+  }).node, saveButtons("producers", () => barsPicture("What each producer's panels gave, kWh",
+    [["own", "to the same house"], ["near", "to neighbours"], ["rest", "surplus"]],
+    rows.map(row => [row.producer.id, bars(row), kwh(row.produced)]))));
 }

@@ -28,7 +28,7 @@ function drawContracts() {
   const all = runs.flatMap(run => run.contracts);
   const list = el("div"), count = el("span", { class: "count", role: "status" });
   const words = el("input", { type: "search", size: 24, value: filter.words, placeholder: "job, household, device …" });
-  const suppliers = el("select", {}, [["", "anybody"], ["+", "any producer"], ["-", "the grid"],
+  const suppliers = el("select", {}, [["", "any supplier"], ["+", "any producer"], ["-", "the grid"],
     ...PRODUCERS.map((p, i) => [`p${i}`, p.id])].map(([value, name]) =>
     el("option", { value, selected: value === filter.supplier }, name)));
   const changed = el("input", { type: "checkbox", checked: filter.changed });
@@ -49,7 +49,7 @@ function drawContracts() {
     const rows = matching(all);
     count.textContent = `${number(rows.length, 0)} of ${plural(all.length, "contract")}`;
     list.replaceChildren(sortableTable({
-      caption: "Standing contracts; times in UTC. Covered: by the producer's panel, minute by minute.",
+      caption: `Standing contracts; times in ${zoneName()}. Covered: by the producer's panel, minute by minute.`,
       columns, rows, page: 60, by: columns.findIndex(column => column.name === "Starts"),
     }).node);
     drawTimeline();

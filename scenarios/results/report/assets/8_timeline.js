@@ -62,7 +62,7 @@ function drawTimeline() {
       { time: contract.start, round: Infinity, who: `on ${supplier(contract)}`, what: "starts", note: "" },
       { time: contract.start + job.duration, round: Infinity, who: "", what: "ends", note: `${written(covered(contract), "share")} covered` },
     ].sort((a, b) => a.time - b.time || (a.round === b.round ? 0 : a.round - b.round));
-    return el("table", {}, el("caption", {}, run.said ? "In the order of virtual time (UTC)"
+    return el("table", {}, el("caption", {}, run.said ? `In the order of virtual time (${zoneName()})`
       : "What became of its contracts; what was said is in the results file"),
     el("thead", {}, el("tr", {}, ["Time", "Round", "Who", "What", ""].map(name => el("th", { scope: "col" }, name)))),
     el("tbody", {}, lines.map(line => el("tr", {}, el("td", { class: "time" }, exactMoment(line.time)),
@@ -96,20 +96,23 @@ function drawTimeline() {
     key("cancelled", mark("cancelled", 8, "")), key("window", svg("rect", { class: "f-window", y: 8, width: 16, height: 6, rx: 3 })),
     key("runs on sun", svg("rect", { class: "f-own", y: 4, width: 16, height: 14, rx: 2 })),
     key("runs on grid power", svg("rect", { class: "f-grid", y: 4, width: 16, height: 14, rx: 2 }), svg("rect", { class: "f-dots", y: 4, width: 16, height: 14, rx: 2 }))),
-  table.node, el("p", { class: "note" }, "The filter of the contracts holds here too.",
+  table.node, saveButtons("negotiations", () => lanesPicture(
+    `${DATA.scenario}, ${DATA.algorithm}, run ${run.run}: jobs from registration to their end`, laneHead(begin, span, at),
+    matching(run.contracts).filter(isShown).slice(0, 300).map(c => [c.job.id, lane(c), supplier(c)]))),
+  el("p", { class: "note" }, "The filter of the contracts holds here too.",
     DAYS > 1 ? ` Jobs of the day that is drawn above, day ${chosen.day + 1} of ${DAYS}.` : "",
     chosen.run === null && RUNS.length > 1 ? ` This is run ${run.run}; choose another one above.` : "",
     run.more_was_said ? " Of what was said only the beginning is here; all of it is in the results file." : "",
     run.said ? "" : " What agents said is left out of this run, for the page would become too large: it is in the results file."));
 }
 function ticks(begin, span) {
-  const every = [1, 2, 3, 6, 12, 24, 48, 96, 168].map(h => h * 3600).find(gap => span / gap <= 6) || span;
+  const every = [1, 2, 3, 6, 12, 24, 48, 96, 168].map(h => h * 3600).find(gap => span / gap <= 6) || Math.ceil(span / 86400 / 6) * 86400;
   const found = [];
-  for (let t = Math.ceil((DATA.start + begin) / every) * every - DATA.start; t <= begin + span; t += every) found.push(t);
+  for (let t = roundTime(DATA.start + begin, every) - DATA.start; t <= begin + span; t += every) found.push(t);
   return found;
 }
 function laneHead(begin, span, at) {
-  return svg("svg", { role: "img", "aria-label": "Time, UTC" }, svg("g", { class: "tick" }, ticks(begin, span).map(t =>
+  return svg("svg", { role: "img", "aria-label": `Time, ${zoneName()}` }, svg("g", { class: "tick" }, ticks(begin, span).map(t =>
     svg("text", { x: at(t), y: 15, "text-anchor": t - begin > span * 0.96 ? "end" : t - begin < span * 0.04 ? "start" : "middle" },
-      (DATA.start + t) % 86400 ? hourOf(DATA.start + t) : dateOf(DATA.start + t)))));
+      isMidnight(DATA.start + t) ? dateOf(DATA.start + t) : hourOf(DATA.start + t)))));
 }

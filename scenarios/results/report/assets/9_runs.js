@@ -82,12 +82,12 @@ function drawMade() {
   place("made", el("dl", {},
     line("Results", el("code", {}, DATA.file)), line("Created", DATA.created),
     line("Algorithm", DATA.algorithm), settings.length > 0 && line("Settings", settings.join(" · ")),
-    line("Broker", DATA.broker), line("Hosts", DATA.hosts === null ? "one a household" : DATA.hosts),
+    line("Broker", DATA.broker), line("Hosts", DATA.hosts === null ? "one per household" : DATA.hosts),
     line("Seeds", RUNS.map(run => run.seed).join(", ")),
     RUNS.length === 1 && line("Ledger (SHA-256)", el("code", {}, RUNS[0].sha || NONE)),
     RUNS.length === 1 && line("Messages", `${number(RUNS[0].messages, 0)}, ${plural(RUNS[0].negotiations, "negotiation")}`),
     line("Versions", Object.entries(DATA.versions).map(([name, version]) => `${name} ${version}`).join(" · "))),
   el("p", { class: "note" }, "Energy is settled minute by minute. In a minute a panel delivers what it gives, at most what the jobs " +
     "with its contracts draw; what it promised and did not give is grid power. So consumed = delivered + grid, and " +
-    "contracted = delivered + shortfall. Times are UTC."));
+    `contracted = delivered + shortfall. Times are shown at ${zoneName()}${DATA.knows_offset ? "" : ", because this file was written before results kept the scenario's offset"}.`));
 }

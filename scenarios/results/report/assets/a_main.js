@@ -4,7 +4,7 @@ function drawHead() {
   document.getElementById("lede").textContent = DATA.description;
   document.getElementById("facts").textContent = [DATA.algorithm, plural(RUNS.length, "run"), plural(HOUSES.length, "household"),
     plural(PRODUCERS.length, "producer"), plural(DATA.job_count, "job"),
-    `${moment(0)} to ${moment(end)} ${yearOf(DATA.start + end)} UTC`].join(" · ");
+    `${moment(0)} to ${moment(end)} ${yearOf(DATA.start + end)}, ${zoneName()}`].join(" · ");
 }
 function drawNotices() {
   const said = [];
@@ -23,11 +23,15 @@ function drawNotices() {
     many && el("p", { class: "notice" }, `… and ${said.length - 6} more; choose a run to read about it.`));
 }
 function drawControls() {
+  const simulation = document.getElementById("simulation"), times = document.getElementById("times");
+  simulation.replaceChildren(...SIMULATIONS.map((_, i) => el("option", { value: i }, simulationName(i))));
+  simulation.parentElement.hidden = SIMULATIONS.length < 2;
+  simulation.addEventListener("change", () => { openSimulation(Number(simulation.value)); drawAll(); });
+  times.hidden = SIMULATIONS.every(one => one.utc_offset_s === 0);
+  times.addEventListener("click", () => { chosen.utc = !chosen.utc; useTimes(); drawHead(); drawMade(); drawAll(); });
+  let width = innerWidth;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; drawDay(); drawSeveral(); } });
   const run = document.getElementById("run"), house = document.getElementById("house");
-  run.replaceChildren(...(RUNS.length > 1 && COMPLETE.length > 0 ? [el("option", { value: "" },
-    COMPLETE.length < RUNS.length ? `all ${RUNS.length}: mean of the ${COMPLETE.length} complete` : `all ${RUNS.length}: their mean`)] : []),
-    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${partOf(r) && ` (${partOf(r)})`}`)));
-  house.replaceChildren(el("option", { value: "" }, `all ${HOUSES.length}`), ...HOUSES.map((h, i) => el("option", { value: i }, h.label)));
   run.addEventListener("change", () => { chosen.run = run.value === "" ? null : Number(run.value); drawAll(); });
   house.addEventListener("change", () => { chosen.house = house.value === "" ? null : Number(house.value); drawAll(); });
   document.getElementById("reset").addEventListener("click", () => {
@@ -38,6 +42,25 @@ function drawControls() {
     Object.assign(filter, { words: "", supplier: "", changed: false });
     drawAll();
   });
+}
+// Another simulation: its runs and households, all of them.
+function openSimulation(index) {
+  useSimulation(index);
+  chosen.run = everyRun();
+  chosen.house = null;
+  chosen.day = 0;
+  chosen.jobs.clear();
+  Object.assign(filter, { words: "", supplier: "", changed: false });
+  fillControls();
+  drawHead();
+  drawMade();
+}
+function fillControls() {
+  const run = document.getElementById("run"), house = document.getElementById("house");
+  run.replaceChildren(...(RUNS.length > 1 && COMPLETE.length > 0 ? [el("option", { value: "" },
+    COMPLETE.length < RUNS.length ? `all ${RUNS.length}: mean of the ${COMPLETE.length} complete` : `all ${RUNS.length}: their mean`)] : []),
+    ...RUNS.map((r, i) => el("option", { value: i }, `run ${r.run}, seed ${r.seed}${partOf(r) && ` (${partOf(r)})`}`)));
+  house.replaceChildren(el("option", { value: "" }, `all ${HOUSES.length}`), ...HOUSES.map((h, i) => el("option", { value: i }, h.label)));
 }
 // Light or dark as the system has it, or as the reader chooses; print is always light.
 const THEMES = ["system", "light", "dark"];
@@ -60,6 +83,8 @@ function startTheme() {
 const everyRun = () => (RUNS.length > 1 && COMPLETE.length > 0 ? null : 0);
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
+  const simulation = Math.max(0, SIMULATIONS.findIndex((_, i) => letterOf(i) === asked.get("simulation")));
+  if (simulation !== chosen.simulation) openSimulation(simulation);
   const run = RUNS.findIndex(r => String(r.run) === asked.get("run"));
   const house = HOUSES.findIndex(h => h.id === asked.get("house"));
   chosen.run = run < 0 ? everyRun() : run;
@@ -69,6 +94,7 @@ function readAddress() {
 }
 function writeAddress() {
   const said = new URLSearchParams();
+  if (chosen.simulation) said.set("simulation", letterOf(chosen.simulation));
   if (chosen.run !== null && RUNS.length > 1) said.set("run", RUNS[chosen.run].run);
   if (chosen.house !== null) said.set("house", HOUSES[chosen.house].id);
   if (chosen.day > 0) said.set("day", chosen.day + 1);
@@ -77,10 +103,13 @@ function writeAddress() {
 }
 function drawAll() {
   writeAddress();
+  document.getElementById("simulation").value = chosen.simulation;
+  document.getElementById("times").textContent = `Times: ${zoneName()}`;
   document.getElementById("run").value = chosen.run ?? "";
   document.getElementById("house").value = chosen.house ?? "";
   document.getElementById("s-houses").hidden = false;
   drawNotices();
+  drawSeveral();
   drawTiles();
   drawSplits();
   drawDay();
@@ -93,11 +122,15 @@ document.body.append(svg("svg", { width: 0, height: 0, style: null, "aria-hidden
   svg("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
     svg("line", { class: "hatch-line", x1: 0, y1: 0, x2: 0, y2: 6 })),
   svg("pattern", { id: "dots", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
-    svg("circle", { class: "dot", cx: 3, cy: 3, r: 1.1 })))));
+    svg("circle", { class: "dot", cx: 3, cy: 3, r: 1.1 })),
+  svg("pattern", { id: "lines", width: 4, height: 4, patternUnits: "userSpaceOnUse" },
+    svg("line", { class: "hatch-line", x1: 0, y1: 0, x2: 0, y2: 4 })))));
+useSimulation(0);
 readAddress();
 addEventListener("hashchange", () => { readAddress(); drawAll(); });
 startTheme();
 drawHead();
 drawControls();
+fillControls();
 drawMade();
 drawAll();
