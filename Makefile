@@ -24,18 +24,45 @@ faults: $(VENV)/.installed-dev
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " \
-	  + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+# Sets up $(VENV) with what $(1) names. What a set-up has left that failed or was killed is thrown away first; an
+# environment that was whole before stays, whatever happens.
+define set_up
+	@if [ -e $(VENV)/.installing ] || ! $(BIN)/python -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2> /dev/null; then \
+	  if [ -e $(VENV) ] && ! [ -e $(VENV)/pyvenv.cfg ]; then \
+	    echo "$(VENV) is there and is no virtual environment: move it away, or name another place: make VENV=..."; exit 1; \
+	  fi; \
+	  if ! command -v $(PYTHON) > /dev/null; then \
+	    echo "There is no $(PYTHON) here: install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)," \
+	      "or name one: make PYTHON=/path/to/python3.11"; exit 1; \
+	  fi; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " \
+	    + sys.version.split()[0] + "; name another one: make PYTHON=python3.12")' || exit 1; \
+	  if ! $(PYTHON) -c "import ensurepip, venv" 2> /dev/null; then \
+	    echo "$(PYTHON) cannot make a virtual environment, for it comes without the modules ensurepip and venv:" \
+	      "install them (Debian, Ubuntu: apt install python3-venv), or name another Python: make PYTHON=/path/to/python3.11"; exit 1; \
+	  fi; \
+	  rm -rf $(VENV); \
+	  if ! $(PYTHON) -m venv $(VENV); then \
+	    rm -rf $(VENV); \
+	    echo "$(PYTHON) could not make the virtual environment $(VENV), as said above; name another Python: make PYTHON=/path/to/python3.11"; \
+	    exit 1; \
+	  fi; \
+	fi
+	@[ -e $(VENV)/.installed ] || touch $(VENV)/.installing
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(1)' || { \
+	  echo "The packages could not be installed, as said above. pip takes them from the index that PIP_INDEX_URL names, or PyPI;" \
+	    "when it can be reached, run make again: it starts over by itself."; exit 1; }
+	@rm -f $(VENV)/.installing
+endef
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	touch $@
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(call set_up,.)
+	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(VENV)/.installed $@
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(call set_up,.[dev])
+	@touch $(VENV)/.installed $@
 
 # Pictures for the README, of a real run.
 screenshots: $(VENV)/.installed

@@ -1,0 +1,164 @@
+"""What `make` sets up: also after a set-up that failed half-way, and never at the cost of one that works."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed"),
+    pytest.mark.timeout(900),  # environments are made, which takes a busy machine long
+]
+
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "tiny"
+version = "1"
+"""
+BACKEND = '''\
+"""Builds a wheel with one module, without a network; fails where it is told to."""
+
+import os
+import zipfile
+
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    if "BROKEN" in os.environ:
+        raise RuntimeError("the download broke")
+    name = "tiny-1-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(wheel_directory, name), "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1\\n")
+        wheel.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("tiny-1.dist-info/RECORD", "tiny.py,,\\n")
+    return name
+'''
+
+
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON", "MAKE"))
+} | {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_NO_CACHE_DIR": "1",
+}
+"""Of nobody in particular: without another index, what pip has kept, and options of the make that runs the tests."""
+
+
+class Folder:
+    """A project as small as can be, with our Makefile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.venv = path / ".venv"
+        shutil.copy(PROJECT / "Makefile", path)
+        (path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+        (path / "backend.py").write_text(BACKEND, encoding="utf-8")
+        (path / "constraints.txt").touch()
+
+    def make(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Set up; return the exit code and what was said."""
+        done = subprocess.run(  # noqa: S603 - our own Makefile
+            ["make", f"PYTHON={sys.executable}", *arguments, ".venv/.installed"],  # noqa: S607 - wherever it is
+            cwd=self.path,
+            env={**_ENVIRONMENT, **more},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    @property
+    def works(self) -> bool:
+        """Whether what was to be installed is there."""
+        python = self.venv / "bin" / "python"
+        return python.exists() and not subprocess.run([python, "-c", "import tiny"], check=False).returncode  # noqa: S603
+
+    def python_that(self, shadowed: str) -> str:
+        """Return a Python that lacks a module."""
+        modules = self.path / "shadow"
+        modules.mkdir()
+        (modules / f"{shadowed}.py").write_text(f"raise ImportError('no {shadowed}')", encoding="utf-8")
+        python = self.path / "faked-python"
+        python.write_text(f'#!/bin/sh\nPYTHONPATH={modules} exec {sys.executable} "$@"\n', encoding="utf-8")
+        python.chmod(0o755)
+        return str(python)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A folder in which nothing is set up."""
+    return Folder(tmp_path)
+
+
+def test_a_python_without_ensurepip_is_said_to_be_that(folder: Folder) -> None:
+    """With the package that has it; nothing is left, and another Python is taken the next time."""
+    code, said = folder.make(f"PYTHON={folder.python_that('ensurepip')}")
+    assert code != 0
+    assert "apt install python3-venv" in said
+    assert "make PYTHON=" in said
+    assert "Traceback" not in said
+    assert not folder.venv.exists()
+    assert folder.make()[0] == 0
+    assert folder.works
+
+
+def test_a_half_made_environment_is_made_anew(folder: Folder) -> None:
+    """As earlier releases left it where Python had no ensurepip."""
+    venv.create(folder.venv, with_pip=False, symlinks=True)
+    code, said = folder.make()
+    assert code == 0, said
+    assert folder.works
+
+
+def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
+    """It says so; what it left is thrown away. One that fails later does not harm what works."""
+    file = folder.path / "pyproject.toml"
+    file.write_text(PYPROJECT.replace("requires = []", 'requires = ["setuptools>=61"]'), encoding="utf-8")
+    code, said = folder.make(PIP_INDEX_URL="http://127.0.0.1:1/simple", PIP_RETRIES="0")
+    assert code != 0
+    assert "the index that PIP_INDEX_URL names" in said
+    assert "run make again: it starts over by itself" in said
+    (folder.venv / "left").touch()
+
+    file.write_text(PYPROJECT, encoding="utf-8")
+    assert folder.make()[0] == 0
+    assert folder.works
+    assert not (folder.venv / "left").exists()
+
+    file.touch()
+    assert folder.make(BROKEN="1")[0] != 0
+    assert folder.works
+    assert folder.make()[0] == 0
+
+
+def test_a_folder_that_is_no_environment_is_left_alone(folder: Folder) -> None:
+    """Whatever stands in it is somebody's."""
+    folder.venv.mkdir()
+    (folder.venv / "thesis.txt").touch()
+    code, said = folder.make()
+    assert code != 0
+    assert ".venv is there and is no virtual environment" in said
+    assert (folder.venv / "thesis.txt").exists()
+
+
+def test_a_python_that_is_not_there_is_named(folder: Folder) -> None:
+    """With what to install, and how to name another one."""
+    code, said = folder.make("PYTHON=no-such-python")
+    assert code != 0
+    assert "There is no no-such-python here" in said
+    assert "make PYTHON=" in said
