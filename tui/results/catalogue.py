@@ -31,7 +31,7 @@ class BookTable(VirtualTable[Book]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Open", tooltip="Open the simulation"),
-        Binding("space", "screen.mark", "Mark", tooltip="Mark it, to compare it with another one"),
+        Binding("space", "screen.mark", "Mark", tooltip="Mark it, to compare it with others"),
     ]
 
 
@@ -79,7 +79,7 @@ class Catalogue(Reads):
         self.shelf = Shelf(DEFAULT_FOLDER)
         self.books: tuple[Book, ...] = ()
         self.marked: tuple[Path, ...] = ()
-        """At most two."""
+        """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
 
     def compose(self) -> ComposeResult:
@@ -213,14 +213,14 @@ class Catalogue(Reads):
         return True
 
     def mark(self) -> None:
-        """Mark the simulation under the cursor, or take its mark away; only the last two marks are kept."""
+        """Mark the simulation under the cursor, or take its mark away."""
         book = self.book
         if book is None or book.listed.problem:
             return
         if book.path in self.marked:
             self.marked = tuple(path for path in self.marked if path != book.path)
         else:
-            self.marked = (*self.marked, book.path)[-2:]
+            self.marked = (*self.marked, book.path)
         self.table.refresh()
         self._explain()
 

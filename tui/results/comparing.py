@@ -1,4 +1,4 @@
-"""Shows two simulations side by side: figures, average days, jobs."""
+"""Shows simulations side by side: figures with intervals, differences, a chart, average days, jobs."""
 
 from __future__ import annotations
 
@@ -8,63 +8,87 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static, TabbedContent, TabPane
 
 from scenarios.kpis import DEFAULT_INTERVAL_S, Spread
 from scenarios.results.averages import AverageDay
+from scenarios.results.compared import mean_text, unit_of
 from scenarios.results.views import ContractRow
 from scenarios.zone import Zone
 from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.celltable import CellTable
-from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare
-from tui.results.looks import DAY_S, figure_text
+from tui.results.comparison import Comparison, FigureRow, JobRow, Side, compare, letter_of
+from tui.results.intervals import Intervals
+from tui.results.looks import DAY_S
 from tui.results.reading import Reads
 from tui.widgets.chart import Chart, Span, drawn
 from tui.widgets.meaning import GRID, OWN, PRODUCTION
 from tui.widgets.table import Cell, Column, VirtualTable
 from tui.widgets.words import Words
 
-TABS = (("f", "figures", "Figures"), ("d", "days", "Average days"), ("j", "jobs", "Jobs"))
-
-
-def _mean(unit: str, spread: Spread) -> str:
-    return figure_text(unit, spread.mean)
-
-
-def _deviation(unit: str, spread: Spread) -> Cell:
-    deviation = spread.standard_deviation
-    return ("" if deviation is None else f"± {figure_text(unit, deviation)}"), "muted"
-
-
-def _difference(row: FigureRow) -> Cell:
-    difference = row.difference
-    if difference is None:
-        return ""
-    text = figure_text(row.figure.unit, abs(difference))
-    if text == figure_text(row.figure.unit, 0.0):
-        return "=", "muted"
-    if row.figure.unit == "share":
-        text = text.replace("%", "pp")
-    return f"{'▲ +' if difference > 0 else '▼ -'}{text}", "accent"
-
-
-def _relative(row: FigureRow) -> Cell:
-    relative = row.relative
-    return ("" if relative is None or abs(relative) < 0.0005 else f"{relative:+.1%}"), "muted"
-
-
-_FIGURES: tuple[Column[FigureRow], ...] = (
-    Column("figure", lambda row: row.figure.label, most=40),
-    Column("A", lambda row: _mean(row.figure.unit, row.a), 14, 12, right=True, sort=lambda row: row.a.mean or 0.0),
-    Column("", lambda row: _deviation(row.figure.unit, row.a), 14, from_width=100),
-    Column("B", lambda row: _mean(row.figure.unit, row.b), 14, 12, right=True, sort=lambda row: row.b.mean or 0.0),
-    Column("", lambda row: _deviation(row.figure.unit, row.b), 14, from_width=100),
-    Column("B less A", _difference, 16, 14, right=True, sort=lambda row: row.difference or 0.0),
-    Column("", _relative, 9, right=True, sort=lambda row: row.relative or 0.0),
+TABS = (
+    ("f", "figures", "Figures"),
+    ("g", "differences", "Differences"),
+    ("k", "chart", "Chart"),
+    ("d", "days", "Average days"),
+    ("j", "jobs", "Jobs"),
 )
+_LESS = "\N{MINUS SIGN}"
+_CELL = 18
+_NARROW_CELL = 15
+
+
+def _label(row: FigureRow, *, of_difference: bool = False) -> str:
+    unit = unit_of(row.figure, of_difference=of_difference)
+    return f"{row.figure.label}, {unit}" if unit else row.figure.label
+
+
+def _figure_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
+    """Return the figure, then mean and interval of each simulation."""
+
+    def of_side(i: int, side: Side) -> Column[FigureRow]:
+        return Column(
+            f"{side.letter} {side.compared.label}",
+            lambda row: mean_text(row.figure, row.spreads[i]),
+            _CELL,
+            _NARROW_CELL,
+            right=True,
+            sort=lambda row: row.spreads[i].mean or 0.0,
+        )
+
+    return (Column("mean ± 95 %", _label, most=40), *(of_side(i, side) for i, side in enumerate(sides)))
+
+
+def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
+    """Return the figure, then how much more each simulation has than the first, with interval."""
+
+    def of_side(i: int, side: Side) -> Column[FigureRow]:
+        return Column(
+            f"{side.compared.label} {_LESS} {sides[0].letter}",
+            lambda row: _difference(row, i),
+            _CELL + 2,
+            _NARROW_CELL + 1,
+            right=True,
+            sort=lambda row: _mean(row.differences[i]),
+        )
+
+    rest = tuple(of_side(i, side) for i, side in enumerate(sides) if i)
+    return (Column("paired by seed", lambda row: _label(row, of_difference=True), most=40), *rest)
+
+
+def _mean(spread: Spread | None) -> float:
+    return 0.0 if spread is None or spread.mean is None else spread.mean
+
+
+def _difference(row: FigureRow, i: int) -> Cell:
+    spread = row.differences[i]
+    if spread is None or spread.mean is None:
+        return "-", "muted"
+    is_sure = spread.low_95 is not None and spread.high_95 is not None and spread.low_95 * spread.high_95 > 0
+    return mean_text(row.figure, spread, signed=True), "accent" if is_sure else "muted"
 
 
 def _supplier(contract: ContractRow | None) -> Cell:
@@ -76,18 +100,20 @@ def _supplier(contract: ContractRow | None) -> Cell:
 def _moved(row: JobRow) -> Cell:
     if row.is_same:
         return "= same", "muted"
+    letters = [letter_of(i) for i, contract in enumerate(row.contracts) if contract is not None]
+    if len(letters) < len(row.contracts):
+        return f"only in {', '.join(letters)}", "warn"
     moved_s = row.moved_s
-    if moved_s is None:
-        return "only in B" if row.a is None else "only in A", "warn"
-    if moved_s == 0:
-        return "≠ supplier", "accent"
+    if not moved_s or len(row.contracts) > 2:
+        starts = {contract.start_s for contract in row.contracts if contract is not None}
+        return ("≠ start" if len(starts) > 1 else "≠ supplier"), "accent"
     minutes = f"{abs(moved_s) / 60:,.1f}".removesuffix(".0")
     return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
 
 
-def job_columns(jobs: Sequence[JobRow], zone_a: Zone, zone_b: Zone) -> tuple[Column[JobRow], ...]:
+def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[JobRow], ...]:
     """Return the columns for some jobs; days are told only where there are several."""
-    starts_s = [contract.start_s for row in jobs for contract in (row.a, row.b) if contract is not None]
+    starts_s = [contract.start_s for row in jobs for contract in row.contracts if contract is not None]
     is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
     width = 8 if is_one_day else 15
 
@@ -96,13 +122,27 @@ def job_columns(jobs: Sequence[JobRow], zone_a: Zone, zone_b: Zone) -> tuple[Col
             return ""
         return zone.clock(contract.start_s) if is_one_day else zone.moment(contract.start_s)
 
+    def start_s(contract: ContractRow | None) -> int:
+        return 0 if contract is None else contract.start_s
+
+    def of_side(i: int, side: Side) -> tuple[Column[JobRow], ...]:
+        from_width = 0 if i < 2 else 80 + 30 * (i - 1)
+        return (
+            Column(f"{side.letter}: supplier", lambda row: _supplier(row.contracts[i]), 16, 12, from_width=from_width),
+            Column(
+                "start",
+                lambda row: start(row.contracts[i], side.zone),
+                width,
+                sort=lambda row: start_s(row.contracts[i]),
+                from_width=from_width,
+            ),
+        )
+
+    title = f"{sides[1].letter} {_LESS} {sides[0].letter}" if len(sides) == 2 else "difference"
     return (
         Column("job", lambda row: row.job_id, most=36),
-        Column("A: supplier", lambda row: _supplier(row.a), 16, 12),
-        Column("start", lambda row: start(row.a, zone_a), width, sort=lambda row: row.a.start_s if row.a else 0),
-        Column("B: supplier", lambda row: _supplier(row.b), 16, 12),
-        Column("start", lambda row: start(row.b, zone_b), width, sort=lambda row: row.b.start_s if row.b else 0),
-        Column("B less A", _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
+        *(column for i, side in enumerate(sides) for column in of_side(i, side)),
+        Column(title, _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
     )
 
 
@@ -141,22 +181,26 @@ def most_w(day: AverageDay) -> float:
 
 
 class ComparisonPane(Reads):
-    """Two simulations."""
+    """Two simulations or more."""
 
     SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
     DEFAULT_CSS = """
     ComparisonPane { height: 1fr; }
-    ComparisonPane .heading { height: 2; background: $surface; }
-    ComparisonPane .title { width: 1fr; height: 2; text-wrap: nowrap; text-overflow: ellipsis; }
+    ComparisonPane .heading { height: auto; max-height: 6; background: $surface; }
+    ComparisonPane .title { width: 1fr; height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+    ComparisonPane .warnings { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
+    ComparisonPane .warnings.gone { display: none; }
+    ComparisonPane DayOfSide { min-height: 5; }
+    ComparisonPane #days { overflow-y: auto; }
     ComparisonPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
     .-narrow ComparisonPane #days { layout: vertical; }
     """
 
     class Shown(Message):
-        """Both were read and are there to be seen."""
+        """All were read and are there to be seen."""
 
     class Failed(Message):
-        """One could not be read."""
+        """One could not be read, or they cannot be compared."""
 
         def __init__(self, error: BaseException) -> None:
             super().__init__()
@@ -167,24 +211,24 @@ class ComparisonPane(Reads):
         self.comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
-        """Which two, then a tab for each way to look at them."""
+        """Which ones, then a tab for each way to look at them."""
         with Horizontal(classes="heading"):
             yield BackLink("◂ Back")
             yield Static("", classes="title", markup=False)
+        yield Words(classes="warnings gone")
         with TabbedContent(id="sides"):
             for key, id_, title in TABS:
                 with TabPane(f"[dim]{key}[/] {title}", id=f"compare-{id_}"):
-                    if id_ == "figures":
-                        yield CellTable[FigureRow](_FIGURES, key=lambda row: row.figure.name, id="figure-rows")
+                    if id_ in {"figures", "differences"}:
+                        yield CellTable[FigureRow]((), key=lambda row: row.figure.name, id=f"{id_}-rows")
                         yield Words(classes="detail")
+                    elif id_ == "chart":
+                        with VerticalScroll(id="intervals"):
+                            yield Intervals()
                     elif id_ == "days":
-                        with Horizontal(id="days"):
-                            yield DayOfSide()
-                            yield DayOfSide()
+                        yield Horizontal(id="days")
                     else:
-                        yield CellTable[JobRow](
-                            job_columns((), Zone(), Zone()), key=lambda row: row.job_id, id="job-rows"
-                        )
+                        yield CellTable[JobRow]((), key=lambda row: row.job_id, id="job-rows")
                         yield Words(classes="detail")
 
     @property
@@ -192,34 +236,49 @@ class ComparisonPane(Reads):
         """Id of the way to look in sight."""
         return self.query_one("#sides", TabbedContent).active.removeprefix("compare-")
 
-    def open(self, a: Path, b: Path, interval_s: int = DEFAULT_INTERVAL_S) -> None:
-        """Read two simulations and show them."""
-        self.read("compare", partial(compare, a, b, interval_s), self._show, self._failed)
+    def open(self, paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> None:
+        """Read simulations and show them."""
+        self.read("compare", partial(compare, tuple(paths), interval_s), self._show, self._failed)
 
     def _failed(self, error: BaseException) -> None:
         self.post_message(self.Failed(error))
 
     def _show(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        a, b = _title("A", comparison.a), _title("B", comparison.b)
-        self.query_one(".title", Static).update(f"{a}\n{b}")
-        self.query_one("#figure-rows", VirtualTable).show_rows(comparison.figures)
-        sides = comparison.a, comparison.b
-        top_w = max(most_w(side.day) for side in sides)
-        for place, title, side in zip(self.query(DayOfSide), (a, b), sides, strict=True):
-            place.show(title, side.day, side.zone, top_w)
+        sides = comparison.sides
+        self.query_one(".title", Static).update("\n".join(_title(side) for side in sides))
+        warnings = self.query_one(".warnings", Words)
+        warnings.set_class(not comparison.statistics.warnings, "gone")
+        warnings.say("\n".join(f"! {warning}" for warning in comparison.statistics.warnings))
+        for id_, columns in (("figures", _figure_columns(sides)), ("differences", _difference_columns(sides))):
+            table = self.query_one(f"#{id_}-rows", CellTable)
+            table.show_columns(columns)
+            table.show_rows(comparison.figures)
+        self.query_one(Intervals).show(comparison.statistics)
+        self._show_days(sides)
         jobs = self.query_one("#job-rows", CellTable)
-        jobs.show_columns(job_columns(comparison.jobs, comparison.a.zone, comparison.b.zone))
+        jobs.show_columns(job_columns(comparison.jobs, sides))
         jobs.show_rows(comparison.jobs)
         differ = sum(not row.is_same for row in comparison.jobs)
-        told = f"Run 1 of each, seeds {comparison.a.seed} and {comparison.b.seed}: {differ:,} of "
-        told += f"{plural(len(comparison.jobs), 'job')} differ."
+        seeds = ", ".join(str(side.seed) for side in sides)
+        said = f"First run of each, seeds {seeds}: {differ:,} of {plural(len(comparison.jobs), 'job')} differ."
         zones = dict.fromkeys(side.zone.name for side in sides)
-        told += f" Times are {' and '.join(zones)}."
-        if not comparison.is_same_scenario:
-            told += " These are different scenarios."
-        self.query_one("#compare-jobs .detail", Words).say(told)
+        said += f" Times are {' and '.join(zones)}."
+        if not comparison.statistics.is_same_scenario:
+            said += " The scenarios differ."
+        self.query_one("#compare-jobs .detail", Words).say(said)
         self.post_message(self.Shown())
+
+    def _show_days(self, sides: Sequence[Side]) -> None:
+        days = self.query_one("#days", Horizontal)
+        places = list(days.query(DayOfSide))
+        for place in places[len(sides) :]:
+            place.remove()
+        new = [DayOfSide() for _ in sides[len(places) :]]
+        days.mount(*new)
+        top_w = max(most_w(side.day) for side in sides)
+        for place, side in zip((*places, *new), sides, strict=False):
+            place.call_after_refresh(place.show, _title(side), side.day, side.zone, top_w)
 
     def show_tab(self, tab: str) -> None:
         """Look at them in another way."""
@@ -233,24 +292,32 @@ class ComparisonPane(Reads):
 
     def focus_view(self) -> None:
         """Go to the table in sight, if there is one."""
-        for table in self.query(f"#compare-{self.tab} CellTable"):
-            table.focus()
+        for place in self.query(f"#compare-{self.tab} CellTable, #compare-{self.tab} #intervals"):
+            place.focus()
             return
         self.query_one("#sides Tabs").focus()
 
-    @on(VirtualTable.Highlighted, "#figure-rows")
+    @on(VirtualTable.Highlighted, "#figures-rows")
+    @on(VirtualTable.Highlighted, "#differences-rows")
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         event.stop()
         figure = event.row.figure
         note = figure.note.format(interval=f"{DEFAULT_INTERVAL_S // 60} min")
-        runs = "Means over the runs, with standard deviation where there are several."
-        self.query_one("#compare-figures .detail", Words).say(f"{figure.label}: {note} {runs}")
+        said = {
+            "figures": "Mean over the finished runs ± 95 % interval (Student's t).",
+            "differences": "One run less the other, seed by seed: mean ± 95 % interval. Muted: it may be 0.",
+        }
+        id_ = str(event.table.id).removesuffix("-rows")
+        self.query_one(f"#compare-{id_} .detail", Words).say(f"{figure.label}: {note} {said[id_]}")
 
     @on(TabbedContent.TabActivated)
     def _tab_changed(self, event: TabbedContent.TabActivated) -> None:
         event.stop()
 
 
-def _title(letter: str, side: Side) -> str:
-    made = side.info.created_utc[:16].replace("T", " ")
-    return f"{letter}  {side.info.scenario}, {side.info.algorithm}, {plural(side.runs, 'run')}, made {made} UTC"
+def _title(side: Side) -> str:
+    one = side.compared
+    made = one.info.created_utc[:16].replace("T", " ")
+    planned, counted = len(one.info.seeds), len(one.by_seed)
+    runs = plural(counted, "run") if counted == planned else f"{counted} of {plural(planned, 'run')}"
+    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, made {made} UTC"

@@ -1,58 +1,50 @@
-"""Two simulations side by side: their figures, their average days, and what became of each job in a run of each."""
+"""Simulations side by side: their figures, their average days, and what became of each job in a run of each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios.kpis import Spread
 from scenarios.results.averages import AverageDay, average_day
-from scenarios.results.errors import ResultsError
+from scenarios.results.compared import Compared, compare_simulations
+from scenarios.results.compared import Comparison as Statistics
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import SimulationInfo
-from scenarios.results.report.figures import FIGURES, Figure
-from scenarios.results.views import ContractRow, load_run, view_runs
+from scenarios.results.report.figures import Figure
+from scenarios.results.views import ContractRow, load_run
 from scenarios.zone import Zone
+
+
+def letter_of(index: int) -> str:
+    """Return what a simulation is called by: A, B, ... Z, then numbers."""
+    return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two."""
+    """One of the simulations."""
 
-    path: Path
-    info: SimulationInfo
-    runs: int
-    figures: dict[str, Spread]
-    """Over all of its runs."""
+    letter: str
+    compared: Compared
     day: AverageDay
     contracts: dict[str, ContractRow]
-    """Of its first run, by job."""
+    """Of its first finished run, by job."""
     seed: int
-    """Of its first run."""
+    """Of its first finished run."""
     zone: Zone
     """How its times are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A figure of both; means over their runs."""
+    """A figure of all of them, over their runs."""
 
     figure: Figure
-    a: Spread
-    b: Spread
-
-    @property
-    def difference(self) -> float | None:
-        """How much more the second has."""
-        return None if self.a.mean is None or self.b.mean is None else self.b.mean - self.a.mean
-
-    @property
-    def relative(self) -> float | None:
-        """The difference as a share of the first; None for shares, which are compared in points, and from zero."""
-        difference = self.difference
-        if difference is None or not self.a.mean or self.figure.unit == "share":
-            return None
-        return difference / abs(self.a.mean)
+    spreads: tuple[Spread, ...]
+    """One a simulation."""
+    differences: tuple[Spread | None, ...]
+    """From the first simulation, paired by seed; None where there are no pairs, as for the first itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,70 +52,63 @@ class JobRow:
     """A job in a run of each; None: it had no contract there."""
 
     job_id: str
-    a: ContractRow | None
-    b: ContractRow | None
+    contracts: tuple[ContractRow | None, ...]
 
     @property
     def is_same(self) -> bool:
-        """Whether the same producer serves it from the same start."""
-        if self.a is None or self.b is None:
-            return False
-        return (self.a.producer, self.a.start_s) == (self.b.producer, self.b.start_s)
+        """Whether the same producer serves it from the same start everywhere."""
+        found = {None if of is None else (of.producer, of.start_s) for of in self.contracts}
+        return len(found) == 1 and None not in found
 
     @property
     def moved_s(self) -> int | None:
-        """How much later it starts in the second."""
-        return None if self.a is None or self.b is None else self.b.start_s - self.a.start_s
+        """How much later it starts in the last than in the first; None where one of them has no contract."""
+        first, last = self.contracts[0], self.contracts[-1]
+        return None if first is None or last is None else last.start_s - first.start_s
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both."""
+    """All of them."""
 
-    a: Side
-    b: Side
+    sides: tuple[Side, ...]
     figures: tuple[FigureRow, ...]
     jobs: tuple[JobRow, ...]
     """Those that differ first, by start."""
-    is_same_scenario: bool
-    """By name; times and jobs of different ones are seldom comparable."""
+    statistics: Statistics
 
 
-def compare(a: Path, b: Path, interval_s: int) -> Comparison:
-    """Read two simulations.
+def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
+    """Read simulations; differences are those from the first.
 
     Raises:
-        ResultsError: One of them cannot be read, or has no run yet.
+        ResultsError: One of them cannot be read, has no finished run, or is there twice.
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    one, other = _side(a, interval_s), _side(b, interval_s)
-    nothing = Spread(0, None, None, None, None, None, None)
-    figures = (
-        FigureRow(figure, one.figures.get(figure.name, nothing), other.figures.get(figure.name, nothing))
-        for figure in FIGURES
+    statistics = compare_simulations(paths, interval_s)
+    sides = tuple(_side(one, letter_of(i), interval_s) for i, one in enumerate(statistics.simulations))
+    differences = [statistics.difference(0, i) for i in statistics.indexes]
+    figures = tuple(
+        FigureRow(
+            figure,
+            tuple(statistics.spread(i, figure.name) for i in statistics.indexes),
+            tuple(None if of is None else of.figures[figure.name] for of in differences),
+        )
+        for figure in statistics.figures
     )
-    job_ids = dict.fromkeys((*one.contracts, *other.contracts))
-    jobs = [JobRow(job_id, one.contracts.get(job_id), other.contracts.get(job_id)) for job_id in job_ids]
+    job_ids = dict.fromkeys(job_id for side in sides for job_id in side.contracts)
+    jobs = [JobRow(job_id, tuple(side.contracts.get(job_id) for side in sides)) for job_id in job_ids]
     return Comparison(
-        one,
-        other,
-        tuple(row for row in figures if row.a.runs or row.b.runs),
-        tuple(sorted(jobs, key=lambda row: (row.is_same, _start_s(row), row.job_id))),
-        one.info.scenario == other.info.scenario,
+        sides, figures, tuple(sorted(jobs, key=lambda row: (row.is_same, _start_s(row), row.job_id))), statistics
     )
 
 
-def _side(path: Path, interval_s: int) -> Side:
-    with ResultsReader(path) as results:
-        view = view_runs(results, interval_s)
-        if not view.runs:
-            raise ResultsError(f"{path}: has no run yet, so there is nothing to compare")
-        first = load_run(results, view.runs[0][0].run)
+def _side(one: Compared, letter: str, interval_s: int) -> Side:
+    with ResultsReader(one.path) as results:
+        first = load_run(results, next(run.run for run in results.runs() if run.state == "done"))
         return Side(
-            path=path,
-            info=results.info,
-            runs=len(view.runs),
-            figures=view.spread,
+            letter=letter,
+            compared=one,
             day=average_day(results, interval_s),
             contracts={row.job_id: row for row in first.contracts},
             seed=first.run.seed,
@@ -132,4 +117,4 @@ def _side(path: Path, interval_s: int) -> Side:
 
 
 def _start_s(row: JobRow) -> int:
-    return min(contract.start_s for contract in (row.a, row.b) if contract is not None)
+    return min(contract.start_s for contract in row.contracts if contract is not None)

@@ -15,9 +15,10 @@ from tui.results.catalogue import Catalogue, readable
 from tui.results.choosing import OtherChooser
 from tui.results.comparing import TABS as SIDES
 from tui.results.comparing import ComparisonPane
+from tui.results.saving import save_comparison
 from tui.results.simulation import TABS, SimulationPane
 from tui.results.writing import Writing
-from tui.shell import AreaScreen, Intent, OpenResults
+from tui.shell import AreaScreen, CompareResults, Intent, OpenResults
 from tui.shell.dialogs import PickPath
 
 FOLLOW_WALL_S = 1.0
@@ -38,8 +39,11 @@ class ResultsScreen(AreaScreen):
 What came out of runs: who supplied whom, when, and how much of the sun was used.
 
 The **list** shows the simulations in the results folder, newest first; a file that cannot be read stands there too,
-with the reason. `Enter` opens one, `Space` marks it, `v` compares two. One that is being written is
+with the reason. `Enter` opens one, `Space` marks it, `v` compares all that are marked. One that is being written is
 followed as it grows.
+
+A **comparison** shows means over the finished runs with 95 % intervals, differences from the first simulation paired
+by seed, a chart, the average days, and what became of each job. `e` saves it: table and figure.
 
 An opened simulation has three views; `Esc` goes back to the list.
 
@@ -74,7 +78,10 @@ covered.
         Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
         Binding("i", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
         Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find by a part of a name"),
-        Binding("v", "compare", "Compare", tooltip="Compare two simulations side by side"),
+        Binding("v", "compare", "Compare", tooltip="Compare simulations: those that are marked, or two"),
+        Binding(
+            "e", "save", "Save", tooltip="Save the comparison: a table (.csv, .tex, .md) and a figure (.svg, .png)"
+        ),
         Binding("e", "export", "Export", tooltip="Write tables for other programs: CSV, JSON, Parquet"),
         Binding("p", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
         Binding("ctrl+o", "open_file", "Open file", show=False, tooltip="Open a results file that lies elsewhere"),
@@ -143,6 +150,7 @@ covered.
             "next_view": place != "catalogue",
             "find": place == "catalogue" or (place == "simulation" and self.simulation.tab != "runs"),
             **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.books))),
+            "save": place == "comparison",
             "leave": place != "catalogue" or self.catalogue.is_narrowed,
         }
         return fits[action] if action in fits else super().check_action(action, parameters)
@@ -154,9 +162,11 @@ covered.
     # Opening.
 
     def receive(self, intent: Intent) -> None:
-        """Open a results file."""
+        """Open a results file, or compare several."""
         if isinstance(intent, OpenResults):
             self.simulation.open(intent.path)
+        elif isinstance(intent, CompareResults):
+            self.comparison.open(intent.paths)
 
     @on(Catalogue.Asked)
     def _open(self, event: Catalogue.Asked) -> None:
@@ -284,24 +294,28 @@ covered.
     # Comparing.
 
     def action_compare(self) -> None:
-        """Compare two: those that are marked, or this one and another."""
+        """Compare those that are marked, or this one and another."""
         if self.place == "simulation":
             self._ask_other(self.simulation.opened.path if self.simulation.opened else None)
             return
         book, marked = self.catalogue.book, self.catalogue.marked
-        if len(marked) == 2:
-            self.comparison.open(*marked)
+        if len(marked) > 1:
+            self.comparison.open(marked)
         elif book is not None and len(marked) == 1 and marked[0] != book.path and not book.listed.problem:
-            self.comparison.open(marked[0], book.path)
+            self.comparison.open((marked[0], book.path))
         elif book is not None and not book.listed.problem:
             self._ask_other(book.path)
 
     def _ask_other(self, path: Path | None) -> None:
-        def chosen(other: Path | None) -> None:
-            if path is not None and other is not None:
-                self.comparison.open(path, other, self.simulation.interval_s)
+        if path is None:
+            return
 
-        books = tuple(book for book in readable(self.catalogue.books) if book.path != path)
+        def chosen(other: Path | None) -> None:
+            if other is not None:
+                self.comparison.open((path, other), self.simulation.interval_s)
+
+        itself = path.resolve()
+        books = tuple(book for book in readable(self.catalogue.books) if book.path.resolve() != itself)
         self.app.push_screen(OtherChooser(books), chosen)
 
     @on(ComparisonPane.Shown)
@@ -337,6 +351,12 @@ covered.
         path = self._file
         if path is not None:
             Writing(self.catalogue).export(path)
+
+    def action_save(self) -> None:
+        """Ask for files, then save the comparison."""
+        comparison = self.comparison.comparison
+        if comparison is not None:
+            save_comparison(self.comparison, comparison.statistics)
 
     def action_report(self) -> None:
         """Ask for a place, write the report there, open it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS, settings_of
 from scenarios.files import bundled_names
-from tui.run.form import BUSES, Form
+from tui.run.form import BUSES, SEARCH_WALL_S, Form
 from tui.shell.dialogs import PickPath
 from tui.shell.guard import Guarded
 from tui.shell.steering import PACES
@@ -27,9 +27,10 @@ _ROWS: dict[str, tuple[str, ...]] = {
     "algorithms": ("penalty", "step_size", "tolerance", "node_limit"),
     "buses": ("broker", "hosts"),
     "times": ("pace",),
+    "optima": ("optimum_s",),
     "files": ("out",),
 }
-_LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file"}
+_LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file", "optimum_s": "seconds"}
 
 
 class RunForm(Guarded, VerticalScroll):
@@ -51,6 +52,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm #broker { width: 1fr; }
     RunForm #out { width: 1fr; }
     RunForm .about { color: $text-muted; padding: 0 0 0 13; height: auto; margin-bottom: 1; }
+    RunForm .compared { color: $text-muted; padding-left: 13; height: auto; }
     RunForm .about.wrong { color: $text-error; }
     RunForm .problem { color: $text-error; padding-left: 13; height: auto; display: none; }
     RunForm .problem.shown { display: block; }
@@ -68,6 +70,10 @@ class RunForm(Guarded, VerticalScroll):
         def __init__(self, source: str) -> None:
             super().__init__()
             self.source = source
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._others: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Row by row."""
@@ -87,6 +93,8 @@ class RunForm(Guarded, VerticalScroll):
         with Horizontal(classes="row"):
             yield Label("Algorithm", classes="first")
             yield Select[str]([(a, a) for a in ALGORITHMS], prompt="the scenario's", id="algorithm", compact=True)
+            yield Button("Compare several...", action="screen.algorithms", id="several", compact=True)
+        yield Static("", classes="compared", markup=False)
         with Horizontal(classes="row", id="settings"):
             yield Label("", classes="first")
             yield from self._field("penalty", "100")
@@ -106,6 +114,11 @@ class RunForm(Guarded, VerticalScroll):
             yield Tick("jobs wait for sun", value=True, id="patient", compact=True)
             yield Tick("forget scores", id="reset_scores", compact=True)
         yield self._problem("times")
+        with Horizontal(classes="row"):
+            yield Label("Optimum", classes="first")
+            yield Tick("compare with the best plan possible", id="optimum", compact=True)
+            yield from self._field("optimum_s", f"{SEARCH_WALL_S:g}", label="seconds to search")
+        yield self._problem("optima")
         with Horizontal(classes="row"):
             yield from self._field("out", "results/<date>_<time>_<scenario>...", first="Results file")
         yield self._problem("files")
@@ -146,14 +159,26 @@ class RunForm(Guarded, VerticalScroll):
         return Form(
             **texts,
             algorithm=self._chosen("algorithm"),
+            others=self._others,
             bus=bus,
             patient=self.query_one("#patient", Tick).value,
             reset_scores=self.query_one("#reset_scores", Tick).value,
+            optimum=self.query_one("#optimum", Tick).value,
         )
 
     def set_source(self, source: str) -> None:
         """Name a scenario."""
         self.query_one("#source", Input).value = source
+
+    def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:
+        """Compare algorithms on so many seeds; a single one is not compared."""
+        first, *others = algorithms
+        with self.prevent(Select.Changed):
+            self.query_one("#algorithm", Select).value = first
+        self._others = tuple(others)
+        if others:
+            self.query_one("#runs", Input).value = runs
+        self._changed()
 
     def tell(self, about: str, *, wrong: bool = False) -> None:
         """Say what the scenario is, or what is wrong with it."""
@@ -174,7 +199,14 @@ class RunForm(Guarded, VerticalScroll):
         return value if isinstance(value, str) else ""
 
     def _show_settings(self) -> None:
-        wanted = settings_of(self._chosen("algorithm"))
+        algorithms = (self._chosen("algorithm"), *self._others)
+        wanted = {setting for name in algorithms for setting in settings_of(name)}
+        compared = self.query_one(".compared", Static)
+        compared.set_class(not self._others, "gone")
+        compared.update(f"{', '.join(algorithms)}; same seeds, fresh producer scores")
+        is_sought = self.query_one("#optimum", Tick).value
+        for selector in ("#optimum_s", "#label-optimum_s"):
+            self.query_one(selector).set_class(not is_sought, "gone")
         for name in _ROWS["algorithms"]:
             self.query_one(f"#{name}").set_class(name not in wanted, "gone")
             self.query_one(f"#label-{name}").set_class(name not in wanted, "gone")
@@ -182,6 +214,11 @@ class RunForm(Guarded, VerticalScroll):
         self.query_one("#broker-row").set_class(self._chosen("bus") != "url", "gone")
 
     # What is done.
+
+    @on(Select.Changed, "#algorithm")
+    def _one_chosen(self) -> None:
+        """Somebody chose one algorithm: the others are not compared with it any more."""
+        self._others = ()
 
     @on(Input.Changed, "#source")
     def _source_changed(self, event: Input.Changed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,11 @@ from scenarios.simulation import Plan
 
 Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
+
+SEARCH_WALL_S = 30.0
+"""How long the optimum is sought unless the form says otherwise; as `ssmic run --time-limit` by default."""
+LEAST_SEARCH_WALL_S = 0.1
+"""How short the search for the optimum may be."""
 
 BUSES: tuple[tuple[str, Bus], ...] = (
     ("MQTT: Mosquitto, else embedded", "auto"),
@@ -37,6 +43,8 @@ class Form:
     runs: str = "1"
     workers: str = ""
     algorithm: str = ""
+    others: tuple[str, ...] = ()
+    """Algorithms that are to be compared with it."""
     penalty: str = ""
     step_size: str = ""
     tolerance: str = ""
@@ -48,6 +56,31 @@ class Form:
     out: str = ""
     patient: bool = True
     reset_scores: bool = False
+    optimum: bool = False
+    """Whether the clairvoyant optimum is sought."""
+    optimum_s: str = ""
+
+    @property
+    def optimum_wall_s(self) -> float | None:
+        """How long the optimum of each simulation may be sought; None: it is not. Of a form without problems."""
+        return float(self.optimum_s.strip() or SEARCH_WALL_S) if self.optimum else None
+
+
+def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[tuple[Plan, ...], dict[str, str]]:
+    """Return a plan for each algorithm, none where something is wrong, and what, by field; see `plan_of`."""
+    plan, problems = plan_of(form, scenario, environment)
+    if form.others and form.out.strip():
+        problems = {**problems, "out": "names one file, and each algorithm has its own: leave it empty"}
+    if plan is None or problems or not form.others:
+        return (() if plan is None or problems else (plan,)), problems
+    plans = [plan]
+    for name in form.others:
+        reader = _Reader()
+        settings = _algorithm(replace(form, algorithm=name), scenario, reader)
+        problems |= reader.problems
+        if settings is not None:
+            plans.append(replace(plan, algorithm=settings))
+    return (() if problems else tuple(plans)), problems
 
 
 def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
@@ -70,6 +103,8 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
     if form.bus == "url":
         access = reader.take("broker", lambda: access_to(form.broker.strip(), AccessOptions(), environment))
         url, tls = (access.url, access.tls) if access is not None else (None, None)
+    if form.optimum:
+        _optimum_s(form, reader)
     out = Path(form.out.strip()).expanduser() if form.out.strip() else None
     if out is not None and out.exists():
         reader.problems["out"] = f"{out} exists already; results are never written over"
@@ -127,6 +162,12 @@ class _Reader:
         except SsmicError as error:
             self.problems[field] = str(error)
             return None
+
+
+def _optimum_s(form: Form, reader: _Reader) -> None:
+    seconds = reader.number("optimum_s", form.optimum_s)
+    if seconds is not None and not LEAST_SEARCH_WALL_S <= seconds < math.inf:
+        reader.problems["optimum_s"] = f"a number of seconds from {LEAST_SEARCH_WALL_S:g} on"
 
 
 def _algorithm(form: Form, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:

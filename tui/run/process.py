@@ -10,9 +10,11 @@ import asyncio
 import os
 import secrets
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from broker import topics
 from broker.bus import Broker, Delivery
@@ -23,11 +25,11 @@ from broker.threads import new_loop
 from broker.wire import Control
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.simulation import Plan, Simulation, open_simulation
+from scenarios.simulation import Simulation, open_simulation
 from scenarios.simulation.brokers import OpenBroker
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.frames import frame, let_keys_go_first, read_frame
-from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Stands
+from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
 
 _MOST_AT_ONCE = 500
 """Messages in one frame."""
@@ -73,13 +75,13 @@ def main() -> None:
 
 async def _main() -> None:
     parent = await _parent()
-    plan: Plan | None = await read_frame(parent.reader)
-    if plan is not None:
-        await _simulate(plan, parent)
+    wanted: Task | None = await read_frame(parent.reader)
+    if wanted is not None:
+        await _simulate(wanted, parent)
         await parent.settle()
 
 
-async def _simulate(plan: Plan, parent: _Parent) -> None:
+async def _simulate(wanted: Task, parent: _Parent) -> None:
     results: Simulation | None = None
     problem, interrupted = "", False
     task = asyncio.current_task()
@@ -88,7 +90,7 @@ async def _simulate(plan: Plan, parent: _Parent) -> None:
     controls: asyncio.Queue[Control] = asyncio.Queue()
     listening = asyncio.create_task(_listen(parent, task, go, controls), name="parent")
     try:
-        async with open_simulation(plan) as simulation:
+        async with open_simulation(wanted.plan) as simulation:
             results = simulation
             log_file = log_file_of(simulation.results_file)
             configure_logs(None, log_file)
@@ -101,6 +103,8 @@ async def _simulate(plan: Plan, parent: _Parent) -> None:
                     lambda run, reported: parent.tell(Stands(run, reported)),
                 )
             interrupted = any(outcome.state == "interrupted" for outcome in outcomes)
+        if wanted.optimum_wall_s is not None and not interrupted:
+            await _seek(simulation.results_file, wanted.optimum_wall_s, parent)
     except asyncio.CancelledError:
         task.uncancel()
         interrupted = True
@@ -111,6 +115,35 @@ async def _simulate(plan: Plan, parent: _Parent) -> None:
     finally:
         listening.cancel()
     parent.tell(Ended(() if results is None else _summaries(results), problem, interrupted))
+
+
+async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -> None:
+    """Seek the clairvoyant optimum in a thread; one that is cancelled meanwhile ends with the process."""
+    from scenarios.comparison import compare  # noqa: PLC0415 - heavy, and most runs do without
+
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[None] = loop.create_future()
+
+    def tell(event: Seeking) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(parent.tell, event)
+
+    def settle(error: BaseException | None) -> None:
+        if not found.done():
+            found.set_result(None) if error is None else found.set_exception(error)
+
+    def seek() -> None:
+        error: BaseException | None = None
+        try:
+            compare(results_file, time_limit_wall_s, lambda best_wh, bound_wh: tell(Seeking(best_wh, bound_wh)))
+        except Exception as problem:  # noqa: BLE001 - raised where it is awaited
+            error = problem
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, error)
+
+    parent.tell(Seeking())
+    threading.Thread(target=seek, name="optimum", daemon=True).start()
+    await found
 
 
 def _began(simulation: Simulation) -> Began:
@@ -214,6 +247,7 @@ def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
             run["negotiations"],
             run["wall_s"] or 0.0,
             {name: value for name, value in run["kpis"].items() if value is None or isinstance(value, int | float)},
+            run["optimum"]["share"] if "optimum" in run else None,
         )
         for run in runs
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from textual.widgets import Static
 from scenarios.simulation import planned_end_s
 from scenarios.watch.standing import SIGNS, Standing, Tone
 from tui.cli.figures import kwh, percent, ratio
-from tui.run.protocol import RunSummary
+from tui.run.batch import Batch
+from tui.run.protocol import RunSummary, Seeking
 from tui.run.running import Running
 from tui.shell.status import COLOURS, StatusLine
 from tui.shell.watching import Watching
@@ -24,6 +25,7 @@ from tui.widgets.table import Cell, Column, VirtualTable
 _STATES: dict[str, tuple[str, str]] = {
     "starting": ("… starting", "warning"),
     "running": ("▶ running", "success"),
+    "seeking": ("… seeking the best plan", "success"),
     "stopping": ("… stopping", "warning"),
     "done": ("✓ done", "success"),
     "interrupted": ("■ stopped before the end", "warning"),
@@ -37,6 +39,8 @@ _RUN_STATES: dict[str, Cell] = {
     "": ("· waits", "muted"),
 }
 _LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
+_ROOMY = 110
+"""From this width on, there is room for all columns."""
 
 
 class Bar(Widget):
@@ -46,24 +50,26 @@ class Bar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._simulation: Running | None = None
+        self._batch: Batch | None = None
 
-    def show(self, running: Running | None) -> None:
+    def show(self, batch: Batch | None) -> None:
         """Draw how far it is."""
-        self._simulation = running
+        self._batch = batch
         self.refresh()
 
     def render(self) -> Text:
         """Draw it."""
-        running, colours = self._simulation, self.app.theme_variables
-        if running is None:
+        batch, colours = self._batch, self.app.theme_variables
+        if batch is None:
             return Text()
-        text, colour = _STATES[running.state]
-        standing = running.standing
-        if running.state == "running" and standing is not None:
+        text, colour = _STATES[batch.current.state if batch.is_over or batch.current.state != "done" else "starting"]
+        standing = batch.current.standing
+        if batch.current.state == "running" and standing is not None:
             text, colour = standing.text, COLOURS[standing.tone]
-        share = running.share_done()
-        told = f" {share:4.0%}  {_span(running.elapsed_wall_s())}{_left(running)}"
+        if len(batch.plans) > 1 and not batch.is_over:
+            text = f"{text} {batch.current.plan.algorithm.name}, {len(batch.simulations)} of {len(batch.plans)}"
+        share = batch.share_done()
+        told = f" {share:4.0%}  {_span(batch.elapsed_wall_s())}{_left(batch)}"
         most = max(10, self.size.width - len(told) - 10)
         text = text if len(text) <= most else f"{text[: most - 1]}…"
         width = max(4, self.size.width - len(text) - len(told) - 2)
@@ -75,8 +81,8 @@ class Bar(Widget):
         return line
 
 
-def _left(running: Running) -> str:
-    left_wall_s = running.left_wall_s()
+def _left(batch: Batch) -> str:
+    left_wall_s = batch.left_wall_s()
     return "" if left_wall_s is None else f", about {_span(left_wall_s)} left"
 
 
@@ -86,8 +92,11 @@ def _span(wall_s: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run of the simulation."""
+    """One run of a simulation."""
 
+    simulation: int
+    """Which of those that are compared, from 0."""
+    algorithm: str
     run: int
     seed: int
     state: str
@@ -136,7 +145,16 @@ def _hash(row: Row) -> Cell:
     return ("", "") if row.summary is None else (row.summary.ledger_sha256[:12], "muted")
 
 
+_ALGORITHM: Column[Row] = Column("algorithm", lambda row: row.algorithm, 11)
+_OF_BEST: Column[Row] = Column(
+    "of best",
+    lambda row: percent(row.summary.share_of_best) if row.summary else "",
+    8,
+    right=True,
+    sort=lambda row: (row.summary.share_of_best if row.summary else None) or 0,
+)
 _COLUMNS: tuple[Column[Row], ...] = (
+    _ALGORITHM,
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
     Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
     Column("state", _state, 14),
@@ -144,11 +162,23 @@ _COLUMNS: tuple[Column[Row], ...] = (
     _percent("self_consumption"),
     _percent("self_sufficiency"),
     Column("from grid", _grid, 11, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
+    _OF_BEST,
     Column("peak/avg", _peak, 8, right=True, from_width=90),
     Column("mess.", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
     Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True),
     Column("ledger", _hash, 12, from_width=100),
 )
+
+
+def columns_for(batch: Batch) -> tuple[Column[Row], ...]:
+    """Return the columns: the algorithm where several are compared, the share of the best plan where that is sought."""
+    left_out = {
+        _ALGORITHM: len(batch.plans) == 1,
+        _OF_BEST: batch.current.optimum_wall_s is None,
+    }
+    columns = (column for column in _COLUMNS if not left_out.get(column, False))
+    room = 0 if all(left_out.values()) else _ROOMY
+    return tuple(replace(c, from_width=max(c.from_width, room)) if c.title in {"mess.", "took"} else c for c in columns)
 
 
 class ProgressPanel(Vertical):
@@ -166,39 +196,62 @@ class ProgressPanel(Vertical):
         yield Bar()
         yield StatusLine()
         yield Static("", classes="told", markup=False)
-        yield VirtualTable[Row](_COLUMNS, key=lambda row: row.run, empty="The runs appear here", id="runs-table")
+        yield VirtualTable[Row](
+            _COLUMNS, key=lambda row: (row.simulation, row.run), empty="The runs appear here", id="runs-table"
+        )
 
-    def show(self, running: Running, watching: Watching) -> None:
+    def show(self, batch: Batch, watching: Watching) -> None:
         """Draw how it goes."""
-        self.query_one(Bar).show(running)
+        running = batch.current
+        self.query_one(Bar).show(batch)
         status = self.query_one(StatusLine)
         status.display = bool(running.feeds) and not running.is_over
         status.show(watching)
         told = self.query_one(".told", Static)
-        text = say(running)
+        text = say(batch)
         told.update(text)
         told.display = bool(text)
         told.set_class(bool(running.problem), "wrong")
-        rows = rows_of(running)
+        rows = rows_of(batch)
         table: VirtualTable[Row] = self.query_one("#runs-table", VirtualTable)
+        if table.columns != columns_for(batch):
+            table.columns, table.sorted_by = columns_for(batch), None
         if table.rows != rows:
             table.styles.height = len(rows) + 1
             table.show_rows(rows)
 
 
-def say(running: Running) -> str:
-    """Return what else there is to say about a simulation."""
-    if running.problem:
-        return running.problem
+def say(batch: Batch) -> str:
+    """Return what else there is to say about the simulations."""
+    running = batch.current
     began = running.began
-    if running.is_over:
-        kept = "what was agreed until then is kept" if running.state == "interrupted" else "press r to open them"
-        is_part = running.ended is not None and any(run.state != "done" for run in running.ended.runs)
-        part = " * These figures cover only the part that ran; they enter no mean." if is_part else ""
-        return "" if began is None else f"Results: {_short(began.results_file)} ({kept}){part}"
-    if began is not None and not running.feeds:
+    if running.problem or began is None:
+        return running.problem
+    if running.state == "seeking":
+        return _say_sought(running.sought)
+    if batch.is_over:
+        return _say_results(batch)
+    if not running.feeds:
         return "Several runs in memory cannot be watched live; choose MQTT for that."
-    return "" if began is None else f"Broker: {began.broker}. Press 3 to watch the negotiations."
+    return f"Broker: {began.broker}. Press 3 to watch the negotiations."
+
+
+def _say_sought(sought: Seeking | None) -> str:
+    if sought is None or sought.best_wh is None or sought.bound_wh is None:
+        return "All runs are done; the best plan possible is sought."
+    return f"Best plan so far {kwh(sought.best_wh)}; no plan can exceed {kwh(sought.bound_wh)}."
+
+
+def _say_results(batch: Batch) -> str:
+    results = batch.results
+    state = batch.current.state
+    if state == "done" and len(results) > 1:
+        return f"{len(results)} results files in {_short(results[0].parent)} (press r to compare them)"
+    kept = "what was agreed until then is kept" if state == "interrupted" else "press r to open them"
+    ended = batch.current.ended
+    is_part = ended is not None and any(run.state != "done" for run in ended.runs)
+    part = " * These figures cover only the part that ran; they enter no mean." if is_part else ""
+    return f"Results: {_short(results[-1])} ({kept}){part}"
 
 
 def _short(path: Path) -> Path:
@@ -206,8 +259,13 @@ def _short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def rows_of(running: Running) -> list[Row]:
-    """Return a row for each run."""
+def rows_of(batch: Batch) -> list[Row]:
+    """Return a row for each run of each simulation; those under way, and then the newest, come first."""
+    rows = [_rows_of(n, running) for n, running in enumerate(batch.simulations)]
+    return [row for of_one in reversed(rows) for row in of_one]
+
+
+def _rows_of(simulation: int, running: Running) -> list[Row]:
     scenario = running.plan.scenario
     span_s = max(1, planned_end_s(scenario, running.plan.days) - scenario.start_s)
     summaries = {} if running.ended is None else {summary.run: summary for summary in running.ended.runs}
@@ -216,5 +274,7 @@ def rows_of(running: Running) -> list[Row]:
         time_s, summary = running.times_s.get(run), summaries.get(run)
         share = 0.0 if time_s is None else min(1.0, max(0.0, (time_s - scenario.start_s) / span_s))
         state = summary.state if summary is not None else "" if time_s is None else "running"
-        rows.append(Row(run, seed, state, 1.0 if state == "done" else share, summary, running.standings.get(run)))
+        algorithm, standing = running.plan.algorithm.name, running.standings.get(run)
+        share = 1.0 if state == "done" else share
+        rows.append(Row(simulation, algorithm, run, seed, state, share, summary, standing))
     return rows

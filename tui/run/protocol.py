@@ -10,6 +10,16 @@ from broker.reporting import Reported
 from broker.tls import Tls
 from broker.url import BrokerUrl
 from broker.wire import Control
+from scenarios.simulation import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the process is to do."""
+
+    plan: Plan
+    optimum_wall_s: float | None
+    """How long the clairvoyant optimum may be sought; None: it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,15 @@ class Stands:
 
 
 @dataclass(frozen=True, slots=True)
+class Seeking:
+    """All runs are done; the clairvoyant optimum is sought."""
+
+    best_wh: float | None = None
+    """The best plan found so far; None: none yet."""
+    bound_wh: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What went over the memory bus: topics and payloads."""
 
@@ -62,6 +81,8 @@ class RunSummary:
     negotiations: int
     wall_s: float
     kpis: dict[str, float | None]
+    share_of_best: float | None = None
+    """Of the best plan known; None where that was not sought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +105,5 @@ class Interrupt:
     """To the process: end all runs, keep what was agreed."""
 
 
-Event = Began | Progress | Stands | Heard | Ended
+Event = Began | Progress | Stands | Seeking | Heard | Ended
 Command = Go | Interrupt | Control

@@ -20,10 +20,10 @@ from scenarios.watch import Backdrop, BusFeed, Feed, NotConnectedError, Watched,
 from scenarios.watch.feed import Status
 from scenarios.watch.standing import Standing, gravest, standing_of_reported
 from tui.frames import frame, read_frame, start_process
-from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Stands
+from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Seeking, Stands, Task
 from tui.shell.watching import whoami
 
-State = Literal["starting", "running", "stopping", "done", "interrupted", "failed"]
+State = Literal["starting", "running", "seeking", "stopping", "done", "interrupted", "failed"]
 
 _END_WALL_S = 15.0
 """How long a process may take to write down what it has; then it is killed."""
@@ -65,14 +65,24 @@ class PipeFeed:
 class Running:
     """One simulation, from its start to its end. `on_change` is called when its state changes."""
 
-    def __init__(self, plan: Plan, on_change: Callable[[], None], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        on_change: Callable[[], None],
+        folder: Path | None = None,
+        optimum_wall_s: float | None = None,
+    ) -> None:
         """Make it; `run` starts it.
 
         Args:
             plan: What to run.
             on_change: Is told of every change of `state`, and when `began` and `feeds` are there.
             folder: Where the process works; None: here.
+            optimum_wall_s: How long the clairvoyant optimum may be sought; None: it is not.
         """
+        self.optimum_wall_s = optimum_wall_s
+        self.sought: Seeking | None = None
+        """What the search for the optimum has found so far."""
         self.plan = plan
         self.state: State = "starting"
         self.began: Began | None = None
@@ -147,7 +157,7 @@ class Running:
         words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")
         end_wall_s = _END_WALL_S
         try:
-            await self.send_frame(frame(self.plan))
+            await self.send_frame(frame(Task(self.plan, self.optimum_wall_s)))
             while (event := await read_frame(process.stdout)) is not None:
                 await self._take(event, connected)
             await process.wait()
@@ -205,6 +215,10 @@ class Running:
                 self.times_s[run] = time_s
             case Stands(run, reported):
                 self._note(run, standing_of_reported(reported, me=whoami()))
+            case Seeking():
+                self.sought = event
+                if self.state == "running":
+                    self._become("seeking")
             case Heard(deliveries):
                 watched = self.feeds[0].watched
                 for number, (topic, payload) in enumerate(deliveries):

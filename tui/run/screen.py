@@ -13,16 +13,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Button, Input
 
+from agents.scheduling.settings import INSERTION
 from broker.errors import SsmicError
 from scenarios.coverage import coverage_notes
 from scenarios.files import load
 from scenarios.scenario import Scenario
+from scenarios.simulation import from_equal_scores
+from tui.run.algorithms import AlgorithmsDialog, Chosen
+from tui.run.batch import Batch
 from tui.run.fields import RunForm
-from tui.run.form import plan_of
+from tui.run.form import plans_of
 from tui.run.preview import Preview, outlook
 from tui.run.progress import ProgressPanel, Row
 from tui.run.running import Running
-from tui.shell import EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
+from tui.shell import CompareResults, EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
 from tui.shell.dialogs import Answer, Confirm
 from tui.shell.steering import SteeringScreen
 from tui.shell.watching import REFRESH_WALL_S
@@ -37,6 +41,7 @@ class RunScreen(SteeringScreen):
 
     AREA = "run"
     TITLE = "Run"
+    AUTO_FOCUS = "#algorithm"  # no field for text, where keys would type
     HELP = """
 Choose a **scenario**: the name of a bundled one, a YAML file, or a PySSMic input folder. What is wrong with it, or
 with a setting, stands at the field at once. An empty field means the default that it shows.
@@ -44,10 +49,17 @@ with a setting, stands at the field at once. An empty field means the default th
 `Ctrl+R` starts. The run goes on in a process of its own: go to *Negotiations* (3) to watch it, come back to steer it.
 The same scenario, settings and seed give the same contracts on every bus, here and with `ssmic run`.
 
+`a` chooses **several algorithms** and a number of seeds. They run one after another on the same seeds, each from fresh
+producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
+each run is measured against the best plan possible.
+
 Results are written while the run goes on; stopped early, what was agreed is kept.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", tooltip="Start the simulation"),
+        Binding(
+            "a", "algorithms", "Algorithms", tooltip="Choose several algorithms and compare them on the same seeds"
+        ),
         Binding("r", "results", "Results", tooltip="Open the results of the simulation that ran last"),
         Binding("w", "watch_run", "Watch run", show=False, tooltip="Watch the run under the cursor"),
         Binding("escape", "leave_field", "Leave field", show=False),
@@ -64,9 +76,9 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         super().__init__()
         self._scenario: Scenario | None = None
         self._source = ""
-        self._simulation: Running | None = None
+        self._batch: Batch | None = None
         self._said: Running | None = None
-        """The simulation whose end was announced."""
+        """The last simulation of the batch whose end was announced."""
 
     def compose_body(self) -> ComposeResult:
         """Form, and how the simulation goes."""
@@ -142,21 +154,26 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     def _check(self) -> None:
         if self._scenario is not None:
             form = self.query_one(RunForm)
-            form.show_problems(plan_of(form.form, self._scenario, dict(os.environ))[1])
+            form.show_problems(plans_of(form.form, self._scenario, dict(os.environ))[1])
 
     # The simulation.
 
     @property
+    def _simulation(self) -> Running | None:
+        """The simulation that began last."""
+        return None if self._batch is None else self._batch.current
+
+    @property
     def is_busy(self) -> bool:
-        """Whether a simulation is under way."""
-        return self._simulation is not None and not self._simulation.is_over
+        """Whether a simulation is under way, or another one is to follow."""
+        return self._batch is not None and not self._batch.is_over
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done now."""
         if action == "start":
             return None if self.is_busy else True
         if action == "results":
-            return self._simulation is not None and self._simulation.is_over and self._simulation.began is not None
+            return self._batch is not None and self._batch.is_over and bool(self._batch.results)
         if action == "stop":
             return self.is_busy
         return super().check_action(action, parameters)
@@ -169,24 +186,27 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             self.notify("The scenario cannot be run as it is: see what stands below it.", severity="warning")
             form.query_one("#source").focus()
             return
-        plan, problems = plan_of(form.form, scenario, dict(os.environ))
+        wanted = form.form
+        plans, problems = plans_of(wanted, scenario, dict(os.environ))
         form.show_problems(problems)
-        if plan is None:
+        if not plans:
             first = next(iter(problems))
             self.notify(f"{first}: {problems[first]}", title="Not started", severity="warning", markup=False)
             form.query_one(f"#{first}").focus()
             return
-        running = self._simulation = Running(plan, self._changed)
+        if len(plans) > 1:
+            plans = from_equal_scores(plans)
+        batch = self._batch = Batch(plans, self._changed, wanted.optimum_wall_s)
         self.query_one(ProgressPanel).remove_class("gone")
-        self.run_worker(self._run(running), name="run", group="run", exit_on_error=False)
+        self.run_worker(self._run(batch), name="run", group="run", exit_on_error=False)
         self.call_after_refresh(self.action_leave_field)
         self._changed()
 
-    async def _run(self, running: Running) -> None:
+    async def _run(self, batch: Batch) -> None:
         try:
-            await running.run(self._connected)
+            await batch.run(self._connected)
         except (SsmicError, OSError) as error:
-            running.problem = str(error)
+            batch.current.problem = str(error)
             self.complain(error, "The run did not start")
         finally:
             self._changed()
@@ -198,32 +218,38 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     def _changed(self) -> None:
         if not self.is_attached:
             return
-        running = self._simulation
-        if running is not None and running.is_over and running is not self._said:
-            self._said = running
+        batch = self._batch
+        if batch is not None and batch.is_over and batch.current is not self._said:
+            self._said = running = batch.current
             watching = self.ssmic.watching
             if watching.feed in running.feeds:
                 watching.rest()
             if running.state == "done":
-                self.notify("Press r for the results, 3 for the negotiations.", title="The simulation is done")
+                self._say_done(batch)
             elif running.state == "failed":
                 self.notify(running.problem, title="The simulation failed", severity="error", timeout=10, markup=False)
         self._show_buttons()
         self.refresh_bindings()
         self.draw()
 
+    def _say_done(self, batch: Batch) -> None:
+        if len(batch.plans) == 1:
+            self.notify("Press r for the results, 3 for the negotiations.", title="The simulation is done")
+        else:
+            self.notify("Press r to compare them.", title=f"All {len(batch.plans)} simulations are done")
+
     def _show_buttons(self) -> None:
-        running = self._simulation
+        batch = self._batch
         self.query_one("#start", Button).disabled = self.is_busy
         self.query_one("#watch", Button).disabled = self.ssmic.watching.feed is None
-        over = running is not None and running.is_over and running.began is not None
+        over = batch is not None and batch.is_over and bool(batch.results)
         self.query_one("#results", Button).disabled = not over
 
     def draw(self) -> None:
         """Draw how the simulation goes."""
-        if self.is_current and self._simulation is not None:
+        if self.is_current and self._batch is not None:
             self.keys_follow_run()
-            self.query_one(ProgressPanel).show(self._simulation, self.ssmic.watching)
+            self.query_one(ProgressPanel).show(self._batch, self.ssmic.watching)
 
     def action_stop(self) -> None:
         """End all runs, if that is meant."""
@@ -232,15 +258,29 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self.app.push_screen(Confirm("Stop the simulation?", details, answers), self._stop_answered)
 
     def _stop_answered(self, answer: str | None) -> None:
-        running = self._simulation
-        if answer == "stop" and running is not None:
-            self.run_worker(running.interrupt(), exit_on_error=False)
+        batch = self._batch
+        if answer == "stop" and batch is not None:
+            self.run_worker(batch.interrupt(), exit_on_error=False)
 
     def action_results(self) -> None:
-        """Open what came out."""
-        running = self._simulation
-        if running is not None and running.began is not None:
-            self.post_message(OpenResults(running.began.results_file))
+        """Open what came out; where it is several simulations, compare them."""
+        results = () if self._batch is None else self._batch.results
+        if len(results) > 1:
+            self.post_message(CompareResults(results))
+        elif results:
+            self.post_message(OpenResults(results[0]))
+
+    def action_algorithms(self) -> None:
+        """Ask which algorithms are to be compared."""
+        form = self.query_one(RunForm)
+        wanted = form.form
+        first = wanted.algorithm or (self._scenario.algorithm if self._scenario is not None else INSERTION)
+
+        def chosen(choice: Chosen | None) -> None:
+            if choice is not None:
+                form.choose_algorithms(choice.algorithms, choice.runs)
+
+        self.app.push_screen(AlgorithmsDialog((first, *wanted.others), wanted.runs), chosen)
 
     def action_leave_field(self) -> None:
         """Leave a field, so that keys steer again."""
@@ -250,7 +290,8 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         """Watch the run under the cursor."""
         row: Row | None = self.query_one("#runs-table", VirtualTable).row
         running = self._simulation
-        if row is not None and running is not None and len(running.feeds) >= row.run:
+        is_there = row is not None and self._batch is not None and row.simulation == len(self._batch.simulations) - 1
+        if row is not None and is_there and running is not None and len(running.feeds) >= row.run:
             self.ssmic.watching.begin(running.feeds[row.run - 1], may_control=True)
             self.notify(f"Watching run {row.run}: press 3.")
 

@@ -11,11 +11,12 @@ raises into a notice. Areas never import each other: one asks for another with a
 """
 
 from tui.shell.empty import EmptyState
-from tui.shell.intents import EditScenario, Intent, OpenResults, RunScenario, WatchBroker
+from tui.shell.intents import CompareResults, EditScenario, Intent, OpenResults, RunScenario, WatchBroker
 from tui.shell.screen import AreaScreen, PaletteEntry
 
 __all__ = [
     "AreaScreen",
+    "CompareResults",
     "EditScenario",
     "EmptyState",
     "Intent",

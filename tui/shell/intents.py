@@ -78,3 +78,18 @@ class OpenResults(Intent):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+
+
+class CompareResults(Intent):
+    """Compare simulations in *Results*."""
+
+    area = "results"
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        """Ask for it.
+
+        Args:
+            paths: Their results files, two or more; differences are those from the first.
+        """
+        super().__init__()
+        self.paths = paths

@@ -9,8 +9,9 @@ from scenarios.results.compared.comparison import (
     compare_simulations,
     comparison_json,
 )
+from scenarios.results.compared.figure import drawn_figures
 from scenarios.results.compared.files import ENDINGS, check_files, write_comparison
-from scenarios.results.compared.tables import Table, blocks, tables_of
+from scenarios.results.compared.tables import Table, blocks, mean_text, scaled, tables_of, unit_of
 
 __all__ = [
     "COMPARED_FIGURES",
@@ -24,6 +25,10 @@ __all__ = [
     "check_files",
     "compare_simulations",
     "comparison_json",
+    "drawn_figures",
+    "mean_text",
+    "scaled",
     "tables_of",
+    "unit_of",
     "write_comparison",
 ]

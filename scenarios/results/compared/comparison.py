@@ -128,7 +128,9 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
     _check_files_differ(paths)
     read = [_read(path, interval_s) for path in paths]
     for one, other in combinations(read, 2):
-        if {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
+        # A run's id alone does not tell: who deploys may choose the same one again.
+        is_copy = one.info.created_utc == other.info.created_utc
+        if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
     labels = _labels(read)
     simulations = tuple(_compared(one, label) for one, label in zip(read, labels, strict=True))
@@ -193,7 +195,7 @@ def _read(path: Path, interval_s: int) -> _Read:
         runs = results.runs()
         done = [run for run in runs if run.state == "done"]
         if not done:
-            what = f"none of its {len(runs)} runs has ended" if runs else "no run has begun"
+            what = f"has no finished run ({', '.join(run.state for run in runs)})" if runs else "has no run yet"
             raise ResultsError(f"{path}: {what}, so there is nothing to compare")
         figures = {run.seed: _figures(results, run, interval_s) for run in done}
         content = json.loads(SCENARIO.dump_json(results.scenario, exclude=_NOT_THE_NEIGHBOURHOOD))

@@ -97,10 +97,15 @@ class Drawing:
     """For those who cannot see it."""
 
 
+def drawn_figures(comparison: Comparison) -> tuple[Figure, ...]:
+    """Return the figures that are drawn: those of `DRAWN_FIGURES` that a simulation has."""
+    by_name = {figure.name: figure for figure in comparison.figures}
+    return tuple(by_name[name] for name in DRAWN_FIGURES if name in by_name)
+
+
 def draw(comparison: Comparison) -> Drawing:
     """Lay out the figure of a comparison."""
-    by_name = {figure.name: figure for figure in comparison.figures}
-    figures = [by_name[name] for name in DRAWN_FIGURES if name in by_name]
+    figures = drawn_figures(comparison)
     count = len(comparison.simulations)
     parts: list[Line | Marker | Words] = [
         Words(_MARGIN, 30, f"{scenario_title(comparison)}: mean and 95 % interval over seeds", 16, is_bold=True)

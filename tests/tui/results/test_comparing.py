@@ -31,10 +31,10 @@ async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path
         await until(pilot, lambda: the_screen(pilot).place == "comparison")
         assert "fifty_fifty, 1 run" in text(pilot, "#comparison .title")
         assert "insertion, 2 runs" in text(pilot, "#comparison .title")
-        rows = {row.figure.name: row for row in table(pilot, "#figure-rows").rows}
+        rows = {row.figure.name: row for row in table(pilot, "#figures-rows").rows}
         for name in ("delivered_wh", "grid_wh", "self_sufficiency", "jobs"):
-            assert (rows[name].a.mean, rows[name].b.mean) == (spreads[0][name].mean, spreads[1][name].mean)
-        difference = rows["delivered_wh"].difference
+            assert tuple(spread.mean for spread in rows[name].spreads) == (spreads[0][name].mean, spreads[1][name].mean)
+        difference = rows["delivered_wh"].differences[1].mean
         means = [spread["delivered_wh"].mean or 0.0 for spread in spreads]
         assert difference == pytest.approx(means[1] - means[0])
         assert means[1] > means[0] > 0
@@ -69,9 +69,10 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
         assert {row.job_id for row in jobs.rows if row.is_same} == same
         assert [row.is_same for row in jobs.rows] == sorted(row.is_same for row in jobs.rows)
         for row in jobs.rows:
-            assert row.b is None or (row.b.producer, row.b.start_s) == starts[INSERTION][row.job_id]
+            second = row.contracts[1]
+            assert second is None or (second.producer, second.start_s) == starts[INSERTION][row.job_id]
         await pilot.press("d", "f")
-        await until(pilot, lambda: table(pilot, "#figure-rows").has_focus)
+        await until(pilot, lambda: table(pilot, "#figures-rows").has_focus)
         await click(pilot, pilot.app.screen.query_one("#comparison BackLink"))
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
 
@@ -88,9 +89,11 @@ async def test_two_days_share_a_scale(opened: Opened) -> None:
         await until(pilot, lambda: pane.tab == "days")
         comparison = pane.comparison
         assert comparison is not None
-        day = comparison.b.day
+        first_side, second_side = comparison.sides
+        day = second_side.day
         dark = replace(day, production=replace(day.production, mean_w=day.production.mean_w * 0.1))
-        pane._show(replace(comparison, b=replace(comparison.b, day=dark)))
+        pane._show(replace(comparison, sides=(first_side, replace(second_side, day=dark))))
+        await pilot.pause()
         first, second = (chart.reach for chart in pane.query(Chart))
         assert first == second > 10_000
 

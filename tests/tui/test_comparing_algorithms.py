@@ -1,0 +1,205 @@
+"""From *Run* to a comparison by keys: algorithms on several seeds, each as if it ran alone from fresh scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Select, Static
+
+from agents.scheduling.settings import ALGORITHMS
+from scenarios.files import load_scenario
+from scenarios.results.reader import ResultsReader
+from scenarios.simulation import Plan, open_simulation
+from tests.tui.driving import dialog, until
+from tui.results.screen import ResultsScreen
+from tui.run.algorithms import SENTENCES, AlgorithmsDialog
+from tui.run.form import Form, plans_of
+from tui.run.progress import ProgressPanel, Row, columns_for
+from tui.run.screen import RunScreen
+from tui.shell.dialogs import AskText, Confirm
+from tui.widgets.table import VirtualTable
+from tui.widgets.tick import Tick
+
+Opened = Any
+
+
+async def ready(pilot: Pilot[Any]) -> RunScreen:
+    """Wait until the scenario is loaded; runs talk in memory."""
+    screen = pilot.app.screen
+    assert isinstance(screen, RunScreen)
+    screen.query_one("#bus", Select).value = "memory"
+    await until(pilot, lambda: screen.scenario is not None)
+    return screen
+
+
+async def hashes_alone(folder: Path, algorithm: str, seeds: tuple[int, ...]) -> list[str]:
+    """Return the ledgers' hashes of an algorithm that runs alone from fresh scores."""
+    plan = plans_of(Form(algorithm=algorithm, bus="memory"), load_scenario("street"), {})[0][0]
+    plan = Plan(plan.scenario, seeds, plan.algorithm, "memory", folder=folder, workers=1)
+    async with open_simulation(plan) as simulation:
+        return [outcome.ledger_sha256 for outcome in await simulation.run()]
+
+
+async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(opened: Opened, tmp_path: Path) -> None:
+    """Three algorithms on twenty seeds: choose, start, compare, save; the ledgers are those of each algorithm alone."""
+    async with opened(first_area="negotiations") as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+        screen = await ready(pilot)
+        await pilot.press("a")
+        ask = await dialog(pilot, AlgorithmsDialog)
+        assert ask.query_one("#seeds", Input).value == "20"
+        await pilot.press("1", "4")
+        ask.query_one("#seeds", Input).value = "2"  # as with 20, in a tenth of the time
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await until(
+            pilot, lambda: "insertion, fifty_fifty, SLSQP" in str(screen.query_one(".compared", Static).content)
+        )
+        assert screen.query_one("#runs", Input).value == "2"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._batch is not None and screen._batch.is_over)
+        assert screen._batch is not None
+        assert [one.state for one in screen._batch.simulations] == ["done"] * 3
+        await pilot.press("r")
+        await until(pilot, lambda: getattr(pilot.app.screen, "place", "") == "comparison")
+        results = pilot.app.screen
+        assert isinstance(results, ResultsScreen)
+        comparison = results.comparison.comparison
+        assert comparison is not None
+        assert [side.compared.info.algorithm for side in comparison.sides] == ["insertion", "fifty_fifty", "SLSQP"]
+        (delivered,) = [row for row in comparison.figures if row.figure.name == "delivered_wh"]
+        assert all(spread.runs == 2 and spread.high_95 is not None for spread in delivered.spreads)
+        await pilot.press("e")
+        await dialog(pilot, AskText)
+        await pilot.press("enter")
+        saved = [tmp_path / "results" / f"street{ending}" for ending in (".tex", ".svg")]
+        await until(pilot, lambda: all(path.exists() for path in saved))
+        files = [side.compared.path for side in comparison.sides]
+    assert "insertion (2) & fifty\\_fifty (2) & SLSQP (2)" in saved[0].read_text(encoding="utf-8")
+    for file in files:
+        with ResultsReader(file) as reader:
+            assert "scores" not in reader.info.settings
+            alone = await hashes_alone(tmp_path / "alone" / reader.info.algorithm, reader.info.algorithm, (1, 2))
+            assert [run.ledger_sha256 for run in reader.runs()] == alone
+    assert not (tmp_path / "results" / "street.scores.json").exists()
+
+
+async def test_the_optimum_is_sought_and_shown(opened: Opened) -> None:
+    """While it is, the screen says so; then its share stands at each run."""
+    async with opened(first_area="run", size=(140, 45)) as pilot:
+        screen = await ready(pilot)
+        screen.query_one("#optimum", Tick).value = True
+        await until(pilot, lambda: screen.query_one("#optimum_s").display)
+        screen.query_one("#optimum_s", Input).value = "0"
+        await until(pilot, lambda: "seconds" in str(screen.query_one("#problem-optima", Static).content))
+        screen.query_one("#optimum_s", Input).value = "2"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._batch is not None and screen._batch.is_over)
+        assert screen._batch is not None
+        assert (screen._batch.current.state, screen._batch.current.problem) == ("done", "")
+        assert "of best" in [column.title for column in columns_for(screen._batch)]
+        await until(pilot, lambda: rows(screen)[0].summary is not None)
+        summary = rows(screen)[0].summary
+        assert summary is not None
+        assert summary.share_of_best is not None
+        assert 0.5 < summary.share_of_best <= 1
+        with ResultsReader(screen._batch.results[0]) as results:
+            assert results.runs()[0].comparison["optimum"]["share"] == summary.share_of_best
+
+
+def rows(screen: RunScreen) -> list[Row]:
+    """Return the lines of the runs."""
+    return list(screen.query_one(ProgressPanel).query_one("#runs-table", VirtualTable).rows)
+
+
+async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
+    """The runs are done and kept; the simulations that were to follow do not begin."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        form = screen.query_one("RunForm")
+        form.choose_algorithms(("insertion", "fifty_fifty"), "1")  # type: ignore[attr-defined]
+        screen.query_one("#optimum", Tick).value = True
+        screen.query_one("#optimum_s", Input).value = "600"
+        screen.query_one("#source", Input).value = "village"
+        await until(pilot, lambda: screen.scenario is not None and screen.scenario.name == "village")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._simulation is not None and screen._simulation.state == "seeking")
+        await pilot.press("x")
+        await dialog(pilot, Confirm)
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: screen._batch is not None and screen._batch.is_over)
+        assert screen._batch is not None
+        assert len(screen._batch.simulations) == 1
+        assert screen._batch.current.state == "interrupted"
+        with ResultsReader(screen._batch.results[0]) as results:
+            assert [run.state for run in results.runs()] == ["done"]
+
+
+async def test_the_dialog_says_what_is_wrong_and_explains_each_algorithm(opened: Opened) -> None:
+    """None ticked, or no number of seeds; keys 1 to 6 tick; escape changes nothing."""
+    assert set(SENTENCES) == set(ALGORITHMS)
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        await pilot.press("a")
+        ask = await dialog(pilot, AlgorithmsDialog)
+        await pilot.press("2", "enter")
+        assert "at least one" in str(ask.query_one(".problem", Static).content)
+        await pilot.press("2")
+        ask.query_one("#seeds", Input).value = "many"
+        await pilot.press("enter")
+        assert "'many' is not a whole number" in str(ask.query_one(".problem", Static).content)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert screen.query_one("RunForm").form.others == ()  # type: ignore[attr-defined]
+
+
+async def test_choosing_one_algorithm_ends_the_comparison(opened: Opened) -> None:
+    """The list of one algorithm stands for one algorithm."""
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        form: Any = screen.query_one("RunForm")
+        form.choose_algorithms(("insertion", "exact"), "5")
+        await until(pilot, lambda: screen.query_one("#node_limit").display)
+        await until(pilot, lambda: form.form.others == ("exact",))
+        screen.query_one("#algorithm", Select).value = "TNC"
+        await until(pilot, lambda: form.form.others == ())
+        assert not screen.query_one(".compared").display
+
+
+def test_a_form_with_several_algorithms_becomes_a_plan_for_each(tmp_path: Path) -> None:
+    """On the same seeds; mistakes of each are found, and one file for all is refused."""
+    street = load_scenario("street")
+    form = Form(algorithm="SLSQP", others=("exact",), runs="3", penalty="5", node_limit="9", bus="memory")
+    plans, problems = plans_of(form, street, {})
+    assert problems == {}
+    assert [(plan.algorithm.name, plan.seeds) for plan in plans] == [("SLSQP", (1, 2, 3)), ("exact", (1, 2, 3))]
+    assert (plans[0].algorithm.penalty, plans[1].algorithm.node_limit) == (5, 9)
+    wrong = Form(algorithm="SLSQP", others=("exact",), node_limit="0", out=str(tmp_path / "one.sqlite"))
+    assert plans_of(wrong, street, {})[0] == ()
+    assert plans_of(wrong, street, {})[1].keys() == {"out"}
+    assert plans_of(Form(others=("exact",), node_limit="0"), street, {})[1].keys() == {"node_limit"}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_kept_scores_play_no_part_in_a_comparison(opened: Opened, tmp_path: Path, kept: bool) -> None:  # noqa: FBT001
+    """Whether there are some or not, they stay as they are."""
+    scores = tmp_path / "results" / "street.scores.json"
+    if kept:
+        scores.parent.mkdir()
+        content = {"version": 1, "scenario": "street", "scores": {"pv-adler": 99}, "starts": []}
+        scores.write_text(json.dumps(content), encoding="utf-8")
+    before = scores.read_text(encoding="utf-8") if kept else None
+    async with opened(first_area="run") as pilot:
+        screen = await ready(pilot)
+        form: Any = screen.query_one("RunForm")
+        form.choose_algorithms(("insertion", "fifty_fifty"), "1")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._batch is not None and screen._batch.is_over)
+        assert screen._batch is not None
+        assert [one.state for one in screen._batch.simulations] == ["done", "done"]
+    assert (scores.read_text(encoding="utf-8") if scores.exists() else None) == before

@@ -1,0 +1,131 @@
+"""Draws means with their 95 % intervals, a line each simulation; beside them the paired differences from the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.widget import Widget
+
+from scenarios.kpis import Spread
+from scenarios.results.compared import Comparison, drawn_figures, mean_text, scaled, unit_of
+from scenarios.results.report.figures import Figure
+
+MARKS = "●■◆▲▼★✚"
+"""By simulation, so that nobody has to tell colours."""
+_COLOURS = ("primary", "secondary", "success", "accent", "warning", "error")
+_WIDE = 110
+"""From this width on, differences are drawn beside the means."""
+_MOST_LABEL = 22
+_VALUE_WIDTH = 17
+
+
+class Intervals(Widget):
+    """As many lines as there are figures and simulations; scrolls within its container."""
+
+    DEFAULT_CSS = """
+    Intervals { height: auto; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._comparison: Comparison | None = None
+
+    def show(self, comparison: Comparison) -> None:
+        """Draw another comparison."""
+        self._comparison = comparison
+        self.refresh(layout=True)
+
+    def render(self) -> Text:
+        """Draw the figures below each other."""
+        comparison = self._comparison
+        if comparison is None:
+            return Text()
+        width = max(40, self.content_size.width or self.size.width)
+        label = min(_MOST_LABEL, max(len(one.label) for one in comparison.simulations)) + 2
+        has_differences = width >= _WIDE and any(of.reference == 0 for of in comparison.differences)
+        room = width - label - _VALUE_WIDTH
+        plot = room if not has_differences else (room - _VALUE_WIDTH - 4) // 2
+        lines = []
+        for figure in drawn_figures(comparison):
+            lines += self._figure(comparison, figure, label, plot, has_differences=has_differences)
+        return Text("\n", no_wrap=True).join(lines)
+
+    def _figure(
+        self, comparison: Comparison, figure: Figure, label: int, plot: int, *, has_differences: bool
+    ) -> list[Text]:
+        theme = self.app.theme_variables
+        spreads = [comparison.spread(i, figure.name) for i in comparison.indexes]
+        paired = [comparison.difference(0, i) for i in comparison.indexes]
+        changes = [None if of is None else of.figures[figure.name] for of in paired]
+        means = Scale(figure, spreads, plot)
+        differences = Scale(figure, [of for of in changes if of is not None], plot, with_zero=True)
+        unit = unit_of(figure)
+        title = Text(f"{figure.label}, {unit}" if unit else figure.label, style="bold")
+        if has_differences:
+            title.append(" " * max(2, label + plot + _VALUE_WIDTH + 4 - title.cell_len))
+            unit = unit_of(figure, of_difference=True)
+            title.append(f"less {comparison.simulations[0].label}{f', {unit}' if unit else ''}", "dim")
+        lines = [title]
+        for i, one in enumerate(comparison.simulations):
+            colour = theme.get(_COLOURS[i % len(_COLOURS)], "")
+            line = Text(f"{MARKS[i % len(MARKS)]} {one.label}"[:label].ljust(label), style=colour)
+            line.append(means.bar(spreads[i], MARKS[i % len(MARKS)]), colour)
+            line.append(mean_text(figure, spreads[i]).rjust(_VALUE_WIDTH))
+            if has_differences:
+                change = changes[i]
+                line.append("    ")
+                line.append(differences.bar(change, MARKS[i % len(MARKS)]), colour)
+                text = "" if change is None else mean_text(figure, change, signed=True)
+                line.append(text.rjust(_VALUE_WIDTH))
+            lines.append(line)
+        axis = Text(" " * label + means.axis(), style="dim")
+        if has_differences:
+            axis.append(" " * (_VALUE_WIDTH + 4) + differences.axis())
+        return [*lines, axis]
+
+
+class Scale:
+    """A horizontal scale, in cells."""
+
+    def __init__(self, figure: Figure, spreads: Sequence[Spread], width: int, *, with_zero: bool = False) -> None:
+        self._figure = figure
+        self._width = width
+        self._with_zero = with_zero
+        ends = [
+            scaled(figure, value) for of in spreads for value in (of.mean, of.low_95, of.high_95) if value is not None
+        ]
+        if with_zero:
+            ends.append(0.0)
+        low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+        room = (high - low) * 0.04 or max(abs(high) * 0.02, 0.05)
+        self._low, self._high = low - room, high + room
+
+    def cell(self, value: float) -> int:
+        """Return the cell of a value in the unit that people read."""
+        share = (value - self._low) / (self._high - self._low)
+        return min(self._width - 1, max(0, round(share * (self._width - 1))))
+
+    def bar(self, spread: Spread | None, mark: str) -> str:
+        """Return the interval as a line with ends, and the mean as a mark in it."""
+        cells = [" "] * self._width
+        if self._with_zero:
+            cells[self.cell(0.0)] = "┊"
+        if spread is None or spread.mean is None:
+            return "".join(cells)
+        if spread.low_95 is not None and spread.high_95 is not None:
+            low, high = (self.cell(scaled(self._figure, end)) for end in (spread.low_95, spread.high_95))
+            cells[low : high + 1] = "─" * (high + 1 - low)
+            if high > low:
+                cells[low], cells[high] = "├", "┤"
+        cells[self.cell(scaled(self._figure, spread.mean))] = mark
+        return "".join(cells)
+
+    def axis(self) -> str:
+        """Return the values at both ends."""
+        low, high = f"{self._low:,.2f}", f"{self._high:,.2f}"
+        if self._with_zero:
+            middle = self.cell(0.0)
+            if len(low) + 1 < middle < self._width - len(high) - 2:
+                return low + " " * (middle - len(low)) + "0" + " " * (self._width - middle - 1 - len(high)) + high
+        return low + " " * max(1, self._width - len(low) - len(high)) + high

@@ -1,0 +1,86 @@
+"""Simulations that run one after another, to be compared: one for each algorithm, each in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from scenarios.simulation import Plan
+from tui.run.running import Running
+
+
+class Batch:
+    """One simulation or several; the next one begins when the one before is done. `on_change` as for `Running`."""
+
+    def __init__(self, plans: Sequence[Plan], on_change: Callable[[], None], optimum_wall_s: float | None) -> None:
+        """Make it; `run` starts it.
+
+        Args:
+            plans: What to run, one after another.
+            on_change: Is told of every change of a simulation.
+            optimum_wall_s: How long the clairvoyant optimum of each may be sought; None: it is not.
+        """
+        self.plans = tuple(plans)
+        self.started_wall_s = time.monotonic()
+        self._on_change = on_change
+        self._optimum_wall_s = optimum_wall_s
+        self._is_stopped = False
+        self.simulations: list[Running] = [Running(plans[0], on_change, optimum_wall_s=optimum_wall_s)]
+        """Those that have begun; the last one is under way, or was the last."""
+
+    @property
+    def current(self) -> Running:
+        """The simulation that began last."""
+        return self.simulations[-1]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will run."""
+        is_last = self._is_stopped or len(self.simulations) == len(self.plans) or self.current.state != "done"
+        return self.current.is_over and is_last
+
+    @property
+    def results(self) -> tuple[Path, ...]:
+        """The results files that there are, in the order of the plans."""
+        return tuple(one.began.results_file for one in self.simulations if one.began is not None)
+
+    async def run(self, connected: Callable[[Running], None]) -> None:
+        """Run all of them, until one does not come to its end.
+
+        Args:
+            connected: Is told when there is something to watch, for each simulation.
+        """
+        while True:
+            await self.current.run(connected)
+            if self.is_over:
+                return
+            plan = self.plans[len(self.simulations)]
+            self.simulations.append(Running(plan, self._on_change, optimum_wall_s=self._optimum_wall_s))
+            self._on_change()
+
+    async def interrupt(self) -> None:
+        """End the simulation that is under way, and begin no other."""
+        self._is_stopped = True
+        await self.current.interrupt()
+
+    def share_done(self) -> float:
+        """Return how much of all virtual time has passed, 0 to 1."""
+        before = len(self.simulations) - 1
+        return (before + self.current.share_done()) / len(self.plans)
+
+    def elapsed_wall_s(self) -> float:
+        """Return how long it has taken so far."""
+        if len(self.plans) == 1:
+            return self.current.elapsed_wall_s()
+        if self.is_over:
+            return sum(one.wall_s for one in self.simulations)
+        return time.monotonic() - self.started_wall_s
+
+    def left_wall_s(self) -> float | None:
+        """Return an estimate of how long it still takes; None while a run stands, and before there is one."""
+        left_wall_s, share = self.current.left_wall_s(), self.current.share_done()
+        if left_wall_s is None or share >= 1:
+            return left_wall_s
+        one_wall_s = left_wall_s / (1 - share)
+        return left_wall_s + one_wall_s * (len(self.plans) - len(self.simulations))
