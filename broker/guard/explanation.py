@@ -34,7 +34,8 @@ After a change, let it read its files again: `kill -HUP` its process (logins and
     export SSMIC_CA_FILE=$PWD/logins/clock/ca.crt
 {login}
 
-A household's machine gets the folder of its household and no other.
+A household's machine gets the folder of its household and no other. Its login is its id as topics write it, which is
+the folder's name: `Haus%201` for the household `Haus 1`.
 
 ## Who may what
 

@@ -25,7 +25,7 @@ from scenarios.files.reading import lines_of, read_text
 from scenarios.files.series import read_points, read_series
 from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
 from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, listed, make_forecast
-from scenarios.importers.imported import SEED, Imported, Places, finish, scenario_name
+from scenarios.importers.imported import SEED, Imported, Places, apart_problems, finish, scenario_name
 
 CONSUMER_EVENTS = "consumer_event.csv"
 PRODUCER_EVENTS = "producer_event.csv"
@@ -198,6 +198,12 @@ def import_folder(folder: Path) -> Imported:
     forecasts = reader.read(PRODUCER_EVENTS, ("time of issue", "producer id", "prediction file"), reader.forecast)
     if not jobs and not forecasts and not reader.problems:
         reader.problems.append(Problem(str(folder), "holds neither a job nor a forecast"))
+    apart = apart_problems(
+        [(job.registered_s, job.where) for job in jobs],
+        [(forecast.issued_s, forecast.where) for forecast in forecasts],
+    )
+    if apart:
+        raise ScenarioError([*reader.problems, *apart])
     times_s = [*(job.registered_s for job in jobs), *(forecast.issued_s for forecast in forecasts)]
     start_s = min(times_s, default=0)
     name = folder.resolve().name

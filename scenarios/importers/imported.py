@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.errors import ScenarioError
-from scenarios.files.build import build
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.build import MAX_DAYS, build
 from scenarios.files.describe import natural_order
 from scenarios.files.findings import Findings, KeyPath, in_words, locate_in
 from scenarios.files.model import ScenarioFile
+from scenarios.files.times import format_iso
 from scenarios.files.validate import make_file
 from scenarios.scenario import Scenario
 
@@ -53,6 +54,22 @@ class Places:
                 rest = path[length:]
                 return f"{place}: {self.words.get(str(rest[0])) or in_words(rest)}" if rest else place
         return locate_in(self.where)(path)
+
+
+def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[int, str]]) -> list[Problem]:
+    """Return what is wrong where jobs and forecasts are of times that no run spans; told once, not on every line.
+
+    Args:
+        jobs: When each is registered, UNIX seconds, and where it stands.
+        forecasts: When each is issued, likewise.
+    """
+    first_job, first_forecast = min(jobs, default=None), min(forecasts, default=None)
+    if first_job is None or first_forecast is None or abs(first_job[0] - first_forecast[0]) <= MAX_DAYS * 86_400:
+        return []
+    job, forecast = format_iso(first_job[0]), format_iso(first_forecast[0])
+    what = f"the first job is registered at {job}, the first forecast ({first_forecast[1]}) is issued at {forecast}"
+    rest = f"no run lasts more than {MAX_DAYS} days, so shift the times of one of them"
+    return [Problem(first_job[1], f"{what}; {rest}")]
 
 
 def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -> Imported:

@@ -27,7 +27,7 @@ from scenarios.files.series import read_series
 from scenarios.files.suggest import suggest
 from scenarios.files.times import format_after_start, format_iso
 from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, appliance_for, cloudless
-from scenarios.importers.imported import SEED, Imported, Places, finish, scenario_name
+from scenarios.importers.imported import SEED, Imported, Places, apart_problems, finish, scenario_name
 
 MAX_DEVICES = 100_000
 """Of one neighbourhood."""
@@ -240,6 +240,9 @@ def assemble(
     assembly.name_empty_houses()
     assembly.name_devices()
     targets = [assembly.device_of(job) for job in jobs]
+    if not assembly.problems:
+        forecasts = [(found.prediction.issued_s, found.where) for device in devices for found in device.predictions]
+        assembly.problems += apart_problems([(job.registered_s, job.where) for job in jobs], forecasts)
     if assembly.problems:
         assembly.look_at_profiles(targets)
         raise ScenarioError(dict.fromkeys(assembly.problems))

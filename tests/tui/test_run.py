@@ -16,11 +16,13 @@ from textual.widgets import Button, Input, Select, Static
 from broker.mosquitto import find_mosquitto
 from scenarios.files import load_scenario
 from scenarios.results.reader import ResultsReader
+from tests.scenarios.test_coverage import TEXT
 from tests.tui.driving import dialog, steps, until
 from tui.run.form import Form, plan_of
 from tui.run.preview import outlook
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
+from tui.shell.intents import RunScenario
 from tui.shell.steering import neighbour_pace
 from tui.widgets.table import VirtualTable
 
@@ -216,3 +218,14 @@ def test_the_outlook_of_a_scenario_adds_up() -> None:
     seen = outlook(street)
     assert seen.demand_wh.sum() == pytest.approx(sum(job.energy_wh for job in street.jobs), rel=0.05)
     assert seen.sun_wh.sum() > seen.demand_wh.sum()
+
+
+async def test_what_cannot_meet_in_time_is_told_before_the_run(opened: Opened, tmp_path: Path) -> None:
+    """Below the scenario, and that Neighbourhoods has the way out."""
+    path = tmp_path / "apart.yaml"
+    path.write_text(TEXT.replace("2026-06-21T06", "2027-06-21T06"), encoding="utf-8")
+    async with opened(first_area="run", first_intent=RunScenario(str(path))) as pilot:
+        screen = await ready(pilot)
+        told = str(screen.query_one(".about", Static).render())
+        assert "! no forecast reaches into the run" in told
+        assert told.endswith("Neighbourhoods offers the way out")

@@ -245,8 +245,8 @@ class RunForm(Guarded, VerticalScroll):
             if path is not None:
                 self.set_source(str(path))
 
-        details = "A scenario (YAML), or a PySSMic input folder: go into the folder's line and press Choose."
-        suffixes = (".yaml", ".yml")
+        details = "A YAML file, or an input of PySSMic: XML, pickle or folder (select it, then press Choose)."
+        suffixes = (".yaml", ".yml", ".xml", ".pkl", ".pickle")
         self.app.push_screen(
             PickPath("Open a scenario", Path.cwd(), suffixes=suffixes, kind="either", details=details), chosen
         )

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input
 from agents.scheduling.settings import INSERTION
 from broker.errors import SsmicError
 from scenarios.coverage import coverage_notes
-from scenarios.files import load
+from scenarios.files import Loaded, load
 from scenarios.scenario import Scenario
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms import AlgorithmsDialog, Chosen
@@ -34,6 +34,8 @@ from tui.widgets.table import VirtualTable
 
 _TYPING_WALL_S = 0.25
 """A scenario is loaded when nobody has typed for so long."""
+_NOTES = 2
+"""On a scenario, that are shown; more are counted."""
 
 
 class RunScreen(SteeringScreen):
@@ -136,8 +138,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             return
         self.query_one(Preview).show(seen)
         self._scenario = scenario
-        notes = [*found.notes, *(note.what for note in coverage_notes(scenario))]
-        form.tell("\n".join([describe(scenario), *(f"! {note}" for note in notes)]))
+        form.tell("\n".join([describe(scenario), *_noted(found)]))
         self._check()
 
     @property
@@ -303,6 +304,18 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         if not self.is_busy:
             return None
         return "A simulation is under way. Quitting stops it; what was agreed until then is kept."
+
+
+def _noted(found: Loaded) -> list[str]:
+    """Return the first notes on a scenario, what cannot meet in time before what was assumed; and how many more."""
+    notes = [
+        f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.ways_out else note.what
+        for note in coverage_notes(found.scenario)
+    ]
+    notes += found.notes
+    more = len(notes) - _NOTES
+    rest = [f"! and {more} more: `ssmic check` lists them"] if more > 0 else []
+    return [*(f"! {note}" for note in notes[:_NOTES]), *rest]
 
 
 def describe(scenario: Scenario) -> str:

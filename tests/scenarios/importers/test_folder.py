@@ -284,3 +284,16 @@ def test_what_is_left_out_is_told(folder: Folder) -> None:
         "a producer that names no house has a house of its own: sunny",
         "files that no line names were left out: loads/never.csv, predictions/unused.csv",
     )
+
+
+def test_jobs_of_1970_and_forecasts_of_another_time_are_told_once(folder: Folder) -> None:
+    """Not as a mistake on every line of the forecasts."""
+    forecasts = "".join(f"{1_600_000_000 + i};pv[1]:[9];220_1.csv\n" for i in range(20))
+
+    assert problems_of(folder(producer_event=forecasts)) == [
+        (
+            "consumer_event.csv:3: the first job is registered at 1970-01-01T00:15:00Z, the first forecast "
+            "(producer_event.csv:1) is issued at 2020-09-13T12:26:40Z; no run lasts more than 3660 days, so shift the "
+            "times of one of them"
+        )
+    ]

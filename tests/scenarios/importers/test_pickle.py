@@ -485,3 +485,17 @@ def test_a_pandas_that_is_not_known_is_no_attack(tmp_path: Path) -> None:
     assert "If a pandas newer than 3.1 wrote it" in message
     assert "with an older pandas" in message
     assert "pandas newer" not in message_of(SYSTEM + b"(S'touch ran'\ntR.", tmp_path)
+
+
+def test_jobs_and_forecasts_of_different_times_are_told_once(thing: Thing, tmp_path: Path) -> None:
+    """Jobs in seconds of a day, forecasts in UNIX seconds."""
+    whole: Any = neighbourhood(thing)
+    roof = whole.houses[0].users[0].devices[1]
+    roof.weather_prediction1 = frame([1_600_000_000, 1_600_003_600], [100, 200])
+    roof.weather_prediction2 = None
+
+    assert message_of(pickle.dumps(whole), tmp_path).replace(f"{tmp_path}/esn.pkl: ", "") == (
+        "house 1, device 11: the first job is registered at 1970-01-01T02:00:00Z, the first forecast (house 1, device "
+        "12: weather_prediction1) is issued at 2020-09-13T12:26:40Z; no run lasts more than 3660 days, so shift the "
+        "times of one of them"
+    )
