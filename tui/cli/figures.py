@@ -25,8 +25,8 @@ def unfinished(state: str, covered_share: float) -> str:
     """Say how far a run came that did not come to its end, such as `interrupted at 31 %`; nothing where it did."""
     if state == "done":
         return ""
-    # Rounded down: 100 % would say that it came to its end.
-    return f"{_HOW.get(state, state)} at {min(99, int(100 * covered_share))} %"
+    # 100 % would say that it came to its end.
+    return f"{_HOW.get(state, state)} at {min(99, round(100 * covered_share))} %"
 
 
 def plural(count: int, one: str) -> str:

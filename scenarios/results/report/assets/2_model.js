@@ -59,7 +59,7 @@ function inSight() {
 
 const shownRuns = () => (chosen.run === null ? RUNS : [RUNS[chosen.run]]);
 const meantRuns = () => (chosen.run === null ? COMPLETE : [RUNS[chosen.run]]);
-const partOf = run => (run.state === "done" ? "" : `${run.state === "running" ? "not ended" : run.state} at ${Math.min(99, Math.floor(100 * run.covered))}\u202f%`);
+const partOf = run => (run.state === "done" ? "" : `${run.state === "running" ? "not ended" : run.state} at ${Math.min(99, Math.round(100 * run.covered))}\u202f%`);
 const shownDetailed = () => shownRuns().filter(run => run.contracts);
 const meantDetailed = () => meantRuns().filter(run => run.contracts);
 const ofHouse = contract => chosen.house === null || contract.job.house === chosen.house;
