@@ -56,14 +56,15 @@ class NegotiationsScreen(SteeringScreen):
     AUTO_FOCUS = "#nothing Button"
     TITLE = "Negotiations"
     HELP = """
-What agents say to each other, as it happens. Watching changes nothing: the run knows nothing of this screen.
+What agents say to each other, as it happens. Watching changes nothing.
 
 - **Messages**: the stream. Filter by house, producer, kind or job, find by a text (`/`); `End` follows the newest.
   `Enter` on a message shows how its job was negotiated.
 - **Jobs**: where every job stands; below, one from request to contract, with the reason of each refusal.
 - **Producers**: scores (the lowest is asked first), and the day of one: forecast as dots, what is committed filled.
+  `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
-- **Hosts**: who is there, and what each device does now.
+- **Hosts**: which hosts are online, and what each device does now.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
 the offset of the scenario's start; `U` shows them in UTC. The line at the top says which.
