@@ -69,6 +69,12 @@ class Line:
         return any(agent in producers or house_of_consumer(agent) == house for agent in (self.sender, self.to))
 
 
+def shown_agent(agent: str) -> str:
+    """Return an agent's id as people read it: a consumer's has its house and device percent-encoded."""
+    house, separator, device = agent.partition("/")
+    return f"{unquote(house)}/{unquote(device)}" if separator else agent
+
+
 def house_of_consumer(agent: str) -> str | None:
     """Return the house in a consumer's agent id; None for any other agent."""
     house, separator, _ = agent.partition("/")

@@ -21,6 +21,7 @@ from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
+from scenarios.watch.line import shown_agent
 from scenarios.watch.stream import IN_MEMORY
 from scenarios.watch.wording import KINDS
 from scenarios.zone import Zone
@@ -176,7 +177,7 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         assert first == street.start_s
         status = pilot.app.screen.query_one(StatusLine)
         await until(pilot, lambda: "+02:00" in str(status.render()))
-        column = table(pilot, "messages").columns[0]
+        column = table(pilot, "messages").columns[1]
         assert column.cell(table(pilot, "messages").rows[0]) == "00:00:00"
         asked = next(line for line in watched.lines.since(0) if line.kind == "Request")
         job = next(job for job in street.jobs if job.job_id == asked.job_id)
@@ -184,7 +185,7 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         await pilot.press("U")
         await until(pilot, lambda: "UTC" in str(status.render()))
         rows = table(pilot, "messages")
-        await until(pilot, lambda: rows.rows and rows.columns[0].cell(rows.rows[0]) == "22:00:00")
+        await until(pilot, lambda: rows.rows and rows.columns[1].cell(rows.rows[0]) == "22:00:00")
         said = rows.columns[-1].cell(next(line for line in rows.rows if line.number == asked.number))
         window = f"{UTC.clock(job.earliest_start_s)}-{UTC.clock(job.latest_start_s)}?"
         assert f"start 21 Jun {window}" in said, "there it is still the day before"
@@ -206,7 +207,7 @@ async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: 
         await until(pilot, lambda: "+02:00" in str(status.render()))
         await until(pilot, lambda: table(pilot, "messages").rows)
         rows = table(pilot, "messages")
-        await until(pilot, lambda: rows.columns[0].cell(rows.rows[0]) == "00:00:00")
+        await until(pilot, lambda: rows.columns[1].cell(rows.rows[0]) == "00:00:00")
 
 
 async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Opened, street: Scenario) -> None:
@@ -369,6 +370,15 @@ def test_an_open_filter_shows_all() -> None:
     assert Filter(house="a/1", job="job-7", text="PV", kind="Declined")(line)
     assert not Filter(producer="pv")(line)
     assert not Filter(house="a")(line)
+
+
+def test_agents_are_shown_by_the_names_that_users_gave() -> None:
+    """On the wire a consumer's house and device are percent-encoded; found by either."""
+    assert shown_agent("M%C3%BCller/dish%2Fwasher") == "Müller/dish/washer"
+    assert shown_agent("pv-100%25") == "pv-100%25"
+    line = Line(0, 0, 0, "M%C3%BCller/tv", 0, "manager", "Declined", "j", "pv declined")
+    assert Filter(text="müller")(line)
+    assert Filter(text="M%C3")(line)
 
 
 def test_devices_say_what_they_do(street: Scenario) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scenarios.watch import Line
+from scenarios.watch.line import shown_agent
 from scenarios.zone import Zone
 
 
@@ -41,6 +42,5 @@ class Filter:
         if not self.text:
             return True
         wanted = self.text.casefold()
-        return any(
-            wanted in part.casefold() for part in (line.said(self.zone), line.sender, line.to, line.job_id, line.kind)
-        )
+        names = (line.sender, line.to, shown_agent(line.sender), shown_agent(line.to))
+        return any(wanted in part.casefold() for part in (line.said(self.zone), *names, line.job_id, line.kind))

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from agents.model import MANAGER
 from scenarios.watch import Negotiation, Watched
+from scenarios.watch.line import shown_agent
 from scenarios.watch.state import WatchedHost
 from scenarios.zone import Zone
 from tui.cli.figures import plural
@@ -29,7 +30,7 @@ class Row:
 
 
 _COLUMNS: tuple[Column[Row], ...] = (
-    Column("host and device", lambda row: row.name, 30, wide=50, is_id=True),
+    Column("host and device", lambda row: row.name, 30, wide=44, is_id=True),
     Column("state", lambda row: row.state, 14),
     Column("what it does", lambda row: row.detail),
     Column("last heard", lambda row: (row.last, "muted"), 10, from_width=80),
@@ -83,7 +84,7 @@ def _state(host: WatchedHost) -> Cell:
 
 
 def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
-    name = f"  {agent.rpartition('/')[2]}"
+    name = f"  {shown_agent(agent).rpartition('/')[2]}"
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())
         return Row(

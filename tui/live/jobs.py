@@ -6,6 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from scenarios.watch import Negotiation, Watched
+from scenarios.watch.line import shown_agent
 from scenarios.zone import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
@@ -22,9 +23,9 @@ def _columns(zone: Zone) -> tuple[Column[Negotiation], ...]:
 
     return (
         Column("job", lambda job: job.job_id, is_id=True, most=34),
-        Column("house", lambda job: job.house, 12, wide=24, from_width=84),
+        Column("house", lambda job: job.house, 12, wide=18, from_width=84),
         Column("state", lambda job: state_cell(job.state), 11),
-        Column("supplied by", lambda job: job.producer, 14, wide=30, is_id=True),
+        Column("supplied by", lambda job: job.producer, 14, wide=24, is_id=True),
         Column("start", lambda job: moment(zone, job.start_s), 15, sort=lambda job: job.start_s or 0),
         Column("refusals", lambda job: str(job.declines or ""), 8, right=True, sort=lambda job: job.declines),
         Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
@@ -106,4 +107,6 @@ class JobsPane(Pane):
     @on(VirtualTable.Highlighted, "#sequence")
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         step = event.row
-        self.query_one(".detail", Words).say(f"{step.kind}, {step.sender} to {step.to}: {step.said(self.zone)}")
+        self.query_one(".detail", Words).say(
+            f"{step.kind}, {shown_agent(step.sender)} to {shown_agent(step.to)}: {step.said(self.zone)}"
+        )

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Input, Select
 
 from scenarios.watch import Line, Watched
+from scenarios.watch.line import shown_agent
 from scenarios.watch.wording import KINDS
 from scenarios.zone import Zone
 from tui.live.filtering import Filter
@@ -28,10 +29,10 @@ def _columns(zone: Zone) -> tuple[Column[Line], ...]:
         Column("day", lambda line: (zone.day(line.time_s), "muted"), 6, from_width=100),
         Column("time", lambda line: clock(zone, line.time_s), 8),
         Column("r", lambda line: (str(line.round), "muted"), 2, right=True, from_width=90),
-        Column("from", lambda line: line.sender, 18, 14, wide=30, is_id=True, from_width=60),
-        Column("to", lambda line: line.to, 18, 14, wide=30, is_id=True, from_width=60),
+        Column("from", lambda line: shown_agent(line.sender), 18, 14, wide=22, is_id=True, from_width=60),
+        Column("to", lambda line: shown_agent(line.to), 18, 14, wide=22, is_id=True, from_width=60),
         Column("kind", lambda line: kind_cell(line.kind), 14),
-        Column("job", lambda line: (line.job_id, "muted"), 18, wide=34, is_id=True, from_width=118),
+        Column("job", lambda line: (line.job_id, "muted"), 18, wide=24, is_id=True, from_width=118),
         Column("what it says", lambda line: line.said(zone)),
     )
 
@@ -185,7 +186,9 @@ class MessagesPane(Pane):
     def _explain(self, event: VirtualTable.Highlighted) -> None:
         line: Line = event.row
         job = f"  job {line.job_id}" if line.job_id else ""
-        self.query_one(".detail", Words).say(f"{line.sender} to {line.to}: {line.said(self.zone)}{job}")
+        self.query_one(".detail", Words).say(
+            f"{shown_agent(line.sender)} to {shown_agent(line.to)}: {line.said(self.zone)}{job}"
+        )
 
     @on(VirtualTable.Chosen)
     def _open_job(self, event: VirtualTable.Chosen) -> None:

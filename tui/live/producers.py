@@ -39,7 +39,7 @@ class Row:
 
 _COLUMNS: tuple[Column[Row], ...] = (
     Column("producer", lambda row: row.producer.id, is_id=True, most=40),
-    Column("house", lambda row: row.producer.house, 12, wide=24, from_width=70),
+    Column("house", lambda row: row.producer.house, 12, wide=18, from_width=100),
     Column(
         "score", lambda row: (str(row.producer.score), "strong"), 6, right=True, sort=lambda row: row.producer.score
     ),

@@ -63,8 +63,9 @@ one that you joined is read-only until you take control of it (`C`, which asks f
   `Enter` on a message shows how its job was negotiated.
 - **Jobs**: where every job stands; below, one from request to contract, with the reason of each refusal.
 - **Producers**: scores (the lowest is asked first), and the day of one: forecast as dots, what is committed filled.
+  `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
-- **Hosts**: who is there, and what each device does now.
+- **Hosts**: which hosts are online, and what each device does now.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
 the offset of the scenario's start; `U` shows them in UTC. The line at the top says which.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agents.model import MANAGER
 from scenarios.watch import Line, Negotiation, Step
+from scenarios.watch.line import shown_agent
 from scenarios.zone import Zone
 from tui.live.looks import KINDS, clock, kind_cell
 from tui.widgets.columns import fit
@@ -117,4 +118,4 @@ def _look(step: Line) -> str:
 
 def _short(lane: str) -> str:
     """Return the device of a consumer; the house is the same for all of them."""
-    return lane.rpartition("/")[2]
+    return shown_agent(lane).rpartition("/")[2]

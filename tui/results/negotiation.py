@@ -15,6 +15,7 @@ from textual.widgets import Static
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RecordedMessage
 from scenarios.results.views import ContractRow
+from scenarios.watch.line import shown_agent
 from scenarios.watch.wording import say
 from scenarios.zone import Zone
 from tui.cli.figures import plural
@@ -59,8 +60,8 @@ def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
 def _columns(zone: Zone) -> tuple[Column[tuple[RecordedMessage, str]], ...]:
     return (
         Column("time", lambda line: zone.clock(line[0].time_s), 8),
-        Column("from", lambda line: line[0].sender, 22, 15, wide=34, is_id=True),
-        Column("to", lambda line: line[0].recipient, 22, 15, wide=34, is_id=True),
+        Column("from", lambda line: shown_agent(line[0].sender), 22, 15, wide=34, is_id=True),
+        Column("to", lambda line: shown_agent(line[0].recipient), 22, 15, wide=34, is_id=True),
         Column("what it says", lambda line: line[1]),
     )
 

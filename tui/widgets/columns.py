@@ -12,7 +12,7 @@ RowT = TypeVar("RowT")
 
 NARROW = 100
 """Tables below this width have little room."""
-WIDE = 160
+WIDE = 130
 """From this width on there is room for whole ids."""
 
 Cell = str | tuple[str, str]

@@ -31,6 +31,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RecordedMessage, RunInfo
 from scenarios.results.report.figures import figures_json
 from scenarios.results.views import RunResults, load_run
+from scenarios.watch.line import shown_agent
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160
@@ -291,8 +292,8 @@ class _Contents:
             [
                 message.time_s - self._start_s,
                 message.round,
-                self._text(message.sender),
-                self._text(message.recipient),
+                self._text(shown_agent(message.sender)),
+                self._text(shown_agent(message.recipient)),
                 self._text(message.kind),
                 self._jobs[message.job_id],
                 self._text(self._note(message)),
