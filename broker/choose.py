@@ -43,6 +43,7 @@ async def choose_broker(
 
     Raises:
         BrokerUrlError: `wanted` is none of these.
+        BrokerLostError: a Mosquitto of our own died again and again.
         BrokerUnreachableError: a broker could not be started, or a certificate's file not be used. Whether a broker
             of the user's own is there shows when a client connects.
     """
@@ -50,8 +51,8 @@ async def choose_broker(
         installed = find_mosquitto() is not None
         why = " (mosquitto is not installed)" if wanted is None and not installed else ""
         embedded = wanted == "embedded" or (wanted is None and not installed)
-        start = embedded_broker if embedded else managed_mosquitto
-        async with start(port=port) as running:
+        started = embedded_broker(port=port) if embedded else managed_mosquitto(port=port, revive=True)
+        async with started as running:
             broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
             yield ChosenBroker(broker, running.url, f"{running.description}{why}")
     else:

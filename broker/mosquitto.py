@@ -9,18 +9,30 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import structlog
 
 from broker.bus import MAX_PAYLOAD_BYTES
-from broker.errors import BrokerUnreachableError
+from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.running import ATTEMPTS, HEADROOM_BYTES, LOOPBACK, RunningBroker, free_port, port_taken
 from broker.url import BrokerUrl
+
+log = structlog.get_logger(__name__)
 
 _START_WALL_S = 10.0
 _STOP_WALL_S = 3.0
 _LOOK_WALL_S = 0.002
+MOST_DEATHS = 5
+"""After so many deaths in a row it is not started again."""
+_STAYED_WALL_S = 10.0
+"""One that ran for so long has not died in a row with the one before it."""
+_PAUSE_WALL_S = 0.5
+"""Longer with each death in a row before it is started again."""
 _PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 """Where packages put it and users' search paths do not look."""
 
@@ -53,7 +65,7 @@ def find_mosquitto() -> Path | None:
 
 @asynccontextmanager
 async def managed_mosquitto(
-    *, port: int | None = None, folder: Path | None = None, more: str = ""
+    *, port: int | None = None, folder: Path | None = None, more: str = "", revive: bool = False
 ) -> AsyncIterator[RunningBroker]:
     """Run a Mosquitto for the time of the context.
 
@@ -61,8 +73,12 @@ async def managed_mosquitto(
         port: Where it listens; None: on any free port.
         folder: Where it keeps its configuration and what is retained, an existing folder; None: a temporary one.
         more: Further lines of its configuration; the later of two that contradict each other holds.
+        revive: Whether it is started again when it dies, on the same port and with what it had saved. Its clients
+            reconnect by themselves, and say again what is retained.
 
     Raises:
+        BrokerLostError: it died `MOST_DEATHS` times in a row, each time soon after its start; whatever goes on inside
+            the context is cancelled.
         BrokerUnreachableError: it is not installed, the port is taken, or it does not start; the message says why.
     """
     program = find_mosquitto()
@@ -70,11 +86,76 @@ async def managed_mosquitto(
         raise BrokerUnreachableError("mosquitto is not installed: install it, or use the embedded broker")
     with tempfile.TemporaryDirectory(prefix="ssmic-mosquitto-") as temporary:
         process, chosen, version = await _start(program, folder or Path(temporary), port, more)
+        url = BrokerUrl(LOOPBACK, chosen)
+        running = RunningBroker(url, f"Mosquitto {version} on {LOOPBACK}:{chosen}", process.pid)
+        keeper = _Keeper(process, partial(_start, program, folder or Path(temporary), chosen, more), url)
         try:
-            description = f"Mosquitto {version} on {LOOPBACK}:{chosen}"
-            yield RunningBroker(BrokerUrl(LOOPBACK, chosen), description, process.pid)
+            if revive:
+                async with keeper.reviving():
+                    yield running
+            else:
+                yield running
         finally:
-            await _stop(process)
+            await _stop(keeper.process)
+
+
+class _Keeper:
+    """Starts a Mosquitto again when it dies."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        start: Callable[[], Coroutine[Any, Any, tuple[asyncio.subprocess.Process, int, str]]],
+        url: BrokerUrl,
+    ) -> None:
+        self.process = process
+        """The one that runs, or ran last."""
+        self._start = start
+        self._url = url
+
+    @asynccontextmanager
+    async def reviving(self) -> AsyncIterator[None]:
+        """Do so for the time of the context.
+
+        Raises:
+            BrokerLostError: it dies again and again.
+        """
+        failed: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                keeping = tasks.create_task(self._keep(), name="mosquitto")
+                try:
+                    yield
+                except BaseException as error:  # noqa: BLE001 - raised below; the group would wrap it
+                    failed = error
+                keeping.cancel()
+        except BaseExceptionGroup as group:
+            failed = group.exceptions[0]
+        if failed is not None:
+            raise failed
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        deaths, began_wall_s = 0, loop.time()
+        while True:
+            await self.process.wait()
+            deaths = deaths + 1 if loop.time() - began_wall_s < _STAYED_WALL_S else 1
+            why = _how_it_ended(self.process)
+            while True:
+                if deaths >= MOST_DEATHS:
+                    raise BrokerLostError(
+                        f"the private Mosquitto at {self._url} died {deaths} times in a row: it {why}"
+                    )
+                log.warning("private mosquitto died, starting it again", broker=str(self._url), why=why)
+                await asyncio.sleep(_PAUSE_WALL_S * (deaths - 1))
+                began_wall_s = loop.time()
+                try:
+                    self.process, _, _ = await self._start()
+                except BrokerUnreachableError as error:
+                    deaths, why = deaths + 1, f"did not start again: {error}"
+                else:
+                    break
+            log.warning("private mosquitto is back", broker=str(self._url))
 
 
 async def _start(
@@ -92,7 +173,7 @@ async def _start(
         if (running := re.search(r"mosquitto version (\S+) running", log)) is not None:
             return process, chosen, running[1]
         if "Address already in use" not in log:
-            raise BrokerUnreachableError(f"mosquitto did not start: {_complaint(log)}")
+            raise BrokerUnreachableError(f"mosquitto did not start: {_complaint(log) or _how_it_ended(process)}")
         if port is not None:
             raise port_taken(port)
     raise BrokerUnreachableError(f"mosquitto found no free port in {ATTEMPTS} attempts")
@@ -129,7 +210,7 @@ async def _wait_until_it_runs(process: asyncio.subprocess.Process, log: Path) ->
                 await asyncio.sleep(_LOOK_WALL_S)
     except TimeoutError:
         raise BrokerUnreachableError(
-            f"mosquitto did not start within {_START_WALL_S:g} s: {_complaint(_read(log))}"
+            f"mosquitto did not start within {_START_WALL_S:g} s: {_complaint(_read(log)) or 'no word'}"
         ) from None
     return _read(log)
 
@@ -139,9 +220,14 @@ def _read(log: Path) -> str:
 
 
 def _complaint(log: str) -> str:
-    """Return what its log says, without times and without what it says when all is well."""
+    """Return what its log says, without times and without what it says when all is well; empty: nothing."""
     lines = (re.sub(r"^\d+: ", "", line).strip() for line in log.splitlines())
-    return "; ".join(line for line in lines if line and not re.search(r" starting$|^Config loaded", line)) or "no word"
+    return "; ".join(line for line in lines if line and not re.search(r" starting$|^Config loaded", line))
+
+
+def _how_it_ended(process: asyncio.subprocess.Process) -> str:
+    code = process.returncode
+    return f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

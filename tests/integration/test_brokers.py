@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from broker import topics
+from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.mosquitto import find_mosquitto
 from broker.mqtt import MqttBroker
 from broker.running import free_port
@@ -180,3 +182,99 @@ def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) 
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1] == "ssmic: standard output cannot be written: No space left on device"
+
+
+def mosquitto_of(process: subprocess.Popen[str]) -> psutil.Process | None:
+    """Return the private Mosquitto of a run, None where there is none now."""
+    children = psutil.Process(process.pid).children()
+    return next((child for child in children if _is_mosquitto(child)), None)
+
+
+def _is_mosquitto(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "mosquitto" and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill_the_broker(simulation: subprocess.Popen[str]) -> int:
+    """Kill the private Mosquitto of a run once it listens, and wait for its end; return its port."""
+    until(lambda: port_of(mosquitto_of(simulation)) is not None, "a broker that listens")
+    broker = mosquitto_of(simulation)
+    port = port_of(broker)
+    assert broker is not None
+    assert port is not None
+    broker.kill()
+    until(lambda: not _is_mosquitto(broker), "the broker's end")
+    return port
+
+
+def port_of(broker: psutil.Process | None) -> int | None:
+    """Return where a broker listens, None where it does not listen yet."""
+    try:
+        listening = [] if broker is None else broker.net_connections("inet")
+    except psutil.NoSuchProcess:
+        return None
+    return next((found.laddr.port for found in listening if found.status == psutil.CONN_LISTEN), None)
+
+
+def has_contracts(file: Path) -> bool:
+    """Whether the first run of a results file has contracts."""
+    try:
+        with ResultsReader(file) as results:
+            return bool(results.ledger(1))
+    except ResultsError:
+        return False
+
+
+@needs_mosquitto
+def test_a_private_mosquitto_that_dies_is_started_again(ssmic: Ssmic, slow: Path) -> None:
+    """On the same port, three times; the run goes on to the same ledger, and says what happened."""
+    file = slow.with_suffix(".sqlite")
+    undisturbed = ssmic("run", slow, "--bus", "memory", "--json").json["runs"][0]["ledger_sha256"]
+    with running(slow.parent, "run", str(slow), "--pace", "60x", "--out", str(file)) as simulation:
+        until(lambda: has_contracts(file), "contracts")
+        ports = {kill_the_broker(simulation) for _ in range(3)}
+        assert len(ports) == 1
+        (port,) = ports
+        with ResultsReader(file) as results, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(hurry_up_when_there(f"mqtt://127.0.0.1:{port}", results.run(1).run_id))
+        _, err = simulation.communicate(timeout=LIMIT_WALL_S)
+        assert simulation.returncode == 0, err
+        assert "private mosquitto died, starting it again" in err
+        assert "private mosquitto is back" in err
+    with ResultsReader(file) as results:
+        assert results.run(1).ledger_sha256 == undisturbed
+
+
+@needs_mosquitto
+def test_a_private_mosquitto_that_cannot_live_ends_the_run(slow: Path) -> None:
+    """With 4, and why; what was agreed is kept."""
+    file = slow.with_suffix(".sqlite")
+    with running(slow.parent, "run", str(slow), "--pace", "60x", "--out", str(file)) as simulation:
+        until(lambda: has_contracts(file), "contracts")
+
+        def is_over() -> bool:
+            broker = mosquitto_of(simulation)
+            if broker is not None:
+                broker.kill()
+            return simulation.poll() is not None
+
+        until(is_over, "the end of the run")
+        _, err = simulation.communicate(timeout=LIMIT_WALL_S)
+    assert simulation.returncode == 4, err
+    assert "died 5 times in a row: it " in err
+    assert "killed by signal 9" in err
+    assert "Traceback" not in err
+    assert has_contracts(file)
+
+
+async def hurry_up_when_there(url: str, run_id: str) -> None:
+    """As `hurry_up`, at a broker that may just be starting."""
+    while True:
+        try:
+            await hurry_up(url, run_id)
+        except (BrokerUnreachableError, BrokerLostError):
+            await asyncio.sleep(0.05)
+        else:
+            return

@@ -135,6 +135,12 @@ async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
         await until(pilot, lambda: not isinstance(pilot.app.screen, RunChooser))
 
 
+def kill(process: asyncio.subprocess.Process) -> None:
+    """End a process that has not ended."""
+    if process.returncode is None:
+        process.kill()
+
+
 @needs_mosquitto
 async def test_a_household_that_dies_is_told_until_it_is_back(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -153,12 +159,7 @@ async def test_a_household_that_dies_is_told_until_it_is_back(
             quiet = asyncio.subprocess.DEVNULL
             process = await asyncio.create_subprocess_exec(*command, env=ENVIRONMENT, stdout=quiet, stderr=quiet)
             processes.push_async_callback(process.wait)
-
-            def kill() -> None:
-                if process.returncode is None:
-                    process.kill()
-
-            processes.callback(kill)
+            processes.callback(kill, process)
             return process
 
         clock = await begin("clock", "slow.yaml", "--pace", "60x")
