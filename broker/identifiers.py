@@ -45,7 +45,9 @@ def identifier_problem(identifier: str) -> str | None:
 
 def character_problem(text: str) -> str | None:
     """Return which character of a text no id may hold; None where there is none. Any length will do."""
-    for place, character in enumerate(text, start=1):
+    # Nearly every id is plain, and a large neighbourhood has a hundred thousand of them.
+    suspects = () if text.isascii() and text.isprintable() else text
+    for place, character in enumerate(suspects, start=1):
         what = _unfit(character)
         if what is not None:
             shown = f"U+{ord(character):04X}"
