@@ -39,6 +39,8 @@ class Calendar:
         self._movable: dict[str, Starts] = {}
         self._latest_s: dict[str, int | None] = {}
         """Of jobs that wait: their starts in a sequence as late as can be; None for those that run beside it."""
+        self._before_s: dict[str, int | None] = {}
+        """The same of the sequence before; it may still hold."""
 
     # What happens.
 
@@ -50,7 +52,6 @@ class Calendar:
             movable: Where its producer may move it.
         """
         self._open.pop(contract.job_id, None)
-        self._latest_s.pop(contract.job_id, None)
         self._placed[contract.job_id] = contract
         self._movable[contract.job_id] = movable
 
@@ -67,8 +68,14 @@ class Calendar:
         """Note that a job has no contract any more."""
         del self._placed[job_id], self._movable[job_id]
         self._open[job_id] = self._jobs[job_id]
-        # There is more room: perhaps for those too that had none.
-        self._latest_s = {of: latest_s for of, latest_s in self._latest_s.items() if latest_s is not None}
+
+    def forget_sequence(self, job_ids: Iterable[str]) -> None:
+        """Let waiting jobs have a new sequence, as late as can be now; all who wait by the old one must ask again."""
+        for job_id in job_ids:
+            if job_id in self._latest_s:
+                self._before_s[job_id] = self._latest_s.pop(job_id)
+            if job_id not in self._open:
+                self._before_s.pop(job_id, None)
 
     # What follows from it.
 
@@ -223,7 +230,8 @@ class Calendar:
 
     def _run(self, job: Job, now_s: int) -> Run:
         earliest_s = max(job.earliest_start_s, now_s)
-        return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s, self._latest_s.get(job.job_id))
+        before_s = self._latest_s.get(job.job_id, self._before_s.get(job.job_id))
+        return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s, before_s)
 
 
 def _choices(job_ids: Sequence[str]) -> Iterator[tuple[str, ...]]:

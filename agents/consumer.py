@@ -224,6 +224,7 @@ class Consumer(Agent[AnyMessage]):
         """Let producers move the jobs that were held, each in its own share of the device's time."""
         for contract, starts in self._calendar.divide(self.now_s):
             self.send(contract.producer, Release(job_id=contract.job_id, starts=starts))
+        self._calendar.forget_sequence(self._touched)
         for job_id in [waiting for waiting in self._waiting if waiting in self._touched]:
             self._boxes[job_id].put(_Changed(time_is_free=self._time_is_free))
         self._touched, self._time_is_free = set(), False

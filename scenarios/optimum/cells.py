@@ -17,7 +17,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from scenarios.optimum.instance import Task
-from scenarios.optimum.ladders import BIN_S, IntArray, Ladder
+from scenarios.optimum.ladders import BIN_S, BoolArray, IntArray, Ladder
 from scenarios.optimum.stretches import Open
 
 ROUNDED_WH = 1e-6
@@ -35,6 +35,8 @@ class Cell:
     open_: Open
     piece: int
     """Of the stretch: the one that stands for the cell."""
+    occupies: BoolArray
+    """At the beginning of which sampled minutes the task runs, whichever of the cell's starts it has."""
 
     def share_at(self, draw_wh: FloatArray) -> float | None:
         """Return how far towards its last start it draws no more than this in any sampled minute; None if nowhere."""
@@ -55,7 +57,7 @@ class Cell:
         return Ladder(draw_wh, offset_s, stretch.first_bin + self.piece + late, 1)
 
 
-def cells_of(task: Task, limit_wh: FloatArray, minutes: IntArray, *, sloped: bool) -> list[Cell]:
+def cells_of(task: Task, limit_wh: FloatArray, minutes: IntArray, *, sloped: bool, tied: bool = False) -> list[Cell]:
     """Return the cells of a task on a producer, those that draw least first.
 
     Args:
@@ -63,16 +65,18 @@ def cells_of(task: Task, limit_wh: FloatArray, minutes: IntArray, *, sloped: boo
         limit_wh: The most that the producer may be asked for, by bin.
         minutes: The sample, rising: bins.
         sloped: Whether each piece is a cell of its own, with its slope.
+        tied: Whether it counts when the task's device is taken; starts that take it at other times then differ.
     """
+    duration_s = task.run.duration_s if tied else 0
     found = [
-        _pieces(open_, minutes, sloped=sloped)
+        _pieces(open_, minutes, duration_s, sloped=sloped)
         for stretch in task.stretches
         if (open_ := stretch.within(limit_wh)).mask.any()
     ]
     cells = [cell for pieces in found for cell in pieces]
     if sloped or not cells:
         return cells
-    draws = np.array([cell.draw_wh for cell in cells])
+    draws = np.array([np.concatenate((cell.draw_wh, cell.occupies)) for cell in cells])
     _, first = np.unique(draws, axis=0, return_index=True)
     rising = first[np.argsort(draws[first].sum(axis=1), kind="stable")]
     touched = np.flatnonzero(draws.any(axis=0))
@@ -84,7 +88,7 @@ def cells_of(task: Task, limit_wh: FloatArray, minutes: IntArray, *, sloped: boo
     return [cells[rising[i]] for i in kept]
 
 
-def _pieces(open_: Open, minutes: IntArray, *, sloped: bool) -> list[Cell]:
+def _pieces(open_: Open, minutes: IntArray, duration_s: int, *, sloped: bool) -> list[Cell]:
     stretch = open_.stretch
     pieces = np.flatnonzero(open_.mask)
     place = minutes[np.newaxis, :] - (stretch.first_bin + pieces)[:, np.newaxis]
@@ -94,11 +98,18 @@ def _pieces(open_: Open, minutes: IntArray, *, sloped: bool) -> list[Cell]:
     length_s = max(1, stretch.length_s)
     first_wh = np.where(meets, left_wh + rise_wh * (open_.first_s[pieces] / length_s)[:, np.newaxis], 0.0)
     last_wh = np.where(meets, left_wh + rise_wh * (open_.last_s[pieces] / length_s)[:, np.newaxis], 0.0)
+    begin_s = BIN_S * (stretch.first_bin + pieces) + stretch.offset_s
+    at_s = BIN_S * minutes[np.newaxis, :]
+    after_last = at_s >= (begin_s + open_.last_s[pieces])[:, np.newaxis]
+    occupies = after_last & (at_s < (begin_s + open_.first_s[pieces] + duration_s)[:, np.newaxis])
     if sloped:
         slopes = last_wh - first_wh
         return [
-            Cell(draw, slope if slope.any() else None, open_, int(piece))
-            for draw, slope, piece in zip(first_wh, slopes, pieces, strict=True)
+            Cell(draw, slope if slope.any() else None, open_, int(piece), taken)
+            for draw, slope, piece, taken in zip(first_wh, slopes, pieces, occupies, strict=True)
         ]
     least_wh = np.maximum(np.floor(np.minimum(first_wh, last_wh) / ROUNDED_WH) * ROUNDED_WH, 0.0)
-    return [Cell(draw, None, open_, int(piece)) for draw, piece in zip(least_wh, pieces, strict=True)]
+    return [
+        Cell(draw, None, open_, int(piece), taken)
+        for draw, piece, taken in zip(least_wh, pieces, occupies, strict=True)
+    ]

@@ -7,12 +7,16 @@ refined step by step: each program begins from the best plan known and may end a
 
 What else makes it small: jobs and starts that fit nowhere have no cells, minutes in which all could be served have no
 row, and of producers that are alike the first job may choose only the first, the second the first two, and so on.
+Where asked for, a device runs one of its jobs at the beginning of each sampled minute; a cell counts where all of its
+starts do. Jobs on grid power take no time then, which can only make the optimum higher, too.
+
 Energies are counted in kWh and draws in shares of the sun, so that HiGHS's tolerances mean the same in every row.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,6 +62,8 @@ def answers(
     best: Callable[[], Packing],
     stop: Callable[[], bool],
     left_wall_s: Callable[[], float],
+    *,
+    one_at_a_time: bool = False,
 ) -> Iterator[Answer]:
     """Solve ever finer programs; yield what each says.
 
@@ -67,10 +73,11 @@ def answers(
         best: Returns the best plan known, to begin from.
         stop: Asked now and then; true ends it all.
         left_wall_s: How long it may still take, real seconds.
+        one_at_a_time: Whether devices run one job at a time: what is proven then holds for plans, not for runs.
     """
     for step in (*SAMPLES, None):
         minutes = np.arange(instance.bins) if step is None else np.arange(step // 2, instance.bins, step)
-        program = Program(instance, limit_wh, minutes, sloped=step is None)
+        program = Program(instance, limit_wh, minutes, sloped=step is None, one_at_a_time=one_at_a_time)
         if not program.build(stop):
             return
         begun_wall_s = time.monotonic()
@@ -106,7 +113,15 @@ class _Variable:
 class Program:
     """One mixed-integer program."""
 
-    def __init__(self, instance: Instance, limit_wh: FloatArray, minutes: IntArray, *, sloped: bool) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        limit_wh: FloatArray,
+        minutes: IntArray,
+        *,
+        sloped: bool,
+        one_at_a_time: bool,
+    ) -> None:
         """Begin; see `answers` and `cells_of`."""
         self._instance = instance
         self._limit_wh = limit_wh
@@ -116,6 +131,13 @@ class Program:
         self._variables: list[_Variable] = []
         self._most = [1.0] * len(instance.tasks)
         """Of each row: what its entries may sum up to. The first are of the tasks: each starts once."""
+        self._device_rows: dict[str, int] = {}
+        """Of each device that several tasks want, the row of its first sampled minute: it runs one of them then."""
+        if one_at_a_time:
+            wanted = Counter(task.device for task in instance.tasks if task.device)
+            for device in sorted(device for device, count in wanted.items() if count > 1):
+                self._device_rows[device] = len(self._most)
+                self._most += [1.0] * len(minutes)
 
     def build(self, stop: Callable[[], bool]) -> bool:
         """Collect variables and rows; return False if told to stop, or if they are too many."""
@@ -125,7 +147,8 @@ class Program:
             for of in self._instance.tasks:
                 if stop():
                     return False
-                cells.append(cells_of(of, limit_wh, self._minutes, sloped=self._sloped))
+                tied = of.device in self._device_rows
+                cells.append(cells_of(of, limit_wh, self._minutes, sloped=self._sloped, tied=tied))
             looked_at = self._contested(cells, limit_wh)
             limits_wh = limit_wh[self._minutes[looked_at]] + TOLERANCE_WH
             fitting = [task for task, found in enumerate(cells) if found]
@@ -175,10 +198,12 @@ class Program:
         self._options.append(_Option(task, producer, cell, len(self._variables)))
         draw = cell.draw_wh[looked_at] / limits_wh
         rows = np.flatnonzero(draw)
+        device_row = self._device_rows.get(self._instance.tasks[task].device)
+        taken = np.empty(0, dtype=np.int64) if device_row is None else device_row + np.flatnonzero(cell.occupies)
         self._variables.append(
             _Variable(
-                np.concatenate(([task], len(self._most) + rows)),
-                np.concatenate(([1.0], draw[rows])),
+                np.concatenate(([task], taken, len(self._most) + rows)),
+                np.concatenate(([1.0], np.ones(len(taken)), draw[rows])),
                 self._instance.tasks[task].energy_wh / WH_PER_KWH,
                 highspy.HighsVarType.kInteger,
             )

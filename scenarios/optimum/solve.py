@@ -13,8 +13,9 @@ plan known, it is the best plan known. So a run's share of `best_wh` never excee
 both bounds are one. (The other way round, counting only those contracts of a run that were kept in full, was dropped: a
 minute's cloud over a whole wash would count as a whole wash lost.)
 
-Jobs of one device follow one another in every plan, those on grid power too, save where windows leave no way. The
-bounds do not ask for that: they hold for runs, which learn of jobs one by one and may have had to run some together.
+Jobs of one device follow one another in every plan, those on grid power too, save where windows leave no way.
+`bound_wh` does not ask for that: it holds for runs, which learn of jobs one by one and may have had to run some
+together.
 
 Jobs of a run may start at any second of their windows, so both bounds hold for any second, too. Each is the lower of
 two: that of prices (`bounding`), which one evaluation proves, and that of the mixed-integer program (`program`), which
@@ -48,6 +49,7 @@ FIRST_ROUNDS = 0.2
 PROVEN_WH = 0.02
 """A gap below this is rounding, that of the program's margin too."""
 PRICES_UNTIL, ANY_PRICES_UNTIL, SEARCH_UNTIL, PROGRAM_UNTIL, ANY_PROGRAM_UNTIL = 0.25, 0.35, 0.5, 0.75, 0.85
+DEVICES_UNTIL = 0.92
 """Of the time, by when each part ends; prices come first, for they guide the search, which goes on at the end."""
 
 
@@ -207,6 +209,7 @@ class _Search:
             self.offer(wished)
         if instance.forecasts_hold:
             self.any_bound_wh = self.bound_wh
+            self._one_at_a_time()
             return
         for answer in answers(
             instance,
@@ -216,6 +219,30 @@ class _Search:
             lambda: self._left_wall_s(ANY_PROGRAM_UNTIL),
         ):
             self.any_bound_wh = max(self.bound_wh, min(self.any_bound_wh, answer.bound_wh))
+        self._one_at_a_time()
+
+    def _one_at_a_time(self) -> None:
+        """Where a gap is left, lower the bound on plans by what devices can do; runs are not bound by it."""
+        if self._done() or not any(self.menu.mates):
+            return
+
+        def ends() -> bool:
+            self._tell()
+            return self._done() or self._used() >= DEVICES_UNTIL
+
+        for answer in answers(
+            self.menu.instance,
+            self.menu.instance.sun_wh,
+            lambda: self.best,
+            ends,
+            lambda: self._left_wall_s(DEVICES_UNTIL),
+            one_at_a_time=True,
+        ):
+            if answer.bound_wh >= self.best.value_wh:
+                self.bound_wh = min(self.bound_wh, answer.bound_wh)
+            wished = _wished(self.menu, answer.places)
+            self._starts.append(wished)
+            self.offer(wished)
 
     def improve(self, rng: Random, rounds: int, *, until: float) -> None:
         """Search from the best plan on, for so many rounds, until that share of the time is used."""

@@ -181,6 +181,21 @@ def test_patient_jobs_take_grid_power_as_late_as_they_can_one_after_the_other() 
         assert (producer, start, reason) == (GRID, 10, "")
 
 
+def test_a_job_waits_longer_once_the_other_one_has_its_contract() -> None:
+    """It was to go at 8 o'clock; when the one that was to follow is served at 6, it can wait until 10."""
+    with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:
+        first = asked(stage, stage.first, "pv")
+        sent = stage.say(("pv", Decline(job_id="one", reason="no sun")), re=only(first))
+        second = asked(stage, asked(stage, sent), "pv")
+        asked(stage, stage.say(("pv", Decline(job_id="two", reason="no sun")), re=only(second)))
+        assert stage.agent.next_timer_s == at(8)
+        asks = only(stage.say(("pv", Opening(job_id="two"))))
+        agreed = stage.say(("pv", Accept(job_id="two", start_s=at(6))), re=asks)
+        assert contract_of(agreed) == ("two", "pv", 6, "")
+        assert not to(MANAGER, stage.wait_until(at(8)))
+        assert contract_of(stage.wait_until(at(10))) == ("one", GRID, 10, "")
+
+
 def test_at_the_end_of_the_run_waiting_jobs_get_starts_apart() -> None:
     """The run ends before either had to go."""
     with machine(wash("one", 6, 10), wash("two", 6, 10)) as stage:

@@ -150,7 +150,9 @@ def test_the_best_plan_runs_one_job_of_a_machine_at_a_time() -> None:
     noon = forecast(sun((HOUR_S, 0.0), (2 * HOUR_S, 2000.0), (4 * HOUR_S, 2000.0)))
     found = clairvoyant_optimum(street({"pv": noon}, *at_hours((1, 3), (1, 3))), rounds=50)
     assert found.best_wh == pytest.approx(900.0)
-    assert found.bound_wh >= found.best_wh
+    assert found.proven
+    # A run that learns of a wash too late may have to run both at once.
+    assert found.bound_wh == pytest.approx(1800.0, abs=0.1)
 
 
 def test_the_best_plan_leaves_the_machine_free_for_what_runs_on_grid_power() -> None:

@@ -39,6 +39,19 @@ def test_no_start_at_any_second_beats_any_of_the_programs(scenario: Scenario) ->
     assert said[-1].bound_wh <= best_wh + 0.02
 
 
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(tiny(window_s=40))
+def test_no_plan_that_runs_one_job_of_a_device_at_a_time_beats_a_program_that_asks_for_it(scenario: Scenario) -> None:
+    """Every second of two jobs of one machine, tried; and it proves no more than the program that does not ask."""
+    few = street(dict(list(scenario.producers.items())[:1]), *scenario.jobs[:2])
+    best_wh = best_by_force(few, every_second(few.jobs), carried=True)
+    instance = instance_of(few)
+    nothing = Packing(Menu(instance))
+    asked = list(answers(instance, instance.sun_wh, lambda: nothing, lambda: False, lambda: 60.0, one_at_a_time=True))
+    assert all(answer.bound_wh >= best_wh for answer in asked)
+    assert asked[-1].bound_wh <= all_answers(few)[-1].bound_wh + 0.02
+
+
 def small(seed: int, jobs: int, roofs: int) -> Scenario:
     """Return a scarce neighbourhood."""
     plan = Plan(
