@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import structlog
@@ -30,7 +31,9 @@ from tui.shell.ending import Rescue, ended_by_signals, rescued
 from tui.shell.guard import Guarded, complain, keep_details
 from tui.shell.help import HelpScreen, described, is_move
 from tui.shell.intents import Intent
+from tui.shell.open import OpenNeighbourhood
 from tui.shell.preferences import Preferences, load_preferences, save_preferences
+from tui.shell.recent import load_recent, save_recent
 from tui.shell.screen import AreaScreen
 from tui.shell.status import short_status
 from tui.shell.themes import DEFAULT_VARIABLES, THEMES
@@ -95,6 +98,8 @@ class SsmicApp(Guarded, App[None]):
         self._stood: tuple[Feed | None, Standing | None] = (None, None)
         """The watched run, and how it stood, when it was looked at last."""
         """The run that is watched, in whatever area."""
+        self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None
+        """Returns what is open in *Neighbourhoods*."""
         self._first_area = first_area
         self._first_intent = first_intent
         self._remember = remember
@@ -159,6 +164,11 @@ class SsmicApp(Guarded, App[None]):
     def _keep_preferences(self) -> None:
         if self._remember:
             save_preferences(Preferences(theme=self.theme))
+
+    def remember_neighbourhood(self, path: Path) -> None:
+        """Let the start screen offer a neighbourhood that was opened, saved or run."""
+        if self._remember:
+            save_recent(load_recent().with_neighbourhood(path))
 
     # Areas.
 

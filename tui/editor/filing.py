@@ -25,6 +25,7 @@ from tui.editor.rescue import rescue
 from tui.editor.work import Stamp, Work, stamp_of
 from tui.shell.dialogs import Answer, Confirm, PickPath
 from tui.shell.intents import EditScenario, Intent, RunScenario
+from tui.shell.open import OpenNeighbourhood
 
 LOOK_WALL_S = 2.0
 """How often the file on the disk is looked at."""
@@ -40,6 +41,13 @@ def _description(name: str) -> str:
     return " ".join(text(bundled_document(name).value(("description",))).split())
 
 
+def _source_of(work: Work) -> str | None:
+    """Return what a run of some work reads."""
+    if work.path is None:
+        return None if work.history.is_dirty else work.source
+    return str(work.path)
+
+
 class Filing(Editing):
     """What has to do with files."""
 
@@ -52,6 +60,7 @@ class Filing(Editing):
         """Take part in quitting; look whether somebody else writes the file."""
         self.ssmic.before_quit.append(self._loss)
         self.ssmic.rescues.append(lambda: None if self.work is None else rescue(self.work))
+        self.ssmic.open_neighbourhood = self._open_neighbourhood
         self.set_interval(LOOK_WALL_S, self.look_at_disk)
 
     def _loss(self) -> str | None:
@@ -119,6 +128,8 @@ class Filing(Editing):
             return
         self._asked_about = None
         self.take_up(work, ref)
+        if work.path is not None:
+            self.ssmic.remember_neighbourhood(work.path)
 
     def action_copy_bundled(self) -> None:
         """Start from a copy of a bundled scenario."""
@@ -230,6 +241,7 @@ class Filing(Editing):
         work.path, work.source = path, None
         work.history.saved(version)
         self._asked_about = None
+        self.ssmic.remember_neighbourhood(path)
         self.show()
         self.notify(f"Saved in {path}")
         return True
@@ -283,19 +295,50 @@ class Filing(Editing):
         self.begin(self._run_it)
 
     async def _run_it(self) -> None:
+        source = await self._source_for_run()
+        if source is not None:
+            self.post_message(RunScenario(source))
+
+    def _open_neighbourhood(self) -> OpenNeighbourhood | None:
+        """Return what is open, for the other areas."""
         work = self.work
         if work is None:
-            return
-        if work.source is not None and not work.history.is_dirty:
-            self.post_message(RunScenario(work.source))
-        elif (work.path is not None and not work.history.is_dirty) or await self._ask_to_save(work):
-            self.post_message(RunScenario(str(work.path)))
+            return None
+        version = work.history.current
+        is_saved = not work.history.is_dirty and not work.changed_on_disk and _source_of(work) is not None
+        return OpenNeighbourhood(
+            work,
+            version,
+            work.title,
+            _source_of(work),
+            is_saved,
+            lambda: version.document().scenario(work.title, work.folder),
+            self._source_for_run,
+        )
+
+    async def _source_for_run(self) -> str | None:
+        """Return what a run of what is open reads, saved if it has to be; None where the user went back."""
+        work = self.work
+        if work is None:
+            return None
+        if work.changed_on_disk:
+            answer = await self._ask_about_disk(work, saving=True)
+            if answer == "overwrite" and work.path is not None:
+                await self._write(work, work.path)
+            elif answer != "reload":
+                return None
+        elif work.history.is_dirty or _source_of(work) is None:
+            await self._ask_to_save(work)
+        now = self._open_neighbourhood()
+        return now.source if now is not None and now.is_saved else None
 
     async def _ask_to_save(self, work: Work) -> bool:
         answer = await self.app.push_screen_wait(
             Confirm(
                 f"Save {work.title} first?",
-                "A run reads the file.",
+                "A run reads the file; what is open has unsaved changes."
+                if work.path is not None
+                else "A run reads a file; this neighbourhood has never been saved.",
                 (("save", "Save", "primary"), ("back", "Back", "default")),
             )
         )

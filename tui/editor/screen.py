@@ -63,6 +63,7 @@ change here goes into it at its place, comments and order stay.
 A bundled neighbourhood opens as a copy; saving asks for a file of yours.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r,r", "run_it", "Run", tooltip="Run this neighbourhood"),
         Binding("h", "add_house", "House", tooltip="Add a house"),
         Binding("a", "add_device", "Device", tooltip="Add a device to the house"),
         Binding("j", "add_job", "Job", tooltip="Add a job of the device"),
@@ -80,7 +81,6 @@ A bundled neighbourhood opens as a copy; saving asks for a file of yours.
         Binding("ctrl+y", "redo", "Redo", show=False),
         Binding("ctrl+s", "save", "Save"),
         Binding("S,f12", "save_as", "Save as", show=False, tooltip="Save in another file (F12 while typing)"),
-        Binding("r", "run_it", "Run", show=False, tooltip="Run this neighbourhood"),
         Binding("ctrl+n", "new", "New", tooltip="Begin a neighbourhood from scratch"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a file"),
         Binding("b", "copy_bundled", "Bundled", tooltip="Start from a copy of a bundled neighbourhood"),

@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS, settings_of
 from scenarios.files import bundled_names
+from tui.run.choices import OPEN, Choice
 from tui.run.form import BUSES, SEARCH_WALL_S, Form
 from tui.shell.dialogs import PickPath
 from tui.shell.guard import Guarded
@@ -48,7 +49,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm .row Select { width: 36; margin-right: 2; }
     RunForm .row Tick { margin-right: 3; }
     RunForm #source { width: 1fr; }
-    RunForm #bundled { width: 24; margin-right: 1; }
+    RunForm #choices { width: 28; margin-right: 1; }
     RunForm #broker { width: 1fr; }
     RunForm #out { width: 1fr; }
     RunForm .about { color: $text-muted; padding: 0 0 0 13; height: auto; margin-bottom: 1; }
@@ -63,6 +64,9 @@ class RunForm(Guarded, VerticalScroll):
 
     class Changed(Message):
         """Something else stands in the form."""
+
+    class OpenChosen(Message):
+        """What is open in *Neighbourhoods* was chosen."""
 
     class SourceChanged(Message):
         """Another scenario is named."""
@@ -81,7 +85,7 @@ class RunForm(Guarded, VerticalScroll):
         with Horizontal(classes="row"):
             yield Label("Scenario", classes="first")
             yield Input(id="source", compact=True, placeholder="file, folder or name", suggester=SuggestFromList(names))
-            yield Select[str]([(n, n) for n in names], prompt="bundled", id="bundled", compact=True)
+            yield Select[str]([(f"bundled: {n}", n) for n in names], prompt="choose", id="choices", compact=True)
             yield Button("Open...", action="browse", compact=True)
         yield Static("", classes="about", markup=False)
         with Horizontal(classes="row"):
@@ -180,6 +184,11 @@ class RunForm(Guarded, VerticalScroll):
             self.query_one("#runs", Input).value = runs
         self._changed()
 
+    def offer(self, choices: Iterable[Choice]) -> None:
+        """Offer scenarios in the list; none of them is chosen by that."""
+        with self.prevent(Select.Changed):
+            self.query_one("#choices", Select).set_options(choices)
+
     def tell(self, about: str, *, wrong: bool = False) -> None:
         """Say what the scenario is, or what is wrong with it."""
         line = self.query_one(".about", Static)
@@ -225,11 +234,15 @@ class RunForm(Guarded, VerticalScroll):
         event.stop()
         self.post_message(self.SourceChanged(event.value.strip()))
 
-    @on(Select.Changed, "#bundled")
-    def _bundled_chosen(self, event: Select.Changed) -> None:
+    @on(Select.Changed, "#choices")
+    def _choice_made(self, event: Select.Changed) -> None:
         event.stop()
-        if isinstance(event.value, str):
+        if event.value == OPEN:
+            self.post_message(self.OpenChosen())
+        elif isinstance(event.value, str):
             self.set_source(event.value)
+        with self.prevent(Select.Changed):
+            event.select.clear()  # the field beside it says what is chosen, also when it is changed by hand
 
     @on(Input.Changed)
     @on(Select.Changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
@@ -21,6 +22,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms import AlgorithmsDialog, Chosen
 from tui.run.batch import Batch
+from tui.run.choices import choices
 from tui.run.fields import RunForm
 from tui.run.form import plans_of
 from tui.run.preview import Preview, outlook
@@ -28,6 +30,8 @@ from tui.run.progress import ProgressPanel, Row
 from tui.run.running import Running
 from tui.shell import CompareResults, EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
 from tui.shell.dialogs import Answer, Confirm
+from tui.shell.open import OpenNeighbourhood
+from tui.shell.recent import load_recent
 from tui.shell.steering import SteeringScreen
 from tui.shell.watching import REFRESH_WALL_S
 from tui.widgets.table import VirtualTable
@@ -45,8 +49,9 @@ class RunScreen(SteeringScreen):
     TITLE = "Run"
     AUTO_FOCUS = "#algorithm"  # no field for text, where keys would type
     HELP = """
-Choose a **scenario**: the name of a bundled one, a YAML file, or a PySSMic input folder. What is wrong with it, or
-with a setting, stands at the field at once. An empty field means the default that it shows.
+The **scenario** is the neighbourhood that is open in *Neighbourhoods*, if one is; unsaved changes are saved first, and
+you are asked. Or choose another one from the list (open, recent, in this folder, bundled), or name a YAML file or a
+PySSMic input folder. Problems stand at the field at once. An empty field means the default that it shows.
 
 `Ctrl+R` starts. The run goes on in a process of its own: go to *Negotiations* (3) to watch it, come back to steer it.
 The same scenario, settings and seed give the same contracts on every bus, here and with `ssmic run`.
@@ -79,6 +84,10 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self._scenario: Scenario | None = None
         self._source = ""
         self._batch: Batch | None = None
+        self._open: OpenNeighbourhood | None = None
+        """What is open in *Neighbourhoods*, as it was when this screen was shown last."""
+        self._follows = False
+        """Whether that is what is to be run."""
         self._said: Running | None = None
         """The last simulation of the batch whose end was announced."""
 
@@ -94,14 +103,44 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self.set_interval(REFRESH_WALL_S, self.draw)
         self.ssmic.before_quit.append(self._loss_by_quitting)
         form = self.query_one(RunForm)
-        if not form.query_one("#source", Input).value:
+        if not form.query_one("#source", Input).value and self.ssmic.open_neighbourhood() is None:
             form.set_source("street")
         self._show_buttons()
+
+    def on_screen_resume(self) -> None:
+        """Follow what is open; offer what there is now."""
+        before, self._open = self._open, self.ssmic.open_neighbourhood()
+        is_another = self._open is not None and (before is None or before.work is not self._open.work)
+        if is_another or (self._follows and self._open is not None and not self._open.is_as(before)):
+            self._follow()
+        offer: Any = self._offer
+        self.run_worker(offer, name="offer", group="offer", exclusive=True, exit_on_error=False)
+
+    async def _offer(self) -> None:
+        title = None if self._open is None else self._open.title
+        recent = await asyncio.to_thread(load_recent)
+        self.query_one(RunForm).offer(await asyncio.to_thread(choices, title, recent.neighbourhoods, Path.cwd()))
+
+    @on(RunForm.OpenChosen)
+    def _follow(self) -> None:
+        """Have what is open run."""
+        if self._open is None:
+            return
+        self._follows = True
+        form, name = self.query_one(RunForm), name_of(self._open)
+        if form.query_one("#source", Input).value == name:
+            self._begin_loading(name)  # nothing changes in the field, but what it stands for may have
+        else:
+            form.set_source(name)
 
     def receive(self, intent: Intent) -> None:
         """Prepare a run of the scenario."""
         if isinstance(intent, RunScenario):
-            self.query_one(RunForm).set_source(intent.source)
+            self._open = self.ssmic.open_neighbourhood()
+            if self._open is not None and self._open.source == intent.source:
+                self._follow()
+            else:
+                self.query_one(RunForm).set_source(intent.source)
 
     def palette(self) -> tuple[PaletteEntry, ...]:
         """Offer to edit the scenario."""
@@ -116,9 +155,13 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 
     @on(RunForm.SourceChanged)
     def _source_changed(self, event: RunForm.SourceChanged) -> None:
-        self._source, self._scenario = event.source, None
+        self._follows = self._open is not None and event.source == name_of(self._open)
+        self._begin_loading(event.source)
+
+    def _begin_loading(self, source: str) -> None:
+        self._source, self._scenario = source, None
         # Not the coroutine itself: one that is superseded before it begins would never be awaited.
-        load: Any = partial(self._load, event.source)
+        load: Any = partial(self._load, source)
         self.run_worker(load, name="load", group="load", exclusive=True, exit_on_error=False)
 
     async def _load(self, source: str) -> None:
@@ -129,7 +172,11 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         await asyncio.sleep(_TYPING_WALL_S if self._simulation is not None or self.is_typing else 0)
         form.tell("loading ...")
         try:
-            found = await asyncio.to_thread(load, source)
+            opened = self._open if self._follows else None
+            if opened is None:
+                found = await asyncio.to_thread(load, source)
+            else:
+                found = Loaded(await asyncio.to_thread(opened.load))
             scenario = found.scenario
             seen = await asyncio.to_thread(outlook, scenario)
         except (SsmicError, OSError) as error:
@@ -138,7 +185,8 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             return
         self.query_one(Preview).show(seen)
         self._scenario = scenario
-        form.tell("\n".join([describe(scenario), *_noted(found)]))
+        about = f"{'' if opened is None else say_open(opened)}{describe(scenario)}"
+        form.tell("\n".join([about, *_noted(found)]))
         self._check()
 
     @property
@@ -187,6 +235,11 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             self.notify("The scenario cannot be run as it is: see what stands below it.", severity="warning")
             form.query_one("#source").focus()
             return
+        opened = self.ssmic.open_neighbourhood() if self._follows else None
+        if opened is not None and not opened.is_saved:
+            save: Any = partial(self._save_and_start, opened)
+            self.run_worker(save, name="save", group="save", exclusive=True, exit_on_error=False)
+            return
         wanted = form.form
         plans, problems = plans_of(wanted, scenario, dict(os.environ))
         form.show_problems(problems)
@@ -203,7 +256,29 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self.call_after_refresh(self.action_leave_field)
         self._changed()
 
+    async def _save_and_start(self, opened: OpenNeighbourhood) -> None:
+        source = await opened.save()
+        self._open = self.ssmic.open_neighbourhood()
+        if source is None:
+            return
+        form = self.query_one(RunForm)
+        try:
+            scenario = (await asyncio.to_thread(load, source)).scenario
+        except (SsmicError, OSError) as error:
+            form.tell(f"✗ {error}", wrong=True)
+            return
+        with self.prevent(Input.Changed):
+            form.set_source(source if self._open is None else name_of(self._open))
+        self._source, self._scenario = source, scenario
+        self.action_start()
+
+    def _remember(self) -> None:
+        path = Path(self._source)
+        if path.exists():
+            self.ssmic.remember_neighbourhood(path)
+
     async def _run(self, batch: Batch) -> None:
+        self._remember()
         try:
             await batch.run(self._connected)
         except (SsmicError, OSError) as error:
@@ -316,6 +391,22 @@ def _noted(found: Loaded) -> list[str]:
     more = len(notes) - _NOTES
     rest = [f"! and {more} more: `ssmic check` lists them"] if more > 0 else []
     return [*(f"! {note}" for note in notes[:_NOTES]), *rest]
+
+
+def name_of(opened: OpenNeighbourhood) -> str:
+    """Return what stands in the field for what is open: its file as seen from here, its bundled name, or its title."""
+    if opened.source is None:
+        return opened.title
+    path = Path(opened.source)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else opened.source
+
+
+def say_open(opened: OpenNeighbourhood) -> str:
+    """Return that a neighbourhood is what is open in *Neighbourhoods*, and whether it is saved."""
+    if opened.is_saved:
+        return "Open in Neighbourhoods. "
+    state = "never saved" if opened.source is None else "with unsaved changes"
+    return f"Open in Neighbourhoods, {state}: starting it asks to save it first. "
 
 
 def describe(scenario: Scenario) -> str:
