@@ -14,6 +14,7 @@ from textual.widgets import Input, Select
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
 from scenarios.watch.wording import energy
+from scenarios.zone import Zone
 from tests.tui.driving import click, until
 from tests.tui.results.driving import (
     FIFTY,
@@ -278,3 +279,21 @@ def test_a_bar_is_filled_to_its_end(energies_wh: tuple[float, ...], cells: int, 
     """A small part still shows; a trace of one does not."""
     parts = tuple(Part("", wh, "primary") for wh in energies_wh)
     assert shares(Whole("", sum(energies_wh), parts), cells) == given
+
+
+@pytest.mark.usefixtures("results_folder")
+async def test_a_key_shows_times_in_utc(opened: Opened) -> None:
+    """And again at the scenario's own offset; title and table say which."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot)
+        await opened_first(pilot)
+        titles = {column.title for column in table(pilot, CONTRACTS).columns}
+        (own,) = (title for title in titles if title.startswith("start "))
+        assert own != "start UTC"
+        first = table(pilot, CONTRACTS).rows[0]
+        await pilot.press("U")
+        await until(pilot, lambda: "start UTC" in {column.title for column in table(pilot, CONTRACTS).columns})
+        (column,) = (column for column in table(pilot, CONTRACTS).columns if column.title == "start UTC")
+        assert column.text(first) == Zone().moment(first.start_s)
+        await pilot.press("U")
+        await until(pilot, lambda: own in {column.title for column in table(pilot, CONTRACTS).columns})
