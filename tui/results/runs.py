@@ -197,10 +197,6 @@ class RunsPane(Guarded, Vertical):
         )
         self.query_one(".detail", Words).say(_said(day))
 
-    def focus_table(self) -> None:
-        """Go to the runs."""
-        self.query_one("#runs").focus()
-
     @on(VirtualTable.Chosen, "#runs")
     def _chosen(self, event: VirtualTable.Chosen) -> None:
         event.stop()
