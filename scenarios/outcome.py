@@ -9,6 +9,7 @@ from typing import Literal
 
 from agents.ledger import LedgerEntry, ledger_sha256
 from agents.manager import Manager
+from agents.scores import NEW_PRODUCER
 from broker.clock import Clock
 from scenarios.recording import Watch
 from scenarios.scenario import Scenario
@@ -37,6 +38,14 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+
+    def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+        """Return each producer's score at the beginning and at the end, by id.
+
+        Args:
+            begun_with: The scores that the run began with; a producer that is not among them was new.
+        """
+        return {producer: (begun_with.get(producer, NEW_PRODUCER), after) for producer, after in self.scores.items()}
 
     @property
     def ledger_sha256(self) -> str:

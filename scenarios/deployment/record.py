@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ class DeployedRecord:
     writer: RunWriter
     until_last_job: bool
     """No other end was set."""
+    begun_with: Mapping[str, int] = field(default_factory=dict)
+    """The producers' scores at the beginning, by id."""
     unfinished: list[RunOutcome] = field(default_factory=list)
     """What there was when the run was cancelled or failed."""
 
@@ -48,6 +50,7 @@ class DeployedRecord:
             wall_s=outcome.wall_s,
             not_registered=outcome.not_registered,
             error=error,
+            scores=outcome.scores_since(self.begun_with),
         )
 
 
@@ -79,5 +82,6 @@ def open_record(path: Path, scenario: Scenario, settings: DeploymentSettings) ->
         start_s=scenario.start_s,
         resume=comes_back,
     ) as writer:
-        yield DeployedRecord(writer, until_last_job=settings.days is None and scenario.days is None)
+        until_last_job = settings.days is None and scenario.days is None
+        yield DeployedRecord(writer, until_last_job, settings.scores)
     seal(path)

@@ -154,6 +154,17 @@ class ResultsReader:
             interval_s=interval_s,
         )
 
+    def scores(self, run: int) -> dict[str, tuple[int, int]]:
+        """Return each producer's score at the beginning and at the end of a run, by id.
+
+        Empty while the run goes on, and in a file that was written before scores were kept.
+        """
+        with self._damage_said():
+            if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'scores'"):
+                return {}
+            query = "SELECT producer, before, after FROM scores JOIN producers ON id = producer_id WHERE run = ?"
+            return {row["producer"]: (row["before"], row["after"]) for row in self._rows(query, run)}
+
     def count_messages(self, run: int) -> int:
         """Return how many messages of a run are recorded."""
         return cast("int", self._one("SELECT COUNT(*) AS n FROM messages WHERE run = ?", run)["n"])

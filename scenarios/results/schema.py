@@ -11,7 +11,17 @@ APPLICATION_ID = 0x53534D43
 SCHEMA_VERSION = 1
 """`PRAGMA user_version`, and `schema_version` in `meta`. Raised when an older ssmic could not read what is written."""
 
-TABLES = """
+SCORES_TABLE = """
+CREATE TABLE IF NOT EXISTS scores ( -- who was asked first: the lowest score; files of before it was kept have no table
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  producer_id INTEGER NOT NULL REFERENCES producers (id),
+  before      INTEGER NOT NULL,
+  after       INTEGER NOT NULL,
+  PRIMARY KEY (run, producer_id)
+) WITHOUT ROWID;
+"""
+
+TABLES = f"""
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -131,4 +141,5 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   delivered_wh REAL NOT NULL,
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
-"""
+
+{SCORES_TABLE}"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -23,6 +23,7 @@ from scenarios.kpis import kpis
 from scenarios.results.condensed import Condenser, job_of
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
 from scenarios.results.ledger_rows import read_ledger, write_entries
+from scenarios.results.schema import SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
@@ -170,6 +171,7 @@ class RunWriter:
         wall_s: float | None = None,
         not_registered: tuple[str, ...] = (),
         error: str = "",
+        scores: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         """Write the rest, the energy of every minute and the run's figures; the run is over.
 
@@ -180,6 +182,7 @@ class RunWriter:
             wall_s: How long the run took.
             not_registered: Ids of the jobs that it ended too early for.
             error: Why it failed.
+            scores: By producer id, its score at the beginning and at the end; None: not known.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -193,6 +196,7 @@ class RunWriter:
         with said_plainly(self.path), transaction(self._connection):
             self._write_waiting()
             self._write_minutes(settled)
+            self._write_scores(scores or {})
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -248,6 +252,14 @@ class RunWriter:
                 "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
                 self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
             )
+
+    def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
+        self._connection.execute(SCORES_TABLE)  # a run that is taken up may be in a file that has none
+        ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
+            [(self.run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
+        )
 
     def _minute_rows(
         self, owner_id: int, settled: Account, columns: tuple[FloatArray, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,15 +113,15 @@ async def _perform(
             outcome = await run_once(scenario, settings, broker, writer, tell, unfinished.append, on_report)
         except (Exception, asyncio.CancelledError) as error:
             for outcome in unfinished:
-                _finish(writer, outcome, error=str(error))
+                _finish(writer, outcome, settings.scores, error=str(error))
             raise
-        _finish(writer, outcome)
+        _finish(writer, outcome, settings.scores)
     if on_progress is not None:
         on_progress(outcome.end_s)
     return outcome
 
 
-def _finish(writer: RunWriter, outcome: RunOutcome, error: str = "") -> None:
+def _finish(writer: RunWriter, outcome: RunOutcome, begun_with: Mapping[str, int], error: str = "") -> None:
     writer.finish(
         outcome.state,
         outcome.end_s,
@@ -129,4 +129,5 @@ def _finish(writer: RunWriter, outcome: RunOutcome, error: str = "") -> None:
         wall_s=outcome.wall_s,
         not_registered=outcome.not_registered,
         error=error,
+        scores=outcome.scores_since(begun_with),
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.cli.errors import FAILED, USAGE, complain
+
+if TYPE_CHECKING:
+    from tui.shell.intents import Intent
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -17,6 +20,7 @@ _EXAMPLES = """
 Examples:
   ssmic tui
   ssmic tui my-street.yaml
+  ssmic tui latest
   ssmic tui --serve --port 8000
 """
 
@@ -24,7 +28,12 @@ Examples:
 @app.command(epilog=_EXAMPLES, short_help="Open the terminal application: build, run, watch, read.")
 def tui(
     scenario: Annotated[
-        str | None, typer.Argument(metavar="[SCENARIO]", help="Open this one: a file, a folder or a bundled name.")
+        str | None,
+        typer.Argument(
+            metavar="[SCENARIO or RESULTS]",
+            help="Open this one: a scenario (a file, a folder or a bundled name) or results (a .sqlite file, `latest`, "
+            "`latest~1`, ...).",
+        ),
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Serve it to a browser instead.")] = False,
     host: Annotated[str, typer.Option(help="With --serve: where to listen.")] = "localhost",
@@ -38,11 +47,24 @@ def tui(
         complain("the terminal application needs a terminal; `ssmic run` and `ssmic results` do without")
         raise typer.Exit(USAGE)
     from tui.app import run_app
-    from tui.shell.intents import EditScenario
 
-    code = run_app(first_intent=None if scenario is None else EditScenario(scenario))
+    code = run_app(first_intent=None if scenario is None else first_intent(scenario))
     if code:
         raise typer.Exit(code)
+
+
+def first_intent(named: str) -> Intent:
+    """Return what opens what was named: results in *Results*, all else in *Neighbourhoods*.
+
+    Raises:
+        ResultsError: there are not so many results as `latest~N` names.
+    """
+    from scenarios.results.listing import named_results
+    from scenarios.results.naming import SUFFIX
+    from tui.shell.intents import EditScenario, OpenResults
+
+    path = named_results(named)
+    return OpenResults(path) if path.suffix == SUFFIX else EditScenario(named)
 
 
 def has_terminal() -> bool:

@@ -234,10 +234,6 @@ class RunsPane(Guarded, Vertical):
         chosen = f"{title} ({{ }} day before, after; D choose). " if title else ""
         self.query_one(".detail", Words).say(chosen + _said(sheet.average, sheet.rows))
 
-    def focus_table(self) -> None:
-        """Go to the runs."""
-        self.query_one("#runs").focus()
-
     @on(VirtualTable.Chosen, "#runs")
     def _chosen(self, event: VirtualTable.Chosen) -> None:
         event.stop()

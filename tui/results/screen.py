@@ -45,13 +45,15 @@ followed as it grows.
 A **comparison** shows means over the finished runs with 95 % intervals, differences from the first simulation paired
 by seed, a chart, the average days, and what became of each job. `e` saves it: table and figure.
 
-An opened simulation has three views; `Esc` goes back to the list.
+An opened simulation has five views; `Esc` goes back to the list.
 
 - **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`i`), the
   day, the households (`Enter` opens one), and every contract. `z` gives the room to one of these.
   A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `D` asks for one.
 - **One household**: the same for one; `H` chooses it, `<` and `>` go to the next.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
+- **Log**: the run's log, and what became of each contract, in virtual time.
+- **Scores**: producer scores before and after the run, and those of the next run; `R` resets these.
 
 In tables: arrow keys choose a cell, `s` sorts by its column (or click the title), `c` copies the cell, `y` the row,
 `Y` all rows; `/` finds. `Enter` on a contract shows what was said until it was agreed.
@@ -84,6 +86,9 @@ covered.
         ),
         Binding("e", "export", "Export", tooltip="Write tables for other programs: CSV, JSON, Parquet"),
         Binding("p", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
+        Binding(
+            "R", "reset_scores", "Reset scores", tooltip="Forget the producer scores that are kept for the next run"
+        ),
         Binding("ctrl+o", "open_file", "Open file", show=False, tooltip="Open a results file that lies elsewhere"),
         Binding("F", "open_folder", "Folder", show=False, tooltip="List the results in another folder"),
         Binding("ctrl+r", "look_again", "Refresh", show=False, tooltip="Look again; that also happens by itself"),
@@ -145,10 +150,11 @@ covered.
             **dict.fromkeys(_LIST, place == "catalogue"),
             **dict.fromkeys(_SIMULATION, place == "simulation"),
             **dict.fromkeys(_DAYS, place == "simulation" and self.simulation.has_days),
-            **dict.fromkeys(_SHEET, place == "simulation" and self.simulation.tab != "runs"),
+            **dict.fromkeys(_SHEET, place == "simulation" and self.simulation.sheet_pane is not None),
+            "reset_scores": place == "simulation" and self.simulation.tab == "scores",
             "side": place == "comparison",
             "next_view": place != "catalogue",
-            "find": place == "catalogue" or (place == "simulation" and self.simulation.tab != "runs"),
+            "find": place == "catalogue" or (place == "simulation" and self.simulation.sheet_pane is not None),
             **dict.fromkeys(_FILES, place == "simulation" or (place == "catalogue" and bool(self.catalogue.books))),
             "save": place == "comparison",
             "leave": place != "catalogue" or self.catalogue.is_narrowed,
@@ -265,6 +271,10 @@ covered.
                     self.simulation.show_day(days.index(text))
 
             self.app.push_screen(days.ask(pane.day_index), chosen)
+
+    def action_reset_scores(self) -> None:
+        """Forget the producers' scores, if that is meant."""
+        self.simulation.reset_scores()
 
     def action_zoom(self) -> None:
         """Give the room to the next part."""

@@ -21,13 +21,23 @@ from tui.results.looks import STATES
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.opened import Opened, open_simulation, read_from
 from tui.results.reading import Reads
+from tui.results.runlog import LogPane, log_sheet
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
+from tui.results.scores import ScoresPane, reset_scores, scores_sheet
 from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.sheetpane import SheetPane
 from tui.results.shelf import stamp_of
+from tui.shell.dialogs import Answer, Confirm
 from tui.shell.times import shown_zone
 
-TABS = (("a", "all", "All households"), ("h", "house", "One household"), ("u", "runs", "All runs"))
+TABS = (
+    ("a", "all", "All households"),
+    ("h", "house", "One household"),
+    ("u", "runs", "All runs"),
+    ("l", "log", "Log"),
+    ("w", "scores", "Scores"),
+)
+_SHEETS = frozenset({"all", "house"})
 
 
 class SimulationPane(Reads):
@@ -77,7 +87,10 @@ class SimulationPane(Reads):
         with TabbedContent(id="views"):
             for key, id_, title in TABS:
                 with TabPane(f"[dim]{key}[/] {title}", id=f"tab-{id_}"):
-                    yield RunsPane() if id_ == "runs" else SheetPane(one_house=id_ == "house")
+                    if id_ in _SHEETS:
+                        yield SheetPane(one_house=id_ == "house")
+                    else:
+                        yield {"runs": RunsPane, "log": LogPane, "scores": ScoresPane}[id_]()
 
     def on_mount(self) -> None:
         """A household is chosen only where one is shown."""
@@ -95,13 +108,13 @@ class SimulationPane(Reads):
 
     @property
     def tab(self) -> str:
-        """Id of the view in sight: `all`, `house` or `runs`."""
+        """Id of the view in sight: `all`, `house`, `runs`, `log` or `scores`."""
         return self.query_one("#views", TabbedContent).active.removeprefix("tab-")
 
     @property
     def sheet_pane(self) -> SheetPane | None:
         """The sheet in sight, where it is one."""
-        return None if self.tab == "runs" else self.query_one(f"#tab-{self.tab} SheetPane", SheetPane)
+        return self.query_one(f"#tab-{self.tab} SheetPane", SheetPane) if self.tab in _SHEETS else None
 
     def open(self, path: Path) -> None:
         """Open a results file."""
@@ -190,6 +203,8 @@ class SimulationPane(Reads):
             "all": (opened.stamp, self.run, self.interval_s),
             "house": (opened.stamp, self.run, self.house, self.interval_s),
             "runs": (opened.stamp, self.interval_s),
+            "log": (opened.stamp, self.run),
+            "scores": (opened.stamp, self.run),
         }[tab]
         if self._drawn.get(tab) == wanted:
             return
@@ -198,6 +213,12 @@ class SimulationPane(Reads):
         if tab == "runs":
             runs = partial(read_from, opened, lambda results: runs_sheet(results, interval_s))
             self.read("sheet", runs, self._show_runs, failed)
+        elif tab == "log":
+            log = partial(read_from, opened, lambda results: log_sheet(results, run))
+            self.read("sheet", log, self.query_one(LogPane).show, failed)
+        elif tab == "scores":
+            scores = partial(read_from, opened, lambda results: scores_sheet(results, run))
+            self.read("sheet", scores, self.query_one(ScoresPane).show, failed)
         elif tab == "house":
             one = partial(read_from, opened, lambda results: house_sheet(results, run, house, interval_s))
             self.read("sheet", one, show, failed)
@@ -236,11 +257,34 @@ class SimulationPane(Reads):
     def focus_view(self) -> None:
         """Go to the table in sight."""
         pane = self.sheet_pane
-        (self.query_one(RunsPane) if pane is None else pane).focus_table()
+        if pane is not None:
+            pane.focus_table()
+        else:
+            self.query_one(f"#tab-{self.tab} CellTable").focus()
 
     def show_run(self, run: int) -> None:
         """Show another run."""
         self.query_one("#run-choice", Select).value = run
+
+    def reset_scores(self) -> None:
+        """Ask, then forget the scores that are kept for the next run."""
+        opened = self.opened
+        if opened is None:
+            return
+        path, scenario = opened.path, opened.info.scenario
+
+        def reset(_: None) -> None:
+            self._drawn.pop("scores", None)
+            self.draw()
+            self.notify("The next run begins with fresh scores.", title="Scores reset")
+
+        def answered(answer: str | None) -> None:
+            if answer == "reset":
+                self.read("reset", partial(reset_scores, path, scenario), reset)
+
+        details = f'The next run of "{scenario}" begins with fresh producer scores. These results stay as they are.'
+        answers: tuple[Answer, ...] = (("keep", "Keep", "primary"), ("reset", "Reset", "error"))
+        self.app.push_screen(Confirm("Reset producer scores?", details, answers), answered)
 
     def show_next(self, what: str, by: int) -> None:
         """Show the run or household beside."""
@@ -268,7 +312,9 @@ class SimulationPane(Reads):
 
     @property
     def has_days(self) -> bool:
-        """Whether there is more than one day to choose from."""
+        """Whether the view in sight draws a day, and there is more than one to choose from."""
+        if self.tab not in _SHEETS | {"runs"}:
+            return False
         days = self.day_pane.days
         return days is not None and days.count > 1
 

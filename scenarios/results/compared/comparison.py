@@ -326,5 +326,6 @@ def _seed_warnings(
         if of is None:
             found.append(f"{one.label} and {more.label} have no seed in common: there are no paired differences.")
         elif len(of.seeds) < max(len(one.by_seed), len(more.by_seed)):
-            found.append(f"{one.label} and {more.label} have {len(of.seeds)} seeds in common: only these are paired.")
+            seeds = f"{len(of.seeds)} seed{'' if len(of.seeds) == 1 else 's'}"
+            found.append(f"{one.label} and {more.label} have {seeds} in common: only these are paired.")
     return found

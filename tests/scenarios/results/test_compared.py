@@ -151,7 +151,7 @@ def test_without_common_seeds_there_are_no_paired_differences(write: Write) -> N
     assert len(tables_of(comparison)) == 1
     some = compare_simulations([write("insertion", {1: 3, 2: 3}), write("SLSQP", {2: 2, 3: 2})])
     assert [of.seeds for of in some.differences] == [(2,)]
-    assert "have 1 seeds in common" in " ".join(some.warnings)
+    assert "have 1 seed in common" in " ".join(some.warnings)
 
 
 def test_different_scenarios_are_said_to_differ(write: Write, street: Scenario) -> None:

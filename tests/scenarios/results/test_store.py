@@ -400,3 +400,19 @@ def test_the_query_in_the_documentation_answers_its_question(results_file: Path)
         connection.close()
 
     assert answered == {("a", "pv", 0.5), ("b", "grid", 0.9), ("b", "pv", 0.2)}
+
+
+def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: Simulation) -> None:
+    """Also by a run that is taken up in a file which an older version made, without a table for them."""
+    path = create_results(simulation, folder=tmp_path)
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE scores")
+    connection.close()
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        writer.commit()
+    with ResultsReader(path) as reader:
+        assert reader.scores(1) == {}
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S, resume=True) as writer:
+        writer.finish("done", START_S + 60, scores={"pv": (10, 7), "gone": (10, 10)})
+    with ResultsReader(path) as reader:
+        assert reader.scores(1) == {"pv": (10, 7)}

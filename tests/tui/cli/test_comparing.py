@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.results.errors import ResultsError
 from tests.ended import Ssmic
+from tui.cli.tui import first_intent
+from tui.shell.intents import EditScenario, OpenResults
 
 
 def run_with(ssmic: Ssmic, scenario: str | Path, algorithm: str, *options: str) -> Path:
@@ -63,6 +66,17 @@ def test_latest_names_the_newest_results_wherever_a_file_is_expected(
     for file in (tmp_path / "results").glob("*.sqlite"):
         file.unlink()
     assert "there are no results in results" in ssmic("results", "show", "latest").err
+
+
+def test_the_terminal_application_opens_results_by_name(two: tuple[Path, Path]) -> None:
+    """A results file, or `latest`; all else is a scenario."""
+    for named, path in (("latest", two[1]), ("latest~1", two[0]), (str(two[0]), two[0])):
+        intent = first_intent(named)
+        assert isinstance(intent, OpenResults)
+        assert intent.path == path
+    assert isinstance(first_intent("street"), EditScenario)
+    with pytest.raises(ResultsError, match="there are only 2 simulations"):
+        first_intent("latest~2")
 
 
 def test_simulations_are_compared_as_tables_and_files(ssmic: Ssmic, two: tuple[Path, Path]) -> None:

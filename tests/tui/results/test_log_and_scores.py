@@ -1,0 +1,113 @@
+"""The log of a run, and producer scores before and after it, in *Results*."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenarios.results.reader import ResultsReader
+from scenarios.scores_file import ScoresFile
+from tests.tui.driving import dialog, until
+from tests.tui.results.driving import INSERTION, listed, opened_first, table, text, the_screen
+from tui.shell.dialogs import Confirm
+
+Opened = Any
+
+
+@pytest.fixture
+def newest(results_folder: Path) -> Path:
+    """A simulation of two runs, alone in the folder."""
+    for path in results_folder.iterdir():
+        if path.name != INSERTION:
+            path.unlink()
+    return results_folder / INSERTION
+
+
+async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opened, newest: Path) -> None:
+    """Of the run that is chosen; lines that are no record are left out."""
+    with ResultsReader(newest) as results:
+        run = results.runs()[0]
+        events = sum(len(entry.history) for entry in results.ledger(1))
+    records = [
+        {"event": "run begins", "level": "info", "run": 1, "seed": 1, "now_s": run.start_s},
+        {"event": "host lost", "level": "warning", "run": 1, "host": "adler", "now_s": run.start_s + 3600},
+        {"event": "run begins", "level": "info", "run": 2, "seed": 2, "now_s": run.start_s},
+    ]
+    lines = [*map(json.dumps, records), '{"event": "half a li']
+    newest.with_suffix(".log.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("l")
+        await until(pilot, lambda: table(pilot, "#log-rows").rows)
+        rows = list(table(pilot, "#log-rows").rows)
+        assert rows[0].event == "run begins"
+        assert "seed 1" in rows[0].details
+        assert [(row.event, row.details) for row in rows if row.level == "warning"] == [("host lost", "host adler")]
+        assert sum(row.level == "contract" for row in rows) == events > 0
+        times = [row.time_s for row in rows if row.time_s is not None]
+        assert times == sorted(times)
+        assert "2 records" in text(pilot, "#tab-log .detail")
+        await pilot.press("full_stop")
+        await until(pilot, lambda: "1 record," in text(pilot, "#tab-log .detail"))
+
+
+@pytest.mark.usefixtures("newest")
+async def test_a_log_that_is_not_there_is_said(opened: Opened) -> None:
+    """What became of contracts is in the results themselves."""
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("l")
+        await until(pilot, lambda: table(pilot, "#log-rows").rows)
+        assert "insertion.log.jsonl is not beside the results" in text(pilot, "#tab-log .detail")
+
+
+async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened, newest: Path) -> None:
+    """The reset asks first; it changes what the next run begins with, and not the results."""
+    kept = ScoresFile.beside(newest, "street")
+    kept.learn({}, {"pv-adler": 3})
+    with ResultsReader(newest) as results:
+        scores = results.scores(1)
+    assert set(scores) == {"pv-adler", "pv-brandt", "pv-celik", "pv-fuchs"}
+    assert all(before == 10 for before, _ in scores.values())
+    assert any(after != 10 for _, after in scores.values())
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("w")
+        await until(pilot, lambda: table(pilot, "#score-rows").rows)
+        rows = list(table(pilot, "#score-rows").rows)
+        assert {row.producer: (row.before, row.after) for row in rows} == scores
+        assert [row.after for row in rows] == sorted(row.after for row in rows)
+        assert {row.producer: row.kept for row in rows if row.kept is not None} == {"pv-adler": 3}
+        await until(pilot, lambda: table(pilot, "#score-rows").has_focus)
+        for answer in (("escape",), ("right", "enter")):
+            assert kept.scores() == {"pv-adler": 3}
+            await pilot.press("R")
+            await dialog(pilot, Confirm)
+            await pilot.press(*answer)
+            await until(pilot, lambda: pilot.app.screen is the_screen(pilot))
+        await until(pilot, lambda: all(row.kept is None for row in table(pilot, "#score-rows").rows))
+        assert kept.scores() == {}
+        assert {row.producer: row.after for row in table(pilot, "#score-rows").rows} == {
+            producer: after for producer, (_, after) in scores.items()
+        }
+
+
+async def test_a_file_of_before_scores_were_kept_is_read(opened: Opened, newest: Path) -> None:
+    """It has no such table; that is said."""
+    with sqlite3.connect(newest) as connection:
+        connection.execute("DROP TABLE scores")
+    connection.close()
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        await pilot.press("w")
+        await until(pilot, lambda: table(pilot, "#score-rows").rows)
+        assert "This run has no scores" in text(pilot, "#tab-scores .detail")
+        assert the_screen(pilot).simulation.tab == "scores"
