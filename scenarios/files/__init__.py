@@ -1,9 +1,10 @@
 """Scenarios as files: reading, checking and writing them; the format is `model.ScenarioFile`."""
 
-from scenarios.files.load import bundled_names, check_scenario, load_scenario, load_text
+from scenarios.files.load import bundled_description, bundled_names, check_scenario, load_scenario, load_text
 from scenarios.files.write import save_scenario, to_yaml
 
 __all__ = [
+    "bundled_description",
     "bundled_names",
     "check_scenario",
     "load_scenario",

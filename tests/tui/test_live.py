@@ -97,17 +97,17 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
         outcome = await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
         await until(pilot, lambda: len(table(pilot, "messages").rows) == outcome.messages)
-        await pilot.press("j")
+        await pilot.press("J")
         await until(pilot, lambda: len(table(pilot, "jobs").rows) == len(street.jobs))
-        await pilot.press("d")
+        await pilot.press("P")
         await until(pilot, lambda: len(table(pilot, "producers").rows) == len(street.producers))
         scores = {row.producer.id: row.producer.score for row in table(pilot, "producers").rows}
         assert scores == dict(outcome.scores)
-        await pilot.press("l")
+        await pilot.press("L")
         await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
         entries: list[LedgerEntry] = list(table(pilot, "ledger").rows)
         assert {e.contract.contract_id: e for e in entries} == {e.contract.contract_id: e for e in outcome.ledger}
-        await pilot.press("t")
+        await pilot.press("H")
         agents = sum(len(house.devices) for house in street.houses) + 1
         await until(pilot, lambda: len(table(pilot, "hosts").rows) == agents + len(street.houses) + 1)
 
@@ -225,7 +225,7 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
         await pilot.press("enter", "enter")
         sequence = pilot.app.screen.query_one(SequenceView)
         await until(pilot, lambda: [step.number for step in sequence.rows] == list(range(7, count, 40)))
-        await pilot.press("m", "escape", "slash", *"pv-1")
+        await pilot.press("M", "escape", "slash", *"pv-1")
         expected = [seq for seq in range(count) if str(seq).startswith("1")]
         await until(pilot, lambda: [line.number for line in messages.rows] == expected)
 
@@ -243,10 +243,10 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
         await pilot.press("n")
         await until(pilot, lambda: where().step == before + 1 and where().state == "paused")
         before_s = where().time
-        await pilot.press("h")
+        await pilot.press("t")
         await until(pilot, lambda: where().time > before_s and where().state == "paused")
         before = where().step
-        await pilot.press("e")
+        await pilot.press("N")
         await until(pilot, lambda: where().step > before and where().state == "paused")
         await pilot.press("p")
         (await dialog(pilot, AskText)).query_one(Input).value = "3600x"
@@ -280,7 +280,7 @@ async def test_a_producers_day_is_drawn_and_told(opened: Opened, street: Scenari
     """Expected, committed, remaining."""
     async with watching(opened, street, size=WIDE) as (pilot, _, run):
         await run()
-        await pilot.press("d")
+        await pilot.press("P")
         pane = pilot.app.screen.query_one(ProducersPane)
         await until(pilot, lambda: "expected" in str(pane.query_one(".detail", Static).content))
         assert "committed" in str(pane.query_one(".detail", Static).content)

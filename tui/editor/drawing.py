@@ -91,7 +91,7 @@ class Artist:
             for i, (production, look) in enumerate(zip(productions, _LOOKS, strict=False))
         ]
         if actual:
-            series.append(Series("really", power_w(actual, start_s, end_s), "line", "success"))
+            series.append(Series("actual", power_w(actual, start_s, end_s), "line", "success"))
         said = ", ".join(f"{production.energy_wh / 1000:.1f} kWh" for production in productions[:6])
         return Picture("Forecasts" if len(productions) > 1 else "Forecast", tuple(series), span, said)
 
@@ -143,7 +143,7 @@ class Artist:
             load_w += _load_w(profile, earliest_s, origin.start_s, end_s)
         if not load_w.any() and not sun_w.any():
             return Picture("The day")
-        series = (Series("sun", sun_w, "dots", "forecast"), Series("jobs, at the earliest", load_w, "area"))
+        series = (Series("sun", sun_w, "dots", "forecast"), Series("jobs at their earliest start", load_w, "area"))
         energy = sum(profile.energy_wh for _, profile in loads) / 1000
         sun = float(sun_w.mean()) * (end_s - origin.start_s) / 3_600_000
         return Picture("The day", series, span, f"{sun:.1f} kWh of sun, jobs for {energy:.1f} kWh")

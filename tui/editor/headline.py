@@ -1,4 +1,4 @@
-"""The line above the tree: which neighbourhood is open, whether it is saved, and what is wrong with it."""
+"""The line above the tree: which neighbourhood is open, whether it is saved, and its problems."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Headline(Horizontal):
         say(self.query_one(".name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""
         if work.path is None and not work.history.is_dirty:
-            state = "a copy; saved nowhere yet" if work.source else "new"
+            state = "not saved yet" if work.source else "new"
         say(self.query_one(".state", Static), state)
         found, count = self.query_one(".found", Static), len(work.problems)
         found.set_class(bool(count), "some")
         if work.checked is not work.history.current:
             say(found, f"✗ {count}" if count else "… checking")
         else:
-            say(found, f"✗ {plural(count, 'problem')} (F8)" if count else "✓ nothing is wrong")
+            say(found, f"✗ {plural(count, 'problem')} (F8)" if count else "✓ no problems")

@@ -30,11 +30,11 @@ from tui.shell.watching import REFRESH_WALL_S
 from tui.widgets.table import VirtualTable
 
 _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
-    ("m", "messages-tab", "Messages", MessagesPane),
-    ("j", "jobs-tab", "Jobs", JobsPane),
-    ("d", "producers-tab", "Producers", ProducersPane),
-    ("l", "ledger-tab", "Ledger", LedgerPane),
-    ("t", "hosts-tab", "Hosts", HostsPane),
+    ("M", "messages-tab", "Messages", MessagesPane),
+    ("J", "jobs-tab", "Jobs", JobsPane),
+    ("P", "producers-tab", "Producers", ProducersPane),
+    ("L", "ledger-tab", "Ledger", LedgerPane),
+    ("H", "hosts-tab", "Hosts", HostsPane),
 )
 
 
@@ -70,8 +70,8 @@ The newest million messages are here; the results file has all.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),
-        Binding("b", "join", "Join", tooltip="Join a run on a broker"),
-        Binding("L", "leave", "Leave", show=False, tooltip="Watch nothing any more; the run goes on"),
+        Binding("w", "join", "Watch", tooltip="Watch a run on a broker"),
+        Binding("q", "leave", "Close", show=False, tooltip="Stop watching; the run goes on"),
         Binding("left_square_bracket", "next_pane(-1)", "Previous pane", show=False, key_display="["),
         Binding("right_square_bracket", "next_pane(1)", "Next pane", show=False, key_display="]"),
     ]
@@ -98,7 +98,7 @@ The newest million messages are here; the results file has all.
             yield EmptyState(
                 "No run to watch",
                 "Start one in Run (key 2): what its agents say appears here at once.\n"
-                "Or join a neighbourhood that runs elsewhere, on a broker (key b).",
+                "Or join a neighbourhood that runs elsewhere, on a broker (key w).",
                 (("Go to Run", "app.open_area('run')"), ("Join a broker", "screen.join")),
                 id="nothing",
             )

@@ -26,7 +26,7 @@ from tui.widgets.chart import Chart, Series, Span
 from tui.widgets.table import Cell, Column, VirtualTable
 from tui.widgets.words import Words
 
-TABS = (("f", "figures", "Figures"), ("d", "days", "Average days"), ("j", "jobs", "Jobs"))
+TABS = (("K", "figures", "Figures"), ("T", "days", "Average days"), ("J", "jobs", "Jobs"))
 
 
 def _mean(unit: str, spread: Spread) -> str:

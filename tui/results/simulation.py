@@ -26,7 +26,7 @@ from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
 from tui.results.sheetpane import SheetPane
 from tui.results.shelf import stamp_of
 
-TABS = (("a", "all", "All households"), ("h", "house", "One household"), ("u", "runs", "All runs"))
+TABS = (("A", "all", "All households"), ("O", "house", "One household"), ("U", "runs", "All runs"))
 
 
 class SimulationPane(Reads):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
@@ -23,6 +24,7 @@ from tui.run.progress import ProgressPanel, Row
 from tui.run.running import Running
 from tui.shell import EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
 from tui.shell.dialogs import Answer, Confirm
+from tui.shell.fieldhelp import FieldHelp
 from tui.shell.steering import SteeringScreen
 from tui.shell.watching import REFRESH_WALL_S
 from tui.widgets.table import VirtualTable
@@ -71,6 +73,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         """Form, and how the simulation goes."""
         with Container(id="split"):
             yield RunForm()
+            yield FieldHelp()
             yield Preview()
             yield ProgressPanel(classes="gone")
 
@@ -173,6 +176,8 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             self.notify(f"{first}: {problems[first]}", title="Not started", severity="warning", markup=False)
             form.query_one(f"#{first}").focus()
             return
+        if Path(self._source).exists():
+            self.ssmic.remember_neighbourhood(Path(self._source))
         running = self._simulation = Running(plan, self._changed)
         self.query_one(ProgressPanel).remove_class("gone")
         self.run_worker(self._run(running), name="run", group="run", exit_on_error=False)
