@@ -40,7 +40,7 @@ from tui.shell.collecting import Collector
 from tui.shell.help import HelpScreen
 from tui.widgets.table import VirtualTable
 
-PANES = (("m", "messages"), ("j", "jobs"), ("d", "producers"), ("l", "ledger"), ("t", "hosts"))
+PANES = (("M", "messages"), ("J", "jobs"), ("P", "producers"), ("L", "ledger"), ("H", "hosts"))
 MOVES = ("up", "up", "down", "pageup", "up", "home", "down", "down", "end", "up")
 
 

@@ -17,8 +17,9 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.reactive import reactive
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen, Screen, SystemModalScreen
 
 from broker.threads import new_loop
 from scenarios.watch.feed import Feed
@@ -32,6 +33,7 @@ from tui.shell.guard import Guarded, complain, keep_details
 from tui.shell.help import HelpScreen, described, is_move
 from tui.shell.intents import Intent
 from tui.shell.open import OpenNeighbourhood
+from tui.shell.palette import Everything
 from tui.shell.preferences import Preferences, load_preferences, save_preferences
 from tui.shell.recent import load_recent, save_recent
 from tui.shell.screen import AreaScreen
@@ -45,14 +47,21 @@ class SsmicApp(Guarded, App[None]):
 
     TITLE = "ssmic"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Everything}
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {area.id: area.make_screen for area in AREAS}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(area.key, f"open_area('{area.id}')", area.title, tooltip=area.help, show=False) for area in AREAS),
-        *(Binding(f"f{int(area.key) + 1}", f"open_area('{area.id}')", show=False, priority=True) for area in AREAS),
-        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="Help of this screen (F1 while typing)"),
-        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
-        Binding("ctrl+t", "toggle_light", "Light or dark", show=False),
-        Binding("U", "toggle_utc", "UTC", show=False, tooltip="Show times in UTC, or at the scenario's own offset"),
+        *(
+            Binding(area.key, f"open_area('{area.id}')", area.title, tooltip=f"{area.title}: {area.help}", show=False)
+            for area in AREAS
+        ),
+        *(Binding(area.function_key, f"open_area('{area.id}')", show=False, priority=True) for area in AREAS),
+        Binding("f1", "help", "Help", key_display="F1", priority=True, tooltip="Help for this screen"),
+        Binding("question_mark", "help", "Help", show=False),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Quit ssmic"),
+        Binding(
+            "ctrl+t", "toggle_light", "Light or dark", show=False, tooltip="Switch between the light and the dark theme"
+        ),
+        Binding("Z", "toggle_utc", "UTC", show=False, tooltip="Show times in UTC, or at the scenario's own offset"),
     ]
     CSS = """
     Screen { background: $background; }
@@ -119,7 +128,7 @@ class SsmicApp(Guarded, App[None]):
 
     async def on_mount(self) -> None:
         """Show the first area."""
-        await self.switch_mode(self._first_area)
+        await self.switch_mode(self._first_area if self._first_intent is None else self._first_intent.area)
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_preferences())
         self.set_interval(REFRESH_WALL_S, self._tick)
         if self._first_intent is not None:
@@ -170,6 +179,16 @@ class SsmicApp(Guarded, App[None]):
         if self._remember:
             save_recent(load_recent().with_neighbourhood(path))
 
+    def remember_results(self, path: Path) -> None:
+        """Let the start screen offer a results file that was opened."""
+        if self._remember:
+            save_recent(load_recent().with_results(path))
+
+    def forget(self, path: Path) -> None:
+        """Let the start screen offer a file no more."""
+        if self._remember:
+            save_recent(load_recent().without(path))
+
     # Areas.
 
     async def action_open_area(self, area: str) -> None:
@@ -188,12 +207,13 @@ class SsmicApp(Guarded, App[None]):
     # Help and palette.
 
     def action_help(self) -> None:
-        """Explain the screen."""
+        """Explain the screen or the dialog; once more: close the help."""
         screen = self.screen
         if isinstance(screen, HelpScreen):
-            return
-        title = getattr(screen, "TITLE", None) or self.TITLE or ""
-        self.push_screen(HelpScreen(title, screen.HELP or "", described(screen)))
+            screen.dismiss()
+        elif not isinstance(screen, SystemModalScreen):
+            title = screen.title or self.TITLE or ""
+            self.push_screen(HelpScreen(title, screen.HELP or "", described(screen), screen.focused))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer all there is: what the screen adds, every binding that works now, areas, themes."""
@@ -209,14 +229,26 @@ class SsmicApp(Guarded, App[None]):
                 seen.add(title)
                 help_text = f"{binding.tooltip or title} ({self.get_key_display(binding)})"
                 yield SystemCommand(title, help_text, partial(self.run_action, binding.action, active.node))
+        for area in AREAS:
+            for way in area.ways_in if not isinstance(screen, AreaScreen) or area.id != screen.AREA else ():
+                if way.title not in seen:
+                    seen.add(way.title)
+                    yield SystemCommand(way.title, f"In {area.title}", partial(self.take_way, area.id, way.action))
         yield SystemCommand("Theme", "Choose colours: light, dark, and more", self.action_change_theme)
         yield SystemCommand(
-            "Screenshot", "Save a picture of the screen as SVG", lambda: self.set_timer(0.1, self.deliver_screenshot)
+            "Screenshot",
+            "Save a picture of the screen as SVG",
+            lambda: self.set_timer(0.1, self.deliver_screenshot),
         )
         if screen.maximized is not None:
             yield SystemCommand("Minimize", "Show the whole screen again", screen.action_minimize)
         elif screen.focused is not None and screen.focused.allow_maximize:
-            yield SystemCommand("Maximize", "Fill the screen with the focused widget", screen.action_maximize)
+            yield SystemCommand("Maximize", "Fill the screen with the focused part", screen.action_maximize)
+
+    async def take_way(self, area: str, action: str) -> None:
+        """Show an area and let its screen do something."""
+        await self.switch_mode(area)
+        await self.run_action(action, self.screen)
 
     def action_toggle_light(self) -> None:
         """Change between our light and our dark theme."""
@@ -252,7 +284,7 @@ class SsmicApp(Guarded, App[None]):
             if answer == "quit":
                 self.exit()
 
-        answers: tuple[Answer, ...] = (("stay", "Stay", "primary"), ("quit", "Quit all the same", "error"))
+        answers: tuple[Answer, ...] = (("stay", "Stay", "primary"), ("quit", "Quit anyway", "error"))
         self.push_screen(Confirm("Quit?", "\n".join(losses), answers), leave)
 
     async def run_action(

@@ -50,7 +50,7 @@ class Album:
 
 async def take_pictures(folder: Path) -> None:
     """Edit, run, watch, read; a picture of each."""
-    app = SsmicApp(remember=False)
+    app = SsmicApp(first_area="neighbourhoods", remember=False)
     app.animation_level = "none"
     async with app.run_test(size=SIZE, notifications=False) as pilot:
         album = Album(pilot, folder)
@@ -71,7 +71,7 @@ async def take_pictures(folder: Path) -> None:
         await pilot.press("space")
         await album.until(lambda: watching.state == "paused")
         await pilot.press("3")
-        for key, name in (("m", "messages"), ("j", "jobs"), ("d", "producers")):
+        for key, name in (("M", "messages"), ("J", "jobs"), ("P", "producers")):
             await pilot.press(key)
             if name == "jobs":
                 await pilot.press("end", "up")

@@ -21,6 +21,15 @@ ALGORITHMS_WITH: Final = {
     "node_limit": (EXACT,),
 }
 """By setting, the algorithms that it belongs to."""
+ABOUT_ALGORITHM: Final = {
+    FIFTY_FIFTY: "accepts a job that fits with probability 1/2, at a random start; a baseline, as in PySSMic",
+    INSERTION: "takes the first start with enough sun; moves jobs that have not started if there is none",
+    "L-BFGS-B": "re-optimises all starts by basin-hopping with SciPy's L-BFGS-B, as in PySSMic",
+    "SLSQP": "re-optimises all starts by basin-hopping with SciPy's SLSQP, as in PySSMic",
+    "TNC": "re-optimises all starts by basin-hopping with SciPy's TNC (truncated Newton), as in PySSMic",
+    EXACT: "re-plans all starts by a mixed-integer program (HiGHS): the best plan for what is known",
+}
+"""What each does, in one sentence."""
 MAX_STEP_S: Final = 86_400.0
 """A slope over more than a day says nothing about the day."""
 

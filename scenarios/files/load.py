@@ -8,6 +8,8 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 
+import yaml
+
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build
 from scenarios.files.findings import Findings, in_words
@@ -99,6 +101,22 @@ def bundled_names() -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def bundled_description(name: str) -> str:
+    """Return what a bundled scenario says of itself, on one line; reads no further than that."""
+    with (resources.files("scenarios") / "bundled" / f"{name}.yaml").open(encoding="utf-8") as file:
+        depth, key = 0, None
+        for event in yaml.parse(file, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth, key = depth + 1, None
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth, key = depth - 1, None
+            elif depth == 1 and isinstance(event, yaml.ScalarEvent):
+                if key == "description":
+                    return " ".join(event.value.split())
+                key = event.value if key is None else None
+    return ""
 
 
 def _load_bundled(name: str) -> Scenario:

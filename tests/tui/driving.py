@@ -73,7 +73,7 @@ async def steps(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
     watching: Any = getattr(pilot.app, "watching", None)
     while not holds():
         before = watching.feed.watched.time
-        await pilot.press("h")
+        await pilot.press("t")
         await until(pilot, partial(_stands_after, watching, before.step))
 
 

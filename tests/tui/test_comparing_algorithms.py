@@ -50,7 +50,7 @@ async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(ope
         await pilot.press("2")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
         screen = await ready(pilot)
-        await pilot.press("a")
+        await pilot.press("m")
         ask = await dialog(pilot, AlgorithmsDialog)
         assert ask.query_one("#seeds", Input).value == "20"
         await pilot.press("1", "4")
@@ -145,7 +145,7 @@ async def test_the_dialog_says_what_is_wrong_and_explains_each_algorithm(opened:
     assert set(SENTENCES) == set(ALGORITHMS)
     async with opened(first_area="run") as pilot:
         screen = await ready(pilot)
-        await pilot.press("a")
+        await pilot.press("m")
         ask = await dialog(pilot, AlgorithmsDialog)
         await pilot.press("2", "enter")
         assert "at least one" in str(ask.query_one(".problem", Static).content)

@@ -101,17 +101,17 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
         outcome = await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
         await until(pilot, lambda: len(table(pilot, "messages").rows) == outcome.messages)
-        await pilot.press("j")
+        await pilot.press("J")
         await until(pilot, lambda: len(table(pilot, "jobs").rows) == len(street.jobs))
-        await pilot.press("d")
+        await pilot.press("P")
         await until(pilot, lambda: len(table(pilot, "producers").rows) == len(street.producers))
         scores = {row.producer.id: row.producer.score for row in table(pilot, "producers").rows}
         assert scores == dict(outcome.scores)
-        await pilot.press("l")
+        await pilot.press("L")
         await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
         entries: list[LedgerEntry] = list(table(pilot, "ledger").rows)
         assert {e.contract.contract_id: e for e in entries} == {e.contract.contract_id: e for e in outcome.ledger}
-        await pilot.press("t")
+        await pilot.press("H")
         agents = sum(len(house.devices) for house in street.houses) + 1
         await until(pilot, lambda: len(table(pilot, "hosts").rows) == agents + len(street.houses) + 1)
 
@@ -182,14 +182,14 @@ async def test_times_are_those_of_the_scenario(opened: Opened, street: Scenario)
         asked = next(line for line in watched.lines.since(0) if line.kind == "Request")
         job = next(job for job in street.jobs if job.job_id == asked.job_id)
         assert f"start {street.zone.clock(job.earliest_start_s)}-" in asked.said(street.zone)
-        await pilot.press("U")
+        await pilot.press("Z")
         await until(pilot, lambda: "UTC" in str(status.render()))
         rows = table(pilot, "messages")
         await until(pilot, lambda: rows.rows and rows.columns[1].cell(rows.rows[0]) == "22:00:00")
         said = rows.columns[-1].cell(next(line for line in rows.rows if line.number == asked.number))
         window = f"{UTC.clock(job.earliest_start_s)}-{UTC.clock(job.latest_start_s)}?"
         assert f"start 21 Jun {window}" in said, "there it is still the day before"
-        await pilot.press("U")
+        await pilot.press("Z")
         await until(pilot, lambda: "+02:00" in str(status.render()))
 
 
@@ -215,12 +215,12 @@ async def test_the_producers_show_the_last_day_when_the_run_has_ended(opened: Op
     async with watching(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
-        await pilot.press("d")
+        await pilot.press("P")
         producers = table(pilot, "producers")
         await until(pilot, lambda: producers.rows and sum(row.forecast_wh for row in producers.rows) > 50_000)
         chart = pilot.app.screen.query_one("ProducersPane Chart", Chart)
         assert max(chart._series[0].values) > 1_000
-        await pilot.press("shift+left")
+        await pilot.press("left_curly_bracket")
         assert max(chart._series[0].values) > 1_000, "there is no day before the first"
 
 
@@ -229,7 +229,7 @@ async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opene
     async with watching(opened, street, size=WIDE) as (pilot, watched, run):
         await run()
         await until(pilot, lambda: watched.time is not None and watched.time.state == "ended")
-        await pilot.press("d")
+        await pilot.press("P")
         chart = pilot.app.screen.query_one("ProducersPane Chart", Chart)
         await until(pilot, lambda: chart._series)
         chart.focus()
@@ -287,7 +287,7 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
         await pilot.press("enter", "enter")
         sequence = pilot.app.screen.query_one(SequenceView)
         await until(pilot, lambda: [step.number for step in sequence.rows] == list(range(7, count, 40)))
-        await pilot.press("m", "escape", "slash", *"pv-1")
+        await pilot.press("M", "escape", "slash", *"pv-1")
         expected = [seq for seq in range(count) if str(seq).startswith("1")]
         await until(pilot, lambda: [line.number for line in messages.rows] == expected)
 
@@ -305,10 +305,10 @@ async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street
         await pilot.press("n")
         await until(pilot, lambda: where().step == before + 1 and where().state == "paused")
         before_s = where().time
-        await pilot.press("h")
+        await pilot.press("t")
         await until(pilot, lambda: where().time > before_s and where().state == "paused")
         before = where().step
-        await pilot.press("e")
+        await pilot.press("N")
         await until(pilot, lambda: where().step > before and where().state == "paused")
         await pilot.press("p")
         (await dialog(pilot, AskText)).query_one(Input).value = "3600x"
@@ -342,7 +342,7 @@ async def test_a_producers_day_is_drawn_and_told(opened: Opened, street: Scenari
     """Expected, committed, remaining."""
     async with watching(opened, street, size=WIDE) as (pilot, _, run):
         await run()
-        await pilot.press("d")
+        await pilot.press("P")
         pane = pilot.app.screen.query_one(ProducersPane)
         await until(pilot, lambda: "forecast" in str(pane.query_one(".detail", Static).content))
         assert "committed" in str(pane.query_one(".detail", Static).content)

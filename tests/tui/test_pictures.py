@@ -23,7 +23,7 @@ from tui.widgets.table import VirtualTable
 
 Opened = Any
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
-PANES = {"m": "messages", "j": "jobs", "d": "producers", "l": "ledger", "t": "hosts"}
+PANES = {"M": "messages", "J": "jobs", "P": "producers", "L": "ledger", "H": "hosts"}
 
 SCENARIO = """\
 version: 1

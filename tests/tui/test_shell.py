@@ -56,7 +56,7 @@ async def test_a_click_on_a_key_at_the_bottom_is_as_good_as_the_key(opened: Open
         help_at = shown.index("Help")
         await pilot.hover(footer, offset=(help_at, 0))
         await pilot.pause()
-        assert footer.tooltip == "Help of this screen (F1 while typing)"
+        assert footer.tooltip == "Help for this screen"
         await pilot.click(footer, offset=(help_at, 0))
         await pilot.pause()
         assert isinstance(pilot.app.screen, HelpScreen)
@@ -89,6 +89,28 @@ async def test_the_palette_finds_an_area(opened: Opened) -> None:
         await until(pilot, lambda: found.option_count and "Results" in str(found.get_option_at_index(0).prompt))
         await pilot.press("enter")
         await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "results")
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("pyssmic", "Import"),
+        ("mqtt", "Watch a run on a broker"),
+        ("dark", "Theme"),
+        ("exit", "Quit"),
+        ("zzzz", "No matches found"),
+    ],
+)
+async def test_the_palette_knows_descriptions_synonyms_and_the_ways_into_other_areas(
+    opened: Opened, typed: str, title: str
+) -> None:
+    """What fits nothing is said to fit nothing."""
+    async with opened(first_area="run") as pilot:
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+        found = pilot.app.screen.query_one(CommandList)
+        await pilot.press(*typed)
+        await until(pilot, lambda: any(title in str(option.prompt) for option in found.options))
 
 
 async def test_the_theme_is_remembered(opened: Opened) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents.scheduling.settings import ALGORITHMS, MAX_STEP_S, AlgorithmSettings
+from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS, MAX_STEP_S, AlgorithmSettings
 
 _BY_DEFAULT = AlgorithmSettings()
 
@@ -52,8 +52,9 @@ Algorithm = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"How producers schedule: {', '.join(ALGORITHMS)}. "
-        "[default: the scenario's, which is insertion if it names none]",
+        help="How producers schedule. "
+        + "; ".join(f"{name} {about}" for name, about in ABOUT_ALGORITHM.items())
+        + ". [default: the scenario's, which is insertion if it names none]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
         show_envvar=False,
@@ -83,7 +84,7 @@ Penalty = Annotated[
 StepSize = Annotated[
     float | None,
     typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: over how many seconds the objective's slope is taken; "
+        help="L-BFGS-B, SLSQP, TNC: over how many seconds the objective's slope is taken (PySSMic: eps); "
         f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
         envvar="SSMIC_STEP_SIZE",
         show_envvar=False,
@@ -92,7 +93,7 @@ StepSize = Annotated[
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: a search ends when steps gain less than this; above 0. "
+        help="L-BFGS-B, SLSQP, TNC: a search ends when steps gain less than this (PySSMic: tol); above 0. "
         f"[default: {_BY_DEFAULT.tolerance:g}]",
         envvar="SSMIC_TOLERANCE",
         show_envvar=False,

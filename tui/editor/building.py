@@ -51,7 +51,8 @@ def remove_house(tree: Tree, ref: Ref) -> Change:
     gone = [i for i, job in outline.jobs(tree) if only and text(job.get("house")) == id_]
     steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
     steps.append(Remove(ref))
-    label = f"remove house {outline.house_title(house)}" + (f" and {plural(len(gone), 'job')}" if gone else "")
+    title = outline.house_title(house) if house.get("name") else f"house {id_}"
+    label = f"remove {title}" + (f" and {plural(len(gone), 'job')}" if gone else "")
     return Change(label, tuple(steps), _beside(tree, ref))
 
 
@@ -101,7 +102,8 @@ def remove_device(tree: Tree, ref: Ref) -> Change:
     gone = outline.jobs_by_device(tree).get((house_id, device_id), []) if devices_called_so == 1 else []
     steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
     steps.append(Remove(ref))
-    label = f"remove device {outline.device_title(at(tree, ref))}"
+    device = at(tree, ref)
+    label = f"remove {outline.device_title(device) if device.get('name') else f'device {device_id}'}"
     return Change(label + (f" and {plural(len(gone), 'job')}" if gone else ""), tuple(steps), _beside(tree, ref))
 
 

@@ -21,7 +21,7 @@ _OWN, _BUNDLED, _SKY = "own:", "bundled:", "sky:"
 
 def file_item(what: str) -> Item:
     """Return the way to a file."""
-    return Item(FILE, "From a file ...", what, "Other")
+    return Item(FILE, "From a file ...", what, is_way=True)
 
 
 def profile_items(tree: Tree, *, own: bool = True) -> list[Item]:
@@ -37,7 +37,12 @@ def profile_items(tree: Tree, *, own: bool = True) -> list[Item]:
 
 def sky_items() -> list[Item]:
     """Return the skies."""
-    return [Item(_SKY + sky.id, sky.title, group="Panels under a cloudless sky") for sky in SKIES]
+    return [Item(_SKY + sky.id, sky.title, group="PV panels: forecasts for a clear sky") for sky in SKIES]
+
+
+def house_items(tree: Tree) -> list[Item]:
+    """Return the houses; ids are their indexes."""
+    return [Item(str(i), outline.house_title(house), "house") for i, house in outline.houses(tree)]
 
 
 def consumer_items(tree: Tree) -> list[Item]:

@@ -34,6 +34,7 @@ from tui.editor.tree import NeighbourhoodTree
 from tui.editor.work import Checked, Work
 from tui.shell import AreaScreen, EmptyState
 from tui.shell.days import Days
+from tui.shell.fieldhelp import FieldHelp
 from tui.widgets.chart import Chart
 
 PAUSE_WALL_S = 0.15
@@ -54,6 +55,7 @@ class Desk(AreaScreen):
     Desk #right { width: 1fr; }
     Desk #middle { height: 1fr; layout: vertical; }
     Desk.-wide #middle { layout: horizontal; }
+    Desk #left { height: 1fr; width: 1fr; }
     Desk #part { height: 1fr; width: 1fr; }
     Desk #side { height: 8; display: none; }
     Desk #side.some { display: block; }
@@ -95,8 +97,7 @@ class Desk(AreaScreen):
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (ctrl+n), start from a copy of a bundled one (b),\n"
-                "open a file of yours (ctrl+o), or import one of PySSMic (i).",
+                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
                 (
                     ("New", "screen.new"),
                     ("From a bundled one", "screen.copy_bundled"),
@@ -110,9 +111,11 @@ class Desk(AreaScreen):
                 with Horizontal(id="columns"):
                     yield NeighbourhoodTree()
                     with Vertical(id="right"), Container(id="middle"):
-                        with ContentSwitcher(initial="form", id="part"):
-                            yield FormView()
-                            yield JobsTable()
+                        with Vertical(id="left"):
+                            with ContentSwitcher(initial="form", id="part"):
+                                yield FormView()
+                                yield JobsTable()
+                            yield FieldHelp()
                         with Vertical(id="side"):
                             yield Static("", classes="said", markup=False)
                             yield Chart(empty="")
@@ -349,7 +352,7 @@ class Desk(AreaScreen):
     def _checked(self, work: Work, checked: Checked) -> None:
         if checked.failed is not None:
             if work.history.drop(checked.version):
-                self.complain(checked.failed, "This cannot be changed here")
+                self.complain(checked.failed, "Cannot be changed here")
                 self.show()
             return
         if checked.version is not work.history.current:

@@ -14,10 +14,8 @@ from tui.editor.jobs_xml import add_input_jobs
 from tui.editor.notes import Notes
 from tui.editor.outline import Ref, Tree, at
 from tui.editor.picker import Item, Picker
-from tui.editor.picking import NothingChosenError, Picking, device_ref
+from tui.editor.picking import SERIES_OF_SECONDS, SERIES_OF_UNIX, NothingChosenError, Picking, device_ref
 from tui.shell.dialogs import PickPath
-
-SERIES_SUFFIXES = (".csv", ".txt", ".dat")
 
 
 class Editing(Picking):
@@ -33,12 +31,18 @@ class Editing(Picking):
         tree = self.open_work().tree
         house = self._house_ref()
         if house is None:
-            raise NothingChosenError("A device stands in a house: choose the house in the tree, or add one (h).")
+            houses = choices.house_items(tree)
+            if not houses:
+                raise NothingChosenError("Add a house first.")
+            picked = await self.pick("Which house gets the device?", houses)
+            if picked is None:
+                return
+            house = ("houses", int(picked))
         items = [
             *choices.profile_items(tree, own=False),
-            Item(EMPTY, "A consumer of another kind", "to be filled in", "Other consumers"),
+            Item(EMPTY, "Other consumer", "empty: choose its load profile in the form", "Other consumers"),
             *choices.sky_items(),
-            Item(FILE, "Panels with a forecast from a file ...", "'UNIX-seconds Wh' a line", "Other"),
+            Item(FILE, "PV panels with a forecast from a file ...", SERIES_OF_UNIX, is_way=True),
         ]
         picked = await self.pick(f"Add a device to {outline.title_of(tree, house)}", items)
         if picked is None:
@@ -63,7 +67,7 @@ class Editing(Picking):
         if device is None:
             items = choices.consumer_items(tree)
             if not items:
-                raise NothingChosenError("A job runs on a consumer: add one to a house first (a).")
+                raise NothingChosenError("Add a consumer to a house first.")
             picked = await self.pick("Which device runs the job?", items)
             device = None if picked is None else device_ref(picked)
         if device is not None:
@@ -87,7 +91,7 @@ class Editing(Picking):
         tree = self.open_work().tree
         known = outline.profiles(tree)
         items = [item for item in choices.profile_items(tree) if choices.profile_named(item.id) not in known]
-        picked = await self.pick("Add a load profile", [*items, choices.file_item("'seconds Wh' a line, cumulative")])
+        picked = await self.pick("Add a load profile", [*items, choices.file_item(SERIES_OF_SECONDS)])
         if picked == FILE:
             chosen = await self.profile_from_file()
         else:
@@ -105,9 +109,9 @@ class Editing(Picking):
 
     async def _add_jobs_xml(self) -> None:
         work = self.open_work()
-        details = "PySSMic's jobs XML; its devices are found by the ids of house and device."
+        details = "PySSMic's jobs in XML. Each job goes to the device with its house id and device id."
         file = await self.app.push_screen_wait(
-            PickPath("Add jobs from XML", work.folder, suffixes=(".xml",), details=details)
+            PickPath("Import jobs from XML", work.folder, suffixes=(".xml",), details=details)
         )
         if file is None:
             return
@@ -115,7 +119,7 @@ class Editing(Picking):
         added = add_input_jobs(work.tree, found, file.name)
         if added.change is not None:
             self.apply(lambda tree: add_input_jobs(tree, found, file.name).change)
-        lead = f"{added.count} of {len(found)} jobs were added."
+        lead = f"Added {added.count} of {len(found)} jobs."
         if added.notes:
             await self.app.push_screen_wait(Notes("Jobs from XML", lead, added.notes))
         else:
@@ -148,7 +152,7 @@ class Editing(Picking):
             return Change(change.label, change.steps, outline.JOBS) if stay else change
 
         self.apply(removal)
-        self.notify(f"{label[0].upper()}{label[1:]}: done. Ctrl+Z brings it back.")
+        self.notify(f"Removed {label.removeprefix('remove ')}. Ctrl+Z to undo.")
 
     def action_duplicate(self) -> None:
         """Add another one like what is chosen."""
@@ -160,7 +164,7 @@ class Editing(Picking):
         change = history.undoable
         if change is not None:
             self.show(history.undo() or self.ref)
-            self.notify(f"Undone: {change.label}", timeout=2)
+            self.notify(f"Undid: {change.label}", timeout=2)
 
     def action_redo(self) -> None:
         """Make the change again that was taken back last."""
@@ -168,7 +172,7 @@ class Editing(Picking):
         change = history.redoable
         if change is not None:
             self.show(history.redo() or self.ref)
-            self.notify(f"Done again: {change.label}", timeout=2)
+            self.notify(f"Redid: {change.label}", timeout=2)
 
     # Getting around.
 
@@ -176,7 +180,7 @@ class Editing(Picking):
         """Go to the next problem's field."""
         work = self.open_work()
         if not work.problems:
-            self.notify("Nothing is wrong.")
+            self.notify("No problems.")
             return
         self._problem = (self._problem + 1) % len(work.problems)
         self.go_to_problem(work.problems[self._problem])
@@ -191,7 +195,7 @@ class Editing(Picking):
             if picked is not None:
                 self.go_to(refs[int(picked)])
 
-        self.app.push_screen(Picker("Find", items), chosen)
+        self.app.push_screen(Picker("Find a house, device, job or load profile", items), chosen)
 
     def action_to_tree(self) -> None:
         """Go back to the tree."""

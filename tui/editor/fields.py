@@ -87,6 +87,7 @@ class FieldRow(Vertical):
 
     DEFAULT_CSS = """
     FieldRow { height: auto; }
+    FieldRow:focus-within { height: auto; }  /* Textual follows the focus only where such a rule is */
     FieldRow > .heading { color: $primary; text-style: bold; margin-top: 1; padding: 0 1; }
     FieldRow > Horizontal { height: 1; }
     FieldRow .label { width: 16; color: $text-muted; padding: 0 1; }

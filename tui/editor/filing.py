@@ -9,7 +9,7 @@ from pathlib import Path
 from broker.filenames import file_name
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
-from scenarios.files.load import bundled_names
+from scenarios.files.load import bundled_description, bundled_names
 from scenarios.files.write import to_yaml
 from scenarios.importers.source import import_source, needs_import
 from tui.editor import building
@@ -19,13 +19,14 @@ from tui.editor.editing import Editing
 from tui.editor.history import History
 from tui.editor.importing import IMPORTABLE, YAML, ImportDialog
 from tui.editor.notes import Notes
-from tui.editor.outline import WHOLE, Ref, text
+from tui.editor.outline import WHOLE, Ref
 from tui.editor.picker import Item, Picker
-from tui.editor.rescue import rescue
+from tui.editor.rescue import rescue, rescued_work
 from tui.editor.work import Stamp, Work, stamp_of
 from tui.shell.dialogs import Answer, Confirm, PickPath
 from tui.shell.intents import EditScenario, Intent, RunScenario
 from tui.shell.open import OpenNeighbourhood
+from tui.shell.rescued import is_rescued
 
 LOOK_WALL_S = 2.0
 """How often the file on the disk is looked at."""
@@ -35,10 +36,6 @@ def bundled_document(name: str) -> Document:
     """Return a bundled scenario, to be copied."""
     with resources.as_file(resources.files("scenarios") / "bundled" / f"{name}.yaml") as path:
         return Document.open(path)
-
-
-def _description(name: str) -> str:
-    return " ".join(text(bundled_document(name).value(("description",))).split())
 
 
 def _source_of(work: Work) -> str | None:
@@ -67,7 +64,7 @@ class Filing(Editing):
         work = self.work
         if work is None or not work.history.is_dirty:
             return None
-        return f"Changes to {work.title} in Neighbourhoods are not saved."
+        return f"{work.title} has unsaved changes."
 
     async def _may_leave(self) -> bool:
         """Return whether what is open may be closed; asks where something would be lost."""
@@ -77,8 +74,8 @@ class Filing(Editing):
         answer = await self.app.push_screen_wait(
             Confirm(
                 f"Save the changes to {work.title}?",
-                "They are in no file yet.",
-                (("save", "Save", "primary"), ("discard", "Throw away", "error"), ("stay", "Back", "default")),
+                "This neighbourhood has never been saved." if work.path is None else str(work.path),
+                (("save", "Save", "primary"), ("discard", "Discard", "error"), ("stay", "Back", "default")),
             )
         )
         return await self._save() if answer == "save" else answer == "discard"
@@ -92,7 +89,7 @@ class Filing(Editing):
     async def _new(self) -> None:
         if await self._may_leave():
             document = Document(building.NEW_TEXT.format(name="my-neighbourhood"))
-            self.take_up(Work(History(document, saved=True), None, "a new neighbourhood"))
+            self.take_up(Work(History(document, saved=True), None, "New neighbourhood"))
             self.apply(building.add_house)
 
     def action_open(self) -> None:
@@ -119,16 +116,16 @@ class Filing(Editing):
 
     async def _read(self, path: Path, ref: Ref = WHOLE) -> None:
         try:
-            work = await asyncio.to_thread(Work.opened, path)
+            work = await asyncio.to_thread(rescued_work if is_rescued(path) else Work.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self.app.push_screen_wait(
-                Notes("Cannot be opened", f"What is wrong with {path.name}:", lines, bad=True)
-            )
+            await self.app.push_screen_wait(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
             return
         self._asked_about = None
         self.take_up(work, ref)
-        if work.path is not None:
+        if work.rescued_from is not None:
+            self.notify(f"Rescued changes from {path.name}: save to keep them.")
+        if work.path is not None and work.stamp is not None:
             self.ssmic.remember_neighbourhood(work.path)
 
     def action_copy_bundled(self) -> None:
@@ -136,9 +133,9 @@ class Filing(Editing):
         self.begin(self._ask_and_copy)
 
     async def _ask_and_copy(self) -> None:
-        said = {name: await asyncio.to_thread(_description, name) for name in bundled_names()}
+        said = {name: await asyncio.to_thread(bundled_description, name) for name in bundled_names()}
         items = [Item(name, name, said[name]) for name in said]
-        dialog = Picker("Start from a copy of a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
+        dialog = Picker("Copy a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
         picked = await self.app.push_screen_wait(dialog)
         if picked is not None and await self._may_leave():
             await self._copy(picked)
@@ -146,7 +143,7 @@ class Filing(Editing):
     async def _copy(self, name: str) -> None:
         document = await asyncio.to_thread(bundled_document, name)
         history = await asyncio.to_thread(History, document, saved=True)
-        self.take_up(Work(history, None, f"copy of {name}", source=name))
+        self.take_up(Work(history, None, f'"{name}" (copy)', source=name))
 
     def action_import(self) -> None:
         """Import a neighbourhood of PySSMic."""
@@ -167,17 +164,15 @@ class Filing(Editing):
             imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self.app.push_screen_wait(
-                Notes("Cannot be imported", f"What is wrong with {path.name}:", lines, bad=True)
-            )
+            await self.app.push_screen_wait(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
         document = Document(await asyncio.to_thread(to_yaml, imported.file))
-        self.take_up(Work(History(document, saved=False), None, f"import of {path.name}"))
+        self.take_up(Work(History(document, saved=False), None, f'"{path.name}" (imported)'))
         if imported.notes:
-            lead = "What was assumed where the input says nothing, and what was left out:"
+            lead = "Missing values that were filled in, and what was left out:"
             await self.app.push_screen_wait(Notes(f"Imported {path.name}", lead, imported.notes))
         else:
-            self.notify(f"Imported {path.name}; it is not saved yet.")
+            self.notify(f"Imported {path.name}. Not saved yet.")
 
     # Saving.
 
@@ -205,8 +200,7 @@ class Filing(Editing):
         work = self.work
         if work is None:
             return False
-        name = work.source or text(work.tree.get("name")) or "neighbourhood"
-        proposed = work.path or Path.cwd() / f"{file_name(name)}.yaml"
+        proposed = work.path or Path.cwd() / f"{file_name(work.file_stem)}.yaml"
         dialog = PickPath("Save as", proposed, suffixes=YAML, kind="new")
         path = await self.app.push_screen_wait(dialog)
         if path is None:
@@ -215,9 +209,9 @@ class Filing(Editing):
         if path.exists() and path != work.path:
             answer = await self.app.push_screen_wait(
                 Confirm(
-                    f"Write over {path.name}?",
-                    f"{path} exists already; what is in it would be lost.",
-                    (("back", "Back", "primary"), ("overwrite", "Write over it", "error")),
+                    f"Overwrite {path.name}?",
+                    f"{path} already exists. Its contents will be lost.",
+                    (("back", "Back", "primary"), ("overwrite", "Overwrite", "error")),
                 )
             )
             if answer != "overwrite":
@@ -241,9 +235,12 @@ class Filing(Editing):
         work.path, work.source = path, None
         work.history.saved(version)
         self._asked_about = None
+        if work.rescued_from is not None:
+            await asyncio.to_thread(work.rescued_from.unlink, missing_ok=True)
+            work.rescued_from = None
         self.ssmic.remember_neighbourhood(path)
         self.show()
-        self.notify(f"Saved in {path}")
+        self.notify(f"Saved to {path}")
         return True
 
     # What somebody else does to the file.
@@ -257,7 +254,7 @@ class Filing(Editing):
         if stamp is None:
             work.stamp = None
             work.history.note_unsaved()
-            self.notify(f"{work.title} is gone from the disk; saving writes it again.", severity="warning")
+            self.notify(f"{work.title} was deleted from the disk; saving writes it again.", severity="warning")
             self.show()
         elif stamp != self._asked_about:
             self._asked_about = stamp
@@ -266,13 +263,13 @@ class Filing(Editing):
     async def _ask_about_disk(self, work: Work, *, saving: bool = False) -> str | None:
         if work.path is None:
             return None
-        mine = " Your own changes would be lost by reading it again." if work.history.is_dirty else ""
+        mine = " Reloading discards your changes." if work.history.is_dirty else ""
         stay: Answer = ("back", "Back", "primary") if saving else ("keep", "Keep mine", "primary")
-        answers: list[Answer] = [stay, ("reload", "Read it again", "default")]
+        answers: list[Answer] = [stay, ("reload", "Reload", "default")]
         if saving:
-            answers.append(("overwrite", "Write over it", "error"))
-        details = "Saving would write over what somebody else wrote." if saving else "Somebody else wrote the file."
-        answer = await self.app.push_screen_wait(Confirm(f"{work.title} was changed", details + mine, answers))
+            answers.append(("overwrite", "Overwrite", "error"))
+        details = "Saving overwrites a change made outside ssmic." if saving else "The file was changed outside ssmic."
+        answer = await self.app.push_screen_wait(Confirm(f"{work.title} has changed on disk", details + mine, answers))
         if answer == "reload":
             await self._read(work.path, self.ref)
         elif answer != "overwrite":

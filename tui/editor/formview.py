@@ -14,6 +14,7 @@ from tui.editor.fields import FieldRow
 from tui.editor.form import Field, Form, Layout
 from tui.editor.outline import Ref, Tree
 from tui.editor.say import say
+from tui.shell.fieldhelp import FieldHelp
 
 
 class FormBody(Vertical):
@@ -116,6 +117,7 @@ class FormView(VerticalScroll, can_focus=False):
         elif is_other and focused is not None:
             self.focus_field(focused)
         self._show_problems()
+        self._explain()
 
     def _leave(self) -> None:
         """Let what comes before the form have the focus: what had it belongs to another part now."""
@@ -125,6 +127,20 @@ class FormView(VerticalScroll, can_focus=False):
                 break
             before = widget
         self.screen.set_focus(before)
+
+    def on_descendant_focus(self) -> None:
+        """Say what the field is that has the focus."""
+        self._explain()
+
+    def on_descendant_blur(self) -> None:
+        """Say nothing where none has."""
+        self._explain()
+
+    def _explain(self) -> None:
+        path = self._focused_path()
+        found = [row.field.help for row in self.rows if path is not None and row.field.path == path]
+        for line in self.screen.query(FieldHelp):
+            line.say(found[0] if found else "")
 
     def complain(self, problems: Mapping[KeyPath, Sequence[str]]) -> None:
         """Show problems at their fields, by key path."""

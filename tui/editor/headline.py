@@ -1,4 +1,4 @@
-"""The line above the tree: which neighbourhood is open, whether it is saved, and what is wrong with it."""
+"""The line above the tree: which neighbourhood is open, whether it is saved, and its problems."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Headline(Horizontal):
         say(self.query_one(".name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""
         if work.path is None and not work.history.is_dirty:
-            state = "a copy; saved nowhere yet" if work.source else "new"
+            state = "not saved yet" if work.source else "new"
         say(self.query_one(".state", Static), state)
         found, count = self.query_one(".found", Static), len(work.problems)
         found.set_class(bool(count), "some")

@@ -13,10 +13,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from tui.editor.paths import PathSuggester
 from tui.shell.dialogs import PickPath
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
+from tui.shell.paths import PathInput
 
 YAML = (".yaml", ".yml")
 IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
@@ -36,14 +36,36 @@ class _Line:
     id: str
     label: str
     hint: str
+    help: str
     kind: Literal["either", "file", "folder"]
     suffixes: tuple[str, ...]
 
 
 _LINES = (
-    _Line("source", "from", "a PySSMic folder, a neighbourhood XML or pickle, YAML", "either", IMPORTABLE),
-    _Line("jobs", "jobs XML", "not needed; for a neighbourhood XML or pickle", "file", (".xml",)),
-    _Line("loads", "load profiles", "not needed; a folder of <name>.csv that it names", "folder", (".csv",)),
+    _Line(
+        "source",
+        "from",
+        "a PySSMic folder, XML or pickle",
+        "PySSMic's folder, XML or pickle; or a YAML file",
+        "either",
+        IMPORTABLE,
+    ),
+    _Line(
+        "jobs",
+        "jobs",
+        "optional: PySSMic's jobs in XML",
+        "For a neighbourhood in XML: est, lst and creation_time of each job. A folder has its own.",
+        "file",
+        (".xml",),
+    ),
+    _Line(
+        "loads",
+        "load profiles",
+        "optional: a folder with <name>.csv",
+        'For a neighbourhood in XML: one "seconds Wh" pair per line, cumulative.',
+        "folder",
+        (".csv",),
+    ),
 )
 
 
@@ -52,9 +74,17 @@ class ImportDialog(Guarded, ModalScreen[Source | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
-        Binding("ctrl+o", "browse", "Browse", tooltip="Choose from a tree of files"),
+        Binding("ctrl+o", "browse", "Browse", tooltip="Choose from a list of files"),
         Binding("ctrl+s", "accept", "Import"),
     ]
+    TITLE = "Import a neighbourhood"
+    HELP = """
+Name what PySSMic reads: an input folder (with `consumer_event.csv` and `producer_event.csv`), a neighbourhood in XML
+or a pickle. The type is detected from the content. `Tab` completes a path, `Ctrl+O` lists files, `Enter` imports.
+
+A neighbourhood in XML or a pickle may come without jobs and without load profiles: name them in the second and third
+field. What is missing is filled in, and listed after the import. The input is not changed.
+"""
     DEFAULT_CSS = """
     ImportDialog { align: center middle; }
     ImportDialog > Vertical {
@@ -62,7 +92,11 @@ class ImportDialog(Guarded, ModalScreen[Source | None]):
         border-title-color: $primary; padding: 1 2 0 2;
     }
     ImportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
-    ImportDialog .line { height: 1; margin-bottom: 1; }
+    ImportDialog .line { height: 1; }
+    ImportDialog .help { height: 2; margin-left: 15; padding: 0 1; color: $text-muted; visibility: hidden; }
+    ImportDialog .field { height: auto; }
+    ImportDialog .field:focus-within { height: auto; }  /* Textual follows the focus only where such a rule is */
+    ImportDialog .field:focus-within .help { visibility: visible; }
     ImportDialog .label { width: 15; color: $text-muted; }
     ImportDialog .line Input.-textual-compact { width: 1fr; background: $panel; padding: 0 1; }
     ImportDialog .line Button { margin-left: 1; min-width: 5; }
@@ -85,20 +119,23 @@ class ImportDialog(Guarded, ModalScreen[Source | None]):
         with Vertical() as box:
             box.border_title = "Import a neighbourhood"
             yield Static(
-                "What it holds counts, not what it is called. What the input does not say is assumed, and you are "
-                "told what. The input stays as it is.",
+                "The type is detected from the content. Missing values are filled in and listed. The input is not "
+                "changed.",
                 classes="details",
             )
             for line in _LINES:
-                with Horizontal(classes="line"):
-                    yield Static(line.label, classes="label")
-                    yield Input(
-                        compact=True,
-                        id=line.id,
-                        placeholder=line.hint,
-                        suggester=PathSuggester(self._folder, line.suffixes),
-                    )
-                    yield Button("...", name=line.id, compact=True)
+                with Vertical(classes="field"):
+                    with Horizontal(classes="line"):
+                        yield Static(line.label, classes="label")
+                        yield PathInput(
+                            id=line.id,
+                            compact=True,
+                            placeholder=line.hint,
+                            folder=self._folder,
+                            suffixes=line.suffixes,
+                        )
+                        yield Button("...", name=line.id, compact=True)
+                    yield Static(line.help, classes="help", markup=False)
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Import", variant="primary", action="screen.accept", compact=True)
@@ -146,13 +183,13 @@ class ImportDialog(Guarded, ModalScreen[Source | None]):
             path = Path(typed).expanduser() if typed else None
             paths[line.id] = path
             if path is None and line.id == "source":
-                problem = problem or "Type where the neighbourhood is, or choose it (...)."
+                problem = problem or "Type the path of the neighbourhood, or choose it (Ctrl+O)."
             elif path is not None and not path.exists():
                 problem = problem or f"There is no {path}."
             elif path is not None and line.kind == "folder" and not path.is_dir():
-                problem = problem or f"{path} is a file: a folder is needed."
+                problem = problem or f"{path} is a file; a folder is needed."
             elif path is not None and line.kind == "file" and path.is_dir():
-                problem = problem or f"{path} is a folder: a file is needed."
+                problem = problem or f"{path} is a folder; a file is needed."
         self.query_one(".problem", Static).update(problem or "")
         source = paths["source"]
         if problem is None and source is not None:

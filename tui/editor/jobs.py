@@ -71,13 +71,13 @@ class JobsTable(Vertical):
         yield VirtualTable[JobRow](
             (
                 Column("device", lambda row: row.device),
-                Column("registered", lambda row: row.registered, 11, sort=lambda row: row.order[0]),
-                Column("earliest", lambda row: row.earliest, 11, sort=lambda row: row.order[1]),
-                Column("latest", lambda row: row.latest, 11, sort=lambda row: row.order[2]),
+                Column("registered", lambda row: row.registered, 11, 10, sort=lambda row: row.order[0]),
+                Column("earliest", lambda row: row.earliest, 11, 9, sort=lambda row: row.order[1]),
+                Column("latest", lambda row: row.latest, 11, 9, sort=lambda row: row.order[2]),
                 Column("profile", lambda row: (row.profile or "the device's", "muted"), 18, from_width=70),
             ),
             key=lambda row: row.ref,
-            empty="No jobs yet: choose a consumer and press j, or add jobs from XML (x)",
+            empty="No jobs yet. Select a consumer and add a job (j), or import jobs from XML (I).",
             id="job-table",
         )
 

@@ -42,7 +42,7 @@ class Notes(Guarded, ModalScreen[None]):
             bad: Whether they are mistakes.
         """
         super().__init__(classes="bad" if bad else "")
-        self._title = title
+        self.title = self._title = title
         self._lead = lead
         self._lines = tuple(lines)
 

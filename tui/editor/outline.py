@@ -123,9 +123,9 @@ def device_title(device: dict[str, Any]) -> str:
 
 
 def house_title(house: dict[str, Any]) -> str:
-    """Return what a house is called."""
+    """Return what a house is called: its name, with the id where the name does not say it."""
     name, id_ = text(house.get("name")), text(house.get("id"))
-    return f"{name} ({id_})" if name and name != id_ else id_ or "(no id)"
+    return f"{name} ({id_})" if name and id_ not in name.split() else name or id_ or "(no id)"
 
 
 def job_device_title(tree: Tree, job: dict[str, Any]) -> str:

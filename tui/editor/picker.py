@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.editor.drawing import Picture
+from tui.shell.finding import ranked
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Span
@@ -30,11 +31,17 @@ class Item:
     """Behind the title, and searched too."""
     group: str = ""
     """Stands above the first of its items."""
+    is_way: bool = False
+    """Whether it leads on, to a file: it stands first, and is there too where nothing else fits."""
 
 
 class Picker(Guarded, ModalScreen[str | None]):
     """Returns the id of the item that was picked; None on escape."""
 
+    HELP = """
+Type to search: titles come first, then descriptions; synonyms count (solar finds PV panels, EV finds cars). The arrow
+keys move through the list while you type, `Enter` chooses, `Esc` goes back.
+"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
         Binding("enter", "choose", "Choose", priority=True),
@@ -80,7 +87,7 @@ class Picker(Guarded, ModalScreen[str | None]):
             current: Id of the item under the cursor at first.
         """
         super().__init__()
-        self._title = title
+        self.title = self._title = title
         self._items = tuple(items)
         self._picture = picture
         self._current = current
@@ -89,7 +96,7 @@ class Picker(Guarded, ModalScreen[str | None]):
         """Search above; list and picture below."""
         with Vertical() as box:
             box.border_title = self._title
-            yield Input(compact=True, placeholder="type to search")
+            yield Input(compact=True, placeholder="type to search: titles, descriptions, synonyms")
             with Horizontal():
                 yield OptionList(compact=True)
                 if self._picture is not None:
@@ -108,24 +115,27 @@ class Picker(Guarded, ModalScreen[str | None]):
         self._show(event.value)
 
     def _show(self, wanted: str) -> None:
-        words = wanted.lower().split()
-        found = [
-            item for item in self._items if all(w in f"{item.title} {item.details} {item.group}".lower() for w in words)
-        ]
+        items = sorted(self._items, key=lambda item: not item.is_way)
+        found = ranked(wanted, items, lambda item: (item.title, f"{item.details} {item.group}"))
         options: list[Option | None] = []
+        if not found:
+            options.append(Option("No match", disabled=True))
+            found = [item for item in items if item.is_way]
         group = ""
         for item in found:
-            if item.group != group:
+            if item.group != group and not wanted.strip():  # what is found stands in the order of how well it fits
                 group = item.group
                 options.append(Option(f"[b $primary]{_plain(group)}[/]", disabled=True))
             details = f"  [dim]{_plain(item.details)}[/]" if item.details else ""
             options.append(Option(f"{_plain(item.title)}{details}", id=item.id))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options(options or [Option("Nothing like that", disabled=True)])
+        listed.add_options(options)
         if found:
-            wish = self._current if any(item.id == self._current for item in found) else found[0].id
-            listed.highlighted = listed.get_option_index(wish or found[0].id)
+            first = next((item for item in found if not item.is_way), found[0])
+            is_current_there = not wanted.strip() and any(item.id == self._current for item in found)
+            listed.highlighted = listed.get_option_index((is_current_there and self._current) or first.id)
+            listed.scroll_to_highlight()
 
     @on(OptionList.OptionHighlighted)
     def _draw(self, event: OptionList.OptionHighlighted) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from textual import on
 
-from broker.errors import SsmicError
 from scenarios.appliances import APPLIANCES
 from scenarios.files.findings import KeyPath
 from tui.editor import building, choices, ids, outline
@@ -22,11 +21,14 @@ from tui.editor.picker import Item, Picker
 from tui.editor.sky import DEFAULT_SKY
 from tui.editor.work import Work, file_reference
 from tui.shell.dialogs import AskText, PickPath
+from tui.shell.guard import AdviceError
 
 SERIES_SUFFIXES = (".csv", ".txt", ".dat")
+SERIES_OF_SECONDS = 'one "seconds Wh" pair per line, cumulative'
+SERIES_OF_UNIX = 'one "UNIX-seconds Wh" pair per line, cumulative'
 
 
-class NothingChosenError(SsmicError):
+class NothingChosenError(AdviceError):
     """An action needs something that is not chosen."""
 
 
@@ -78,9 +80,11 @@ class Picking(Desk):
     async def _pick_profile(self, path: KeyPath) -> None:
         tree = self.open_work().tree
         now = text(at(tree, path))
-        items = [*choices.profile_items(tree), choices.file_item("'seconds Wh' a line, cumulative")]
+        items = [*choices.profile_items(tree), choices.file_item(SERIES_OF_SECONDS)]
         if path[0] == "jobs" or now:
-            items.append(Item(NONE, "None", "the device's" if path[0] == "jobs" else "each job names its own", "Other"))
+            items.append(
+                Item(NONE, "None", "use the device's" if path[0] == "jobs" else "each job names its own", "Other")
+            )
         picked = await self.pick("Load profile", items, choices.item_of_profile(tree, now) if now else None)
         if picked == NONE:
             self.apply(lambda tree: building.set_field(tree, path, None))
@@ -94,7 +98,9 @@ class Picking(Desk):
 
     async def profile_from_file(self) -> tuple[str, dict[str, Any]] | None:
         """Ask for a file; return name and entry of a load profile."""
-        file = await self._pick_series_file("Load profile from a file", "Lines of seconds and cumulative Wh, from 0 s.")
+        file = await self._pick_series_file(
+            "Load profile from a file", f"{SERIES_OF_SECONDS[0].upper()}{SERIES_OF_SECONDS[1:]}, starting at 0 s."
+        )
         if file is None:
             return None
         work = self.open_work()
@@ -119,8 +125,8 @@ class Picking(Desk):
 
         def problem(name: str) -> str | None:
             if not name.strip():
-                return "A name is needed."
-            return "There is one of this name already." if name != ref[-1] and name in taken else None
+                return "Enter a name."
+            return "This name is already taken." if name != ref[-1] and name in taken else None
 
         def chosen(name: str | None) -> None:
             if name is not None:
@@ -130,7 +136,7 @@ class Picking(Desk):
 
     async def _pick_energy_of_profile(self, ref: Ref) -> None:
         tree = self.open_work().tree
-        items = [*choices.profile_items(tree, own=False), choices.file_item("'seconds Wh' a line, cumulative")]
+        items = [*choices.profile_items(tree, own=False), choices.file_item(SERIES_OF_SECONDS)]
         picked = await self.pick(f"Energy of {ref[-1]}", items)
         if picked == FILE:
             chosen = await self.profile_from_file()
@@ -144,12 +150,12 @@ class Picking(Desk):
     async def _pick_production(self, path: KeyPath) -> None:
         tree = self.open_work().tree
         is_actual = path[-1] == "actual"
-        items = [*choices.sky_items(), choices.file_item("'UNIX-seconds Wh' a line, cumulative")]
+        items = [*choices.sky_items(), choices.file_item(SERIES_OF_UNIX)]
         if is_actual:
-            items.append(Item(REMOVE, "As forecast", "nothing else is known", "Other"))
+            items.append(Item(REMOVE, "Same as forecast", "no measured production", "Other"))
         elif len(at(tree, path[:-1]) or []) > 1:
             items.append(Item(REMOVE, "Remove this forecast", "", "Other"))
-        title = "What the panels really give" if is_actual else "Forecast"
+        title = "Actual production" if is_actual else "Forecast"
         picked = await self.pick(title, items)
         if picked == REMOVE:
             self.apply(lambda _: Change(f"remove {'production' if is_actual else 'forecast'}", (Remove(path),)))
@@ -166,15 +172,15 @@ class Picking(Desk):
             return None
         if picked != FILE:
             return choices.sky_named(picked, tree)
-        details = "Lines of UNIX seconds and cumulative Wh."
+        details = f"{SERIES_OF_UNIX[0].upper()}{SERIES_OF_UNIX[1:]}."
         file = await self._pick_series_file("Production from a file", details)
         return None if file is None else {"file": file_reference(file, self.open_work())}
 
     async def add_forecast(self, ref: Ref) -> None:
         """Add a forecast to a producer."""
         tree = self.open_work().tree
-        items = [*choices.sky_items(), choices.file_item("'UNIX-seconds Wh' a line, cumulative")]
-        entry = await self.production_of(await self.pick("Another forecast", items), tree)
+        items = [*choices.sky_items(), choices.file_item(SERIES_OF_UNIX)]
+        entry = await self.production_of(await self.pick("Add a forecast", items), tree)
         if entry is None:
             return
         origin = Origin.of(tree.get("start"))

@@ -1,4 +1,4 @@
-"""Everything that is wrong, in one list; a row leads to its field."""
+"""All problems in one list; a row leads to its field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_ROWS = 8
 
 
 class ProblemsPanel(Vertical):
-    """The list; not there while nothing is wrong."""
+    """The list; hidden while there are no problems."""
 
     DEFAULT_CSS = """
     ProblemsPanel { height: auto; display: none; border-top: solid $error; border-title-color: $text-error; }
@@ -43,7 +43,7 @@ class ProblemsPanel(Vertical):
             (
                 Column("part", lambda row: ("✗ " + self._part(row[1]), "bad"), 34, narrow=24),
                 Column("field", lambda row: _field(row[1]), 20, narrow=14),
-                Column("what is wrong", lambda row: row[1].what),
+                Column("problem", lambda row: row[1].what),
             ),
             key=lambda row: row[0],
             id="problem-table",

@@ -5,13 +5,25 @@ from __future__ import annotations
 from itertools import count
 from pathlib import Path
 
-import platformdirs
-
 from broker.filenames import file_name
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from tui.editor.history import History
-from tui.editor.work import Work
+from tui.editor.work import Work, stamp_of
+from tui.shell.rescued import name_in, original_of, own_folder
+
+
+def rescued_work(path: Path) -> Work:
+    """Open rescued changes as unsaved changes of the file that they belong to.
+
+    Raises:
+        ScenarioError: The file cannot be read, or is not YAML.
+    """
+    document = Document.open(path)
+    original = original_of(path)
+    name = name_in(path)
+    stamp = None if original is None else stamp_of(original)
+    return Work(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
 
 
 def rescue(work: Work) -> str | None:
@@ -22,19 +34,19 @@ def rescue(work: Work) -> str | None:
     history = work.history
     if not history.is_dirty:
         return None
-    name = work.path.stem if work.path is not None else file_name(work.title.replace(" ", "-"))
+    name = file_name(work.file_stem)
     for folder in _folders(work):
         try:
             path = _free(folder, name)
             _written(history).save(path)
         except (ScenarioError, OSError):
             continue
-        return f"Changes to {work.title} were not saved; they are kept in {path}"
-    return f"Changes to {work.title} were not saved, and there is no place to keep them."
+        return f"{work.title} had unsaved changes; they are kept in {path}"
+    return f"{work.title} had unsaved changes; they could not be kept: no folder is writable."
 
 
 def _folders(work: Work) -> list[Path]:
-    own = platformdirs.user_state_path("ssmic") / "rescued"
+    own = own_folder()
     return [own] if work.path is None else [work.path.parent, own]
 
 

@@ -46,47 +46,61 @@ class NeighbourhoodsScreen(Filing):
     AREA = "neighbourhoods"
     TITLE = "Neighbourhoods"
     HELP = """
-A neighbourhood is houses with devices, and the jobs that the devices have to run. It is a file in YAML: what you
-change here goes into it at its place, comments and order stay.
+A neighbourhood is houses with devices, and the jobs that the devices have to run. It is a file in YAML; comments and
+the order of lines stay as they are.
 
-- The **tree** at the left: `▲` gives energy (a producer), `▽` draws it (a consumer), `•` is a job. `✗` marks what is
-  wrong. Arrows walk through it, `Enter` goes to the fields, `Escape` comes back.
-- **Fields** change the neighbourhood while you type. What `ssmic check` would say stands below the field; all of it
-  in the list at the bottom, `F8` goes from one to the next.
-- **Times** are a date and a time of day, at the offset of the run's start; up and down move them.
-- A field with `▾` opens a list: type to narrow it. Bundled appliances, load profiles from a file, cloudless skies.
-- The **chart** shows one day: `{` and `}` go to the day before and after, `D` asks for one by number or date.
+- The **tree** on the left: `▲` is a producer (PV panels), `▽` a consumer, `•` a job, `✗` a problem. Arrow keys move,
+  `Enter` goes to the fields, `Esc` comes back.
+- **Fields** take effect while you type. The line under a field says what it is; problems stand below it. All problems
+  are in the list at the bottom, `F8` goes to the next.
+- **Times** are a date and a time of day, with the UTC offset of the run's start; Up and Down move them.
+- A field with `▾` opens a list; type to search it. It offers files first, then load profiles or PV panels.
+- The **chart** shows one day: `{` and `}` go to the day before and after, `G` asks for one by number or date.
 - **Notes** at the bottom say what cannot meet in time, such as forecasts of another year, with a button for each way
   out. They are in the palette (`Ctrl+P`) too.
-- `Ctrl+Z` takes back whatever was done, also a removal.
+- `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
 
-A bundled neighbourhood opens as a copy; saving asks for a file of yours.
+A bundled neighbourhood opens as a copy; saving asks for a file of your own.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r,r", "run_it", "Run", tooltip="Run this neighbourhood"),
+        Binding("ctrl+r", "run_it", "Run", tooltip="Run this neighbourhood"),
         Binding("h", "add_house", "House", tooltip="Add a house"),
         Binding("a", "add_device", "Device", tooltip="Add a device to the house"),
-        Binding("j", "add_job", "Job", tooltip="Add a job of the device"),
+        Binding("j", "add_job", "Job", tooltip="Add a job for the device"),
         Binding("f", "add_forecast", "Forecast", tooltip="Add a forecast to the producer"),
-        Binding("delete", "remove", "Remove", key_display="del", tooltip="Remove what is chosen"),
-        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Add another one like this"),
-        Binding("x", "add_jobs_xml", "Jobs from XML", show=False, tooltip="Add jobs from PySSMic's XML"),
-        Binding("l", "add_profile", "Load profile", show=False, tooltip="Bring a load profile into the file"),
-        Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find a house, device or job"),
+        Binding(
+            "delete",
+            "remove",
+            "Remove",
+            key_display="del",
+            tooltip="Remove the selected house, device, job or load profile",
+        ),
+        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Duplicate the selected house, device or job"),
+        Binding("I", "add_jobs_xml", "Jobs from XML", show=False, tooltip="Import jobs from PySSMic's XML"),
+        Binding(
+            "l",
+            "add_profile",
+            "Load profile",
+            show=False,
+            tooltip="Add a load profile: from a file or a bundled appliance",
+        ),
+        Binding(
+            "slash", "find", "Find", show=False, key_display="/", tooltip="Find a house, device, job or load profile"
+        ),
         Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
         Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
-        Binding("D", "choose_day", "Choose the day", show=False, tooltip="Draw another day, by its number or date"),
+        Binding("G", "choose_day", "Go to a day", show=False, tooltip="Draw another day, by its number or date"),
         Binding("f8", "next_problem", "Problem", tooltip="Go to the next problem"),
-        Binding("ctrl+z", "undo", "Undo"),
-        Binding("ctrl+y", "redo", "Redo", show=False),
-        Binding("ctrl+s", "save", "Save"),
-        Binding("S,f12", "save_as", "Save as", show=False, tooltip="Save in another file (F12 while typing)"),
-        Binding("ctrl+n", "new", "New", tooltip="Begin a neighbourhood from scratch"),
-        Binding("ctrl+o", "open", "Open", tooltip="Open a file"),
-        Binding("b", "copy_bundled", "Bundled", tooltip="Start from a copy of a bundled neighbourhood"),
-        Binding("i", "import", "Import", tooltip="Import from PySSMic: folder, XML, pickle"),
-        Binding("c", "close", "Close", show=False, tooltip="Close this neighbourhood"),
-        Binding("escape", "to_tree", "To the tree", show=False),
+        Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last change"),
+        Binding("ctrl+y", "redo", "Redo", show=False, tooltip="Redo the change that was undone"),
+        Binding("ctrl+s", "save", "Save", tooltip="Save the neighbourhood"),
+        Binding("f12", "save_as", "Save as", show=False, tooltip="Save to another file"),
+        Binding("ctrl+n", "new", "New", tooltip="Begin a new neighbourhood"),
+        Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
+        Binding("b", "copy_bundled", "Bundled", tooltip="Copy a bundled neighbourhood"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding("q", "close", "Close", show=False, tooltip="Close this neighbourhood"),
+        Binding("escape", "to_tree", "To the tree", show=False, tooltip="Go back to the tree"),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -1,4 +1,4 @@
-"""Forecasts to begin with, for roofs without one of their own: a cloudless sky."""
+"""Forecasts to begin with, for roofs without a forecast of their own: a clear sky."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """A roof under a cloudless sky."""
+    """A roof under a clear sky."""
 
     id: str
     title: str
@@ -46,9 +46,13 @@ class Sky:
 
 
 SKIES = tuple(
-    Sky(f"{peak}-{side}", f"Cloudless sky, {peak} kWp to the {side}", Roof(tilt_deg=30, azimuth_deg=deg, peak_kw=peak))
+    Sky(
+        f"{peak}-{side}",
+        f"PV panels, {peak} kWp, facing {side} (clear sky)",
+        Roof(tilt_deg=30, azimuth_deg=deg, peak_kw=peak),
+    )
     for peak in (3, 5, 8, 12)
     for side, deg in (("south", 180), ("east", 90), ("west", 270))
 )
 DEFAULT_SKY = SKIES[3]
-"""5 kWp to the south."""
+"""5 kWp, facing south."""

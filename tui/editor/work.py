@@ -13,7 +13,7 @@ from scenarios.files.document import Document
 from scenarios.files.findings import KeyPath
 from tui.editor.changes import Put
 from tui.editor.history import History, Version
-from tui.editor.outline import Ref, Tree, owner_of, parent_of
+from tui.editor.outline import Ref, Tree, owner_of, parent_of, text
 
 Stamp = tuple[int, int, int]
 """Tells one state of a file from another: when it was written, how long it is, which file it is."""
@@ -53,6 +53,8 @@ class Work:
     """Bundled name that it is a copy of."""
     stamp: Stamp | None = None
     """The file as it was read or written last."""
+    rescued_from: Path | None = None
+    """The file of rescued changes that it is; not needed any more once they are saved."""
     problems: tuple[Problem, ...] = ()
     """As of the last check."""
     notes: tuple[Note, ...] = ()
@@ -75,8 +77,13 @@ class Work:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """What it is called on the screen: its file, or what it was made of."""
         return self.path.name if self.path else self.name
+
+    @property
+    def file_stem(self) -> str:
+        """What its file is called without a suffix, or would be."""
+        return self.path.stem if self.path else self.source or text(self.tree.get("name")) or "neighbourhood"
 
     @property
     def folder(self) -> Path:

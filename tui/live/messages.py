@@ -56,7 +56,7 @@ class MessagesPane(Pane):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "find", "Find", key_display="/", tooltip="Find messages by a text"),
-        Binding("f", "filters", "Filter", tooltip="Filter by house, producer, kind, job"),
+        Binding("F", "filters", "Filter", tooltip="Filter by house, producer, kind, job"),
         Binding("escape", "clear", "Clear filter", show=False),
     ]
     DEFAULT_CSS = """

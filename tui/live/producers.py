@@ -136,8 +136,8 @@ class ProducersPane(Pane):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("shift+left", "day(1)", "Previous day", show=False, tooltip="Show the producers a day earlier"),
-        Binding("shift+right", "day(-1)", "Next day", show=False, tooltip="Show the producers a day later"),
+        Binding("left_curly_bracket", "day(1)", "Previous day", show=False, tooltip="Show the producers a day earlier"),
+        Binding("right_curly_bracket", "day(-1)", "Next day", show=False, tooltip="Show the producers a day later"),
     ]
 
     def __init__(self) -> None:

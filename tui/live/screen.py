@@ -31,11 +31,11 @@ from tui.shell.watching import REFRESH_WALL_S
 from tui.widgets.table import VirtualTable
 
 _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
-    ("m", "messages-tab", "Messages", MessagesPane),
-    ("j", "jobs-tab", "Jobs", JobsPane),
-    ("d", "producers-tab", "Producers", ProducersPane),
-    ("l", "ledger-tab", "Ledger", LedgerPane),
-    ("t", "hosts-tab", "Hosts", HostsPane),
+    ("M", "messages-tab", "Messages", MessagesPane),
+    ("J", "jobs-tab", "Jobs", JobsPane),
+    ("P", "producers-tab", "Producers", ProducersPane),
+    ("L", "ledger-tab", "Ledger", LedgerPane),
+    ("H", "hosts-tab", "Hosts", HostsPane),
 )
 
 
@@ -68,13 +68,13 @@ one that you joined is read-only until you take control of it (`C`, which asks f
 - **Hosts**: which hosts are online, and what each device does now.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
-the offset of the scenario's start; `U` shows them in UTC. The line at the top says which.
+the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which.
 The newest million messages are here; the results file has all of them.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),
-        Binding("b", "join", "Join", tooltip="Join a run on a broker"),
-        Binding("L", "leave", "Leave", show=False, tooltip="Stop watching; the run continues"),
+        Binding("w", "join", "Watch", tooltip="Watch a run on a broker"),
+        Binding("q", "leave", "Close", show=False, tooltip="Stop watching; the run continues"),
         Binding("left_square_bracket", "next_pane(-1)", "Previous pane", show=False, key_display="["),
         Binding("right_square_bracket", "next_pane(1)", "Next pane", show=False, key_display="]"),
     ]
@@ -102,7 +102,7 @@ The newest million messages are here; the results file has all of them.
             yield EmptyState(
                 "No run to watch",
                 "Start one in Run (key 2): what its agents say appears here at once.\n"
-                "Or join a neighbourhood that runs elsewhere, on a broker (key b).",
+                "Or join a neighbourhood that runs elsewhere, on a broker (key w).",
                 (("Go to Run", "app.open_area('run')"), ("Join a broker", "screen.join")),
                 id="nothing",
             )

@@ -107,7 +107,7 @@ class Catalogue(Reads):
                 "No results yet",
                 "Run something: every run writes a file here as it goes.\n"
                 "Go to Run (key 2), choose a scenario and start it, or type [b]ssmic run street[/] in a shell.\n"
-                "Results that lie elsewhere: ctrl+o opens a file, F another folder.",
+                "Results that lie elsewhere: ctrl+o opens a file, D another folder.",
                 (("Go to Run", "app.open_area('run')"), ("Open a file", "screen.open_file")),
                 id="nothing",
             )

@@ -30,11 +30,11 @@ from tui.widgets.table import Cell, Column, VirtualTable
 from tui.widgets.words import Words
 
 TABS = (
-    ("f", "figures", "Figures"),
-    ("g", "differences", "Differences"),
-    ("k", "chart", "Chart"),
-    ("d", "days", "Average days"),
-    ("j", "jobs", "Jobs"),
+    ("K", "figures", "Figures"),
+    ("W", "differences", "Differences"),
+    ("V", "chart", "Chart"),
+    ("T", "days", "Average days"),
+    ("J", "jobs", "Jobs"),
 )
 _LESS = "\N{MINUS SIGN}"
 _CELL = 18

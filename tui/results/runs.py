@@ -231,7 +231,7 @@ class RunsPane(Guarded, Vertical):
             Span(start_s, end_s, shown_zone(self, sheet.zone)),
         )
         title = days.title(self.day_index)
-        chosen = f"{title} ({{ }} day before, after; D choose). " if title else ""
+        chosen = f"{title} ({{ }} day before, after; G choose). " if title else ""
         self.query_one(".detail", Words).say(chosen + _said(sheet.average, sheet.rows))
 
     @on(VirtualTable.Chosen, "#runs")

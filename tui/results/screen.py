@@ -47,18 +47,18 @@ by seed, a chart, the average days, and what became of each job. `e` saves it: t
 
 An opened simulation has five views; `Esc` goes back to the list.
 
-- **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`i`), the
+- **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`k`), the
   day, the households (`Enter` opens one), and every contract. `z` gives the room to one of these.
-  A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `D` asks for one.
-- **One household**: the same for one; `H` chooses it, `<` and `>` go to the next.
+  A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `G` asks for one.
+- **One household**: the same for one; `u` chooses it, `(` and `)` go to the one before and the next.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
 - **Log**: the run's log, and what became of each contract, in virtual time.
-- **Scores**: producer scores before and after the run, and those of the next run; `R` resets these.
+- **Scores**: producer scores before and after the run, and those of the next run; `X` resets these.
 
 In tables: arrow keys choose a cell, `s` sorts by its column (or click the title), `c` copies the cell, `y` the row,
 `Y` all rows; `/` finds. `Enter` on a contract shows what was said until it was agreed.
 
-`e` exports tables, `p` writes the report and opens it in the browser. Times are at the offset of the
+`e` exports tables, `B` writes the report and opens it in the browser. Times are at the offset of the
 scenario's start (the heading says which), energy is settled minute by minute; *local* is what contracts' panels
 covered.
 """
@@ -68,30 +68,30 @@ covered.
         *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in SIDES),
         Binding("left_square_bracket", "next_view(-1)", "Previous view", show=False, key_display="["),
         Binding("right_square_bracket", "next_view(1)", "Next view", show=False, key_display="]"),
-        Binding("r", "choose('run')", "Choose the run", show=False),
-        Binding("H", "choose('house')", "Choose the household", show=False),
+        Binding("g", "choose('run')", "Choose the run", show=False),
+        Binding("u", "choose('house')", "Choose the household", show=False),
         Binding("comma", "next('run', -1)", "Previous run", show=False, key_display=","),
         Binding("full_stop", "next('run', 1)", "Next run", show=False, key_display="."),
-        Binding("less_than_sign", "next('house', -1)", "Previous household", show=False, key_display="<"),
-        Binding("greater_than_sign", "next('house', 1)", "Next household", show=False, key_display=">"),
+        Binding("left_parenthesis", "next('house', -1)", "Previous household", show=False, key_display="("),
+        Binding("right_parenthesis", "next('house', 1)", "Next household", show=False, key_display=")"),
         Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
         Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
-        Binding("D", "choose_day", "Choose the day", show=False, tooltip="Draw another day, by its number or date"),
+        Binding("G", "choose_day", "Go to a day", show=False, tooltip="Draw another day, by its number or date"),
         Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
-        Binding("i", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
+        Binding("k", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
         Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find by a part of a name"),
         Binding("v", "compare", "Compare", tooltip="Compare simulations: those that are marked, or two"),
         Binding(
             "e", "save", "Save", tooltip="Save the comparison: a table (.csv, .tex, .md) and a figure (.svg, .png)"
         ),
         Binding("e", "export", "Export", tooltip="Write tables for other programs: CSV, JSON, Parquet"),
-        Binding("p", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
+        Binding("B", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
         Binding(
-            "R", "reset_scores", "Reset scores", tooltip="Forget the producer scores that are kept for the next run"
+            "X", "reset_scores", "Reset scores", tooltip="Forget the producer scores that are kept for the next run"
         ),
         Binding("ctrl+o", "open_file", "Open file", show=False, tooltip="Open a results file that lies elsewhere"),
-        Binding("F", "open_folder", "Folder", show=False, tooltip="List the results in another folder"),
-        Binding("ctrl+r", "look_again", "Refresh", show=False, tooltip="Look again; that also happens by itself"),
+        Binding("D", "open_folder", "Folder", show=False, tooltip="List the results in another folder"),
+        Binding("ctrl+l", "look_again", "Refresh", show=False, tooltip="Look again; that also happens by itself"),
     ]
     DEFAULT_CSS = """
     ResultsScreen #place { height: 1fr; }
@@ -182,6 +182,8 @@ covered.
     @on(SimulationPane.Shown)
     def _shown(self) -> None:
         self.catalogue.show_count()
+        if self.simulation.opened is not None:
+            self.ssmic.remember_results(self.simulation.opened.path)
         self._go("simulation")
         self.call_after_refresh(self.simulation.focus_view)
 

@@ -213,7 +213,7 @@ class SheetPane(Guarded, Vertical):
         title = "" if days is None else days.title(self.day_index)
         bar = self.query_one(".day-title", Static)
         bar.display = bool(title)
-        bar.update(f"{title}   {{ }} day before, after   D choose")
+        bar.update(f"{title}   {{ }} day before, after   G choose")
 
     def show_interval(self, minutes: int) -> None:
         """Show over how many minutes peaks are averaged."""

@@ -31,11 +31,11 @@ from tui.shell.dialogs import Answer, Confirm
 from tui.shell.times import shown_zone
 
 TABS = (
-    ("a", "all", "All households"),
-    ("h", "house", "One household"),
-    ("u", "runs", "All runs"),
-    ("l", "log", "Log"),
-    ("w", "scores", "Scores"),
+    ("A", "all", "All households"),
+    ("O", "house", "One household"),
+    ("U", "runs", "All runs"),
+    ("E", "log", "Log"),
+    ("S", "scores", "Scores"),
 )
 _SHEETS = frozenset({"all", "house"})
 

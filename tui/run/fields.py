@@ -16,9 +16,11 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS, settings_of
 from scenarios.files import bundled_names
+from tui.run.about import about
 from tui.run.choices import OPEN, Choice
 from tui.run.form import BUSES, SEARCH_WALL_S, Form
 from tui.shell.dialogs import PickPath
+from tui.shell.fieldhelp import FieldHelp
 from tui.shell.guard import Guarded
 from tui.shell.steering import PACES
 from tui.widgets.tick import Tick
@@ -153,6 +155,25 @@ class RunForm(Guarded, VerticalScroll):
         """Show what belongs to what is chosen."""
         self._show_settings()
 
+    # Help at the field.
+
+    def on_descendant_focus(self) -> None:
+        """Say what the field is that has the focus."""
+        self._explain()
+
+    def on_descendant_blur(self) -> None:
+        """Say nothing where none has."""
+        self._explain()
+
+    def _explain(self) -> None:
+        if not self.is_mounted or not self.query("#algorithm"):
+            return
+        focused = self.screen.focused
+        is_here = focused is not None and self in focused.ancestors
+        said = about(focused.id or "", self._chosen("algorithm")) if focused is not None and is_here else ""
+        for line in self.screen.query(FieldHelp):
+            line.say(said)
+
     # What stands there.
 
     @property
@@ -249,6 +270,7 @@ class RunForm(Guarded, VerticalScroll):
     @on(Tick.Changed)
     def _changed(self) -> None:
         self._show_settings()
+        self._explain()
         self.post_message(self.Changed())
 
     def action_browse(self) -> None:

@@ -30,6 +30,7 @@ from tui.run.progress import ProgressPanel, Row
 from tui.run.running import Running
 from tui.shell import CompareResults, EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
 from tui.shell.dialogs import Answer, Confirm
+from tui.shell.fieldhelp import FieldHelp
 from tui.shell.open import OpenNeighbourhood
 from tui.shell.recent import load_recent
 from tui.shell.steering import SteeringScreen
@@ -56,7 +57,7 @@ PySSMic input folder. Problems stand at the field at once. An empty field means 
 `Ctrl+R` starts. The run goes on in a process of its own: go to *Negotiations* (3) to watch it, come back to steer it.
 The same scenario, settings and seed give the same contracts on every bus, here and with `ssmic run`.
 
-`a` chooses **several algorithms** and a number of seeds. They run one after another on the same seeds, each from fresh
+`m` chooses **several algorithms** and a number of seeds. They run one after another on the same seeds, each from fresh
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
 each run is measured against the best plan possible.
 
@@ -65,7 +66,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", tooltip="Start the simulation"),
         Binding(
-            "a", "algorithms", "Algorithms", tooltip="Choose several algorithms and compare them on the same seeds"
+            "m", "algorithms", "Algorithms", tooltip="Choose several algorithms and compare them on the same seeds"
         ),
         Binding("r", "results", "Results", tooltip="Open the results of the simulation that ran last"),
         Binding("w", "watch_run", "Watch run", show=False, tooltip="Watch the run under the cursor"),
@@ -95,6 +96,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         """Form, and how the simulation goes."""
         with Container(id="split"):
             yield RunForm()
+            yield FieldHelp()
             yield Preview()
             yield ProgressPanel(classes="gone")
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.areas import AREAS, Area
+from tui.keys import is_typed
 
 
 class AreaTab(Static):
     """An area's name; a click opens it."""
 
     def __init__(self, area: Area, *, shown: bool) -> None:
-        super().__init__(f"[$primary]{area.key}[/] {area.title}", classes="shown" if shown else "")
+        super().__init__("", classes="shown" if shown else "")
         self.tooltip = area.help
         self._area = area
+        self.name_keys(typing=False)
+
+    def name_keys(self, *, typing: bool) -> None:
+        """Name the key that opens the area now: while somebody types, a digit is text."""
+        key = self._area.function_key.upper() if typing else self._area.key
+        self.update(f"[$primary]{key}[/] {self._area.title}")
 
     async def on_click(self) -> None:
         """Open the area."""
@@ -44,6 +52,7 @@ class AreaBar(Horizontal):
         """
         super().__init__()
         self._shown = shown
+        self._typing = False
 
     def compose(self) -> ComposeResult:
         """One tab an area."""
@@ -55,6 +64,14 @@ class AreaBar(Horizontal):
     def on_mount(self) -> None:
         """Follow the status of the run."""
         self.watch(self.app, "run_status", self._show_status)
+        self.watch(self.screen, "focused", self._name_keys)
+
+    def _name_keys(self, focused: Widget | None) -> None:
+        typing = is_typed(focused, "1")
+        if typing != self._typing:
+            self._typing = typing
+            for tab in self.query(AreaTab):
+                tab.name_keys(typing=typing)
 
     def _show_status(self, status: str) -> None:
         self.query_one(".status", Static).update(status)

@@ -15,6 +15,7 @@ from textual.widgets import Button, DirectoryTree, Input, Static
 
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
+from tui.shell.paths import PathInput
 
 _BOX_CSS = """
     {name} {{ align: center middle; }}
@@ -41,6 +42,7 @@ class Confirm(Guarded, ModalScreen[str | None]):
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]
+    HELP = "Choose an answer with the arrow keys and `Enter`. `Esc` goes back and changes nothing."
     DEFAULT_CSS = _BOX_CSS.format(name="Confirm", width="64")
 
     def __init__(self, title: str, details: str, answers: Iterable[Answer]) -> None:
@@ -52,7 +54,7 @@ class Confirm(Guarded, ModalScreen[str | None]):
             answers: The first has the focus.
         """
         super().__init__()
-        self._title = title
+        self.title = self._title = title
         self._details = details
         self._answers = tuple(answers)
 
@@ -74,8 +76,12 @@ class Confirm(Guarded, ModalScreen[str | None]):
 class AskText(Guarded, ModalScreen[str | None]):
     """A line of text; escape returns None."""
 
+    HELP = "Type, then press `Enter`. `Esc` goes back and changes nothing."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
-    DEFAULT_CSS = _BOX_CSS.format(name="AskText", width="64")
+    DEFAULT_CSS = (
+        _BOX_CSS.format(name="AskText", width="64")
+        + "AskText Input.-textual-compact { background: $panel; padding: 0 1; }"
+    )
 
     def __init__(
         self, title: str, details: str = "", value: str = "", check: Callable[[str], str | None] = lambda _: None
@@ -89,7 +95,7 @@ class AskText(Guarded, ModalScreen[str | None]):
             check: Returns what is wrong with a text, None where nothing is; shown while typing.
         """
         super().__init__()
-        self._title = title
+        self.title = self._title = title
         self._details = details
         self._value = value
         self._check = check
@@ -100,7 +106,7 @@ class AskText(Guarded, ModalScreen[str | None]):
             box.border_title = self._title
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
-            yield Input(self._value)
+            yield Input(self._value, compact=True)
             yield Static("", classes="problem", markup=False)
         yield Footer()
 
@@ -132,15 +138,22 @@ class _Tree(DirectoryTree):
 class PickPath(Guarded, ModalScreen[Path | None]):
     """A file or folder, typed or chosen from a tree; escape returns None."""
 
+    HELP = """
+Type a path; `Tab` completes it, `Enter` takes it. Or go down to the list: `Enter` opens a folder and takes a file.
+The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
+"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
-        Binding("ctrl+s", "accept", "Choose"),
-        Binding("ctrl+up", "parent", "Parent folder"),
+        Binding("ctrl+s", "accept", "Choose", tooltip="Take the path in the field"),
+        Binding("ctrl+up", "parent", "Parent folder", tooltip="List the folder above"),
+        Binding("down", "to_list", show=False),
     ]
     DEFAULT_CSS = (
         _BOX_CSS.format(name="PickPath", width="90")
         + """
     PickPath > Vertical { height: 85%; }
+    PickPath Input.-textual-compact { background: $panel; padding: 0 1; }
+    PickPath .hint { color: $text-muted; height: 1; padding: 0 1; }
     PickPath DirectoryTree { height: 1fr; margin-top: 1; background: $surface; }
     """
     )
@@ -164,7 +177,7 @@ class PickPath(Guarded, ModalScreen[Path | None]):
             details: What is expected, plain text.
         """
         super().__init__()
-        self._title = title
+        self.title = self._title = title
         start = start.absolute()
         self._folder = start if start.is_dir() else start.parent
         self._proposed = "" if start.is_dir() else str(start)
@@ -178,17 +191,46 @@ class PickPath(Guarded, ModalScreen[Path | None]):
             box.border_title = self._title
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
-            yield Input(self._proposed or f"{self._folder}/", placeholder="path")
+            yield PathInput(
+                self._proposed or f"{self._folder}/",
+                folder=self._folder,
+                suffixes=self._suffixes,
+                placeholder="path",
+                compact=True,
+            )
+            yield Static("Tab completes the path, Down goes to the list.", classes="hint")
             yield Static("", classes="problem", markup=False)
             yield _Tree(self._folder, self._suffixes)
             with Horizontal(classes="buttons"):
-                yield Button("Choose", variant="primary", action="screen.accept", compact=True)
+                label = {"new": "Save", "folder": "Choose"}.get(self._kind, "Open")
+                yield Button(label, variant="primary", action="screen.accept", compact=True)
                 yield Button("Back", action="screen.dismiss", compact=True)
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin in the tree, save where a name is to be typed."""
-        (self.query_one(Input) if self._kind == "new" else self.query_one(_Tree)).focus()
+        """Begin in the field."""
+        self.query_one(PathInput).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Go down to the list from the field only."""
+        if action == "to_list":
+            return isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    def action_to_list(self) -> None:
+        """Go to the list of files."""
+        tree = self.query_one(_Tree)
+        tree.focus()
+        if tree.cursor_line < 1:
+            tree.cursor_line = min(1, tree.last_line)
+
+    @on(Input.Changed)
+    def _list_folder(self, event: Input.Changed) -> None:
+        typed = Path(event.value.strip() or ".").expanduser()
+        folder = typed if event.value.endswith("/") else typed.parent
+        tree = self.query_one(_Tree)
+        if event.input.has_focus and folder.is_dir() and folder != Path(tree.path):
+            tree.path = folder
 
     def action_parent(self) -> None:
         """Show the folder above."""
@@ -223,10 +265,10 @@ class PickPath(Guarded, ModalScreen[Path | None]):
     def _problem(self, text: str, path: Path) -> str | None:
         problems = {
             "Type a path, or choose one below.": not text,
-            f"{path} is a folder: add a file name.": self._kind == "new" and path.is_dir(),
+            f"{path} is a folder; add a file name.": self._kind == "new" and path.is_dir(),
             f"There is no folder {path.parent}.": self._kind == "new" and not path.parent.is_dir(),
             f"There is no {path}.": self._kind != "new" and not path.exists(),
-            f"{path} is a folder: a file is needed.": self._kind == "file" and path.is_dir(),
-            f"{path} is a file: a folder is needed.": self._kind == "folder" and path.is_file(),
+            f"{path} is a folder; a file is needed.": self._kind == "file" and path.is_dir(),
+            f"{path} is a file; a folder is needed.": self._kind == "folder" and path.is_file(),
         }
         return next((problem for problem, is_so in problems.items() if is_so), None)

@@ -16,8 +16,10 @@ from rich.text import Text
 from textual import events
 from textual.binding import ActiveBinding
 from textual.reactive import reactive
-from textual.screen import Screen
+from textual.screen import Screen, SystemModalScreen
 from textual.widget import Widget
+
+from tui.keys import is_typed
 
 _MORE = "…"
 """Stands where keys were left out."""
@@ -81,9 +83,12 @@ class Footer(Widget):
         active = screen.active_bindings
         seen = set()
         for found in active.values():
-            if found.binding.show and found.binding.action not in seen:
-                seen.add(found.binding.action)
+            binding = found.binding
+            if binding.show and binding.action not in seen and not is_typed(screen.focused, binding.key):
+                seen.add(binding.action)
                 yield self._offer(found, at_end=found.binding.action == "help")
+        if "help" not in seen and not isinstance(screen, SystemModalScreen):
+            yield Offer("f1", "F1", "Help", "Help for this dialog", at_end=True)
         palette = active.get(self.app.COMMAND_PALETTE_BINDING)
         if self.app.ENABLE_COMMAND_PALETTE and palette is not None:
             yield self._offer(palette, at_end=True)

@@ -26,6 +26,10 @@ MOST_CHARACTERS = 600
 """Of a notice: a file with a hundred problems would cover the screen."""
 
 
+class AdviceError(SsmicError):
+    """Something has to be done first: shown as advice, not as an error."""
+
+
 def crash_file() -> Path:
     """Return where the details of unexpected errors are kept."""
     return platformdirs.user_log_path("ssmic") / "tui-errors.log"
@@ -46,6 +50,9 @@ def keep_details(error: BaseException) -> Path | None:
 
 def complain(app: App[Any], error: BaseException, title: str = "") -> None:
     """Show an error as a notice: ours as they are, unexpected ones with where the details are."""
+    if isinstance(error, AdviceError):
+        app.notify(str(error), severity="warning", markup=False)
+        return
     if isinstance(error, SsmicError | OSError):
         text, title = str(error), title or "That did not work"
     else:

@@ -1,4 +1,4 @@
-"""`?`: what the screen is for, and every key that works on it now."""
+"""F1: what the screen is for, and every key that works on it now."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.keys import is_typed
 from tui.shell.footer import Footer
 from tui.shell.prose import Prose
 
@@ -45,9 +47,9 @@ class HelpScreen(ModalScreen[None]):
     """Help of the screen below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,q", "dismiss", "Close", key_display="esc"),
-        Binding("up,k", "scroll('up')", "Up", show=False),
-        Binding("down,j", "scroll('down')", "Down", show=False),
+        Binding("escape,q", "dismiss", "Close", key_display="esc"),
+        Binding("up", "scroll('up')", "Up", show=False),
+        Binding("down", "scroll('down')", "Down", show=False),
     ]
 
     DEFAULT_CSS = """
@@ -59,24 +61,27 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen .keys { padding: 0 1; }
     """
 
-    def __init__(self, title: str, text: str, bindings: Iterable[ActiveBinding]) -> None:
+    def __init__(self, title: str, text: str, bindings: Iterable[ActiveBinding], focused: Widget | None = None) -> None:
         """Make it.
 
         Args:
             title: The screen's.
             text: What it is for, Markdown.
             bindings: Its keys.
+            focused: What has the focus there: letters may be text for it.
         """
         super().__init__()
         self._title = title
         self._text = text
         self._bindings_shown = list(bindings)
+        self._focused_below = focused
 
     def compose(self) -> ComposeResult:
         """Text above, keys below."""
         with VerticalScroll() as box:
             box.border_title = f"Help: {self._title}"
-            yield Prose(self._text)
+            if self._text:
+                yield Prose(self._text)
             yield Static(self._keys(), classes="keys")
         yield Footer()
 
@@ -90,19 +95,24 @@ class HelpScreen(ModalScreen[None]):
         box.scroll_relative(y=1 if direction == "down" else -1, animate=False)
 
     def _keys(self) -> Table:
-        groups: dict[str, list[tuple[str, str]]] = {"On this screen": [], "Where the focus is": [], "Everywhere": []}
+        typed = "After Esc, which leaves the field: in the field these are text"
+        groups: dict[str, list[tuple[str, str]]] = {
+            "On this screen": [],
+            "Where the focus is": [],
+            "Everywhere": [],
+            typed: [],
+        }
         for active in self._bindings_shown:
-            is_screen = isinstance(active.node, Screen)
-            group = (
-                "Everywhere"
-                if isinstance(active.node, App)
-                else "On this screen"
-                if is_screen
-                else "Where the focus is"
-            )
+            if is_typed(self._focused_below, active.binding.key):
+                group = typed
+            elif isinstance(active.node, App):
+                group = "Everywhere"
+            else:
+                group = "On this screen" if isinstance(active.node, Screen) else "Where the focus is"
             key = self.app.get_key_display(active.binding)
             groups[group].append((key, active.binding.tooltip or active.binding.description))
         groups["Everywhere"].append(("tab", "Next field or list; shift+tab: back"))
+        groups["Everywhere"].append(("^p", "Palette: find anything by what it does"))
         colours = self.app.theme_variables
         table = Table.grid(padding=(0, 2), expand=True)
         table.add_column(justify="right", style=f"bold {colours['secondary']}", no_wrap=True)

@@ -46,6 +46,7 @@ class AreaScreen(Guarded, Screen[None]):
 
     DEFAULT_CSS = """
     AreaScreen > #body { height: 1fr; }
+    AreaScreen.-narrow AreaBar .brand { display: none; }
     AreaScreen TabPane { padding: 0; height: 1fr; }
     AreaScreen.-short Tabs { height: 1; }
     AreaScreen.-short Tabs Underline { display: none; }

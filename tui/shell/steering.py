@@ -41,14 +41,14 @@ class SteeringScreen(AreaScreen):
     """Adds the keys; they are there while a run is under way."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause", tooltip="Pause the run, or let it go on"),
+        Binding("space", "pause", "Pause", tooltip="Pause or resume the run"),
         Binding("n", "step('round')", "Step", tooltip="Step: one round"),
-        Binding("e", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
-        Binding("h", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to what happens next"),
-        Binding("less_than_sign,comma", "pace(-1)", "Slower", show=False, key_display="<"),
-        Binding("greater_than_sign,full_stop", "pace(1)", "Faster", show=False, key_display=">"),
+        Binding("N", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
+        Binding("t", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to the next event after it"),
+        Binding("less_than_sign", "pace(-1)", "Slower", show=False, key_display="<", tooltip="Slow the run down"),
+        Binding("greater_than_sign", "pace(1)", "Faster", show=False, key_display=">", tooltip="Speed the run up"),
         Binding("p", "ask_pace", "Pace", tooltip="Set the pace: max, 60x, ..."),
-        Binding("x", "stop", "Stop", tooltip="Stop the run; what was agreed is kept"),
+        Binding("x", "stop", "Stop", tooltip="Stop the run; everything agreed so far is kept"),
         Binding("C", "take_control", "Take control", tooltip="Let keys pause, step, pace and stop the run you watch"),
     ]
 
@@ -112,7 +112,7 @@ class SteeringScreen(AreaScreen):
         """Ask something of the clock."""
         feed = self.ssmic.watching.feed
         if feed is None:
-            raise NotConnectedError("no run is watched")
+            raise NotConnectedError("no run is being watched")
         if not self.ssmic.watching.may_control:
             raise NotConnectedError("this run is watched read-only; press C to take control of it")
         await feed.control(Control.model_validate({"command": command, "by": whoami(), **more}))
@@ -142,7 +142,7 @@ class SteeringScreen(AreaScreen):
         """Ask for a pace."""
         feed = self.ssmic.watching.feed
         time = None if feed is None else feed.watched.time
-        details = "How fast virtual time goes against the wall clock: max, or a factor such as 1x, 60x, 0.5x."
+        details = "How fast virtual time passes: max, or a factor of real time such as 1x, 60x or 0.5x."
         dialog = AskText("Pace", details, "" if time is None else time.pace, pace_problem)
         self.app.push_screen(dialog, self._pace_chosen)
 
@@ -153,7 +153,7 @@ class SteeringScreen(AreaScreen):
     def action_stop(self) -> None:
         """Stop the run, if that is meant."""
         details = "The run stops now. Everything agreed so far is kept in the results file."
-        dialog = Confirm("Stop the run?", details, (("go on", "Let it go on", "primary"), ("stop", "Stop", "error")))
+        dialog = Confirm("Stop the run?", details, (("go on", "Keep running", "primary"), ("stop", "Stop", "error")))
         self.app.push_screen(dialog, self._stop_chosen)
 
     def _stop_chosen(self, answer: str | None) -> None:

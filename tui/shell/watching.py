@@ -56,7 +56,7 @@ class Watching:
         )
 
     def end(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         if self._worker is not None:
             self._worker.cancel()
         self.feed, self._worker = None, None

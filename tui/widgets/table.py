@@ -45,10 +45,10 @@ class VirtualTable(Lines, Generic[RowT], can_focus=True):
         Binding("home", "first", "First row", show=False),
         Binding("end", "last", "Last row, and follow", show=False),
         Binding("enter", "choose", "Open row", show=False),
-        Binding("o", "sort_next", "Sort by the next column", show=False),
-        Binding("O", "sort_reverse", "Reverse the order", show=False),
-        Binding("y", "copy_row", "Copy row", show=False),
-        Binding("Y", "copy_all", "Copy all rows", show=False),
+        Binding("o", "sort_next", "Sort", show=False, tooltip="Sort by the next column"),
+        Binding("R", "sort_reverse", "Reverse", show=False, tooltip="Reverse the order of the rows"),
+        Binding("y", "copy_row", "Copy row", show=False, tooltip="Copy the row to the clipboard"),
+        Binding("Y", "copy_all", "Copy all", show=False, tooltip="Copy all rows to the clipboard, for a spreadsheet"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--header",

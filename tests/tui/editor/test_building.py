@@ -34,7 +34,7 @@ async def test_from_nothing_to_a_file_that_runs(editing: Editing, tmp_path: Path
         await person.until(lambda: person.screen.work is not None)
         await person.settle()
         assert person.screen.ref == ("houses", 0)
-        for wish in ("dishwasher, eco", "5 kWp to the south"):
+        for wish in ("dishwasher, eco", "5 kWp, facing south"):
             await person.press("escape", "a")
             await person.dialog(Picker)
             await person.press(*(char if char.isalnum() else {" ": "space", ",": "comma"}[char] for char in wish))
@@ -136,7 +136,7 @@ async def test_a_load_profile_is_chosen_with_its_picture(editing: Editing, file:
         dialog = person.app.screen
         await person.press(*"oven")
         assert dialog.query_one(Chart)._series
-        await click(person.pilot, dialog.query_one(OptionList), offset=(4, 1))
+        await click(person.pilot, dialog.query_one(OptionList), offset=(4, 0))
         await person.until(lambda: person.app.screen is person.screen)
         await person.settle()
         assert person.work.tree["houses"][1]["devices"][0]["load_profile"] == "oven"
@@ -211,7 +211,7 @@ async def test_a_forecast_comes_from_a_file(editing: Editing, file: Path) -> Non
     (file.parent / "sun.csv").write_text(f"{start_s + 21_600} 0\n{start_s + 43_200} 9000\n", encoding="utf-8")
     async with editing(file, size=WIDE) as person:
         await person.show("houses", 0, "devices", 1)
-        for label, key in (("energy", "predictions"), ("really", "actual")):
+        for label, key in (("energy", "predictions"), ("actual", "actual")):
             await click(person.pilot, person.row(label).query_one(PickButton))
             await person.dialog(Picker)
             await person.press(*"from", "space", *"a", "space", *"file", "enter")
@@ -319,7 +319,7 @@ async def test_jobs_come_from_xml(editing: Editing, file: Path) -> None:
         encoding="utf-8",
     )
     async with editing(file) as person:
-        await person.press("x")
+        await person.press("I")
         await person.dialog(PickPath)
         person.app.screen.query_one("Input").value = str(file.parent / "jobs.xml")
         await person.press("ctrl+s")

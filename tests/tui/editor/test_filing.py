@@ -18,7 +18,6 @@ from textual.worker import WorkerState
 
 from scenarios.files import bundled_names, load_scenario
 from tests.tui.driving import click
-from tui.areas import AREAS
 from tui.editor.importing import ImportDialog
 from tui.editor.notes import Notes
 from tui.editor.picker import Picker
@@ -212,7 +211,7 @@ async def test_closing_asks_about_changes(editing: Editing, file: Path, ours: st
     """Back, throw away, save."""
     async with editing(file) as person:
         await person.type_in("description", "Warm")
-        await person.press("escape", "c")
+        await person.press("escape", "q")
         await _answer(person, "Back")
         assert person.screen.work is not None
         await person.press("ctrl+n")
@@ -220,8 +219,8 @@ async def test_closing_asks_about_changes(editing: Editing, file: Path, ours: st
         await person.until(lambda: person.work.tree["name"] == "my-neighbourhood")
         assert "description: Warm\n" in file.read_text(encoding="utf-8")
         await person.settle()
-        await person.press("h", "escape", "c")
-        await _answer(person, "Throw away")
+        await person.press("h", "escape", "q")
+        await _answer(person, "Discard")
         await person.until(lambda: person.screen.work is None)
     assert file.read_text(encoding="utf-8") == ours.replace("# short\n", "# short\ndescription: Warm\n")
 
@@ -231,10 +230,10 @@ async def test_quitting_asks_about_changes(editing: Editing, file: Path) -> None
     async with editing(file) as person:
         await person.press("h")
         await person.press("escape", "4")
-        await person.until(lambda: AREAS[3].id == person.app.screen.AREA)
+        await person.until(lambda: person.app.screen.AREA == "results")
         await person.pilot.press("ctrl+q")
         dialog = await person.dialog(Confirm)
-        assert dialog._details == "Changes to ours.yaml in Neighbourhoods are not saved."
+        assert dialog._details == "ours.yaml has unsaved changes."
 
 
 async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file: Path) -> None:
@@ -246,7 +245,7 @@ async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file:
     other.parent.mkdir()
     other.write_text("precious", encoding="utf-8")
     async with editing(file) as person:
-        for label in ("Back", "Write over it"):
+        for label in ("Back", "Overwrite"):
             assert other.read_text(encoding="utf-8") == "precious"
             await person.press("f12")
             dialog = await person.dialog(PickPath)
@@ -298,7 +297,7 @@ async def test_a_file_that_somebody_else_changes_is_asked_about(
         await _answer(person, "Back")
         assert file.read_text(encoding="utf-8") == theirs
         await person.press("ctrl+s")
-        await _answer(person, "Read it again")
+        await _answer(person, "Reload")
         await person.until(lambda: not person.work.history.is_dirty)
         assert person.text == theirs
         await person.settle()
@@ -306,7 +305,7 @@ async def test_a_file_that_somebody_else_changes_is_asked_about(
         await person.type_in("name", "Bauer")
         _write(file, ours)
         await person.press("ctrl+s")
-        await _answer(person, "Write over it")
+        await _answer(person, "Overwrite")
         await person.until(lambda: not person.work.history.is_dirty)
         assert file.read_text(encoding="utf-8") == ours.replace("Brandt", "Bauer")
 
@@ -320,8 +319,9 @@ def _write(file: Path, text: str) -> None:
 async def test_it_is_run_from_here(editing: Editing, file: Path) -> None:
     """What is not saved is saved first, if that is meant."""
     async with editing(file) as person:
-        await person.press("h", "escape", "r")
+        await person.press("h", "escape", "ctrl+r")
         await _answer(person, "Save")
         await person.until(lambda: getattr(person.app.screen, "AREA", "") == "run")
+        await person.until(lambda: [field.value for field in person.app.screen.query("#source")] == [str(file)])
         await person.until(lambda: all(worker.state is not WorkerState.PENDING for worker in person.app.workers))
         assert not person.work.history.is_dirty

@@ -153,7 +153,7 @@ async def test_a_file_and_a_folder_elsewhere_are_opened(opened: Opened, results_
     shutil.move(results_folder, elsewhere)
     async with opened(first_area="results") as pilot:
         await until(pilot, lambda: the_screen(pilot).query_one("#nothing").display)
-        await pilot.press("F")
+        await pilot.press("D")
         (await dialog(pilot, PickPath)).query_one(Input).value = str(elsewhere)
         await pilot.press("ctrl+s")
         await listed(pilot)

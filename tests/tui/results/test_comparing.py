@@ -62,7 +62,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
         assert [row.path.name for row in pilot.app.screen.query_one("VirtualTable").rows] == [INSERTION]
         await pilot.press("enter")
         await until(pilot, lambda: getattr(pilot.app.screen, "place", "") == "comparison")
-        await pilot.press("j")
+        await pilot.press("J")
         jobs = table(pilot, "#job-rows")
         await until(pilot, lambda: jobs.has_focus)
         same = {job for job in starts[FIFTY] if starts[FIFTY][job] == starts[INSERTION].get(job)}
@@ -71,7 +71,7 @@ async def test_the_open_one_is_compared_with_another(opened: Opened, results_fol
         for row in jobs.rows:
             second = row.contracts[1]
             assert second is None or (second.producer, second.start_s) == starts[INSERTION][row.job_id]
-        await pilot.press("d", "f")
+        await pilot.press("T", "K")
         await until(pilot, lambda: table(pilot, "#figures-rows").has_focus)
         await click(pilot, pilot.app.screen.query_one("#comparison BackLink"))
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
@@ -85,7 +85,7 @@ async def test_two_days_share_a_scale(opened: Opened) -> None:
         await pilot.press("space", "down", "space", "v")
         await until(pilot, lambda: the_screen(pilot).place == "comparison")
         pane = the_screen(pilot).comparison
-        await pilot.press("d")
+        await pilot.press("T")
         await until(pilot, lambda: pane.tab == "days")
         comparison = pane.comparison
         assert comparison is not None

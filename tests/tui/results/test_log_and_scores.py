@@ -42,7 +42,7 @@ async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opene
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
-        await pilot.press("l")
+        await pilot.press("E")
         await until(pilot, lambda: table(pilot, "#log-rows").rows)
         rows = list(table(pilot, "#log-rows").rows)
         assert rows[0].event == "run begins"
@@ -62,7 +62,7 @@ async def test_a_log_that_is_not_there_is_said(opened: Opened) -> None:
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
-        await pilot.press("l")
+        await pilot.press("E")
         await until(pilot, lambda: table(pilot, "#log-rows").rows)
         assert "insertion.log.jsonl is not beside the results" in text(pilot, "#tab-log .detail")
 
@@ -79,7 +79,7 @@ async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
-        await pilot.press("w")
+        await pilot.press("S")
         await until(pilot, lambda: table(pilot, "#score-rows").rows)
         rows = list(table(pilot, "#score-rows").rows)
         assert {row.producer: (row.before, row.after) for row in rows} == scores
@@ -88,7 +88,7 @@ async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened
         await until(pilot, lambda: table(pilot, "#score-rows").has_focus)
         for answer in (("escape",), ("right", "enter")):
             assert kept.scores() == {"pv-adler": 3}
-            await pilot.press("R")
+            await pilot.press("X")
             await dialog(pilot, Confirm)
             await pilot.press(*answer)
             await until(pilot, lambda: pilot.app.screen is the_screen(pilot))
@@ -107,7 +107,7 @@ async def test_a_file_of_before_scores_were_kept_is_read(opened: Opened, newest:
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
-        await pilot.press("w")
+        await pilot.press("S")
         await until(pilot, lambda: table(pilot, "#score-rows").rows)
         assert "This run has no scores" in text(pilot, "#tab-scores .detail")
         assert the_screen(pilot).simulation.tab == "scores"

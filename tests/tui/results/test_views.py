@@ -123,7 +123,7 @@ async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder:
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)
-        await pilot.press("i")
+        await pilot.press("k")
         field = pilot.app.screen.focused
         assert isinstance(field, Input)
         await pilot.press("end", "backspace", "backspace")
@@ -132,7 +132,7 @@ async def test_the_interval_of_peaks_is_an_input(opened: Opened, results_folder:
         await drawn(pilot, lambda sheet: sheet.day.interval_s == 3600)
         assert f"used {hourly.kpis.consumption_peak_to_average:.2f}" in text(pilot, "#tab-all .ratios")
         assert table(pilot, CONTRACTS).has_focus
-        await pilot.press("h")
+        await pilot.press("O")
         await drawn(pilot, lambda sheet: sheet.house is not None and sheet.day.interval_s == 3600)
         assert pilot.app.screen.query_one("#tab-house .peaks Input", Input).value == "60"
 
@@ -150,11 +150,11 @@ async def test_one_household_is_chosen_by_keys_and_by_mouse(opened: Opened, resu
         sheet = await drawn(pilot, lambda sheet: sheet.house == "brandt")
         assert sheet.wholes[0].wh == pytest.approx(view.split.consumed_wh)
         assert {c.contract_id for c in sheet.contracts} == {c.contract_id for c in (*view.contracts, *view.supplied)}
-        await pilot.press("greater_than_sign")
+        await pilot.press("right_parenthesis")
         await drawn(pilot, lambda sheet: sheet.house == houses[houses.index("brandt") + 1])
-        await pilot.press("less_than_sign")
+        await pilot.press("left_parenthesis")
         await drawn(pilot, lambda sheet: sheet.house == "brandt")
-        await pilot.press("H", "home", "enter")
+        await pilot.press("u", "home", "enter")
         await drawn(pilot, lambda sheet: sheet.house == houses[0])
 
 
@@ -170,10 +170,10 @@ async def test_another_run_is_chosen(opened: Opened) -> None:
         await drawn(pilot, lambda sheet: sheet.run.run == 2)
         await pilot.press("comma")
         await drawn(pilot, lambda sheet: sheet.run.run == 1)
-        await pilot.press("r", "end", "enter")
+        await pilot.press("g", "end", "enter")
         await drawn(pilot, lambda sheet: sheet.run.run == 2)
         assert pilot.app.screen.query_one("#run-choice", Select).value == 2
-        await pilot.press("u")
+        await pilot.press("U")
         await until(pilot, lambda: len(table(pilot, "#runs").rows) == 4)
         await pilot.press("home", "enter")
         await drawn(pilot, lambda sheet: sheet.run.run == 1)
@@ -210,7 +210,7 @@ async def test_the_share_of_the_best_is_told_where_runs_were_compared(opened: Op
         for keys, is_told in ((("home",), True), (("end",), False)):
             await pilot.press(*keys)
             await opened_first(pilot)
-            await pilot.press("u")
+            await pilot.press("U")
             await until(pilot, lambda: table(pilot, "#runs").has_focus and table(pilot, "#runs").rows)
             assert ("of best" in [column.title for column in table(pilot, "#runs").columns]) == is_told
             await pilot.press("Y")
@@ -291,9 +291,9 @@ async def test_a_key_shows_times_in_utc(opened: Opened) -> None:
         (own,) = (title for title in titles if title.startswith("start "))
         assert own != "start UTC"
         first = table(pilot, CONTRACTS).rows[0]
-        await pilot.press("U")
+        await pilot.press("Z")
         await until(pilot, lambda: "start UTC" in {column.title for column in table(pilot, CONTRACTS).columns})
         (column,) = (column for column in table(pilot, CONTRACTS).columns if column.title == "start UTC")
         assert column.text(first) == Zone().moment(first.start_s)
-        await pilot.press("U")
+        await pilot.press("Z")
         await until(pilot, lambda: own in {column.title for column in table(pilot, CONTRACTS).columns})

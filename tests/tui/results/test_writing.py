@@ -108,7 +108,7 @@ async def test_the_report_is_written_and_opened(opened: Opened, results_folder: 
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await opened_first(pilot)
-        await pilot.press("p")
+        await pilot.press("B")
         await until(pilot, lambda: isinstance(pilot.app.screen, PickPath))
         await pilot.press("enter")
         await until(pilot, lambda: desktop.pages)
@@ -116,7 +116,7 @@ async def test_the_report_is_written_and_opened(opened: Opened, results_folder: 
         assert "fifty_fifty" in page.read_text(encoding="utf-8")
         await until(pilot, lambda: any("fifty.html" in message for _, message in notices(pilot)))
         page.write_text("mine", encoding="utf-8")
-        await pilot.press("p")
+        await pilot.press("B")
         await until(pilot, lambda: isinstance(pilot.app.screen, PickPath))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))

@@ -1,0 +1,184 @@
+"""Finding: titles come first, synonyms count, files stand first, paths complete, fields say what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import DirectoryTree, Input, OptionList
+from typer.testing import CliRunner
+
+from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS
+from scenarios.appliances import APPLIANCES
+from tests.tui.driving import dialog, until
+from tui.cli.app import app
+from tui.editor.choices import profile_items, sky_items
+from tui.editor.form import form_of
+from tui.editor.picker import Picker
+from tui.run.about import about
+from tui.run.fields import RunForm
+from tui.shell.dialogs import PickPath
+from tui.shell.fieldhelp import FieldHelp
+from tui.shell.finding import rank_of, ranked
+
+Editing = Any
+Opened = Any
+
+
+def _texts(item: Any) -> tuple[str, str]:
+    return item.title, f"{item.details} {item.group}"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("solar", "PV panels"),
+        ("PV", "PV panels"),
+        ("photovoltaic", "PV panels"),
+        ("panel 5", "PV panels, 5 kWp"),
+        ("ev", "Car"),
+        ("car", "Car"),
+        ("electric vehicle", "Car"),
+        ("washer", "Washing machine"),
+        ("laundry", "Washing machine"),
+        ("fridge", "Refrigerator"),
+        ("bike", "Electric bicycle"),
+        ("stove", "Oven"),
+    ],
+)
+def test_a_device_is_found_by_whatever_it_is_called(wanted: str, expected: str) -> None:
+    """The first one found is of the kind that was meant."""
+    found = ranked(wanted, [*profile_items({}), *sky_items()], _texts)
+    assert found
+    assert found[0].title.startswith(expected)
+
+
+def test_a_title_comes_before_a_description() -> None:
+    """Whatever the order of the list is."""
+    things = [("Dryer", "has a heat pump"), ("Space heating", "a pump"), ("Pump", "of the pool"), ("Pool pump", "")]
+    found = ranked("pump", things, lambda thing: thing)
+    assert [title for title, _ in found] == ["Pump", "Pool pump", "Dryer", "Space heating"]
+
+
+def test_a_short_word_is_found_at_the_beginning_of_words_only() -> None:
+    """Not in the middle of seven; and all words that were typed have to be there."""
+    assert rank_of("ev", "seven steps") is None
+    assert rank_of("oven dish", "Oven") is None
+    assert all(rank_of(appliance.title, appliance.title) == 0 for appliance in APPLIANCES.values())
+
+
+async def test_from_a_file_stands_first_and_the_path_completes_by_tab(editing: Editing, file: Path) -> None:
+    """By keys alone: up to the way to a file, Enter, the field has the focus, Tab, Enter."""
+    (file.parent / "loads").mkdir()
+    (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n", encoding="utf-8")
+    (file.parent / "loads" / "pump.md").write_text("no profile", encoding="utf-8")
+    async with editing(file) as person:
+        await person.show("houses", 1, "devices", 0)
+        person.row("load profile").target.focus()
+        await person.press("enter")
+        picking = await person.dialog(Picker)
+        offered = picking.query_one(OptionList)
+        assert "From a file" in str(offered.get_option_at_index(0).prompt)
+        for _ in range(offered.highlighted or 0):
+            await person.press("up")
+        while offered.highlighted != 0:
+            await person.press("up")
+        await person.press("enter")
+        asking = await person.dialog(PickPath)
+        field = asking.query_one(Input)
+        assert field.has_focus
+        assert field.value == f"{file.parent}/"
+        await person.press("l", "tab")
+        assert field.value == f"{file.parent}/loads/"
+        await person.until(lambda: Path(asking.query_one(DirectoryTree).path) == file.parent / "loads")
+        await person.press("p", "tab", "enter")
+        await person.until(lambda: "pump" in person.work.tree["load_profiles"])
+        assert person.work.tree["load_profiles"]["pump"] == {"file": "loads/pump.csv"}
+
+
+async def test_where_nothing_fits_a_file_is_still_offered(editing: Editing, file: Path) -> None:
+    """And the list says that there is no match."""
+    async with editing(file) as person:
+        await person.show("houses", 1)
+        await person.press("a")
+        picking = await person.dialog(Picker)
+        await person.press(*"qqq")
+        offered = picking.query_one(OptionList)
+        said = [str(offered.get_option_at_index(i).prompt) for i in range(offered.option_count)]
+        assert said[0] == "No match"
+        assert "from a file" in said[1]
+
+
+async def test_a_device_is_added_without_choosing_the_house_first(editing: Editing, file: Path) -> None:
+    """With several houses, the house is asked for."""
+    async with editing(file) as person:
+        await person.press("a")
+        await person.dialog(Picker)
+        await person.press(*"brandt", "enter")
+        await person.until(lambda: "Add a device to Brandt" in str(getattr(person.app.screen, "title", "")))
+        await person.press(*"oven", "enter")
+        await person.until(lambda: len(person.work.tree["houses"][1]["devices"]) == 2)
+
+
+async def test_a_field_says_what_it_is_while_it_has_the_focus(editing: Editing, file: Path) -> None:
+    """With PySSMic's name where it has one; the tree has nothing to say."""
+    async with editing(file) as person:
+        line = person.screen.query_one(FieldHelp)
+        await person.show("jobs", 0)
+        assert str(line.content) == ""
+        person.row("latest start").target.focus()
+        await person.until(lambda: "PySSMic: lst" in str(line.content))
+        person.row("registered").target.focus()
+        await person.until(lambda: "PySSMic: creation_time" in str(line.content))
+        await person.press("escape")
+        await person.until(lambda: str(line.content) == "")
+        refs: tuple[tuple[Any, ...], ...] = (
+            (),
+            ("houses", 0),
+            ("houses", 0, "devices", 0),
+            ("houses", 0, "devices", 1),
+        )
+        for ref in (*refs, ("jobs", 0), ("load_profiles", "dish")):
+            assert [field.label for field in form_of(person.work.tree, ref).fields if not field.help] == []
+
+
+async def test_the_run_form_says_what_each_field_is(opened: Opened) -> None:
+    """Of the algorithm that is chosen, what it does; of each setting, PySSMic's name where it has one."""
+    async with opened(first_area="run") as pilot:
+        form = pilot.app.screen.query_one(RunForm)
+        line = pilot.app.screen.query_one(FieldHelp)
+        form.query_one("#algorithm").value = "SLSQP"
+        form.query_one("#algorithm").focus()
+        await until(pilot, lambda: ABOUT_ALGORITHM["SLSQP"] in str(line.content))
+        form.query_one("#step_size").focus()
+        await until(pilot, lambda: "PySSMic: eps" in str(line.content))
+        form.query_one("#tolerance").focus()
+        await until(pilot, lambda: "PySSMic: tol" in str(line.content))
+        fields = [widget.id for widget in form.query("Input, Select, Tick") if widget.id]
+        assert [field for field in fields if not about(field)] == []
+
+
+def test_every_algorithm_has_a_sentence_in_the_help_of_run() -> None:
+    """From one place."""
+    said = " ".join(CliRunner().invoke(app, ["run", "--help"]).output.split())
+    assert set(ABOUT_ALGORITHM) == set(ALGORITHMS)
+    for name, sentence in ABOUT_ALGORITHM.items():
+        assert " ".join(f"{name} {sentence}".split()) in said.replace("- ", "-")
+
+
+async def test_a_path_is_typed_at_once(opened: Opened, tmp_path: Path) -> None:
+    """The field has the focus; Tab takes what all have in common, then goes on to the list."""
+    for name in ("street-a.yaml", "street-b.yaml"):
+        (tmp_path / name).write_text("x")
+    async with opened() as pilot:
+        pilot.app.push_screen(PickPath("Open", tmp_path, suffixes=(".yaml",)))
+        asking = await dialog(pilot, PickPath)
+        field = asking.query_one(Input)
+        assert field.has_focus
+        await pilot.press("s", "tab")
+        assert field.value == f"{tmp_path}/street-"
+        await pilot.press("b", "tab")
+        assert field.value == f"{tmp_path}/street-b.yaml"
+        await pilot.press("tab")
+        await until(pilot, lambda: asking.query_one(DirectoryTree).has_focus)

@@ -1,0 +1,138 @@
+"""Keys: one meaning each, a table that agrees with them, and hints only where they work."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.widgets import Input, Select
+
+import tui
+from tests.tui.driving import dialog, until
+from tui.app import SsmicApp
+from tui.keys import KEYS, page
+from tui.shell.bar import AreaTab
+from tui.shell.footer import Footer
+from tui.shell.help import HelpScreen
+from tui.shell.intents import EditScenario
+
+Opened = Any
+DOCS = Path(tui.__file__).parents[1] / "docs" / "keys.md"
+
+
+def _bound() -> Iterator[tuple[str, str, str]]:
+    """Yield key, action and class of every binding of the application."""
+    for module in pkgutil.walk_packages(tui.__path__, "tui."):
+        if module.name.startswith("tui.cli") or module.name == "tui.__main__":
+            continue
+        for name, cls in inspect.getmembers(import_module(module.name), inspect.isclass):
+            if cls.__module__ != module.name:
+                continue
+            for binding in cls.__dict__.get("BINDINGS", ()):
+                assert isinstance(binding, Binding), name
+                action = binding.action.partition("(")[0].rpartition(".")[2]
+                for key in binding.key.split(","):
+                    yield key, action, name
+
+
+def test_every_key_has_one_meaning_and_the_table_holds_them_all() -> None:
+    """Two meanings, a key that the table does not know, and a row without a binding all fail."""
+    rows = {key: meaning for meaning in KEYS for key in meaning.keys}
+    assert len(rows) == sum(len(meaning.keys) for meaning in KEYS), "a key stands in two rows"
+    bound = list(_bound())
+    unknown = [entry for entry in bound if entry[0] not in rows or entry[1] not in rows[entry[0]].actions]
+    assert unknown == []
+    pairs = {(key, action) for key, action, _ in bound}
+    assert [key for key in rows if not any(key == bound_key for bound_key, _ in pairs)] == []
+    unused = [
+        (meaning.keys, action)
+        for meaning in KEYS
+        for action in meaning.actions
+        if not any((key, action) in pairs for key in meaning.keys)
+    ]
+    assert unused == []
+
+
+def test_the_page_of_keys_is_the_table() -> None:
+    """`python -m tui.keys > docs/keys.md` after a change; the README leads to it."""
+    assert DOCS.read_text(encoding="utf-8") == page()
+    assert "docs/keys.md" in (DOCS.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def _offered(app: SsmicApp) -> str:
+    return str(app.screen.query_one(Footer).render())
+
+
+async def test_the_footer_shows_no_letters_while_a_field_takes_them(opened: Opened, tmp_path: Path) -> None:
+    """In the tree `a` adds a device; in a field it is an "a", and the footer does not say otherwise."""
+    (tmp_path / "empty.yaml").write_text(
+        "version: 1\nname: x\nstart: 2026-06-21T00:00:00Z\nseed: 1\nhouses: []\njobs: []\n"
+    )
+    intent = EditScenario(str(tmp_path / "empty.yaml"))
+    async with opened(first_intent=intent, size=(140, 45)) as pilot:
+        app = pilot.app
+        await until(pilot, lambda: app.screen.focused is not None and app.screen.focused.id == "tree")
+        await until(pilot, lambda: " h House" in _offered(app))
+        await pilot.press("h")
+        await until(pilot, lambda: isinstance(app.screen.focused, Input))
+        await until(pilot, lambda: " h House" not in _offered(app))
+        assert " a Device" not in _offered(app)
+        assert "Save" in _offered(app)
+        form = app.screen.query_one("#form")
+        assert "(a)" not in str(form.query_one(".note").render())
+        await pilot.press("escape")
+        await until(pilot, lambda: " a Device" in _offered(app))
+
+
+@pytest.mark.parametrize("way", ["key", "click"])
+async def test_help_opens_from_a_field(opened: Opened, way: str) -> None:
+    """By F1 and by the mouse; "?" is not typed into the field."""
+    async with opened(first_area="run") as pilot:
+        app = pilot.app
+        field = app.screen.query_one("#source", Input)
+        field.focus()
+        await pilot.pause()
+        before = field.value
+        footer = app.screen.query_one(Footer)
+        await until(pilot, lambda: "F1 Help" in _offered(app))
+        if way == "key":
+            await pilot.press("f1")
+        else:
+            await pilot.click(footer, offset=(str(footer.render()).index("Help"), 0))
+        await dialog(pilot, HelpScreen)
+        assert field.value == before
+
+
+async def test_help_opens_above_a_dialog(opened: Opened) -> None:
+    """It lists the dialog's keys, and leads back to it."""
+    async with opened(first_area="neighbourhoods") as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "ImportDialog")
+        under = pilot.app.screen
+        await pilot.press("f1")
+        await dialog(pilot, HelpScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is under)
+
+
+async def test_the_areas_show_the_keys_that_work_while_somebody_types(opened: Opened) -> None:
+    """Digits go into the field, so the bar names the function keys."""
+    async with opened(first_area="run") as pilot:
+        screen = pilot.app.screen
+        field = screen.query_one("#source", Input)
+
+        def bar() -> list[str]:
+            return [str(tab.render()) for tab in screen.query(AreaTab)]
+
+        screen.query_one("#choices", Select).focus()
+        await until(pilot, lambda: "2 Run" in bar())
+        field.focus()
+        await until(pilot, lambda: "F3 Run" in bar())
+        await pilot.press("f4")
+        await until(pilot, lambda: pilot.app.screen.AREA == "negotiations")

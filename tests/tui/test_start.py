@@ -1,0 +1,169 @@
+"""The start screen: what `ssmic` opens; recent neighbourhoods, rescued changes, last results, bundled ones."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from tests.tui.driving import dialog, until
+from tui.shell.dialogs import Confirm
+from tui.shell.intents import EditScenario
+from tui.shell.recent import load_recent, recent_file
+from tui.start.entries import entries
+from tui.start.screen import StartScreen
+
+Opened = Any
+SMALL = """\
+version: 1
+name: small
+start: 2026-06-21T00:00:00Z
+seed: 1
+houses: []
+jobs: []
+"""
+
+
+def _kinds() -> list[str]:
+    return [entry.kind for entry in entries()]
+
+
+def _desk(pilot: Pilot[Any]) -> Any:
+    return pilot.app._screen_stacks["neighbourhoods"][0]
+
+
+def _is_settled(pilot: Pilot[Any]) -> bool:
+    return _desk(pilot).work is not None and bool(_desk(pilot).is_settled)
+
+
+async def _on(pilot: Pilot[Any], target: str) -> None:
+    """Put the cursor on an entry by the arrow keys."""
+    screen = pilot.app.screen
+    assert isinstance(screen, StartScreen)
+    await until(pilot, lambda: screen.entry is not None)
+    screen.query_one(OptionList).focus()
+    await pilot.press("home")
+    for _ in screen.entries:
+        if screen.entry is not None and screen.entry.target == target:
+            return
+        await pilot.press("down")
+    raise AssertionError(target)
+
+
+async def test_without_a_history_the_start_screen_offers_what_is_bundled(opened: Opened) -> None:
+    """It is the first screen; Enter opens a copy of the street, Ctrl+R goes to Run with it."""
+    async with opened() as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, StartScreen)
+        await until(pilot, lambda: screen.entry is not None)
+        assert set(_kinds()) == {"bundled", "way"}
+        await _on(pilot, "street")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "run")
+        await until(pilot, lambda: pilot.app.screen.query_one("#source").value == "street")
+        await pilot.press("0")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(pilot.app.screen, "AREA", "") == "neighbourhoods")
+        await until(pilot, lambda: _desk(pilot).work is not None and _desk(pilot).work.source == "street")
+
+
+async def test_a_neighbourhood_that_was_opened_is_offered_next_time(opened: Opened, tmp_path: Path) -> None:
+    """The newest first; a file that is gone is not; Del takes one off the list and leaves the file."""
+    for name in ("old", "new", "gone"):
+        (tmp_path / f"{name}.yaml").write_text(SMALL)
+        async with opened(first_intent=EditScenario(f"{name}.yaml")) as pilot:
+            await until(pilot, partial(_is_settled, pilot))
+    (tmp_path / "gone.yaml").unlink()
+    async with opened() as pilot:
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.entry is not None)
+        offered = [entry.title for entry in screen.entries if entry.kind == "neighbourhood"]
+        assert offered == ["new.yaml", "old.yaml"]
+        assert screen.entry.title == "new.yaml"
+        await pilot.press("delete")
+        await until(pilot, lambda: "new.yaml" not in [entry.title for entry in screen.entries])
+        assert (tmp_path / "new.yaml").exists()
+        await _on(pilot, str(tmp_path / "old.yaml"))
+        await pilot.press("enter")
+        await until(pilot, lambda: _desk(pilot).work is not None and _desk(pilot).work.title == "old.yaml")
+
+
+async def test_rescued_changes_come_back_as_unsaved_changes_of_their_file(opened: Opened, tmp_path: Path) -> None:
+    """Saving writes them to the file, and the rescued copy is gone; nothing else is asked."""
+    file = tmp_path / "street.yaml"
+    file.write_text(SMALL)
+    rescued = tmp_path / "street.rescued.yaml"
+    rescued.write_text(SMALL.replace("name: small", "name: smaller"))
+    async with opened() as pilot:
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.entry is not None)
+        assert screen.entry.kind == "rescued"
+        await pilot.press("enter")
+        await until(pilot, partial(_is_settled, pilot))
+        work = _desk(pilot).work
+        assert (work.path, work.history.is_dirty, work.tree["name"]) == (file, True, "smaller")
+        assert file.read_text() == SMALL
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not work.history.is_dirty)
+        assert "name: smaller" in file.read_text()
+        assert not rescued.exists()
+
+
+async def test_rescued_changes_are_discarded_only_after_a_question(opened: Opened, tmp_path: Path) -> None:
+    """The first answer keeps them."""
+    rescued = tmp_path / "a.rescued-2.yaml"
+    rescued.write_text(SMALL)
+    async with opened() as pilot:
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.entry is not None and screen.entry.kind == "rescued")
+        await pilot.press("delete")
+        await dialog(pilot, Confirm)
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert rescued.exists()
+        await pilot.press("delete")
+        await dialog(pilot, Confirm)
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: not rescued.exists())
+        await until(pilot, lambda: "rescued" not in [entry.kind for entry in screen.entries])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"neighbourhoods": 3}', "\x00\xff"])
+async def test_a_damaged_history_counts_as_none(opened: Opened, content: str, tmp_path: Path) -> None:
+    """And is written anew by the next file that is opened."""
+    recent_file().parent.mkdir(parents=True)
+    recent_file().write_text(content, encoding="latin-1")
+    (tmp_path / "a.yaml").write_text(SMALL)
+    async with opened() as pilot:
+        await until(pilot, lambda: pilot.app.screen.entry is not None)
+        pilot.app.post_message(EditScenario("a.yaml"))
+        await until(pilot, lambda: load_recent().neighbourhoods == (tmp_path / "a.yaml",))
+        await until(pilot, partial(_is_settled, pilot))
+
+
+async def test_a_history_that_cannot_be_written_stops_nobody(opened: Opened, tmp_path: Path) -> None:
+    """Where its folder should be stands a file."""
+    recent_file().parent.parent.mkdir(parents=True, exist_ok=True)
+    recent_file().parent.write_text("no folder")
+    (tmp_path / "a.yaml").write_text(SMALL)
+    async with opened(first_intent=EditScenario("a.yaml")) as pilot:
+        await until(pilot, lambda: _desk(pilot).work is not None)
+        await pilot.press("0")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StartScreen) and pilot.app.screen.entry is not None)
+        assert _kinds()[0] == "bundled"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("i", "ImportDialog"), ("ctrl+o", "PickPath"), ("b", "Picker"), ("w", "AskText")]
+)
+async def test_the_ways_to_begin_lead_there(opened: Opened, key: str, name: str) -> None:
+    """By the key that stands beside each."""
+    async with opened() as pilot:
+        await until(pilot, lambda: pilot.app.screen.entry is not None)
+        await pilot.press(key)
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == name)

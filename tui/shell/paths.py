@@ -1,0 +1,113 @@
+"""A field for a path: it suggests while one types, and Tab completes as in a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
+from textual.widgets import Input
+
+_MOST_ENTRIES = 5_000
+
+
+def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str]:
+    """Return the folders and fitting files that begin with what is typed, in order; folders end with a slash.
+
+    Args:
+        folder: That paths are relative to.
+        suffixes: Of the files that fit, lower case; none: all files.
+        value: What is typed. `~` is the home folder.
+    """
+    head, slash, begin = value.rpartition("/")
+    place = folder / Path(f"{head}{slash}" or ".").expanduser()
+    found = []
+    try:
+        with os.scandir(place) as entries:
+            for _, entry in zip(range(_MOST_ENTRIES), entries, strict=False):
+                is_hidden = entry.name.startswith(".") and not begin.startswith(".")
+                if is_hidden or not entry.name.startswith(begin):
+                    continue
+                if entry.is_dir():
+                    found.append(f"{head}{slash}{entry.name}/")
+                elif not suffixes or Path(entry.name).suffix.lower() in suffixes:
+                    found.append(f"{head}{slash}{entry.name}")
+    except OSError:
+        return []
+    return sorted(found)
+
+
+def _common_beginning(texts: list[str]) -> str:
+    first, last = min(texts, default=""), max(texts, default="")
+    return next((first[:i] for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), first)
+
+
+class PathSuggester(Suggester):
+    """Suggests the first path that begins with what is typed."""
+
+    def __init__(self, folder: Path, suffixes: tuple[str, ...]) -> None:
+        """Make one. The arguments are those of `completions`."""
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._folder = folder
+        self._suffixes = suffixes
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Return the completed path."""
+        if not value:
+            return None
+        found = await asyncio.to_thread(completions, self._folder, self._suffixes, value)
+        return found[0] if found else None
+
+
+class PathInput(Input):
+    """Tab takes what all suggestions have in common, else the first one; where there is none, it goes on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", "Complete", tooltip="Complete the path; where nothing is left to complete, go on"),
+    ]
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        folder: Path,
+        suffixes: tuple[str, ...] = (),
+        placeholder: str = "",
+        id: str | None = None,
+        compact: bool = False,
+    ) -> None:
+        """Make one.
+
+        Args:
+            value: What stands there at first.
+            folder: That paths are relative to.
+            suffixes: Of the files that fit, lower case, with the dot; none: all files.
+            placeholder: See `textual.widgets.Input`.
+            id: As `placeholder`.
+            compact: As `placeholder`.
+        """
+        super().__init__(
+            value,
+            placeholder=placeholder,
+            id=id,
+            compact=compact,
+            suggester=PathSuggester(folder, suffixes),
+            select_on_focus=False,
+        )
+        self._folder = folder
+        self._suffixes = suffixes
+
+    def action_complete(self) -> None:
+        """Complete the path, or go to the next field."""
+        found = completions(self._folder, self._suffixes, self.value) if self.value else []
+        longer = _common_beginning(found)
+        if len(longer) <= len(self.value):
+            longer = next((path for path in found if len(path) > len(self.value)), "")
+        if longer:
+            self.value = longer
+            self.cursor_position = len(longer)
+        else:
+            self.screen.focus_next()

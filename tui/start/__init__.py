@@ -1,0 +1,1 @@
+"""*Start*: where one begins, or goes on."""

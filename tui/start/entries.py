@@ -1,0 +1,105 @@
+"""What the start screen offers: rescued changes, recent neighbourhoods, last results, bundled neighbourhoods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from broker.errors import SsmicError
+from scenarios.files import bundled_description, bundled_names
+from scenarios.results.listing import Listed, glance, results_files
+from scenarios.results.naming import DEFAULT_FOLDER
+from tui.shell.recent import load_recent
+from tui.shell.rescued import rescued_files
+
+Kind = Literal["way", "rescued", "neighbourhood", "results", "bundled"]
+FIRST = "street"
+"""The bundled neighbourhood to begin with."""
+MOST_RECENT = 5
+MOST_RESULTS = 4
+GROUPS: dict[Kind, str] = {
+    "rescued": "Rescued changes: not saved when ssmic ended",
+    "neighbourhood": "Recent neighbourhoods",
+    "results": "Last results",
+    "bundled": "Bundled neighbourhoods: open as a copy",
+    "way": "Begin",
+}
+"""By kind, the heading above its entries, in the order of the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the start screen."""
+
+    kind: Kind
+    target: str
+    """A path, a bundled name, or of a way: an action of the screen."""
+    title: str
+    details: str = ""
+    key: str = ""
+    """Does the same, on this screen."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.target)
+
+
+WAYS = (
+    Entry("way", "new", "New neighbourhood", "with one house, to build on", "ctrl+n"),
+    Entry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
+    Entry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
+    Entry("way", "join", "Watch a run ...", "of this machine or elsewhere, on an MQTT broker", "w"),
+)
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return all entries as of now, group by group; reads files, so for a thread."""
+    recent = load_recent()
+    known = [path for path in recent.neighbourhoods if path.exists()]
+    folders = [Path.cwd(), *(path.parent for path in known)]
+    rescued = (
+        Entry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
+    )
+    neighbourhoods = (
+        Entry("neighbourhood", str(path), path.name, f"{_when(path)}, {path.parent}") for path in known[:MOST_RECENT]
+    )
+    names = sorted(bundled_names(), key=lambda name: (name != FIRST, name))
+    bundled = (Entry("bundled", name, name, bundled_description(name)) for name in names)
+    return (*rescued, *neighbourhoods, *_results(recent.results), *bundled, *WAYS)
+
+
+def _results(opened: Iterable[Path]) -> list[Entry]:
+    """Return the newest results files of the results folder, and those opened last elsewhere."""
+    try:
+        here = [path.absolute() for path in results_files(DEFAULT_FOLDER)]
+    except SsmicError:
+        here = []
+    times = {path: written_s for path in {*here, *opened} if (written_s := _written_s(path)) is not None}
+    newest = sorted(times, key=lambda path: (times[path], path.name), reverse=True)[:MOST_RESULTS]
+    return [_results_entry(path, glance(path)) for path in newest]
+
+
+def _results_entry(path: Path, listed: Listed) -> Entry:
+    if listed.problem:
+        return Entry("results", str(path), path.name, f"cannot be read: {listed.problem}")
+    states = ", ".join(f"{count} {state}" for state, count in listed.states)
+    runs = f"{listed.planned_runs} run{'s' if listed.planned_runs != 1 else ''}"
+    about = f"{runs}{f': {states}' if states else ''}"
+    return Entry("results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}")
+
+
+def _written_s(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _when(path: Path) -> str:
+    """Return when a file was written, as the clock on the wall says."""
+    written_s = _written_s(path)
+    return "" if written_s is None else f"{datetime.fromtimestamp(written_s):%Y-%m-%d %H:%M}"  # noqa: DTZ006 - local

@@ -1,0 +1,198 @@
+"""*Start*: recent neighbourhoods, rescued changes, last results, bundled neighbourhoods; what `ssmic` opens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.shell import AreaScreen, EditScenario, OpenResults, RunScenario
+from tui.shell.dialogs import Answer, Confirm
+from tui.start.entries import GROUPS, Entry, entries
+
+_LEAD = "Build [b](1)[/], run [b](2)[/], watch the negotiation [b](3)[/], read the results [b](4)[/]."
+_DOES = {
+    "way": "Enter begins.",
+    "rescued": "Enter opens them as unsaved changes; Del discards them.",
+    "neighbourhood": "Enter opens it in Neighbourhoods; Ctrl+R goes to Run with it; Del takes it off this list.",
+    "results": "Enter opens it in Results.",
+    "bundled": "Enter opens a copy in Neighbourhoods; Ctrl+R goes to Run with it.",
+}
+
+
+class StartScreen(AreaScreen):
+    """One list; Enter opens what is under the cursor."""
+
+    AREA = "start"
+    AUTO_FOCUS = "#entries"
+    TITLE = "Start"
+    HELP = """
+Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read the results (4).
+
+- **Rescued changes** were not saved when ssmic ended. They are kept beside their file. `Enter` opens them as unsaved
+  changes of that file; saving writes them there.
+- **Recent neighbourhoods** and **last results** open with `Enter`.
+- **Bundled neighbourhoods** are examples. They open as a copy; saving asks for a file of your own.
+
+`Ctrl+R` goes to *Run* with the neighbourhood under the cursor. To use PySSMic's inputs, press `i`.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r", "run_it", "Run", tooltip="Run the neighbourhood under the cursor"),
+        Binding("ctrl+n", "new", "New", tooltip="Begin a new neighbourhood"),
+        Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding("b", "copy_bundled", "Bundled", show=False, tooltip="Copy a bundled neighbourhood"),
+        Binding("w", "join", "Watch", tooltip="Watch a run on a broker"),
+        Binding(
+            "delete", "remove", "Remove", key_display="del", tooltip="Discard the rescued changes, forget the file"
+        ),
+    ]
+    DEFAULT_CSS = """
+    StartScreen #entries {
+        height: 1fr; background: $background; border: none; padding: 0 1; scrollbar-size-vertical: 1;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    StartScreen #entries > .option-list--option-highlighted { background: $primary 28%; color: $text; }
+    StartScreen #lead { height: auto; padding: 0 2; color: $text-muted; background: $surface; }
+    StartScreen #does { height: 1; padding: 0 2; color: $text-muted; background: $surface; }
+    StartScreen.-tall #entries { padding: 1 2; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: tuple[Entry, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        """The list, and what Enter does."""
+        yield Static(_LEAD, id="lead")
+        yield OptionList(id="entries", compact=True)
+        yield Static("", id="does", markup=False)
+
+    def on_screen_resume(self) -> None:
+        """Show what there is now."""
+        look: Any = self._look  # not the coroutine: one that is superseded before it begins would never be awaited
+        self.run_worker(look, group="look", exclusive=True, exit_on_error=False)
+
+    async def _look(self) -> None:
+        found = await asyncio.to_thread(entries)
+        if found != self.entries:
+            before = self.entry
+            self.entries = found
+            self._show(before)
+
+    def _show(self, before: Entry | None) -> None:
+        options: list[Option] = []
+        for kind, heading in GROUPS.items():
+            group = [entry for entry in self.entries if entry.kind == kind]
+            if group:
+                options.append(Option(f"[b $primary]{heading}[/]", disabled=True))
+                options += [Option(self._line(entry), id=f"{entry.kind}:{entry.target}") for entry in group]
+        listed = self.query_one("#entries", OptionList)
+        listed.clear_options()
+        listed.add_options(options)
+        wanted = next((i for i, entry in enumerate(self.entries) if before is not None and _same(entry, before)), 0)
+        listed.highlighted = listed.get_option_index(_id(self.entries[wanted]))
+        listed.scroll_to_highlight()
+
+    def _line(self, entry: Entry) -> str:
+        key = f"[$primary]{self.app.get_key_display(Binding(entry.key, ''))}[/]  " if entry.key else ""
+        details = f"  [dim]{_plain(entry.details)}[/]" if entry.details else ""
+        return f"  {key}{_plain(entry.title)}{details}"
+
+    @property
+    def entry(self) -> Entry | None:
+        """What is under the cursor."""
+        listed = self.query_one("#entries", OptionList)
+        if listed.highlighted is None:
+            return None
+        id_ = listed.get_option_at_index(listed.highlighted).id
+        return next((entry for entry in self.entries if _id(entry) == id_), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with the entry under the cursor."""
+        if action in {"run_it", "remove"}:
+            entry = self.entry if self.is_mounted else None
+            kinds = {"run_it": {"neighbourhood", "bundled"}, "remove": {"rescued", "neighbourhood"}}
+            return entry is not None and entry.kind in kinds[action]
+        return super().check_action(action, parameters)
+
+    @on(OptionList.OptionHighlighted)
+    def _explain(self) -> None:
+        entry = self.entry
+        if entry is not None:
+            self.query_one("#does", Static).update(_DOES[entry.kind])
+        self.refresh_bindings()  # the footer offers what the entry allows
+
+    @on(OptionList.OptionSelected)
+    async def _open(self) -> None:
+        entry = self.entry
+        if entry is None:
+            return
+        if entry.kind == "way":
+            await self.run_action(entry.target)
+        elif entry.kind == "results":
+            self.post_message(OpenResults(entry.path))
+        else:
+            self.post_message(EditScenario(entry.target))
+
+    def action_run_it(self) -> None:
+        """Go to Run with the neighbourhood under the cursor."""
+        entry = self.entry
+        if entry is not None:
+            self.post_message(RunScenario(entry.target))
+
+    async def action_new(self) -> None:
+        """Begin a new neighbourhood."""
+        await self.ssmic.take_way("neighbourhoods", "new")
+
+    async def action_open(self) -> None:
+        """Open a neighbourhood file."""
+        await self.ssmic.take_way("neighbourhoods", "open")
+
+    async def action_import(self) -> None:
+        """Import from PySSMic."""
+        await self.ssmic.take_way("neighbourhoods", "import")
+
+    async def action_copy_bundled(self) -> None:
+        """Copy a bundled neighbourhood."""
+        await self.ssmic.take_way("neighbourhoods", "copy_bundled")
+
+    async def action_join(self) -> None:
+        """Watch a run on a broker."""
+        await self.ssmic.take_way("negotiations", "join")
+
+    def action_remove(self) -> None:
+        """Forget a recent neighbourhood; discard rescued changes, if that is meant."""
+        entry = self.entry
+        if entry is None:
+            return
+        if entry.kind == "neighbourhood":
+            self.ssmic.forget(entry.path)
+            self.on_screen_resume()
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "discard":
+                entry.path.unlink(missing_ok=True)
+                self.on_screen_resume()
+
+        details = f"{entry.path} will be deleted; its changes are in no other file."
+        answers: tuple[Answer, ...] = (("back", "Back", "primary"), ("discard", "Discard", "error"))
+        self.app.push_screen(Confirm(f"Discard {entry.title}?", details, answers), answered)
+
+
+def _id(entry: Entry) -> str:
+    return f"{entry.kind}:{entry.target}"
+
+
+def _same(entry: Entry, other: Entry) -> bool:
+    return _id(entry) == _id(other)
+
+
+def _plain(said: str) -> str:
+    return said.replace("[", r"\[")
