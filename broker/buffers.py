@@ -7,6 +7,7 @@ busy machine a write takes longer than all the rest of publishing.
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 
 import paho.mqtt.client as paho
 
@@ -57,6 +58,11 @@ class Buffers:
                 del self._unsent[:sent]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
+
+    def look_for_reason(self) -> None:
+        """Read once more after writing has failed: a broker that refuses our certificate says so, and then closes."""
+        with suppress(OSError):
+            self._take(1)
 
     def _take(self, bufsize: int) -> bytes:
         if self._taken >= len(self._ahead):

@@ -344,6 +344,8 @@ class Connection(aiomqtt.Client):
             self._buffers.flush()
             self._unwritten_bytes = self._buffers.unsent_bytes
         except Exception as error:  # noqa: BLE001 - as in `_read`
+            if not self._connected.done():
+                self._buffers.look_for_reason()
             self.cut(f"{type(error).__name__}: {error}")
         sock = self._client.socket()
         if sock is not None:

@@ -125,6 +125,15 @@ async def test_a_client_with_a_certificate(tmp_path: Path) -> None:
                 await connect(url, Tls(trusted, cert, key))
 
 
+async def test_a_certificate_that_is_refused_fails_at_once(tmp_path: Path) -> None:
+    """The broker says why; the test would not end if it were tried again up to the limit."""
+    async with tls_mosquitto(tmp_path, wants_certificate=True) as url:
+        broker = MqttBroker(url, tls=Tls(tmp_path / "authority.crt"), lost_after_wall_s=100_000)
+        with pytest.raises(BrokerUnreachableError, match="TLS failed: the broker refuses ours"):
+            async with broker.connect("host"):
+                pass
+
+
 @pytest.mark.parametrize("case", ["system", "stranger", "address"])
 async def test_a_broker_that_is_not_trusted(tmp_path: Path, case: str) -> None:
     """Signed by an authority that nobody knows, or for another address: no connection."""

@@ -7,6 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -17,6 +18,8 @@ from agents.model import GRID
 from broker import topics
 from broker.bus import Delivery
 from broker.memory import MemoryBroker
+from broker.mosquitto import find_mosquitto, managed_mosquitto
+from broker.mqtt import MqttBroker
 from broker.wire import Control, Envelope
 from scenarios.files import load_scenario
 from scenarios.outcome import RunOutcome
@@ -260,3 +263,16 @@ async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
     assert list(finder.runs) == ["a b/c"]
     assert finder.runs["a b/c"].is_over
     listening.cancel()
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None:
+    """It does not knock at the broker for ever, and says why."""
+    passwords = tmp_path / "passwords"
+    passwords.touch(mode=0o600)
+    async with managed_mosquitto(more=f"allow_anonymous false\npassword_file {passwords}\n") as running:
+        finder = RunFinder(MqttBroker(running.url, is_patient=False), "guarded")
+        async with asyncio.timeout(60):
+            await finder.run()
+    assert finder.status == "refused"
+    assert "refused the login (no user given)" in finder.problem
