@@ -31,7 +31,7 @@ class Listed:
     states: tuple[tuple[str, int], ...] = ()
     """How many runs are in which state."""
     self_sufficiency: float | None = None
-    """By contract, mean of the runs that have ended and consumed something."""
+    """By contract, mean of the runs that came to their end and consumed something."""
 
     @property
     def done_runs(self) -> int:
@@ -123,7 +123,7 @@ def _glance(path: Path, size_bytes: int) -> Listed:
         connection.close()
     if about is None:
         raise ResultsError(f"{path}: is damaged: it does not say what was simulated")
-    figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"]]
+    figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"] and row["state"] == "done"]
     shares = [of["self_sufficiency"] for of in figures if of["self_sufficiency"] is not None]
     return Listed(
         path,
