@@ -48,26 +48,42 @@ def simulate(
         overwrite: Whether these may exist already.
     """
     with own_output():
-        files: list[Path] = []
-        code = 0
-        for number, plan in enumerate(plans, start=1):
-            if len(plans) > 1:
-                notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
-            file, code = _simulate(plan, level, compare_wall_s)
-            if file is not None:
-                files.append(file)
-            if code:
-                break
+        files, code = _simulate_all(plans, level, compare_wall_s)
         with _after_failing(code):
             if len(plans) == 1:
                 for file in files:
                     show_results(file, as_json=as_json)
-                if files:
-                    _write(_comparison(files), to, overwrite=overwrite)
-            elif files:
-                _show_compared(plans[0].scenario.name, files, as_json=as_json, to=to, overwrite=overwrite)
+                comparison = _comparison(files) if to and not code else None
+            else:
+                comparison = _comparison(files)
+                _show_compared(plans[0].scenario.name, files, comparison, as_json=as_json)
+            if to and comparison is not None and not code:
+                _write(comparison, to, overwrite=overwrite)
+            elif to:
+                complain(f"not written, because not all runs ended: {', '.join(map(str, to))}")
         if code:
             raise typer.Exit(code)
+
+
+def _simulate_all(
+    plans: Sequence[Plan], level: LogLevelName | None, compare_wall_s: float | None
+) -> tuple[list[Path], int]:
+    """Run plans until one does not end; return the results files that there are, and the exit code."""
+    files: list[Path] = []
+    for number, plan in enumerate(plans, start=1):
+        if len(plans) > 1:
+            notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
+        try:
+            with interrupted_by_signals():
+                file, code = _simulate(plan, level, compare_wall_s)
+        except KeyboardInterrupt:  # just before or after the run itself
+            complain("interrupted")
+            file, code = None, INTERRUPTED
+        if file is not None:
+            files.append(file)
+        if code:
+            return files, code
+    return files, 0
 
 
 def _simulate(plan: Plan, level: LogLevelName | None, compare_wall_s: float | None) -> tuple[Path | None, int]:
@@ -162,19 +178,13 @@ def _comparison(files: Sequence[Path]) -> Comparison | None:
     return compare_simulations(ended) if ended else None
 
 
-def _write(comparison: Comparison | None, to: Sequence[Path], *, overwrite: bool) -> None:
-    if not to:
-        return
-    if comparison is None:
-        complain(f"no run came to its end, so {', '.join(map(str, to))} was not written")
-        return
+def _write(comparison: Comparison, to: Sequence[Path], *, overwrite: bool) -> None:
     write_comparison(comparison, to, overwrite=overwrite)
     for path in to:
         notes().print(f"Written: {path}", soft_wrap=True)
 
 
-def _show_compared(scenario: str, files: Sequence[Path], *, as_json: bool, to: Sequence[Path], overwrite: bool) -> None:
-    comparison = _comparison(files)
+def _show_compared(scenario: str, files: Sequence[Path], comparison: Comparison | None, *, as_json: bool) -> None:
     if as_json:
         simulations = []
         for file in files:
@@ -182,10 +192,11 @@ def _show_compared(scenario: str, files: Sequence[Path], *, as_json: bool, to: S
                 simulations.append(simulation_json(results))
         compared = None if comparison is None else comparison_json(comparison)
         print_json({"scenario": scenario, "simulations": simulations, "comparison": compared})
-    else:
-        console = output()
-        if comparison is not None:
-            show_comparison(console, comparison)
-        for file in files:
-            console.print(f"Results: {file}", soft_wrap=True)
-    _write(comparison, to, overwrite=overwrite)
+        return
+    console = output()
+    if comparison is not None:
+        show_comparison(console, comparison)
+    counted = () if comparison is None else [one.path for one in comparison.simulations]
+    for file in files:
+        left_out = "" if file in counted else " (no finished run, so it is not compared)"
+        console.print(f"Results: {file}{left_out}", soft_wrap=True)

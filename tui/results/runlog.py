@@ -105,7 +105,7 @@ def _events(results: ResultsReader, run: int, zone: Zone) -> Iterator[_Found]:
         who = "the grid" if contract.producer == GRID else contract.producer
         for event in entry.history:
             why = f": {event.reason}" if event.reason else ""
-            details = f"{contract.job_id}, by {who}, start {zone.clock(event.start_s)}{why}"
+            details = f"start {zone.clock(event.start_s)}: {contract.job_id} by {who}{why}"
             yield event.at_s, "contract", event.what, details
 
 

@@ -127,7 +127,10 @@ def _written(kind: str, value: float | None) -> str:
     return {"wh": number_kwh, "share": percent, "ratio": ratio}[kind](value)
 
 
-_OF_BEST = _column("of best", "of_best", 8, "share", 110)
+_OF_BEST = _column("of best", "of_best", 8, "share")
+_MESSAGES = _column("mess.", "messages", 8, "count")
+_MESSAGES_WHERE_COMPARED = _column("mess.", "messages", 8, "count", 94)
+"""Where the share of the best plan is shown, a narrow table has no room for both."""
 
 _COLUMNS: tuple[Column[RunRow], ...] = (
     Column(
@@ -150,7 +153,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
     _OF_BEST,
     _column("on grid", "jobs_on_grid", 7, "count", 120),
     _column("neg.", "negotiations", 7, "count", 100),
-    _column("mess.", "messages", 8, "count"),
+    _MESSAGES,
     _column("took", "wall_s", 9, "s", 128),
 )
 
@@ -158,7 +161,9 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
 def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
     """Return the columns; the share of the best plan is there only where a run was compared with it."""
     is_compared = any(row.figures.get("of_best") is not None for row in rows)
-    return _COLUMNS if is_compared else tuple(column for column in _COLUMNS if column is not _OF_BEST)
+    if not is_compared:
+        return tuple(column for column in _COLUMNS if column is not _OF_BEST)
+    return tuple(_MESSAGES_WHERE_COMPARED if column is _MESSAGES else column for column in _COLUMNS)
 
 
 class RunsPane(Guarded, Vertical):

@@ -153,7 +153,7 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
         figures.append(("Grid CO2", f"{kpis.kg_co2:,.2f} kg (alone {figure_text('kg', kpis.kg_co2_without)})"))
     optimum = run.comparison.get("optimum")
     if isinstance(optimum, dict) and optimum.get("share") is not None:
-        figures.append(("Of the best plan known", percent(optimum["share"])))
+        figures.insert(2, ("Of the best plan known", percent(optimum["share"])))
     figures += [
         ("Started late", f"{kpis.jobs_late:,}, mean {figure_text('s', kpis.mean_delay_s)}"),
         ("Load factor", ratio(kpis.load_factor)),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +131,26 @@ def test_one_algorithm_keeps_its_output_and_can_write_a_table(ssmic: Ssmic, smal
 def test_help_says_that_scores_are_fresh(ssmic: Ssmic) -> None:
     """Where several algorithms are explained."""
     assert "each from fresh producer scores" in " ".join(ssmic("run", "--help").out.split())
+
+
+def test_an_interrupted_comparison_shows_what_there_is_and_writes_no_file(small: Path, tmp_path: Path) -> None:
+    """The algorithm that was under way is kept and not compared; the one that was to follow does not begin."""
+    command = [sys.executable, "-m", "tui", "run", str(small), "--bus", "memory", "--workers", "1"]
+    command += ["--algorithm", "insertion,fifty_fifty,SLSQP", "--to", "table.csv", "--days", "1", "--pace", "7200x"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Algorithm 2" in line:
+                break
+        next(line for line in process.stderr if line.startswith("Scores"))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert process.returncode in {130, 143}
+    assert "insertion (1)" in out
+    assert "fifty_fifty_1.sqlite (no finished run, so it is not compared)" in out
+    assert "not written, because not all runs ended: table.csv" in err
+    assert not (tmp_path / "table.csv").exists()
+    assert len(list((tmp_path / "results").glob("*.sqlite"))) == 2

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from scenarios.results.connection import record_comparison
 from scenarios.results.reader import ResultsReader
 from scenarios.scores_file import ScoresFile
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import INSERTION, listed, opened_first, table, text, the_screen
+from tui.results.figures import Figures
 from tui.shell.dialogs import Confirm
 
 Opened = Any
@@ -97,6 +99,24 @@ async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened
         assert {row.producer: row.after for row in table(pilot, "#score-rows").rows} == {
             producer: after for producer, (_, after) in scores.items()
         }
+
+
+async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: Opened, newest: Path) -> None:
+    """Of each run, its mean below, and among the figures of one run."""
+    for run, share in ((1, 0.75), (2, 0.85)):
+        record_comparison(newest, run, {"optimum": {"best_wh": 1.0, "bound_wh": 1.0, "share": share}, "baselines": []})
+    async with opened(first_area="results") as pilot:
+        await listed(pilot, 1)
+        await opened_first(pilot)
+        assert ("Of the best plan known", "75.0 %") in pilot.app.screen.query_one("#tab-all Figures", Figures).figures[
+            :3
+        ]
+        await pilot.press("u")
+        runs = table(pilot, "#runs")
+        await until(pilot, lambda: len(runs.rows) == 4)
+        (of_best,) = [i for i, column in enumerate(runs.columns) if column.title == "of best"]
+        assert of_best in runs.columns_shown()
+        assert [runs.columns[of_best].text(row) for row in runs.rows][:3] == ["75.0 %", "85.0 %", "80.0 %"]
 
 
 async def test_a_file_of_before_scores_were_kept_is_read(opened: Opened, newest: Path) -> None:
