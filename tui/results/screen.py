@@ -68,7 +68,7 @@ covered.
         Binding("right_parenthesis", "next('house', 1)", "Next household", show=False, key_display=")"),
         Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
         Binding("k", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
-        Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find by a part of a name"),
+        Binding("slash", "find", "Find", key_display="/", tooltip="Find by a part of a name"),
         Binding("v", "compare", "Compare", tooltip="Compare two simulations side by side"),
         Binding("e", "export", "Export", tooltip="Write tables for other programs: CSV, JSON, Parquet"),
         Binding("B", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
