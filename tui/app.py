@@ -226,7 +226,7 @@ class SsmicApp(Guarded, App[None]):
             binding = active.binding
             title = binding.description
             if active.enabled and title not in seen and not is_move(active):
-                seen.add(title)
+                seen |= {title, binding.tooltip}
                 help_text = f"{binding.tooltip or title} ({self.get_key_display(binding)})"
                 yield SystemCommand(title, help_text, partial(self.run_action, binding.action, active.node))
         for area in AREAS:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from textual.binding import Binding
-from textual.widgets import Input, Select
+from textual.widgets import Input, Select, Tab
 
 import tui
+from scenarios.watch import Watched
 from tests.tui.driving import dialog, until
 from tui.app import SsmicApp
 from tui.keys import KEYS, page
@@ -136,3 +137,37 @@ async def test_the_areas_show_the_keys_that_work_while_somebody_types(opened: Op
         await until(pilot, lambda: "F3 Run" in bar())
         await pilot.press("f4")
         await until(pilot, lambda: pilot.app.screen.AREA == "negotiations")
+
+
+async def test_tabs_show_their_keys_only_while_they_work(opened: Opened) -> None:
+    """In the field for a text they are letters; no placeholder names a key that it would take as text."""
+    async with opened(first_area="negotiations") as pilot:
+        screen = pilot.app.screen
+
+        def labels() -> list[str]:
+            return [str(tab.label) for tab in screen.query(Tab)]
+
+        assert labels() == ["M Messages", "J Jobs", "P Producers", "L Ledger", "H Hosts"]
+        pilot.app.watching.begin(Silent())
+        await until(pilot, lambda: screen.query_one("#live").current == "something")
+        field = screen.query_one("#text", Input)
+        field.focus()
+        await until(pilot, lambda: labels() == ["  Messages", "  Jobs", "  Producers", "  Ledger", "  Hosts"])
+        assert not any(line.placeholder.startswith("/") for line in screen.query(Input))
+        await pilot.press("escape")
+        await until(pilot, lambda: labels()[0] == "M Messages")
+
+
+class Silent:
+    """The feed of a run of which nothing is known yet."""
+
+    title, status, problem = "mqtt://broker:1883", "connecting", ""
+
+    def __init__(self) -> None:
+        self.watched = Watched("silent")
+
+    async def run(self) -> None:
+        """Nothing comes."""
+
+    async def control(self, control: object) -> None:
+        """Nothing listens."""

@@ -74,11 +74,10 @@ def _simulate_all(
         if len(plans) > 1:
             notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
         try:
-            with interrupted_by_signals():
-                file, code = _simulate(plan, level, compare_wall_s)
+            file, code = _simulate(plan, level, compare_wall_s)
         except KeyboardInterrupt:  # just before or after the run itself
             complain("interrupted")
-            file, code = None, INTERRUPTED
+            file, code = None, exit_code()
         if file is not None:
             files.append(file)
         if code:

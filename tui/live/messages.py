@@ -81,7 +81,7 @@ class MessagesPane(Pane):
             yield Select[str]([], prompt="producer", id="producer", compact=True)
             yield Select[str]([(kind_word(kind), kind) for kind in KINDS], prompt="kind", id="kind", compact=True)
             yield Input(placeholder="job", id="job", compact=True)
-            yield Input(placeholder="/ find a text", id="text", compact=True)
+            yield Input(placeholder="find a text", id="text", compact=True)
         yield VirtualTable[Line](
             _columns(Zone()),
             key=lambda line: line.number,

@@ -115,7 +115,7 @@ class Catalogue(Reads):
                 with Reads(id="listing"):
                     with Horizontal(classes="finding"):
                         yield Static("", classes="folder", markup=False)
-                        yield Input(placeholder="/ find a scenario, algorithm, file", compact=True)
+                        yield Input(placeholder="find a scenario, algorithm, file", compact=True)
                         yield Static("", classes="count")
                     yield BookTable(
                         columns, key=lambda book: book.path, empty="None of them has that in its name", id="books"

@@ -104,7 +104,7 @@ class Contracts(Guarded, Vertical):
     def compose(self) -> ComposeResult:
         """Field, table, words."""
         with Horizontal(classes="finding"):
-            yield Input(placeholder="/ find a job, house, supplier", compact=True)
+            yield Input(placeholder="find a job, house, supplier", compact=True)
             yield Words(classes="count")
         yield CellTable[ContractRow](_columns(self._zone), key=lambda row: row.contract_id, empty="No contract")
         yield Words(classes="detail")
@@ -145,7 +145,7 @@ class Contracts(Guarded, Vertical):
         count = plural(len(self._rows), "contract")
         if wanted:
             count = f"{len(found):,} of {count}"
-        self.query_one(".count", Words).say(f"{count} · s sort · c copy")
+        self.query_one(".count", Words).say(count)
         if not found:
             told = "No contract has that in a name. Escape shows all again." if self._rows else ""
             self.query_one(".detail", Words).say(told)

@@ -79,7 +79,7 @@ covered.
         Binding("G", "choose_day", "Go to a day", show=False, tooltip="Draw another day, by its number or date"),
         Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
         Binding("k", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
-        Binding("slash", "find", "Find", show=False, key_display="/", tooltip="Find by a part of a name"),
+        Binding("slash", "find", "Find", key_display="/", tooltip="Find by a part of a name"),
         Binding("v", "compare", "Compare", tooltip="Compare simulations: those that are marked, or two"),
         Binding(
             "e", "save", "Save", tooltip="Save the comparison: a table (.csv, .tex, .md) and a figure (.svg, .png)"

@@ -76,6 +76,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     RunScreen #split { height: 1fr; layout: vertical; }
     RunScreen ProgressPanel.gone { display: none; }
     RunScreen.-short Preview { display: none; }
+    RunScreen.-wide FieldHelp { height: 1; }
     RunScreen.-tall RunForm { height: auto; padding: 1 1 0 1; }
     RunScreen.-tall RunForm .row { margin-bottom: 1; }
     """

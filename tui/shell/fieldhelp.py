@@ -14,9 +14,7 @@ class FieldHelp(Static):
 
     DEFAULT_CSS = """
     FieldHelp { height: 2; padding: 0 1; color: $text-muted; background: $surface; }
-    .-wide FieldHelp { height: 1; }
     """
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
 
     def __init__(self) -> None:
         super().__init__("", markup=False)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Tab
 
+from tui.keys import is_typed
 from tui.shell.bar import AreaBar
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded, complain
@@ -52,6 +57,25 @@ class AreaScreen(Guarded, Screen[None]):
     AreaScreen.-short Tabs Underline { display: none; }
     AreaScreen.-short Tab.-active { text-style: bold; color: $text; background: $primary 28%; }
     """
+
+    _typing = False
+    """Whether what has the focus takes letters as text."""
+    _labels: Mapping[Tab, Content] = MappingProxyType({})
+    """Of the tabs, with their keys."""
+
+    def on_mount(self) -> None:
+        """Follow the focus: keys that are typed into a field are not shown at tabs."""
+        self.watch(self, "focused", self._show_keys_of_tabs)
+
+    def _show_keys_of_tabs(self, focused: Widget | None) -> None:
+        typing = is_typed(focused, "A")
+        if typing == self._typing:
+            return
+        self._typing = typing
+        if typing:
+            self._labels = {tab: tab.label for tab in self.query(Tab) if tab.label.plain[1:2] == " "}
+        for tab, label in self._labels.items():
+            tab.label = Content(f"  {label.plain[2:]}") if typing else label
 
     def compose(self) -> ComposeResult:
         """Put the area's widgets between bar and footer."""
