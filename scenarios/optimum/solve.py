@@ -49,8 +49,9 @@ FIRST_ROUNDS = 0.2
 PROVEN_WH = 0.02
 """A gap below this is rounding, that of the program's margin too."""
 PRICES_UNTIL, ANY_PRICES_UNTIL, SEARCH_UNTIL, PROGRAM_UNTIL, ANY_PROGRAM_UNTIL = 0.25, 0.35, 0.5, 0.75, 0.85
-DEVICES_UNTIL = 0.92
 """Of the time, by when each part ends; prices come first, for they guide the search, which goes on at the end."""
+DEVICES_SHARE = 0.05
+"""Of the time, for the program that asks for one job of a device at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,24 +226,23 @@ class _Search:
         """Where a gap is left, lower the bound on plans by what devices can do; runs are not bound by it."""
         if self._done() or not any(self.menu.mates):
             return
+        until = self._used() + DEVICES_SHARE
 
         def ends() -> bool:
             self._tell()
-            return self._done() or self._used() >= DEVICES_UNTIL
+            return self._done() or self._used() >= until
 
         for answer in answers(
             self.menu.instance,
             self.menu.instance.sun_wh,
             lambda: self.best,
             ends,
-            lambda: self._left_wall_s(DEVICES_UNTIL),
+            lambda: self._left_wall_s(until),
             one_at_a_time=True,
         ):
+            # Its wishes are left alone: how far it comes in its short time must not decide on the plan.
             if answer.bound_wh >= self.best.value_wh:
                 self.bound_wh = min(self.bound_wh, answer.bound_wh)
-            wished = _wished(self.menu, answer.places)
-            self._starts.append(wished)
-            self.offer(wished)
 
     def improve(self, rng: Random, rounds: int, *, until: float) -> None:
         """Search from the best plan on, for so many rounds, until that share of the time is used."""

@@ -148,7 +148,7 @@ def test_starts_from_the_plan_given() -> None:
 def test_the_best_plan_runs_one_job_of_a_machine_at_a_time() -> None:
     """Sun for two at once from one to two o'clock, and none after that: the machine can use it for one wash only."""
     noon = forecast(sun((HOUR_S, 0.0), (2 * HOUR_S, 2000.0), (4 * HOUR_S, 2000.0)))
-    found = clairvoyant_optimum(street({"pv": noon}, *at_hours((1, 3), (1, 3))), rounds=50)
+    found = clairvoyant_optimum(street({"pv": noon}, *at_hours((1, 3), (1, 3))), time_limit_wall_s=600.0, rounds=50)
     assert found.best_wh == pytest.approx(900.0)
     assert found.proven
     # A run that learns of a wash too late may have to run both at once.
