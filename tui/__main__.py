@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
 from contextlib import suppress
 
-from tui.cli.interrupt import SIGNALS, end_at_once, end_by, exit_code, signalled, signals_heard
+from tui.cli.interrupt import end_at_once, exit_code, signalled, signals_heard
 
 
 def main() -> None:
     """Run the command line; ends the process."""
-    try:
-        with signals_heard():
+    with signals_heard():
+        try:
             _run()
-    finally:
-        # All is done: an exception would find nobody to take it while the interpreter clears up.
-        for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, end_by)
+        except SystemExit as ended:
+            if ended.code is None or isinstance(ended.code, int):
+                _end(ended.code or 0)
+            raise
 
 
 def _run() -> None:
@@ -39,6 +38,19 @@ def _run() -> None:
                 with suppress(OSError, ValueError):
                     stream.flush()
             end_at_once()
+
+
+def _end(code: int) -> None:
+    """End the process, unless output cannot be written, which the interpreter says.
+
+    All is done. While the interpreter clears up, for a tenth of a second, a signal would find nobody to take it.
+    """
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except (OSError, ValueError):
+        return
+    os._exit(exit_code() if signalled() else code)
 
 
 if __name__ == "__main__":

@@ -94,17 +94,17 @@ def _end_late(asked: list[int]) -> None:
         end_at_once()
 
 
-def end_by(number: int, frame: FrameType | None) -> None:
-    """Handle a signal by ending the process, for when there is nothing left to stop."""
-    del frame
-    os._exit(128 + number)
-
-
 def end_at_once() -> None:
     """End the process; worker processes and a private broker end when they find it gone."""
     if _last is not None:
         _last()
     os._exit(exit_code())
+
+
+def end_now() -> None:
+    """End the process where nothing is left to be kept; an exception could get lost in a callback of a solver."""
+    os.write(2, b"\x1b[?25hssmic: interrupted\n" if os.isatty(2) else b"ssmic: interrupted\n")
+    end_at_once()
 
 
 def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:

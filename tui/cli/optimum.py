@@ -32,6 +32,7 @@ def optimum(
     from scenarios.files import load_scenario
     from scenarios.optimum import clairvoyant_optimum
     from tui.cli.console import output
+    from tui.cli.interrupt import end_now, signals_heard
     from tui.cli.logs import configure_logs
     from tui.cli.outcome import optimum_table
     from tui.cli.own_output import own_output
@@ -40,7 +41,7 @@ def optimum(
 
     configure_logs(log_level or ctx.obj)
     loaded = load_scenario(scenario)
-    with own_output(), optimum_progress(time_limit) as progress:
+    with own_output(), signals_heard(end_now), optimum_progress(time_limit) as progress:
         found = clairvoyant_optimum(loaded, time_limit_wall_s=time_limit, progress=progress)
     if not as_json:
         output().print(optimum_table(loaded.name, found, len(loaded.jobs)))

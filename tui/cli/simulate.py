@@ -20,7 +20,7 @@ from scenarios.simulation import Plan, open_simulation
 from tui.cli.compared import show_comparison
 from tui.cli.console import notes, output
 from tui.cli.errors import FAILED, INTERRUPTED, code_for, complain, complain_about
-from tui.cli.interrupt import exit_code, run_until_interrupted
+from tui.cli.interrupt import end_now, exit_code, run_until_interrupted, signals_heard
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
 from tui.cli.outcome import show_outcome
@@ -145,7 +145,7 @@ def _after_failing(code: int) -> Iterator[None]:
 def _compare(results_file: Path, time_limit_wall_s: float) -> None:
     from scenarios.comparison import compare
 
-    with optimum_progress(time_limit_wall_s) as progress:
+    with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:
         compare(results_file, time_limit_wall_s, progress)
 
 
