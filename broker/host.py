@@ -82,7 +82,7 @@ class Host:
         self._running: int | None = None
         self._expecting: Grant | None = None
         self._speaks: bool | None = None
-        """Whether the newest roster names this process for the host; None: there was none yet."""
+        """Whether the newest roster that names a process for this host names this one; None: there was none yet."""
         self._keeps = False
         """Whether what this host told stays at the broker when it leaves."""
 
@@ -221,7 +221,8 @@ class Host:
         if mine is None or set(mine.agents) != set(self._group.ids):
             raise ProtocolError("this host is not in the roster with its agents")
         self._directory.take(roster)
-        self._speaks = mine.session == self.session
+        if mine.session:
+            self._speaks = mine.session == self.session
         if mine.session != self.session:
             return False  # another process of this host may run its rounds, so this one must not yet
         if self._journal is not None and not self._rostered.is_set():

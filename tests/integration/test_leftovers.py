@@ -106,6 +106,28 @@ def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str)
     quickly(main())
 
 
+def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(street: Scenario) -> None:
+    """Nobody's session is in a roster yet, and all that is retained is of those who wait."""
+    houses = [house.id for house in street.houses if house.devices]
+    settings = DeploymentSettings("r", seed=1, patience=Patience(limit_wall_s=1e6))
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        waiting = [
+            asyncio.ensure_future(run_clock(street, settings, broker)),
+            *(asyncio.ensure_future(run_households(street, [house], settings, broker)) for house in houses[1:]),
+        ]
+        await asyncio.sleep(1)
+        kinds = {topic.split("/")[2] for topic in await retained(broker)}
+        assert kinds == {"time", "roster", "hosts"}
+        for life in waiting:
+            life.cancel()
+        await asyncio.wait(waiting)
+        assert await retained(broker) == {}
+
+    quickly(main())
+
+
 def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp_path: Path) -> None:
     """One that was away when the run ended finds a roster that says so; nothing else is left, and it leaves nothing."""
     houses = [house.id for house in street.houses if house.devices]
