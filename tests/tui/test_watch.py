@@ -41,7 +41,7 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
     async with managed_mosquitto() as running, opened(first_area="negotiations") as pilot:
         settings = RunSettings(seed=2, run_id="elsewhere", pace=Pace(600))
         run = asyncio.create_task(run_once(street, settings, MqttBroker(running.url)))
-        await pilot.press("b")
+        await pilot.press("w")
         (await dialog(pilot, AskText)).query_one(Input).value = str(running.url)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
@@ -53,9 +53,9 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await until(pilot, lambda: watching.state == "paused")
         await steps(pilot, lambda: len(watching.feed.watched.ledger) > 1)
 
-        await pilot.press("L")
+        await pilot.press("q")
         await until(pilot, lambda: pilot.app.screen.query_one("#nothing").display)
-        await pilot.press("b")
+        await pilot.press("w")
         asked = await dialog(pilot, AskText)
         assert asked.query_one(Input).value == str(running.url)
         await pilot.press("enter")
@@ -100,7 +100,7 @@ async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
 async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
     """In the list of runs, which goes on trying."""
     async with opened(first_area="negotiations") as pilot:
-        await pilot.press("b")
+        await pilot.press("w")
         (await dialog(pilot, AskText)).query_one(Input).value = "mqtt://127.0.0.1:9"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunChooser))
