@@ -66,6 +66,6 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
         return Added(None, 0, tuple(dict.fromkeys(notes)))
     count = len(at(tree, outline.JOBS) or [])
     insert = Insert(outline.JOBS, count, tuple(entries))
-    profile_steps = [step for found in steps.values() for step in found]
+    of_profiles = [step for found in steps.values() for step in found]
     label = f"add {len(entries)} jobs from {where}"
-    return Added(Change(label, (*profile_steps, insert), outline.JOBS), len(entries), tuple(dict.fromkeys(notes)))
+    return Added(Change(label, (*of_profiles, insert), outline.JOBS), len(entries), tuple(dict.fromkeys(notes)))

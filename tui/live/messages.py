@@ -208,6 +208,6 @@ class MessagesPane(Pane):
         """Show all messages again."""
         for select in self.query(Select):
             select.clear()
-        for field in self.query(Input):
-            field.value = ""
+        for field_for_text in self.query(Input):
+            field_for_text.value = ""
         self.table.focus()

@@ -1,4 +1,4 @@
-"""Where changes are kept that were not saved when the application ended; `tui.editor.rescue` writes and opens them."""
+"""Where unsaved changes are kept when the application ends; `tui.editor.rescue` writes and opens them."""
 
 from __future__ import annotations
 
