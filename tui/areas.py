@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from tui.shell.screen import AreaScreen
+from textual.screen import Screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class Area:
     """Class in `module`; derived from `AreaScreen`, made without arguments."""
     ways_in: tuple[Way, ...] = ()
 
-    def make_screen(self) -> AreaScreen:
+    def make_screen(self) -> Screen[Any]:
         """Return a new screen of this area."""
-        screen: AreaScreen = getattr(import_module(self.module), self.screen)()
+        screen: Screen[Any] = getattr(import_module(self.module), self.screen)()
         return screen
 
 

@@ -21,7 +21,7 @@ from tui.shell.guard import Guarded, complain
 from tui.shell.intents import Intent
 
 if TYPE_CHECKING:
-    from tui.app import SsmicApp
+    from tui.shell.application import Application
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ class AreaScreen(Guarded, Screen[None]):
         """Do what another area asks for; called when the screen is shown."""
 
     @property
-    def ssmic(self) -> SsmicApp:
+    def ssmic(self) -> Application:
         """The application."""
-        return cast("SsmicApp", self.app)
+        return cast("Application", self.app)
 
     def complain(self, error: BaseException, title: str = "") -> None:
         """Show an error as a notice."""

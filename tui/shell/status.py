@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from rich.text import Text
 from textual.markup import escape
@@ -11,10 +11,8 @@ from textual.widget import Widget
 from scenarios.watch.feed import Feed
 from scenarios.watch.standing import SIGNS, Tone
 from scenarios.zone import Zone
+from tui.shell.application import Application
 from tui.shell.watching import Watching
-
-if TYPE_CHECKING:
-    from tui.app import SsmicApp
 
 COLOURS: dict[Tone, str] = {"good": "success", "warning": "warning", "bad": "error", "plain": "foreground"}
 """By tone of a standing, the theme's colour."""
@@ -34,7 +32,7 @@ class StatusLine(Widget):
     def show(self, watching: Watching) -> None:
         """Draw where the run stands now."""
         feed = watching.feed
-        parts = [] if feed is None else parts_of(feed, watching, utc=cast("SsmicApp", self.app).utc_times)
+        parts = [] if feed is None else parts_of(feed, watching, utc=cast("Application", self.app).utc_times)
         if parts != self._parts:
             self._parts = parts
             self.refresh()

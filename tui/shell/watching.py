@@ -6,7 +6,6 @@ import getpass
 import platform
 import time
 from functools import cache
-from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
@@ -14,9 +13,7 @@ from broker.wire import shown
 from scenarios.watch.feed import Feed
 from scenarios.watch.rate import Rate
 from scenarios.watch.standing import Standing, standing_of
-
-if TYPE_CHECKING:
-    from tui.app import SsmicApp
+from tui.shell.application import Application
 
 REFRESH_WALL_S = 0.25
 """Tables and status are drawn anew at most this often."""
@@ -25,7 +22,7 @@ REFRESH_WALL_S = 0.25
 class Watching:
     """Holds the feed of the run that is watched, and the task that fills it."""
 
-    def __init__(self, app: SsmicApp) -> None:
+    def __init__(self, app: Application) -> None:
         self.feed: Feed | None = None
         self.rate_per_wall_s = 0.0
         self.is_resting = False
