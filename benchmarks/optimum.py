@@ -17,8 +17,8 @@ from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.memory import MemoryBroker
 from scenarios.baselines import baselines
-from scenarios.files import load_scenario
 from scenarios.generate.neighbourhood import scarce
+from scenarios.load import load_scenario
 from scenarios.optimum import clairvoyant_optimum, delivered_wh, plan_as_it_goes
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once

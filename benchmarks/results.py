@@ -20,7 +20,7 @@ import numpy as np
 
 from agents.model import GRID, Contract
 from scenarios.accounting import MINUTE_S, account
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.results.connection import seal
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.reader import ResultsReader

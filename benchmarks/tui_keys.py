@@ -31,7 +31,7 @@ from textual.widgets import Input
 
 from broker import topics
 from broker.wire import Envelope
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.simulation import Plan
 from scenarios.watch import Watched
 from tui.app import SsmicApp

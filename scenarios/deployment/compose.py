@@ -18,7 +18,7 @@ from broker.guard.folder import login_folder
 from broker.guard.rights import CLOCK, SERVICE_LOGINS, WATCHER
 from broker.topics import encode
 from scenarios.errors import ScenarioError
-from scenarios.files.load import load_text
+from scenarios.files.parse import load_text
 from scenarios.files.reading import read_text
 
 PORT = 8883

@@ -27,7 +27,7 @@ def load_part(source: str, house_ids: Sequence[str]) -> Scenario:
         house_ids: Houses with at least one device.
 
     Raises:
-        ScenarioError: see `scenarios.files.load_scenario`.
+        ScenarioError: see `scenarios.load.load_scenario`.
         UnknownHouseError: it has no such house.
     """
     fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
@@ -39,7 +39,7 @@ def load_part(source: str, house_ids: Sequence[str]) -> Scenario:
 
 
 def _load_part(source: str, house_ids: Sequence[str]) -> Scenario | tuple[Problem, ...]:
-    from scenarios.files import load_scenario  # noqa: PLC0415 - only the process that reads needs it
+    from scenarios.load import load_scenario  # noqa: PLC0415 - only the process that reads needs it
 
     try:
         scenario = load_scenario(source)

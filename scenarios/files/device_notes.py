@@ -9,9 +9,9 @@ from pathlib import Path
 from agents.model import Job
 from scenarios.device_time import jobs_without_room
 from scenarios.files.build import JobIds
-from scenarios.files.load import bundled_text
 from scenarios.files.reading import read_text
 from scenarios.files.yaml_tree import line_of, parse
+from scenarios.load import bundled_text
 from scenarios.scenario import Scenario
 
 JOBS_IN_FOLDER = "consumer_event.csv"

@@ -14,7 +14,7 @@ from typing import Any, cast
 from scenarios.coverage import Note, coverage_notes
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.findings import KeyPath, in_words
-from scenarios.files.load import load_text
+from scenarios.files.parse import load_text
 from scenarios.files.reading import read_text
 from scenarios.files.spans import Entry, Span, plain, spans_of
 from scenarios.files.validate import model_at

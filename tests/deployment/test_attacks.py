@@ -29,7 +29,7 @@ from broker.guard.rights import rights_of
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
 from broker.wire import Announcement, Done, Envelope, Grant, Roster, TimeReport
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from tests.deployment.attacked import RUN, heard, intruder, run_attacked

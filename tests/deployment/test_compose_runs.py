@@ -25,7 +25,7 @@ from broker.guard.rights import SERVICE_LOGINS
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
 from broker.running import free_port
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.runner import RunSettings, run_once
 from tests.deployment.namespaces import Machines, machines, what_is_missing

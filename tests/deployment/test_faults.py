@@ -8,7 +8,7 @@ import pytest
 
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from tests.faults.processes import KINDS, Disturbance, Fault, prepare, run_disturbed

@@ -28,7 +28,7 @@ from broker.mosquitto import find_mosquitto
 from broker.mqtt import MqttBroker
 from broker.running import free_port
 from broker.wire import Grant
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from tests.faults.link import Link, LinkFaults, link_to
 from tests.faults.ram import folder_for_a_run
 from tests.faults.seeds import seeds_wanted

@@ -24,7 +24,7 @@ from broker.patience import Patience
 from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter

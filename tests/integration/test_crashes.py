@@ -16,7 +16,7 @@ from scenarios.deployment.clock import CLOCK_JOURNAL, run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.record import open_record
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
 from tests.faults.network import Faults

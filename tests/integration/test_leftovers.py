@@ -20,7 +20,7 @@ from broker.wire import Roster, TimeReport
 from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
 from tests.broker.test_sessions import quickly

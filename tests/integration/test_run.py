@@ -8,7 +8,7 @@ from pathlib import Path
 from agents.scheduling.settings import AlgorithmSettings
 from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.runner import RunSettings, run_once
 from tests.ended import Ssmic
 

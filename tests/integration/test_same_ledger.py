@@ -16,7 +16,7 @@ from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto, managed_mosquitto
 from broker.mqtt import MqttBroker
 from broker.patience import Patience
-from scenarios.files import bundled_names, load_scenario
+from scenarios.load import bundled_names, load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario

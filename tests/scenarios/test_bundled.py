@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
-from scenarios.files import bundled_names, load_scenario
 from scenarios.generate.bundle import FOLDER, SCENARIOS, bundled_text
+from scenarios.load import bundled_names, load_scenario
 from scenarios.scenario import Scenario
 
 SIZES = {"street": (6, 32, 4), "scarce": (12, 70, 2), "village": (100, 360, 40)}

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from scenarios.coverage import MoveStart, RunDays, ShiftSun, coverage_notes
-from scenarios.files import bundled_names, load_scenario, load_text
+from scenarios.files import load_text
+from scenarios.load import bundled_names, load_scenario
 
 TEXT = """\
 version: 1

@@ -7,8 +7,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from scenarios.files import bundled_names, load_scenario
 from scenarios.fingerprint import SCENARIO, scenario_of
+from scenarios.load import bundled_names, load_scenario
 
 
 @pytest.mark.parametrize("name", bundled_names())

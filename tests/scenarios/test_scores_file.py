@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.scheduling.settings import AlgorithmSettings
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.scores_file import ScoresFile, ScoresFileError, ScoresWriteError, run_key
 
 ODD = {"[1]:[häuser/2]": -3, "pv-2": 11}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.files import load_scenario, load_text, to_yaml
+from scenarios.files import load_text, to_yaml
+from scenarios.load import load_scenario
 from scenarios.zone import Zone
 
 MIDNIGHT_S = 1_781_992_800

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.simulation import Plan, open_simulation
 from tests.tui.driving import dialog, until

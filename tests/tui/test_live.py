@@ -16,7 +16,7 @@ from broker import topics
 from broker.memory import MemoryBroker
 from broker.pace import Pace
 from broker.wire import Envelope, TimeReport
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario

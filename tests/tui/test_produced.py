@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from broker.memory import MemoryBroker
-from scenarios.files import load_scenario
 from scenarios.files.yaml_tree import parse
+from scenarios.load import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents

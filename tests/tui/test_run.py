@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
 from broker.mosquitto import find_mosquitto
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.test_coverage import TEXT
 from tests.tui.driving import dialog, steps, until

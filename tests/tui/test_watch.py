@@ -20,7 +20,7 @@ from broker.mqtt import MqttBroker
 from broker.pace import Pace
 from broker.running import free_port
 from broker.tls import Tls
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.runner import RunSettings, run_once
 from tests.integration.conftest import SLOW
 from tests.tui.driving import dialog, notices, steps, until

@@ -68,7 +68,7 @@ class Commands(TyperGroup):
     def _suggestion(self, ctx: typer.Context, typed: str) -> str:
         from pathlib import Path
 
-        from scenarios.files import bundled_names
+        from scenarios.load import bundled_names
 
         if typed in bundled_names() or Path(typed).exists():
             return did_you_mean([f"run {typed}"])

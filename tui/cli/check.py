@@ -25,8 +25,8 @@ def check(
     """
     from scenarios.coverage import coverage_notes
     from scenarios.errors import Problem, ScenarioError
-    from scenarios.files import load
     from scenarios.files.device_notes import device_notes
+    from scenarios.load import load
 
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()

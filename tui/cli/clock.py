@@ -104,7 +104,7 @@ def clock(
     from broker.filenames import file_name
     from broker.pace import Pace
     from scenarios.coverage import coverage_notes
-    from scenarios.files import load
+    from scenarios.load import load
     from scenarios.scores_file import ScoresFile, run_key
     from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings

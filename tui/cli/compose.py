@@ -65,7 +65,7 @@ def compose(
     from agents.model import MANAGER
     from broker.url import parse_url
     from scenarios.deployment.compose import ComposePlan, compose_text, place_of
-    from scenarios.files import load_scenario
+    from scenarios.load import load_scenario
     from scenarios.neighbourhood import homes_of
 
     if (broker is not None or central) and secrets is None:

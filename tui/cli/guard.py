@@ -72,7 +72,7 @@ def init(
     """
     from agents.model import MANAGER
     from broker.guard import Guard, write_guard
-    from scenarios.files import load_scenario
+    from scenarios.load import load_scenario
 
     houses = list(house or ())
     if scenario is not None:

@@ -29,7 +29,7 @@ def optimum(
     It knows all jobs and the real sun in advance; a proven bound says how good any plan could be.
     """
     from scenarios.comparison import optimum_json
-    from scenarios.files import load_scenario
+    from scenarios.load import load_scenario
     from scenarios.optimum import clairvoyant_optimum
     from tui.cli.console import output
     from tui.cli.interrupt import end_now, signals_heard

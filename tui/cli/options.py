@@ -27,7 +27,7 @@ LogLevel = Annotated[
 
 def complete_scenario(incomplete: str) -> list[str]:
     """Return the bundled scenarios' names for the shell; it completes files by itself."""
-    from scenarios.files import bundled_names
+    from scenarios.load import bundled_names
 
     return [name for name in bundled_names() if name.startswith(incomplete)]
 

@@ -128,7 +128,7 @@ def run(
     from broker.access import AccessOptions
     from broker.pace import Pace
     from scenarios.coverage import coverage_notes
-    from scenarios.files import load
+    from scenarios.load import load
     from scenarios.results.compared import check_files
     from scenarios.simulation import Plan, from_equal_scores
     from tui.cli.access import chosen_access

@@ -14,7 +14,7 @@ def scenarios(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """List the bundled scenarios."""
-    from scenarios.files import bundled_names, load_scenario
+    from scenarios.load import bundled_names, load_scenario
 
     loaded = [load_scenario(name) for name in bundled_names()]
     if as_json:

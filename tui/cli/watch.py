@@ -69,7 +69,7 @@ def watch(
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
     backdrop = None
     if scenario is not None:
-        from scenarios.files import load_scenario
+        from scenarios.load import load_scenario
         from scenarios.simulation import planned_end_s
         from scenarios.watch import backdrop_of
 

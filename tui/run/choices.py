@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from scenarios.files import bundled_names
+from scenarios.load import bundled_names
 
 OPEN = "open"
 """The value that stands for what is open in *Neighbourhoods*; no path or name, for these are absolute or bundled."""

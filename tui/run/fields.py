@@ -15,7 +15,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling.settings import ALGORITHMS, settings_of
-from scenarios.files import bundled_names
+from scenarios.load import bundled_names
 from tui.run.about import about
 from tui.run.choices import OPEN, Choice
 from tui.run.form import BUSES, SEARCH_WALL_S, Form

@@ -17,7 +17,7 @@ from textual.widgets import Button, Input
 from agents.scheduling.settings import INSERTION
 from broker.errors import SsmicError
 from scenarios.coverage import coverage_notes
-from scenarios.files import Loaded, load
+from scenarios.load import Loaded, load
 from scenarios.scenario import Scenario
 from scenarios.simulation import from_equal_scores
 from tui.run.algorithms import AlgorithmsDialog, Chosen

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from broker.errors import SsmicError
-from scenarios.files import bundled_description, bundled_names
+from scenarios.load import bundled_description, bundled_names
 from scenarios.results.listing import Listed, glance, results_files
 from scenarios.results.naming import DEFAULT_FOLDER
 from tui.shell.recent import load_recent

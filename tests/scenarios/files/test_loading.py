@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.files import bundled_names, check_scenario, load_scenario, load_text
+from scenarios.files import load_text
+from scenarios.load import bundled_names, check_scenario, load_scenario
 from scenarios.scenario import Scenario, Tariff
 
 STREET = """\

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
-from scenarios.files import check_scenario, load_text
+from scenarios.files import load_text
 from scenarios.files.yaml_tree import parse
+from scenarios.load import check_scenario
 
 GOOD = """\
 version: 1

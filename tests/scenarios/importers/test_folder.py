@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.files import check_scenario, load_scenario
 from scenarios.importers.folder import import_folder
+from scenarios.load import check_scenario, load_scenario
 
 JOBS = """\
 1000;1000;1020;[57]:[222]:[3];back_3.csv

@@ -18,11 +18,12 @@ import pandas as pd
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.files import load_scenario, load_text, to_yaml
+from scenarios.files import load_text, to_yaml
 from scenarios.importers import inert_pickle
 from scenarios.importers.inert_pickle import Global, Object
 from scenarios.importers.pickled_frame import frame_rows
 from scenarios.importers.source import import_source
+from scenarios.load import load_scenario
 
 Thing = Callable[..., Any]
 

@@ -21,7 +21,7 @@ from broker.memory import MemoryBroker
 from broker.mosquitto import find_mosquitto, managed_mosquitto
 from broker.mqtt import MqttBroker
 from broker.wire import Control, Envelope
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario

@@ -11,7 +11,7 @@ from typing import Any
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList, Select, Static
 
-from scenarios.files import check_scenario, load_scenario
+from scenarios.load import check_scenario, load_scenario
 from tests.tui.driving import click
 from tui.editor import outline
 from tui.editor.fields import PickButton

@@ -16,7 +16,7 @@ import pytest
 from textual.widgets import Button, Input, Tree
 from textual.worker import WorkerState
 
-from scenarios.files import bundled_names, load_scenario
+from scenarios.load import bundled_names, load_scenario
 from tests.tui.driving import click
 from tui.editor.importing import ImportDialog
 from tui.editor.notes import Notes

@@ -12,7 +12,7 @@ import pytest
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from scenarios.files import load_scenario
+from scenarios.load import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import dialog, notices, until

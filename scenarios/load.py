@@ -1,22 +1,18 @@
-"""Loading a scenario: a YAML file, an input of PySSMic, or a bundled name."""
+"""Loads a scenario: a YAML file, an input of PySSMic, or a bundled name."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.build import build
-from scenarios.files.findings import Findings, in_words
+from scenarios.files.parse import load_text
 from scenarios.files.reading import read_text
 from scenarios.files.suggest import suggest
-from scenarios.files.validate import validate
-from scenarios.files.yaml_tree import line_of, origin, parse
+from scenarios.importers.source import import_source, needs_import
 from scenarios.scenario import Scenario
 
 
@@ -39,9 +35,6 @@ def load(source: str | Path) -> Loaded:
     Raises:
         ScenarioError: It cannot be used; carries everything that is wrong with it.
     """
-    # Here, not above: importers stand on this package.
-    from scenarios.importers.source import import_source, needs_import  # noqa: PLC0415 - see above
-
     path = Path(source)
     if needs_import(path):
         imported = import_source(path)
@@ -63,36 +56,6 @@ def check_scenario(source: str | Path) -> list[Problem]:
     except ScenarioError as error:
         return list(error.problems)
     return []
-
-
-def load_text(text: str, where: str, folder: Path | None) -> Scenario:
-    """Return the scenario that a YAML text describes.
-
-    Args:
-        text: The content of a file.
-        where: Its name, for messages.
-        folder: That the files which it names are relative to.
-
-    Raises:
-        ScenarioError: It cannot be used.
-    """
-    tree = parse(text, where)
-    findings = Findings(
-        lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
-    )
-    file, broken = validate(tree, findings)
-    try:
-        if file is not None:
-            return build(file, findings, folder=folder, broken=broken)
-    except ScenarioError:
-        # The findings hold what it carries.
-        pass
-    raise ScenarioError(sorted(dict.fromkeys(findings.problems), key=partial(_line, where)))
-
-
-def _line(where: str, problem: Problem) -> int:
-    found = re.match(r":(\d+)", problem.where.removeprefix(where))
-    return int(found[1]) if found else 0
 
 
 def bundled_names() -> list[str]:

@@ -1,0 +1,44 @@
+"""From the text of a scenario file to the scenario, with everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.build import build
+from scenarios.files.findings import Findings, in_words
+from scenarios.files.validate import validate
+from scenarios.files.yaml_tree import line_of, origin, parse
+from scenarios.scenario import Scenario
+
+
+def load_text(text: str, where: str, folder: Path | None) -> Scenario:
+    """Return the scenario that a YAML text describes.
+
+    Args:
+        text: The content of a file.
+        where: Its name, for messages.
+        folder: That the files which it names are relative to.
+
+    Raises:
+        ScenarioError: It cannot be used.
+    """
+    tree = parse(text, where)
+    findings = Findings(
+        lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
+    )
+    file, broken = validate(tree, findings)
+    try:
+        if file is not None:
+            return build(file, findings, folder=folder, broken=broken)
+    except ScenarioError:
+        # The findings hold what it carries.
+        pass
+    raise ScenarioError(sorted(dict.fromkeys(findings.problems), key=partial(_line, where)))
+
+
+def _line(where: str, problem: Problem) -> int:
+    found = re.match(r":(\d+)", problem.where.removeprefix(where))
+    return int(found[1]) if found else 0
