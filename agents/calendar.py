@@ -12,17 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from agents.model import GRID, Contract, Job
-from agents.sequencing import (
-    Busy,
-    Run,
-    Starts,
-    latest_starts_s,
-    near,
-    open_starts,
-    overlap,
-    shares,
-    that_follow,
-)
+from agents.sequencing import Busy, Run, Starts, latest_starts_s, near, open_starts, overlap, shares, that_follow
 
 MAX_GIVING_WAY = 6
 """Jobs of which all combinations are tried; of more, each alone, then all."""

@@ -42,8 +42,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TOGETHER, Contract, Job
 from agents.sequencing import Starts, covers
-from broker.agent import Agent, AgentLostError, Box, TimeUp
-from broker.post import Received
+from broker.hosts.agent import Agent, AgentLostError, Channel, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +89,7 @@ class Consumer(Agent[AnyMessage]):
         self._patient = patient
         self._calendar = Calendar(self.jobs)
         self._turns = _Turns(self)
-        self._boxes: dict[str, Box[Event]] = {job.job_id: self.box() for job in jobs}
+        self._boxes: dict[str, Channel[Event]] = {job.job_id: self.box() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._early: dict[str, list[Received[AnyMessage]]] = {}
         self._touched: set[str] = set()
@@ -248,11 +247,11 @@ class _Turns:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
         self._taken = False
-        self._queue: deque[Box[None]] = deque()
+        self._queue: deque[Channel[None]] = deque()
 
     async def __aenter__(self) -> None:
         if self._taken:
-            box: Box[None] = self._consumer.box()
+            box: Channel[None] = self._consumer.box()
             self._queue.append(box)
             await box.get()
         self._taken = True
@@ -271,7 +270,7 @@ class _Turns:
 class _JobRun:
     """One job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, job: Job, box: Box[Event], *, patient: bool) -> None:
+    def __init__(self, agent: Consumer, job: Job, box: Channel[Event], *, patient: bool) -> None:
         self._agent = agent
         self._job = job
         self._box = box

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 FloatArray = npt.NDArray[np.float64]
 
 MAX_SENT_POINTS = 10_000
-"""Of a series in a message (see `as_sent`): it stays below `broker.bus.MAX_PAYLOAD_BYTES`. Others may be of any length."""
+"""Of a series in a message (see `as_sent`), which keeps it below `MAX_PAYLOAD_BYTES` of the bus. A series that is not
+sent may be of any length."""
 _MINUTE_S = 60
 
 

@@ -20,8 +20,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.scores import Scores
-from broker.agent import Agent
-from broker.post import Received
+from broker.hosts.agent import Agent, Received
 
 log = structlog.get_logger(__name__)
 

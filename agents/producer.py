@@ -30,9 +30,8 @@ from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
 from agents.scheduling.replanning import replan
 from agents.sequencing import Starts, covers
-from broker.agent import Agent
 from broker.errors import SsmicError
-from broker.post import Received
+from broker.hosts.agent import Agent, Received
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ import time
 from datetime import date
 from pathlib import Path
 
-from broker.mosquitto import find_mosquitto
-from broker.running import free_port
-from scenarios.files import save_scenario
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto
+from scenarios.files.write import save_scenario
 from scenarios.generate.neighbourhood import Plan, neighbourhood
 
 KIB = 1024

@@ -22,11 +22,11 @@ import numpy as np
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
-from broker.gate import Moment
-from broker.memory import MemoryBroker
+from broker.clock.pacing import Moment
+from broker.transport.memory import MemoryBroker
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report import write_report
+from scenarios.results.report.page import write_report
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
 from scenarios.runner import RunSettings, run_once

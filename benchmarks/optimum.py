@@ -15,11 +15,13 @@ from statistics import fmean
 
 from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
-from broker.memory import MemoryBroker
+from broker.transport.memory import MemoryBroker
 from scenarios.baselines import baselines
 from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
-from scenarios.optimum import clairvoyant_optimum, delivered_wh, plan_as_it_goes
+from scenarios.optimum.checking import delivered_wh
+from scenarios.optimum.online import plan_as_it_goes
+from scenarios.optimum.solve import clairvoyant_optimum
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario

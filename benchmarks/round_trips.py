@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable
 
 import aiomqtt
 
-from broker.bus import Delivery
-from broker.mosquitto import managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.url import BrokerUrl
+from broker.servers.mosquitto import managed_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.mqtt import MqttBroker
 
 REPEATS = 5
 """Alternating, so that a machine that becomes slower or faster does so for both."""

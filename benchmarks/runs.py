@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 from round_trips import bare
 
-from broker.bus import Broker
-from broker.memory import MemoryBroker
-from broker.mosquitto import managed_mosquitto
-from broker.mqtt import MqttBroker
+from broker.servers.mosquitto import managed_mosquitto
+from broker.transport.base import Broker
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once

@@ -29,11 +29,11 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from broker import topics
-from broker.wire import Envelope
+from broker.protocol import topics
+from broker.protocol.wire import Envelope
 from scenarios.load import load_scenario
-from scenarios.simulation import Plan
-from scenarios.watch import Watched
+from scenarios.simulation.plan import Plan
+from scenarios.watch.state import Watched
 from tui.app import SsmicApp
 from tui.run.running import Running
 from tui.shell.collecting import Collector

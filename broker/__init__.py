@@ -1,1 +1,1 @@
-"""How agents talk, and what time it is: topics, wire models, buses, brokers, the clock, hosts."""
+"""Messages and virtual time: MQTT transports, brokers, hosts and the clock. Nothing here knows what a job is."""

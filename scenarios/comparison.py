@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.baselines import Baseline, baselines
-from scenarios.optimum import Optimum, clairvoyant_optimum
+from scenarios.optimum.solve import Optimum, clairvoyant_optimum
 from scenarios.results.connection import record_comparison, seal
 from scenarios.results.reader import ResultsReader
 from scenarios.scenario import Scenario

@@ -12,7 +12,7 @@ from agents.model import MANAGER, Job
 from agents.producer import Producer
 from agents.scheduling.registry import is_heavy, scheduler_for
 from agents.scheduling.settings import AlgorithmSettings
-from broker.agent import Agent
+from broker.hosts.agent import Agent
 from scenarios.scenario import Scenario
 
 Homes = Mapping[str, tuple[str, ...]]

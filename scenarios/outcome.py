@@ -10,7 +10,7 @@ from typing import Literal
 from agents.ledger import LedgerEntry, ledger_sha256
 from agents.manager import Manager
 from agents.scores import NEW_PRODUCER
-from broker.clock import Clock
+from broker.clock.clock import Clock
 from scenarios.recording import Watch
 from scenarios.scenario import Scenario
 

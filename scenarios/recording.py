@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from agents.ledger import LedgerEntry
-from broker.gate import Moment
-from broker.post import Fact
-from broker.record import RoundRecord
-from broker.wire import Envelope
+from broker.clock.pacing import Moment
+from broker.hosts.agent import RetainedPublication
+from broker.hosts.journal import RoundRecord
+from broker.protocol.wire import Envelope
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""
@@ -35,7 +35,7 @@ class Recorder(Protocol):
 
 
 class Watch:
-    """Counts what agents say and has it recorded; for hosts of this process (`broker.record.RoundObserver`)."""
+    """Counts what agents say and has it recorded; for hosts of this process (`broker.hosts.journal.RoundObserver`)."""
 
     def __init__(self, recorder: Recorder | None) -> None:
         """Make a watch.
@@ -49,7 +49,7 @@ class Watch:
         self._committed_wall_s = time.monotonic()
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
-        """See `broker.record.RoundObserver`."""
+        """See `broker.hosts.journal.RoundObserver`."""
         self._take_messages(envelope for _, envelope in record.sent)
         self._take_facts(record.facts)
 
@@ -60,7 +60,7 @@ class Watch:
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, e.body["kind"], e.body)
 
-    def _take_facts(self, facts: Iterable[Fact]) -> None:
+    def _take_facts(self, facts: Iterable[RetainedPublication]) -> None:
         if self._recorder is None:
             return
         agreed = [fact.content for fact in facts if isinstance(fact.content, LedgerEntry)]
@@ -75,7 +75,7 @@ class Watch:
 class WireWatch(Watch):
     """The same where only the manager's host is in this process: contracts from it, messages as the clock reads them.
 
-    Also a `broker.clock.StepObserver`.
+    Also a `broker.clock.clock.StepObserver`.
     """
 
     def __init__(
@@ -95,11 +95,11 @@ class WireWatch(Watch):
         self._seen = dict(seen)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
-        """See `broker.record.RoundObserver`."""
+        """See `broker.hosts.journal.RoundObserver`."""
         self._take_facts(record.facts)
 
     def step_ran(self, _moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """See `broker.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""
+        """See `broker.clock.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""
         # A clock that came back runs its last step again, whose messages may be written already.
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
         if self._recorder is not None:

@@ -10,13 +10,12 @@ from functools import partial
 
 from agents.messages import MESSAGES
 from agents.scheduling.settings import AlgorithmSettings
-from broker.bus import Broker
-from broker.clock import Clock, ClockSettings
-from broker.gate import Moment
-from broker.host import Host
-from broker.pace import Pace
-from broker.patience import Patience
-from broker.reporting import Reported
+from broker.clock.clock import Clock, ClockSettings
+from broker.clock.pacing import Moment, Pace
+from broker.clock.time_report import Reported
+from broker.hosts.host import Host
+from broker.protocol.timeouts import Timeouts
+from broker.transport.base import Broker
 from scenarios.agreement import disagreements, ledger_problems
 from scenarios.ending import promises_kept, telling_how_it_ended
 from scenarios.neighbourhood import Cast, homes_of
@@ -42,7 +41,7 @@ class RunSettings:
     patient: bool = True
     scores: Mapping[str, int] = field(default_factory=dict)
     """What producers earned in earlier simulations."""
-    patience: Patience = field(default_factory=Patience)
+    patience: Timeouts = field(default_factory=Timeouts)
     keep: bool = False
     """Whether what is retained stays at the broker when the run has ended, for watchers that come later."""
 
@@ -68,7 +67,7 @@ async def run_once(
         on_report: Is told where the run stands, every few seconds at least.
 
     Raises:
-        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `broker.clock.Clock.run`.
+        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
         SsmicError: the ledger broke a promise, which is a defect of ours.
     """
     cast = Cast(scenario, settings.algorithm, patient=settings.patient, scores=settings.scores)

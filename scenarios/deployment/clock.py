@@ -10,10 +10,10 @@ from functools import partial
 
 from agents.messages import MESSAGES
 from agents.model import MANAGER
-from broker.bus import Broker
-from broker.clock import Clock, ClockSettings
-from broker.gate import Moment
-from broker.host import Host
+from broker.clock.clock import Clock, ClockSettings
+from broker.clock.pacing import Moment
+from broker.hosts.host import Host
+from broker.transport.base import Broker
 from scenarios.agreement import ledger_problems
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.ending import promises_kept, telling_how_it_ended
@@ -49,7 +49,7 @@ async def run_clock(
         on_outcome: Is given what there is when the run is cancelled or fails, before the error goes on.
 
     Raises:
-        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `broker.clock.Clock.run`.
+        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
         JournalError: a journal cannot be used, or does not replay.
         SsmicError: the ledger broke a promise, which is a defect of ours.
     """

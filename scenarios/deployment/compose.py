@@ -14,9 +14,9 @@ from pathlib import Path, PurePath
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from broker.guard.folder import login_folder
-from broker.guard.rights import CLOCK, SERVICE_LOGINS, WATCHER
-from broker.topics import encode
+from broker.protocol.topics import encode
+from broker.security.acl import CLOCK, SERVICE_LOGINS, WATCHER
+from broker.security.provision import login_folder
 from scenarios.errors import ScenarioError
 from scenarios.files.parse import load_text
 from scenarios.files.reading import read_text

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from agents.messages import MESSAGES
-from broker.bus import Broker
-from broker.host import Host
+from broker.hosts.host import Host
+from broker.transport.base import Broker
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.ending import telling_error
 from scenarios.neighbourhood import Cast, homes_of
@@ -28,7 +28,7 @@ async def run_households(
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
-        BrokerUnreachableError, BrokerLostError: see `broker.bus`.
+        BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or does not replay.
     """
     part = scenario.part_of(house_ids)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from agents.scheduling.settings import AlgorithmSettings
-from broker.clock import OnLoss
+from broker.clock.clock import OnLoss
+from broker.clock.pacing import Pace
 from broker.filenames import file_name
-from broker.journal import Journal
-from broker.pace import Pace
-from broker.patience import Patience
-from broker.wire import VERSION
+from broker.hosts.journal import Journal
+from broker.protocol.timeouts import Timeouts
+from broker.protocol.wire import VERSION
 from scenarios.fingerprint import fingerprint
 from scenarios.scenario import Scenario
 
@@ -29,7 +29,7 @@ class DeploymentSettings:
     seed: int
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
     patient: bool = True
-    patience: Patience = field(default_factory=Patience)
+    patience: Timeouts = field(default_factory=Timeouts)
     journals: Path | None = None
     """Folder of the journals; None: a process that dies does not come back."""
     days: int | None = None

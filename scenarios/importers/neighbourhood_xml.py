@@ -16,14 +16,7 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files.suggest import suggest
 from scenarios.importers.forecast import listed
 from scenarios.importers.imported import Imported, Places
-from scenarios.importers.neighbourhood import (
-    MAX_DEVICES,
-    InputDevice,
-    InputHouse,
-    InputJob,
-    assemble,
-    window_problems,
-)
+from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputHouse, InputJob, assemble, window_problems
 from scenarios.importers.xml_reader import Element, read_xml
 
 ROOT = "neighborhood"

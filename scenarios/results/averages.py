@@ -8,7 +8,8 @@ import numpy as np
 
 from agents.energy import FloatArray
 from scenarios.accounting import Account, IntArray, account
-from scenarios.kpis import DEFAULT_INTERVAL_S, mean_power_w
+from scenarios.kpis.run import DEFAULT_INTERVAL_S
+from scenarios.kpis.shape import mean_power_w
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import day_count, day_slice

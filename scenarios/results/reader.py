@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from agents.ledger import LedgerEntry
 from scenarios.accounting import Account, account
 from scenarios.fingerprint import scenario_of
-from scenarios.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
+from scenarios.kpis.run import DEFAULT_INTERVAL_S, Kpis, kpis
 from scenarios.results.errors import ResultsError
 from scenarios.results.ledger_rows import read_ledger
 from scenarios.results.opening import open_for_reading, readable

@@ -10,22 +10,11 @@ from agents.energy import FloatArray
 from agents.ledger import LedgerEntry
 from agents.model import GRID
 from scenarios.accounting import Account, IntArray
-from scenarios.kpis import (
-    DEFAULT_INTERVAL_S,
-    Bill,
-    EnergySplit,
-    Kpis,
-    Split,
-    Spread,
-    bills,
-    kpis,
-    load_factor,
-    mean_power_w,
-    peak_to_average,
-    producer_houses,
-    split_energy,
-    spread,
-)
+from scenarios.kpis.bills import Bill, bills
+from scenarios.kpis.ensemble import Spread, spread
+from scenarios.kpis.run import DEFAULT_INTERVAL_S, Kpis, kpis, producer_houses
+from scenarios.kpis.shape import load_factor, mean_power_w, peak_to_average
+from scenarios.kpis.split import EnergySplit, Split, split_energy
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo
 

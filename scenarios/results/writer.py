@@ -19,7 +19,7 @@ from agents.energy import FloatArray
 from agents.ledger import LedgerEntry, ledger_sha256
 from agents.model import Contract
 from scenarios.accounting import Account, account
-from scenarios.kpis import kpis
+from scenarios.kpis.run import kpis
 from scenarios.results.condensed import Condenser, job_of
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
 from scenarios.results.ledger_rows import read_ledger, write_entries

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from broker.bus import Broker
-from broker.choose import choose_broker
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto
-from broker.mqtt import LOST_AFTER_WALL_S, MqttBroker
-from broker.tls import Tls
-from broker.url import BrokerUrl
+from broker.servers.choose import choose_broker
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.base import Broker
+from broker.transport.endpoint import BrokerUrl, Tls
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import LOST_AFTER_WALL_S, MqttBroker
 from scenarios.simulation.plan import Plan
 
 

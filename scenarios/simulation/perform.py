@@ -10,9 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from broker.bus import Broker
-from broker.gate import Moment
-from broker.reporting import Reported
+from broker.clock.pacing import Moment
+from broker.clock.time_report import Reported
+from broker.transport.base import Broker
 from scenarios.outcome import RunOutcome
 from scenarios.results.writer import RunWriter
 from scenarios.runner import RunSettings, run_once

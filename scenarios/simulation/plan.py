@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.scheduling.settings import AlgorithmSettings
-from broker.pace import Pace
-from broker.patience import LIMIT_WALL_S
-from broker.tls import Tls
-from broker.url import BrokerUrl
+from broker.clock.pacing import Pace
+from broker.protocol.timeouts import LIMIT_WALL_S
+from broker.transport.endpoint import BrokerUrl, Tls
 from scenarios.results.naming import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
 from scenarios.scores_file import ScoresFile, run_key

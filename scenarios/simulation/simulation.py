@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from broker.patience import Patience
-from broker.reporting import Reported
+from broker.clock.time_report import Reported
+from broker.protocol.timeouts import Timeouts
 from scenarios.outcome import RunOutcome
 from scenarios.results.connection import seal
 from scenarios.results.creation import Simulation as Record
@@ -105,7 +105,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
                     days=plan.days,
                     pace=plan.pace,
                     patient=plan.patient,
-                    patience=Patience(limit_wall_s=plan.limit_wall_s),
+                    patience=Timeouts(limit_wall_s=plan.limit_wall_s),
                     scores=scores[run - 1],
                     keep=plan.keep,
                 ),

@@ -18,8 +18,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Self
 
+from broker.clock.time_report import Reported
 from broker.errors import SsmicError
-from broker.reporting import Reported
 from broker.threads import new_loop
 from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario

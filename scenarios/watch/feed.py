@@ -11,11 +11,11 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from broker import topics
-from broker.bus import Broker, Bus, Delivery
 from broker.errors import BrokerAwayError, BrokerUnreachableError, SsmicError
-from broker.mqtt import MqttBus
-from broker.wire import Control, TimeReport
+from broker.protocol import topics
+from broker.protocol.wire import Control, TimeReport
+from broker.transport.base import Broker, Bus, Delivery
+from broker.transport.mqtt import MqttBus
 from scenarios.watch.standing import Link
 from scenarios.watch.state import Watched
 

@@ -13,9 +13,9 @@ from agents.energy import LoadProfile, Prediction
 from agents.ledger import LedgerEntry
 from agents.model import GRID
 from agents.scores import NEW_PRODUCER
-from broker import topics
-from broker.topics import Address
-from broker.wire import Announcement, Control, Envelope, Roster, TimeReport
+from broker.protocol import topics
+from broker.protocol.topics import Address
+from broker.protocol.wire import Announcement, Control, Envelope, Roster, TimeReport
 from scenarios.watch.backdrop import Backdrop
 from scenarios.watch.line import MARKED, Line, house_of_consumer
 from scenarios.watch.negotiation import KEPT_STEPS, Negotiation, Negotiations, Step

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from agents.messages import MESSAGES, AnyMessage
-from broker.agent import Agent
-from broker.clock import Clock, ClockSettings
-from broker.host import Host
-from broker.memory import MemoryBroker
+from broker.clock.clock import Clock, ClockSettings
+from broker.hosts.agent import Agent
+from broker.hosts.host import Host
+from broker.transport.memory import MemoryBroker
 
 Letter = tuple[int, str, AnyMessage]
 """Virtual time in seconds, receiver, message."""

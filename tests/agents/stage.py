@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from agents.messages import AnyMessage
-from broker.agent import Agent
-from broker.post import Outgoing, Received
+from broker.hosts.agent import Agent, Outgoing, Received
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TOGETHER, Job
-from broker.post import Outgoing
+from broker.hosts.agent import Outgoing
 from tests.agents.stage import Stage, on_stage, only, to
 from tests.scenarios.neighbourhoods import START_S, job, load
 

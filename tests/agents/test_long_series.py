@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Outlook, Prediction, Production
-from broker.bus import MAX_PAYLOAD_BYTES
+from broker.transport.base import MAX_PAYLOAD_BYTES
 
 START_S = 1_767_225_600
 DAY_S = 86_400

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from broker.access import AccessOptions, access_to
 from broker.errors import BrokerUrlError
+from broker.transport.endpoint import AccessOptions, access_to
 
 NOTHING = AccessOptions()
 

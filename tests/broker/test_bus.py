@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from broker.bus import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will
-from broker.embedded import embedded_broker
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
+from broker.servers.embedded import embedded_broker
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 
 ROOT = Path(__file__).parents[2]
 
@@ -250,8 +250,8 @@ async def test_a_killed_process_leaves_its_will(kind: str) -> None:
     """Killed outright, in the middle of its work."""
     program = (
         "import asyncio, sys\n"
-        "from broker.bus import Will\n"
-        "from broker.mqtt import MqttBroker\n"
+        "from broker.transport.base import Will\n"
+        "from broker.transport.mqtt import MqttBroker\n"
         "async def main():\n"
         "    async with MqttBroker(sys.argv[1]).connect('host', Will('hosts/1', b'gone')) as bus:\n"
         "        await bus.publish('hosts/1', b'there', qos=1)\n"

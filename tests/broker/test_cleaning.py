@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from broker import topics
-from broker.cleaning import NotRemovedError, find_leftovers, remove
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.url import BrokerUrl
-from broker.wire import Announcement, TimeReport
+from broker.protocol import topics
+from broker.protocol.wire import Announcement, TimeReport
+from broker.servers.cleanup import NotRemovedError, find_leftovers, remove
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.mqtt import MqttBroker
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 

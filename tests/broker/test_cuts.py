@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.cuts import PROMPT_WALL_S, SAME_CUTS, Cut, Cuts, Sent, words_for
+from broker.transport.disconnects import PROMPT_WALL_S, SAME_CUTS, Cut, Cuts, Sent, words_for
 
 
 def cut_after(topic: str, packet_bytes: int, wall_s: float = 0.0) -> Cut:

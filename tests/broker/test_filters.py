@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.filters import Subscriptions, check_filter, matches
+from broker.transport.filters import Subscriptions, check_filter, matches
 
 LEVELS = st.sampled_from(["a", "b", "", "$s"])
 TOPICS = st.lists(LEVELS, min_size=1, max_size=4).map("/".join).filter(bool)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from broker.gate import HOUR_S, Gate, Moment
-from broker.pace import Pace
-from broker.wire import Control
+from broker.clock.pacing import HOUR_S, Moment, Pace, RunControl
+from broker.protocol.wire import Control
 
 
-def paused() -> Gate:
+def paused() -> RunControl:
     """Return the gate of a run that somebody paused."""
-    gate = Gate(Pace(), 0)
+    gate = RunControl(Pace(), 0)
     gate.take(Control(command="pause"), at(0))
     return gate
 

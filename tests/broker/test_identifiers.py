@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker import topics
-from broker.filters import MAX_TEXT_BYTES, check_client_id, check_topic
 from broker.identifiers import MAX_CHARACTERS, canonical, checked, identifier_problem
-from broker.memory import MemoryBroker
+from broker.protocol import topics
+from broker.transport.filters import MAX_TEXT_BYTES, check_client_id, check_topic
+from broker.transport.memory import MemoryBroker
 from tests.identifiers import valid_ids
 
 

@@ -7,13 +7,13 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from broker.members import Members
-from broker.wire import Announcement, Roster
+from broker.clock.membership import Membership
+from broker.protocol.wire import Announcement, Roster
 
 
 def test_the_roster_names_the_homes_of_those_that_are_away() -> None:
     """Hosts route by it: a broker that goes down publishes all last wills, and its agents still live where they did."""
-    members = Members({"adler": ("pv",), "manager": ("manager",)})
+    members = Membership({"adler": ("pv",), "manager": ("manager",)})
     there = Announcement(host="adler", session="1", agents=("pv",), state="there")
     assert members.take("adler", there)
     assert not members.take("adler", there.model_copy(update={"agents": (), "state": "gone"}))
@@ -27,14 +27,14 @@ def test_the_roster_names_the_homes_of_those_that_are_away() -> None:
 
 def test_the_roster_leaves_out_those_that_the_run_goes_on_without() -> None:
     """Nobody writes to them any more."""
-    members = Members({"adler": ("pv",), "manager": ("manager",)})
+    members = Membership({"adler": ("pv",), "manager": ("manager",)})
     assert members.drop("adler") == ("pv",)
     assert set(members.roster.hosts) == {"manager"}
 
 
 def test_the_roster_says_at_which_offset_people_are_shown_its_times() -> None:
     """A watcher knows it without the scenario; who reads the roster of an older clock takes it for UTC."""
-    members = Members({"adler": ("pv",)}, utc_offset_s=7200)
+    members = Membership({"adler": ("pv",)}, utc_offset_s=7200)
     told = members.roster.encoded()
     assert json.loads(told)["utc_offset_s"] == 7200
     assert Roster.model_validate_json(told).utc_offset_s == 7200
@@ -43,7 +43,7 @@ def test_the_roster_says_at_which_offset_people_are_shown_its_times() -> None:
 
 def test_the_roster_of_a_run_in_utc_is_what_older_peers_read() -> None:
     """They refuse keys that they do not know."""
-    assert "utc_offset_s" not in json.loads(Members({"adler": ("pv",)}).roster.encoded())
+    assert "utc_offset_s" not in json.loads(Membership({"adler": ("pv",)}).roster.encoded())
 
 
 @pytest.mark.parametrize("offset_s", [86_400, -86_400, 10**9, "x", 0.5])

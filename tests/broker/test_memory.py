@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from broker.bus import MAX_PAYLOAD_BYTES, Delivery, Reconnected, Will
 from broker.errors import BrokerLostError
-from broker.memory import MemoryBroker
+from broker.transport.base import MAX_PAYLOAD_BYTES, Delivery, Reconnected, Will
+from broker.transport.memory import MemoryBroker
 
 
 async def test_a_dropped_client_leaves_its_will_and_meets_an_error() -> None:

@@ -16,12 +16,12 @@ from traceback import format_exception
 import pytest
 from structlog.testing import capture_logs
 
-from broker.bus import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.running import RunningBroker, free_port
-from broker.url import BrokerUrl
+from broker.servers.local import RunningBroker, free_port
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.mqtt import MqttBroker
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 

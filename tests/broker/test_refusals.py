@@ -6,9 +6,9 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from broker import topics
 from broker.errors import ProtocolError
-from broker.refusals import TELL_EVERY_WALL_S, TOLD_AT_ONCE, Refusals
+from broker.protocol import topics
+from broker.protocol.rejections import TELL_EVERY_WALL_S, TOLD_AT_ONCE, RejectedMessages
 from tests.broker.test_sessions import quickly
 
 
@@ -16,7 +16,7 @@ def test_a_flood_is_told_in_few_lines_that_count_it_all() -> None:
     """The first ones in full, then a line a second, the last ones when the reader leaves; others are told as ever."""
 
     async def main() -> None:
-        refusals = Refusals("clock")
+        refusals = RejectedMessages("clock")
         for _ in range(5):
             for n in range(1000):
                 refusals.take(topics.done("r", "brandt"), ProtocolError(f"nonsense {n}"))

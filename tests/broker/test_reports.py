@@ -8,13 +8,13 @@ from itertools import pairwise
 
 from structlog.testing import capture_logs
 
-from broker import topics
-from broker.bus import Delivery
-from broker.clock import Clock, ClockSettings
-from broker.host import Host
-from broker.memory import MemoryBroker
-from broker.pace import Pace
-from broker.wire import Control, TimeReport
+from broker.clock.clock import Clock, ClockSettings
+from broker.clock.pacing import Pace
+from broker.hosts.host import Host
+from broker.protocol import topics
+from broker.protocol.wire import Control, TimeReport
+from broker.transport.base import Delivery
+from broker.transport.memory import MemoryBroker
 from tests.broker.test_rounds import MESSAGES, Asker, Echo
 from tests.broker.test_sessions import PATIENCE, announced, answered, quickly
 

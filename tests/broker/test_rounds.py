@@ -9,14 +9,14 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from broker.agent import TIME_UP, Agent
-from broker.bus import Broker
-from broker.clock import Clock, ClockSettings
+from broker.clock.clock import Clock, ClockSettings
+from broker.clock.pacing import Moment
 from broker.errors import AgentFailedError, HostsMissingError
-from broker.gate import Moment
-from broker.host import Host
-from broker.memory import MemoryBroker
-from broker.patience import Patience
+from broker.hosts.agent import TIME_UP, Agent
+from broker.hosts.host import Host
+from broker.protocol.timeouts import Timeouts
+from broker.transport.base import Broker
+from broker.transport.memory import MemoryBroker
 
 
 class Ping(BaseModel):
@@ -56,7 +56,7 @@ async def run(broker: Broker, hosts: dict[str, list[Agent[Ping]]], **settings: o
     """Run agents to the end; return the moments that the clock granted."""
     moments: list[Moment] = []
     members = {host: tuple(agent.id for agent in agents) for host, agents in hosts.items()}
-    patience = Patience(resend_wall_s=0.05, limit_wall_s=5)
+    patience = Timeouts(resend_wall_s=0.05, limit_wall_s=5)
     clock_settings = ClockSettings(run="r", hosts=members, start_s=0, patience=patience, **settings)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         for host, agents in hosts.items():
@@ -103,7 +103,7 @@ async def test_an_agent_that_raises_ends_the_run_with_its_name_and_traceback() -
 
 async def test_a_missing_host_is_named() -> None:
     """The wall-clock limit says for whom the clock waited."""
-    clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, patience=Patience(limit_wall_s=0.05)))
+    clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, patience=Timeouts(limit_wall_s=0.05)))
     with pytest.raises(ExceptionGroup) as caught:
         await clock.run(MemoryBroker())
     assert caught.group_contains(HostsMissingError, match="'here'")

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from broker.bus import Delivery
-from broker.choose import choose_broker
-from broker.embedded import embedded_broker
 from broker.errors import BrokerUnreachableError, BrokerUrlError
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.running import RunningBroker, free_port
-from broker.url import parse_url
+from broker.servers.choose import choose_broker
+from broker.servers.embedded import embedded_broker
+from broker.servers.local import RunningBroker, free_port
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.endpoint import parse_url
+from broker.transport.mqtt import MqttBroker
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,7 +127,7 @@ async def test_a_mosquitto_ends_with_the_process_that_started_it(tmp_path: Path)
     """Also when that one is killed."""
     program = (
         "import asyncio\n"
-        "from broker.mosquitto import managed_mosquitto\n"
+        "from broker.servers.mosquitto import managed_mosquitto\n"
         "async def main():\n"
         "    async with managed_mosquitto() as running:\n"
         "        print(running.url.port, flush=True)\n"
@@ -173,7 +173,7 @@ async def test_a_killed_mosquitto_remembers_what_is_retained(tmp_path: Path) -> 
 async def test_nothing_chosen_and_mosquitto_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The embedded broker serves, and one line says why; asking for Mosquitto says that it is not there."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("broker.mosquitto._PLACES", str(tmp_path))
+    monkeypatch.setattr("broker.servers.mosquitto._PLACES", str(tmp_path))
     async with choose_broker() as chosen, chosen.broker.connect("host"):
         assert "embedded amqtt" in chosen.description
         assert chosen.description.endswith("(mosquitto is not installed)")

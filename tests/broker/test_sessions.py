@@ -11,19 +11,19 @@ import looptime
 import pytest
 from structlog.testing import capture_logs
 
-from broker import topics
-from broker.bus import Bus, Delivery
-from broker.clock import Clock, ClockSettings
+from broker.clock.clock import Clock, ClockSettings
+from broker.clock.pacing import Moment
 from broker.errors import HostsMissingError, RunFailedError
-from broker.gate import Moment
-from broker.host import Host
-from broker.memory import MemoryBroker
-from broker.patience import Patience
-from broker.wire import Announcement, Done, Envelope, Grant, Member, Roster
+from broker.hosts.host import Host
+from broker.protocol import topics
+from broker.protocol.timeouts import Timeouts
+from broker.protocol.wire import Announcement, Done, Envelope, Grant, Member, Roster
+from broker.transport.base import Bus, Delivery
+from broker.transport.memory import MemoryBroker
 from tests.broker.test_rounds import MESSAGES, Echo, Ping
 
 RUN = "r"
-PATIENCE = Patience(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
+PATIENCE = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
 ResultT = TypeVar("ResultT")
 
 

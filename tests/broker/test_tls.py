@@ -15,12 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from broker.bus import Delivery
 from broker.errors import BrokerUnreachableError
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.tls import Tls
-from broker.url import BrokerUrl
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.endpoint import BrokerUrl, Tls
+from broker.transport.mqtt import MqttBroker
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker import topics
-from broker.filters import check_topic, matches
-from broker.topics import Address
+from broker.protocol import topics
+from broker.protocol.topics import Address
+from broker.transport.filters import check_topic, matches
 from tests.identifiers import valid_ids
 
 IDS = valid_ids() | st.sampled_from(["/", "+", "#", "$SYS", "a/b", "%", "%2F", ".", "..", "[1]:[2]", "Müller", "☀"])

@@ -17,13 +17,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 from structlog.testing import capture_logs
 
-from broker.bus import Delivery
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.running import free_port
-from broker.unreachable import NoAnswerError, classify
-from broker.url import BrokerUrl
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.connection import NoAnswerError, classify
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.mqtt import MqttBroker
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 URL = BrokerUrl("broker", 1883)

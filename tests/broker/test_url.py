@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.errors import BrokerUrlError
-from broker.url import BrokerUrl, parse_url
+from broker.transport.endpoint import BrokerUrl, parse_url
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 

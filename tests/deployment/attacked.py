@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from broker.bus import Bus, Delivery, Will
-from broker.patience import Patience
+from broker.protocol.timeouts import Timeouts
+from broker.transport.base import Bus, Delivery, Will
 from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
@@ -59,7 +59,7 @@ async def run_attacked(
         run: The run's id.
         seed: The run's seed.
     """
-    settings = DeploymentSettings(run, seed=seed, patience=Patience(resend_wall_s=0.2, limit_wall_s=100))
+    settings = DeploymentSettings(run, seed=seed, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=100))
     made = 0
     waiting = asyncio.Event()
 

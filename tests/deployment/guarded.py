@@ -10,13 +10,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.access import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
-from broker.guard import Guard, write_guard
-from broker.guard.folder import login_folder
-from broker.mosquitto import find_mosquitto
-from broker.mqtt import MqttBroker
-from broker.running import free_port
-from broker.topics import encode
+from broker.protocol.topics import encode
+from broker.security.provision import Guard, login_folder, write_guard
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.endpoint import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
+from broker.transport.mqtt import MqttBroker
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,16 +19,16 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from broker import topics
-from broker.bus import Delivery, Will
 from broker.errors import BrokerUnreachableError, SsmicError
-from broker.filters import matches
-from broker.guard import Guard, write_guard
-from broker.guard.certificates import new_client, new_server, read_credential
-from broker.guard.rights import rights_of
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto
-from broker.wire import Announcement, Done, Envelope, Grant, Roster, TimeReport
+from broker.protocol import topics
+from broker.protocol.wire import Announcement, Done, Envelope, Grant, Roster, TimeReport
+from broker.security.acl import rights_of
+from broker.security.certificates import new_client, new_server, read_credential
+from broker.security.provision import Guard, write_guard
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.base import Delivery, Will
+from broker.transport.filters import matches
+from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario

@@ -21,10 +21,10 @@ import psutil
 import pytest
 import yaml
 
-from broker.guard.rights import SERVICE_LOGINS
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto
-from broker.running import free_port
+from broker.security.acl import SERVICE_LOGINS
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from scenarios.runner import RunSettings, run_once

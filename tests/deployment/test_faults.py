@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once

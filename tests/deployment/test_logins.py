@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.access import PASSWORD_FILE, USER
 from broker.errors import BrokerUnreachableError
-from broker.guard.folder import login_folder
+from broker.security.provision import login_folder
+from broker.transport.endpoint import PASSWORD_FILE, USER
 from tests.deployment.guarded import guarded_mosquitto
 
 

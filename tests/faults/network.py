@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
-from broker.bus import Broker, Bus, Delivery, Reconnected, Will
+from broker.transport.base import Broker, Bus, Delivery, Reconnected, Will
 
 
 @dataclass(frozen=True, slots=True)

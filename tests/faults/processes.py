@@ -22,12 +22,12 @@ from typing import Any, Literal
 
 import structlog
 
-from broker import topics
-from broker.bus import Delivery
-from broker.mosquitto import find_mosquitto
-from broker.mqtt import MqttBroker
-from broker.running import free_port
-from broker.wire import Grant
+from broker.protocol import topics
+from broker.protocol.wire import Grant
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from tests.faults.link import Link, LinkFaults, link_to
 from tests.faults.ram import folder_for_a_run

@@ -18,9 +18,9 @@ from typing import Any
 import looptime
 import structlog
 
-from broker.gate import Moment
-from broker.memory import MemoryBroker
-from broker.patience import Patience
+from broker.clock.pacing import Moment
+from broker.protocol.timeouts import Timeouts
+from broker.transport.memory import MemoryBroker
 from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
@@ -113,7 +113,7 @@ class _Process:
 
 async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int, folder: Path) -> RunOutcome:
     """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome."""
-    settings = DeploymentSettings("soak", seed=1, journals=folder, patience=Patience(limit_wall_s=1e6))
+    settings = DeploymentSettings("soak", seed=1, journals=folder, patience=Timeouts(limit_wall_s=1e6))
     broker = FaultyBroker(MemoryBroker(), disturbance.faults, seed)
     loop = asyncio.get_running_loop()
     waiting = sorted(disturbance.crashes, key=lambda crash: crash.step)

@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from broker import topics
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.mosquitto import find_mosquitto
-from broker.mqtt import MqttBroker
-from broker.running import free_port
-from broker.wire import Control
+from broker.protocol import topics
+from broker.protocol.wire import Control
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.mqtt import MqttBroker
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic

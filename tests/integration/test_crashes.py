@@ -9,9 +9,9 @@ from pathlib import Path
 import looptime
 import pytest
 
-from broker.journal import Journal, JournalError
-from broker.memory import MemoryBroker
-from broker.patience import Patience
+from broker.hosts.journal import Journal, JournalError
+from broker.protocol.timeouts import Timeouts
+from broker.transport.memory import MemoryBroker
 from scenarios.deployment.clock import CLOCK_JOURNAL, run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.record import open_record
@@ -94,7 +94,7 @@ async def _run_without(street: Scenario, lost: str, at_step: int, settings: Depl
 @pytest.mark.parametrize("lost", ["adler", "celik"])
 def test_with_drop_the_run_goes_on_without_a_household(street: Scenario, lost: str, at_step: int) -> None:
     """Its open jobs end as lost; whoever had a contract with its panels and had not started finds another supplier."""
-    settings = DeploymentSettings("r", seed=1, on_loss="drop", patience=Patience(limit_wall_s=30))
+    settings = DeploymentSettings("r", seed=1, on_loss="drop", patience=Timeouts(limit_wall_s=30))
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         outcome = runner.run(_run_without(street, lost, at_step, settings))
     assert outcome.state == "done"

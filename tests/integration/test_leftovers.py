@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from broker import topics
-from broker.bus import Broker, Delivery
-from broker.gate import Moment
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto
-from broker.mqtt import MqttBroker
-from broker.patience import Patience
-from broker.wire import Roster, TimeReport
+from broker.clock.pacing import Moment
+from broker.protocol import topics
+from broker.protocol.timeouts import Timeouts
+from broker.protocol.wire import Roster, TimeReport
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.base import Broker, Delivery
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
@@ -109,7 +109,7 @@ def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str)
 def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(street: Scenario) -> None:
     """Nobody's session is in a roster yet, and all that is retained is of those who wait."""
     houses = [house.id for house in street.houses if house.devices]
-    settings = DeploymentSettings("r", seed=1, patience=Patience(limit_wall_s=1e6))
+    settings = DeploymentSettings("r", seed=1, patience=Timeouts(limit_wall_s=1e6))
 
     async def main() -> None:
         broker = MemoryBroker()
@@ -131,7 +131,7 @@ def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(stree
 def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp_path: Path) -> None:
     """One that was away when the run ended finds a roster that says so; nothing else is left, and it leaves nothing."""
     houses = [house.id for house in street.houses if house.devices]
-    settings = DeploymentSettings("r", seed=1, patience=Patience(limit_wall_s=1e6), journals=tmp_path / "calm")
+    settings = DeploymentSettings("r", seed=1, patience=Timeouts(limit_wall_s=1e6), journals=tmp_path / "calm")
 
     async def run(settings: DeploymentSettings, kill_at_step: int | None) -> tuple[int, dict[str, bytes]]:
         network = FaultyBroker(MemoryBroker(), Faults(), 0)
@@ -170,7 +170,7 @@ def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp
 def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario, tmp_path: Path) -> None:
     """They went with it when it was interrupted."""
     houses = [house.id for house in street.houses if house.devices]
-    settings = DeploymentSettings("r", seed=1, patience=Patience(limit_wall_s=1e6), journals=tmp_path)
+    settings = DeploymentSettings("r", seed=1, patience=Timeouts(limit_wall_s=1e6), journals=tmp_path)
 
     async def main() -> list[bytes]:
         broker = MemoryBroker()

@@ -14,8 +14,8 @@ import pytest
 from agents.energy import Prediction
 from agents.model import GRID, Contract, Job
 from agents.scheduling.settings import AlgorithmSettings
-from broker.memory import MemoryBroker
-from scenarios.files import load_text
+from broker.transport.memory import MemoryBroker
+from scenarios.files.parse import load_text
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Producer, Scenario

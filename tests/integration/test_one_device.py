@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agents import sequencing
 from agents.model import GRID, TOGETHER, Contract, Job
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
-from broker.memory import MemoryBroker
+from broker.transport.memory import MemoryBroker
 from scenarios.device_time import overlapping
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once

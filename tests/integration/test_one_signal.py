@@ -17,11 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from broker import topics
-from broker.bus import Delivery
-from broker.mosquitto import find_mosquitto
-from broker.mqtt import MqttBroker
-from broker.wire import Control, TimeReport
+from broker.protocol import topics
+from broker.protocol.wire import Control, TimeReport
+from broker.servers.mosquitto import find_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.mqtt import MqttBroker
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment

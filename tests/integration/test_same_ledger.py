@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.scheduling.settings import AlgorithmSettings
-from broker.bus import Broker
-from broker.embedded import embedded_broker
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.patience import Patience
+from broker.protocol.timeouts import Timeouts
+from broker.servers.embedded import embedded_broker
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import Broker
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 from scenarios.load import bundled_names, load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
@@ -37,7 +37,7 @@ def run(
         run_id="run",
         hosts=hosts,
         algorithm=AlgorithmSettings(algorithm),
-        patience=Patience(limit_wall_s=1e6),
+        patience=Timeouts(limit_wall_s=1e6),
     )
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         return runner.run(run_once(scenario, run_settings, broker or MemoryBroker()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Device, House, Job
-from broker.memory import MemoryBroker
+from broker.transport.memory import MemoryBroker
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Producer, Scenario
 

@@ -12,12 +12,12 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from broker import topics
-from broker.bus import MAX_PAYLOAD_BYTES, Broker, Bus
-from broker.gate import Moment
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
+from broker.clock.pacing import Moment
+from broker.protocol import topics
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once

@@ -6,7 +6,7 @@ import pytest
 
 from scenarios.baselines import Baseline, baselines
 from scenarios.generate.neighbourhood import scarce
-from scenarios.optimum import clairvoyant_optimum
+from scenarios.optimum.solve import clairvoyant_optimum
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from broker.guard.folder import login_folder
+from broker.security.provision import login_folder
 from scenarios.deployment.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
 from tui.cli.app import app
 

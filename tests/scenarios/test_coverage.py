@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from scenarios.coverage import MoveStart, RunDays, ShiftSun, coverage_notes
-from scenarios.files import load_text
+from scenarios.files.parse import load_text
 from scenarios.load import bundled_names, load_scenario
 
 TEXT = """\

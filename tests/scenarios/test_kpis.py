@@ -13,20 +13,12 @@ from hypothesis import strategies as st
 
 from agents.model import GRID, Contract
 from scenarios.accounting import account
-from scenarios.kpis import (
-    IntervalError,
-    bills,
-    count_jobs,
-    kpis,
-    load_factor,
-    mean_power_w,
-    peak_to_average,
-    producer_houses,
-    split_energy,
-    spread,
-    spread_of,
-)
-from scenarios.kpis.ensemble import t_quantile
+from scenarios.kpis.bills import bills
+from scenarios.kpis.counts import count_jobs
+from scenarios.kpis.ensemble import spread, spread_of, t_quantile
+from scenarios.kpis.run import kpis, producer_houses
+from scenarios.kpis.shape import IntervalError, load_factor, mean_power_w, peak_to_average
+from scenarios.kpis.split import split_energy
 from scenarios.scenario import Scenario, Tariff
 from tests.scenarios.neighbourhoods import (
     START_S,

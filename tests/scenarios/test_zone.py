@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.files import load_text, to_yaml
+from scenarios.files.parse import load_text
+from scenarios.files.write import to_yaml
 from scenarios.load import load_scenario
 from scenarios.zone import Zone
 

@@ -8,8 +8,8 @@ from typing import Any
 from agents.energy import LoadProfile, Prediction, Production
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.model import Contract, Job
-from broker import topics
-from broker.wire import Announcement, Envelope, Member, Roster, TimeReport
+from broker.protocol import topics
+from broker.protocol.wire import Announcement, Envelope, Member, Roster, TimeReport
 
 RUN = "story"
 DAY_S = 1_782_000_000 // 86_400 * 86_400

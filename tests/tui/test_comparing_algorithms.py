@@ -13,7 +13,8 @@ from textual.widgets import Input, Select, Static
 from agents.scheduling.settings import ALGORITHMS
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
-from scenarios.simulation import Plan, open_simulation
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.simulation import open_simulation
 from tests.tui.driving import dialog, until
 from tui.results.screen import ResultsScreen
 from tui.run.algorithms import SENTENCES, AlgorithmsDialog

@@ -12,16 +12,19 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 
 from agents.ledger import LedgerEntry
-from broker import topics
-from broker.memory import MemoryBroker
-from broker.pace import Pace
-from broker.wire import Envelope, TimeReport
+from broker.clock.pacing import Pace
+from broker.protocol import topics
+from broker.protocol.wire import Envelope, TimeReport
+from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
-from scenarios.watch import BusFeed, Line, Negotiation, Watched, backdrop_of
-from scenarios.watch.line import shown_agent
+from scenarios.watch.backdrop import backdrop_of
+from scenarios.watch.feed import BusFeed
+from scenarios.watch.line import Line, shown_agent
+from scenarios.watch.negotiation import Negotiation
+from scenarios.watch.state import Watched
 from scenarios.watch.stream import IN_MEMORY
 from scenarios.watch.wording import KINDS
 from scenarios.zone import Zone

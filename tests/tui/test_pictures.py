@@ -15,8 +15,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.image import SVGImageSnapshotExtension
 from textual.widgets import TabbedContent
 
-from scenarios.watch import Watched
 from scenarios.watch.backdrop import Backdrop
+from scenarios.watch.state import Watched
 from tests.tui.driving import dialog, still, until
 from tui.shell.help import HelpScreen
 from tui.widgets.table import VirtualTable

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.memory import MemoryBroker
+from broker.transport.memory import MemoryBroker
 from scenarios.files.yaml_tree import parse
 from scenarios.load import load_scenario
 from scenarios.results.creation import Simulation, create_results

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
-from broker.mosquitto import find_mosquitto
+from broker.servers.mosquitto import find_mosquitto
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.test_coverage import TEXT

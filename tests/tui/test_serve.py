@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from broker.running import free_port
+from broker.servers.local import free_port
 from tests.tui.driving import PATIENCE_WALL_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
-from broker.access import Access
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.pace import Pace
-from broker.running import free_port
-from broker.tls import Tls
+from broker.clock.pacing import Pace
+from broker.servers.local import free_port
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.endpoint import Access, Tls
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.runner import RunSettings, run_once
 from tests.integration.conftest import SLOW

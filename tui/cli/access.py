@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from broker.access import Access, AccessOptions
+    from broker.transport.endpoint import Access, AccessOptions
 
 User = Annotated[str | None, typer.Option("--user", help="Login at the broker. [default: the URL's, else SSMIC_USER]")]
 PasswordFile = Annotated[
@@ -43,9 +43,9 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
         on_command_line: Whether `broker` stands there, for all users of the machine to read.
 
     Raises:
-        BrokerUrlError: see `broker.access.access_to`.
+        BrokerUrlError: see `broker.transport.endpoint.access_to`.
     """
-    from broker.access import access_to
+    from broker.transport.endpoint import access_to
 
     if broker in {None, "mosquitto", "embedded"}:
         if options.given:

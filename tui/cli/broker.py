@@ -46,7 +46,7 @@ def broker(
         return
     import asyncio
 
-    from broker.choose import choose_broker
+    from broker.servers.choose import choose_broker
     from tui.cli.errors import complain
     from tui.cli.interrupt import run_until_interrupted, settled
     from tui.cli.logs import configure_logs

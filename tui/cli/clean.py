@@ -11,8 +11,8 @@ from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import LogLevel, given
 
 if TYPE_CHECKING:
-    from broker.cleaning import Leftover
-    from broker.mqtt import MqttBroker
+    from broker.servers.cleanup import Leftover
+    from broker.transport.mqtt import MqttBroker
 
 CLEAN_EXAMPLES = """
 \b
@@ -56,8 +56,8 @@ def clean(
     Runs that end, fail or are interrupted do that themselves; what is left is of processes that were killed, or of runs
     with --keep.
     """
-    from broker.access import AccessOptions
-    from broker.mqtt import MqttBroker
+    from broker.transport.endpoint import AccessOptions
+    from broker.transport.mqtt import MqttBroker
     from tui.cli.access import chosen_access
     from tui.cli.errors import FAILED
     from tui.cli.interrupt import run_until_interrupted
@@ -84,7 +84,7 @@ def clean(
 
 async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[list[Leftover], set[str]]:
     """Return what was found, and the ids of the runs whose messages were removed."""
-    from broker.cleaning import find_leftovers, remove
+    from broker.servers.cleanup import find_leftovers, remove
 
     removed: set[str] = set()
     async with broker.connect(f"ssmic-clean-{secrets.token_hex(4)}") as bus:

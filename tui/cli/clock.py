@@ -14,7 +14,7 @@ from tui.cli.errors import tell_notes
 from tui.cli.options import Algorithm, Keep, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 if TYPE_CHECKING:
-    from broker.mqtt import MqttBroker
+    from broker.transport.mqtt import MqttBroker
     from scenarios.deployment.settings import DeploymentSettings
     from scenarios.outcome import RunOutcome
     from scenarios.scenario import Scenario as Loaded
@@ -100,9 +100,9 @@ def clock(
 
     Waits until every household of the scenario is there, and says who is missing.
     """
-    from broker.access import AccessOptions
+    from broker.clock.pacing import Pace
     from broker.filenames import file_name
-    from broker.pace import Pace
+    from broker.transport.endpoint import AccessOptions
     from scenarios.coverage import coverage_notes
     from scenarios.load import load
     from scenarios.scores_file import ScoresFile, run_key

@@ -63,7 +63,7 @@ def compose(
 ) -> None:
     """Print a Compose file: a guarded broker, the clock with the manager, and each household a container of its own."""
     from agents.model import MANAGER
-    from broker.url import parse_url
+    from broker.transport.endpoint import parse_url
     from scenarios.deployment.compose import ComposePlan, compose_text, place_of
     from scenarios.load import load_scenario
     from scenarios.neighbourhood import homes_of

@@ -7,11 +7,11 @@ from pathlib import Path
 import typer
 
 from agents.scheduling.settings import AlgorithmSettings
-from broker.access import AccessOptions
-from broker.clock import OnLoss
-from broker.mqtt import MqttBroker
-from broker.pace import Pace
-from broker.patience import Patience
+from broker.clock.clock import OnLoss
+from broker.clock.pacing import Pace
+from broker.protocol.timeouts import Timeouts
+from broker.transport.endpoint import AccessOptions
+from broker.transport.mqtt import MqttBroker
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.scenario import Scenario
 from tui.cli.access import chosen_access
@@ -36,7 +36,7 @@ def deployment_settings(
         seed=scenario.seed if seed is None else seed,
         algorithm=algorithm,
         patient=not impatient,
-        patience=Patience(limit_wall_s=limit_wall_s),
+        patience=Timeouts(limit_wall_s=limit_wall_s),
         journals=journal,
         days=days,
         pace=pace or Pace(),
@@ -54,7 +54,7 @@ def deployed_broker(
     """Return the broker that all processes of a run share.
 
     Raises:
-        BrokerUrlError: see `broker.access.access_to`.
+        BrokerUrlError: see `broker.transport.endpoint.access_to`.
     """
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:

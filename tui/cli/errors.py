@@ -57,11 +57,11 @@ def exit_codes() -> Iterator[None]:
 def code_for(error: SsmicError) -> int:
     """Return the exit code that an error stands for."""
     from agents.errors import SettingsError
+    from broker.clock.pacing import PaceError
     from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
-    from broker.pace import PaceError
     from scenarios.deployment.own_part import UnknownHouseError
     from scenarios.errors import ScenarioError, ScenarioWriteError
-    from scenarios.kpis import IntervalError
+    from scenarios.kpis.shape import IntervalError
     from scenarios.results.errors import (
         FigureFormatError,
         ResultsError,

@@ -11,8 +11,8 @@ from tui.cli.deployed import parse_id
 from tui.cli.options import complete_scenario
 
 if TYPE_CHECKING:
-    from broker.guard.folder import Written
-    from broker.guard.writing import Owner
+    from broker.security.provision import Written
+    from broker.security.secret_files import Owner
 
 INIT_EXAMPLES = """
 \b
@@ -71,7 +71,7 @@ def init(
     Run again it adds what is new and keeps what is there. The logins are the households, and clock, watcher, operator.
     """
     from agents.model import MANAGER
-    from broker.guard import Guard, write_guard
+    from broker.security.provision import Guard, write_guard
     from scenarios.load import load_scenario
 
     houses = list(house or ())
@@ -93,7 +93,7 @@ def init(
 
 
 def _owner(text: str) -> Owner:
-    from broker.guard.writing import Owner
+    from broker.security.secret_files import Owner
 
     user, _, group = text.partition(":")
     try:
@@ -103,7 +103,7 @@ def _owner(text: str) -> Owner:
 
 
 def _summary(folder: Path, written: Written) -> str:
-    from broker.guard.configuration import HOST_FILE
+    from broker.security.mosquitto_conf import HOST_FILE
 
     lines = [
         f"Mosquitto: mount {folder}/broker at /mosquitto/config, or run mosquitto -c {folder}/broker/{HOST_FILE}",
@@ -121,7 +121,7 @@ def _summary(folder: Path, written: Written) -> str:
 
 def _typed(logins: tuple[str, ...]) -> tuple[str, ...]:
     """Return logins as they have to be typed; where that is not the household's id, the id too."""
-    from broker.topics import encode
+    from broker.protocol.topics import encode
 
     typed = ((login, encode(login)) for login in logins)
     return tuple(name if name == login else f"{name} (household {login!r})" for login, name in typed)

@@ -70,7 +70,7 @@ def host(
 
     Seed, algorithm and scenario must be the clock's; it refuses a household with others.
     """
-    from broker.access import AccessOptions
+    from broker.transport.endpoint import AccessOptions
     from scenarios.deployment.household import run_households
     from scenarios.deployment.own_part import load_part
     from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm

@@ -30,7 +30,7 @@ def optimum(
     """
     from scenarios.comparison import optimum_json
     from scenarios.load import load_scenario
-    from scenarios.optimum import clairvoyant_optimum
+    from scenarios.optimum.solve import clairvoyant_optimum
     from tui.cli.console import output
     from tui.cli.interrupt import end_now, signals_heard
     from tui.cli.logs import configure_logs

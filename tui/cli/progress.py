@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker.reporting import Reported
-from scenarios.simulation import Plan, planned_end_s
+from broker.clock.time_report import Reported
+from scenarios.scenario import planned_end_s
+from scenarios.simulation.plan import Plan
 from scenarios.watch.standing import Standing, gravest, standing_of_reported
 from tui.cli.console import notes
 from tui.cli.figures import kwh

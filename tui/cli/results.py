@@ -134,7 +134,8 @@ def compare(
 
     Only runs that came to their end count. Differences are paired by seed, where the scenario is the same.
     """
-    from scenarios.results.compared import check_files, compare_simulations, comparison_json, write_comparison
+    from scenarios.results.compared.comparison import compare_simulations, comparison_json
+    from scenarios.results.compared.files import check_files, write_comparison
     from scenarios.results.listing import named_results
     from tui.cli.compared import show_comparison
     from tui.cli.console import notes, output
@@ -164,7 +165,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write the results as tables for other programs, one file a table."""
-    from scenarios.results.export import export_results
+    from scenarios.results.export.folder import export_results
     from scenarios.results.listing import named_results
     from scenarios.results.reader import ResultsReader
 
@@ -194,7 +195,7 @@ def report(
 
     from scenarios.results.listing import named_results
     from scenarios.results.reader import ResultsReader
-    from scenarios.results.report import write_report
+    from scenarios.results.report.page import write_report
 
     paths = dict.fromkeys(named_results(file) for file in files)
     with ExitStack() as opened:

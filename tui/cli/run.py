@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from broker.patience import LIMIT_WALL_S
+from broker.protocol.timeouts import LIMIT_WALL_S
 from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import (
     Algorithms,
@@ -125,12 +125,12 @@ def run(
     log_level: LogLevel = None,
 ) -> None:
     """Run a neighbourhood on a virtual clock and say what came of it."""
-    from broker.access import AccessOptions
-    from broker.pace import Pace
+    from broker.clock.pacing import Pace
+    from broker.transport.endpoint import AccessOptions
     from scenarios.coverage import coverage_notes
     from scenarios.load import load
-    from scenarios.results.compared import check_files
-    from scenarios.simulation import Plan, from_equal_scores
+    from scenarios.results.compared.files import check_files
+    from scenarios.simulation.plan import Plan, from_equal_scores
     from tui.cli.access import chosen_access
     from tui.cli.algorithm import algorithm_names, algorithm_settings, refuse_foreign_settings, scenario_algorithms
     from tui.cli.errors import tell_notes

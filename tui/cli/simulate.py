@@ -12,11 +12,13 @@ from typing import Any
 import typer
 
 from broker.errors import SsmicError
-from scenarios.results.compared import Comparison, compare_simulations, comparison_json, write_comparison
+from scenarios.results.compared.comparison import Comparison, compare_simulations, comparison_json
+from scenarios.results.compared.files import write_comparison
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.simulation import Plan, open_simulation
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.simulation import open_simulation
 from tui.cli.compared import show_comparison
 from tui.cli.console import notes, output
 from tui.cli.errors import FAILED, INTERRUPTED, code_for, complain, complain_about

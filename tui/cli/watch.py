@@ -60,7 +60,7 @@ def watch(
     key_file: KeyFile = None,
 ) -> None:
     """Watch the negotiations of a run on a broker."""
-    from broker.access import AccessOptions
+    from broker.transport.endpoint import AccessOptions
     from tui.cli.access import chosen_access
 
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
@@ -70,8 +70,8 @@ def watch(
     backdrop = None
     if scenario is not None:
         from scenarios.load import load_scenario
-        from scenarios.simulation import planned_end_s
-        from scenarios.watch import backdrop_of
+        from scenarios.scenario import planned_end_s
+        from scenarios.watch.backdrop import backdrop_of
 
         loaded = load_scenario(scenario)
         backdrop = backdrop_of(loaded, planned_end_s(loaded, None))

@@ -32,9 +32,10 @@ from tui.editor.problems import ProblemsPanel
 from tui.editor.say import say
 from tui.editor.tree import NeighbourhoodTree
 from tui.editor.work import Checked, Work
-from tui.shell import AreaScreen, EmptyState
 from tui.shell.days import Days
+from tui.shell.empty import EmptyState
 from tui.shell.fieldhelp import FieldHelp
+from tui.shell.screen import AreaScreen
 from tui.widgets.chart import Chart
 
 PAUSE_WALL_S = 0.15

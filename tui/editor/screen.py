@@ -13,7 +13,7 @@ from tui.editor import outline
 from tui.editor.bringing import is_possible, label_of
 from tui.editor.filing import Filing
 from tui.editor.jobs import JobsTable
-from tui.shell import PaletteEntry
+from tui.shell.screen import PaletteEntry
 
 _OURS = frozenset(
     {

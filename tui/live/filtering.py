@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scenarios.watch import Line
-from scenarios.watch.line import shown_agent
+from scenarios.watch.line import Line, shown_agent
 from scenarios.zone import Zone
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 
 from agents.model import MANAGER
-from scenarios.watch import Negotiation, Watched
 from scenarios.watch.line import shown_agent
-from scenarios.watch.state import WatchedHost
+from scenarios.watch.negotiation import Negotiation
+from scenarios.watch.state import Watched, WatchedHost
 from scenarios.zone import Zone
 from tui.cli.figures import plural
 from tui.live.looks import STATES, clock, moment

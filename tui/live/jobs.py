@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 
-from scenarios.watch import Negotiation, Watched
 from scenarios.watch.line import shown_agent
+from scenarios.watch.negotiation import Negotiation
+from scenarios.watch.state import Watched
 from scenarios.zone import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane

@@ -13,13 +13,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from broker.access import Access, AccessOptions, access_to
 from broker.errors import SsmicError
-from broker.mqtt import MqttBroker
-from broker.url import BrokerUrl
-from scenarios.watch import BusFeed, FoundRun, RunFinder, Watched
+from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
+from broker.transport.mqtt import MqttBroker
 from scenarios.watch.backdrop import Backdrop
+from scenarios.watch.feed import BusFeed, FoundRun, RunFinder
 from scenarios.watch.standing import Tone, standing_of
+from scenarios.watch.state import Watched
 from scenarios.zone import Zone
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded

@@ -6,7 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from agents.ledger import LedgerEntry
-from scenarios.watch import Watched
+from scenarios.watch.state import Watched
 from scenarios.zone import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane

@@ -12,8 +12,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Select
 
-from scenarios.watch import Line, Watched
-from scenarios.watch.line import shown_agent
+from scenarios.watch.line import Line, shown_agent
+from scenarios.watch.state import Watched
 from scenarios.watch.wording import KINDS
 from scenarios.zone import Zone
 from tui.live.filtering import Filter

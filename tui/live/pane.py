@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.containers import Vertical
 
-from scenarios.watch import Watched
+from scenarios.watch.state import Watched
 from scenarios.zone import Zone
 from tui.shell.guard import Guarded
 

@@ -9,7 +9,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from scenarios.watch import Watched, WatchedProducer
+from scenarios.watch.producers import WatchedProducer
+from scenarios.watch.state import Watched
 from scenarios.zone import Zone
 from tui.cli.figures import plural
 from tui.live.looks import amount

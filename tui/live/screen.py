@@ -12,8 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
-from broker.access import Access
-from scenarios.watch import Backdrop, Feed
+from broker.transport.endpoint import Access
+from scenarios.watch.backdrop import Backdrop
+from scenarios.watch.feed import Feed
 from scenarios.zone import Zone
 from tui.live.glance import Glance
 from tui.live.hosts import HostsPane
@@ -23,8 +24,9 @@ from tui.live.ledger import LedgerPane
 from tui.live.messages import JobChosen, MessagesPane
 from tui.live.pane import Pane
 from tui.live.producers import ProducersPane
-from tui.shell import EmptyState, Intent, WatchBroker
 from tui.shell.dialogs import AskText
+from tui.shell.empty import EmptyState
+from tui.shell.intents import Intent, WatchBroker
 from tui.shell.status import StatusLine
 from tui.shell.steering import SteeringScreen
 from tui.shell.watching import REFRESH_WALL_S

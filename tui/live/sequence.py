@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.model import MANAGER
-from scenarios.watch import Line, Negotiation, Step
-from scenarios.watch.line import shown_agent
+from scenarios.watch.line import Line, shown_agent
+from scenarios.watch.negotiation import Negotiation, Step
 from scenarios.zone import Zone
 from tui.live.looks import KINDS, clock, kind_cell
 from tui.widgets.columns import fit

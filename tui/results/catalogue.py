@@ -20,7 +20,7 @@ from tui.cli.figures import percent, plural
 from tui.results.looks import stamp, state_cell
 from tui.results.reading import Reads
 from tui.results.shelf import Book, Shelf
-from tui.shell import EmptyState
+from tui.shell.empty import EmptyState
 from tui.widgets.table import Cell, Column, VirtualTable
 
 MARK = "◆"

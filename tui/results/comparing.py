@@ -12,9 +12,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static, TabbedContent, TabPane
 
-from scenarios.kpis import DEFAULT_INTERVAL_S, Spread
+from scenarios.kpis.ensemble import Spread
+from scenarios.kpis.run import DEFAULT_INTERVAL_S
 from scenarios.results.averages import AverageDay
-from scenarios.results.compared import mean_text, unit_of
+from scenarios.results.compared.tables import mean_text, unit_of
 from scenarios.results.views import ContractRow
 from scenarios.zone import Zone
 from tui.cli.figures import plural

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.kpis import Spread
+from scenarios.kpis.ensemble import Spread
 from scenarios.results.averages import AverageDay, average_day
-from scenarios.results.compared import Compared, compare_simulations
-from scenarios.results.compared import Comparison as Statistics
+from scenarios.results.compared.comparison import Compared, compare_simulations
+from scenarios.results.compared.comparison import Comparison as Statistics
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.figures import Figure
 from scenarios.results.views import ContractRow, load_run

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from scenarios.kpis import Spread
-from scenarios.results.compared import Comparison, drawn_figures, mean_text, scaled, unit_of
+from scenarios.kpis.ensemble import Spread
+from scenarios.results.compared.comparison import Comparison
+from scenarios.results.compared.figure import drawn_figures
+from scenarios.results.compared.tables import mean_text, scaled, unit_of
 from scenarios.results.report.figures import Figure
 
 MARKS = "●■◆▲▼★✚"

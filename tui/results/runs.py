@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from scenarios.kpis import Spread
+from scenarios.kpis.ensemble import Spread
 from scenarios.results.averages import AverageDay, average_day
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo
@@ -91,7 +91,7 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
 
 
 def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
-    from scenarios.kpis import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
+    from scenarios.kpis.ensemble import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     names = ("negotiations", "messages", "wall_s", "of_best")
     complete = [row for row in rows if row.run is not None and row.run.is_complete]

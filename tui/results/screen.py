@@ -18,8 +18,9 @@ from tui.results.comparing import ComparisonPane
 from tui.results.saving import save_comparison
 from tui.results.simulation import TABS, SimulationPane
 from tui.results.writing import Writing
-from tui.shell import AreaScreen, CompareResults, Intent, OpenResults
 from tui.shell.dialogs import PickPath
+from tui.shell.intents import CompareResults, Intent, OpenResults
+from tui.shell.screen import AreaScreen
 
 FOLLOW_WALL_S = 1.0
 

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
-from scenarios.kpis import DEFAULT_INTERVAL_S
+from scenarios.kpis.run import DEFAULT_INTERVAL_S
 from scenarios.results.records import RecordedMessage, RunInfo
 from tui.cli.figures import plural
 from tui.results.backlink import BackLink

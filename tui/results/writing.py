@@ -17,9 +17,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from scenarios.results.errors import ResultsExistError
-from scenarios.results.export import FORMATS, Format, export_results
+from scenarios.results.export.folder import FORMATS, Format, export_results
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report import write_report
+from scenarios.results.report.page import write_report
 from tui.results.reading import Reads
 from tui.shell.dialogs import Answer, Confirm, PickPath
 from tui.shell.footer import Footer

@@ -11,11 +11,11 @@ from typing import Literal, TypeVar
 
 from agents.errors import SettingsError
 from agents.scheduling.settings import AlgorithmSettings, settings_of
-from broker.access import AccessOptions, access_to
+from broker.clock.pacing import Pace
 from broker.errors import SsmicError
-from broker.pace import Pace
+from broker.transport.endpoint import AccessOptions, access_to
 from scenarios.scenario import Scenario
-from scenarios.simulation import Plan
+from scenarios.simulation.plan import Plan
 
 Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]

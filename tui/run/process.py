@@ -16,17 +16,17 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker import topics
-from broker.bus import Broker, Delivery
 from broker.errors import SsmicError
-from broker.inbox import Inbox
-from broker.memory import MemoryBroker
+from broker.protocol import topics
+from broker.protocol.wire import Control
 from broker.threads import new_loop
-from broker.wire import Control
+from broker.transport.base import Broker, Delivery
+from broker.transport.memory import MemoryBroker
+from broker.transport.receive_queue import ReceiveQueue
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.simulation import Simulation, open_simulation
 from scenarios.simulation.brokers import OpenBroker
+from scenarios.simulation.simulation import Simulation, open_simulation
 from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.frames import frame, let_keys_go_first, read_frame
 from tui.run.protocol import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
@@ -203,7 +203,7 @@ class _Watcher:
         self._memory = memory
         self._run_id = run_id
         self._parent = parent
-        self._inbox: Inbox | None = None
+        self._inbox: ReceiveQueue | None = None
 
     async def pass_on(self) -> None:
         """Do so until cancelled; what is missed for reading too slowly shows in the numbering."""

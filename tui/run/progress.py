@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from scenarios.simulation import planned_end_s
+from scenarios.scenario import planned_end_s
 from scenarios.watch.standing import SIGNS, Standing, Tone
 from tui.cli.figures import kwh, percent, ratio
 from tui.run.batch import Batch

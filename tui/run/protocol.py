@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.reporting import Reported
-from broker.tls import Tls
-from broker.url import BrokerUrl
-from broker.wire import Control
-from scenarios.simulation import Plan
+from broker.clock.time_report import Reported
+from broker.protocol.wire import Control
+from broker.transport.endpoint import BrokerUrl, Tls
+from scenarios.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

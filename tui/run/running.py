@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from broker.errors import SsmicError
-from broker.mqtt import MqttBroker
-from broker.wire import Control
-from scenarios.simulation import Plan, planned_end_s
-from scenarios.watch import Backdrop, BusFeed, Feed, NotConnectedError, Watched, backdrop_of
-from scenarios.watch.feed import Status
+from broker.protocol.wire import Control
+from broker.transport.mqtt import MqttBroker
+from scenarios.scenario import planned_end_s
+from scenarios.simulation.plan import Plan
+from scenarios.watch.backdrop import Backdrop, backdrop_of
+from scenarios.watch.feed import BusFeed, Feed, NotConnectedError, Status
 from scenarios.watch.standing import Standing, gravest, standing_of_reported
+from scenarios.watch.state import Watched
 from tui.frames import frame, read_frame, start_process
 from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Seeking, Stands, Task
 from tui.shell.watching import whoami

@@ -19,7 +19,7 @@ from broker.errors import SsmicError
 from scenarios.coverage import coverage_notes
 from scenarios.load import Loaded, load
 from scenarios.scenario import Scenario
-from scenarios.simulation import from_equal_scores
+from scenarios.simulation.plan import from_equal_scores
 from tui.run.algorithms import AlgorithmsDialog, Chosen
 from tui.run.batch import Batch
 from tui.run.choices import choices
@@ -28,11 +28,12 @@ from tui.run.form import plans_of
 from tui.run.preview import Preview, outlook
 from tui.run.progress import ProgressPanel, Row
 from tui.run.running import Running
-from tui.shell import CompareResults, EditScenario, Intent, OpenResults, PaletteEntry, RunScenario
 from tui.shell.dialogs import Answer, Confirm
 from tui.shell.fieldhelp import FieldHelp
+from tui.shell.intents import CompareResults, EditScenario, Intent, OpenResults, RunScenario
 from tui.shell.open import OpenNeighbourhood
 from tui.shell.recent import load_recent
+from tui.shell.screen import PaletteEntry
 from tui.shell.steering import SteeringScreen
 from tui.shell.watching import REFRESH_WALL_S
 from tui.widgets.table import VirtualTable

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.message import Message
 
-from broker.access import Access
+from broker.transport.endpoint import Access
 from scenarios.watch.backdrop import Backdrop
 
 

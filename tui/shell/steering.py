@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 from textual import events
 from textual.binding import Binding, BindingType
 
+from broker.clock.pacing import Pace, PaceError
 from broker.errors import SsmicError
-from broker.pace import Pace, PaceError
-from broker.wire import Control
+from broker.protocol.wire import Control
 from scenarios.watch.feed import NotConnectedError
 from tui.shell.dialogs import Answer, AskText, Confirm
 from tui.shell.screen import AreaScreen

@@ -9,7 +9,7 @@ from functools import cache
 
 from textual.worker import Worker
 
-from broker.wire import shown
+from broker.protocol.wire import shown
 from scenarios.watch.feed import Feed
 from scenarios.watch.rate import Rate
 from scenarios.watch.standing import Standing, standing_of

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.fingerprint import SCENARIO
-from scenarios.kpis import DEFAULT_INTERVAL_S, Spread, spread, spread_of
+from scenarios.kpis.ensemble import Spread, spread, spread_of
+from scenarios.kpis.run import DEFAULT_INTERVAL_S
 from scenarios.results.errors import ResultsError, SameSimulationError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RunInfo, SimulationInfo

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from scenarios.kpis import Spread
+from scenarios.kpis.ensemble import Spread
 from scenarios.results.compared.comparison import OF_BEST, Comparison
 from scenarios.results.compared.tables import mean_text, scaled, scenario_title, unit_of
 from scenarios.results.errors import FigureFormatError

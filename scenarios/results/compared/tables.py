@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scenarios.kpis import Spread
+from scenarios.kpis.ensemble import Spread
 from scenarios.results.compared.comparison import OF_BEST, Comparison
 from scenarios.results.report.figures import Figure, Unit
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.energy import FloatArray
 from scenarios.accounting import Account
-from scenarios.kpis import Kpis
+from scenarios.kpis.run import Kpis
 from scenarios.results.reader import ResultsReader
 
 Value = str | int | float | None

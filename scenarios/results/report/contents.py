@@ -16,16 +16,10 @@ import numpy.typing as npt
 
 from agents.model import GRID
 from scenarios.accounting import MINUTE_S, Account, account
-from scenarios.kpis import (
-    DEFAULT_INTERVAL_S,
-    Kpis,
-    Spread,
-    bills,
-    kpis,
-    mean_power_w,
-    peak_to_average,
-    spread,
-)
+from scenarios.kpis.bills import bills
+from scenarios.kpis.ensemble import Spread, spread
+from scenarios.kpis.run import DEFAULT_INTERVAL_S, Kpis, kpis
+from scenarios.kpis.shape import mean_power_w, peak_to_average
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.records import RecordedMessage, RunInfo

@@ -11,10 +11,9 @@ import pytest
 from cryptography import x509
 
 from broker.errors import GuardError
-from broker.guard import Guard, write_guard
-from broker.guard.certificates import names_of
-from broker.guard.folder import login_folder
-from broker.guard.passwords import is_line_of
+from broker.security.certificates import names_of
+from broker.security.passwords import is_line_of
+from broker.security.provision import Guard, login_folder, write_guard
 
 HOUSES = ("adler", "brandt")
 

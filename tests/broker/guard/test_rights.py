@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from broker import topics
-from broker.filters import matches
-from broker.guard.rights import Rights, acl_text, rights_of
+from broker.protocol import topics
+from broker.security.acl import Rights, acl_text, rights_of
+from broker.transport.filters import matches
 
 HOUSES = ("adler", "b/+#")
 CLOCK_HOSTS = ("manager",)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
-from scenarios.files import load_text
+from scenarios.files.parse import load_text
 from scenarios.files.yaml_tree import parse
 from scenarios.load import check_scenario
 

@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.files import load_text, to_yaml
+from scenarios.files.parse import load_text
+from scenarios.files.write import to_yaml
 from scenarios.importers import inert_pickle
 from scenarios.importers.inert_pickle import Global, Object
 from scenarios.importers.pickled_frame import frame_rows

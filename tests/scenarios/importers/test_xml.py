@@ -10,7 +10,8 @@ import pytest
 
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
-from scenarios.files import load_text, to_yaml
+from scenarios.files.parse import load_text
+from scenarios.files.write import to_yaml
 from scenarios.importers.source import import_source
 
 NEIGHBOURHOOD = """\

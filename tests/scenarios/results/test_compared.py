@@ -14,13 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.model import GRID
-from scenarios.results.compared import (
-    Comparison,
-    compare_simulations,
-    comparison_json,
-    tables_of,
-    write_comparison,
-)
+from scenarios.results.compared.comparison import Comparison, compare_simulations, comparison_json
+from scenarios.results.compared.files import write_comparison
+from scenarios.results.compared.tables import tables_of
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.errors import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
 from scenarios.results.writer import RunWriter

@@ -16,7 +16,7 @@ import pytest
 
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.errors import ResultsError
-from scenarios.results.export import FORMATS, Format, export_results
+from scenarios.results.export.folder import FORMATS, Format, export_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from tests.scenarios.neighbourhoods import START_S
@@ -143,7 +143,7 @@ import sys
 sys.modules["pyarrow"] = None
 from pathlib import Path
 from scenarios.results.errors import ResultsError
-from scenarios.results.export import export_results
+from scenarios.results.export.folder import export_results
 from scenarios.results.reader import ResultsReader
 with ResultsReader(Path(sys.argv[1])) as results:
     try:

@@ -19,9 +19,8 @@ import pytest
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.errors import ResultsError
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report import write_report
 from scenarios.results.report.contents import Limits, report_contents
-from scenarios.results.report.page import build_page
+from scenarios.results.report.page import build_page, write_report
 from scenarios.results.writer import RunWriter
 from scenarios.zone import Zone
 from tests.scenarios.neighbourhoods import (

@@ -10,7 +10,7 @@ import pytest
 
 from agents.ledger import LedgerEntry
 from agents.model import GRID
-from scenarios.kpis import IntervalError
+from scenarios.kpis.shape import IntervalError
 from scenarios.results.averages import average_day
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.errors import ResultsError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker.wire import TimeReport
+from broker.protocol.wire import TimeReport
 from scenarios.watch.standing import standing_of
 
 

@@ -6,8 +6,8 @@ import gc
 
 import pytest
 
-from scenarios.watch import Line, Stream
-from scenarios.watch.stream import IN_MEMORY
+from scenarios.watch.line import Line
+from scenarios.watch.stream import IN_MEMORY, Stream
 
 JOBS = 7
 

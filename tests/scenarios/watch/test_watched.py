@@ -15,17 +15,19 @@ import pytest
 from agents.ledger import canonical
 from agents.messages import AnyMessage
 from agents.model import GRID
-from broker import topics
-from broker.bus import Delivery
-from broker.memory import MemoryBroker
-from broker.mosquitto import find_mosquitto, managed_mosquitto
-from broker.mqtt import MqttBroker
-from broker.wire import Control, Envelope
+from broker.protocol import topics
+from broker.protocol.wire import Control, Envelope
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport.base import Delivery
+from broker.transport.memory import MemoryBroker
+from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.outcome import RunOutcome
 from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
-from scenarios.watch import BusFeed, RunFinder, Watched, backdrop_of
+from scenarios.watch.backdrop import backdrop_of
+from scenarios.watch.feed import BusFeed, RunFinder
+from scenarios.watch.state import Watched
 from scenarios.watch.wording import KINDS
 
 RUN = "street-1"

@@ -8,13 +8,13 @@ import pytest
 import typer.main
 from typer.core import TyperOption
 
-from broker import access
+from broker.transport import endpoint
 from tui.cli import clock, host
 
 DEPLOY = Path(__file__).resolve().parents[3] / "docs" / "deploy.md"
 NO_SETTINGS = {"as_json", "install_completion", "show_completion"}
-READ_ELSEWHERE = {access.USER, access.PASSWORD_FILE, access.CA_FILE, access.CERT_FILE, access.KEY_FILE}
-"""By `broker.access`, which weighs them against what the URL says."""
+READ_ELSEWHERE = {endpoint.USER, endpoint.PASSWORD_FILE, endpoint.CA_FILE, endpoint.CERT_FILE, endpoint.KEY_FILE}
+"""By `broker.transport.endpoint`, which weighs them against what the URL says."""
 
 
 @pytest.mark.parametrize("command", [clock, host])

@@ -9,8 +9,8 @@ import pytest
 from textual.widgets import Button, Input, Static
 
 from scenarios.coverage import MoveStart, ShiftSun, coverage_notes
-from scenarios.files import load_text
 from scenarios.files.document import Document
+from scenarios.files.parse import load_text
 from tests.scenarios.test_coverage import SUN, TEXT
 from tests.tui.driving import click
 from tui.editor.bringing import change_for, is_possible

@@ -16,7 +16,8 @@ from scenarios.load import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation import Plan, open_simulation
+from scenarios.simulation.plan import Plan
+from scenarios.simulation.simulation import open_simulation
 from tests.tui.results.driving import FIFTY, INSERTION
 
 MADE_UTC = {INSERTION: "2026-06-22T08:15:00+00:00", FIFTY: "2026-06-22T08:20:00+00:00"}

@@ -19,8 +19,8 @@ from scenarios.results.writer import RunWriter
 from tests.tui.driving import dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.sheetpane import SheetPane
-from tui.shell import OpenResults
 from tui.shell.dialogs import PickPath
+from tui.shell.intents import OpenResults
 
 Opened = Any
 

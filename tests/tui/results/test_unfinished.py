@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.model import GRID, Contract
-from scenarios.kpis import DEFAULT_INTERVAL_S
+from scenarios.kpis.run import DEFAULT_INTERVAL_S
 from scenarios.load import load_scenario
 from scenarios.results.creation import Simulation, create_results
 from scenarios.results.reader import ResultsReader

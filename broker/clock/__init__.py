@@ -1,0 +1,1 @@
+"""The clock: the coordinator that moves virtual time by counting messages."""

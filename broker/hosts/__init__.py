@@ -1,0 +1,1 @@
+"""Hosts run agents round by round and journal what enters them."""

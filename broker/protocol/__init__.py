@@ -1,0 +1,1 @@
+"""The wire format: topics, payload models, reordering, rejected messages and timeouts."""

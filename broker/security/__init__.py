@@ -1,0 +1,1 @@
+"""A guarded Mosquitto: certificates, logins and access control lists."""

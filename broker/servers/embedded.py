@@ -1,0 +1,156 @@
+"""A broker inside our own process, for machines without Mosquitto: amqtt, made to do what we need of it.
+
+It runs in a thread with a loop of its own. In the loop of the agents it would stand still whenever they compute, and
+other processes that are connected to it would take that for a dead link; its tasks and its exceptions would be among
+ours; and a cancelled run would take the broker down before its clients had said goodbye. The price is a change of
+threads for each message, which is small beside what amqtt itself takes.
+
+For a run of our own it is good enough. It keeps no promise about security, and redelivers nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import structlog
+
+from broker.errors import BrokerUnreachableError
+from broker.servers.local import LOOPBACK, RunningBroker, port_taken
+from broker.transport.endpoint import BrokerUrl
+from broker.transport.filters import matches
+
+if TYPE_CHECKING:
+    # Half a second, which who runs over another broker need not wait: imported where it is used.
+    from amqtt.broker import Broker
+
+_STOP_WALL_S = 5.0
+_log = structlog.get_logger(__name__)
+_matches = lru_cache(maxsize=100_000)(matches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What the broker's thread tells the thread that started it."""
+
+    port: int
+    loop: asyncio.AbstractEventLoop
+    stop: asyncio.Event
+
+
+@asynccontextmanager
+async def embedded_broker(*, port: int | None = None) -> AsyncIterator[RunningBroker]:
+    """Run the embedded broker for the time of the context.
+
+    Args:
+        port: Where on the loopback it listens; None: on any free port.
+
+    Raises:
+        BrokerUnreachableError: the port is taken, or it does not start; the message says why.
+    """
+    started: Future[_Started] = Future()
+    # A daemon: a process that ends in disorder must not wait for it.
+    thread = threading.Thread(target=_serve, args=(port, started), name="embedded-broker", daemon=True)
+    thread.start()
+    running = await asyncio.wrap_future(started)
+    try:
+        yield RunningBroker(
+            BrokerUrl(LOOPBACK, running.port), f"embedded amqtt {version('amqtt')} on {LOOPBACK}:{running.port}"
+        )
+    finally:
+        running.loop.call_soon_threadsafe(running.stop.set)
+        await asyncio.to_thread(thread.join, 2 * _STOP_WALL_S)
+
+
+def _serve(port: int | None, started: Future[_Started]) -> None:
+    """Be the broker's thread."""
+    try:
+        asyncio.run(_run(port, started))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must reach the other thread
+        if started.done():
+            _log.exception("embedded broker failed")
+        elif _cause(error) == errno.EADDRINUSE and port is not None:
+            started.set_exception(port_taken(port))
+        else:
+            started.set_exception(BrokerUnreachableError(f"the embedded broker did not start: {error}"))
+
+
+async def _run(port: int | None, started: Future[_Started]) -> None:
+    # It logs every packet, and what clients do wrong as exceptions; the bus tells what matters to us.
+    logging.getLogger("amqtt").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_told(context)))
+    broker = _make_broker(port or 0)
+    await broker.start()
+    stop = asyncio.Event()
+    started.set_result(_Started(_port_of(broker), loop, stop))
+    await stop.wait()
+    try:
+        async with asyncio.timeout(_STOP_WALL_S):
+            await broker.shutdown()
+    except TimeoutError:
+        _log.debug("embedded broker did not shut down in time")
+
+
+def _make_broker(port: int) -> Broker:
+    from amqtt.broker import Broker  # noqa: PLC0415 - heavy
+    from amqtt.contexts import BrokerConfig, ListenerConfig  # noqa: PLC0415 - heavy
+    from amqtt.session import Session  # noqa: PLC0415 - heavy
+
+    class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
+        """amqtt without its leaks, of sockets and of retained messages, and with a quicker look at filters."""
+
+        async def stream_connected(
+            self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+        ) -> None:
+            try:
+                await super().stream_connected(reader, writer, listener_name)
+            finally:
+                # It leaves a connection open on which no client logged in.
+                writer.close()
+
+        async def _publish_retained_messages_for_subscription(
+            self, subscription: tuple[str, int], session: Session
+        ) -> None:
+            # It sends a new client what is retained under the filters of all other clients.
+            mine = self._subscriptions.get(subscription[0], ())
+            if any(subscribed is session for subscribed, _ in mine):
+                await super()._publish_retained_messages_for_subscription(subscription, session)
+
+        def _matches(self, topic: str, a_filter: str) -> bool:
+            return _matches(a_filter, topic)
+
+    # Of its usual plugins only this one: the others log, and publish statistics with a deprecated library.
+    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    listeners = {"default": ListenerConfig(bind=f"{LOOPBACK}:{port}")}
+    return EmbeddedBroker(BrokerConfig(listeners=listeners, plugins=plugins))
+
+
+def _port_of(broker: Broker) -> int:
+    server = broker._servers["default"].instance  # noqa: SLF001 - with port 0 nothing public tells which it got
+    assert isinstance(server, asyncio.Server)  # noqa: S101 - a TCP listener is one
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+def _cause(error: BaseException | None) -> int | None:
+    """Return the number of the operating system's error behind `error`."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _told(context: dict[str, object]) -> dict[str, str]:
+    return {"what": str(context.get("message")), "error": repr(context.get("exception"))}

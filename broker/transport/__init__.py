@@ -1,0 +1,1 @@
+"""Buses that carry messages: in memory and over MQTT."""

@@ -1,0 +1,173 @@
+"""A broker inside one event loop: for tests, for ensembles, for speed.
+
+It does what MQTT does, with nothing in between: a message is in its readers' queues when `publish` returns, and
+neither `publish` nor a reader with something to read gives up the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from broker.errors import BrokerLostError
+from broker.transport.base import Delivery, Reconnected, Will
+from broker.transport.filters import Subscriptions, check_client_id, check_filter, check_qos, check_topic, matches
+from broker.transport.receive_queue import QUEUE_LIMIT, ReceiveQueue
+
+_ROUTES_LIMIT = 50_000
+"""Topics whose readers are remembered; beyond it all are forgotten and found anew."""
+
+
+class MemoryBus:
+    """One client of a `MemoryBroker`, which makes it."""
+
+    def __init__(self, broker: MemoryBroker, client_id: str, will: Will | None, queue_limit: int) -> None:
+        self.client_id = client_id
+        self.will = will
+        self.inbox = ReceiveQueue(client_id, queue_limit)
+        self.filters: dict[str, None] = {}
+        self._broker = broker
+        self._gone: str | None = None
+
+    @property
+    def oversized(self) -> int:
+        """How many messages were dropped for their size."""
+        return self.inbox.oversized
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """See `Bus.publish`."""
+        check_qos(qos)
+        self._check_connected()
+        self._broker.deliver(topic, payload, retain=retain)
+
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        """See `Bus.subscribe`; here nothing is lost at any QoS."""
+        check_qos(qos)
+        self._check_connected()
+        for topic_filter in topic_filters:
+            check_filter(topic_filter)
+        for topic_filter in topic_filters:
+            self.filters[topic_filter] = None
+            self._broker.subscribe(self, topic_filter)
+
+    async def flush(self) -> None:
+        """See `Bus.flush`; here a message has arrived when `publish` returns."""
+        self._check_connected()
+
+    def messages(self) -> AsyncIterator[Delivery | Reconnected]:
+        """See `Bus.messages`."""
+        return self.inbox
+
+    def close(self, lost: str | None) -> None:
+        """End the connection: for a reason that is an error, or cleanly."""
+        self.inbox.clear()
+        if lost is None:
+            self.inbox.end()
+        else:
+            self.inbox.lose(lost)
+        self._gone = lost or f"client {self.client_id!r} has left the broker"
+
+    def _check_connected(self) -> None:
+        if self._gone is not None:
+            raise BrokerLostError(self._gone)
+
+
+class MemoryBroker:
+    """See `Broker`; all its clients live in one event loop."""
+
+    def __init__(self, *, queue_limit: int = QUEUE_LIMIT) -> None:
+        self._queue_limit = queue_limit
+        self._clients: dict[str, MemoryBus] = {}
+        self._tree: Subscriptions[MemoryBus] = Subscriptions()
+        self._routes: dict[str, tuple[MemoryBus, ...]] = {}
+        self._retained: dict[str, bytes] = {}
+
+    @asynccontextmanager
+    async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[MemoryBus]:
+        """See `Broker.connect`.
+
+        A client that leaves by an exception, cancellation included, leaves its will. As MQTT has it, a client that
+        takes an id which is already there puts the other one out.
+
+        Raises:
+            ValueError: no broker would take this client id, or the will's topic.
+        """
+        check_client_id(client_id)
+        if will is not None:
+            check_topic(will.topic)
+        self.drop(client_id, f"another client took the id {client_id!r}")
+        bus = MemoryBus(self, client_id, will, self._queue_limit)
+        self._clients[client_id] = bus
+        try:
+            yield bus
+        except BaseException:
+            self._leave(bus, f"client {client_id!r} left by an exception")
+            raise
+        self._leave(bus, None)
+
+    def drop(self, client_id: str, reason: str = "the connection was cut") -> None:
+        """Cut a client off for good, as a dead link does: its will is published, and it meets `BrokerLostError`."""
+        if client_id in self._clients:
+            self._leave(self._clients[client_id], reason)
+
+    def interrupt(self, client_id: str) -> None:
+        """Cut a client off and let it come back: its will is published, what it had not read is lost."""
+        bus = self._clients[client_id]
+        self._forget(bus)
+        bus.inbox.clear()
+        self._execute(bus.will)
+        self._clients[client_id] = bus
+        for topic_filter in bus.filters:
+            self.subscribe(bus, topic_filter)
+        self._put(bus, Reconnected())
+
+    def subscribe(self, bus: MemoryBus, topic_filter: str) -> None:
+        """Let a client have what comes to `topic_filter` and what is retained there."""
+        self._tree.add(topic_filter, bus)
+        self._routes.clear()
+        for topic, payload in list(self._retained.items()):
+            if matches(topic_filter, topic):
+                self._put(bus, Delivery(topic, payload, retain=True))
+
+    def deliver(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Put a message into the queues of all who subscribed to its topic."""
+        readers = self._routes.get(topic)
+        if readers is None:
+            check_topic(topic)
+            readers = self._tree.find(topic)
+            if len(self._routes) >= _ROUTES_LIMIT:
+                self._routes.clear()
+            self._routes[topic] = readers
+        if retain:
+            if payload:
+                self._retained[topic] = payload
+            else:
+                self._retained.pop(topic, None)
+        if readers:
+            delivery = Delivery(topic, payload, retain=False)
+            for reader in readers:
+                self._put(reader, delivery)
+
+    def _put(self, bus: MemoryBus, item: Delivery | Reconnected) -> None:
+        try:
+            bus.inbox.put(item)
+        except BrokerLostError as error:
+            # It is the reader's fault: the reader is cut off, the sender goes on.
+            self._leave(bus, str(error))
+
+    def _leave(self, bus: MemoryBus, lost: str | None) -> None:
+        if self._clients.get(bus.client_id) is not bus:
+            return
+        self._forget(bus)
+        bus.close(lost)
+        if lost is not None:
+            self._execute(bus.will)
+
+    def _forget(self, bus: MemoryBus) -> None:
+        del self._clients[bus.client_id]
+        self._tree.remove(bus)
+        self._routes.clear()
+
+    def _execute(self, will: Will | None) -> None:
+        if will is not None:
+            self.deliver(will.topic, will.payload, retain=will.retain)
