@@ -1,4 +1,4 @@
-"""Who takes part: the energy model, messages, consumers, producers, the manager, scheduling.
+"""The domain: energy, jobs, contracts, and the agents that negotiate them.
 
 Linear algebra is left to one thread, which has to be said before NumPy or SciPy is loaded, so it is said here: sums
 that several threads share out depend on how many cores there are, and with them could a plan. It is quicker, too:

@@ -6,8 +6,8 @@ start it runs on grid power. Whatever happens to a contract before its job start
 in the order in which it happened: so the ledger has one source for each job.
 
 A device runs one job at a time. Its jobs look for suppliers in turn; each request says for which starts the device is
-free (`agents.calendar`). Producers may move a job only where its consumer lets them: while another job of the device
-looks for a supplier, jobs stay where they are (`Hold`); afterwards their device's time is divided among them
+free (`agents.device_calendar`). Producers may move a job only where its consumer lets them: while another job of the
+device looks for a supplier, jobs stay where they are (`Hold`); afterwards their device's time is divided among them
 (`Release`). So nothing that a producer does can make two jobs meet, and nobody needs to be asked about a move.
 """
 
@@ -20,7 +20,7 @@ from types import TracebackType
 
 import structlog
 
-from agents.calendar import Calendar
+from agents.device_calendar import Calendar
 from agents.messages import (
     MAX_STRETCHES,
     Accept,

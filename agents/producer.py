@@ -28,7 +28,7 @@ from agents.messages import (
 from agents.model import MANAGER
 from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
-from agents.scheduling.replanning import replan
+from agents.scheduling.rescheduling import replan
 from agents.sequencing import Starts, covers
 from broker.errors import SsmicError
 from broker.hosts.agent import Agent, Received

@@ -14,12 +14,11 @@ from random import Random
 import numpy as np
 
 from agents.energy import Production
-from agents.scheduling.basinhopping import BasinHopping
-from agents.scheduling.grid import Grid
-from agents.scheduling.overdraft import HOUR_S, Overdraft
+from agents.scheduling.algorithms import scheduler_for
+from agents.scheduling.basin_hopping import HOUR_S, BasinHopping, Overdraft
 from agents.scheduling.problem import Commitment, Plan, Problem, Task
-from agents.scheduling.registry import scheduler_for
 from agents.scheduling.settings import BASIN_HOPPING, AlgorithmSettings
+from agents.scheduling.time_grid import Grid
 from scenarios.appliances import APPLIANCES
 
 MIDNIGHT_S = 1_782_000_000 // 86_400 * 86_400

@@ -10,7 +10,7 @@ from agents.consumer import Consumer
 from agents.manager import Manager
 from agents.model import MANAGER, Job
 from agents.producer import Producer
-from agents.scheduling.registry import is_heavy, scheduler_for
+from agents.scheduling.algorithms import is_heavy, scheduler_for
 from agents.scheduling.settings import AlgorithmSettings
 from broker.hosts.agent import Agent
 from scenarios.scenario import Scenario

@@ -1,1 +1,1 @@
-"""When jobs run: pure functions from a producer's state and a new task to a plan."""
+"""Schedulers: pure functions that place tasks on a producer's forecast."""

@@ -10,13 +10,45 @@ at any threshold.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from random import Random
 
-from agents.scheduling.grid import Grid, first_feasible_s
-from agents.scheduling.moving import Layout, make_room
-from agents.scheduling.problem import Plan, Problem, Refusal, Task
-from agents.scheduling.refilling import refill
-from agents.scheduling.refusals import no_room
+from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
+from agents.scheduling.repair import Layout, make_room
+from agents.scheduling.time_grid import Grid, Starts, first_feasible_s, no_room
+
+MAX_LOOKS = 80
+"""At windows, in one decision: where so many tasks stand that one order takes more, it is not tried."""
+_ORDERS: tuple[Callable[[Task], float], ...] = (
+    lambda task: task.latest_start_s,
+    lambda task: task.latest_start_s - task.earliest_start_s,
+    lambda task: -task.load.duration_s,
+    lambda task: -float(task.load.per_minute_wh(0).max()),
+)
+"""What must start soonest first; what has the least choice; what runs longest; what is strongest."""
+
+
+def refill(grid: Grid, unstarted: Sequence[Commitment], task: Task, max_looks: int = MAX_LOOKS) -> Layout | None:
+    """Return the new task and all unstarted ones where they fit together, or None if no order gave any."""
+    tasks = [*(c.task for c in unstarted), task]
+    groups: dict[str, tuple[Starts, ...]] = {}
+    looks = 0
+    for order in _ORDERS:
+        if looks + len(tasks) > max_looks:
+            return None
+        layout = Layout(grid)
+        for candidate in sorted(tasks, key=order):
+            looks += 1
+            if candidate.job_id not in groups:
+                groups[candidate.job_id] = grid.candidates(candidate)
+            start_s = first_feasible_s(groups[candidate.job_id], layout.left_wh)
+            if start_s is None:
+                break
+            layout.add(candidate, start_s)
+        else:
+            return layout
+    return None
+
 
 MAX_ADVANCE_LOOKS = 30
 """At windows, in one decision; more found no more energy."""

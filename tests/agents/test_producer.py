@@ -11,7 +11,7 @@ from agents.energy import Prediction
 from agents.messages import Accept, Amend, Cancel, Decline, Hold, Opening, ProducerJoined, Release, Request, Withdraw
 from agents.model import MANAGER
 from agents.producer import Producer
-from agents.scheduling.registry import scheduler_for
+from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from agents.sequencing import Starts
 from tests.agents.stage import Stage, on_stage, to

@@ -211,7 +211,7 @@ def test_while_it_reconnects(slow: Path, number: signal.Signals, runs: int) -> N
 
 ENDLESS_SOLVER = """
 import pathlib, time
-from agents.scheduling import registry
+from agents.scheduling import algorithms as registry
 
 def endless(*arguments):
     pathlib.Path("solving").touch()

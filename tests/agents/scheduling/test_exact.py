@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.exact import Exact, delay_wh_s
-from agents.scheduling.grid import Grid, fits
 from agents.scheduling.insertion import insertion
+from agents.scheduling.milp import Exact, delay_wh_s
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
+from agents.scheduling.time_grid import Grid, fits
 
 NOW_S = 1_782_000_017
 SEEDS = (*range(20), 91, 102, 114, 134)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.grid import Grid, first_feasible_s, fits
-from agents.scheduling.moving import Layout, make_room
+from agents.scheduling.algorithms import scheduler_for
+from agents.scheduling.insertion import refill
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
-from agents.scheduling.refilling import refill
-from agents.scheduling.registry import scheduler_for
+from agents.scheduling.repair import Layout, make_room
 from agents.scheduling.settings import AlgorithmSettings
+from agents.scheduling.time_grid import Grid, first_feasible_s, fits
 
 HOUR = 3600
 FLAT = Production(times_s=(0, 4 * HOUR), cumulative_wh=(0.0, 4000.0))

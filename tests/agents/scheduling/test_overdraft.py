@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.basinhopping import BasinHopping, Method
-from agents.scheduling.grid import Grid
-from agents.scheduling.overdraft import Overdraft
+from agents.scheduling.basin_hopping import BasinHopping, Method, Overdraft
 from agents.scheduling.problem import Commitment, Problem, Task
 from agents.scheduling.settings import BASIN_HOPPING
+from agents.scheduling.time_grid import Grid
 
 NOW_S = 1_782_000_017
 HOUR_S = 3600

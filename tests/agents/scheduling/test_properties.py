@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Production
+from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.problem import Commitment, Plan, Problem, Task
-from agents.scheduling.registry import scheduler_for
-from agents.scheduling.replanning import replan
+from agents.scheduling.rescheduling import replan
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
 DAY_S = 86_400

@@ -2,7 +2,7 @@
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling.problem import Commitment, Problem, Task
-from agents.scheduling.replanning import replan
+from agents.scheduling.rescheduling import replan
 
 HOUR = 3600
 FLAT = Production(times_s=(0, 4 * HOUR), cumulative_wh=(0.0, 4000.0))

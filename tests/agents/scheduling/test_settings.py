@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.errors import SettingsError
-from agents.scheduling.registry import is_heavy, scheduler_for
+from agents.scheduling.algorithms import is_heavy, scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
 
@@ -49,7 +49,7 @@ def test_names_all_problems_at_once() -> None:
 def test_scipy_waits_until_it_is_needed() -> None:
     """Importing the registry and making any scheduler does not import SciPy."""
     code = (
-        "import sys; from agents.scheduling.registry import scheduler_for; "
+        "import sys; from agents.scheduling.algorithms import scheduler_for; "
         "from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings; "
         "[scheduler_for(AlgorithmSettings(name)) for name in ALGORITHMS]; "
         "sys.exit('scipy' in sys.modules)"
@@ -63,7 +63,7 @@ def test_plans_on_one_thread() -> None:
     code = (
         "import os, random; from agents.energy import LoadProfile, Production; "
         "from agents.scheduling.problem import Commitment, Problem, Task; "
-        "from agents.scheduling.registry import scheduler_for; "
+        "from agents.scheduling.algorithms import scheduler_for; "
         "from agents.scheduling.settings import AlgorithmSettings; "
         "load = LoadProfile(times_s=(0, 3600), cumulative_wh=(0, 100)); "
         "tasks = [Task(str(i), load, 60, 36000) for i in range(40)]; "

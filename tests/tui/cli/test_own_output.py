@@ -10,7 +10,7 @@ import pytest
 
 NOISY = """
 import ctypes, os, scenarios.optimum
-from agents.scheduling import registry
+from agents.scheduling import algorithms as registry
 from scenarios import comparison
 from scenarios.optimum import solve
 

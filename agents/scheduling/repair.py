@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, first_feasible_s
 from agents.scheduling.problem import Commitment, Task
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, Starts, first_feasible_s
 
 MAX_LOOKS = 40
 """At windows, in one decision: about 1.5 ms; more found hardly more plans."""

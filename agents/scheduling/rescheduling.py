@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.scheduling.grid import Grid, first_feasible_s
-from agents.scheduling.moving import Layout, make_room
 from agents.scheduling.problem import Commitment, Problem
+from agents.scheduling.repair import Layout, make_room
+from agents.scheduling.time_grid import Grid, first_feasible_s
 
 MAX_REPAIR_LOOKS = 1000
 """At windows, before something is given up: a new forecast is rare, a broken promise dear."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from agents.scheduling.grid import Grid
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
-from agents.scheduling.refusals import no_room
+from agents.scheduling.time_grid import Grid, no_room
 
 
 def fifty_fifty(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:

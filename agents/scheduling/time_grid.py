@@ -1,8 +1,4 @@
-"""Time in minute bins: what the panel gives, what is left of it, and where a task fits.
-
-Bins are aligned to UNIX minutes. A start may be any second: a load that starts inside a minute spreads over the bins
-as its cumulative series says, exactly. All arrays are float64, Wh per bin, unless their names say otherwise.
-"""
+"""Why a task is refused, in words that a household understands."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
-from agents.scheduling.problem import Commitment, Problem, Task
+from agents.scheduling.problem import Commitment, Problem, Refusal, Task
 
 BIN_S = 60
 TOLERANCE_WH = 1e-6
@@ -193,3 +189,25 @@ def fits(problem: Problem, task: Task, starts_s: Mapping[str, int]) -> bool:
             return False
     left_wh = Grid.of(problem, task).less_starts((tasks[job_id], start_s) for job_id, start_s in unstarted.items())
     return bool((left_wh >= -TOLERANCE_WH).all())
+
+
+def no_room(grid: Grid, remaining_wh: FloatArray, task: Task) -> Refusal:
+    """Explain a task that no candidate start carries.
+
+    Args:
+        grid: The producer's grid.
+        remaining_wh: What is left beside all that stands, Wh per bin.
+        task: What did not fit.
+    """
+    groups = grid.candidates(task)
+    if not groups:
+        return Refusal("its latest start is over")
+    needed_wh = task.load.energy_wh
+    first_bin = min(group.first_bin for group in groups)
+    end_bin = max(group.first_bin + group.count - 1 + len(group.load_wh) for group in groups)
+    left_wh = float(np.maximum(remaining_wh[first_bin:end_bin], 0.0).sum())
+    if left_wh < needed_wh:
+        return Refusal(f"only {left_wh:.0f} Wh of sun left in its time, it needs {needed_wh:.0f} Wh")
+    return Refusal(
+        f"no start in its window has enough sun in every minute ({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agents.scheduling.basinhopping import BasinHopping
-from agents.scheduling.exact import Exact
-from agents.scheduling.fifty_fifty import fifty_fifty
+from agents.scheduling.basin_hopping import BasinHopping
+from agents.scheduling.coin_flip import fifty_fifty
 from agents.scheduling.insertion import insertion
+from agents.scheduling.milp import Exact
 from agents.scheduling.problem import Scheduler
 from agents.scheduling.settings import AlgorithmSettings
 

@@ -17,10 +17,9 @@ from random import Random
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, fits
 from agents.scheduling.insertion import insertion
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
-from agents.scheduling.refusals import no_room
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, fits, no_room
 
 MAX_ENTRIES = 6_000
 """Of the matrix: starts times the minutes that each touches."""
