@@ -16,7 +16,7 @@ from pathlib import Path
 
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
-from scenarios.files.write import save_scenario
+from scenarios.files.dump import save_scenario
 from scenarios.generate.neighbourhood import Plan, neighbourhood
 
 KIB = 1024

@@ -24,13 +24,13 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
 from broker.clock.pacing import Moment
 from broker.transport.memory import MemoryBroker
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.page import write_report
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Producer, Scenario
+from scenarios.simulation.run import RunSettings, run_once
 from tui.cli.logs import configure_logs
 
 DAY_S = 86_400

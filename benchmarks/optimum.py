@@ -16,15 +16,14 @@ from statistics import fmean
 from agents.model import GRID
 from agents.scheduling.settings import ALGORITHMS, INSERTION, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
-from scenarios.baselines import baselines
 from scenarios.generate.neighbourhood import scarce
 from scenarios.load import load_scenario
-from scenarios.optimum.checking import delivered_wh
-from scenarios.optimum.online import plan_as_it_goes
-from scenarios.optimum.solve import clairvoyant_optimum
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
+from scenarios.optimum.baselines import baselines
+from scenarios.optimum.feasibility import delivered_wh
+from scenarios.optimum.optimum import clairvoyant_optimum
+from scenarios.optimum.rolling_horizon import plan_as_it_goes
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tui.cli.logs import configure_logs
 
 DEFAULT = ("street", "scarce", *(str(seed) for seed in range(1, 11)))

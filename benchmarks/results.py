@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from agents.model import GRID, Contract
-from scenarios.accounting import MINUTE_S, account
 from scenarios.load import load_scenario
+from scenarios.metrics.settlement import MINUTE_S, account
 from scenarios.results.connection import seal
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter

@@ -22,7 +22,7 @@ from textual.widgets import Input
 from agents.ledger import LedgerEntry, LedgerEvent
 from results import any_contracts, told
 from scenarios.load import load_scenario
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter

@@ -32,8 +32,8 @@ from textual.widgets import Input
 from broker.protocol import topics
 from broker.protocol.wire import Envelope
 from scenarios.load import load_scenario
+from scenarios.monitor.run_state import Watched
 from scenarios.simulation.plan import Plan
-from scenarios.watch.state import Watched
 from tui.app import SsmicApp
 from tui.run.running import Running
 from tui.shell.collecting import Collector

@@ -1,1 +1,1 @@
-"""What is run and what came out: scenario files, importers, the runner, results, figures."""
+"""What is run and what came out: scenario files, runs, results and figures."""

@@ -10,9 +10,9 @@ import yaml
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.parse import load_text
-from scenarios.files.reading import read_text
-from scenarios.files.suggest import suggest
-from scenarios.importers.source import import_source, needs_import
+from scenarios.files.problems import suggest
+from scenarios.files.read import read_text
+from scenarios.importers.detect import import_source, needs_import
 from scenarios.scenario import Scenario
 
 

@@ -2,12 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
-from agents.energy import Prediction, Production
+from pydantic import TypeAdapter
+
+from agents.energy import CumulativeSeries, LoadProfile, Prediction, Production
 from agents.model import House, Job
-from scenarios.zone import Zone
+
+_LAST_S = 253_402_300_799
+"""The end of the year 9999: no clock shows more."""
+_NEUTRAL_S = 1_000_000_000
+"""Any time, to ask for nothing but the offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """An offset from UTC."""
+
+    offset_s: int = 0
+
+    @property
+    def name(self) -> str:
+        """`UTC`, or `+02:00`."""
+        return "UTC" if not self.offset_s else self.at(_NEUTRAL_S).isoformat()[19:]
+
+    def at(self, time_s: float) -> datetime:
+        """Return a time as calendar and clock show it there."""
+        zone = timezone(timedelta(seconds=self.offset_s))
+        return datetime.fromtimestamp(min(time_s, _LAST_S - max(0, self.offset_s)), zone)
+
+    def iso(self, time_s: int) -> str:
+        """Return `2026-06-21T06:00:00Z`, or with the offset."""
+        return self.at(time_s).isoformat().replace("+00:00", "Z")
+
+    def hours(self, time_s: float) -> str:
+        """Return hours and minutes."""
+        return f"{self.at(time_s):%H:%M}"
+
+    def clock(self, time_s: float) -> str:
+        """Return hours and minutes; seconds where there are any."""
+        at = self.at(time_s)
+        return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+    def moment(self, time_s: float) -> str:
+        """Return day, month and `clock`."""
+        return f"{self.at(time_s):%d %b} {self.clock(time_s)}"
+
+    def day(self, time_s: float) -> str:
+        """Return day and month."""
+        return f"{self.at(time_s):%d %b}"
+
 
 DAY_S = 86_400
 
@@ -87,3 +137,55 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
     if days is not None:
         return scenario.start_s + days * DAY_S
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)
+
+
+SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
+"""Turns a scenario into JSON and back."""
+
+
+_SERIES = re.compile(r'"(load_profile|production|actual)":(\{"times_s":\[[^\]]*\],"cumulative_wh":\[[^\]]*\]\})')
+"""Energy over time in that JSON. No id or name can look like it: a quote in a text has a backslash before it."""
+
+
+def scenario_of(text: str) -> Scenario:
+    """Return the scenario that JSON describes.
+
+    One series after the other, so that other threads get their turn: a year of minutes is a hundred megabytes. Jobs
+    with the same load share it.
+
+    Raises:
+        ValidationError: It describes none.
+    """
+    series: list[CumulativeSeries] = []
+    known: dict[tuple[str, str], CumulativeSeries] = {}
+    pieces: list[str] = []
+    end = 0
+    try:
+        for found in _SERIES.finditer(text):
+            key, described = found.groups()
+            if (key, described) not in known:
+                kind = LoadProfile if key == "load_profile" else Production
+                known[key, described] = kind.model_validate_json(described)
+            pieces += (text[end : found.start()], f'"{key}":{len(series)}')
+            series.append(known[key, described])
+            end = found.end()
+        return SCENARIO.validate_python(_put_back(json.loads("".join((*pieces, text[end:]))), series))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # What is wrong has its place in the whole.
+        return SCENARIO.validate_json(text)
+
+
+def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa: ANN401 - JSON of any shape
+    for job in scenario["jobs"]:
+        job["load_profile"] = series[job["load_profile"]]
+    for producer in scenario["producers"].values():
+        for prediction in producer["predictions"]:
+            prediction["production"] = series[prediction["production"]]
+        if producer["actual"] is not None:
+            producer["actual"] = series[producer["actual"]]
+    return scenario
+
+
+def fingerprint(scenario: Scenario, *chosen: object) -> str:
+    """Return a hash of a scenario and of what else was chosen, by its `repr`."""
+    return hashlib.sha256(SCENARIO.dump_json(scenario) + b"\0" + repr(chosen).encode()).hexdigest()[:32]

@@ -22,9 +22,9 @@ from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
 
 from broker.threads import new_loop
-from scenarios.watch.feed import Feed
-from scenarios.watch.standing import Standing, names
-from scenarios.zone import Zone
+from scenarios.monitor.feed import Feed
+from scenarios.monitor.run_status import Standing, names
+from scenarios.scenario import Zone
 from tui.areas import AREAS
 from tui.cli.interrupt import exit_code
 from tui.shell.collecting import Collector

@@ -1,1 +1,1 @@
-"""A run over several processes: the clock with the manager in one, every household in one of its own."""
+"""Runs a scenario as separate processes: the clock, one household each, a Compose file."""

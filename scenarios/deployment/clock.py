@@ -14,15 +14,13 @@ from broker.clock.clock import Clock, ClockSettings
 from broker.clock.pacing import Moment
 from broker.hosts.host import Host
 from broker.transport.base import Broker
-from scenarios.agreement import ledger_problems
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.ending import promises_kept, telling_how_it_ended
-from scenarios.neighbourhood import Cast, homes_of
-from scenarios.outcome import RunOutcome, outcome_of
-from scenarios.recording import WireWatch
 from scenarios.results.writer import RunWriter
-from scenarios.runner import DAY_S
 from scenarios.scenario import Scenario
+from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.invariants import ledger_problems
+from scenarios.simulation.recording import WireWatch
+from scenarios.simulation.run import DAY_S, RunOutcome, outcome_of, promises_kept, telling_how_it_ended
 
 CLOCK_JOURNAL = "clock"
 

@@ -19,7 +19,7 @@ from broker.security.acl import CLOCK, SERVICE_LOGINS, WATCHER
 from broker.security.provision import login_folder
 from scenarios.errors import ScenarioError
 from scenarios.files.parse import load_text
-from scenarios.files.reading import read_text
+from scenarios.files.read import read_text
 
 PORT = 8883
 """Of the guarded broker, MQTT over TLS."""

@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 
 from agents.messages import MESSAGES
+from broker.errors import SsmicError
 from broker.hosts.host import Host
 from broker.transport.base import Broker
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.ending import telling_error
-from scenarios.neighbourhood import Cast, homes_of
+from scenarios.errors import Problem, ScenarioError
 from scenarios.scenario import Scenario
+from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.run import telling_error
+
+
+class UnknownHouseError(SsmicError):
+    """A house that the scenario does not have, or that has no devices."""
+
+
+def load_part(source: str, house_ids: Sequence[str]) -> Scenario:
+    """Return what a scenario says of these houses.
+
+    Args:
+        source: A YAML file, a PySSMic folder, or a bundled name.
+        house_ids: Houses with at least one device.
+
+    Raises:
+        ScenarioError: see `scenarios.load.load_scenario`.
+        UnknownHouseError: it has no such house.
+    """
+    fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(fork)) as reader:
+        part = reader.submit(_load_part, source, tuple(house_ids)).result()
+    if not isinstance(part, Scenario):
+        raise ScenarioError(part)
+    return part
+
+
+def _load_part(source: str, house_ids: Sequence[str]) -> Scenario | tuple[Problem, ...]:
+    from scenarios.load import load_scenario  # noqa: PLC0415 - only the process that reads needs it
+
+    try:
+        scenario = load_scenario(source)
+    except ScenarioError as error:
+        return error.problems
+    known = [house.id for house in scenario.houses if house.devices]
+    unknown = [house_id for house_id in house_ids if house_id not in known]
+    if unknown:
+        names = ", ".join(map(repr, unknown))
+        what = f"{scenario.name}: no house with devices has the id {names}; there are {', '.join(known)}"
+        raise UnknownHouseError(what)
+    return scenario.part_of(house_ids)
 
 
 async def run_households(

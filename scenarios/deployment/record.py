@@ -11,12 +11,11 @@ from typing import Any
 
 from scenarios.deployment.clock import CLOCK_JOURNAL
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.outcome import RunOutcome
-from scenarios.results.connection import seal
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError, seal
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from broker.filenames import file_name
 from broker.hosts.journal import Journal
 from broker.protocol.timeouts import Timeouts
 from broker.protocol.wire import VERSION
-from scenarios.fingerprint import fingerprint
-from scenarios.scenario import Scenario
+from scenarios.scenario import Scenario, fingerprint
 
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""

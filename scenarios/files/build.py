@@ -8,11 +8,10 @@ from pathlib import Path
 from agents.energy import LoadProfile, Prediction
 from agents.model import GRID, MANAGER, Device, House, Job
 from agents.scheduling.settings import ALGORITHMS
-from scenarios.files.findings import Findings, KeyPath
 from scenarios.files.model import UNKNOWN, ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
-from scenarios.files.salvage import Broken
+from scenarios.files.problems import Findings, KeyPath, suggest
+from scenarios.files.recovery import Broken
 from scenarios.files.series import SeriesReader
-from scenarios.files.suggest import suggest
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.scenario import Producer, Scenario, Tariff
 

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from scenarios.coverage import Note, coverage_notes
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.findings import KeyPath, in_words
+from scenarios.files.coverage import Note, coverage_notes
+from scenarios.files.dump import block_lines, flow_text, write_text
 from scenarios.files.parse import load_text
-from scenarios.files.reading import read_text
-from scenarios.files.spans import Entry, Span, plain, spans_of
-from scenarios.files.validate import model_at
-from scenarios.files.write import block_lines, flow_text, write_text
-from scenarios.files.yaml_tree import parse
+from scenarios.files.problems import KeyPath, in_words
+from scenarios.files.read import read_text
+from scenarios.files.validation import model_at
+from scenarios.files.yaml_nodes import Entry, Span, parse, plain, spans_of
 from scenarios.scenario import Scenario
 
 _END_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build
-from scenarios.files.findings import Findings, in_words
-from scenarios.files.validate import validate
-from scenarios.files.yaml_tree import line_of, origin, parse
+from scenarios.files.problems import Findings, in_words
+from scenarios.files.validation import validate
+from scenarios.files.yaml_nodes import line_of, origin, parse
 from scenarios.scenario import Scenario
 
 

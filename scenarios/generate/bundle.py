@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from scenarios.generate.dump import scenario_yaml
 from scenarios.generate.neighbourhood import Plan, neighbourhood
 from scenarios.generate.street import NOTES, PREFACE, street
-from scenarios.generate.writing import scenario_yaml
 from scenarios.scenario import Scenario
 
 FOLDER = Path(__file__).resolve().parent.parent / "bundled"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents.model import Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.dice import Dice
+from scenarios.generate.rng import Dice
 
 Range = tuple[float, float]
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from agents.model import Device, House, Job
-from scenarios.generate.dice import Dice
 from scenarios.generate.habits import HABITS, HEATING, Habit, draw_job
-from scenarios.generate.place import SITE, TARIFF, midnight_s, utc_offset_s
-from scenarios.generate.roofs import Day, actual_of, producer_of
-from scenarios.generate.sky import WEATHERS, draw_sky
-from scenarios.generate.sun import Roof
+from scenarios.generate.rng import Dice
+from scenarios.generate.roofs import SITE, TARIFF, Day, actual_of, midnight_s, producer_of, utc_offset_s
+from scenarios.generate.solar import Roof
+from scenarios.generate.weather import WEATHERS, draw_sky
 from scenarios.scenario import Scenario
 
 _STREETS = (

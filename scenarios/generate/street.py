@@ -8,10 +8,9 @@ from types import MappingProxyType
 
 from agents.model import Device, House, Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.place import SITE, TARIFF, midnight_s, utc_offset_s
-from scenarios.generate.roofs import Day, producer_of
-from scenarios.generate.sky import WEATHERS, draw_sky
-from scenarios.generate.sun import Roof
+from scenarios.generate.roofs import SITE, TARIFF, Day, midnight_s, producer_of, utc_offset_s
+from scenarios.generate.solar import Roof
+from scenarios.generate.weather import WEATHERS, draw_sky
 from scenarios.scenario import Scenario
 
 _MIDNIGHT_S = midnight_s(date(2026, 6, 21))

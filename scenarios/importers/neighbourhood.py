@@ -21,13 +21,23 @@ from typing import Any, Literal
 from agents.energy import LoadProfile, Prediction
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.describe import consumer_entry, natural_order, producer_entry, profile_entries
+from scenarios.files.dump import consumer_entry, natural_order, producer_entry, profile_entries
 from scenarios.files.model import VERSION
+from scenarios.files.problems import suggest
 from scenarios.files.series import read_series
-from scenarios.files.suggest import suggest
 from scenarios.files.times import format_after_start, format_iso
-from scenarios.importers.defaults import ROOF_IN_WORDS, START_S, appliance_for, cloudless
-from scenarios.importers.imported import SEED, Imported, Places, apart_problems, finish, scenario_name
+from scenarios.importers.imported import (
+    ROOF_IN_WORDS,
+    SEED,
+    START_S,
+    Imported,
+    Places,
+    apart_problems,
+    appliance_for,
+    cloudless,
+    finish,
+    scenario_name,
+)
 
 MAX_DEVICES = 100_000
 """Of one neighbourhood."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.importers.inert_pickle import Object, PickleError, short
+from scenarios.importers.safe_pickle import Object, PickleError, short
 
 MAX_ROWS = 1_000_000
 """Of a table: almost two years of minutes."""

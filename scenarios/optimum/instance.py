@@ -15,10 +15,10 @@ import numpy as np
 from agents.energy import FloatArray, LoadProfile
 from agents.model import Job
 from agents.sequencing import Busy, Run
-from scenarios.accounting import real_production_wh
-from scenarios.device_time import jobs_without_room, run_of
-from scenarios.optimum.ladders import BIN_S, TOLERANCE_WH, Ladder, ladders_of
-from scenarios.optimum.stretches import Stretch, stretches_of
+from scenarios.device_overlaps import jobs_without_room, run_of
+from scenarios.metrics.settlement import real_production_wh
+from scenarios.optimum.linear_pieces import Stretch, stretches_of
+from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, Ladder, ladders_of
 from scenarios.scenario import Producer, Scenario
 
 

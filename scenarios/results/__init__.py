@@ -1,1 +1,1 @@
-"""Results of a simulation: one SQLite file, written as the run goes, read while it is written."""
+"""Results files: SQLite, written as a run goes on; views, summaries and exports."""

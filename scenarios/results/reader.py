@@ -16,14 +16,11 @@ from typing import Self, cast
 from pydantic import ValidationError
 
 from agents.ledger import LedgerEntry
-from scenarios.accounting import Account, account
-from scenarios.fingerprint import scenario_of
-from scenarios.kpis.run import DEFAULT_INTERVAL_S, Kpis, kpis
-from scenarios.results.errors import ResultsError
-from scenarios.results.ledger_rows import read_ledger
-from scenarios.results.opening import open_for_reading, readable
-from scenarios.results.records import RecordedMessage, RunInfo, SimulationInfo
-from scenarios.scenario import Scenario, planned_end_s
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
+from scenarios.metrics.settlement import Account, account
+from scenarios.results.connection import ResultsError, open_for_reading, readable
+from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger
+from scenarios.scenario import Scenario, planned_end_s, scenario_of
 
 MESSAGES_A_PAGE = 1000
 

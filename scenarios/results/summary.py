@@ -7,11 +7,11 @@ from typing import Any
 
 from agents.ledger import LedgerEntry
 from agents.model import Job
-from scenarios.kpis.bills import bills
-from scenarios.kpis.ensemble import spread
-from scenarios.kpis.run import DEFAULT_INTERVAL_S, kpis
+from scenarios.metrics.billing import bills
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, kpis
+from scenarios.metrics.statistics import spread
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RunInfo
+from scenarios.results.rows import RunInfo
 from scenarios.results.views import load_run
 
 

@@ -18,11 +18,10 @@ import numpy as np
 from agents.energy import FloatArray
 from agents.ledger import LedgerEntry, ledger_sha256
 from agents.model import Contract
-from scenarios.accounting import Account, account
-from scenarios.kpis.run import kpis
-from scenarios.results.condensed import Condenser, job_of
+from scenarios.metrics.kpis import kpis
+from scenarios.metrics.settlement import Account, account
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
-from scenarios.results.ledger_rows import read_ledger, write_entries
+from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
 from scenarios.results.schema import SCORES_TABLE
 from scenarios.scenario import Scenario
 

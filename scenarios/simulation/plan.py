@@ -13,9 +13,9 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.clock.pacing import Pace
 from broker.protocol.timeouts import LIMIT_WALL_S
 from broker.transport.endpoint import BrokerUrl, Tls
-from scenarios.results.naming import DEFAULT_FOLDER
+from scenarios.results.files import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
-from scenarios.scores_file import ScoresFile, run_key
+from scenarios.simulation.scores import ScoresFile, run_key
 
 BusKind = Literal["memory", "mqtt"]
 

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from broker.clock.time_report import Reported
 from broker.protocol.timeouts import Timeouts
-from scenarios.outcome import RunOutcome
 from scenarios.results.connection import seal
-from scenarios.results.creation import Simulation as Record
-from scenarios.results.creation import create_results
-from scenarios.runner import RunSettings
+from scenarios.results.files import Simulation as Record
+from scenarios.results.files import create_results
 from scenarios.simulation.brokers import OpenBroker, open_broker
-from scenarios.simulation.perform import Order, perform
 from scenarios.simulation.plan import Plan
+from scenarios.simulation.recorded_run import Order, perform
+from scenarios.simulation.run import RunOutcome, RunSettings
 from scenarios.simulation.workers import perform_all
 
 
@@ -49,7 +48,7 @@ class Simulation:
 
         Raises:
             asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
-            SsmicError: a run failed; see `scenarios.runner.run_once`. Other runs are interrupted.
+            SsmicError: a run failed; see `scenarios.simulation.run.run_once`. Other runs are interrupted.
         """
         workers = self.plan.workers or min(len(self.orders), _cores())
         tell, report = on_progress or _tell_nobody, on_report or _tell_nobody

@@ -21,10 +21,10 @@ from typing import Self
 from broker.clock.time_report import Reported
 from broker.errors import SsmicError
 from broker.threads import new_loop
-from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
-from scenarios.simulation.perform import Order, perform
+from scenarios.simulation.recorded_run import Order, perform
+from scenarios.simulation.run import RunOutcome
 
 STOP_WALL_S = 3.0
 """How long a worker may take to write down what it has and to end; then it is killed."""

@@ -12,8 +12,8 @@ from broker.transport.base import Bus, Delivery, Will
 from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
 
 RUN = "street"

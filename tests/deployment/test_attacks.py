@@ -30,8 +30,8 @@ from broker.transport.base import Delivery, Will
 from broker.transport.filters import matches
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunSettings, run_once
 from tests.deployment.attacked import RUN, heard, intruder, run_attacked
 from tests.deployment.guarded import GuardedBroker, guarded_mosquitto
 

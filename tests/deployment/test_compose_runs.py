@@ -27,7 +27,7 @@ from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
-from scenarios.runner import RunSettings, run_once
+from scenarios.simulation.run import RunSettings, run_once
 from tests.deployment.namespaces import Machines, machines, what_is_missing
 
 ROOT = Path(__file__).resolve().parents[2]

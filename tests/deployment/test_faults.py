@@ -9,8 +9,7 @@ import pytest
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tests.faults.processes import KINDS, Disturbance, Fault, prepare, run_disturbed
 
 pytestmark = [

@@ -25,10 +25,10 @@ from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
-from scenarios.outcome import RunOutcome
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome
 from tests.faults.network import Faults, FaultyBroker
 from tests.faults.ram import folder_for_a_run
 from tests.faults.seeds import seeds_wanted

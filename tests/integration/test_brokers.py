@@ -20,7 +20,7 @@ from broker.protocol.wire import Control
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.mqtt import MqttBroker
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic
 from tests.integration.conftest import environment

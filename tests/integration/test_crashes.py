@@ -17,8 +17,8 @@ from scenarios.deployment.household import run_households
 from scenarios.deployment.record import open_record
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
-from scenarios.outcome import RunOutcome
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from agents.ledger import LedgerEntry
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic
 from tests.integration.conftest import environment

@@ -21,8 +21,8 @@ from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunSettings, run_once
 from tests.broker.test_sessions import quickly
 from tests.ended import Ssmic
 from tests.faults.network import Faults, FaultyBroker

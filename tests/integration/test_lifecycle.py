@@ -16,9 +16,8 @@ from agents.model import GRID, Contract, Job
 from agents.scheduling.settings import AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.files.parse import load_text
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Producer, Scenario
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tests.ended import Ssmic
 from tests.integration.conftest import SLOW
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun

@@ -16,10 +16,9 @@ from agents import sequencing
 from agents.model import GRID, TOGETHER, Contract, Job
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
-from scenarios.device_time import overlapping
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
+from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Producer, Scenario
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tests.integration.test_lifecycle import panel, registered, shine
 from tests.scenarios.neighbourhoods import START_S, job, load, neighbourhood
 

@@ -22,7 +22,7 @@ from broker.protocol.wire import Control, TimeReport
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.base import Delivery
 from broker.transport.mqtt import MqttBroker
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
 from tests.integration.test_brokers import running as also_running

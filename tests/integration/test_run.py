@@ -9,7 +9,7 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.runner import RunSettings, run_once
+from scenarios.simulation.run import RunSettings, run_once
 from tests.ended import Ssmic
 
 KPIS = {

@@ -17,9 +17,8 @@ from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import bundled_names, load_scenario
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tests.faults.network import Faults, FaultyBroker
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Device, House, Job
 from broker.transport.memory import MemoryBroker
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Producer, Scenario
+from scenarios.simulation.run import RunSettings, run_once
 
 NOON_S = 1_782_043_200
 

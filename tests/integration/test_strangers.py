@@ -19,9 +19,8 @@ from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 
 RUN = "run"
 AGENT = "adler/dishwasher"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Contract
-from scenarios.accounting import MINUTE_S, Account, account, real_production_wh
+from scenarios.metrics.settlement import MINUTE_S, Account, account, real_production_wh
 from scenarios.scenario import Producer, Scenario
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, settled_runs, sun
 

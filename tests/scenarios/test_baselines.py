@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.baselines import Baseline, baselines
 from scenarios.generate.neighbourhood import scarce
-from scenarios.optimum.solve import clairvoyant_optimum
+from scenarios.optimum.baselines import Baseline, baselines
+from scenarios.optimum.optimum import clairvoyant_optimum
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600

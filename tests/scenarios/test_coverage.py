@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios.coverage import MoveStart, RunDays, ShiftSun, coverage_notes
+from scenarios.files.coverage import MoveStart, RunDays, ShiftSun, coverage_notes
 from scenarios.files.parse import load_text
 from scenarios.load import bundled_names, load_scenario
 

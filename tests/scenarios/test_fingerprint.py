@@ -7,8 +7,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from scenarios.fingerprint import SCENARIO, scenario_of
 from scenarios.load import bundled_names, load_scenario
+from scenarios.scenario import SCENARIO, scenario_of
 
 
 @pytest.mark.parametrize("name", bundled_names())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scenarios.generate.sun import Roof, Site, clear_light, sun_position
+from scenarios.generate.solar import Roof, Site, clear_light, sun_position
 
 FRANKFURT = Site(latitude_deg=50.1, longitude_deg=8.7)
 

@@ -12,13 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.model import GRID, Contract
-from scenarios.accounting import account
-from scenarios.kpis.bills import bills
-from scenarios.kpis.counts import count_jobs
-from scenarios.kpis.ensemble import spread, spread_of, t_quantile
-from scenarios.kpis.run import kpis, producer_houses
-from scenarios.kpis.shape import IntervalError, load_factor, mean_power_w, peak_to_average
-from scenarios.kpis.split import split_energy
+from scenarios.metrics.billing import bills
+from scenarios.metrics.energy import IntervalError, load_factor, mean_power_w, peak_to_average, split_energy
+from scenarios.metrics.kpis import count_jobs, kpis, producer_houses
+from scenarios.metrics.settlement import account
+from scenarios.metrics.statistics import spread, spread_of, t_quantile
 from scenarios.scenario import Scenario, Tariff
 from tests.scenarios.neighbourhoods import (
     START_S,

@@ -10,7 +10,7 @@ import pytest
 
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
-from scenarios.scores_file import ScoresFile, ScoresFileError, ScoresWriteError, run_key
+from scenarios.simulation.scores import ScoresFile, ScoresFileError, ScoresWriteError, run_key
 
 ODD = {"[1]:[häuser/2]": -3, "pv-2": 11}
 

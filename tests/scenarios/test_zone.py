@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from scenarios.files.dump import to_yaml
 from scenarios.files.parse import load_text
-from scenarios.files.write import to_yaml
 from scenarios.load import load_scenario
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 
 MIDNIGHT_S = 1_781_992_800
 """2026-06-21T00:00:00+02:00."""

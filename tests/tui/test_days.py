@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from agents.energy import Prediction, Production
-from scenarios.results.averages import AverageDay, Course
-from scenarios.results.views import Day
-from scenarios.watch.producers import WatchedProducer
-from scenarios.zone import Zone
+from scenarios.monitor.producers import WatchedProducer
+from scenarios.results.views import AverageDay, Course, Day
+from scenarios.scenario import Zone
 from tui.editor.drawing import Artist, Kept
 from tui.shell.days import Days
 

@@ -14,7 +14,7 @@ from textual.binding import Binding
 from textual.widgets import Input, Select, Tab
 
 import tui
-from scenarios.watch.state import Watched
+from scenarios.monitor.run_state import Watched
 from tests.tui.driving import dialog, until
 from tui.app import SsmicApp
 from tui.keys import KEYS, page

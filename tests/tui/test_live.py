@@ -17,17 +17,13 @@ from broker.protocol import topics
 from broker.protocol.wire import Envelope, TimeReport
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
-from scenarios.scenario import Scenario
-from scenarios.watch.backdrop import backdrop_of
-from scenarios.watch.feed import BusFeed
-from scenarios.watch.line import Line, shown_agent
-from scenarios.watch.negotiation import Negotiation
-from scenarios.watch.state import Watched
-from scenarios.watch.stream import IN_MEMORY
-from scenarios.watch.wording import KINDS
-from scenarios.zone import Zone
+from scenarios.monitor.feed import BusFeed
+from scenarios.monitor.message_log import IN_MEMORY, Line, shown_agent
+from scenarios.monitor.negotiations import Negotiation
+from scenarios.monitor.run_state import Watched, backdrop_of
+from scenarios.monitor.summaries import KINDS
+from scenarios.scenario import Scenario, Zone
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tests.tui.driving import click, dialog, steps, until
 from tui.live.filtering import Filter
 from tui.live.hosts import rows_of

@@ -15,8 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.image import SVGImageSnapshotExtension
 from textual.widgets import TabbedContent
 
-from scenarios.watch.backdrop import Backdrop
-from scenarios.watch.state import Watched
+from scenarios.monitor.run_state import Backdrop, Watched
 from tests.tui.driving import dialog, still, until
 from tui.shell.help import HelpScreen
 from tui.widgets.table import VirtualTable

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from broker.transport.memory import MemoryBroker
-from scenarios.files.yaml_tree import parse
+from scenarios.files.yaml_nodes import parse
 from scenarios.load import load_scenario
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.writer import RunWriter
-from scenarios.runner import RunSettings, run_once
+from scenarios.simulation.run import RunSettings, run_once
 from tui.editor.drawing import Artist
 from tui.run.preview import outlook
 

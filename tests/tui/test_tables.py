@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.widgets.chart import Span
 from tui.widgets.columns import Column, fit, placed
 from tui.widgets.meaning import MEANINGS

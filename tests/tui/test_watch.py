@@ -20,7 +20,7 @@ from broker.transport.endpoint import Access, Tls
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
-from scenarios.runner import RunSettings, run_once
+from scenarios.simulation.run import RunSettings, run_once
 from tests.integration.conftest import SLOW
 from tests.tui.driving import dialog, notices, steps, until
 from tui.live.joining import RunChooser

@@ -23,9 +23,9 @@ def check(
     Exit code 3 if there are any. Notes say what was assumed, what cannot meet in time, and which jobs must run at the
     same time as another job of their device.
     """
-    from scenarios.coverage import coverage_notes
+    from scenarios.device_notes import device_notes
     from scenarios.errors import Problem, ScenarioError
-    from scenarios.files.device_notes import device_notes
+    from scenarios.files.coverage import coverage_notes
     from scenarios.load import load
 
     problems: tuple[Problem, ...] = ()

@@ -16,9 +16,9 @@ from tui.cli.options import Algorithm, Keep, LogLevel, NodeLimit, Penalty, Scena
 if TYPE_CHECKING:
     from broker.transport.mqtt import MqttBroker
     from scenarios.deployment.settings import DeploymentSettings
-    from scenarios.outcome import RunOutcome
     from scenarios.scenario import Scenario as Loaded
-    from scenarios.scores_file import ScoresFile
+    from scenarios.simulation.run import RunOutcome
+    from scenarios.simulation.scores import ScoresFile
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -103,9 +103,9 @@ def clock(
     from broker.clock.pacing import Pace
     from broker.filenames import file_name
     from broker.transport.endpoint import AccessOptions
-    from scenarios.coverage import coverage_notes
+    from scenarios.files.coverage import coverage_notes
     from scenarios.load import load
-    from scenarios.scores_file import ScoresFile, run_key
+    from scenarios.simulation.scores import ScoresFile, run_key
     from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
     from tui.cli.logs import configure_logs, log_file_of

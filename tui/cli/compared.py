@@ -6,8 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.results.compared.comparison import Comparison
-from scenarios.results.compared.tables import blocks, tables_of
+from scenarios.results.comparison.comparison import Comparison
+from scenarios.results.comparison.tables import blocks, tables_of
 
 
 def show_comparison(console: Console, comparison: Comparison) -> None:

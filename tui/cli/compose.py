@@ -66,7 +66,7 @@ def compose(
     from broker.transport.endpoint import parse_url
     from scenarios.deployment.compose import ComposePlan, compose_text, place_of
     from scenarios.load import load_scenario
-    from scenarios.neighbourhood import homes_of
+    from scenarios.simulation.agents import homes_of
 
     if (broker is not None or central) and secrets is None:
         hint = "--broker" if broker is not None else "--central"

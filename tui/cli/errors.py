@@ -59,17 +59,17 @@ def code_for(error: SsmicError) -> int:
     from agents.errors import SettingsError
     from broker.clock.pacing import PaceError
     from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
-    from scenarios.deployment.own_part import UnknownHouseError
+    from scenarios.deployment.household import UnknownHouseError
     from scenarios.errors import ScenarioError, ScenarioWriteError
-    from scenarios.kpis.shape import IntervalError
-    from scenarios.results.errors import (
+    from scenarios.metrics.energy import IntervalError
+    from scenarios.results.connection import (
         FigureFormatError,
         ResultsError,
         ResultsExistError,
         ResultsWriteError,
         SameSimulationError,
     )
-    from scenarios.scores_file import ScoresFileError, ScoresWriteError
+    from scenarios.simulation.scores import ScoresFileError, ScoresWriteError
 
     match error:
         case ScoresWriteError():

@@ -71,8 +71,7 @@ def host(
     Seed, algorithm and scenario must be the clock's; it refuses a household with others.
     """
     from broker.transport.endpoint import AccessOptions
-    from scenarios.deployment.household import run_households
-    from scenarios.deployment.own_part import load_part
+    from scenarios.deployment.household import load_part, run_households
     from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
     from tui.cli.connect import deployed_broker, deployment_settings
     from tui.cli.interrupt import run_until_interrupted

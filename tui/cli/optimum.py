@@ -28,9 +28,9 @@ def optimum(
 
     It knows all jobs and the real sun in advance; a proven bound says how good any plan could be.
     """
-    from scenarios.comparison import optimum_json
     from scenarios.load import load_scenario
-    from scenarios.optimum.solve import clairvoyant_optimum
+    from scenarios.optimum.comparison import optimum_json
+    from scenarios.optimum.optimum import clairvoyant_optimum
     from tui.cli.console import output
     from tui.cli.interrupt import end_now, signals_heard
     from tui.cli.logs import configure_logs

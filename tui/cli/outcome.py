@@ -9,8 +9,8 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from scenarios.kpis.ensemble import Spread, spread_of
-from scenarios.optimum.solve import Optimum
+from scenarios.metrics.statistics import Spread, spread_of
+from scenarios.optimum.optimum import Optimum
 from tui.cli.figures import kwh, percent, ratio, unfinished
 
 MAX_PRODUCERS = 12

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from broker.clock.time_report import Reported
+from scenarios.monitor.run_status import Standing, gravest, standing_of_reported
 from scenarios.scenario import planned_end_s
 from scenarios.simulation.plan import Plan
-from scenarios.watch.standing import Standing, gravest, standing_of_reported
 from tui.cli.console import notes
 from tui.cli.figures import kwh
 

@@ -67,11 +67,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show all runs, one run with all households, or one household."""
-    from scenarios.results.listing import named_results
+    from scenarios.results.files import named_results
     from scenarios.results.reader import ResultsReader
     from scenarios.results.summary import simulation_json
     from scenarios.results.views import view_house, view_neighbourhood
-    from scenarios.zone import Zone
+    from scenarios.scenario import Zone
     from tui.cli.console import output
     from tui.cli.outcome import show_outcome
     from tui.cli.simulate import print_json
@@ -134,9 +134,9 @@ def compare(
 
     Only runs that came to their end count. Differences are paired by seed, where the scenario is the same.
     """
-    from scenarios.results.compared.comparison import compare_simulations, comparison_json
-    from scenarios.results.compared.files import check_files, write_comparison
-    from scenarios.results.listing import named_results
+    from scenarios.results.comparison.comparison import compare_simulations, comparison_json
+    from scenarios.results.comparison.files import check_files, write_comparison
+    from scenarios.results.files import named_results
     from tui.cli.compared import show_comparison
     from tui.cli.console import notes, output
     from tui.cli.simulate import print_json
@@ -165,8 +165,8 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write the results as tables for other programs, one file a table."""
-    from scenarios.results.export.folder import export_results
-    from scenarios.results.listing import named_results
+    from scenarios.results.export import export_results
+    from scenarios.results.files import named_results
     from scenarios.results.reader import ResultsReader
 
     with ResultsReader(named_results(file)) as results:
@@ -193,7 +193,7 @@ def report(
     """
     from contextlib import ExitStack
 
-    from scenarios.results.listing import named_results
+    from scenarios.results.files import named_results
     from scenarios.results.reader import ResultsReader
     from scenarios.results.report.page import write_report
 

@@ -127,9 +127,9 @@ def run(
     """Run a neighbourhood on a virtual clock and say what came of it."""
     from broker.clock.pacing import Pace
     from broker.transport.endpoint import AccessOptions
-    from scenarios.coverage import coverage_notes
+    from scenarios.files.coverage import coverage_notes
     from scenarios.load import load
-    from scenarios.results.compared.files import check_files
+    from scenarios.results.comparison.files import check_files
     from scenarios.simulation.plan import Plan, from_equal_scores
     from tui.cli.access import chosen_access
     from tui.cli.algorithm import algorithm_names, algorithm_settings, refuse_foreign_settings, scenario_algorithms

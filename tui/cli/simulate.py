@@ -12,9 +12,9 @@ from typing import Any
 import typer
 
 from broker.errors import SsmicError
-from scenarios.results.compared.comparison import Comparison, compare_simulations, comparison_json
-from scenarios.results.compared.files import write_comparison
-from scenarios.results.errors import ResultsError
+from scenarios.results.comparison.comparison import Comparison, compare_simulations, comparison_json
+from scenarios.results.comparison.files import write_comparison
+from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.simulation.plan import Plan
@@ -145,7 +145,7 @@ def _after_failing(code: int) -> Iterator[None]:
 
 
 def _compare(results_file: Path, time_limit_wall_s: float) -> None:
-    from scenarios.comparison import compare
+    from scenarios.optimum.comparison import compare
 
     with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:
         compare(results_file, time_limit_wall_s, progress)

@@ -59,8 +59,7 @@ def first_intent(named: str) -> Intent:
     Raises:
         ResultsError: there are not so many results as `latest~N` names.
     """
-    from scenarios.results.listing import named_results
-    from scenarios.results.naming import SUFFIX
+    from scenarios.results.files import SUFFIX, named_results
     from tui.shell.intents import EditScenario, OpenResults
 
     path = named_results(named)

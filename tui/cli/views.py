@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.results.views import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.cli.figures import kwh, percent, ratio, unfinished
 from tui.widgets.columns import fit
 

@@ -70,8 +70,8 @@ def watch(
     backdrop = None
     if scenario is not None:
         from scenarios.load import load_scenario
+        from scenarios.monitor.run_state import backdrop_of
         from scenarios.scenario import planned_end_s
-        from scenarios.watch.backdrop import backdrop_of
 
         loaded = load_scenario(scenario)
         backdrop = backdrop_of(loaded, planned_end_s(loaded, None))

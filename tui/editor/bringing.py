@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.energy import Production
-from scenarios.coverage import MoveStart, RunDays, ShiftSun, WayOut
-from scenarios.files.findings import KeyPath
+from scenarios.files.coverage import MoveStart, RunDays, ShiftSun, WayOut
+from scenarios.files.problems import KeyPath
 from scenarios.files.series import read_series
 from scenarios.files.times import counts_from_start, format_after_start, parse_time
 from tui.editor import outline

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scenarios.appliances import APPLIANCES, Appliance
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.cli.figures import plural
 from tui.editor import outline
 from tui.editor.changes import Change, Insert, Put, Remove, Step

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from scenarios.files.document import Document
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.editor.outline import Ref, Tree, at
 
 

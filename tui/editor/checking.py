@@ -12,8 +12,8 @@ from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
 
-from scenarios.coverage import Note
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.coverage import Note
 from scenarios.files.document import Document
 from tui.editor.history import Version
 from tui.editor.work import Checked

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from scenarios.coverage import Note, WayOut
+from scenarios.files.coverage import Note, WayOut
 from tui.editor.bringing import is_possible, label_of
 from tui.editor.outline import Tree
 

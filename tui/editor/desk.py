@@ -14,9 +14,9 @@ from textual.css.query import NoMatches
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
-from scenarios.coverage import WayOut
 from scenarios.errors import Problem
-from scenarios.files.findings import KeyPath
+from scenarios.files.coverage import WayOut
+from scenarios.files.problems import KeyPath
 from tui.editor import ids, outline
 from tui.editor.bringing import change_for
 from tui.editor.changes import Change

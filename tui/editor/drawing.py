@@ -11,13 +11,12 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
-from scenarios.accounting import real_production_wh
 from scenarios.files.build import MAX_DAYS
-from scenarios.files.findings import Findings, locate_in
 from scenarios.files.model import LoadProfileEntry, ProductionEntry
+from scenarios.files.problems import Findings, locate_in
 from scenarios.files.series import SeriesReader
-from scenarios.scenario import Producer
-from scenarios.zone import Zone
+from scenarios.metrics.settlement import real_production_wh
+from scenarios.scenario import Producer, Zone
 from tui.editor import outline
 from tui.editor.moments import Origin, seconds
 from tui.editor.outline import Ref, Tree, at, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from scenarios.appliances import APPLIANCES
-from scenarios.importers.neighbourhood_xml import read_jobs
+from scenarios.importers.pyssmic_xml import read_jobs
 from tui.editor import building, choices, outline
 from tui.editor.changes import Change
 from tui.editor.choices import EMPTY, FILE

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.editor import form
 from tui.editor.building import number_or_text
 from tui.editor.moments import Origin, join, seconds, shifted, split

@@ -9,8 +9,8 @@ from pathlib import Path
 from broker.filenames import file_name
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
-from scenarios.files.write import to_yaml
-from scenarios.importers.source import import_source, needs_import
+from scenarios.files.dump import to_yaml
+from scenarios.importers.detect import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
 from tui.editor import building
 from tui.editor.changes import Change

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.cli.figures import plural
 from tui.editor import outline
 from tui.editor.outline import Ref, Tree, at, text

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Static
 
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.editor.fields import FieldRow
 from tui.editor.form import Field, Form, Layout
 from tui.editor.outline import Ref, Tree

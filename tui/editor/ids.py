@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.identifiers import canonical, identifier_problem, shown
 from scenarios.files.build import RESERVED
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.editor import outline
 from tui.editor.outline import Tree, at, text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scenarios.files.times import MAX_TIME_S, format_after_start, offset_of, parse_time
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 
 _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 

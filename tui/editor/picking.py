@@ -9,7 +9,7 @@ from typing import Any
 from textual import on
 
 from scenarios.appliances import APPLIANCES
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.editor import building, choices, ids, outline
 from tui.editor.changes import Change, Insert, Put, Remove
 from tui.editor.choices import FILE, NONE, REMOVE

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scenarios.files.times import format_after_start
-from scenarios.generate.sun import Roof, clear_light
-from scenarios.importers.defaults import SITE, START_S, STEP_S
+from scenarios.generate.solar import Roof, clear_light
+from scenarios.importers.imported import SITE, START_S, STEP_S
 from tui.editor.moments import Origin
 from tui.editor.outline import Tree
 

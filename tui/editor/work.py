@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.coverage import Note
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.coverage import Note
 from scenarios.files.document import Document
-from scenarios.files.findings import KeyPath
+from scenarios.files.problems import KeyPath
 from tui.editor.changes import Put
 from tui.editor.history import History, Version
 from tui.editor.outline import Ref, Tree, owner_of, parent_of, text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scenarios.watch.line import Line, shown_agent
-from scenarios.zone import Zone
+from scenarios.monitor.message_log import Line, shown_agent
+from scenarios.scenario import Zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 
-from scenarios.watch.producers import WatchedProducer
-from scenarios.watch.state import Watched
+from scenarios.monitor.producers import WatchedProducer
+from scenarios.monitor.run_state import Watched
 from tui.live.pane import Pane
 from tui.live.producers import draw_day
 from tui.widgets.chart import Chart, Span

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 
 from agents.model import MANAGER
-from scenarios.watch.line import shown_agent
-from scenarios.watch.negotiation import Negotiation
-from scenarios.watch.state import Watched, WatchedHost
-from scenarios.zone import Zone
+from scenarios.monitor.message_log import shown_agent
+from scenarios.monitor.negotiations import Negotiation
+from scenarios.monitor.run_state import Watched, WatchedHost
+from scenarios.scenario import Zone
 from tui.cli.figures import plural
 from tui.live.looks import STATES, clock, moment
 from tui.live.pane import Pane

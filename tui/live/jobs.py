@@ -5,10 +5,10 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 
-from scenarios.watch.line import shown_agent
-from scenarios.watch.negotiation import Negotiation
-from scenarios.watch.state import Watched
-from scenarios.zone import Zone
+from scenarios.monitor.message_log import shown_agent
+from scenarios.monitor.negotiations import Negotiation
+from scenarios.monitor.run_state import Watched
+from scenarios.scenario import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
 from tui.live.sequence import SequenceView

@@ -16,11 +16,10 @@ from textual.widgets import Static
 from broker.errors import SsmicError
 from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
 from broker.transport.mqtt import MqttBroker
-from scenarios.watch.backdrop import Backdrop
-from scenarios.watch.feed import BusFeed, FoundRun, RunFinder
-from scenarios.watch.standing import Tone, standing_of
-from scenarios.watch.state import Watched
-from scenarios.zone import Zone
+from scenarios.monitor.feed import BusFeed, FoundRun, RunFinder
+from scenarios.monitor.run_state import Backdrop, Watched
+from scenarios.monitor.run_status import Tone, standing_of
+from scenarios.scenario import Zone
 from tui.shell.footer import Footer
 from tui.shell.guard import Guarded
 from tui.shell.watching import whoami

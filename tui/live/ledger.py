@@ -6,8 +6,8 @@ from textual import on
 from textual.app import ComposeResult
 
 from agents.ledger import LedgerEntry
-from scenarios.watch.state import Watched
-from scenarios.zone import Zone
+from scenarios.monitor.run_state import Watched
+from scenarios.scenario import Zone
 from tui.live.looks import amount, moment, state_cell
 from tui.live.pane import Pane
 from tui.widgets.table import Cell, Column, VirtualTable

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scenarios.watch.wording import energy
-from scenarios.zone import Zone
+from scenarios.monitor.summaries import energy
+from scenarios.scenario import Zone
 from tui.widgets.table import Cell
 
 KINDS: dict[str, tuple[str, str]] = {

@@ -12,10 +12,10 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Select
 
-from scenarios.watch.line import Line, shown_agent
-from scenarios.watch.state import Watched
-from scenarios.watch.wording import KINDS
-from scenarios.zone import Zone
+from scenarios.monitor.message_log import Line, shown_agent
+from scenarios.monitor.run_state import Watched
+from scenarios.monitor.summaries import KINDS
+from scenarios.scenario import Zone
 from tui.live.filtering import Filter
 from tui.live.looks import clock, kind_cell, kind_word
 from tui.live.pane import Pane

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.containers import Vertical
 
-from scenarios.watch.state import Watched
-from scenarios.zone import Zone
+from scenarios.monitor.run_state import Watched
+from scenarios.scenario import Zone
 from tui.shell.guard import Guarded
 
 

@@ -9,9 +9,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from scenarios.watch.producers import WatchedProducer
-from scenarios.watch.state import Watched
-from scenarios.zone import Zone
+from scenarios.monitor.producers import WatchedProducer
+from scenarios.monitor.run_state import Watched
+from scenarios.scenario import Zone
 from tui.cli.figures import plural
 from tui.live.looks import amount
 from tui.live.pane import Pane

@@ -13,9 +13,9 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
 from broker.transport.endpoint import Access
-from scenarios.watch.backdrop import Backdrop
-from scenarios.watch.feed import Feed
-from scenarios.zone import Zone
+from scenarios.monitor.feed import Feed
+from scenarios.monitor.run_state import Backdrop
+from scenarios.scenario import Zone
 from tui.live.glance import Glance
 from tui.live.hosts import HostsPane
 from tui.live.jobs import JobsPane

@@ -8,8 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import overload
 
-from scenarios.watch.line import Line
-from scenarios.watch.stream import Stream
+from scenarios.monitor.message_log import Line, Stream
 
 _PART = 500
 """Messages that are looked at between two looks at the clock."""

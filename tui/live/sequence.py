@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.model import MANAGER
-from scenarios.watch.line import Line, shown_agent
-from scenarios.watch.negotiation import Negotiation, Step
-from scenarios.zone import Zone
+from scenarios.monitor.message_log import Line, shown_agent
+from scenarios.monitor.negotiations import Negotiation, Step
+from scenarios.scenario import Zone
 from tui.live.looks import KINDS, clock, kind_cell
 from tui.widgets.columns import fit
 from tui.widgets.table import Column, VirtualTable

@@ -15,7 +15,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
-from scenarios.results.naming import DEFAULT_FOLDER
+from scenarios.results.files import DEFAULT_FOLDER
 from tui.cli.figures import percent, plural
 from tui.results.looks import stamp, state_cell
 from tui.results.reading import Reads

@@ -12,12 +12,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static, TabbedContent, TabPane
 
-from scenarios.kpis.ensemble import Spread
-from scenarios.kpis.run import DEFAULT_INTERVAL_S
-from scenarios.results.averages import AverageDay
-from scenarios.results.compared.tables import mean_text, unit_of
-from scenarios.results.views import ContractRow
-from scenarios.zone import Zone
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.metrics.statistics import Spread
+from scenarios.results.comparison.tables import mean_text, unit_of
+from scenarios.results.views import AverageDay, ContractRow
+from scenarios.scenario import Zone
 from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.celltable import CellTable

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.kpis.ensemble import Spread
-from scenarios.results.averages import AverageDay, average_day
-from scenarios.results.compared.comparison import Compared, compare_simulations
-from scenarios.results.compared.comparison import Comparison as Statistics
+from scenarios.metrics.labels import Figure
+from scenarios.metrics.statistics import Spread
+from scenarios.results.comparison.comparison import Compared, compare_simulations
+from scenarios.results.comparison.comparison import Comparison as Statistics
 from scenarios.results.reader import ResultsReader
-from scenarios.results.report.figures import Figure
-from scenarios.results.views import ContractRow, load_run
-from scenarios.zone import Zone
+from scenarios.results.views import AverageDay, ContractRow, average_day, load_run
+from scenarios.scenario import Zone
 
 
 def letter_of(index: int) -> str:

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from scenarios.results.views import ContractRow
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.cli.figures import plural
 from tui.results.celltable import CellTable
 from tui.results.looks import covered_cell, number_kwh

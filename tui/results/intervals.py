@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from scenarios.kpis.ensemble import Spread
-from scenarios.results.compared.comparison import Comparison
-from scenarios.results.compared.figure import drawn_figures
-from scenarios.results.compared.tables import mean_text, scaled, unit_of
-from scenarios.results.report.figures import Figure
+from scenarios.metrics.labels import Figure
+from scenarios.metrics.statistics import Spread
+from scenarios.results.comparison.comparison import Comparison
+from scenarios.results.comparison.figure import drawn_figures
+from scenarios.results.comparison.tables import mean_text, scaled, unit_of
 
 MARKS = "●■◆▲▼★✚"
 """By simulation, so that nobody has to tell colours."""

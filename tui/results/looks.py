@@ -67,5 +67,5 @@ _UNITS: dict[str, Callable[[float], str]] = {
 
 
 def figure_text(unit: str, value: float | None) -> str:
-    """Write a figure of `scenarios.results.report.figures`."""
+    """Write a figure of `scenarios.metrics.labels`."""
     return "-" if value is None else _UNITS[unit](value)

@@ -12,12 +12,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from scenarios.monitor.message_log import shown_agent
+from scenarios.monitor.summaries import say
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RecordedMessage
+from scenarios.results.rows import RecordedMessage
 from scenarios.results.views import ContractRow
-from scenarios.watch.line import shown_agent
-from scenarios.watch.wording import say
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.cli.figures import plural
 from tui.results.contracts import in_words
 from tui.shell.footer import Footer

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RunInfo, SimulationInfo
+from scenarios.results.rows import RunInfo, SimulationInfo
 from scenarios.scenario import Scenario
 from tui.results.sheet import Sheet, neighbourhood_sheet
 from tui.results.shelf import Stamp, stamp_of

@@ -14,7 +14,7 @@ from textual.containers import Vertical
 
 from agents.model import GRID
 from scenarios.results.reader import ResultsReader
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.cli.figures import plural
 from tui.cli.logs import log_file_of
 from tui.results.celltable import CellTable

@@ -10,12 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from scenarios.kpis.ensemble import Spread
-from scenarios.results.averages import AverageDay, average_day
+from scenarios.metrics.statistics import Spread
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RunInfo
-from scenarios.results.views import view_runs
-from scenarios.zone import Zone
+from scenarios.results.rows import RunInfo
+from scenarios.results.views import AverageDay, average_day, view_runs
+from scenarios.scenario import Zone
 from tui.cli.figures import percent, ratio, unfinished
 from tui.results.celltable import CellTable
 from tui.results.looks import number_kwh, state_cell
@@ -91,7 +90,7 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
 
 
 def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
-    from scenarios.kpis.ensemble import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
+    from scenarios.metrics.statistics import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     names = ("negotiations", "messages", "wall_s", "of_best")
     complete = [row for row in rows if row.run is not None and row.run.is_complete]

@@ -8,9 +8,9 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from scenarios.results.compared.comparison import Comparison
-from scenarios.results.compared.files import ENDINGS, check_files, write_comparison
-from scenarios.results.errors import ResultsError, ResultsExistError
+from scenarios.results.comparison.comparison import Comparison
+from scenarios.results.comparison.files import ENDINGS, check_files, write_comparison
+from scenarios.results.connection import ResultsError, ResultsExistError
 from tui.results.reading import Reads
 from tui.shell.dialogs import Answer, AskText, Confirm
 

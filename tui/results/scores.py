@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from scenarios.results.reader import ResultsReader
-from scenarios.scores_file import ScoresFile
+from scenarios.simulation.scores import ScoresFile
 from tui.results.celltable import CellTable
 from tui.shell.guard import Guarded
 from tui.widgets.table import Cell, Column

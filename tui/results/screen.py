@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError
 from tui.results.catalogue import Catalogue, readable
 from tui.results.choosing import OtherChooser
 from tui.results.comparing import TABS as SIDES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RunInfo
+from scenarios.results.rows import RunInfo
 from scenarios.results.views import (
     ContractRow,
     Day,
@@ -16,7 +16,7 @@ from scenarios.results.views import (
     view_house,
     view_neighbourhood,
 )
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.cli.figures import percent, plural, ratio, unfinished
 from tui.results.looks import euro, figure_text
 

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from scenarios.results.views import Day, HouseholdRow
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.results.contracts import Contracts
 from tui.results.energybar import EnergyBar
 from tui.results.figures import Figures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scenarios.results.listing import Listed, glance, results_files
+from scenarios.results.files import Listed, glance, results_files
 
 FRESH_WALL_S = 20.0
 """A run writes at least once a second, unless it is paused or a solver thinks."""

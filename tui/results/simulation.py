@@ -12,8 +12,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
-from scenarios.kpis.run import DEFAULT_INTERVAL_S
-from scenarios.results.records import RecordedMessage, RunInfo
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.results.rows import RecordedMessage, RunInfo
 from tui.cli.figures import plural
 from tui.results.backlink import BackLink
 from tui.results.contracts import Contracts

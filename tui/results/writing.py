@@ -16,8 +16,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
-from scenarios.results.errors import ResultsExistError
-from scenarios.results.export.folder import FORMATS, Format, export_results
+from scenarios.results.connection import ResultsExistError
+from scenarios.results.export import FORMATS, Format, export_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.page import write_report
 from tui.results.reading import Reads

@@ -10,10 +10,9 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from agents.energy import FloatArray
-from scenarios.accounting import real_production_wh
-from scenarios.scenario import Scenario
-from scenarios.watch.wording import energy
-from scenarios.zone import Zone
+from scenarios.metrics.settlement import real_production_wh
+from scenarios.monitor.summaries import energy
+from scenarios.scenario import Scenario, Zone
 from tui.widgets.chart import Chart, Span, drawn
 from tui.widgets.meaning import DEMAND, PRODUCTION
 
@@ -28,7 +27,7 @@ class Outlook:
     start_s: int
     zone: Zone
     sun_wh: FloatArray
-    """As the results have it, see `scenarios.accounting.real_production_wh`."""
+    """As the results have it, see `scenarios.metrics.settlement.real_production_wh`."""
     demand_wh: FloatArray
 
 

@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
+from scenarios.monitor.run_status import SIGNS, Standing, Tone
 from scenarios.scenario import planned_end_s
-from scenarios.watch.standing import SIGNS, Standing, Tone
 from tui.cli.figures import kwh, percent, ratio
 from tui.run.batch import Batch
 from tui.run.protocol import RunSummary, Seeking

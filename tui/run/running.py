@@ -15,12 +15,11 @@ from typing import Literal
 from broker.errors import SsmicError
 from broker.protocol.wire import Control
 from broker.transport.mqtt import MqttBroker
+from scenarios.monitor.feed import BusFeed, Feed, NotConnectedError, Status
+from scenarios.monitor.run_state import Backdrop, Watched, backdrop_of
+from scenarios.monitor.run_status import Standing, gravest, standing_of_reported
 from scenarios.scenario import planned_end_s
 from scenarios.simulation.plan import Plan
-from scenarios.watch.backdrop import Backdrop, backdrop_of
-from scenarios.watch.feed import BusFeed, Feed, NotConnectedError, Status
-from scenarios.watch.standing import Standing, gravest, standing_of_reported
-from scenarios.watch.state import Watched
 from tui.frames import frame, read_frame, start_process
 from tui.run.protocol import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Seeking, Stands, Task
 from tui.shell.watching import whoami

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input
 
 from agents.scheduling.settings import INSERTION
 from broker.errors import SsmicError
-from scenarios.coverage import coverage_notes
+from scenarios.files.coverage import coverage_notes
 from scenarios.load import Loaded, load
 from scenarios.scenario import Scenario
 from scenarios.simulation.plan import from_equal_scores

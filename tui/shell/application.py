@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.worker import Worker
 
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tui.shell.ending import Rescue
 from tui.shell.open import OpenNeighbourhood
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.message import Message
 
 from broker.transport.endpoint import Access
-from scenarios.watch.backdrop import Backdrop
+from scenarios.monitor.run_state import Backdrop
 
 
 class Intent(Message):

@@ -8,9 +8,9 @@ from rich.text import Text
 from textual.markup import escape
 from textual.widget import Widget
 
-from scenarios.watch.feed import Feed
-from scenarios.watch.standing import SIGNS, Tone
-from scenarios.zone import Zone
+from scenarios.monitor.feed import Feed
+from scenarios.monitor.run_status import SIGNS, Tone
+from scenarios.scenario import Zone
 from tui.shell.application import Application
 from tui.shell.watching import Watching
 

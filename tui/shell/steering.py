@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from broker.clock.pacing import Pace, PaceError
 from broker.errors import SsmicError
 from broker.protocol.wire import Control
-from scenarios.watch.feed import NotConnectedError
+from scenarios.monitor.feed import NotConnectedError
 from tui.shell.dialogs import Answer, AskText, Confirm
 from tui.shell.screen import AreaScreen
 from tui.shell.watching import whoami

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.dom import DOMNode
 
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:

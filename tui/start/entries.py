@@ -10,8 +10,7 @@ from typing import Literal
 
 from broker.errors import SsmicError
 from scenarios.load import bundled_description, bundled_names
-from scenarios.results.listing import Listed, glance, results_files
-from scenarios.results.naming import DEFAULT_FOLDER
+from scenarios.results.files import DEFAULT_FOLDER, Listed, glance, results_files
 from tui.shell.recent import load_recent
 from tui.shell.rescued import rescued_files
 

@@ -15,17 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.model import GRID
-from scenarios.accounting import MINUTE_S, Account, account
-from scenarios.kpis.bills import bills
-from scenarios.kpis.ensemble import Spread, spread
-from scenarios.kpis.run import DEFAULT_INTERVAL_S, Kpis, kpis
-from scenarios.kpis.shape import mean_power_w, peak_to_average
-from scenarios.results.errors import ResultsError
+from scenarios.metrics.billing import bills
+from scenarios.metrics.energy import mean_power_w, peak_to_average
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
+from scenarios.metrics.labels import figures_json
+from scenarios.metrics.settlement import MINUTE_S, Account, account
+from scenarios.metrics.statistics import Spread, spread
+from scenarios.monitor.message_log import shown_agent
+from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
-from scenarios.results.records import RecordedMessage, RunInfo
-from scenarios.results.report.figures import figures_json
+from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
-from scenarios.watch.line import shown_agent
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160

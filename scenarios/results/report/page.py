@@ -12,8 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from scenarios.kpis.run import DEFAULT_INTERVAL_S
-from scenarios.results.errors import ResultsExistError, ResultsWriteError
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import contents_of_several, report_contents
 

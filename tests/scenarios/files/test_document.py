@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
-from scenarios.files.yaml_tree import parse
+from scenarios.files.yaml_nodes import parse
 
 TEXT = """\
 # Our street 🌞.

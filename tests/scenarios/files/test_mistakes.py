@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files.parse import load_text
-from scenarios.files.yaml_tree import parse
+from scenarios.files.yaml_nodes import parse
 from scenarios.load import check_scenario
 
 GOOD = """\

@@ -14,10 +14,9 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
 from scenarios.errors import ScenarioError
 from scenarios.files.build import RESERVED, JobIds
-from scenarios.files.describe import natural_order
+from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
 from scenarios.files.parse import load_text
-from scenarios.files.write import save_scenario, scalar, to_yaml
-from scenarios.files.yaml_tree import resolve
+from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
 from scenarios.scenario import Producer, Scenario, Tariff
 from tests.identifiers import valid_ids

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
-from scenarios.importers.folder import import_folder
+from scenarios.importers.pyssmic_folder import import_folder
 from scenarios.load import check_scenario, load_scenario
 
 JOBS = """\

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scenarios.importers.detect import import_source
 from scenarios.importers.forecast import MANY
 from scenarios.importers.imported import Imported
-from scenarios.importers.source import import_source
 
 ISSUED_S = 1_600_000_000
 DAY_S = 86_400

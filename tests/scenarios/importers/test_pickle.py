@@ -18,12 +18,12 @@ import pandas as pd
 import pytest
 
 from scenarios.errors import ScenarioError
+from scenarios.files.dump import to_yaml
 from scenarios.files.parse import load_text
-from scenarios.files.write import to_yaml
-from scenarios.importers import inert_pickle
-from scenarios.importers.inert_pickle import Global, Object
+from scenarios.importers import safe_pickle
+from scenarios.importers.detect import import_source
 from scenarios.importers.pickled_frame import frame_rows
-from scenarios.importers.source import import_source
+from scenarios.importers.safe_pickle import Global, Object
 from scenarios.load import load_scenario
 
 Thing = Callable[..., Any]
@@ -344,7 +344,7 @@ def test_the_same_thing_again_and_again_is_counted(thing: Thing, tmp_path: Path)
 
 def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after the limit counts as cut off."""
-    monkeypatch.setattr(inert_pickle, "MAX_STEPS", 1000)
+    monkeypatch.setattr(safe_pickle, "MAX_STEPS", 1000)
 
     assert message_of(b"\x80\x04" + b"N0" * 1000 + b"N.", tmp_path) == "is no complete pickle"
 

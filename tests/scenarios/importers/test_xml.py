@@ -10,9 +10,9 @@ import pytest
 
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
+from scenarios.files.dump import to_yaml
 from scenarios.files.parse import load_text
-from scenarios.files.write import to_yaml
-from scenarios.importers.source import import_source
+from scenarios.importers.detect import import_source
 
 NEIGHBOURHOOD = """\
 <neighborhood id="13" name="neighborhood">

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.optimum.crowding import KINDS, Kind
+from scenarios.optimum.cuts import KINDS, Kind
 
 
 @given(st.lists(st.integers(0, 60) | st.floats(0, 60), min_size=1, max_size=8), st.sampled_from(KINDS), st.booleans())

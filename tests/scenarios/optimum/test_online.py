@@ -6,9 +6,9 @@ import pytest
 
 from agents.energy import Prediction
 from scenarios.generate.neighbourhood import scarce
-from scenarios.optimum.checking import delivered_wh, plan_problems
-from scenarios.optimum.online import plan_as_it_goes
-from scenarios.optimum.solve import clairvoyant_optimum
+from scenarios.optimum.feasibility import delivered_wh, plan_problems
+from scenarios.optimum.optimum import clairvoyant_optimum
+from scenarios.optimum.rolling_horizon import plan_as_it_goes
 from scenarios.scenario import Producer
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 
 from agents.energy import Prediction
 from agents.model import GRID, Job
-from scenarios.optimum.checking import delivered_wh, plan_problems
+from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.solve import clairvoyant_optimum
+from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.scenario import Producer, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, WASH, at_hours, best_by_force, every_second, street, tiny

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.energy import Prediction
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.pricing import Prices, Pricing
+from scenarios.optimum.lagrangian import Prices, Pricing
 from scenarios.scenario import Producer, Scenario
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
 from tests.scenarios.optimum.tiny import best_by_force, every_second, street, tiny

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 
 from scenarios.generate.neighbourhood import Plan, neighbourhood
-from scenarios.optimum.cells import cells_of
-from scenarios.optimum.checking import delivered_wh
+from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.packing import Menu, Packing, Place
-from scenarios.optimum.program import SAMPLES, Answer, answers
-from scenarios.optimum.solve import clairvoyant_optimum
+from scenarios.optimum.milp import SAMPLES, Answer, answers, cells_of
+from scenarios.optimum.optimum import clairvoyant_optimum
+from scenarios.optimum.partial_schedule import Menu, Packing, Place
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, best_by_force, every_second, street, tiny

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.energy import FloatArray, LoadProfile
-from scenarios.optimum.ladders import BIN_S, TOLERANCE_WH
-from scenarios.optimum.stretches import Open, stretches_of
+from scenarios.optimum.linear_pieces import Open, stretches_of
+from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH
 from tests.scenarios.neighbourhoods import load
 
 BINS = 12

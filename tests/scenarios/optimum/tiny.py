@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.energy import Prediction
 from agents.model import Job
-from scenarios.optimum.checking import delivered_wh, plan_problems
+from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.scenario import Producer, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 

@@ -9,7 +9,7 @@ import pytest
 from agents.ledger import LedgerEntry
 from agents.messages import ContractAgreed
 from agents.model import GRID
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.results.connection import seal
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError, seal
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter

@@ -14,11 +14,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.model import GRID
-from scenarios.results.compared.comparison import Comparison, compare_simulations, comparison_json
-from scenarios.results.compared.files import write_comparison
-from scenarios.results.compared.tables import tables_of
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.errors import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
+from scenarios.results.comparison.comparison import Comparison, compare_simulations, comparison_json
+from scenarios.results.comparison.files import write_comparison
+from scenarios.results.comparison.tables import tables_of
+from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun

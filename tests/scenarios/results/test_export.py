@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.errors import ResultsError
-from scenarios.results.export.folder import FORMATS, Format, export_results
+from scenarios.results.connection import ResultsError
+from scenarios.results.export import FORMATS, Format, export_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from tests.scenarios.neighbourhoods import START_S
@@ -142,8 +142,8 @@ def test_without_pyarrow_the_message_says_what_to_install(results_file: Path, tm
 import sys
 sys.modules["pyarrow"] = None
 from pathlib import Path
-from scenarios.results.errors import ResultsError
-from scenarios.results.export.folder import export_results
+from scenarios.results.connection import ResultsError
+from scenarios.results.export import export_results
 from scenarios.results.reader import ResultsReader
 with ResultsReader(Path(sys.argv[1])) as results:
     try:

@@ -16,13 +16,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
 from scenarios.results.writer import RunWriter
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tests.scenarios.neighbourhoods import (
     START_S,
     agreed,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents.ledger import LedgerEntry, LedgerEvent, ledger_sha256
 from agents.model import Contract
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, neighbourhood

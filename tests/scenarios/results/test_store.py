@@ -18,10 +18,8 @@ from pathlib import Path
 import pytest
 
 from agents.ledger import LedgerEntry, ledger_sha256
-from scenarios.results.connection import record_comparison, seal
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.errors import ResultsError
-from scenarios.results.naming import file_name
+from scenarios.results.connection import ResultsError, record_comparison, seal
+from scenarios.results.files import Simulation, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
@@ -266,7 +264,7 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> Non
     program = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from scenarios.results.creation import Simulation, create_results
+        from scenarios.results.files import Simulation, create_results
         from scenarios.results.writer import RunWriter
         from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from agents.ledger import LedgerEntry
-from scenarios.results.averages import average_day
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.export.tables import tables
-from scenarios.results.listing import list_results
+from scenarios.results.export import tables
+from scenarios.results.files import Simulation, create_results, list_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.summary import simulation_json
-from scenarios.results.views import view_house, view_runs
+from scenarios.results.views import average_day, view_house, view_runs
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract
 

@@ -10,14 +10,12 @@ import pytest
 
 from agents.ledger import LedgerEntry
 from agents.model import GRID
-from scenarios.kpis.shape import IntervalError
-from scenarios.results.averages import average_day
-from scenarios.results.creation import Simulation, create_results
-from scenarios.results.errors import ResultsError
-from scenarios.results.listing import list_results
+from scenarios.metrics.energy import IntervalError
+from scenarios.results.connection import ResultsError
+from scenarios.results.files import Simulation, create_results, list_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.results.views import view_house, view_neighbourhood, view_runs
+from scenarios.results.views import average_day, view_house, view_neighbourhood, view_runs
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract

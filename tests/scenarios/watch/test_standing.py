@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.protocol.wire import TimeReport
-from scenarios.watch.standing import standing_of
+from scenarios.monitor.run_status import standing_of
 
 
 def report(**more: Any) -> TimeReport:

@@ -6,8 +6,7 @@ import gc
 
 import pytest
 
-from scenarios.watch.line import Line
-from scenarios.watch.stream import IN_MEMORY, Stream
+from scenarios.monitor.message_log import IN_MEMORY, Line, Stream
 
 JOBS = 7
 

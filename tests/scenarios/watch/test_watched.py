@@ -22,13 +22,11 @@ from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
-from scenarios.outcome import RunOutcome
-from scenarios.runner import RunSettings, run_once
+from scenarios.monitor.feed import BusFeed, RunFinder
+from scenarios.monitor.run_state import Watched, backdrop_of
+from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario
-from scenarios.watch.backdrop import backdrop_of
-from scenarios.watch.feed import BusFeed, RunFinder
-from scenarios.watch.state import Watched
-from scenarios.watch.wording import KINDS
+from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 
 RUN = "street-1"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.results.errors import ResultsError
+from scenarios.results.connection import ResultsError
 from tests.ended import Ssmic
 from tui.cli.tui import first_intent
 from tui.shell.intents import EditScenario, OpenResults

@@ -11,8 +11,8 @@ import pytest
 NOISY = """
 import ctypes, os, scenarios.optimum
 from agents.scheduling import algorithms as registry
-from scenarios import comparison
-from scenarios.optimum import solve
+from scenarios.optimum import comparison
+from scenarios.optimum import optimum as solve
 
 quiet_insertion, quiet_optimum = registry.insertion, solve.clairvoyant_optimum
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.load import load_scenario
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from tests.ended import Ssmic
 

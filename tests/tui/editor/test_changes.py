@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
-from scenarios.files.yaml_tree import parse
+from scenarios.files.yaml_nodes import parse
 from tui.editor import building, outline
 from tui.editor.changes import Change, Put
 from tui.editor.history import History

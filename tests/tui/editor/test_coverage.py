@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, Static
 
-from scenarios.coverage import MoveStart, ShiftSun, coverage_notes
+from scenarios.files.coverage import MoveStart, ShiftSun, coverage_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from tests.scenarios.test_coverage import SUN, TEXT

@@ -13,7 +13,7 @@ from agents.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.plan import Plan

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from scenarios.load import load_scenario
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.model import GRID
-from scenarios.results.creation import Simulation, create_results
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import until

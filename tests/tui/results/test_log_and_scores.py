@@ -11,7 +11,7 @@ import pytest
 
 from scenarios.results.connection import record_comparison
 from scenarios.results.reader import ResultsReader
-from scenarios.scores_file import ScoresFile
+from scenarios.simulation.scores import ScoresFile
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import INSERTION, listed, opened_first, table, text, the_screen
 from tui.results.figures import Figures

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agents.model import GRID, Contract
-from scenarios.kpis.run import DEFAULT_INTERVAL_S
 from scenarios.load import load_scenario
-from scenarios.results.creation import Simulation, create_results
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import planned_end_s

@@ -11,10 +11,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
+from scenarios.monitor.summaries import energy
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_house, view_neighbourhood, view_runs
-from scenarios.watch.wording import energy
-from scenarios.zone import Zone
+from scenarios.scenario import Zone
 from tests.tui.driving import click, until
 from tests.tui.results.driving import (
     FIFTY,

@@ -1,0 +1,81 @@
+"""Notes on jobs that must run together: which of a device's jobs its windows leave no time of their own, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from agents.model import Job
+from scenarios.device_overlaps import jobs_without_room
+from scenarios.files.build import JobIds
+from scenarios.files.read import read_text
+from scenarios.files.yaml_nodes import line_of, parse
+from scenarios.load import bundled_text
+from scenarios.scenario import Scenario
+
+JOBS_IN_FOLDER = "consumer_event.csv"
+"""A line a job, in PySSMic's input folders."""
+SHOWN = 3
+"""Jobs that a note names."""
+
+
+def device_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
+    """Return a note for each job that cannot but run at the same time as another job of its device.
+
+    Args:
+        source: What the scenario was loaded from; the notes say where in it the jobs stand.
+        scenario: What was loaded.
+    """
+    without = jobs_without_room(scenario.jobs, scenario.start_s)
+    if not without:
+        return ()
+    place_of = _places(source)
+    return tuple(f"{place_of(job.job_id)}: {_note(job, scenario)}" for job in without)
+
+
+def _note(job: Job, scenario: Scenario) -> str:
+    beside = [
+        repr(other.job_id)
+        for other in scenario.jobs
+        if other.agent == job.agent
+        and other.job_id != job.job_id
+        and other.earliest_start_s < job.latest_start_s + job.duration_s
+        and job.earliest_start_s < other.latest_start_s + other.duration_s
+    ]
+    named = ", ".join(beside[:SHOWN]) + (f" and {len(beside) - SHOWN} more" if len(beside) > SHOWN else "")
+    device = f"device {job.device!r} of house {job.house!r}"
+    return (
+        f"job {job.job_id!r} runs at the same time as another job of {device}: "
+        f"the windows leave no room for one after the other (beside {named})"
+    )
+
+
+def _places(source: str | Path) -> Callable[[str], str]:
+    """Return what says where a job stands: file, line and key where they are known."""
+    path = Path(source)
+    if path.is_dir():
+        return partial(_in_folder, _lines_of(path / JOBS_IN_FOLDER), path)
+    is_file = path.exists()
+    if is_file and path.suffix.lower() not in (".yaml", ".yml"):
+        return lambda _: str(path)
+    where = str(path) if is_file else f"{source}.yaml"
+    tree = parse(read_text(path, where) if is_file else bundled_text(str(source)), where)
+    ids = JobIds()
+    index = {
+        ids.take(str(entry.get("id") or f"{entry['house']}/{entry['device']}")): i
+        for i, entry in enumerate(tree["jobs"])
+    }
+    return lambda job_id: f"{where}:{line_of(tree, ('jobs', index[job_id]))}: jobs[{index[job_id]}]"
+
+
+def _lines_of(path: Path) -> Mapping[str, int]:
+    """Return the line of each job in a PySSMic folder's list of jobs."""
+    ids = JobIds()
+    lines = enumerate(read_text(path, str(path)).splitlines(), start=1)
+    return {ids.take(line.split(";")[3].strip()): number for number, line in lines if line.strip()}
+
+
+def _in_folder(lines: Mapping[str, int], folder: Path, job_id: str) -> str:
+    path = folder / JOBS_IN_FOLDER
+    return f"{path}:{lines[job_id]}" if job_id in lines else str(path)

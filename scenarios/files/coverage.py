@@ -1,0 +1,276 @@
+"""Parts of a scenario that cannot meet in time: forecasts outside the run, jobs outside the run or all forecasts.
+
+Nothing of it is an error: the scenario runs, and says 0.00 kWh. So it is said before, with what covers which time, and
+with the ways out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.energy import Production
+from agents.model import Job
+from scenarios.files.problems import KeyPath
+from scenarios.scenario import Producer, Scenario, Zone
+
+DAY_S = 86_400
+_YEAR_S = 365 * DAY_S
+_SHOWN = 3
+"""Names in a sentence; more are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveStart:
+    """The run may start on another day."""
+
+    days: int
+    """By how many; the time of day stays."""
+    start_s: int
+    """When it starts then, UNIX seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftSun:
+    """Forecasts and actual production of some producers may be moved to other days."""
+
+    producers: tuple[str, ...]
+    days: int
+    """By how many; negative: earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDays:
+    """The run may last longer."""
+
+    days: int
+    """How many days in all."""
+
+
+WayOut = MoveStart | ShiftSun | RunDays
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is probably not meant, though the scenario runs."""
+
+    what: str
+    """One or two sentences, with the ways out."""
+    path: KeyPath = ()
+    """The part of a scenario file that it is about."""
+    ways_out: tuple[WayOut, ...] = ()
+
+
+def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[Note, ...]:
+    """Return what cannot meet in time.
+
+    Args:
+        scenario: What is to be run.
+        days: How long; None: as the scenario says, else until the last job has run.
+    """
+    return _Coverage(scenario, scenario.days if days is None else days).notes()
+
+
+class _Coverage:
+    """One look at a scenario."""
+
+    def __init__(self, scenario: Scenario, days: int | None) -> None:
+        self._scenario = scenario
+        self._days = days
+        self._zone = scenario.zone
+        self._start_s = scenario.start_s
+        self._end_s = _end_s(scenario, days)
+
+    def notes(self) -> tuple[Note, ...]:
+        sun, covered = self._sun()
+        return (*self._start(), *sun, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
+
+    def _start(self) -> Iterable[Note]:
+        """Say where the run begins long before anything happens, or at the beginning of computer time."""
+        scenario = self._scenario
+        if self._start_s < _YEAR_S:
+            what = f"the run starts at {self._moment(self._start_s)}: were seconds of a day meant as UNIX seconds?"
+            yield Note(f"{what} Times are expected in seconds since 1970, or as dates", ("start",))
+            return
+        times_s = [job.registered_s for job in scenario.jobs]
+        times_s += [_span(producer)[0] for producer in scenario.producers.values()]
+        first_s = min(times_s, default=self._start_s)
+        days = (first_s - self._start_s) // DAY_S
+        if days > 1 and (not scenario.jobs or min(job.registered_s for job in scenario.jobs) >= first_s):
+            way = self._move(days)
+            what = f"the run starts at {self._moment(self._start_s)}, {_days(days)} before its first job or forecast"
+            yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([way])}", ("start",), (way,))
+
+    def _sun(self) -> tuple[list[Note], bool]:
+        """Say whose forecasts and actual production miss the run; and whether any forecast does not."""
+        producers = self._scenario.producers
+        if self._end_s is None or not producers:
+            return [], False
+        missing = {id_: sun for id_, sun in producers.items() if not self._reaches(sun)}
+        notes = []
+        if missing:
+            notes.append(self._missing_sun(missing, is_all=len(missing) == len(producers)))
+        for id_, sun in producers.items():
+            actual = sun.actual
+            if actual is not None and id_ not in missing and not self._overlaps(actual.start_s, actual.end_s):
+                what = f"the actual production of {id_} is {self._span(actual.start_s, actual.end_s)}"
+                notes.append(Note(f"{what}, and {self._run()}: it counts as 0", self._path_of(id_)))
+        return notes, len(missing) < len(producers)
+
+    def _missing_sun(self, missing: dict[str, Producer], *, is_all: bool) -> Note:
+        spans = [_span(sun) for sun in missing.values()]
+        first_s, last_s = min(start for start, _ in spans), max(end for _, end in spans)
+        days = self._days_to(first_s)
+        ways: list[WayOut] = [ShiftSun(tuple(missing), -days)]
+        if is_all:
+            ways.insert(0, self._move(days))
+        whose = "" if is_all else f" of {_listed(missing)}"
+        span = self._span(first_s, last_s)
+        late = self._overlaps(first_s, last_s)
+        covers = f"are issued after its end, or are for before and after it ({span})" if late else f"are {span}"
+        what = f"no forecast{whose} reaches into the run: {self._run()}, the forecasts {covers}"
+        ways = [] if late else ways
+        rest = f"; {self._in_words(ways)}" if ways else ""
+        return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(ways))
+
+    def _late_jobs(self) -> Iterable[Note]:
+        """Say which jobs the run never gets to."""
+        end_s = self._end_s
+        if self._days is None or end_s is None:
+            return
+        late = [job for job in self._scenario.jobs if _first_s(job) >= end_s]
+        if late:
+            last_s = max(job.latest_start_s + job.duration_s for job in late)
+            way = RunDays(-(-(last_s - self._start_s) // DAY_S))
+            what = f"{self._jobs(late)} only when the run is over: {self._run()}"
+            ways: tuple[WayOut, ...] = (way,) if way.days <= _YEAR_S // DAY_S else ()
+            rest = f"; {self._in_words(ways)}" if ways else ""
+            yield Note(f"{what}{rest}", self._path_of_job(late[0]), ways)
+
+    def _dark_jobs(self) -> Iterable[Note]:
+        """Say which jobs have a window on days without any forecast; nights belong to the days beside them."""
+        spans = _merged(
+            self._whole_days(prediction.production)
+            for sun in self._scenario.producers.values()
+            for prediction in sun.predictions
+        )
+        dark = [job for job in self._scenario.jobs if not _meets(job, spans)]
+        if dark:
+            shown = self._span(spans[0][0], spans[-1][1] - 60)
+            gaps = "" if len(spans) == 1 else ", with gaps"
+            what = f"{self._jobs(dark)} only on days without a forecast, so on grid power: forecasts are {shown}{gaps}"
+            yield Note(what, self._path_of_job(dark[0]))
+
+    def _whole_days(self, production: Production) -> tuple[int, int]:
+        offset_s = self._zone.offset_s
+        first_day = (production.start_s + offset_s) // DAY_S
+        last_day = -(-(production.end_s + offset_s) // DAY_S)
+        return first_day * DAY_S - offset_s, last_day * DAY_S - offset_s
+
+    def _reaches(self, sun: Producer) -> bool:
+        end_s = self._end_s
+        return any(
+            self._overlaps(prediction.production.start_s, prediction.production.end_s)
+            and (end_s is None or prediction.issued_s <= end_s)
+            for prediction in sun.predictions
+        )
+
+    def _overlaps(self, start_s: int, end_s: int) -> bool:
+        return self._end_s is not None and start_s < self._end_s and end_s > self._start_s
+
+    def _days_to(self, time_s: int) -> int:
+        """Return how many days a time is away from the day of the first job; without jobs, from the first day."""
+        first_s = min((_first_s(job) for job in self._scenario.jobs), default=self._start_s)
+        return (time_s - self._start_s) // DAY_S - (first_s - self._start_s) // DAY_S
+
+    def _move(self, days: int) -> MoveStart:
+        return MoveStart(days, self._start_s + days * DAY_S)
+
+    def _in_words(self, ways: Sequence[WayOut]) -> str:
+        return ", or ".join(way_in_words(way, self._zone) for way in ways)
+
+    def _run(self) -> str:
+        return f"the run is {self._span(self._start_s, self._end_s or self._start_s)}"
+
+    def _span(self, start_s: int, end_s: int) -> str:
+        start, end = self._zone.at(start_s), self._zone.at(end_s)
+        last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+        return f"from {start:%Y-%m-%d %H:%M} to {last} ({self._zone.name})"
+
+    def _moment(self, time_s: int) -> str:
+        return f"{self._zone.at(time_s):%Y-%m-%d %H:%M} ({self._zone.name})"
+
+    def _jobs(self, jobs: Sequence[Job]) -> str:
+        count = len(self._scenario.jobs)
+        what = "the only job" if count == 1 else f"{len(jobs)} of {count} jobs"
+        return f"{what} ({_listed(job.job_id for job in jobs)}) can run"
+
+    def _path_of(self, producer: str) -> KeyPath:
+        for i, house in enumerate(self._scenario.houses):
+            for j, device in enumerate(house.devices):
+                if device.id == producer and device.type == "producer":
+                    return ("houses", i, "devices", j)
+        return ()
+
+    def _path_of_job(self, job: Job) -> KeyPath:
+        for i, house in enumerate(self._scenario.houses):
+            for j, device in enumerate(house.devices):
+                if device.agent == job.agent:
+                    return ("houses", i, "devices", j)
+        return ()
+
+
+def way_in_words(way: WayOut, zone: Zone) -> str:
+    """Return a way out as an instruction."""
+    match way:
+        case MoveStart(start_s=start_s):
+            return f"move the start to {zone.iso(start_s)} (times written as HH:MM move with it)"
+        case ShiftSun(producers, days):
+            whose = f" of {_listed(producers)}" if len(producers) <= _SHOWN else ""
+            return f"shift the forecasts{whose} by {days:+} day{'' if abs(days) == 1 else 's'}"
+        case RunDays(days):
+            return f"run {_days(days)}"
+
+
+def _end_s(scenario: Scenario, days: int | None) -> int | None:
+    """Return when the run is over; None where neither days nor jobs say."""
+    if days is not None:
+        return scenario.start_s + days * DAY_S
+    return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=None)
+
+
+def _span(producer: Producer) -> tuple[int, int]:
+    """Return from when to when a producer's forecasts reach."""
+    series: list[Production] = [prediction.production for prediction in producer.predictions]
+    return min(one.start_s for one in series), max(one.end_s for one in series)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans of time in order, those that touch as one."""
+    merged: list[tuple[int, int]] = []
+    for start_s, end_s in sorted(spans):
+        if merged and start_s <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end_s))
+        else:
+            merged.append((start_s, end_s))
+    return merged
+
+
+def _meets(job: Job, spans: Sequence[tuple[int, int]]) -> bool:
+    last_s = job.latest_start_s + job.duration_s
+    return any(start_s < last_s and _first_s(job) < end_s for start_s, end_s in spans)
+
+
+def _first_s(job: Job) -> int:
+    """Return when a job can start first."""
+    return max(job.earliest_start_s, job.registered_s)
+
+
+def _listed(names: Iterable[str]) -> str:
+    different = list(dict.fromkeys(names))
+    shown = ", ".join(different[:_SHOWN])
+    return shown if len(different) <= _SHOWN else f"{shown} and {len(different) - _SHOWN} more"
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"

@@ -1,0 +1,297 @@
+"""A scenario as YAML that people like to read: a job a line, points in rows, times in quotes."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agents.energy import LoadProfile, Prediction, Production
+from agents.model import Job
+from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
+from scenarios.files.build import JobIds
+from scenarios.files.model import VERSION, ScenarioFile
+from scenarios.files.problems import locate_in
+from scenarios.files.times import format_after_start
+from scenarios.files.validation import make_file
+from scenarios.files.yaml_nodes import resolve
+from scenarios.scenario import Scenario
+
+
+def describe(scenario: Scenario) -> ScenarioFile:
+    """Return the file of which `scenario` is built.
+
+    Raises:
+        ScenarioError: No file makes this scenario: two load profiles with one name, job ids that do not follow from
+            source ids, a producer without a prediction.
+    """
+    where = f"scenario {scenario.name!r}"
+    profiles: dict[str, LoadProfile] = {}
+    for job in scenario.jobs:
+        if profiles.setdefault(job.profile, job.load_profile) != job.load_profile:
+            raise ScenarioError([Problem(where, f"two load profiles are called {job.profile!r}")])
+    shared = _shared_profiles(scenario.jobs)
+    start_s = scenario.start_s
+    content = {
+        "version": VERSION,
+        "name": scenario.name,
+        "description": scenario.description,
+        "start": scenario.zone.iso(start_s),
+        "days": scenario.days,
+        "seed": scenario.seed,
+        "algorithm": scenario.algorithm,
+        "load_profiles": profile_entries(profiles),
+        "houses": [
+            {
+                "id": house.id,
+                "name": house.name,
+                "devices": [
+                    consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
+                    if device.type == "consumer"
+                    else producer_entry(
+                        device.id,
+                        device.name,
+                        device.template,
+                        scenario.producers[device.id].predictions,
+                        start_s=start_s,
+                        actual=scenario.producers[device.id].actual,
+                    )
+                    for device in house.devices
+                ],
+            }
+            for house in scenario.houses
+        ],
+        "jobs": [_job(job, start_s, shared) for job in _in_id_order(scenario.jobs, where)],
+        "tariff": asdict(scenario.tariff) if scenario.tariff else None,
+    }
+    return make_file(content, locate_in(where))
+
+
+def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:
+    """Return load profiles as they stand in a file."""
+    return {
+        name: {"points": list(zip(profiles[name].times_s, profiles[name].cumulative_wh, strict=True))}
+        for name in sorted(profiles, key=natural_order)
+    }
+
+
+def consumer_entry(device: str, name: str, template: str, profile: str | None) -> dict[str, Any]:
+    """Return a consumer as it stands in a file."""
+    return {"id": device, "type": "consumer", "name": name, "template": template, "load_profile": profile}
+
+
+def producer_entry(
+    device: str,
+    name: str,
+    template: str,
+    predictions: Sequence[Prediction],
+    *,
+    start_s: int,
+    actual: Production | None = None,
+) -> dict[str, Any]:
+    """Return a producer as it stands in a file."""
+    return {
+        "id": device,
+        "type": "producer",
+        "name": name,
+        "template": template,
+        "predictions": [
+            {
+                "issued": format_after_start(prediction.issued_s, start_s),
+                "points": _points(prediction.production, start_s),
+            }
+            for prediction in predictions
+        ],
+        "actual": {"points": _points(actual, start_s)} if actual else None,
+    }
+
+
+def _points(production: Production, start_s: int) -> list[tuple[str, float]]:
+    times = (format_after_start(time_s, start_s) for time_s in production.times_s)
+    return list(zip(times, production.cumulative_wh, strict=True))
+
+
+def _shared_profiles(jobs: Sequence[Job]) -> dict[tuple[str, str], str]:
+    """Return the load profile of each device whose jobs all have the same."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for job in jobs:
+        names.setdefault((job.house, job.device), set()).add(job.profile)
+    return {device: next(iter(profiles)) for device, profiles in names.items() if len(profiles) == 1}
+
+
+def _job(job: Job, start_s: int, shared: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    return {
+        "house": job.house,
+        "device": job.device,
+        "id": job.source_id if job.source_id != f"{job.house}/{job.device}" else None,
+        "load_profile": None if (job.house, job.device) in shared else job.profile,
+        "registered": format_after_start(job.registered_s, start_s),
+        "earliest_start": format_after_start(job.earliest_start_s, start_s),
+        "latest_start": format_after_start(job.latest_start_s, start_s),
+    }
+
+
+def _in_id_order(jobs: Sequence[Job], where: str) -> list[Job]:
+    """Return the jobs as they are, but each after those that its id counts from."""
+    ids = JobIds()
+    ordered: list[Job] = []
+    pending = list(jobs)
+    while pending:
+        left = []
+        for job in pending:
+            if ids.next_for(job.source_id) == job.job_id:
+                ids.take(job.source_id)
+                ordered.append(job)
+            else:
+                left.append(job)
+        if len(left) == len(pending):
+            what = f"the job id {left[0].job_id!r} does not follow from the source id {left[0].source_id!r}"
+            raise ScenarioError([Problem(where, what)])
+        pending = left
+    return ordered
+
+
+def natural_order(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Return a sort key under which `9` comes before `10`."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", text)
+    return tuple((False, int(part), part) if part[0] in "0123456789" else (True, 0, part) for part in parts)
+
+
+WIDTH = 120
+"""Of a line of points."""
+WIDTH_OF_ENTRY = 200
+"""Of a line that says all of a job or a device."""
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./()+-]*(?: [A-Za-z0-9_./()+-]+)*", re.ASCII)
+_NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
+"""Words that readers of YAML 1.1 take for true and false."""
+_UNPRINTABLE = re.compile(
+    '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
+)
+_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff"})
+
+
+def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:
+    """Write a scenario to a YAML file; an existing one is replaced whole or not at all.
+
+    Args:
+        scenario: What to write.
+        path: The file.
+        schema: Path or URL of the JSON schema, for editors that complete keys by it.
+
+    Raises:
+        ScenarioError: No file makes this scenario, or the file cannot be written.
+    """
+    write_text(to_yaml(scenario, schema=schema), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text to a file; an existing one is replaced whole or not at all.
+
+    Raises:
+        ScenarioError: The file cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None
+
+
+def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> str:
+    """Return the text that `load_text` makes the same scenario of."""
+    file = describe(scenario) if isinstance(scenario, Scenario) else scenario
+    lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
+    content = file.model_dump(exclude_none=True, exclude_defaults=True)
+    for key, value in content.items():
+        if key in _SECTIONS:
+            lines.append("")
+        lines += block_lines({key: value}, 0)
+    return "\n".join(lines) + "\n"
+
+
+def block_lines(value: dict[str, Any] | list[Any], indent: int) -> list[str]:
+    """Return a mapping or a list as lines."""
+    lines = []
+    items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    for key, item in items:
+        start = " " * indent + ("-" if key is None else f"{scalar(key)}:")
+        if _is_flat(item):
+            one_line = f"{start} {flow_text(item)}"
+            width = WIDTH_OF_ENTRY if isinstance(item, dict) and key is None else WIDTH
+            if not isinstance(item, dict | list) or not item or len(one_line) <= width:
+                lines.append(one_line)
+                continue
+            if isinstance(item, list):
+                lines += [start, *_rows(item, indent + 2)]
+                continue
+        below = block_lines(item, indent + 2)
+        if key is None:
+            below[0] = f"{start} {below[0].lstrip()}"
+        else:
+            lines.append(start)
+        lines += below
+    return lines
+
+
+def _is_flat(value: object) -> bool:
+    """Return whether it reads well on one line: no mapping inside of anything."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return not any(isinstance(item, dict) or not _is_flat(item) for item in inner)
+
+
+def _rows(items: list[Any], indent: int) -> list[str]:
+    """Return a list of numbers or points, broken into lines."""
+    lines = []
+    line = " " * indent + "["
+    for i, item in enumerate(items):
+        text = flow_text(item) + ("]" if i == len(items) - 1 else ",")
+        if len(line) + 1 + len(text) > WIDTH:
+            lines.append(line)
+            line = " " * (indent + 1) + text
+        else:
+            line += text if line.endswith(" [") else f" {text}"
+    return [*lines, line]
+
+
+def flow_text(value: object) -> str:
+    """Return any value on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{scalar(key)}: {flow_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow_text, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: object) -> str:
+    """Return a scalar as YAML 1.1 and 1.2 both read it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        text = repr(value)
+        return text if "." in text or "e" not in text else text.replace("e", ".0e")
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_PLAIN and isinstance(resolve(text), str)
+    return text if plain else '"' + _UNPRINTABLE.sub(_escape, text) + '"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in '"\\':
+        return f"\\{char}"
+    if char == "\n":
+        return "\\n"
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"

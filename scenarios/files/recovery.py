@@ -1,0 +1,162 @@
+"""What is done with the broken parts of a file, so that the rest of it can be checked in the same go.
+
+A part that nothing else needs is taken out; where something has to stand, a stand-in does, and whoever meets one says
+nothing about it. Names of what was lost are kept: references to them are no mistakes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from scenarios.files.model import UNKNOWN, VERSION
+from scenarios.files.problems import Findings, KeyPath
+from scenarios.files.series import MAX_TOLD, series_problems
+from scenarios.files.times import parse_time
+from scenarios.files.yaml_nodes import Mapping, Sequence
+
+_REMOVABLE: tuple[KeyPath, ...] = (
+    ("houses", "*", "devices", "*", "predictions", "*"),
+    ("houses", "*", "devices", "*", "actual"),
+    ("houses", "*", "devices", "*", "name"),
+    ("houses", "*", "devices", "*", "template"),
+    ("houses", "*", "devices", "*"),
+    ("houses", "*", "name"),
+    ("houses", "*"),
+    ("jobs", "*", "id"),
+    ("jobs", "*"),
+    ("jobs",),
+    ("load_profiles", "*"),
+    ("load_profiles",),
+    ("tariff",),
+    ("description",),
+    ("days",),
+    ("algorithm",),
+)
+"""What can be taken out so that the rest still makes sense, the innermost first."""
+
+_STAND_INS: dict[KeyPath, Any] = {
+    ("name",): "unnamed",
+    ("seed",): 0,
+    ("version",): VERSION,
+    ("start",): UNKNOWN,
+    ("houses",): [{"id": UNKNOWN}],
+    ("houses", "*", "devices", "*", "load_profile"): UNKNOWN,
+    ("houses", "*", "devices", "*", "predictions", "*", "issued"): UNKNOWN,
+    **dict.fromkeys(
+        (
+            ("jobs", "*", key)
+            for key in ("house", "device", "load_profile", "registered", "earliest_start", "latest_start")
+        ),
+        UNKNOWN,
+    ),
+}
+"""For what has to be there."""
+
+_SERIES: tuple[KeyPath, ...] = (
+    ("load_profiles", "*"),
+    ("houses", "*", "devices", "*", "predictions", "*"),
+    ("houses", "*", "devices", "*", "actual"),
+)
+
+
+@dataclass(slots=True)
+class Broken:
+    """Names of what was taken out: references to them are no mistakes."""
+
+    houses: set[str] = field(default_factory=set)
+    devices: set[tuple[str, str]] = field(default_factory=set)
+    profiles: set[str] = field(default_factory=set)
+    every_house: bool = False
+    """Houses were lost whose names are not known."""
+    every_profile: bool = False
+    """As for houses."""
+
+
+def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
+    """Return the path of what goes, or gets a stand-in, because of a mistake at `path`; None: nothing can."""
+    if is_unknown_key or _pattern_of(path, _STAND_INS) is not None:
+        return path
+    for pattern in _REMOVABLE:
+        if len(path) >= len(pattern) and _fits(pattern, path[: len(pattern)]):
+            return path[: len(pattern)]
+    return None
+
+
+def replace_or_take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
+    """Change the tree so that what is wrong at `path` is gone."""
+    *outer, last = path
+    parent: Any = tree
+    for part in outer:
+        parent = parent[part]
+    pattern = _pattern_of(path, _STAND_INS)
+    if pattern is not None:
+        parent[last] = _STAND_INS[pattern]
+        parent.lines.setdefault(last, parent.line)
+        broken.every_house |= path == ("houses",)
+        return
+    _remember(tree, path, parent[last], broken)
+    if isinstance(parent, Sequence) and isinstance(last, int):
+        parent.without(last)
+    else:
+        del parent[last]
+
+
+def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], findings: Findings) -> None:
+    """Say what else is wrong with the points of series that are to be taken out, as far as they can be read."""
+    for path in paths:
+        _tell_of_points(tree, path, findings)
+
+
+def _tell_of_points(tree: Mapping, path: KeyPath, findings: Findings) -> None:
+    if not any(_fits(pattern, path) for pattern in _SERIES):
+        return
+    entry: Any = tree
+    for part in path:
+        entry = entry[part]
+    points = entry.get("points") if isinstance(entry, dict) else None
+    if not isinstance(points, list):
+        return
+    is_load = path[0] == "load_profiles"
+    start_s = None if is_load else _time(tree.get("start"), None)
+    times_s: list[int | None] = []
+    energies_wh: list[float | None] = []
+    for point in points:
+        time, wh = point if isinstance(point, list) and len(point) == 2 else (None, None)
+        times_s.append(time if type(time) is int else None if is_load else _time(time, start_s))
+        energies_wh.append(float(wh) if isinstance(wh, int | float) and math.isfinite(wh) else None)
+    for index, what in series_problems(times_s, energies_wh, from_zero=is_load)[:MAX_TOLD]:
+        findings.at((*path, "points") if index is None else (*path, "points", index), what)
+
+
+def _remember(tree: Mapping, path: KeyPath, gone: object, broken: Broken) -> None:
+    if path == ("load_profiles",):
+        broken.every_profile = True
+    elif path[0] == "load_profiles" and len(path) == 2:
+        broken.profiles.add(str(path[1]))
+    elif path[0] == "houses" and len(path) in (2, 4):
+        name = gone.get("id") if isinstance(gone, dict) else None
+        house = name if len(path) == 2 else tree["houses"][path[1]].get("id")
+        if house is None:
+            broken.every_house = True
+        elif len(path) == 2 or name is None:
+            broken.houses.add(str(house))
+        else:
+            broken.devices.add((str(house), str(name)))
+
+
+def _pattern_of(path: KeyPath, patterns: dict[KeyPath, Any]) -> KeyPath | None:
+    return next((pattern for pattern in patterns if _fits(pattern, path)), None)
+
+
+def _fits(pattern: KeyPath, path: KeyPath) -> bool:
+    return len(pattern) == len(path) and all(p in ("*", part) for p, part in zip(pattern, path, strict=True))
+
+
+def _time(value: object, start_s: int | None) -> int | None:
+    try:
+        return parse_time(value, start_s) if isinstance(value, str) or type(value) is int else None
+    except ValueError:
+        return None

@@ -1,0 +1,231 @@
+"""From located YAML data to the file model: pydantic checks each part, this says it in words a user understands.
+
+What is broken is taken out or replaced (`salvage`), so that what is left can be checked as a whole and a file's
+problems come all at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from broker.identifiers import canonical, shown
+from scenarios.errors import ScenarioError
+from scenarios.files.model import (
+    STAND_INS,
+    VERSION,
+    ConsumerEntry,
+    HouseEntry,
+    JobEntry,
+    LoadProfileEntry,
+    PredictionEntry,
+    ProducerEntry,
+    ProductionEntry,
+    ScenarioFile,
+    TariffEntry,
+)
+from scenarios.files.problems import Findings, KeyPath, Locate, suggest
+from scenarios.files.recovery import Broken, replace_or_take_out, replaceable, tell_of_points
+from scenarios.files.yaml_nodes import Mapping
+
+_MAX_ROUNDS = 10
+
+
+def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Broken]:
+    """Return what could be made of the file; None where its problems leave nothing to check further."""
+    broken = Broken()
+    if not _version_is_ours(tree, findings):
+        return None, broken
+    _tell_of_doubles(tree, findings)
+    for round_ in range(_MAX_ROUNDS):
+        try:
+            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), broken
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_context=True)
+        whole = True
+        doomed: set[KeyPath] = set()
+        for details in errors:
+            path = _path_in(details["loc"])
+            if round_ == 0:
+                _report(tree, path, details, findings)
+            target = replaceable(path, is_unknown_key=details["type"] == "extra_forbidden")
+            if target is None:
+                whole = False
+            else:
+                doomed.add(target)
+        if not whole:
+            break
+        if round_ == 0:
+            tell_of_points(tree, doomed, findings)
+        # From the end, so that indexes still to come stay what they are; an outer path goes after what is inside it.
+        for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
+            replace_or_take_out(tree, path, broken)
+    return None, broken
+
+
+def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
+    """Return the file model of plain data that did not come from YAML.
+
+    Args:
+        data: A file's content.
+        locate: Says where a value comes from.
+
+    Raises:
+        ScenarioError: Something in it cannot stand in a file.
+    """
+    findings = Findings(locate)
+    try:
+        return ScenarioFile.model_validate(data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            _report(data, _path_in(details["loc"]), details, findings)
+    raise ScenarioError(findings.problems)
+
+
+def _version_is_ours(tree: Mapping, findings: Findings) -> bool:
+    version = tree.get("version")
+    if type(version) is int and version > VERSION:
+        what = f"written for a newer ssmic: format version {version}; this one reads version {VERSION}"
+        findings.at(("version",), what)
+        return False
+    return True
+
+
+def _tell_of_doubles(tree: Mapping, findings: Findings) -> None:
+    """Say which load profiles have names that look the same; YAML holds them as two keys, a scenario as one."""
+    profiles = tree.get("load_profiles")
+    seen: dict[str, str] = {}
+    for name in profiles if isinstance(profiles, dict) else ():
+        first = seen.setdefault(canonical(name), name)
+        if first != name:
+            what = f"there is a load profile {canonical(name)!r} already; its letters are only written differently"
+            findings.at(("load_profiles", name), what)
+
+
+def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
+    """Return a pydantic location without the names of union members in it."""
+    path: list[str | int] = []
+    for i, part in enumerate(loc):
+        device = len(path) == 4 and path[0] == "houses" and path[2] == "devices"
+        if device and part in ("consumer", "producer") and i == 4:
+            continue
+        if part == "[key]" and i == len(loc) - 1:
+            # Pydantic's word for a key that is wrong itself.
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+_MODELS: dict[KeyPath, type[BaseModel]] = {
+    ("load_profiles", "*"): LoadProfileEntry,
+    ("houses", "*"): HouseEntry,
+    ("houses", "*", "devices", "*"): ConsumerEntry,
+    ("houses", "*", "devices", "*", "predictions", "*"): PredictionEntry,
+    ("houses", "*", "devices", "*", "actual"): ProductionEntry,
+    ("jobs", "*"): JobEntry,
+    ("tariff",): TariffEntry,
+}
+
+
+def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
+    """Return the model of the mapping at `path`; that of the file where there is no other."""
+    if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
+        return ProducerEntry
+    pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
+    return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
+
+
+def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, findings: Findings) -> None:
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        _report_unknown_key(tree, path, findings)
+    elif kind == "missing" and isinstance(path[-1], int):
+        findings.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
+    elif kind == "missing":
+        description = model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
+        findings.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
+    else:
+        findings.at(_device_type(path, kind), _in_words(path, details))
+
+
+def _device_type(path: KeyPath, kind: str) -> KeyPath:
+    return (*path, "type") if kind.startswith("union_tag") else path
+
+
+def _report_unknown_key(tree: dict[str, Any], path: KeyPath, findings: Findings) -> None:
+    key = str(path[-1])
+    model = model_at(tree, path[:-1])
+    if model is ConsumerEntry and key in ("predictions", "actual"):
+        findings.at(path, "a consumer has no predictions; a panel is 'type: producer'")
+    elif model is ProducerEntry and key == "load_profile":
+        findings.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
+    else:
+        findings.at(path, f"unknown key{suggest(key, model.model_fields)}")
+
+
+_WORDS = {
+    "string_type": "text is expected",
+    "int_type": "a whole number is expected",
+    "int_from_float": "a whole number is expected",
+    "float_type": "a number is expected",
+    "finite_number": "a finite number is expected",
+    "bool_type": "true or false is expected",
+    "list_type": "a list is expected",
+    "tuple_type": "a point is two numbers: [time, cumulative Wh]",
+    "dict_type": "keys and their values are expected",
+    "model_type": "keys and their values are expected",
+    "model_attributes_type": "keys and their values are expected",
+    "time_type": 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start',
+    "union_tag_not_found": "is missing ('consumer' or 'producer')",
+    "union_tag_invalid": "'consumer' or 'producer' is expected",
+}
+
+
+def _in_words(path: KeyPath, details: ErrorDetails) -> str:
+    kind, value, limits = details["type"], details["input"], details.get("ctx", {})
+    if kind == "too_long" and path[-1:] != ("points",):
+        return "a point is two numbers: [time, cumulative Wh]"
+    if kind == "union_tag_not_found":
+        return _WORDS[kind]
+    if kind == "union_tag_invalid":
+        return f"{_WORDS[kind]}, not {limits['tag']!r}{suggest(str(limits['tag']), ('consumer', 'producer'))}"
+    if kind == "too_short" or (kind == "list_type" and value is None):
+        return "is empty; at least one is needed"
+    if kind == "string_too_short":
+        return "is empty"
+    words = _WORDS.get(kind)
+    if kind == "identifier":
+        told = f"{shown(str(value))} {limits['problem']}"
+    else:
+        told = f"{words or _limit_in_words(path, kind, limits) or details['msg']}, not {_short(value)}"
+    return told
+
+
+def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:
+    match kind:
+        case "greater_than_equal":
+            return f"at least {limits['ge']:g} is expected"
+        case "less_than_equal":
+            return f"at most {limits['le']} is expected"
+        case "string_too_long":
+            return f"at most {limits['max_length']} characters are expected"
+        case "literal_error":
+            return f"{limits['expected']} is expected"
+        case "string_pattern_mismatch" if path == ("name",):
+            return "at most 100 letters, digits, - and _ are expected"
+    return ""
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return "keys and values"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

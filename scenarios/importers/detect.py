@@ -1,0 +1,72 @@
+"""Importing by what a file turns out to be: `ssmic import`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.importers.imported import Imported
+from scenarios.importers.pyssmic_folder import import_folder
+from scenarios.importers.pyssmic_pickle import import_pickle
+from scenarios.importers.pyssmic_xml import import_xml
+
+_LOOK_AT = 256
+
+
+def needs_import(path: Path) -> bool:
+    """Say whether a path is an input of PySSMic, as far as its beginning shows, and not a scenario in YAML."""
+    if path.is_dir():
+        return True
+    try:
+        return path.is_file() and _kind_of(path) is not None
+    except ScenarioError:
+        # Whoever reads the file says why it cannot be read.
+        return False
+
+
+def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
+    """Return the scenario of a PySSMic folder, a neighbourhood XML or a neighbourhood pickle.
+
+    Args:
+        source: Folder or file; what it holds counts, not what it is called.
+        jobs: A jobs XML for a neighbourhood.
+        loads: Folders of load profiles that a neighbourhood names.
+
+    Raises:
+        ScenarioError: It is none of them or cannot be used; carries everything that is wrong.
+    """
+    path = Path(source)
+    if path.is_dir():
+        if jobs is not None or loads:
+            what = "an input folder holds its own jobs and load profiles; others cannot be added to it"
+            raise ScenarioError([Problem(str(path), what)])
+        return import_folder(path)
+    missing = [folder for folder in loads if not folder.is_dir()]
+    if missing:
+        raise ScenarioError([Problem(str(folder), "there is no such folder") for folder in missing])
+    kind = _kind_of(path)
+    if kind is not None:
+        return (import_xml if kind == "xml" else import_pickle)(path, jobs=jobs, loads=loads)
+    what = "is no PySSMic input: a folder, a neighbourhood XML or a neighbourhood pickle is expected"
+    if path.suffix.lower() in (".yaml", ".yml"):
+        what += "; a scenario in YAML needs no import"
+    raise ScenarioError([Problem(str(path), what)])
+
+
+def _kind_of(path: Path) -> Literal["xml", "pickle"] | None:
+    begin = _begin(path)
+    if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or path.suffix.lower() == ".xml":
+        return "xml"
+    return "pickle" if begin.startswith(b"\x80") or path.suffix.lower() in (".pkl", ".pickle") else None
+
+
+def _begin(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LOOK_AT)
+    except FileNotFoundError:
+        raise ScenarioError([Problem(str(path), "there is no such file or folder")]) from None
+    except OSError as error:
+        raise ScenarioError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None

@@ -1,0 +1,175 @@
+"""A run's energy by house, by device, by producer and by hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.energy import FloatArray
+from broker.errors import SsmicError
+from scenarios.metrics.settlement import MINUTE_S, Account
+
+HOUR_S = 3600
+
+
+class IntervalError(SsmicError):
+    """An interval that is not a positive number of whole minutes."""
+
+
+def mean_power_w(energy_wh: FloatArray, interval_s: int) -> FloatArray:
+    """Return the mean power over each interval, W, shape (ceil(minutes / interval),).
+
+    Args:
+        energy_wh: Energy of each minute, Wh, shape (minutes,).
+        interval_s: Whole minutes, in seconds. Intervals count from the first minute; the last one is filled up with
+            zeros, for the account ends when nothing runs any more.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    if interval_s <= 0 or interval_s % MINUTE_S:
+        raise IntervalError(f"an interval is a positive number of whole minutes (60 s, 900 s, ...), not {interval_s} s")
+    width = interval_s // MINUTE_S
+    intervals = -(-len(energy_wh) // width)
+    padded_wh = np.zeros(intervals * width)
+    padded_wh[: len(energy_wh)] = energy_wh
+    summed_wh: FloatArray = padded_wh.reshape(intervals, width).sum(axis=1)
+    return summed_wh * (HOUR_S / interval_s)
+
+
+def peak_to_average(energy_wh: FloatArray, interval_s: int) -> float | None:
+    """Return the highest mean power of an interval over the mean of all intervals; None where there is no energy."""
+    power_w = mean_power_w(energy_wh, interval_s)
+    mean_w = float(power_w.mean()) if len(power_w) else 0.0
+    return float(power_w.max()) / mean_w if mean_w > 0 else None
+
+
+def load_factor(energy_wh: FloatArray, interval_s: int) -> float | None:
+    """Return the mean of all intervals over the highest one: 1 is flat; None where there is no energy."""
+    ratio = peak_to_average(energy_wh, interval_s)
+    return None if ratio is None else 1.0 / ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What somebody drew, and where it came from."""
+
+    consumed_wh: float
+    own_wh: float
+    """Delivered by a panel of the same house."""
+    neighbours_wh: float
+    """Delivered by panels of other houses."""
+    grid_wh: float
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerEnergy:
+    """What a panel gave, promised and delivered."""
+
+    house: str
+    produced_wh: float
+    contracted_wh: float
+    delivered_wh: float
+    export_wh: float
+    """Given beyond its own contracts."""
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourEnergy:
+    """The neighbourhood's energy in one hour."""
+
+    start_s: int
+    """A whole UNIX hour."""
+    consumed_wh: float
+    delivered_wh: float
+    grid_wh: float
+    produced_wh: float
+    export_wh: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnergySplit:
+    """Every part adds up to the same whole."""
+
+    by_house: dict[str, Split]
+    by_device: dict[tuple[str, str], Split]
+    """By house and device; devices that ran."""
+    by_producer: dict[str, ProducerEnergy]
+    by_hour: tuple[HourEnergy, ...]
+
+
+def split_energy(account: Account, producer_house: dict[str, str]) -> EnergySplit:
+    """Split a run's energy.
+
+    Args:
+        account: The run's account.
+        producer_house: Where each producer stands.
+    """
+    by_house = {house: _Sum() for house in account.houses}
+    by_device: dict[tuple[str, str], _Sum] = {}
+    jobs_of = dict.fromkeys(account.producers, 0)
+    per_job = zip(account.jobs, account.contracts, account.job_consumed_wh, account.job_delivered_wh, strict=True)
+    for job, contract, consumed_wh, delivered_wh in per_job:
+        own = producer_house.get(contract.producer) == job.house
+        for total in (by_house[job.house], by_device.setdefault((job.house, job.device), _Sum())):
+            total.add(float(consumed_wh), float(delivered_wh), own=own)
+        if contract.producer in jobs_of:
+            jobs_of[contract.producer] += 1
+    by_producer = {
+        producer: ProducerEnergy(
+            house=producer_house[producer],
+            produced_wh=float(account.produced_wh[i].sum()),
+            contracted_wh=float(account.drawn_wh[i].sum()),
+            delivered_wh=float(account.delivered_wh[i].sum()),
+            export_wh=float(account.export_wh[i].sum()),
+            jobs=jobs_of[producer],
+        )
+        for i, producer in enumerate(account.producers)
+    }
+    return EnergySplit(
+        by_house={house: total.split() for house, total in by_house.items()},
+        by_device={key: total.split() for key, total in sorted(by_device.items())},
+        by_producer=by_producer,
+        by_hour=_by_hour(account),
+    )
+
+
+@dataclass(slots=True)
+class _Sum:
+    consumed_wh: float = 0.0
+    own_wh: float = 0.0
+    neighbours_wh: float = 0.0
+    jobs: int = 0
+
+    def add(self, consumed_wh: float, delivered_wh: float, *, own: bool) -> None:
+        self.consumed_wh += consumed_wh
+        self.jobs += 1
+        if own:
+            self.own_wh += delivered_wh
+        else:
+            self.neighbours_wh += delivered_wh
+
+    def split(self) -> Split:
+        grid_wh = self.consumed_wh - self.own_wh - self.neighbours_wh
+        return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs)
+
+
+def _by_hour(account: Account) -> tuple[HourEnergy, ...]:
+    times_s = account.times_s
+    hours = times_s // HOUR_S
+    first = int(hours[0])
+    delivered_wh = account.delivered_wh.sum(axis=0)
+    columns = (
+        account.consumed_wh,
+        delivered_wh,
+        account.grid_wh,
+        account.produced_wh.sum(axis=0),
+        account.export_wh.sum(axis=0),
+    )
+    summed = [np.bincount(hours - first, weights=column) for column in columns]
+    return tuple(
+        HourEnergy((first + i) * HOUR_S, *(float(column[i]) for column in summed)) for i in range(len(summed[0]))
+    )

@@ -1,0 +1,1 @@
+"""Follows a run by reading its topics; no screen in it."""

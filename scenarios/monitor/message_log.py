@@ -1,0 +1,290 @@
+"""The messages between agents, each as one line: the newest in memory, older ones in a temporary file."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from scenarios.scenario import Zone
+
+_MARK = re.compile("\ue000([0-9]{1,11})\ue001")
+"""A time inside a text, between characters that no keyboard writes. A stranger who sends such characters makes a time
+appear, and nothing else."""
+
+
+class _Marked(Zone):
+    """Writes a time as a mark that `Line.said` turns into a clock's time."""
+
+    def clock(self, time_s: float) -> str:
+        super().clock(time_s)  # raises where it is no time
+        return f"\ue000{int(time_s)}\ue001"
+
+
+MARKED: Zone = _Marked()
+"""The zone of texts that are kept, and shown later in a zone that may not be known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message in short."""
+
+    number: int
+    """Counts what was seen, from 0."""
+    time_s: int
+    round: int
+    sender: str
+    seq: int
+    to: str
+    kind: str
+    job_id: str
+    """Empty where the message is about no job."""
+    text: str
+    """What it says, in a few words; times in it are marks, which `said` writes."""
+
+    def said(self, zone: Zone) -> str:
+        """Return what it says.
+
+        Args:
+            zone: How times are shown; one on another day than the message, or the time before it, has its day with it.
+        """
+        if "\ue000" not in self.text:
+            return self.text
+        day = zone.at(self.time_s).date()
+
+        def written(mark: re.Match[str]) -> str:
+            nonlocal day
+            time_s, before = int(mark[1]), day
+            day = zone.at(time_s).date()
+            return zone.clock(time_s) if day == before else zone.moment(time_s)
+
+        return _MARK.sub(written, self.text)
+
+    def involves(self, agent: str) -> bool:
+        """Return whether an agent sent or got it."""
+        return agent in (self.sender, self.to)
+
+    def involves_house(self, house: str, producers: frozenset[str]) -> bool:
+        """Return whether an agent of a house sent or got it; `producers` are the house's."""
+        return any(agent in producers or house_of_consumer(agent) == house for agent in (self.sender, self.to))
+
+
+def shown_agent(agent: str) -> str:
+    """Return an agent's id as people read it: a consumer's has its house and device percent-encoded."""
+    house, separator, device = agent.partition("/")
+    return f"{unquote(house)}/{unquote(device)}" if separator else agent
+
+
+def house_of_consumer(agent: str) -> str | None:
+    """Return the house in a consumer's agent id; None for any other agent."""
+    house, separator, _ = agent.partition("/")
+    return unquote(house) if separator else None
+
+
+_TABLES = """
+CREATE TABLE line (
+    number INTEGER PRIMARY KEY,
+    time_s INTEGER, round INTEGER, sender TEXT, seq INTEGER, recipient TEXT, kind TEXT, job_id TEXT, text TEXT
+);
+CREATE INDEX about ON line (job_id) WHERE job_id <> '';
+"""
+_CACHE_KB = 8_000
+_PAGE_BYTES = 4_096
+_LINES_A_PAGE = 64
+_KEPT_PAGES = 32
+
+
+class ArchiveError(Exception):
+    """The file cannot be written or read; what was in it is lost."""
+
+
+class Archive:
+    """Lines by number, without a gap; SQLite deletes the file when it is closed, however this process ends."""
+
+    def __init__(self, first: int, most_bytes: int) -> None:
+        """Make it, empty.
+
+        Args:
+            first: Number of the first line that will be added.
+            most_bytes: How large the file may grow.
+
+        Raises:
+            ArchiveError: There is no place for a temporary file.
+        """
+        self.first = first
+        self.end = first
+        """Number of the line after the newest."""
+        self._pages: OrderedDict[int, list[Line]] = OrderedDict()
+        try:
+            # Without a name it is a file where the system keeps temporary ones, once it outgrows the cache.
+            self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = OFF")
+            self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+            self._db.execute(f"PRAGMA max_page_count = {max(16, most_bytes // _PAGE_BYTES)}")
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise ArchiveError(str(error)) from error
+
+    def add(self, lines: Sequence[Line]) -> None:
+        """Add the lines that come next.
+
+        Raises:
+            ArchiveError: There is no room for them.
+        """
+        rows = ((n.number, n.time_s, n.round, n.sender, n.seq, n.to, n.kind, n.job_id, n.text) for n in lines)
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ArchiveError(str(error)) from error
+        self.end = lines[-1].number + 1
+
+    def drop_before(self, number: int) -> None:
+        """Forget the lines before one.
+
+        Raises:
+            ArchiveError: The file cannot be written.
+        """
+        if number > self.first:
+            try:
+                self._db.execute("DELETE FROM line WHERE number < ?", (number,))
+            except sqlite3.Error as error:
+                raise ArchiveError(str(error)) from error
+            self.first = number
+
+    def get(self, number: int) -> Line:
+        """Return a line; its neighbours are at hand then, for who looks at one looks at them too."""
+        page, offset = divmod(number, _LINES_A_PAGE)
+        lines = self._pages.get(page)
+        if lines is None or offset >= len(lines):
+            begin = page * _LINES_A_PAGE
+            first = max(begin, self.first)
+            found = self.between(first, min(begin + _LINES_A_PAGE, self.end))
+            lines = self._pages[page] = [found[0]] * (first - begin) + found
+            if len(self._pages) > _KEPT_PAGES:
+                self._pages.popitem(last=False)
+        return lines[offset]
+
+    def between(self, begin: int, end: int) -> list[Line]:
+        """Return the lines from one number to another, that one not included."""
+        rows = self._db.execute("SELECT * FROM line WHERE number >= ? AND number < ? ORDER BY number", (begin, end))
+        return [Line(*row) for row in rows]
+
+    def about(self, job_id: str, most: int) -> list[Line]:
+        """Return the newest lines about a job, in their order."""
+        rows = self._db.execute(
+            "SELECT * FROM line WHERE job_id = ? AND job_id <> '' ORDER BY number DESC LIMIT ?", (job_id, most)
+        )
+        return [Line(*row) for row in rows][::-1]
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._db.close()
+
+
+KEPT_LINES = 1_000_000
+"""Of one run; a results file has all."""
+MOST_BYTES = 512 * 1024 * 1024
+"""Of the temporary file; a million lines take about a third of it."""
+IN_MEMORY = 4_000
+_MOVED_AT_ONCE = 500
+_READ_AT_ONCE = 1_000
+
+
+class Stream:
+    """The lines by their numbers, which count from 0 without a gap."""
+
+    def __init__(self, kept: int = KEPT_LINES, most_bytes: int = MOST_BYTES) -> None:
+        """Begin.
+
+        Args:
+            kept: How many of the newest lines.
+            most_bytes: How large the temporary file may grow; beyond that it is begun anew.
+        """
+        self.total = 0
+        """Lines there ever were."""
+        self._kept = kept
+        self._most_bytes = most_bytes
+        self._newest: list[Line] = []
+        self._archive: Archive | None = None
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest line that is kept."""
+        archive = self._archive
+        oldest = self.total - len(self._newest) if archive is None else archive.first
+        return max(oldest, self.total - self._kept)
+
+    @property
+    def dropped(self) -> int:
+        """Lines that are not kept any more."""
+        return self.first
+
+    def add(self, line: Line) -> None:
+        """Keep a line; it is number `total`."""
+        self._newest.append(line)
+        self.total += 1
+        if len(self._newest) >= IN_MEMORY + _MOVED_AT_ONCE:
+            self._move(self._newest[:_MOVED_AT_ONCE])
+            del self._newest[:_MOVED_AT_ONCE]
+
+    def _move(self, lines: list[Line]) -> None:
+        if self._kept <= IN_MEMORY:
+            return
+        try:
+            if self._archive is None:
+                self._archive = Archive(lines[0].number, self._most_bytes)
+            self._archive.add(lines)
+            self._archive.drop_before(self.total - self._kept)
+        except ArchiveError:
+            # No room: what was there is given up, and the room with it; the next lines begin anew.
+            self.close()
+
+    def get(self, number: int) -> Line:
+        """Return a line that is kept."""
+        index = number - (self.total - len(self._newest))
+        if index >= 0 or self._archive is None:
+            return self._newest[max(0, index)]
+        return self._archive.get(max(number, self._archive.first))
+
+    def between(self, begin: int, end: int) -> list[Line]:
+        """Return the kept lines from one number to another, that one not included."""
+        begin = max(begin, self.first)
+        in_memory = self.total - len(self._newest)
+        older = [] if self._archive is None or begin >= in_memory else self._archive.between(begin, min(end, in_memory))
+        return [*older, *self._newest[max(0, begin - in_memory) : max(0, end - in_memory)]]
+
+    def since(self, number: int) -> Iterator[Line]:
+        """Return the kept lines from a number on."""
+        begin = max(number, self.first)
+        while begin < self.total:
+            end = min(self.total, begin + _READ_AT_ONCE)
+            yield from self.between(begin, end)
+            begin = end
+
+    def about(self, job_id: str, most: int) -> list[Line]:
+        """Return the newest lines about a job, in their order.
+
+        Args:
+            job_id: Of the job.
+            most: How many at most.
+        """
+        first = self.first
+        newest = [line for line in self._newest if line.job_id == job_id and line.number >= first][-most:]
+        if self._archive is None or len(newest) == most:
+            return newest
+        older = self._archive.about(job_id, most - len(newest))
+        return [*(line for line in older if line.number >= first), *newest]
+
+    def close(self) -> None:
+        """Let go of all that is not in memory."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def __len__(self) -> int:
+        return self.total - self.first

@@ -1,0 +1,421 @@
+"""All that a watcher of one run knows, fed delivery by delivery."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.energy import LoadProfile, Prediction
+from agents.ledger import LedgerEntry
+from agents.model import GRID
+from agents.scores import NEW_PRODUCER
+from broker.protocol import topics
+from broker.protocol.topics import Address
+from broker.protocol.wire import Announcement, Control, Envelope, Roster, TimeReport
+from scenarios.monitor.message_log import KEPT_LINES, MARKED, Line, Stream, house_of_consumer
+from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
+from scenarios.monitor.producers import Day, WatchedProducer
+from scenarios.monitor.summaries import say
+from scenarios.scenario import Scenario, Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Backdrop:
+    """Facts of a scenario that do not travel, or travelled before a watcher came."""
+
+    name: str = ""
+    start_s: int | None = None
+    end_s: int | None = None
+    """When the run is over at the latest, for the share that is done."""
+    houses: Mapping[str, str] = field(default_factory=dict)
+    """Names of houses by id."""
+    house_of_producer: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
+    """By job id."""
+    scores: Mapping[str, int] = field(default_factory=dict)
+    """What producers start with, by id; others with that of a new one."""
+    zone: Zone | None = None
+    """How times are shown; None: as the run's roster says."""
+
+
+def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
+    """Return what a scenario tells a watcher.
+
+    Args:
+        scenario: The one that runs.
+        end_s: When the run is over at the latest.
+    """
+    return Backdrop(
+        name=scenario.name,
+        start_s=scenario.start_s,
+        end_s=end_s,
+        houses={house.id: house.name for house in scenario.houses},
+        house_of_producer={
+            device.id: house.id for house in scenario.houses for device in house.devices if device.type == "producer"
+        },
+        profiles={job.job_id: job.load_profile for job in scenario.jobs},
+        zone=scenario.zone,
+    )
+
+
+_SPREAD = 500
+"""Messages of one sender that may overtake each other."""
+
+
+_KEPT_SENDERS = 20_000
+
+
+class _Sender:
+    __slots__ = ("above", "floor", "given_up")
+
+    def __init__(self, first: int) -> None:
+        # Somebody who joins late starts here; what was sent before is not missing.
+        self.floor = first
+        self.above: set[int] = set()
+        self.given_up = 0
+
+
+class Seen:
+    """Sequence numbers by sender."""
+
+    def __init__(self, *, from_the_start: bool = False) -> None:
+        """Begin.
+
+        Args:
+            from_the_start: Whether the watcher was there before the first message, so that earlier ones are missing.
+        """
+        self._from_the_start = from_the_start
+        self._senders: dict[str, _Sender] = {}
+
+    def is_new(self, sender: str, seq: int) -> bool:
+        """Note a message; return False if it was noted before."""
+        known = self._senders.get(sender)
+        if known is None:
+            if len(self._senders) >= _KEPT_SENDERS:
+                raise ValueError(f"more than {_KEPT_SENDERS} senders: somebody makes them up")
+            known = self._senders[sender] = _Sender(0 if self._from_the_start else seq)
+        if seq == known.floor and not known.above:
+            known.floor += 1
+            return True
+        if seq < known.floor or seq in known.above:
+            return False
+        known.above.add(seq)
+        while known.floor in known.above:
+            known.above.remove(known.floor)
+            known.floor += 1
+        if len(known.above) > _SPREAD:
+            lowest = min(known.above)
+            known.given_up += lowest - known.floor
+            known.floor = lowest
+            while known.floor in known.above:
+                known.above.remove(known.floor)
+                known.floor += 1
+        return True
+
+    @property
+    def missing(self) -> int:
+        """Messages between those that were seen."""
+        gaps = (max(s.above) + 1 - s.floor - len(s.above) for s in self._senders.values() if s.above)
+        return sum(gaps) + sum(s.given_up for s in self._senders.values())
+
+
+KEPT_CONTRACTS = 20_000
+KEPT_PARTIES = 5_000
+"""Hosts, and producers: far more than a neighbourhood has; a stranger could announce any number."""
+_KEPT_ADDRESSES = 20_000
+
+
+@dataclass(slots=True)
+class WatchedHost:
+    """A host as it announced itself."""
+
+    id: str
+    agents: tuple[str, ...] = ()
+    is_there: bool = False
+    was_there: bool = False
+    """Whether it was there at any time."""
+    sent: int = 0
+    """Messages of its agents that were seen."""
+    last_s: int | None = None
+    """Virtual time of the newest of them."""
+
+
+class Watched:
+    """What is known of a run. Read anything; change it with `take` alone."""
+
+    def __init__(
+        self,
+        run_id: str,
+        backdrop: Backdrop | None = None,
+        *,
+        from_the_start: bool = False,
+        kept_lines: int = KEPT_LINES,
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            run_id: Which run.
+            backdrop: What is known of its scenario.
+            from_the_start: Whether the watcher is there before the first message; else scores are of what it saw.
+            kept_lines: How many messages are kept.
+        """
+        self.run_id = run_id
+        self.backdrop = backdrop or Backdrop()
+        self.from_the_start = from_the_start
+        self.time: TimeReport | None = None
+        self.time_reports = 0
+        """How many reports of the clock came in."""
+        self.hosts: dict[str, WatchedHost] = {}
+        self.lines = Stream(kept_lines)
+        self.jobs = Negotiations()
+        self.producers: dict[str, WatchedProducer] = {}
+        self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
+        """By contract id, in the order in which they were told first."""
+        self.contracts_dropped = 0
+        """Contracts that are not kept any more."""
+        self.refused = 0
+        """What came in and was no message of ours."""
+        self.doubled = 0
+        """What came in more than once."""
+        self.changes = 0
+        """Grows with whatever is learnt."""
+        self.last_control: Control | None = None
+        """What somebody asked of the clock."""
+        self._seen = Seen(from_the_start=from_the_start)
+        self._host_of: dict[str, str] = {}
+        self._roster_zone = Zone()
+        self._addresses: dict[str, Address | None] = {}
+
+    @property
+    def zone(self) -> Zone:
+        """How the run's times are shown: as its scenario says, or else its roster; UTC before either is known."""
+        return self.backdrop.zone or self._roster_zone
+
+    @property
+    def missing(self) -> int:
+        """Messages that were sent between those seen, and never came."""
+        return self._seen.missing
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Learn from what came in; what is foreign or broken is counted."""
+        address = self._address(topic)
+        if address is None or address.run != self.run_id or not payload:
+            return
+        self.changes += 1
+        try:
+            match address.kind:
+                case "inbox":
+                    self._message(address, Envelope.model_validate_json(payload))
+                case "time":
+                    self.time = TimeReport.model_validate_json(payload)
+                    self.time_reports += 1
+                case "ledger":
+                    self._entry(LedgerEntry.model_validate_json(payload))
+                case "forecast":
+                    self._forecast(address, Prediction.model_validate_json(payload))
+                case "hosts":
+                    self._announced(Announcement.model_validate_json(payload))
+                case "roster":
+                    self._roster(Roster.model_validate_json(payload))
+                case "control":
+                    self.last_control = Control.model_validate_json(payload)
+        except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            self.refused += 1
+
+    def _address(self, topic: str) -> Address | None:
+        try:
+            return self._addresses[topic]
+        except KeyError:
+            if len(self._addresses) >= _KEPT_ADDRESSES:
+                self._addresses.clear()
+            address = self._addresses[topic] = topics.parse(topic)
+            return address
+
+    # What agents say.
+
+    def _message(self, address: Address, envelope: Envelope) -> None:
+        host_id = address.ids[2]
+        if self._host_of and self._host_of.get(envelope.sender) != host_id:
+            raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
+        body = envelope.body
+        kind = body["kind"]
+        job_id, text = say(kind, body, MARKED)
+        if not self._seen.is_new(envelope.sender, envelope.seq):
+            self.doubled += 1
+            return
+        line = Line(
+            self.lines.total,
+            envelope.time,
+            envelope.round,
+            envelope.sender,
+            envelope.seq,
+            envelope.to,
+            kind,
+            job_id,
+            text,
+        )
+        self.lines.add(line)
+        host = self.hosts.get(host_id)
+        if host is not None:
+            host.sent += 1
+            host.last_s = envelope.time
+        if job_id:
+            self._about_job(line, body)
+        if kind in _SCORED:
+            self._score(kind, body)
+
+    def _about_job(self, line: Line, body: dict[str, Any]) -> None:
+        negotiation = self.jobs.of(line.job_id)
+        negotiation.add(line)
+        if line.kind == "Request" and negotiation.load_profile is None:
+            job = body["job"]
+            negotiation.consumer = line.sender
+            negotiation.house, negotiation.device = str(job["house"]), str(job["device"])
+            negotiation.earliest_start_s = int(job["earliest_start_s"])
+            negotiation.latest_start_s = int(job["latest_start_s"])
+            negotiation.load_profile = LoadProfile.model_validate(job["load_profile"])
+            negotiation.energy_wh = negotiation.load_profile.energy_wh
+        elif not negotiation.consumer and (house := house_of_consumer(line.sender)) is not None:
+            negotiation.consumer, negotiation.house = line.sender, house
+
+    def _score(self, kind: str, body: dict[str, Any]) -> None:
+        producer_id = body["contract"]["producer"] if kind == "ContractAgreed" else body["producer"]
+        if producer_id == GRID:
+            return
+        producer = self._producer(producer_id)
+        match kind:
+            case "ContractAgreed":
+                producer.accepted += 1
+            case "Declined":
+                producer.declined += 1
+
+    def _producer(self, producer_id: str) -> WatchedProducer:
+        producer = self.producers.get(producer_id)
+        if producer is None:
+            house = self.backdrop.house_of_producer.get(producer_id) or self._host_of.get(producer_id, "")
+            first_score = self.backdrop.scores.get(producer_id, NEW_PRODUCER)
+            self._make_room(self.producers)
+            producer = self.producers[producer_id] = WatchedProducer(producer_id, house, first_score)
+        return producer
+
+    # What is told to everybody.
+
+    def _forecast(self, address: Address, prediction: Prediction) -> None:
+        self._producer(address.ids[1]).learn(prediction)
+
+    def _entry(self, entry: LedgerEntry) -> None:
+        contract = entry.contract
+        self.ledger[contract.contract_id] = entry
+        if len(self.ledger) > KEPT_CONTRACTS:
+            self.ledger.popitem(last=False)
+            self.contracts_dropped += 1
+        negotiation = self.jobs.of(contract.job_id)
+        before = negotiation.producer
+        if not negotiation.settle(entry):
+            return  # an old contract of a job that has another one by now
+        if before in self.producers:
+            self.producers[before].contracts.pop(contract.job_id, None)
+        if entry.state == "standing" and contract.producer != GRID:
+            self._producer(contract.producer).contracts[contract.job_id] = contract.start_s
+
+    def _announced(self, announcement: Announcement) -> None:
+        host = self.hosts.get(announcement.host)
+        if host is None:
+            self._make_room(self.hosts)
+            host = self.hosts[announcement.host] = WatchedHost(announcement.host)
+        host.is_there = announcement.state == "there"
+        host.was_there = True
+        if announcement.agents:
+            host.agents = announcement.agents
+
+    def _roster(self, roster: Roster) -> None:
+        self._roster_zone = Zone(roster.utc_offset_s)
+        self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
+        for host_id, member in roster.hosts.items():
+            host = self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=bool(member.session)))
+            host.agents = member.agents
+            host.was_there = host.was_there or bool(member.session)
+        for producer in self.producers.values():
+            producer.house = producer.house or self._host_of.get(producer.id, "")
+
+    @staticmethod
+    def _make_room(known: Mapping[str, object]) -> None:
+        if len(known) >= KEPT_PARTIES:
+            raise ValueError(f"more than {KEPT_PARTIES}: somebody makes them up")
+
+    # Questions.
+
+    def day_of(self, producer: WatchedProducer, start_s: int, end_s: int, bins: int) -> Day:
+        """Return what a producer expects and promised between two times; see `WatchedProducer.day`."""
+        profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
+        return producer.day(start_s, end_s, bins, profiles)
+
+    @property
+    def first_s(self) -> int | None:
+        """When the run starts: as its scenario says, else the first forecast or contract; None where nothing does."""
+        if self.backdrop.start_s is not None:
+            return self.backdrop.start_s
+        starts_s = [p.forecast.start_s for p in self.producers.values() if p.forecast is not None]
+        starts_s += [start_s for p in self.producers.values() for start_s in p.contracts.values()]
+        return min(starts_s, default=None)
+
+    def ends_of_plans(self) -> list[int]:
+        """Return when each producer's forecast ends, and each job that it supplies."""
+        ends_s = [p.forecast.end_s for p in self.producers.values() if p.forecast is not None]
+        for producer in self.producers.values():
+            for job_id, start_s in producer.contracts.items():
+                profile = self._profile(job_id)
+                ends_s.append(start_s + (1 if profile is None else profile.duration_s))
+        return ends_s
+
+    def _profile(self, job_id: str) -> LoadProfile | None:
+        known = self.backdrop.profiles.get(job_id)
+        if known is None and (negotiation := self.jobs.get(job_id)) is not None:
+            return negotiation.load_profile
+        return known
+
+    def share_done(self) -> float | None:
+        """Return how much of the run's virtual time has passed, 0 to 1; None where its end is not known."""
+        start_s, end_s = self.backdrop.start_s, self.backdrop.end_s
+        if self.time is None or start_s is None or end_s is None or end_s <= start_s:
+            return None
+        return min(1.0, max(0.0, (self.time.time - start_s) / (end_s - start_s)))
+
+    def houses(self) -> list[str]:
+        """Return the ids of the houses that are known, sorted."""
+        found: set[str] = set(self.backdrop.houses)
+        found.update(producer.house for producer in self.producers.values() if producer.house)
+        agents: Iterable[str] = (agent for host in self.hosts.values() for agent in host.agents)
+        found.update(house for agent in agents if (house := house_of_consumer(agent)) is not None)
+        return sorted(found, key=natural)
+
+    def producers_of(self, house: str) -> frozenset[str]:
+        """Return the producers of a house."""
+        return frozenset(p.id for p in self.producers.values() if p.house == house)
+
+    def steps(self, negotiation: Negotiation) -> list[Step]:
+        """Return what was said about a job, step by step; of a very long talk its newest steps."""
+        return self.lines.about(negotiation.job_id, KEPT_STEPS)
+
+    def negotiations(self) -> list[Negotiation]:
+        """Return the jobs that are known, as they were heard of."""
+        return self.jobs.all()
+
+
+_SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined"})
+
+
+def natural(text: str) -> tuple[tuple[int, int | str], ...]:
+    """Return a key that sorts `2` before `10`."""
+    parts: list[tuple[int, int | str]] = []
+    word = ""
+    for character in f"{text}\0":
+        if word and character.isdecimal() != word.isdecimal():
+            parts.append((0, int(word)) if word.isdecimal() else (1, word))
+            word = ""
+        word += character
+    return tuple(parts)

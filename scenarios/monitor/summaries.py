@@ -1,0 +1,94 @@
+"""What an agent's message says, in a few words a person reads at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scenarios.monitor.negotiations import NOBODY
+from scenarios.scenario import Zone
+
+Body = dict[str, Any]
+
+
+def _whom(body: Body, _: Zone) -> str:
+    asked = len(body["asked"])
+    return f"Who else can supply? {asked} asked already" if asked else "Who can supply?"
+
+
+def _request(body: Body, zone: Zone) -> str:
+    job = body["job"]
+    wh = job["load_profile"]["cumulative_wh"]
+    window = f"{zone.clock(job['earliest_start_s'])}-{zone.clock(job['latest_start_s'])}"
+    return f"{energy(wh[-1] - wh[0])}, start {window}?"
+
+
+def _stretches(body: Body, zone: Zone) -> str:
+    starts = [(zone.clock(first_s), zone.clock(last_s)) for first_s, last_s in body["starts"]]
+    return ", ".join(first if first == last else f"{first}-{last}" for first, last in starts)
+
+
+def _agreed(body: Body, zone: Zone) -> str:
+    contract = body["contract"]
+    said = f"{energy(contract['energy_wh'])} from {contract['producer']} at {zone.clock(contract['start_s'])}"
+    return said + _because(body)
+
+
+def _because(body: Body) -> str:
+    reason = str(body.get("reason", ""))
+    return f": {reason}" if reason else ""
+
+
+_WORDING: dict[str, Callable[[Body, Zone], str]] = {
+    "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
+    "ProducersFor": _whom,
+    "Producers": lambda body, _: ", ".join(body["producers"]) or NOBODY,
+    "Request": _request,
+    "Accept": lambda body, zone: f"Yes, from {zone.clock(body['start_s'])}",
+    "Decline": lambda body, _: f"No: {body['reason']}",
+    "Withdraw": lambda _body, _zone: "Request withdrawn",
+    "Hold": lambda _body, _zone: "Keep it where it is: another job is being planned",
+    "Release": lambda body, zone: f"May move to {_stretches(body, zone)}",
+    "Opening": lambda _body, _zone: "Ask again: it fits now",
+    "Amend": lambda body, zone: f"Moved to {zone.clock(body['start_s'])}",
+    "Cancel": lambda body, _: f"Cannot deliver: {body['reason']}",
+    "ContractAgreed": _agreed,
+    "ContractAmended": lambda body, zone: f"New start {zone.clock(body['start_s'])}{_because(body)}",
+    "ContractCancelled": lambda body, _: f"Cancelled: {body['reason']}",
+    "Declined": lambda body, _: f"{body['producer']} declined",
+}
+
+KINDS = tuple(_WORDING)
+"""Of messages, as `agents.messages` has them."""
+
+
+def say(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
+    """Return the id of the job that a message is about (empty: none), and what it says.
+
+    Args:
+        kind: Of the message.
+        body: Of the message.
+        zone: How times are shown.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError, OSError: it is no message of ours.
+    """
+    return _job_of(kind, body), _WORDING[kind](body, zone)
+
+
+def _job_of(kind: str, body: Body) -> str:
+    match kind:
+        case "Request":
+            return str(body["job"]["job_id"])
+        case "ContractAgreed":
+            return str(body["contract"]["job_id"])
+        case "ContractAmended" | "ContractCancelled":
+            return str(body["contract_id"]).rpartition("/")[0]
+        case "ProducerJoined":
+            return ""
+    return str(body["job_id"])
+
+
+def energy(wh: float) -> str:
+    """Return an energy in Wh or kWh, three digits."""
+    return f"{wh:.0f} Wh" if abs(wh) < 1000 else f"{wh / 1000:.2f} kWh"

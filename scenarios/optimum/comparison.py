@@ -1,0 +1,108 @@
+"""Runs measured against what was possible: the clairvoyant optimum, and what would have come of it without negotiation.
+
+Both are written beside each run in its results file. Runs that ended at different moments, but learned of the same jobs
+and forecasts by then, have the same optimum: it is sought once, from the best of their plans on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scenarios.optimum.baselines import Baseline, baselines
+from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
+from scenarios.results.connection import record_comparison, seal
+from scenarios.results.reader import ResultsReader
+from scenarios.scenario import Scenario
+
+TIME_LIMIT_WALL_S = 30.0
+"""For all optima of a simulation together."""
+
+
+def compare(
+    results_file: Path,
+    time_limit_wall_s: float = TIME_LIMIT_WALL_S,
+    progress: Callable[[float, float], None] | None = None,
+) -> None:
+    """Find the optimum and the baselines of every run of a simulation that is done, and write them beside the run.
+
+    Args:
+        results_file: Of the simulation.
+        time_limit_wall_s: After so many real seconds the best plan found so far is taken.
+        progress: Told the best plan's energy and the bound, Wh, now and then.
+
+    Raises:
+        ResultsError: The file cannot be read or written.
+    """
+    with ResultsReader(results_file) as results:
+        scenario = results.scenario
+        delivered_wh: dict[int, float] = {}
+        end_s: dict[int, int] = {}
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for run in results.runs():
+            if run.state == "done":
+                delivered_wh[run.run] = float(results.account(run.run).delivered_wh.sum())
+                end_s[run.run] = run.end_s
+                alike[_known_by(scenario, run.end_s)].append(run.run)
+        plans = {
+            known: {
+                contract.job_id: (contract.producer, contract.start_s)
+                for contract in (
+                    entry.contract
+                    for entry in results.ledger(max(runs, key=lambda run: (delivered_wh[run], -run)))
+                    if entry.state == "standing"
+                )
+            }
+            for known, runs in alike.items()
+        }
+    for known, runs in alike.items():
+        last_s = max(end_s[run] for run in runs)
+        optimum = clairvoyant_optimum(scenario, plans[known], time_limit_wall_s / len(alike), progress, end_s=last_s)
+        without = baselines(scenario, end_s=last_s)
+        for number in runs:
+            found = {
+                "optimum": optimum_json(optimum, delivered_wh[number]),
+                "baselines": [baseline_json(baseline, optimum) for baseline in without],
+            }
+            record_comparison(results_file, number, found)
+    seal(results_file)
+
+
+def _known_by(scenario: Scenario, end_s: int) -> tuple[int, int]:
+    """Return how many jobs and how many forecasts a run that ended then has learned of: what its optimum depends on."""
+    forecasts = (forecast for producer in scenario.producers.values() for forecast in producer.predictions)
+    return (
+        sum(job.registered_s <= end_s for job in scenario.jobs),
+        sum(forecast.issued_s <= end_s for forecast in forecasts),
+    )
+
+
+def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[str, Any]:
+    """Return an optimum, fit for JSON.
+
+    Args:
+        optimum: What was found.
+        delivered_wh: What a run's producers delivered, to say its share; None: there is no run.
+    """
+    found: dict[str, Any] = {"best_wh": optimum.best_wh, "bound_wh": optimum.bound_wh}
+    if delivered_wh is not None:
+        found["share"] = optimum.share(delivered_wh)
+    return {
+        **found,
+        "carried_bound_wh": optimum.carried_bound_wh,
+        "gap": optimum.gap,
+        "proven": optimum.proven,
+        "wall_s": optimum.wall_s,
+    }
+
+
+def baseline_json(baseline: Baseline, optimum: Optimum) -> dict[str, Any]:
+    """Return a baseline, fit for JSON, with its share of the best plan known."""
+    return {
+        "name": baseline.name,
+        "delivered_wh": baseline.delivered_wh,
+        "deviation_wh": baseline.deviation_wh,
+        "share": optimum.share(baseline.delivered_wh),
+    }

@@ -1,0 +1,135 @@
+"""Whether a plan keeps the rules, and what it delivers: from the scenario alone, nothing of it from the program."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from agents.energy import FloatArray, Outlook
+from agents.model import Job
+from agents.sequencing import can_follow
+from scenarios.device_overlaps import jobs_without_room, run_of
+from scenarios.scenario import Producer, Scenario
+
+BIN_S = 60
+TOLERANCE_WH = 1e-6
+"""Of one bin, as for promises."""
+
+Plan = Mapping[str, tuple[str, int]]
+"""Producer and start (UNIX seconds) by job id; a job that is not in it runs on grid power."""
+
+
+def plan_problems(
+    scenario: Scenario, plan: Plan, *, end_s: int | None = None, together: Collection[str] = ()
+) -> list[str]:
+    """Return what is wrong with a plan, in words; empty if nothing is.
+
+    A plan is right if every job starts in its window, not before it is registered, on a producer that there is, and no
+    producer is asked for more in any minute than it could have promised: its real sun, or a forecast that it had. Jobs
+    of one device follow one another, and leave room for those on grid power to do so, too; jobs whose windows leave no
+    way, and those in `together`, may run at any time.
+    """
+    jobs = {job.job_id: job for job in scenario.jobs}
+    problems = []
+    for job_id, (producer, start_s) in sorted(plan.items()):
+        job = jobs.get(job_id)
+        if job is None:
+            problems.append(f"{job_id}: no such job")
+        elif producer not in scenario.producers:
+            problems.append(f"{job_id}: no such producer: {producer}")
+        elif not max(job.earliest_start_s, job.registered_s, scenario.start_s) <= start_s <= job.latest_start_s:
+            problems.append(f"{job_id}: start {start_s} is outside its window or before it is registered")
+    if problems:
+        return problems
+    first_s, edges_s = _edges(scenario, plan, jobs)
+    for producer, load_wh in _loads(plan, jobs, edges_s).items():
+        known = scenario.producers[producer]
+        over = load_wh > _promisable_wh(known, edges_s, _run_end_s(scenario, end_s)) + 2 * TOLERANCE_WH
+        problems += [
+            f"{producer}: more than it could promise at {first_s + BIN_S * int(t)}" for t in np.flatnonzero(over)
+        ]
+    return problems + _device_problems(scenario, plan, end_s, together)
+
+
+def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together: Collection[str]) -> list[str]:
+    end_s = _run_end_s(scenario, end_s)
+    known = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]
+    free = {*together, *(job.job_id for job in jobs_without_room(known, scenario.start_s))}
+    by_device: dict[str, list[Job]] = defaultdict(list)
+    for job in known:
+        if job.job_id not in free and max(job.registered_s, scenario.start_s) <= job.latest_start_s:
+            by_device[job.agent].append(job)
+    problems = []
+    for device, jobs in by_device.items():
+        placed = sorted((plan[job.job_id][1], job.job_id, job.duration_s) for job in jobs if job.job_id in plan)
+        problems += [
+            f"{after[1]}: starts while {before[1]} runs on the same device"
+            for before, after in pairwise(placed)
+            if after[0] < before[0] + before[2]
+        ]
+        others = [run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
+        if not can_follow(others, [(start_s, start_s + duration_s) for start_s, _, duration_s in placed]):
+            problems.append(f"{device}: its jobs on grid power find no room beside those that are placed")
+    return problems
+
+
+def delivered_wh(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -> float:
+    """Return what the plan's producers deliver: minute by minute, the lesser of their real sun and their jobs' draw."""
+    jobs = {job.job_id: job for job in scenario.jobs}
+    _, edges_s = _edges(scenario, plan, jobs)
+    end = _run_end_s(scenario, end_s)
+    return float(
+        sum(
+            np.minimum(load_wh, _sun_wh(scenario.producers[producer], edges_s, end)).sum()
+            for producer, load_wh in _loads(plan, jobs, edges_s).items()
+        )
+    )
+
+
+def _edges(scenario: Scenario, plan: Plan, jobs: Mapping[str, Job]) -> tuple[int, FloatArray]:
+    first_s = scenario.start_s // BIN_S * BIN_S
+    last_s = max((start_s + jobs[job_id].duration_s for job_id, (_, start_s) in plan.items()), default=first_s)
+    bins = 1 + (last_s - first_s) // BIN_S
+    return first_s, first_s + BIN_S * np.arange(bins + 1, dtype=np.float64)
+
+
+def _loads(plan: Plan, jobs: Mapping[str, Job], edges_s: FloatArray) -> dict[str, FloatArray]:
+    loads: dict[str, FloatArray] = defaultdict(lambda: np.zeros(len(edges_s) - 1))
+    for job_id, (producer, start_s) in plan.items():
+        loads[producer] = loads[producer] + jobs[job_id].load_profile.energy_per_bin_wh(edges_s - start_s)
+    return loads
+
+
+def _run_end_s(scenario: Scenario, end_s: int | None) -> int | None:
+    if end_s is not None or scenario.days is None:
+        return end_s
+    return scenario.start_s + scenario.days * 86_400
+
+
+def _stages(producer: Producer, end_s: int | None) -> Iterator[tuple[int, Outlook]]:
+    """Yield what the producer expects from each time of issue on; one after the other, for a year has many."""
+    known: Outlook | None = None
+    for prediction in producer.predictions:
+        if end_s is None or prediction.issued_s <= end_s:
+            newer = prediction.production
+            known = Outlook.of(newer) if known is None else known.continued_by(newer)
+            yield prediction.issued_s, known
+
+
+def _sun_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+    if producer.actual is not None:
+        return producer.actual.energy_per_bin_wh(edges_s)
+    last = deque(_stages(producer, end_s), maxlen=1)
+    return last[0][1].energy_per_bin_wh(edges_s) if last else np.zeros(len(edges_s) - 1)
+
+
+def _promisable_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+    most_wh = _sun_wh(producer, edges_s, end_s)
+    for issued_s, outlook in _stages(producer, end_s):
+        first = int(np.searchsorted(edges_s[1:], issued_s, side="right"))
+        later_s = edges_s[first:]
+        most_wh[first:] = np.maximum(most_wh[first:], outlook.energy_per_bin_wh(later_s))
+    return most_wh

@@ -1,0 +1,119 @@
+"""Every second of a window, in closed form: what bounds are proven over.
+
+The energy in a minute bin, as a function of the start, bends only where a point of the load profile crosses a minute's
+edge. Between two neighbouring bends, a *stretch*, it is a line: the draws of all its seconds lie between those of its
+two ends, and so do their costs at any prices. Where an end draws more than a producer could promise, the seconds that
+do not are again one piece of the stretch, and its two ends take the place of the stretch's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from agents.energy import FloatArray, LoadProfile
+from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, draw_from
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Like pieces of a window, a minute apart."""
+
+    left_wh: FloatArray
+    """Draw of a piece's first second in each bin from that second's own on, shape (bins,)."""
+    right_wh: FloatArray
+    """Draw of its last second in the same bins, shape (bins,)."""
+    offset_s: int
+    """From the beginning of the bin to the first second, 0 to 59."""
+    length_s: int
+    """From a piece's first second to its last."""
+    first_bin: int
+    """Bin of the first piece."""
+    count: int
+    """How many pieces."""
+
+    def within(self, limit_wh: FloatArray) -> Open:
+        """Return what is left of each piece where no bin may draw more than the limit."""
+        under = self._under(limit_wh)
+        rise = self.right_wh - self.left_wh
+        windows = sliding_window_view(under, len(self.left_wh)) + TOLERANCE_WH
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = (windows - self.left_wh) / rise
+        first = np.where(rise < 0, crossing, 0.0).max(axis=1, initial=0.0)
+        last = np.where(rise > 0, crossing, 1.0).min(axis=1, initial=1.0)
+        level = (windows >= self.left_wh)[:, rise == 0].all(axis=1)
+        # Whole seconds only. The hair keeps a second that rounding would lose; it can only loosen a bound.
+        first_s = np.ceil(first * self.length_s - 1e-6)
+        last_s = np.floor(last * self.length_s + 1e-6)
+        return Open(self, first_s, last_s, np.asarray(level & (first_s <= last_s), dtype=np.bool_))
+
+    def costs(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what the draws of each piece's first and last second cost at a price by bin and Wh."""
+        under = self._under(price)
+        left = np.asarray(np.correlate(under, self.left_wh, "valid"), dtype=np.float64)
+        return left, np.asarray(np.correlate(under, self.right_wh, "valid"), dtype=np.float64)
+
+    def _under(self, by_bin: FloatArray) -> FloatArray:
+        return by_bin[self.first_bin : self.first_bin + self.count + len(self.left_wh) - 1]
+
+
+@dataclass(frozen=True)
+class Open:
+    """What a producer's limit leaves of a stretch."""
+
+    stretch: Stretch
+    first_s: FloatArray
+    """From the stretch's own first second to the first that fits, shape (pieces,)."""
+    last_s: FloatArray
+    """To the last that fits, shape (pieces,)."""
+    mask: BoolArray
+    """Which pieces have a second that fits, shape (pieces,)."""
+
+    def cheapest(self, price: FloatArray, surcharge: FloatArray) -> tuple[float, int, int]:
+        """Return the lowest cost, its piece, and its second in the piece.
+
+        Args:
+            price: By bin and Wh.
+            surcharge: On each piece, shape (pieces,).
+        """
+        left, right = self.stretch.costs(price)
+        slope = (right - left) / max(1, self.stretch.length_s)
+        left = left + surcharge
+        at_first = np.where(self.mask, left + slope * self.first_s, np.inf)
+        at_last = np.where(self.mask, left + slope * self.last_s, np.inf)
+        low = np.minimum(at_first, at_last)
+        piece = int(low.argmin())
+        second_s = self.first_s[piece] if at_first[piece] <= at_last[piece] else self.last_s[piece]
+        return float(low[piece]), piece, int(second_s)
+
+    def draw_wh(self, second_s: int) -> FloatArray:
+        """Return the draw of a piece's second, bin by bin from its first second's on."""
+        share = second_s / max(1, self.stretch.length_s)
+        return (1.0 - share) * self.stretch.left_wh + share * self.stretch.right_wh
+
+
+def stretches_of(load: LoadProfile, begin_s: int, window_s: tuple[int, int]) -> tuple[Stretch, ...]:
+    """Return all seconds of a window, counted from `begin_s`, a whole minute."""
+    first_s, last_s = window_s
+    knots = {first_s, last_s}
+    for bend_s in {(begin_s - time_s) % BIN_S for time_s in load.times_s}:
+        knots.update(range(first_s + (bend_s - (first_s - begin_s)) % BIN_S, last_s, BIN_S))
+    ordered = sorted(knots)
+    pieces = list(pairwise(ordered)) if len(ordered) > 1 else [(first_s, first_s)]
+    alike: dict[tuple[int, int], list[int]] = {}
+    for left_s, right_s in pieces:
+        bin_, offset_s = divmod(left_s - begin_s, BIN_S)
+        alike.setdefault((offset_s, right_s - left_s), []).append(bin_)
+    return tuple(
+        Stretch(*_both_draws(load, offset_s, length_s), offset_s, length_s, bins[0], len(bins))
+        for (offset_s, length_s), bins in alike.items()
+    )
+
+
+def _both_draws(load: LoadProfile, offset_s: int, length_s: int) -> tuple[FloatArray, FloatArray]:
+    left_wh, right_wh = draw_from(load, offset_s), draw_from(load, offset_s + length_s)
+    bins = max(len(left_wh), len(right_wh))
+    return np.pad(left_wh, (0, bins - len(left_wh))), np.pad(right_wh, (0, bins - len(right_wh)))

@@ -1,0 +1,157 @@
+"""The linear program over the starts found so far, in blocks of minutes; its duals are prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from agents.energy import FloatArray
+from scenarios.optimum.cuts import KINDS, Crowd
+from scenarios.optimum.lagrangian import Column, Prices, Pricing
+from scenarios.optimum.start_grid import IntArray
+
+PRIMAL, DUAL = 4, 1
+"""HiGHS's simplex strategies: new columns leave a basis feasible for the one, new rows for the other."""
+VIOLATED = 1e-2
+"""By how much of a place a crowd must be overfull to be told."""
+APART_BINS = 4
+"""Crowds of one kind nearer than that say much the same."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What the linear program says."""
+
+    value_wh: float
+    prices: Prices
+    profit: FloatArray
+    """Of each task, at these prices."""
+    weights: FloatArray
+    """Of each column, from 0 to 1."""
+
+
+class Master:
+    """The linear program over the starts found so far."""
+
+    def __init__(self, pricing: Pricing, minutes: int) -> None:
+        """Begin without starts; `minutes` share a price."""
+        self.columns: list[Column] = []
+        self._pricing = pricing
+        self._known: set[tuple[int, int, int, bytes]] = set()
+        self._tasks = len(pricing.worth_wh)
+        self._rows = self._blocks(minutes)
+        self._blocks_end = self._tasks + int(self._rows.max(initial=self._tasks - 1)) - self._tasks + 1
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
+            self._solver.setOptionValue(option, value)
+        self._strategy = PRIMAL
+        capacity = np.bincount(
+            self._rows[self._rows >= 0],
+            (pricing.copies[:, None] * pricing.sun_wh)[self._rows >= 0],
+            minlength=self._blocks_end,
+        )
+        capacity[: self._tasks] = 1.0
+        for limit in capacity:
+            self._add_row(float(limit), [], [])
+        over_wh = pricing.copies[:, None] * pricing.over_wh
+        rows = np.unique(self._rows[(self._rows >= 0) & (over_wh > 0.0)])
+        self._overs = len(rows)
+        for row in rows:
+            most_wh = float(over_wh[self._rows == row].sum())
+            self._solver.addCol(1.0, 0.0, most_wh, 1, np.array([row], dtype=np.int32), np.array([-1.0]))
+        for crowd in pricing.crowds:
+            self._add_row(float(pricing.copies[crowd.class_]), [], [])
+
+    def add(self, column: Column) -> bool:
+        """Add a column; return whether it was new."""
+        if column.key in self._known:
+            return False
+        self._known.add(column.key)
+        rows = self._rows[column.class_, column.bins]
+        keep = (rows >= 0) & (column.draw_wh > 0.0)
+        used, inverse = np.unique(rows[keep], return_inverse=True)
+        crowds = [(self._blocks_end + k, count) for k, count in self._counts(column)]
+        indices = np.array([column.task, *used, *(row for row, _ in crowds)], dtype=np.int32)
+        energies_wh = np.bincount(inverse, column.draw_wh[keep], minlength=len(used))
+        values = np.array([1.0, *energies_wh, *(count for _, count in crowds)])
+        worth_wh = float(self._pricing.worth_wh[column.task])
+        self._solver.addCol(-worth_wh, 0.0, highspy.kHighsInf, len(indices), indices, values)
+        self.columns.append(column)
+        return True
+
+    def meet(self, crowd: Crowd) -> None:
+        """Add a crowd, here and to the pricing."""
+        self._pricing.meet(crowd)
+        counts = [(self._overs + i, count) for i, c in enumerate(self.columns) if (count := c.counts_in(crowd)) > 0.0]
+        copies = float(self._pricing.copies[crowd.class_])
+        self._add_row(copies, [i for i, _ in counts], [count for _, count in counts])
+        self._strategy = DUAL
+
+    def solve(self) -> Solved:
+        """Solve it."""
+        self._solver.setOptionValue("simplex_strategy", self._strategy)
+        self._strategy = PRIMAL
+        self._solver.run()
+        solution = self._solver.getSolution()
+        dual = np.maximum(0.0, -np.array(solution.row_dual))
+        by_bin = np.where(self._rows >= 0, dual[np.maximum(self._rows, 0)], 0.0)
+        return Solved(
+            value_wh=-float(self._solver.getInfo().objective_function_value),
+            prices=Prices(by_bin, dual[self._blocks_end :]),
+            profit=dual[: self._tasks],
+            weights=np.array(solution.col_value)[self._overs :],
+        )
+
+    def promising(self, found: list[Column], solved: Solved) -> list[Column]:
+        """Return the columns that would raise the value at the master's own prices."""
+        worth_wh = self._pricing.worth_wh
+        return [
+            column
+            for column in found
+            if worth_wh[column.task] - self._pricing.cost(column, solved.prices)
+            > solved.profit[column.task] + 1e-7 * worth_wh[column.task]
+        ]
+
+    def overfull(self, weights: FloatArray, most: int) -> list[Crowd]:
+        """Return the crowds that a solution overfills most."""
+        pricing = self._pricing
+        used = [(column, weight) for column, weight in zip(self.columns, weights, strict=True) if weight > 1e-9]
+        found: list[tuple[float, Crowd]] = []
+        for kind in KINDS:
+            full = np.zeros_like(pricing.limit_wh)
+            for column, weight in used:
+                limit_wh = pricing.limit_wh[column.class_, column.bins]
+                full[column.class_, column.bins] += weight * kind.counts(column.least_wh / limit_wh)
+            excess = full - pricing.copies[:, None]
+            while excess.max(initial=0.0) > VIOLATED:
+                c, t = (int(i) for i in np.unravel_index(excess.argmax(), excess.shape))
+                found.append((float(excess[c, t]), Crowd(c, t, float(pricing.limit_wh[c, t]), kind)))
+                excess[c, max(0, t - APART_BINS) : t + APART_BINS + 1] = 0.0
+        known = set(pricing.crowds)
+        found.sort(key=lambda pair: -pair[0])
+        return [crowd for _, crowd in found if crowd not in known][:most]
+
+    def _counts(self, column: Column) -> list[tuple[int, float]]:
+        crowds = enumerate(self._pricing.crowds)
+        return [(k, count) for k, crowd in crowds if (count := column.counts_in(crowd)) > 0.0]
+
+    def _add_row(self, limit: float, indices: list[int], values: list[float]) -> None:
+        self._solver.addRow(
+            -highspy.kHighsInf,
+            limit,
+            len(indices),
+            np.array(indices, dtype=np.int32),
+            np.array(values, dtype=np.float64),
+        )
+
+    def _blocks(self, minutes: int) -> IntArray:
+        """Return the row of each class and bin, after those of the tasks; -1 where the sun suffices for all."""
+        pricing = self._pricing
+        contended = pricing.peak_wh > pricing.copies[:, None] * pricing.sun_wh
+        classes, bins = contended.shape
+        label = np.arange(classes)[:, None] * bins + np.arange(bins) // minutes
+        rows = np.full(contended.shape, -1, dtype=np.int64)
+        rows[contended] = self._tasks + np.unique(label[contended], return_inverse=True)[1]
+        return rows

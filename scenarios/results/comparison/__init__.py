@@ -1,0 +1,1 @@
+"""Several simulations compared: statistics over seeds, tables and figures."""

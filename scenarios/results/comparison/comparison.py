@@ -1,0 +1,332 @@
+"""Several simulations side by side: means with 95 % intervals over seeds, and differences on the same seeds.
+
+Only runs that came to their end count: the figures of a run that was stopped cover a part of its time. Differences are
+paired: two simulations of the same scenario met the same chance where their seeds are the same, so the difference of
+each pair says more than the difference of the means.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.metrics.labels import FIGURES, Figure
+from scenarios.metrics.statistics import Spread, spread, spread_of
+from scenarios.results.connection import ResultsError, SameSimulationError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.rows import RunInfo, SimulationInfo
+from scenarios.scenario import SCENARIO
+
+OF_BEST = "share_of_best"
+COMPARED_FIGURES: tuple[Figure, ...] = (
+    *FIGURES,
+    Figure(
+        OF_BEST, "Share of the best plan", "share", "Delivered, over what the best plan known delivers (--compare)."
+    ),
+    Figure("negotiations", "Negotiations", "count", "How often a job asked for a supplier."),
+    Figure("messages", "Messages", "count", "Sent between agents."),
+)
+"""What simulations are compared by, in the order of the tables."""
+
+_SETTINGS = {"days": "days", "patient": "waiting for a better offer"}
+"""Settings that change what a run is about, beside the algorithm and its own settings."""
+_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One of the simulations."""
+
+    path: Path
+    info: SimulationInfo
+    label: str
+    """Unlike the others': the algorithm, with what tells it from another simulation of the same algorithm."""
+    by_seed: Mapping[int, Mapping[str, float | None]]
+    """The figures of each run that came to its end, by seed."""
+    figures: Mapping[str, Spread]
+    """Over these runs."""
+    excluded: tuple[tuple[int, str], ...]
+    """Seed and state of each run that began and did not come to its end."""
+
+    @property
+    def not_begun(self) -> int:
+        """How many of the planned runs never began."""
+        return len(self.info.seeds) - len(self.by_seed) - len(self.excluded)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one simulation has more than another, run by run on the same seeds."""
+
+    reference: int
+    """Index of the simulation that is subtracted."""
+    other: int
+    """Index of the simulation that it is subtracted from."""
+    seeds: tuple[int, ...]
+    figures: Mapping[str, Spread]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All of them."""
+
+    simulations: tuple[Compared, ...]
+    differences: tuple[Difference, ...]
+    """Of each two simulations of the same scenario that have seeds in common."""
+    warnings: tuple[str, ...]
+    """What limits the comparison, one sentence each."""
+    is_same_scenario: bool
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures that at least one of them has."""
+        return tuple(f for f in COMPARED_FIGURES if any(self.spread(i, f.name).runs for i in self.indexes))
+
+    @property
+    def indexes(self) -> range:
+        """The indexes of the simulations."""
+        return range(len(self.simulations))
+
+    def spread(self, index: int, figure: str) -> Spread:
+        """Return a figure of one simulation."""
+        return self.simulations[index].figures.get(figure, _NOTHING)
+
+    def difference(self, reference: int, other: int) -> Difference | None:
+        """Return the paired difference of two simulations, the reference first; None where there is none."""
+        return next((d for d in self.differences if (d.reference, d.other) == (reference, other)), None)
+
+
+_NOTHING = spread_of(())
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    path: Path
+    info: SimulationInfo
+    runs: tuple[RunInfo, ...]
+    figures: dict[int, dict[str, float | None]]
+    neighbourhood: str
+    """The scenario as JSON, without what runs may differ in."""
+
+
+def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> Comparison:
+    """Read simulations and compare them; differences are those from the first to each of the later ones.
+
+    Args:
+        paths: Their results files.
+        interval_s: Over which powers are averaged; whole minutes.
+
+    Raises:
+        SameSimulationError: One of them is there twice.
+        ResultsError: One of them cannot be read, or none of its runs came to its end.
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
+    _check_files_differ(paths)
+    read = [_read(path, interval_s) for path in paths]
+    for one, other in combinations(read, 2):
+        # A run's id alone does not tell: who deploys may choose the same one again.
+        is_copy = one.info.created_utc == other.info.created_utc
+        if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
+            raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
+    labels = _labels(read)
+    simulations = tuple(_compared(one, label) for one, label in zip(read, labels, strict=True))
+    pairs = list(combinations(range(len(read)), 2))
+    differences = tuple(
+        difference
+        for reference, other in pairs
+        if read[reference].neighbourhood == read[other].neighbourhood
+        for difference in _difference(simulations, reference, other)
+    )
+    return Comparison(
+        simulations,
+        differences,
+        tuple(_warnings(read, simulations, differences)),
+        len({one.neighbourhood for one in read}) == 1,
+    )
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison, fit for JSON: energies in Wh, shares from 0 to 1."""
+    simulations = comparison.simulations
+    return {
+        "simulations": [
+            {
+                "label": one.label,
+                "file": str(one.path),
+                "scenario": one.info.scenario,
+                "algorithm": one.info.algorithm,
+                "settings": one.info.settings,
+                "created": one.info.created_utc,
+                "planned_runs": len(one.info.seeds),
+                "seeds": list(one.by_seed),
+                "excluded": [{"seed": seed, "state": state} for seed, state in one.excluded],
+                "statistics": {name: asdict(of) for name, of in one.figures.items()},
+            }
+            for one in simulations
+        ],
+        "differences": [
+            {
+                "reference": simulations[of.reference].label,
+                "simulation": simulations[of.other].label,
+                "seeds": list(of.seeds),
+                "statistics": {name: asdict(spread) for name, spread in of.figures.items()},
+            }
+            for of in comparison.differences
+        ],
+        "figures": {figure.name: {"label": figure.label, "unit": figure.unit} for figure in comparison.figures},
+        "warnings": list(comparison.warnings),
+    }
+
+
+def _check_files_differ(paths: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise SameSimulationError(f"{path} is named twice: a simulation cannot be compared with itself")
+        seen.add(path.resolve())
+
+
+def _read(path: Path, interval_s: int) -> _Read:
+    with ResultsReader(path) as results:
+        runs = results.runs()
+        done = [run for run in runs if run.state == "done"]
+        if not done:
+            what = f"has no finished run ({', '.join(run.state for run in runs)})" if runs else "has no run yet"
+            raise ResultsError(f"{path}: {what}, so there is nothing to compare")
+        figures = {run.seed: _figures(results, run, interval_s) for run in done}
+        content = json.loads(SCENARIO.dump_json(results.scenario, exclude=_NOT_THE_NEIGHBOURHOOD))
+        return _Read(path, results.info, runs, figures, json.dumps(content, sort_keys=True))
+
+
+def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
+    optimum = run.comparison.get("optimum")
+    known = {
+        **results.kpis(run.run, interval_s).as_dict(),
+        OF_BEST: optimum.get("share") if isinstance(optimum, dict) else None,
+        "negotiations": run.negotiations,
+        "messages": run.messages,
+    }
+    return {figure.name: known.get(figure.name) for figure in COMPARED_FIGURES}
+
+
+def _compared(read: _Read, label: str) -> Compared:
+    excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
+    return Compared(read.path, read.info, label, read.figures, spread(list(read.figures.values())), excluded)
+
+
+def _labels(read: Sequence[_Read]) -> list[str]:
+    """Return the algorithms; where two are the same, with the scenario, the settings, the date or a number."""
+    ways: tuple[Callable[[_Read], str], ...] = (
+        lambda one: one.info.algorithm,
+        lambda one: f"{one.info.algorithm} ({one.info.scenario})",
+        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:16].replace('T', ' ')})",
+        lambda one: f"{one.info.algorithm} ({one.info.created_utc[:19].replace('T', ' ')})",
+    )
+    for way in ways:
+        labels = [way(one) for one in read]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{one.info.algorithm} ({n})" for n, one in enumerate(read, start=1)]
+
+
+def _difference(simulations: Sequence[Compared], reference: int, other: int) -> list[Difference]:
+    one, more = simulations[reference].by_seed, simulations[other].by_seed
+    seeds = tuple(seed for seed in one if seed in more)
+    if not seeds:
+        return []
+    names = [figure.name for figure in COMPARED_FIGURES]
+    pairs = {name: [_less(more[seed].get(name), one[seed].get(name)) for seed in seeds] for name in names}
+    return [Difference(reference, other, seeds, {name: spread_of(values) for name, values in pairs.items()})]
+
+
+def _less(minuend: float | None, subtrahend: float | None) -> float | None:
+    return None if minuend is None or subtrahend is None else minuend - subtrahend
+
+
+def _warnings(read: Sequence[_Read], simulations: Sequence[Compared], differences: Sequence[Difference]) -> list[str]:
+    return [
+        *_scenario_warnings(read, simulations),
+        *_settings_warnings(simulations),
+        *(_excluded_warning(one) for one in simulations if one.excluded or one.not_begun > 0),
+        *(
+            f"{one.label}: the runs of all {len(one.by_seed)} seeds have the same figures, so its intervals are 0 wide."
+            for one in simulations
+            if _are_alike(one)
+        ),
+        *_seed_warnings(read, simulations, differences),
+    ]
+
+
+def _scenario_warnings(read: Sequence[_Read], simulations: Sequence[Compared]) -> list[str]:
+    names = list(dict.fromkeys(one.info.scenario for one in read))
+    if len(names) > 1:
+        why = "energies and counts depend on the scenario, and there are no paired differences between them"
+        return [f"The scenarios differ ({', '.join(names)}): compare shares and ratios only, for {why}."]
+    first = simulations[0].label
+    return [
+        f'The scenario "{names[0]}" was changed between {first} and {other.label}: they are not paired by seed.'
+        for one, other in zip(read[1:], simulations[1:], strict=True)
+        if one.neighbourhood != read[0].neighbourhood
+    ]
+
+
+def _settings_warnings(simulations: Sequence[Compared]) -> list[str]:
+    found = []
+    for setting, what in _SETTINGS.items():
+        values = [one.info.settings.get(setting) for one in simulations]
+        if any(value != values[0] for value in values):
+            said = ", ".join(f"{one.label}: {_said(value)}" for one, value in zip(simulations, values, strict=True))
+            found.append(f"The runs differ in {what} ({said}).")
+    scores = [_start_scores(one) for one in simulations]
+    shared = set.intersection(*(set(of) for of in scores)) if scores else set()
+    if any(of[seed] != scores[0][seed] for of in scores for seed in shared):
+        found.append("The runs began with different producer scores.")
+    return found
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "as the scenario says" if value is None else str(value)
+
+
+def _start_scores(one: Compared) -> dict[int, dict[str, int]]:
+    scores = one.info.settings.get("scores") or {}
+    return {seed: scores.get(str(seed)) or {} for seed in one.by_seed}
+
+
+def _are_alike(one: Compared) -> bool:
+    return len(one.by_seed) > 1 and all(not of.standard_deviation for of in one.figures.values())
+
+
+def _excluded_warning(one: Compared) -> str:
+    parts = []
+    if one.excluded:
+        seeds = ", ".join(f"{seed} {state}" for seed, state in one.excluded)
+        parts.append(f"{len(one.excluded)} unfinished (seed {seeds})")
+    if one.not_begun > 0:
+        parts.append(f"{one.not_begun} that did not begin")
+    return f"{one.label}: {len(one.by_seed)} of {len(one.info.seeds)} runs count; excluded: {', '.join(parts)}."
+
+
+def _seed_warnings(
+    read: Sequence[_Read], simulations: Sequence[Compared], differences: Sequence[Difference]
+) -> list[str]:
+    found = []
+    paired = {(of.reference, of.other): of for of in differences}
+    for reference, other in combinations(range(len(read)), 2):
+        if read[reference].neighbourhood != read[other].neighbourhood:
+            continue
+        one, more = simulations[reference], simulations[other]
+        of = paired.get((reference, other))
+        if of is None:
+            found.append(f"{one.label} and {more.label} have no seed in common: there are no paired differences.")
+        elif len(of.seeds) < max(len(one.by_seed), len(more.by_seed)):
+            seeds = f"{len(of.seeds)} seed{'' if len(of.seeds) == 1 else 's'}"
+            found.append(f"{one.label} and {more.label} have {seeds} in common: only these are paired.")
+    return found

@@ -1,0 +1,349 @@
+"""A comparison as a figure: means with 95 % intervals, and beside them the paired differences from the first one.
+
+The layout is made once, of lines, markers and text; an SVG needs nothing but this, a PNG is drawn by matplotlib, which
+is an extra.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+from scenarios.metrics.labels import Figure
+from scenarios.metrics.statistics import Spread
+from scenarios.results.comparison.comparison import OF_BEST, Comparison
+from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
+from scenarios.results.connection import FigureFormatError
+
+DRAWN_FIGURES = ("self_sufficiency", "self_consumption", "grid_wh", OF_BEST, "consumption_peak_to_average")
+"""Those that are drawn, where a simulation has them."""
+
+_WIDTH, _MARGIN, _ROW, _PANEL_GAP = 900.0, 18.0, 24.0, 62.0
+_LEFT, _MIDDLE, _RIGHT = (0.20, 0.55), (0.55, 0.60), (0.64, 0.97)
+_LABEL_WIDTH = (_LEFT[0] * _WIDTH - 10 - _MARGIN) / 0.58
+"""Room for a label, pixels, over how wide a letter is on average for its size."""
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
+"""Okabe and Ito's, which those who confuse colours tell apart; the shapes differ too."""
+_SHAPES: tuple[Shape, ...] = ("circle", "square", "diamond", "triangle")
+_INK, _FAINT, _GRID = "#222222", "#666666", "#dddddd"
+_PNG_DPI = 200
+
+Shape = Literal["circle", "square", "diamond", "triangle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight line, in pixels from the upper left corner."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    colour: str
+    width: float = 1.0
+    is_dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A filled mark around a point."""
+
+    x: float
+    y: float
+    radius: float
+    colour: str
+    shape: Shape = "circle"
+    opacity: float = 1.0
+
+    @property
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """Its corners; none of a circle."""
+        x, y, r = self.x, self.y, self.radius
+        return {
+            "circle": (),
+            "square": ((x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)),
+            "diamond": ((x, y - 1.3 * r), (x + 1.3 * r, y), (x, y + 1.3 * r), (x - 1.3 * r, y)),
+            "triangle": ((x, y - 1.2 * r), (x + 1.2 * r, y + r), (x - 1.2 * r, y + r)),
+        }[self.shape]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A line of text; `y` is its base line."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 12.0
+    anchor: Literal["start", "middle", "end"] = "start"
+    colour: str = _INK
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is to be drawn, the first at the bottom."""
+
+    width: float
+    height: float
+    parts: tuple[Line | Marker | Words, ...]
+    description: str
+    """For those who cannot see it."""
+
+
+def drawn_figures(comparison: Comparison) -> tuple[Figure, ...]:
+    """Return the figures that are drawn: those of `DRAWN_FIGURES` that a simulation has."""
+    by_name = {figure.name: figure for figure in comparison.figures}
+    return tuple(by_name[name] for name in DRAWN_FIGURES if name in by_name)
+
+
+def draw(comparison: Comparison) -> Drawing:
+    """Lay out the figure of a comparison."""
+    figures = drawn_figures(comparison)
+    count = len(comparison.simulations)
+    parts: list[Line | Marker | Words] = [
+        Words(_MARGIN, 30, f"{scenario_title(comparison)}: mean and 95 % interval over seeds", 16, is_bold=True)
+    ]
+    has_differences = any(of.reference == 0 for of in comparison.differences)
+    reference = comparison.simulations[0].label
+    parts.append(Words(_LEFT[0] * _WIDTH, 52, "mean; faint: each run", 11, colour=_FAINT))
+    if has_differences:
+        parts.append(Words(_RIGHT[0] * _WIDTH, 52, f"difference from {reference}, same seeds", 11, colour=_FAINT))
+    top = 70.0
+    for figure in figures:
+        parts += _panel(comparison, figure, top, has_differences=has_differences)
+        top += count * _ROW + _PANEL_GAP
+    for warning in comparison.warnings:
+        for line in textwrap.wrap(warning, 130):
+            parts.append(Words(_MARGIN, top, line, 11, colour=_FAINT))
+            top += 16
+    described = "; ".join(
+        f"{one.label}: "
+        + ", ".join(
+            f"{figure.label} {mean_text(figure, comparison.spread(i, figure.name))} {unit_of(figure)}".rstrip()
+            for figure in figures
+        )
+        for i, one in enumerate(comparison.simulations)
+    )
+    return Drawing(_WIDTH, top + 6, tuple(parts), described)
+
+
+def _panel(comparison: Comparison, figure: Figure, top: float, *, has_differences: bool) -> list[Line | Marker | Words]:
+    unit = unit_of(figure)
+    parts: list[Line | Marker | Words] = [
+        Words(_MARGIN, top + 4, f"{figure.label}, {unit}" if unit else figure.label, 13, is_bold=True)
+    ]
+    top += 14
+    simulations = comparison.simulations
+    spreads = [comparison.spread(i, figure.name) for i in comparison.indexes]
+    runs = [
+        [scaled(figure, value) for run in one.by_seed.values() if (value := run.get(figure.name)) is not None]
+        for one in simulations
+    ]
+    bottom = top + len(simulations) * _ROW
+    axis = _Axis(_LEFT, [*_ends(figure, spreads), *(value for values in runs for value in values)])
+    parts += axis.grid(top, bottom)
+    for i, one in enumerate(simulations):
+        y = top + (i + 0.5) * _ROW
+        size = min(12.0, _LABEL_WIDTH / max(1, len(one.label)))
+        parts.append(Words(_LEFT[0] * _WIDTH - 10, y + 4, one.label, size, "end"))
+        parts += [Marker(axis.x(value), y + 8, 2.5, _COLOURS[i % len(_COLOURS)], opacity=0.35) for value in runs[i]]
+        parts += _interval(axis, figure, spreads[i], y, i)
+        parts.append(Words(_MIDDLE[0] * _WIDTH + 4, y + 4, mean_text(figure, spreads[i]), 11, colour=_FAINT))
+    if has_differences:
+        parts += _difference_panel(comparison, figure, top, bottom)
+    return parts
+
+
+def _difference_panel(comparison: Comparison, figure: Figure, top: float, bottom: float) -> list[Line | Marker | Words]:
+    differences = [(i, of.figures[figure.name]) for i in comparison.indexes if (of := comparison.difference(0, i))]
+    axis = _Axis(_RIGHT, [0.0, *_ends(figure, [spread for _, spread in differences])])
+    parts: list[Line | Marker | Words] = [*axis.grid(top, bottom)]
+    parts.append(Line(axis.x(0), top, axis.x(0), bottom, _INK, 1, is_dashed=True))
+    for i, spread in differences:
+        parts += _interval(axis, figure, spread, top + (i + 0.5) * _ROW, i)
+    unit = unit_of(figure, of_difference=True)
+    if unit:
+        parts.append(Words(_RIGHT[1] * _WIDTH + 4, bottom + 15, unit, 10, colour=_FAINT))
+    return parts
+
+
+def _ends(figure: Figure, spreads: Sequence[Spread]) -> list[float]:
+    found = [value for of in spreads for value in (of.mean, of.low_95, of.high_95) if value is not None]
+    return [scaled(figure, value) for value in found]
+
+
+def _interval(axis: _Axis, figure: Figure, spread: Spread, y: float, i: int) -> list[Line | Marker | Words]:
+    if spread.mean is None:
+        return []
+    colour, shape = _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)]
+    parts: list[Line | Marker | Words] = []
+    if spread.low_95 is not None and spread.high_95 is not None:
+        low, high = axis.x(scaled(figure, spread.low_95)), axis.x(scaled(figure, spread.high_95))
+        parts.append(Line(low, y, high, y, colour, 2.5))
+        parts += [Line(x, y - 5, x, y + 5, colour, 2) for x in (low, high)]
+    return [*parts, Marker(axis.x(scaled(figure, spread.mean)), y, 5, colour, shape)]
+
+
+class _Axis:
+    """A horizontal scale with round ticks."""
+
+    def __init__(self, span: tuple[float, float], values: Sequence[float]) -> None:
+        self._from, self._to = span[0] * _WIDTH, span[1] * _WIDTH
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        room = (high - low) * 0.08 or max(abs(high) * 0.02, 0.05)
+        low, high = low - room, high + room
+        self._step = _round_step((high - low) / 5)
+        self._low, self._high = low, high
+
+    def x(self, value: float) -> float:
+        """Return where a value stands, pixels."""
+        return self._from + (value - self._low) / (self._high - self._low) * (self._to - self._from)
+
+    def grid(self, top: float, bottom: float) -> list[Line | Marker | Words]:
+        """Return the lines at the ticks and what stands below them."""
+        first = math.ceil(self._low / self._step)
+        last = math.floor(self._high / self._step)
+        decimals = max(0, -math.floor(math.log10(self._step) + 1e-9))
+        parts: list[Line | Marker | Words] = []
+        for n in range(first, last + 1):
+            value = n * self._step
+            parts.append(Line(self.x(value), top, self.x(value), bottom, _GRID))
+            parts.append(Words(self.x(value), bottom + 15, f"{value + 0.0:,.{decimals}f}", 10, "middle", colour=_FAINT))
+        return [*parts, Line(self._from, bottom, self._to, bottom, _FAINT)]
+
+
+def _round_step(step: float) -> float:
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= step * 0.999999)
+
+
+# Formats.
+
+
+def svg(comparison: Comparison) -> bytes:
+    """Return the figure as SVG."""
+    drawing = draw(comparison)
+    root = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "width": _px(drawing.width),
+            "height": _px(drawing.height),
+            "viewBox": f"0 0 {_px(drawing.width)} {_px(drawing.height)}",
+            "font-family": "Helvetica, Arial, 'DejaVu Sans', sans-serif",
+            "role": "img",
+        },
+    )
+    ET.SubElement(root, "title").text = scenario_title(comparison)
+    ET.SubElement(root, "desc").text = drawing.description
+    ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
+    for part in drawing.parts:
+        _svg_part(root, part)
+    ET.indent(root)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def _svg_part(root: ET.Element, part: Line | Marker | Words) -> None:
+    match part:
+        case Line():
+            ends = {"x1": part.x1, "y1": part.y1, "x2": part.x2, "y2": part.y2, "stroke-width": part.width}
+            line = {name: _px(value) for name, value in ends.items()} | {"stroke": part.colour}
+            ET.SubElement(root, "line", line | ({"stroke-dasharray": "4 3"} if part.is_dashed else {}))
+        case Marker():
+            look = {"fill": part.colour} | ({"fill-opacity": _px(part.opacity)} if part.opacity < 1 else {})
+            if part.corners:
+                points = " ".join(f"{_px(x)},{_px(y)}" for x, y in part.corners)
+                ET.SubElement(root, "polygon", {"points": points} | look)
+            else:
+                circle = {"cx": _px(part.x), "cy": _px(part.y), "r": _px(part.radius)}
+                ET.SubElement(root, "circle", circle | look)
+        case Words():
+            look = {"font-size": _px(part.size), "text-anchor": part.anchor, "fill": part.colour}
+            look |= {"font-weight": "bold"} if part.is_bold else {}
+            text = ET.SubElement(root, "text", {"x": _px(part.x), "y": _px(part.y)} | look)
+            text.text = _printable(part.text)
+
+
+def _px(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _printable(text: str) -> str:
+    """Leave out what XML cannot hold."""
+    return "".join(c for c in text if c.isprintable())
+
+
+def check_png() -> None:
+    """Find out whether a PNG can be drawn.
+
+    Raises:
+        FigureFormatError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise FigureFormatError("a .png needs matplotlib: pip install 'ssmic[figures]'; a .svg needs nothing more")
+
+
+def png(comparison: Comparison) -> bytes:
+    """Return the figure as PNG.
+
+    Raises:
+        FigureFormatError: matplotlib is not installed.
+    """
+    check_png()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra, and slow to import
+    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - as above
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - as above
+    from matplotlib.patches import Circle, Polygon  # noqa: PLC0415 - as above
+
+    drawing = draw(comparison)
+    canvas = Canvas(figsize=(drawing.width / 100, drawing.height / 100), dpi=_PNG_DPI, facecolor="white")
+    axes = canvas.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_xlim(0, drawing.width)
+    axes.set_ylim(drawing.height, 0)
+    axes.set_axis_off()
+    for order, part in enumerate(drawing.parts):
+        match part:
+            case Line():
+                axes.add_line(
+                    Line2D(
+                        (part.x1, part.x2),
+                        (part.y1, part.y2),
+                        color=part.colour,
+                        linewidth=_points(part.width),
+                        linestyle=(0, (4, 3)) if part.is_dashed else "-",
+                        zorder=order,
+                    )
+                )
+            case Marker():
+                mark = Polygon(part.corners) if part.corners else Circle((part.x, part.y), part.radius)
+                mark.set(facecolor=part.colour, alpha=part.opacity, linewidth=0, zorder=order)
+                axes.add_patch(mark)
+            case Words():
+                axes.text(
+                    part.x,
+                    part.y,
+                    part.text.replace("$", r"\$"),
+                    fontsize=_points(part.size),
+                    color=part.colour,
+                    ha={"start": "left", "middle": "center", "end": "right"}[part.anchor],
+                    va="baseline",
+                    fontweight="bold" if part.is_bold else "normal",
+                    zorder=order,
+                )
+    out = io.BytesIO()
+    FigureCanvasAgg(canvas)
+    canvas.savefig(out, format="png", metadata={"Software": None})
+    return out.getvalue()
+
+
+def _points(pixels: float) -> float:
+    """Return pixels, a hundred to the inch, as points."""
+    return pixels * 0.72

@@ -1,0 +1,385 @@
+"""Exports a results file into a folder, one file a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
+
+import numpy as np
+
+from agents.energy import FloatArray
+from scenarios.metrics.kpis import Kpis
+from scenarios.metrics.settlement import Account
+from scenarios.results.connection import ResultsExistError, ResultsWriteError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
+
+Value = str | int | float | None
+Row = tuple[Value, ...]
+Kind = Literal["text", "int", "float", "instant"]
+"""An `instant` is in UNIX seconds, its name ends in `_s`; an ISO 8601 column ending in `_utc` is written beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Its name says the unit."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file of an export."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: Callable[[], Iterator[Row]]
+    """Reads them anew, one by one."""
+
+
+def tables(results: ResultsReader) -> tuple[Table, ...]:
+    """Return all tables of a simulation."""
+    return (
+        Table("runs", RUNS, lambda: _runs(results)),
+        Table("kpis", KPIS, lambda: _kpis(results)),
+        Table("contracts", CONTRACTS, lambda: _contracts(results)),
+        Table("history", HISTORY, lambda: _history(results)),
+        Table("messages", MESSAGES, lambda: _messages(results)),
+        Table("minutes", MINUTES, lambda: _minutes(results)),
+        Table("production", PRODUCTION, lambda: _production(results)),
+        Table("consumption", CONSUMPTION, lambda: _consumption(results)),
+    )
+
+
+def _columns(**kinds: Kind) -> tuple[Column, ...]:
+    return tuple(Column(name, kind) for name, kind in kinds.items())
+
+
+def _kpi_columns() -> tuple[Column, ...]:
+    hints = get_type_hints(Kpis)
+    return tuple(Column(field.name, "int" if hints[field.name] is int else "float") for field in fields(Kpis))
+
+
+RUNS = _columns(
+    run="int",
+    run_id="text",
+    seed="int",
+    state="text",
+    start_s="instant",
+    end_s="instant",
+    ledger_sha256="text",
+    messages="int",
+    negotiations="int",
+    wall_s="float",
+    not_registered="int",
+    error="text",
+    covered_share="float",
+)
+KPIS = (*_columns(run="int", seed="int"), *_kpi_columns(), *_columns(state="text", covered_share="float"))
+CONTRACTS = _columns(
+    run="int",
+    contract_id="text",
+    job_id="text",
+    source_id="text",
+    house="text",
+    device="text",
+    producer="text",
+    state="text",
+    registered_s="instant",
+    earliest_start_s="instant",
+    latest_start_s="instant",
+    start_s="instant",
+    agreed_s="instant",
+    energy_wh="float",
+    delivered_wh="float",
+    profile="text",
+)
+HISTORY = _columns(
+    run="int", contract_id="text", n="int", at_s="instant", what="text", start_s="instant", reason="text"
+)
+MESSAGES = _columns(
+    run="int",
+    n="int",
+    time_s="instant",
+    round="int",
+    sender="text",
+    seq="int",
+    recipient="text",
+    kind="text",
+    job_id="text",
+    body="text",
+)
+MINUTES = _columns(
+    run="int",
+    minute_s="instant",
+    produced_wh="float",
+    consumed_wh="float",
+    contracted_wh="float",
+    delivered_wh="float",
+    grid_wh="float",
+    export_wh="float",
+)
+PRODUCTION = _columns(
+    run="int",
+    producer="text",
+    minute_s="instant",
+    produced_wh="float",
+    contracted_wh="float",
+    delivered_wh="float",
+)
+CONSUMPTION = _columns(run="int", house="text", minute_s="instant", consumed_wh="float", delivered_wh="float")
+
+
+def _runs(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        yield (
+            run.run,
+            run.run_id,
+            run.seed,
+            run.state,
+            run.start_s,
+            run.end_s,
+            run.ledger_sha256,
+            run.messages,
+            run.negotiations,
+            run.wall_s,
+            len(run.not_registered),
+            run.error,
+            results.covered_share(run),
+        )
+
+
+def _kpis(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        figures = results.kpis(run.run).as_dict().values()
+        yield run.run, run.seed, *figures, run.state, results.covered_share(run)
+
+
+def _contracts(results: ResultsReader) -> Iterator[Row]:
+    jobs = {job.job_id: job for job in results.scenario.jobs}
+    for run in results.runs():
+        settled = results.account(run.run)
+        covered_wh = dict(
+            zip((c.contract_id for c in settled.contracts), settled.job_delivered_wh.tolist(), strict=True)
+        )
+        for entry in results.ledger(run.run):
+            contract = entry.contract
+            job = jobs.get(contract.job_id)
+            yield (
+                run.run,
+                contract.contract_id,
+                contract.job_id,
+                *((job.source_id, job.house, job.device) if job else (None, None, None)),
+                contract.producer,
+                entry.state,
+                *((job.registered_s, job.earliest_start_s, job.latest_start_s) if job else (None, None, None)),
+                contract.start_s,
+                contract.agreed_s,
+                contract.energy_wh,
+                covered_wh.get(contract.contract_id, 0.0),
+                job.profile if job else None,
+            )
+
+
+def _history(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        for entry in results.ledger(run.run):
+            for n, event in enumerate(entry.history, start=1):
+                yield run.run, entry.contract.contract_id, n, event.at_s, event.what, event.start_s, event.reason
+
+
+def _messages(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        for m in results.messages(run.run):
+            body = json.dumps(m.body, ensure_ascii=False, separators=(",", ":"))
+            yield run.run, m.n, m.time_s, m.round, m.sender, m.seq, m.recipient, m.kind, m.job_id, body
+
+
+def _minutes(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        settled = results.account(run.run)
+        columns = (
+            settled.produced_wh.sum(axis=0),
+            settled.consumed_wh,
+            settled.drawn_wh.sum(axis=0),
+            settled.delivered_wh.sum(axis=0),
+            settled.grid_wh,
+            settled.export_wh.sum(axis=0),
+        )
+        for row in zip(settled.times_s.tolist(), *(column.tolist() for column in columns), strict=True):
+            yield (run.run, *row)
+
+
+def _production(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        settled = results.account(run.run)
+        for i, producer in enumerate(settled.producers):
+            columns = settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i]
+            for row in _where_anything_is(settled, columns):
+                yield (run.run, producer, *row)
+
+
+def _consumption(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        settled = results.account(run.run)
+        for i, house in enumerate(settled.houses):
+            for row in _where_anything_is(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
+                yield (run.run, house, *row)
+
+
+def _where_anything_is(settled: Account, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
+    """Return rows of minute and columns, without the minutes in which all of them are zero."""
+    minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
+    return zip(settled.times_s[minutes].tolist(), *(column[minutes].tolist() for column in columns), strict=True)
+
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS_A_FRAME = 50_000
+_TYPES = {"text": "string", "int": "Int64", "float": "float64", "instant": "Int64"}
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def write_csv(table: Table, path: Path) -> None:
+    """Write with a header line, comma-separated, UTF-8; what is not known is an empty cell."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for n, frame in enumerate(_frames(table)):
+            frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
+
+
+def write_json(table: Table, path: Path) -> None:
+    """Write an array of objects, one a line, UTF-8."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("[")
+        between = "\n"
+        for frame in _frames(table):
+            for name in frame.columns[[str(type_).startswith("datetime") for type_ in frame.dtypes]]:
+                frame[name] = frame[name].dt.strftime(_ISO)
+            for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+                file.write(between + json.dumps(row, ensure_ascii=False))
+                between = ",\n"
+        file.write("\n]\n")
+
+
+def write_parquet(table: Table, path: Path) -> None:
+    """Write with one type a column: instants as integers, and once more as UTC timestamps.
+
+    Raises:
+        ResultsError: pyarrow is not installed.
+    """
+    require_parquet()
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+
+    frames = (pa.Table.from_pandas(frame, preserve_index=False) for frame in _frames(table))
+    first = next(frames)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for more in frames:
+            writer.write_table(more)
+
+
+def require_parquet() -> None:
+    """Check that Parquet can be written.
+
+    Raises:
+        ResultsError: pyarrow is not installed; the message says how to get it.
+    """
+    try:
+        import pyarrow as pa  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise ResultsWriteError(
+            "Parquet needs pyarrow, which is not installed: pip install 'ssmic[parquet]'"
+        ) from error
+
+
+def _frames(table: Table) -> Iterator[pd.DataFrame]:
+    """Yield all rows, frame by frame, at least one; every instant also as a timestamp behind its seconds."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second, and only who exports needs it
+
+    rows = table.rows()
+    group = list(islice(rows, ROWS_A_FRAME))
+    while True:
+        frame = pd.DataFrame(group, columns=[column.name for column in table.columns], dtype=object)
+        frame = frame.astype({column.name: _TYPES[column.kind] for column in table.columns})
+        for column in table.columns:
+            if column.kind == "instant":
+                moments = pd.to_datetime(frame[column.name], unit="s", utc=True).dt.as_unit("s")
+                frame.insert(list(frame).index(column.name) + 1, f"{column.name.removesuffix('_s')}_utc", moments)
+        yield frame
+        group = list(islice(rows, ROWS_A_FRAME))
+        if not group:
+            return
+
+
+Format = Literal["csv", "json", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_WRITERS: dict[Format, Callable[[Table, Path], None]] = {
+    "csv": write_csv,
+    "json": write_json,
+    "parquet": write_parquet,
+}
+
+
+def export_results(
+    results: ResultsReader,
+    format_: Format,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    wrote: Callable[[Path], None] | None = None,
+) -> tuple[Path, ...]:
+    """Write all tables of a simulation, and `simulation.json` with what `ssmic run --json` prints.
+
+    Args:
+        results: An open results file.
+        format_: Of the tables.
+        folder: Made if it is not there.
+        overwrite: Write over files of the same names.
+        wrote: Told of every file once it is there.
+
+    Returns:
+        The files, in the order of writing.
+
+    Raises:
+        ResultsError: Files are there already, the folder cannot be written to, pyarrow is missing, or the results are
+            damaged.
+    """
+    if format_ == "parquet":
+        require_parquet()
+    planned = [(folder / f"{table.name}.{format_}", table) for table in tables(results)]
+    summary = folder / "simulation.json"
+    there = [path.name for path in (*(path for path, _ in planned), summary) if path.exists()]
+    if there and not overwrite:
+        raise ResultsExistError(f"{folder}: has {', '.join(there)} already; use --force to overwrite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, table in planned:
+            _whole(path, partial(_WRITERS[format_], table))
+            if wrote:
+                wrote(path)
+        text = json.dumps(simulation_json(results), indent=2, ensure_ascii=False)
+        _whole(summary, lambda draft: draft.write_text(f"{text}\n", encoding="utf-8"))
+        if wrote:
+            wrote(summary)
+    except OSError as error:
+        raise ResultsWriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return (*(path for path, _ in planned), summary)
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the place and move there: what has the name is complete."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        write(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

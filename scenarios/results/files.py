@@ -1,0 +1,322 @@
+"""What results there are in a folder, one line each; files that cannot be read are listed as such."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from scenarios.results.connection import ResultsError, ResultsExistError, ResultsWriteError, open_for_reading, readable
+from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from scenarios.scenario import SCENARIO, Scenario
+
+DEFAULT_FOLDER = Path("results")
+SUFFIX = ".sqlite"
+
+
+def file_name(created: datetime, scenario: str, algorithm: str, runs: int) -> str:
+    """Return the name of a simulation's results.
+
+    Args:
+        created: In UTC.
+        scenario: The scenario's name; what does not suit a file name becomes `-`.
+        algorithm: Likewise.
+        runs: How many runs the simulation has.
+    """
+    return f"{created:%Y-%m-%d_%H%M%S}_{_fit(scenario)}_{_fit(algorithm)}_{runs}{SUFFIX}"
+
+
+def reserve(folder: Path, name: str) -> Path:
+    """Make an empty file of this name and return it; where it exists, `-2`, `-3`, ... is put behind the name.
+
+    Raises:
+        ResultsError: The folder cannot be made or written to.
+    """
+    stem = name.removesuffix(SUFFIX)
+    for n in count(1):
+        path = folder / (name if n == 1 else f"{stem}-{n}{SUFFIX}")
+        try:
+            return reserve_exactly(path)
+        except FileExistsError:
+            continue
+    raise AssertionError  # pragma: no cover - count() does not end
+
+
+def reserve_exactly(path: Path) -> Path:
+    """Make an empty file.
+
+    Raises:
+        FileExistsError: It is there already.
+        ResultsError: It cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        if path.parent.is_dir():
+            raise
+        raise ResultsError(f"{path.parent}: is a file, and results need a folder") from None
+    except OSError as error:
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _fit(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip(".-") or "unnamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What is about to be run."""
+
+    scenario: Scenario
+    algorithm: str
+    seeds: tuple[int, ...]
+    """One a run."""
+    broker: str
+    """`memory`, `mosquitto`, `embedded` or a URL; login data in it are not kept."""
+    hosts: int | None = None
+    """Connections that the agents are spread over; None: one a household."""
+    settings: Mapping[str, Any] | None = None
+    """All else that was chosen, fit for JSON: the algorithm's settings, the pace, patience, ..."""
+
+
+def create_results(simulation: Simulation, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Make a results file without runs and return where it is.
+
+    Args:
+        simulation: What is about to be run.
+        out: The file to make; None: one named after the simulation and the present moment, in `folder`.
+        folder: Where results go that are not told otherwise; made if it is not there.
+
+    Raises:
+        ResultsError: `out` exists, or the place cannot be written to.
+    """
+    created = datetime.now(UTC)
+    if out is None:
+        scenario, runs = simulation.scenario.name, len(simulation.seeds)
+        path = reserve(folder, file_name(created, scenario, simulation.algorithm, runs))
+    else:
+        try:
+            path = reserve_exactly(out)
+        except FileExistsError:
+            raise ResultsExistError(f"{out}: exists already; results are never written over") from None
+    # Built beside its place and moved there whole: who looks meanwhile finds an empty file, never half of one.
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _build(draft, simulation, created)
+        draft.replace(path)
+    except (sqlite3.Error, OSError) as error:
+        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result may depend on."""
+    found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    for package in ("ssmic", "numpy", "scipy"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def without_login(broker: str) -> str:
+    """Return a broker's URL without user and password."""
+    return re.sub(r"(?<=//)[^/]*@", "", broker)
+
+
+def _build(path: Path, simulation: Simulation, created: datetime) -> None:
+    scenario = simulation.scenario
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        # Not yet the write-ahead log that runs use: what does not fit on the disk would stay behind in it unnoticed.
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {SCHEMA_VERSION};")
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            [("application", "ssmic"), ("schema_version", str(SCHEMA_VERSION))],
+        )
+        connection.execute(
+            "INSERT INTO simulation VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                scenario.name,
+                SCENARIO.dump_json(scenario).decode(),
+                simulation.algorithm,
+                json.dumps(dict(simulation.settings or {}), sort_keys=True),
+                without_login(simulation.broker),
+                simulation.hosts,
+                json.dumps(simulation.seeds),
+                json.dumps(versions()),
+                created.isoformat(timespec="milliseconds"),
+            ),
+        )
+        connection.executemany(
+            "INSERT INTO houses VALUES (?, ?, ?)",
+            [(i, house.id, house.name) for i, house in enumerate(scenario.houses)],
+        )
+        connection.executemany(
+            "INSERT INTO producers (producer, house_id) VALUES (?, ?)",
+            [(d.id, i) for i, house in enumerate(scenario.houses) for d in house.devices if d.type == "producer"],
+        )
+        connection.executemany(
+            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    job.job_id,
+                    job.source_id,
+                    job.house,
+                    job.device,
+                    job.profile,
+                    job.registered_s,
+                    job.earliest_start_s,
+                    job.latest_start_s,
+                    job.duration_s,
+                    job.energy_wh,
+                )
+                for job in scenario.jobs
+            ],
+        )
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A results file at a glance."""
+
+    path: Path
+    size_bytes: int
+    problem: str = ""
+    """Why it cannot be read; the rest is empty then."""
+    created_utc: str = ""
+    """ISO 8601."""
+    scenario: str = ""
+    algorithm: str = ""
+    broker: str = ""
+    planned_runs: int = 0
+    states: tuple[tuple[str, int], ...] = ()
+    """How many runs are in which state."""
+    self_sufficiency: float | None = None
+    """By contract, mean of the runs that came to their end and consumed something."""
+
+    @property
+    def done_runs(self) -> int:
+        """How many runs came to their end."""
+        return dict(self.states).get("done", 0)
+
+
+def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
+    """Return the results files in a folder, newest first; none if there is no such folder.
+
+    Raises:
+        ResultsError: The folder cannot be read, or is a file.
+    """
+    return newest_first(glance(path) for path in results_files(folder))
+
+
+def newest_first(listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Return results files by when their simulations began, the newest first; those that cannot be read come last."""
+    return tuple(sorted(listed, key=lambda one: (one.created_utc, one.path.name), reverse=True))
+
+
+_LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
+
+
+def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Return the results file that a user names.
+
+    Args:
+        name: A path; or `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
+        folder: Where the latest ones are looked for.
+
+    Raises:
+        ResultsError: There are not so many, or the folder cannot be read.
+    """
+    found = _LATEST.fullmatch(name)
+    if found is None or Path(name).exists():
+        return Path(name)
+    before = int(found[1] or 0)
+    there = [one for one in list_results(folder) if not one.problem]
+    if not there:
+        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` makes some")
+    if before >= len(there):
+        are = "is only one simulation" if len(there) == 1 else f"are only {len(there)} simulations"
+        raise ResultsError(f"{name}: there {are} in {folder}")
+    return there[before].path
+
+
+def results_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files in a folder that are named like results, by name; none if there is no such folder.
+
+    Raises:
+        ResultsError: The folder cannot be read, or is a file.
+    """
+    try:
+        return tuple(
+            sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and not path.name.startswith("."))
+        )
+    except FileNotFoundError:
+        return ()
+    except NotADirectoryError:
+        raise ResultsError(f"{folder}: is a file; a folder with results is expected") from None
+    except OSError as error:
+        raise ResultsError(f"{folder}: cannot be read: {error.strerror or error}") from error
+
+
+def glance(path: Path) -> Listed:
+    """Return what a results file is about, without reading its scenario or its runs."""
+    try:
+        size_bytes = path.stat().st_size
+    except OSError:
+        size_bytes = 0
+    try:
+        return _glance(path, size_bytes)
+    except ResultsError as error:
+        return Listed(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
+    except (ValueError, TypeError) as error:
+        return Listed(path, size_bytes, problem=f"is damaged: {error}")
+
+
+def _glance(path: Path, size_bytes: int) -> Listed:
+    connection = open_for_reading(path)
+    try:
+        with readable(path):
+            about = connection.execute(
+                "SELECT scenario, algorithm, broker, seeds_json, created_utc FROM simulation"
+            ).fetchone()
+            runs = connection.execute("SELECT state, kpis_json FROM runs ORDER BY run").fetchall()
+    finally:
+        connection.close()
+    if about is None:
+        raise ResultsError(f"{path}: is damaged: it does not say what was simulated")
+    figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"] and row["state"] == "done"]
+    shares = [of["self_sufficiency"] for of in figures if of["self_sufficiency"] is not None]
+    return Listed(
+        path,
+        size_bytes,
+        created_utc=about["created_utc"],
+        scenario=about["scenario"],
+        algorithm=about["algorithm"],
+        broker=about["broker"],
+        planned_runs=len(json.loads(about["seeds_json"])),
+        states=tuple(Counter(row["state"] for row in runs).items()),
+        self_sufficiency=sum(shares) / len(shares) if shares else None,
+    )

@@ -1,0 +1,189 @@
+"""A run's ledger as rows: contracts, and what happened to each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agents.energy import LoadProfile
+from agents.ledger import LedgerEntry, LedgerEvent
+from agents.model import Contract
+from scenarios.scenario import Scenario
+
+RunState = Literal["running", "done", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationInfo:
+    """What was simulated."""
+
+    scenario: str
+    algorithm: str
+    settings: dict[str, Any]
+    broker: str
+    hosts: int | None
+    """None: one a household."""
+    seeds: tuple[int, ...]
+    """Of the runs that were planned."""
+    versions: dict[str, str]
+    created_utc: str
+    """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run."""
+
+    run: int
+    """Counts from 1."""
+    run_id: str
+    seed: int
+    state: RunState
+    """`running` also after a crash: see `written_utc`."""
+    start_s: int
+    end_s: int
+    """How far virtual time came, UNIX seconds."""
+    ledger_sha256: str | None
+    """None while running."""
+    messages: int
+    negotiations: int
+    wall_s: float | None
+    not_registered: tuple[str, ...]
+    """Ids of the jobs that the run ended too early for."""
+    error: str
+    comparison: dict[str, Any]
+    """What it was compared with; empty if nothing."""
+    written_utc: str
+    """When something was last written; ISO 8601."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it came to its end. Figures of a run that did not cover a part of it only, and enter no mean."""
+        return self.state == "done"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """A message between agents."""
+
+    n: int
+    """Counts the run's messages from 1."""
+    time_s: int
+    """Virtual time of sending, UNIX seconds."""
+    round: int
+    sender: str
+    seq: int
+    recipient: str
+    kind: str
+    job_id: str | None
+    """Which job it is about, where it is about one."""
+    body: dict[str, Any]
+    """A request leaves out the load profile where it is the scenario's."""
+
+
+class Condenser:
+    """Knows the load profiles of a scenario. A request would otherwise carry one, and be most of the file."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._jobs = {job.job_id: job for job in scenario.jobs}
+
+    def condensed(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a message without the load profile of its job where it is the scenario's; else as it is."""
+        job = body.get("job")
+        if not isinstance(job, dict):
+            return body
+        job_id, load = job.get("job_id"), job.get("load_profile")
+        if not isinstance(job_id, str) or not isinstance(load, dict):
+            return body
+        known = self._jobs.get(job_id)
+        if known is None or not _is_same(load, known.load_profile.as_sent):
+            return body
+        return {**body, "job": {key: value for key, value in job.items() if key != "load_profile"}}
+
+
+def _is_same(told: dict[str, Any], load: LoadProfile) -> bool:
+    """Say whether a load profile of a message, with lists or with tuples, is this one."""
+    return told.keys() == {"times_s", "cumulative_wh"} and all(
+        isinstance(told[key], list | tuple) and tuple(told[key]) == getattr(load, key) for key in told
+    )
+
+
+def job_of(body: dict[str, Any]) -> str | None:
+    """Return the id of the job that a message is about; None where it is about none."""
+    for holder in (body.get("job"), body.get("contract"), body):
+        if isinstance(holder, dict) and isinstance(job_id := holder.get("job_id"), str):
+            return job_id
+    contract_id = body.get("contract_id")
+    if isinstance(contract_id, str) and "/" in contract_id:
+        return contract_id.rpartition("/")[0]  # see `agents.model.Contract`
+    return None
+
+
+def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, ...]:
+    """Return a run's contracts with their history, cancelled ones too, in the order of contract ids.
+
+    Raises:
+        ValueError: A row is no contract, or no event of one.
+        sqlite3.Error: The rows cannot be read.
+    """
+    events: dict[str, list[LedgerEvent]] = {}
+    columns = "contract_id, at_s, what, start_s, reason"
+    rows: list[tuple[Any, ...]] = connection.execute(
+        f"SELECT {columns} FROM history WHERE run = ? ORDER BY contract_id, n",  # noqa: S608 - made of constants only
+        (run,),
+    ).fetchall()
+    for contract_id, at_s, what, start_s, reason in rows:
+        event = LedgerEvent(at_s=at_s, what=what, start_s=start_s, reason=reason)
+        events.setdefault(contract_id, []).append(event)
+    columns = "contract_id, job_id, producer, start_s, agreed_s, energy_wh, state"
+    rows = connection.execute(
+        f"SELECT {columns} FROM contracts WHERE run = ? ORDER BY contract_id",  # noqa: S608 - made of constants only
+        (run,),
+    ).fetchall()
+    return tuple(
+        LedgerEntry(
+            contract=Contract(
+                contract_id=contract_id,
+                job_id=job_id,
+                producer=producer,
+                start_s=start_s,
+                agreed_s=agreed_s,
+                energy_wh=energy_wh,
+            ),
+            state=state,
+            history=tuple(events.get(contract_id, ())),
+        )
+        for contract_id, job_id, producer, start_s, agreed_s, energy_wh, state in rows
+    )
+
+
+def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry]) -> None:
+    """Write contracts as they stand, in place of what the file says of them.
+
+    Raises:
+        sqlite3.Error: The rows cannot be written.
+    """
+    for entry in entries:
+        contract = entry.contract
+        key = (run, contract.contract_id)
+        connection.execute("DELETE FROM history WHERE run = ? AND contract_id = ?", key)
+        connection.execute(
+            "INSERT INTO contracts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, contract_id) DO UPDATE SET"
+            " producer = excluded.producer, start_s = excluded.start_s, agreed_s = excluded.agreed_s,"
+            " energy_wh = excluded.energy_wh, state = excluded.state",
+            (
+                *key,
+                contract.job_id,
+                contract.producer,
+                contract.start_s,
+                contract.agreed_s,
+                contract.energy_wh,
+                entry.state,
+            ),
+        )
+        connection.executemany(
+            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(*key, n, e.at_s, e.what, e.start_s, e.reason) for n, e in enumerate(entry.history, start=1)],
+        )

@@ -1,0 +1,176 @@
+"""Producers' scores between simulations of a scenario: one small JSON file, replaced as a whole or not at all.
+
+Scores are an input of a run, so the file also remembers which scores a run began with: the same run, asked for again,
+begins with them again and comes to the same contracts, whatever was learned in between.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.scheduling.settings import AlgorithmSettings
+from broker.errors import SsmicError
+from broker.filenames import file_name
+from scenarios.scenario import Scenario, fingerprint
+
+SUFFIX = ".scores.json"
+MAX_BYTES = 100_000_000
+"""More is no scores file: 100 producers after 10,000 simulations fit several times."""
+
+_ScoreById = dict[Annotated[str, Field(min_length=1)], int]
+
+
+class ScoresFileError(SsmicError):
+    """A scores file is none, or is of another scenario; the message names the file and says why."""
+
+
+class ScoresWriteError(ScoresFileError):
+    """A scores file cannot be written."""
+
+
+class _Start(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    scores: _ScoreById
+    """What the runs began with."""
+    runs: tuple[str, ...]
+    """Which, as `run_key` names them."""
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    version: Literal[1] = 1
+    scenario: str
+    scores: _ScoreById
+    """What a run begins with that was not done before."""
+    starts: tuple[_Start, ...] = ()
+
+
+def run_key(scenario: Scenario, seed: int, algorithm: AlgorithmSettings, days: int | None, *, patient: bool) -> str:
+    """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash."""
+    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresFile:
+    """The file that keeps a scenario's scores; it need not exist."""
+
+    path: Path
+    scenario: str
+
+    @classmethod
+    def beside(cls, results_file: Path, scenario: str, named: Path | None = None) -> ScoresFile:
+        """Return the file that was named, or else the one beside the results."""
+        return cls(named or results_file.parent / f"{file_name(scenario)}{SUFFIX}", scenario)
+
+    def scores(self) -> dict[str, int]:
+        """Return what a new run begins with, by producer id; nothing if there is no such file yet.
+
+        Raises:
+            ScoresFileError: it is no scores file, or one of another scenario.
+        """
+        return self._read().scores
+
+    def begin(self, runs: Sequence[str | None], *, afresh: bool = False) -> list[dict[str, int]]:
+        """Return what each run begins with, by producer id, and remember it.
+
+        Args:
+            runs: Their keys; None for a run that is not to be repeated: it always begins with the latest scores.
+            afresh: Forget everything first, whatever is in the file.
+
+        Raises:
+            ScoresFileError: it is no scores file, or one of another scenario, or cannot be written.
+        """
+        with self._locked():
+            content = _Content(scenario=self.scenario, scores={}) if afresh else self._read()
+            before = {run: start.scores for start in content.starts for run in start.runs}
+            new = tuple(dict.fromkeys(run for run in runs if run is not None and run not in before))
+            if new or afresh:
+                self._write(_with_starts(content, new))
+        return [before.get(run, content.scores) if run is not None else content.scores for run in runs]
+
+    def learn(self, begun_with: Mapping[str, int], ended_with: Mapping[str, int]) -> None:
+        """Keep what a run came to; one that only repeated an earlier run, or was overtaken by another, adds nothing.
+
+        Raises:
+            ScoresFileError: as `begin`.
+        """
+        with self._locked():
+            content = self._read()
+            if content.scores == begun_with:
+                self._write(content.model_copy(update={"scores": dict(ended_with)}))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others out between reading and writing: simulations of one scenario may go on side by side."""
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except FileExistsError:
+            raise ScoresWriteError(f"{self.path.parent}: is a file, and results need a folder") from None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _read(self) -> _Content:
+        path = self.path
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return _Content(scenario=self.scenario, scores={})
+        except OSError as error:
+            raise ScoresFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+        hint = "--reset-scores starts afresh"
+        if len(data) > MAX_BYTES:
+            raise ScoresFileError(f"{path}: is no scores file: larger than {MAX_BYTES} bytes; {hint}")
+        try:
+            content = _Content.model_validate_json(data)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in problem["loc"])
+            what = f"{place}: {problem['msg']}" if place else problem["msg"]
+            raise ScoresFileError(f"{path}: is no scores file: {what}; {hint}") from None
+        if content.scenario != self.scenario:
+            raise ScoresFileError(
+                f"{path}: has scores of scenario {content.scenario!r}, not of {self.scenario!r}; {hint}"
+            )
+        return content
+
+    def _write(self, content: _Content) -> None:
+        """Write it; whoever reads meanwhile, and whoever looks after a crash, finds the old file or the new one."""
+        ordered = content.model_copy(update={"scores": dict(sorted(content.scores.items()))})
+        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            draft.write_text(ordered.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            draft.replace(self.path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ScoresWriteError:
+        return ScoresWriteError(f"{self.path}: cannot be written: {error.strerror or error}")
+
+
+def _with_starts(content: _Content, runs: tuple[str, ...]) -> _Content:
+    """Return what a file says once these runs have begun with its latest scores."""
+    starts = content.starts
+    if not runs:
+        return content
+    if starts and starts[-1].scores == content.scores:
+        last = starts[-1].model_copy(update={"runs": starts[-1].runs + runs})
+        return content.model_copy(update={"starts": (*starts[:-1], last)})
+    return content.model_copy(update={"starts": (*starts, _Start(scores=content.scores, runs=runs))})
