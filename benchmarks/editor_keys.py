@@ -17,10 +17,10 @@ from keyboard import LIMIT_WALL_MS, Keyboard, Took, ratio, said
 from textual.widgets import Input
 
 from tui.app import SsmicApp
-from tui.editor.outline import WHOLE
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.editor.tree import NeighbourhoodTree
-from tui.shell.collecting import Collector
+from tui.editor.tree_model import WHOLE
+from tui.editor.tree_view import NeighbourhoodTree
+from tui.shell.lifecycle import Collector
 
 ROUNDS = 12
 NAMES = ("street", "village")

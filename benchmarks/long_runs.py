@@ -31,7 +31,7 @@ from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Producer, Scenario
 from scenarios.simulation.run import RunSettings, run_once
-from tui.cli.logs import configure_logs
+from tui.logs import configure_logs
 
 DAY_S = 86_400
 START_S = 1_767_225_600

@@ -24,7 +24,7 @@ from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.rolling_horizon import plan_as_it_goes
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, RunSettings, run_once
-from tui.cli.logs import configure_logs
+from tui.logs import configure_logs
 
 DEFAULT = ("street", "scarce", *(str(seed) for seed in range(1, 11)))
 HEAD = (

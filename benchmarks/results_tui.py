@@ -28,9 +28,9 @@ from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tui.app import SsmicApp
-from tui.results.celltable import CellTable
 from tui.results.screen import ResultsScreen
-from tui.shell.collecting import Collector
+from tui.shell.lifecycle import Collector
+from tui.widgets.table import CellTable
 
 REPEATS = 3
 LIMIT_S = 2.0

@@ -21,7 +21,7 @@ from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, RunSettings, run_once
-from tui.cli.logs import configure_logs
+from tui.logs import configure_logs
 
 REPEATS = 5
 """Alternating, so that a machine that becomes slower or faster does so for all."""

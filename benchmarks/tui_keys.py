@@ -35,9 +35,9 @@ from scenarios.load import load_scenario
 from scenarios.monitor.run_state import Watched
 from scenarios.simulation.plan import Plan
 from tui.app import SsmicApp
-from tui.run.running import Running
-from tui.shell.collecting import Collector
+from tui.run.simulation_client import Running
 from tui.shell.help import HelpScreen
+from tui.shell.lifecycle import Collector
 from tui.widgets.table import VirtualTable
 
 PANES = (("M", "messages"), ("J", "jobs"), ("P", "producers"), ("L", "ledger"), ("H", "hosts"))

@@ -1,1 +1,1 @@
-"""What a person sees: the command line and, on top of it, the screens."""
+"""What a person sees: the command line and the terminal application."""

@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
-from tui.cli.interrupt import end_at_once, exit_code, signalled, signals_heard
+from tui.signals import end_at_once, exit_code, signalled, signals_heard
 
 
 def main() -> None:

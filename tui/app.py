@@ -26,20 +26,24 @@ from scenarios.monitor.feed import Feed
 from scenarios.monitor.run_status import Standing, names
 from scenarios.scenario import Zone
 from tui.areas import AREAS
-from tui.cli.interrupt import exit_code
-from tui.shell.collecting import Collector
-from tui.shell.ending import Rescue, ended_by_signals, rescued
-from tui.shell.guard import Guarded, complain, keep_details
+from tui.shell.base_screen import AreaScreen
+from tui.shell.error_notices import Guarded, complain, keep_details
+from tui.shell.header import short_status
 from tui.shell.help import HelpScreen, described, is_move
-from tui.shell.intents import Intent
-from tui.shell.open import OpenNeighbourhood
-from tui.shell.palette import Everything
-from tui.shell.preferences import Preferences, load_preferences, save_preferences
-from tui.shell.recent import load_recent, save_recent
-from tui.shell.screen import AreaScreen
-from tui.shell.status import short_status
+from tui.shell.lifecycle import (
+    Collector,
+    Preferences,
+    Rescue,
+    ended_by_signals,
+    load_preferences,
+    rescued,
+    save_preferences,
+)
+from tui.shell.monitored_run import REFRESH_WALL_S, Watching
+from tui.shell.navigation import Everything, Intent, OpenNeighbourhood
 from tui.shell.themes import DEFAULT_VARIABLES, THEMES
-from tui.shell.watching import REFRESH_WALL_S, Watching
+from tui.signals import exit_code
+from tui.start.recent import load_recent, save_recent
 
 
 class SsmicApp(Guarded, App[None]):

@@ -80,7 +80,7 @@ AREAS = (
         "Negotiations",
         "f4",
         "Watch agents negotiate: messages, jobs, producers, ledger",
-        "tui.live.screen",
+        "tui.monitor.screen",
         "NegotiationsScreen",
         (Way("Watch a run on a broker", "join"),),
     ),

@@ -14,8 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from tui.app import SsmicApp
-from tui.shell.intents import EditScenario
-from tui.shell.watching import REFRESH_WALL_S
+from tui.shell.monitored_run import REFRESH_WALL_S
+from tui.shell.navigation import EditScenario
 
 SIZE = (120, 36)
 SCENARIO = "street"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.shell.collecting import MOST_LOOKS, QUIET_WALL_S, Collector
+from tui.shell.lifecycle import MOST_LOOKS, QUIET_WALL_S, Collector
 
 
 @pytest.fixture

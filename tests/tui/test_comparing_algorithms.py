@@ -17,13 +17,13 @@ from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
 from tests.tui.driving import dialog, until
 from tui.results.screen import ResultsScreen
-from tui.run.algorithms import SENTENCES, AlgorithmsDialog
+from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
 from tui.run.form import Form, plans_of
 from tui.run.progress import ProgressPanel, Row, columns_for
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable
-from tui.widgets.tick import Tick
+from tui.widgets.text import Tick
 
 Opened = Any
 

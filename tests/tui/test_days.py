@@ -11,7 +11,7 @@ from agents.energy import Prediction, Production
 from scenarios.monitor.producers import WatchedProducer
 from scenarios.results.views import AverageDay, Course, Day
 from scenarios.scenario import Zone
-from tui.editor.drawing import Artist, Kept
+from tui.editor.preview_chart import Artist, Kept
 from tui.shell.days import Days
 
 START_S = 1_767_225_600

@@ -18,10 +18,10 @@ from scenarios.monitor.run_state import Watched
 from tests.tui.driving import dialog, until
 from tui.app import SsmicApp
 from tui.keys import KEYS, page
-from tui.shell.bar import AreaTab
 from tui.shell.footer import Footer
+from tui.shell.header import AreaTab
 from tui.shell.help import HelpScreen
-from tui.shell.intents import EditScenario
+from tui.shell.navigation import EditScenario
 
 Opened = Any
 DOCS = Path(tui.__file__).parents[1] / "docs" / "keys.md"

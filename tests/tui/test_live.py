@@ -25,15 +25,15 @@ from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 from tests.tui.driving import click, dialog, steps, until
-from tui.live.filtering import Filter
-from tui.live.hosts import rows_of
-from tui.live.producers import ProducersPane
-from tui.live.sequence import SequenceView, arrow, lanes_of
+from tui.monitor.hosts import rows_of
+from tui.monitor.jobs import SequenceView, arrow, lanes_of
+from tui.monitor.messages import Filter
+from tui.monitor.producers import ProducersPane
 from tui.shell.dialogs import AskText, Confirm
-from tui.shell.status import StatusLine
+from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
-from tui.widgets.words import Words
+from tui.widgets.text import Words
 
 Opened = Any
 UTC = Zone()

@@ -17,7 +17,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.writer import RunWriter
 from scenarios.simulation.run import RunSettings, run_once
-from tui.editor.drawing import Artist
+from tui.editor.preview_chart import Artist
 from tui.run.preview import outlook
 
 

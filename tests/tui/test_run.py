@@ -22,8 +22,8 @@ from tui.run.form import Form, plan_of
 from tui.run.preview import outlook
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
-from tui.shell.intents import RunScenario
-from tui.shell.steering import neighbour_pace
+from tui.shell.navigation import RunScenario
+from tui.shell.run_controls import neighbour_pace
 from tui.widgets.table import VirtualTable
 
 Opened = Any

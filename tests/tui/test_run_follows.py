@@ -13,13 +13,12 @@ from textual.widgets import Input, Select, Static
 from scenarios.results.reader import ResultsReader
 from tests.tui.driving import dialog, notices, until
 from tests.tui.editor.conftest import TEXT
-from tui.editor.importing import ImportDialog
-from tui.editor.notes import Notes
+from tui.editor.dialogs import ImportDialog, Notes
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.run.choices import choices
+from tui.run.scenario_choices import choices
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import Confirm, PickPath
-from tui.shell.intents import EditScenario
+from tui.shell.navigation import EditScenario
 
 Opened = Any
 

@@ -15,13 +15,12 @@ from broker.errors import SsmicError
 from tests.tui.driving import click, dialog, until
 from tui.app import SsmicApp
 from tui.areas import AREAS
-from tui.shell.bar import AreaTab
+from tui.shell.base_screen import AreaScreen
 from tui.shell.dialogs import AskText, Confirm, PickPath
+from tui.shell.error_notices import crash_file
 from tui.shell.footer import Footer
-from tui.shell.guard import crash_file
-from tui.shell.help import HelpScreen
-from tui.shell.prose import Prose
-from tui.shell.screen import AreaScreen
+from tui.shell.header import AreaTab
+from tui.shell.help import HelpScreen, Prose
 
 Opened = Any
 

@@ -12,9 +12,9 @@ from textual.widgets import OptionList
 
 from tests.tui.driving import dialog, until
 from tui.shell.dialogs import Confirm
-from tui.shell.intents import EditScenario
-from tui.shell.recent import load_recent, recent_file
+from tui.shell.navigation import EditScenario
 from tui.start.entries import entries
+from tui.start.recent import load_recent, recent_file
 from tui.start.screen import StartScreen
 
 Opened = Any

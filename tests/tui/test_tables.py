@@ -7,8 +7,8 @@ from rich.cells import cell_len
 
 from scenarios.scenario import Zone
 from tui.widgets.chart import Span
-from tui.widgets.columns import Column, fit, placed
-from tui.widgets.meaning import MEANINGS
+from tui.widgets.palette import MEANINGS
+from tui.widgets.table_rendering import Column, fit, placed
 
 BERLIN = Zone(7200)
 NEPAL = Zone(20_700)

@@ -71,8 +71,8 @@ def test_a_defect_leaves_the_terminal_whole(terminal: Terminal, tmp_path: Path) 
         "from tui.app import SsmicApp, run_app\n"
         "from textual.widgets import Static\n"
         "def render(self):\n    raise ZeroDivisionError('a defect')\n"
-        "import tui.shell.bar\n"
-        "tui.shell.bar.AreaTab.render = render\n"
+        "import tui.shell.header\n"
+        "tui.shell.header.AreaTab.render = render\n"
         "raise SystemExit(run_app())\n"
     )
     terminal.open(f"{sys.executable} broken.py")

@@ -23,11 +23,11 @@ from scenarios.load import load_scenario
 from scenarios.simulation.run import RunSettings, run_once
 from tests.integration.conftest import SLOW
 from tests.tui.driving import dialog, notices, steps, until
-from tui.live.joining import RunChooser
-from tui.live.screen import NegotiationsScreen
+from tui.monitor.join_dialog import RunChooser
+from tui.monitor.screen import NegotiationsScreen
 from tui.shell.dialogs import AskText, Confirm
-from tui.shell.intents import WatchBroker
-from tui.shell.status import StatusLine
+from tui.shell.header import StatusLine
+from tui.shell.navigation import WatchBroker
 from tui.widgets.table import VirtualTable
 
 Opened = Any

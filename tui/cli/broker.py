@@ -2,14 +2,261 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.clean import CLEAN_EXAMPLES, clean
-from tui.cli.guard import INIT_EXAMPLES, init
-from tui.cli.options import LogLevel
+from tui.cli.options import CaFile, CertFile, KeyFile, LogLevel, PasswordFile, User, complete_scenario, given, parse_id
+
+if TYPE_CHECKING:
+    from broker.security.provision import Written
+    from broker.security.secret_files import Owner
+
+INIT_EXAMPLES = """
+\b
+Examples:
+  ssmic broker init guard street --name broker.example --name 192.0.2.7
+  ssmic broker init guard --house adler --house brandt --client-certificates
+  ssmic broker init guard --house celik                 one more; all others stay as they are
+"""
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="Its houses get a login each.",
+            autocompletion=complete_scenario,
+            show_default=False,
+        ),
+    ] = None,
+    house: Annotated[
+        list[str] | None,
+        typer.Option("--house", metavar="ID", help="A household that gets a login; may be repeated.", parser=parse_id),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="A host name or address of the broker, for its certificate; may be repeated. "
+            "[default: those it has, else localhost, 127.0.0.1 and ::1]",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where the broker listens. [default: as it was, else 8883]")
+    ] = None,
+    client_certificates: Annotated[
+        bool | None,
+        typer.Option(
+            "--client-certificates/--passwords",
+            help="How clients log in. [default: as it was, else by password]",
+            show_default=False,
+        ),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long new certificates are valid.")] = 825,
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="UID[:GID]", help="Whose the files are to be, as numbers; for root only.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write what a guarded Mosquitto needs: an authority, certificates, logins with random passwords, and who may what.
+
+    Run again it adds what is new and keeps what is there. The logins are the households, and clock, watcher, operator.
+    """
+    from agents.model import MANAGER
+    from broker.security.provision import Guard, write_guard
+    from scenarios.load import load_scenario
+
+    houses = list(house or ())
+    if scenario is not None:
+        houses += [known.id for known in load_scenario(scenario).houses]
+    written = write_guard(
+        folder,
+        Guard(
+            hosts=tuple(dict.fromkeys(houses)),
+            clock_hosts=(MANAGER,),
+            names=tuple(name or ()),
+            port=port,
+            client_certificates=client_certificates,
+            days=days,
+            owner=None if owner is None else _owner(owner),
+        ),
+    )
+    typer.echo(_summary(folder, written))
+
+
+def _owner(text: str) -> Owner:
+    from broker.security.secret_files import Owner
+
+    user, _, group = text.partition(":")
+    try:
+        return Owner(int(user), int(group or user))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not UID or UID:GID, two numbers", param_hint="--owner") from None
+
+
+def _summary(folder: Path, written: Written) -> str:
+    from broker.security.mosquitto_conf import HOST_FILE
+
+    lines = [
+        f"Mosquitto: mount {folder}/broker at /mosquitto/config, or run mosquitto -c {folder}/broker/{HOST_FILE}",
+        f"Logins, each with its password and certificate in {folder}/logins: {_listed(_typed(written.logins))}",
+        f"Keep to yourself what signs certificates: {folder}/authority",
+    ]
+    if written.new_logins and written.new_logins != written.logins:
+        lines.append(f"New logins: {_listed(_typed(written.new_logins))}")
+    if written.new_certificates:
+        lines.append(f"New certificates: {_listed(_typed(written.new_certificates))}")
+    lines.append(f"Clients reach the broker at mqtts://{_host(written.names[0])}:{written.port}")
+    lines.append(f"The rest stands in {folder}/README.md.")
+    return "\n".join(lines)
+
+
+def _typed(logins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return logins as they have to be typed; where that is not the household's id, the id too."""
+    from broker.protocol.topics import encode
+
+    typed = ((login, encode(login)) for login in logins)
+    return tuple(name if name == login else f"{name} (household {login!r})" for login, name in typed)
+
+
+def _host(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
+
+
+def _listed(names: tuple[str, ...], most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+if TYPE_CHECKING:
+    from broker.servers.cleanup import Leftover
+    from broker.transport.mqtt import MqttBroker
+
+CLEAN_EXAMPLES = """
+\b
+Examples:
+  ssmic broker clean --broker mqtt://broker.example
+  ssmic broker clean --broker mqtt://broker.example --run street-insertion-1-c4690b4e
+  ssmic broker clean --broker mqtts://broker.example --user clock --password-file clock.password --json
+
+A run that goes on is left alone. Exit codes: 0 done, 1 a run goes on or the broker does not let go of it,
+2 wrong usage, 4 broker unreachable or lost.
+"""
+
+
+def clean(
+    ctx: typer.Context,
+    broker: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="mqtt[s]://[user:password@]host[:port].", envvar="SSMIC_BROKER", show_envvar=False
+        ),
+    ],
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="This run only. [default: all that do not go on]")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --run: though processes of the run are connected.")
+    ] = False,
+    limit: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to try to reach the broker.")] = 60.0,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
+    ] = False,
+    log_level: LogLevel = None,
+) -> None:
+    """Remove the retained messages that dead runs have left at a broker.
+
+    Runs that end, fail or are interrupted do that themselves; what is left is of processes that were killed, or of runs
+    with --keep.
+    """
+    from broker.transport.endpoint import AccessOptions
+    from broker.transport.mqtt import MqttBroker
+    from tui.cli.options import chosen_access
+    from tui.cli.simulate import print_json
+    from tui.exit_codes import FAILED
+    from tui.logs import configure_logs
+    from tui.signals import run_until_interrupted
+
+    configure_logs(log_level or ctx.obj)
+    if force and run is None:
+        raise typer.BadParameter("goes with --run ID only", param_hint="--force")
+    options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
+    access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
+    if access is None:
+        raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
+    connection = MqttBroker(access.url, tls=access.tls, lost_after_wall_s=limit)
+    found, removed = run_until_interrupted(_clean(connection, run, force=force))
+    alive = [leftover for leftover in found if leftover.run_id not in removed]
+    if as_json:
+        print_json(_as_json(found, removed))
+    else:
+        _say(found, removed, str(connection.url), run)
+    if run is not None and alive:
+        raise typer.Exit(FAILED)
+
+
+async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[list[Leftover], set[str]]:
+    """Return what was found, and the ids of the runs whose messages were removed."""
+    from broker.servers.cleanup import find_leftovers, remove
+
+    removed: set[str] = set()
+    async with broker.connect(f"ssmic-clean-{secrets.token_hex(4)}") as bus:
+        found = list((await find_leftovers(bus, run)).values())
+    for leftover in found:
+        if force or not leftover.is_alive:
+            # A connection for each: one that has subscribed to a run hears of it as long as it stands.
+            async with broker.connect(f"ssmic-clean-{secrets.token_hex(4)}") as bus:
+                await remove(bus, leftover)
+            removed.add(leftover.run_id)
+    return found, removed
+
+
+def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) -> None:
+    from tui.exit_codes import complain
+
+    if not found:
+        typer.echo(f"Nothing is left at {url}" + (f" of run {run!r}" if run is not None else ""))
+    for leftover in found:
+        if leftover.run_id in removed:
+            typer.echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
+        else:
+            who = f"hosts that are connected: {', '.join(sorted(leftover.hosts))}" if leftover.hosts else "it speaks"
+            way_out = f"to remove it all the same: --run {leftover.run_id} --force"
+            complain(
+                f"{leftover.run_id}: {len(leftover.topics)} topics left alone, for the run goes on ({who}); {way_out}"
+            )
+
+
+def _as_json(found: list[Leftover], removed: set[str]) -> dict[str, Any]:
+    return {
+        "runs": [
+            {
+                "run_id": leftover.run_id,
+                "state": leftover.state,
+                "topics": len(leftover.topics),
+                "alive": leftover.is_alive,
+                "hosts": sorted(leftover.hosts),
+                "removed": leftover.run_id in removed,
+            }
+            for leftover in found
+        ],
+        "topics_removed": sum(len(leftover.topics) for leftover in found if leftover.run_id in removed),
+    }
+
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 app.command(epilog=INIT_EXAMPLES)(init)
@@ -47,9 +294,9 @@ def broker(
     import asyncio
 
     from broker.servers.choose import choose_broker
-    from tui.cli.errors import complain
-    from tui.cli.interrupt import run_until_interrupted, settled
-    from tui.cli.logs import configure_logs
+    from tui.exit_codes import complain
+    from tui.logs import configure_logs
+    from tui.signals import run_until_interrupted, settled
 
     configure_logs(log_level or ctx.obj)
 

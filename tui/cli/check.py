@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.errors import INVALID, complain_about, tell_notes
-from tui.cli.figures import plural
-from tui.cli.options import Scenario
+from tui.cli.options import ScenarioArgument
+from tui.exit_codes import INVALID, complain_about, tell_notes
+from tui.formatting import plural
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(epilog="Example: ssmic check my-street.yaml")
 def check(
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """Validate a scenario: list all its problems at once.

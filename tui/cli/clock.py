@@ -8,10 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
-from tui.cli.deployed import DEFAULT_JOURNAL, DEFAULT_LIMIT_WALL_S, Broker, Impatient, Journal, Limit, Run, Seed
-from tui.cli.errors import tell_notes
-from tui.cli.options import Algorithm, Keep, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
+from tui.cli.options import (
+    DEFAULT_JOURNAL,
+    DEFAULT_LIMIT_WALL_S,
+    Algorithm,
+    Broker,
+    CaFile,
+    CertFile,
+    Impatient,
+    Journal,
+    Keep,
+    KeyFile,
+    Limit,
+    LogLevel,
+    NodeLimit,
+    PasswordFile,
+    Penalty,
+    Run,
+    ScenarioArgument,
+    Seed,
+    StepSize,
+    Tolerance,
+    User,
+    given,
+)
+from tui.exit_codes import tell_notes
 
 if TYPE_CHECKING:
     from broker.transport.mqtt import MqttBroker
@@ -38,7 +59,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 @app.command(epilog=_EXAMPLES, short_help="Keep the time of a run whose households are processes.")
 def clock(
     ctx: typer.Context,
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     broker: Broker,
     run: Run = None,
     seed: Seed = None,
@@ -106,9 +127,8 @@ def clock(
     from scenarios.files.coverage import coverage_notes
     from scenarios.load import load
     from scenarios.simulation.scores import ScoresFile, run_key
-    from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
-    from tui.cli.connect import deployed_broker, deployment_settings
-    from tui.cli.logs import configure_logs, log_file_of
+    from tui.cli.options import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.logs import configure_logs, log_file_of
 
     level = log_level or ctx.obj
     configure_logs(level)
@@ -159,10 +179,10 @@ def _keep_time(
     from broker.errors import SsmicError
     from scenarios.deployment.clock import run_clock
     from scenarios.deployment.record import open_record
-    from tui.cli.console import notes
-    from tui.cli.errors import INTERRUPTED, code_for, complain, complain_about
-    from tui.cli.interrupt import exit_code, run_until_interrupted
     from tui.cli.simulate import show_results
+    from tui.console import notes
+    from tui.exit_codes import INTERRUPTED, code_for, complain, complain_about
+    from tui.signals import exit_code, run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:
         notes().print(f"Waiting for {len(houses)} hosts: {', '.join(houses)}", soft_wrap=True)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.deployed import parse_id
-from tui.cli.options import Scenario
+from tui.cli.options import ScenarioArgument, parse_id
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -24,7 +23,7 @@ Examples:
 
 @app.command(epilog=_EXAMPLES, short_help="Print a Compose file: a container for every household.")
 def compose(
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     house: Annotated[
         list[str] | None,
         typer.Option(

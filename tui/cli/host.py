@@ -6,19 +6,30 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
-from tui.cli.deployed import (
+from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
+    Algorithm,
     Broker,
+    CaFile,
+    CertFile,
     Impatient,
     Journal,
+    KeyFile,
     Limit,
+    LogLevel,
+    NodeLimit,
+    PasswordFile,
+    Penalty,
     Run,
+    ScenarioArgument,
     Seed,
+    StepSize,
+    Tolerance,
+    User,
+    given,
     parse_id,
 )
-from tui.cli.options import Algorithm, LogLevel, NodeLimit, Penalty, Scenario, StepSize, Tolerance, given
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -38,7 +49,7 @@ Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usag
 @app.command(epilog=_EXAMPLES, short_help="Run the agents of a household until the run ends.")
 def host(
     ctx: typer.Context,
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     broker: Broker,
     house: Annotated[
         list[str],
@@ -72,10 +83,9 @@ def host(
     """
     from broker.transport.endpoint import AccessOptions
     from scenarios.deployment.household import load_part, run_households
-    from tui.cli.algorithm import refuse_foreign_settings, scenario_algorithm
-    from tui.cli.connect import deployed_broker, deployment_settings
-    from tui.cli.interrupt import run_until_interrupted
-    from tui.cli.logs import configure_logs
+    from tui.cli.options import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.logs import configure_logs
+    from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
     loaded = load_part(scenario, house)

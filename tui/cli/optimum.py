@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import LogLevel, Scenario
+from tui.cli.options import LogLevel, ScenarioArgument
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -14,7 +14,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: ssmic optimum scarce --time-limit 120")
 def optimum(
     ctx: typer.Context,
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     time_limit: Annotated[
         float,
         typer.Option(min=0.1, metavar="S", help="Seconds after which the best plan found so far is taken."),
@@ -31,13 +31,12 @@ def optimum(
     from scenarios.load import load_scenario
     from scenarios.optimum.comparison import optimum_json
     from scenarios.optimum.optimum import clairvoyant_optimum
-    from tui.cli.console import output
-    from tui.cli.interrupt import end_now, signals_heard
-    from tui.cli.logs import configure_logs
-    from tui.cli.outcome import optimum_table
-    from tui.cli.own_output import own_output
-    from tui.cli.progress import optimum_progress
+    from tui.cli.output import optimum_progress, own_output
     from tui.cli.simulate import print_json
+    from tui.cli.tables import optimum_table
+    from tui.console import output
+    from tui.logs import configure_logs
+    from tui.signals import end_now, signals_heard
 
     configure_logs(log_level or ctx.obj)
     loaded = load_scenario(scenario)

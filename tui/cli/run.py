@@ -8,17 +8,21 @@ from typing import Annotated, Literal
 import typer
 
 from broker.protocol.timeouts import LIMIT_WALL_S
-from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
 from tui.cli.options import (
     Algorithms,
+    CaFile,
+    CertFile,
     CompareTo,
     Keep,
+    KeyFile,
     LogLevel,
     NodeLimit,
+    PasswordFile,
     Penalty,
-    Scenario,
+    ScenarioArgument,
     StepSize,
     Tolerance,
+    User,
     given,
 )
 
@@ -42,7 +46,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 @app.command(epilog=_EXAMPLES)
 def run(
     ctx: typer.Context,
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="How many days. [default: as the scenario says, else until the last job has run]"),
@@ -131,11 +135,16 @@ def run(
     from scenarios.load import load
     from scenarios.results.comparison.files import check_files
     from scenarios.simulation.plan import Plan, from_equal_scores
-    from tui.cli.access import chosen_access
-    from tui.cli.algorithm import algorithm_names, algorithm_settings, refuse_foreign_settings, scenario_algorithms
-    from tui.cli.errors import tell_notes
-    from tui.cli.logs import configure_logs
+    from tui.cli.options import (
+        algorithm_names,
+        algorithm_settings,
+        chosen_access,
+        refuse_foreign_settings,
+        scenario_algorithms,
+    )
     from tui.cli.simulate import simulate
+    from tui.exit_codes import tell_notes
+    from tui.logs import configure_logs
 
     if bus == "memory" and broker is not None:
         if given(ctx, "broker"):

@@ -40,7 +40,7 @@ def scenarios(
     from rich import box
     from rich.table import Table
 
-    from tui.cli.console import output
+    from tui.console import output
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True)

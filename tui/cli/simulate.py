@@ -19,15 +19,14 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.simulation import open_simulation
-from tui.cli.compared import show_comparison
-from tui.cli.console import notes, output
-from tui.cli.errors import FAILED, INTERRUPTED, code_for, complain, complain_about
-from tui.cli.interrupt import end_now, exit_code, run_until_interrupted, signals_heard
-from tui.cli.logs import configure_logs, log_file_of, logs_in_workers
 from tui.cli.options import LogLevelName
-from tui.cli.outcome import show_outcome
-from tui.cli.own_output import own_output
-from tui.cli.progress import optimum_progress, progress_of
+from tui.cli.output import optimum_progress, own_output, progress_of
+from tui.cli.results import show_comparison
+from tui.cli.tables import show_outcome
+from tui.console import notes, output
+from tui.exit_codes import FAILED, INTERRUPTED, code_for, complain, complain_about
+from tui.logs import configure_logs, log_file_of, logs_in_workers
+from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
 
 def simulate(

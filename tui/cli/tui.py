@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.cli.errors import FAILED, USAGE, complain
+from tui.exit_codes import FAILED, USAGE, complain
 
 if TYPE_CHECKING:
-    from tui.shell.intents import Intent
+    from tui.shell.navigation import Intent
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -60,7 +60,7 @@ def first_intent(named: str) -> Intent:
         ResultsError: there are not so many results as `latest~N` names.
     """
     from scenarios.results.files import SUFFIX, named_results
-    from tui.shell.intents import EditScenario, OpenResults
+    from tui.shell.navigation import EditScenario, OpenResults
 
     path = named_results(named)
     return OpenResults(path) if path.suffix == SUFFIX else EditScenario(named)

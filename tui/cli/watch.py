@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.access import CaFile, CertFile, KeyFile, PasswordFile, User
-from tui.cli.deployed import parse_id
-from tui.cli.errors import USAGE, complain
-from tui.cli.options import given
+from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, given, parse_id
 from tui.cli.tui import has_terminal
+from tui.exit_codes import USAGE, complain
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -61,7 +59,7 @@ def watch(
 ) -> None:
     """Watch the negotiations of a run on a broker."""
     from broker.transport.endpoint import AccessOptions
-    from tui.cli.access import chosen_access
+    from tui.cli.options import chosen_access
 
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
@@ -79,7 +77,7 @@ def watch(
         complain("watching needs a terminal")
         raise typer.Exit(USAGE)
     from tui.app import run_app
-    from tui.shell.intents import WatchBroker
+    from tui.shell.navigation import WatchBroker
 
     code = run_app("negotiations", WatchBroker(access, run, backdrop, control=control))
     if code:

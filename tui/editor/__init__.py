@@ -1,1 +1,1 @@
-"""Neighbourhoods: an area of the terminal application."""
+"""The neighbourhood editor."""

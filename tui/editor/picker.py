@@ -1,10 +1,11 @@
-"""Picking one of many: a list that typing narrows, and beside it a picture of what is under the cursor."""
+"""Forecasts to begin with, for roofs without a forecast of their own: a clear sky."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,11 +15,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.editor.drawing import Picture
-from tui.shell.finding import ranked
+from scenarios.appliances import APPLIANCES
+from scenarios.files.times import format_after_start
+from scenarios.generate.solar import Roof, clear_light
+from scenarios.importers.imported import SITE, START_S, STEP_S
+from tui.editor import tree_model
+from tui.editor.preview_chart import Artist, Picture, load_picture
+from tui.editor.time_fields import Origin
+from tui.editor.tree_model import Tree, text
+from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.shell.guard import Guarded
 from tui.widgets.chart import Chart, Span
+from tui.widgets.text_match import ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +184,152 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
 
 def _plain(said: str) -> str:
     return said.replace("[", r"\[")
+
+
+FILE = "file:"
+EMPTY = "empty:"
+NONE = "none:"
+REMOVE = "remove:"
+_OWN, _BUNDLED, _SKY = "own:", "bundled:", "sky:"
+
+
+def file_item(what: str) -> Item:
+    """Return the way to a file."""
+    return Item(FILE, "From a file ...", what, is_way=True)
+
+
+def profile_items(tree: Tree, *, own: bool = True) -> list[Item]:
+    """Return load profiles: those of the file, then the bundled appliances that are not among them."""
+    here = list(tree_model.profiles(tree)) if own else []
+    items = [Item(_OWN + name, name, group="In this file") for name in here]
+    return items + [
+        Item(_BUNDLED + a.name, a.title, f"{a.energy_wh / 1000:.2f} kWh, {a.description}", "Bundled appliances")
+        for a in APPLIANCES.values()
+        if a.name not in here
+    ]
+
+
+def sky_items() -> list[Item]:
+    """Return the skies."""
+    return [Item(_SKY + sky.id, sky.title, group="PV panels: forecasts for a clear sky") for sky in SKIES]
+
+
+def house_items(tree: Tree) -> list[Item]:
+    """Return the houses; ids are their indexes."""
+    return [Item(str(i), tree_model.house_title(house), "house") for i, house in tree_model.houses(tree)]
+
+
+def consumer_items(tree: Tree) -> list[Item]:
+    """Return the devices that can run jobs, house by house."""
+    return [
+        Item(f"{i}.{j}", tree_model.device_title(device), f"{text(device.get('id'))}", tree_model.house_title(house))
+        for i, house in tree_model.houses(tree)
+        for j, device in tree_model.devices(house)
+        if device.get("type") != "producer"
+    ]
+
+
+def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
+    """Return houses, devices, jobs and load profiles, to find one among them; ids are indexes in the second list."""
+    refs: list[tree_model.Ref] = []
+    items: list[Item] = []
+
+    def add(ref: tree_model.Ref, title: str, details: str) -> None:
+        items.append(Item(str(len(refs)), title, details))
+        refs.append(ref)
+
+    for i, house in tree_model.houses(tree):
+        add(("houses", i), f"⌂ {tree_model.house_title(house)}", "house")
+        for j, device in tree_model.devices(house):
+            details = f"{text(device.get('type'))} {text(device.get('id'))} of {tree_model.house_title(house)}"
+            add(("houses", i, "devices", j), tree_model.device_title(device), details)
+    for i, job in tree_model.jobs(tree):
+        title = tree_model.job_device_title(tree, job)
+        add(("jobs", i), title, f"job {text(job.get('id'))} {text(job.get('earliest_start'))}")
+    for name in tree_model.profiles(tree):
+        add(("load_profiles", name), name, "load profile")
+    return items, refs
+
+
+def picture_of(tree: Tree, folder: Path) -> Callable[[str], Picture | None]:
+    """Return what draws any of these items."""
+    artist = Artist(tree, folder)
+
+    def draw(item: str) -> Picture | None:
+        if item.startswith(_OWN):
+            return artist.load_profile(item.removeprefix(_OWN))
+        if item.startswith(_BUNDLED):
+            appliance = APPLIANCES[item.removeprefix(_BUNDLED)]
+            return load_picture(appliance.title, appliance.load_profile)
+        sky = next((sky for sky in SKIES if _SKY + sky.id == item), None)
+        return artist.producer({"predictions": [sky.prediction(tree)]}) if sky else None
+
+    return draw
+
+
+def appliance_named(item: str) -> str | None:
+    """Return the bundled appliance that an item stands for."""
+    return item.removeprefix(_BUNDLED) if item.startswith(_BUNDLED) else None
+
+
+def profile_named(item: str) -> str | None:
+    """Return the load profile that an item stands for: of the file, or bundled."""
+    return item.removeprefix(_OWN) if item.startswith(_OWN) else appliance_named(item)
+
+
+def sky_named(item: str, tree: Tree) -> dict[str, object] | None:
+    """Return the forecast that an item stands for."""
+    sky = next((sky for sky in SKIES if _SKY + sky.id == item), None)
+    return sky.prediction(tree) if sky else None
+
+
+def item_of_profile(tree: Tree, name: str) -> str:
+    """Return the id of the item that stands for a load profile."""
+    return (_OWN if name in tree_model.profiles(tree) else _BUNDLED) + name
+
+
+_DAY_S = 86_400
+_MOST_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """A roof under a clear sky."""
+
+    id: str
+    title: str
+    roof: Roof
+
+    def prediction(self, tree: Tree) -> dict[str, Any]:
+        """Return a forecast for the days of the run, issued at its start, as it stands in a file."""
+        origin = Origin.of(tree.get("start"))
+        start_s = START_S if origin.start_s is None else origin.start_s
+        days = tree.get("days")
+        count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1
+        # One that rises in the run is known from its first minute on; nights between days are zeros.
+        steps = count * _DAY_S // STEP_S
+        power_w = [
+            round(self.roof.peak_kw * clear_light(SITE, self.roof, start_s + i * STEP_S + STEP_S // 2).clear_w)
+            for i in range(steps)
+        ]
+        first = next((i for i, power in enumerate(power_w) if power), 0)
+        last = max((i for i, power in enumerate(power_w) if power), default=steps - 1)
+        return {
+            "issued": "00:00",
+            "start": format_after_start(start_s + first * STEP_S, start_s),
+            "step_s": STEP_S,
+            "power_w": power_w[first : last + 1],
+        }
+
+
+SKIES = tuple(
+    Sky(
+        f"{peak}-{side}",
+        f"PV panels, {peak} kWp, facing {side} (clear sky)",
+        Roof(tilt_deg=30, azimuth_deg=deg, peak_kw=peak),
+    )
+    for peak in (3, 5, 8, 12)
+    for side, deg in (("south", 180), ("east", 90), ("west", 270))
+)
+DEFAULT_SKY = SKIES[3]
+"""5 kWp, facing south."""

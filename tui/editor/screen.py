@@ -9,11 +9,11 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from tui.editor import outline
-from tui.editor.bringing import is_possible, label_of
-from tui.editor.filing import Filing
-from tui.editor.jobs import JobsTable
-from tui.shell.screen import PaletteEntry
+from tui.editor import tree_model
+from tui.editor.file_actions import Filing
+from tui.editor.jobs_table import JobsTable
+from tui.editor.time_repairs import is_possible, label_of
+from tui.shell.base_screen import PaletteEntry
 
 _OURS = frozenset(
     {
@@ -111,13 +111,13 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
             return True
         if work is None:
             return False
-        kind = outline.kind_of(self.ref)
+        kind = tree_model.kind_of(self.ref)
         possible = {
             "undo": work.history.undoable is not None,
             "redo": work.history.redoable is not None,
             "remove": kind in {"house", "device", "job", "jobs", "profile"},
             "duplicate": kind in {"house", "device", "job"},
-            "add_forecast": kind == "device" and outline.at(work.tree, (*self.ref, "type")) == "producer",
+            "add_forecast": kind == "device" and tree_model.at(work.tree, (*self.ref, "type")) == "producer",
             "next_problem": bool(work.problems),
             **dict.fromkeys(("next_day", "choose_day"), self.days is not None and self.days.count > 1),
         }

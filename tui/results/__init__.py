@@ -1,1 +1,1 @@
-"""Results: an area of the terminal application."""
+"""Reads results."""

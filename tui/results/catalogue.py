@@ -16,11 +16,10 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
 from scenarios.results.files import DEFAULT_FOLDER
-from tui.cli.figures import percent, plural
-from tui.results.looks import stamp, state_cell
-from tui.results.reading import Reads
-from tui.results.shelf import Book, Shelf
-from tui.shell.empty import EmptyState
+from tui.formatting import percent, plural
+from tui.results.file_access import Book, Reads, Shelf
+from tui.results.formatting import stamp, state_cell
+from tui.shell.base_screen import EmptyState
 from tui.widgets.table import Cell, Column, VirtualTable
 
 MARK = "◆"

@@ -12,13 +12,12 @@ from textual.widgets import Input
 
 from scenarios.results.views import ContractRow
 from scenarios.scenario import Zone
-from tui.cli.figures import plural
-from tui.results.celltable import CellTable
-from tui.results.looks import covered_cell, number_kwh
-from tui.results.sheet import fits
-from tui.shell.guard import Guarded
-from tui.widgets.table import Cell, Column, VirtualTable
-from tui.widgets.words import Words
+from tui.formatting import plural
+from tui.results.formatting import covered_cell, number_kwh
+from tui.results.household_model import fits
+from tui.shell.error_notices import Guarded
+from tui.widgets.table import Cell, CellTable, Column, VirtualTable
+from tui.widgets.text import Words
 
 
 def _supplier(row: ContractRow) -> Cell:

@@ -18,10 +18,10 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RecordedMessage
 from scenarios.results.views import ContractRow
 from scenarios.scenario import Zone
-from tui.cli.figures import plural
+from tui.formatting import plural
 from tui.results.contracts import in_words
+from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.shell.guard import Guarded
 from tui.widgets.table import Column, VirtualTable
 
 MOST_MESSAGES = 5_000

@@ -15,16 +15,15 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import AverageDay, average_day, view_runs
 from scenarios.scenario import Zone
-from tui.cli.figures import percent, ratio, unfinished
-from tui.results.celltable import CellTable
-from tui.results.looks import number_kwh, state_cell
+from tui.formatting import percent, ratio, unfinished
+from tui.results.formatting import number_kwh, state_cell
 from tui.shell.days import Days
-from tui.shell.guard import Guarded
-from tui.shell.times import shown_zone
+from tui.shell.error_notices import Guarded
+from tui.shell.header import shown_zone
 from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.meaning import GRID, OWN, PRODUCTION
-from tui.widgets.table import Cell, Column, VirtualTable
-from tui.widgets.words import Words
+from tui.widgets.palette import GRID, OWN, PRODUCTION
+from tui.widgets.table import Cell, CellTable, Column, VirtualTable
+from tui.widgets.text import Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,13 @@ from textual.widgets import ContentSwitcher
 
 from scenarios.results.connection import ResultsError
 from tui.results.catalogue import Catalogue, readable
-from tui.results.choosing import OtherChooser
-from tui.results.comparing import TABS as SIDES
-from tui.results.comparing import ComparisonPane
-from tui.results.saving import save_comparison
+from tui.results.comparison_view import TABS as SIDES
+from tui.results.comparison_view import ComparisonPane, OtherChooser
+from tui.results.export_dialog import Writing, save_comparison
 from tui.results.simulation import TABS, SimulationPane
-from tui.results.writing import Writing
+from tui.shell.base_screen import AreaScreen
 from tui.shell.dialogs import PickPath
-from tui.shell.intents import CompareResults, Intent, OpenResults
-from tui.shell.screen import AreaScreen
+from tui.shell.navigation import CompareResults, Intent, OpenResults
 
 FOLLOW_WALL_S = 1.0
 

@@ -14,21 +14,18 @@ from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
 from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
 from scenarios.results.rows import RecordedMessage, RunInfo
-from tui.cli.figures import plural
-from tui.results.backlink import BackLink
+from tui.formatting import plural
 from tui.results.contracts import Contracts
-from tui.results.looks import STATES
+from tui.results.file_access import Opened, Reads, open_simulation, read_from, stamp_of
+from tui.results.formatting import STATES, BackLink
+from tui.results.household_model import Sheet, house_sheet, neighbourhood_sheet
+from tui.results.household_view import SheetPane
+from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
-from tui.results.opened import Opened, open_simulation, read_from
-from tui.results.reading import Reads
-from tui.results.runlog import LogPane, log_sheet
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
-from tui.results.scores import ScoresPane, reset_scores, scores_sheet
-from tui.results.sheet import Sheet, house_sheet, neighbourhood_sheet
-from tui.results.sheetpane import SheetPane
-from tui.results.shelf import stamp_of
+from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
 from tui.shell.dialogs import Answer, Confirm
-from tui.shell.times import shown_zone
+from tui.shell.header import shown_zone
 
 TABS = (
     ("A", "all", "All households"),

@@ -1,1 +1,1 @@
-"""Run: an area of the terminal application."""
+"""Sets up and runs simulations."""

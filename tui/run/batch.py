@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scenarios.simulation.plan import Plan
-from tui.run.running import Running
+from tui.run.simulation_client import Running
 
 
 class Batch:

@@ -14,7 +14,7 @@ from scenarios.metrics.settlement import real_production_wh
 from scenarios.monitor.summaries import energy
 from scenarios.scenario import Scenario, Zone
 from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.meaning import DEMAND, PRODUCTION
+from tui.widgets.palette import DEMAND, PRODUCTION
 
 _BINS = 288
 _DAY_S = 86_400

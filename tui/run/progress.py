@@ -14,12 +14,12 @@ from textual.widgets import Static
 
 from scenarios.monitor.run_status import SIGNS, Standing, Tone
 from scenarios.scenario import planned_end_s
-from tui.cli.figures import kwh, percent, ratio
+from tui.formatting import kwh, percent, ratio
 from tui.run.batch import Batch
-from tui.run.protocol import RunSummary, Seeking
-from tui.run.running import Running
-from tui.shell.status import COLOURS, StatusLine
-from tui.shell.watching import Watching
+from tui.run.ipc import RunSummary, Seeking
+from tui.run.simulation_client import Running
+from tui.shell.header import COLOURS, StatusLine
+from tui.shell.monitored_run import Watching
 from tui.widgets.table import Cell, Column, VirtualTable
 
 _STATES: dict[str, tuple[str, str]] = {

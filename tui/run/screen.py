@@ -20,23 +20,22 @@ from scenarios.files.coverage import coverage_notes
 from scenarios.load import Loaded, load
 from scenarios.scenario import Scenario
 from scenarios.simulation.plan import from_equal_scores
-from tui.run.algorithms import AlgorithmsDialog, Chosen
+from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.batch import Batch
-from tui.run.choices import choices
-from tui.run.fields import RunForm
 from tui.run.form import plans_of
+from tui.run.form_view import RunForm
 from tui.run.preview import Preview, outlook
 from tui.run.progress import ProgressPanel, Row
-from tui.run.running import Running
+from tui.run.scenario_choices import choices
+from tui.run.simulation_client import Running
+from tui.shell.base_screen import PaletteEntry
 from tui.shell.dialogs import Answer, Confirm
-from tui.shell.fieldhelp import FieldHelp
-from tui.shell.intents import CompareResults, EditScenario, Intent, OpenResults, RunScenario
-from tui.shell.open import OpenNeighbourhood
-from tui.shell.recent import load_recent
-from tui.shell.screen import PaletteEntry
-from tui.shell.steering import SteeringScreen
-from tui.shell.watching import REFRESH_WALL_S
+from tui.shell.monitored_run import REFRESH_WALL_S
+from tui.shell.navigation import CompareResults, EditScenario, Intent, OpenNeighbourhood, OpenResults, RunScenario
+from tui.shell.run_controls import SteeringScreen
+from tui.start.recent import load_recent
 from tui.widgets.table import VirtualTable
+from tui.widgets.text import FieldHelp
 
 _TYPING_WALL_S = 0.25
 """A scenario is loaded when nobody has typed for so long."""

@@ -1,6 +1,6 @@
 """What every screen of the terminal application stands on: the base screen, dialogs, themes, notices.
 
-An area of the application is a package of its own (`tui/editor`, `tui/run`, `tui/live`, `tui/results`). To add one:
+An area of the application is a package of its own (`tui/editor`, `tui/run`, `tui/monitor`, `tui/results`). To add one:
 
 1. derive its first screen from `AreaScreen`: give it `AREA`, `TITLE`, `HELP` and `BINDINGS`, yield its widgets in
    `compose_body`, take what other areas ask of it in `receive`;
@@ -9,19 +9,3 @@ An area of the application is a package of its own (`tui/editor`, `tui/run`, `tu
 The shell adds the bar of areas, the footer, `?` help, palette entries for every binding, and turns whatever a handler
 raises into a notice. Areas never import each other: one asks for another with an `Intent`, which the app delivers.
 """
-
-from tui.shell.empty import EmptyState
-from tui.shell.intents import CompareResults, EditScenario, Intent, OpenResults, RunScenario, WatchBroker
-from tui.shell.screen import AreaScreen, PaletteEntry
-
-__all__ = [
-    "AreaScreen",
-    "CompareResults",
-    "EditScenario",
-    "EmptyState",
-    "Intent",
-    "OpenResults",
-    "PaletteEntry",
-    "RunScenario",
-    "WatchBroker",
-]

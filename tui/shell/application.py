@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.worker import Worker
 
 from scenarios.scenario import Zone
-from tui.shell.ending import Rescue
-from tui.shell.open import OpenNeighbourhood
+from tui.shell.lifecycle import Rescue
+from tui.shell.navigation import OpenNeighbourhood
 
 if TYPE_CHECKING:
-    from tui.shell.watching import Watching
+    from tui.shell.monitored_run import Watching
 
 
 class Application(Protocol):

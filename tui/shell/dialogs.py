@@ -13,9 +13,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
 
+from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.shell.guard import Guarded
-from tui.shell.paths import PathInput
+from tui.widgets.path_field import PathInput
 
 _BOX_CSS = """
     {name} {{ align: center middle; }}

@@ -1,1 +1,1 @@
-"""*Start*: where one begins, or goes on."""
+"""The start screen: recent neighbourhoods, rescued work, last results, bundled scenarios."""

@@ -11,8 +11,8 @@ from typing import Literal
 from broker.errors import SsmicError
 from scenarios.load import bundled_description, bundled_names
 from scenarios.results.files import DEFAULT_FOLDER, Listed, glance, results_files
-from tui.shell.recent import load_recent
-from tui.shell.rescued import rescued_files
+from tui.start.recent import load_recent
+from tui.start.rescued import rescued_files
 
 Kind = Literal["way", "rescued", "neighbourhood", "results", "bundled"]
 FIRST = "street"

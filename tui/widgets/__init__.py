@@ -1,1 +1,1 @@
-"""Widgets that several areas use."""
+"""Tables, charts and text that several screens use."""

@@ -1,6 +1,6 @@
 """A chart of power or energy over time: areas stacked on each other, a dotted area behind them, lines before them.
 
-Each meaning has a colour and a pattern of its own (`tui.widgets.meaning`). A cursor, moved by the mouse or by keys,
+Each meaning has a colour and a pattern of its own (`tui.widgets.palette`). A cursor, moved by the mouse or by keys,
 shows the values of its column.
 """
 
@@ -25,7 +25,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from scenarios.scenario import Zone
-from tui.widgets.meaning import Look, Meaning
+from tui.widgets.palette import Look, Meaning
 
 FloatArray = npt.NDArray[np.float64]
 

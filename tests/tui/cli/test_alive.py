@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.tui.driving import PATIENCE_WALL_S
-from tui.cli.alive import showing_life
-from tui.cli.interrupt import run_until_interrupted
+from tui.signals import run_until_interrupted, showing_life
 
 
 def test_the_file_is_touched_while_the_loop_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Again and again; afterwards by nobody."""
     file = tmp_path / "alive"
     monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
-    monkeypatch.setattr("tui.cli.alive.EVERY_WALL_S", 0.01)
+    monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
 
     async def wait_for_signs() -> None:
         for _ in range(3):

@@ -9,7 +9,7 @@ import pytest
 from scenarios.results.connection import ResultsError
 from tests.ended import Ssmic
 from tui.cli.tui import first_intent
-from tui.shell.intents import EditScenario, OpenResults
+from tui.shell.navigation import EditScenario, OpenResults
 
 
 def run_with(ssmic: Ssmic, scenario: str | Path, algorithm: str, *options: str) -> Path:

@@ -11,7 +11,7 @@ import typer
 from broker.errors import AgentFailedError, BrokerLostError, HostsMissingError, SsmicError
 from scenarios.simulation.workers import WorkerError, fit_to_travel
 from tests.ended import Ssmic
-from tui.cli.errors import code_for, exit_codes
+from tui.exit_codes import code_for, exit_codes
 
 
 @pytest.mark.parametrize(

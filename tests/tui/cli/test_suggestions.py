@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.cli.suggestions import did_you_mean, likely, likely_command
+from tui.cli.app import did_you_mean, likely, likely_command
 
 COMMANDS = ["tui", "run", "results", "broker"]
 BELOW = {"results": ["list", "show", "report"], "broker": ["init", "clean"]}

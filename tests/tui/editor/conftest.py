@@ -13,12 +13,11 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tests.tui import driving
-from tui.editor.fields import FieldRow
-from tui.editor.formview import FormView
+from tui.editor.form_view import FieldRow, FormView
 from tui.editor.screen import NeighbourhoodsScreen
-from tui.editor.tree import NeighbourhoodTree
-from tui.editor.work import Work
-from tui.shell.intents import EditScenario
+from tui.editor.session import Work
+from tui.editor.tree_view import NeighbourhoodTree
+from tui.shell.navigation import EditScenario
 
 TEXT = """\
 # Our street.

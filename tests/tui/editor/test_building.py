@@ -13,12 +13,11 @@ from textual.widgets import Button, OptionList, Select, Static
 
 from scenarios.load import check_scenario, load_scenario
 from tests.tui.driving import click
-from tui.editor import outline
-from tui.editor.fields import PickButton
-from tui.editor.formview import FormView
-from tui.editor.notes import Notes
+from tui.editor import tree_model
+from tui.editor.dialogs import Notes
+from tui.editor.form_view import FormView, PickButton
 from tui.editor.picker import Picker
-from tui.editor.problems import ProblemsPanel
+from tui.editor.problems_panel import ProblemsPanel
 from tui.shell.dialogs import PickPath
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
@@ -229,7 +228,7 @@ async def test_a_forecast_comes_from_a_file(editing: Editing, file: Path) -> Non
 
 def _names(person: Any, path: tuple[Any, ...], file: str) -> bool:
     """Return whether a file is named somewhere in the neighbourhood."""
-    return file in str(outline.at(person.work.tree, path))
+    return file in str(tree_model.at(person.work.tree, path))
 
 
 async def test_the_tree_answers_to_the_mouse(editing: Editing, file: Path) -> None:

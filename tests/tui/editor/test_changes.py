@@ -13,22 +13,22 @@ from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
 from scenarios.files.yaml_nodes import parse
-from tui.editor import building, outline
-from tui.editor.changes import Change, Put
-from tui.editor.history import History
-from tui.editor.outline import Ref, Tree
-from tui.editor.sky import DEFAULT_SKY
+from tui.editor import commands, tree_model
+from tui.editor.edits import Change, Put
+from tui.editor.picker import DEFAULT_SKY
+from tui.editor.session import History
+from tui.editor.tree_model import Ref, Tree
 
 _WORDS = st.sampled_from(["", "1", "2", "dish", "pv", "a b", "x: y", "no", "12:30"])
 
 
 def _refs(tree: Tree, kind: str) -> list[Ref]:
-    found: list[Ref] = [("houses", i) for i, _ in outline.houses(tree)]
+    found: list[Ref] = [("houses", i) for i, _ in tree_model.houses(tree)]
     if kind == "device":
-        return [(*ref, "devices", j) for ref in found for j, _ in outline.devices(outline.at(tree, ref))]
+        return [(*ref, "devices", j) for ref in found for j, _ in tree_model.devices(tree_model.at(tree, ref))]
     if kind == "job":
-        return [("jobs", i) for i, _ in outline.jobs(tree)]
-    return found if kind == "house" else [("load_profiles", name) for name in outline.profiles(tree)]
+        return [("jobs", i) for i, _ in tree_model.jobs(tree)]
+    return found if kind == "house" else [("load_profiles", name) for name in tree_model.profiles(tree)]
 
 
 def _any_change(data: st.DataObject, tree: Tree) -> Change | None:
@@ -36,36 +36,36 @@ def _any_change(data: st.DataObject, tree: Tree) -> Change | None:
     kind = data.draw(st.sampled_from(["house", "device", "job", "profile"]))
     refs = _refs(tree, kind)
     if not refs:
-        return building.add_house(tree)
+        return commands.add_house(tree)
     ref = data.draw(st.sampled_from(refs))
     choices: dict[str, list[Callable[[], Change | None]]] = {
         "house": [
-            lambda: building.add_house(tree),
-            lambda: building.remove_house(tree, ref),
-            lambda: building.add_consumer(tree, ref, APPLIANCES["kettle"]),
-            lambda: building.add_producer(tree, ref, [DEFAULT_SKY.prediction(tree)]),
-            lambda: building.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
-            lambda: building.duplicate(tree, ref),
+            lambda: commands.add_house(tree),
+            lambda: commands.remove_house(tree, ref),
+            lambda: commands.add_consumer(tree, ref, APPLIANCES["kettle"]),
+            lambda: commands.add_producer(tree, ref, [DEFAULT_SKY.prediction(tree)]),
+            lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: commands.duplicate(tree, ref),
         ],
         "device": [
-            lambda: building.remove_device(tree, ref),
-            lambda: building.set_type(tree, ref, "producer", [DEFAULT_SKY.prediction(tree)]),
-            lambda: building.set_type(tree, ref, "consumer", []),
-            lambda: building.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
-            lambda: building.set_field(tree, (*ref, "name"), data.draw(_WORDS)),
-            lambda: building.choose_profile(tree, (*ref, "load_profile"), "oven"),
-            lambda: building.add_job(tree, *outline.ids_of(tree, ref)),
+            lambda: commands.remove_device(tree, ref),
+            lambda: commands.set_type(tree, ref, "producer", [DEFAULT_SKY.prediction(tree)]),
+            lambda: commands.set_type(tree, ref, "consumer", []),
+            lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: commands.set_field(tree, (*ref, "name"), data.draw(_WORDS)),
+            lambda: commands.choose_profile(tree, (*ref, "load_profile"), "oven"),
+            lambda: commands.add_job(tree, *tree_model.ids_of(tree, ref)),
         ],
         "job": [
-            lambda: building.remove_job(tree, ref),
-            lambda: building.duplicate(tree, ref),
-            lambda: building.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
-            lambda: building.set_field(tree, (*ref, "latest_start"), data.draw(_WORDS)),
-            lambda: building.move_job(tree, ref, "2", "washer"),
+            lambda: commands.remove_job(tree, ref),
+            lambda: commands.duplicate(tree, ref),
+            lambda: commands.set_field(tree, (*ref, "id"), data.draw(_WORDS)),
+            lambda: commands.set_field(tree, (*ref, "latest_start"), data.draw(_WORDS)),
+            lambda: commands.move_job(tree, ref, "2", "washer"),
         ],
         "profile": [
-            lambda: building.remove_profile(tree, ref),
-            lambda: building.rename_profile(tree, ref, data.draw(_WORDS)),
+            lambda: commands.remove_profile(tree, ref),
+            lambda: commands.rename_profile(tree, ref, data.draw(_WORDS)),
         ],
     }
     return data.draw(st.sampled_from(choices[kind]))()
@@ -92,23 +92,23 @@ def test_letters_of_a_word_are_undone_as_one(ours: str) -> None:
     history = History(Document(ours), saved=True)
     path = ("houses", 0, "id")
     for typed in ("1a", "1ad", "2", "adler"):
-        history.apply(partial(building.set_field, path=path, value=typed), merge_key=path)
-    assert [job["house"] for _, job in outline.jobs(history.tree)] == ["adler", "adler"]
+        history.apply(partial(commands.set_field, path=path, value=typed), merge_key=path)
+    assert [job["house"] for _, job in tree_model.jobs(history.tree)] == ["adler", "adler"]
     history.settle()
-    history.apply(lambda tree: building.set_field(tree, path, "x"), merge_key=path)
+    history.apply(lambda tree: commands.set_field(tree, path, "x"), merge_key=path)
     history.undo()
-    assert outline.at(history.tree, path) == "adler"
+    assert tree_model.at(history.tree, path) == "adler"
     history.undo()
     assert history.current.document().text == ours
     history.redo()
-    assert outline.at(history.tree, path) == "adler"
+    assert tree_model.at(history.tree, path) == "adler"
 
 
 def test_what_comes_to_nothing_is_no_change(ours: str) -> None:
     """A letter typed and taken back leaves the file as saved."""
     history = History(Document(ours), saved=True)
     for typed in ("oursx", "ours"):
-        history.apply(partial(building.set_field, path=("name",), value=typed), merge_key="name")
+        history.apply(partial(commands.set_field, path=("name",), value=typed), merge_key="name")
     assert not history.is_dirty
     assert history.undoable is None
 
@@ -121,7 +121,7 @@ def test_a_change_that_the_text_cannot_take_is_forgotten() -> None:
     )
     history = History(document, saved=True)
     bad = history.apply(lambda _: Change("bad", (Put(("x", "id"), "3"),)))
-    history.apply(lambda tree: building.set_field(tree, ("name",), "b"))
+    history.apply(lambda tree: commands.set_field(tree, ("name",), "b"))
     assert bad is not None
     with pytest.raises(ScenarioError, match="alias"):
         bad.document()
@@ -132,12 +132,12 @@ def test_a_change_that_the_text_cannot_take_is_forgotten() -> None:
 def test_ids_are_given_and_never_twice(ours: str) -> None:
     """Houses count on, devices get what they are called, producers are unique in the neighbourhood."""
     history = History(Document(ours), saved=True)
-    history.apply(building.add_house)
-    assert outline.at(history.tree, ("houses", 2, "id")) == "3"
+    history.apply(commands.add_house)
+    assert tree_model.at(history.tree, ("houses", 2, "id")) == "3"
     for _ in range(2):
-        history.apply(lambda tree: building.add_consumer(tree, ("houses", 2), APPLIANCES["oven"]))
-        history.apply(lambda tree: building.add_producer(tree, ("houses", 2), [DEFAULT_SKY.prediction(tree)]))
-    found = [device["id"] for _, device in outline.devices(outline.at(history.tree, ("houses", 2)))]
+        history.apply(lambda tree: commands.add_consumer(tree, ("houses", 2), APPLIANCES["oven"]))
+        history.apply(lambda tree: commands.add_producer(tree, ("houses", 2), [DEFAULT_SKY.prediction(tree)]))
+    found = [device["id"] for _, device in tree_model.devices(tree_model.at(history.tree, ("houses", 2)))]
     assert found == ["oven", "pv-3", "oven-2", "pv-3-2"]
     assert history.current.document().problems("x", None) == []
 
@@ -145,6 +145,6 @@ def test_ids_are_given_and_never_twice(ours: str) -> None:
 def test_removing_a_house_takes_its_jobs_along(ours: str) -> None:
     """Nothing is left that refers to it."""
     history = History(Document(ours), saved=True)
-    history.apply(lambda tree: building.remove_house(tree, ("houses", 0)))
+    history.apply(lambda tree: commands.remove_house(tree, ("houses", 0)))
     assert history.tree["jobs"] == []
     assert history.current.document().problems("x", None) == []

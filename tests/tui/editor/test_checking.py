@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.editor.changes import Change, Put
-from tui.editor.checking import LARGE, Checker
-from tui.editor.filing import bundled_document
-from tui.editor.history import History, Version
+from tui.editor.checker import LARGE, Checker
+from tui.editor.edits import Change, Put
+from tui.editor.file_actions import bundled_document
+from tui.editor.session import History, Version
 
 
 def broken(name: str) -> Version:

@@ -13,11 +13,11 @@ from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from tests.scenarios.test_coverage import SUN, TEXT
 from tests.tui.driving import click
-from tui.editor.bringing import change_for, is_possible
-from tui.editor.changes import written
-from tui.editor.coverage import CoveragePanel
-from tui.editor.headline import Headline
-from tui.editor.notes import Notes
+from tui.editor.dialogs import Notes
+from tui.editor.edits import written
+from tui.editor.problems_panel import CoveragePanel
+from tui.editor.time_repairs import change_for, is_possible
+from tui.editor.workspace import Headline
 from tui.shell.dialogs import PickPath
 
 Editing = Any

@@ -18,8 +18,7 @@ from textual.worker import WorkerState
 
 from scenarios.load import bundled_names, load_scenario
 from tests.tui.driving import click
-from tui.editor.importing import ImportDialog
-from tui.editor.notes import Notes
+from tui.editor.dialogs import ImportDialog, Notes
 from tui.editor.picker import Picker
 from tui.shell.dialogs import Confirm, PickPath
 
@@ -284,7 +283,7 @@ async def test_a_file_that_somebody_else_changes_is_asked_about(
     editing: Editing, file: Path, ours: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it is seen, and again when saving would write over it."""
-    monkeypatch.setattr("tui.editor.filing.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
+    monkeypatch.setattr("tui.editor.file_actions.LOOK_WALL_S", 3600)  # here it is looked at when the test says so
     theirs = ours.replace("Brandt", "Braun")
     async with editing(file) as person:
         _write(file, theirs)

@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.widgets import Button, Input
 
-from tui.editor.tree import NeighbourhoodTree
+from tui.editor.tree_view import NeighbourhoodTree
 
 Editing = Callable[..., AbstractAsyncContextManager[Any]]
 

@@ -13,14 +13,13 @@ from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS
 from scenarios.appliances import APPLIANCES
 from tests.tui.driving import dialog, until
 from tui.cli.app import app
-from tui.editor.choices import profile_items, sky_items
-from tui.editor.form import form_of
-from tui.editor.picker import Picker
-from tui.run.about import about
-from tui.run.fields import RunForm
+from tui.editor.form_model import form_of
+from tui.editor.picker import Picker, profile_items, sky_items
+from tui.run.form import about
+from tui.run.form_view import RunForm
 from tui.shell.dialogs import PickPath
-from tui.shell.fieldhelp import FieldHelp
-from tui.shell.finding import rank_of, ranked
+from tui.widgets.text import FieldHelp
+from tui.widgets.text_match import rank_of, ranked
 
 Editing = Any
 Opened = Any

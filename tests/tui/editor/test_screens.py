@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from tests.tui.driving import still, until
 from tui.app import SsmicApp
-from tui.editor.desk import Desk
-from tui.shell.intents import EditScenario
+from tui.editor.workspace import Desk
+from tui.shell.navigation import EditScenario
 
 Show = Callable[[str | None, tuple[int, int], tuple[str, ...]], bool]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["small", "wide"])

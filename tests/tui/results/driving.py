@@ -9,10 +9,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui.driving import until
-from tui.results.celltable import CellTable
+from tui.results.household_model import Sheet
 from tui.results.screen import ResultsScreen
-from tui.results.sheet import Sheet
-from tui.widgets.table import VirtualTable
+from tui.widgets.table import CellTable, VirtualTable
 
 INSERTION, FIFTY = "insertion.sqlite", "fifty.sqlite"
 """Two simulations: the newer one is `FIFTY`."""

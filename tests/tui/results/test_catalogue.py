@@ -18,9 +18,9 @@ from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
-from tui.results.sheetpane import SheetPane
+from tui.results.household_view import SheetPane
 from tui.shell.dialogs import PickPath
-from tui.shell.intents import OpenResults
+from tui.shell.navigation import OpenResults
 
 Opened = Any
 
@@ -98,7 +98,9 @@ async def test_a_run_that_is_being_written_is_followed(
     opened: Opened, results_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the list and opened; a new file shows up by itself."""
-    monkeypatch.setattr("tui.results.shelf.FRESH_WALL_S", 3600)  # a busy machine may be slower than a run that is dead
+    monkeypatch.setattr(
+        "tui.results.file_access.FRESH_WALL_S", 3600
+    )  # a busy machine may be slower than a run that is dead
     scenario = load_scenario("street")
     async with opened(first_area="results") as pilot:
         await listed(pilot)

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from tests.tui import driving
 from tests.tui.driving import dialog, until
 from tests.tui.results.driving import drawn, listed, opened_first, table, the_screen
-from tui.results.writing import ExportDialog
+from tui.results.export_dialog import ExportDialog
 
 Opened = Any
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]

@@ -14,8 +14,8 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import planned_end_s
 from tests.scenarios.neighbourhoods import agreed
+from tui.results.household_model import house_sheet, neighbourhood_sheet
 from tui.results.runs import runs_sheet
-from tui.results.sheet import house_sheet, neighbourhood_sheet
 
 
 @pytest.fixture

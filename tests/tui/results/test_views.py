@@ -28,9 +28,9 @@ from tests.tui.results.driving import (
     text,
     the_screen,
 )
-from tui.results.energybar import EnergyBar, shares
+from tui.results.household_model import Part, Whole
+from tui.results.household_view import EnergyBar, shares
 from tui.results.negotiation import NegotiationDialog
-from tui.results.sheet import Part, Whole
 
 Opened = Any
 CONTRACTS = "#tab-all Contracts CellTable"

@@ -14,7 +14,7 @@ from textual.widgets import Input, Select, Static
 from scenarios.results.reader import ResultsReader
 from tests.tui.driving import click, dialog, notices, until
 from tests.tui.results.driving import FIFTY, listed, opened_first, the_screen
-from tui.results.writing import ExportDialog, open_in_browser
+from tui.results.export_dialog import ExportDialog, open_in_browser
 from tui.shell.dialogs import Confirm, PickPath
 
 Opened = Any

@@ -1,0 +1,59 @@
+"""`ssmic import`: PySSMic's inputs made into a scenario in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.exit_codes import tell_notes
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_EXAMPLES = """
+\b
+Examples:
+  ssmic import pyssmic/test my-test.yaml
+  ssmic import neighbourhood.xml --jobs jobs.xml my-street.yaml
+  ssmic import neighbourhood.pkl my-street.yaml
+"""
+
+
+@app.command(epilog=_EXAMPLES)
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A PySSMic input folder, a neighbourhood XML or pickle.")
+    ],
+    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="The scenario to write.")],
+    jobs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A jobs XML that belongs to the neighbourhood.")
+    ] = None,
+    loads: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="A folder with the load profiles that the neighbourhood names; may be repeated."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
+) -> None:
+    """Convert PySSMic input to a scenario.
+
+    The input is a folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle; nothing in a
+    pickle is executed.
+    """
+    from scenarios.files.coverage import coverage_notes
+    from scenarios.files.dump import save_scenario
+    from scenarios.importers.detect import import_source
+
+    if target.suffix not in {".yaml", ".yml"}:
+        raise typer.BadParameter(f"{target}: expected a name that ends in .yaml", param_hint="TARGET.yaml")
+    if target.exists() and not force:
+        raise typer.BadParameter(f"{target} exists already; --force writes over it", param_hint="TARGET.yaml")
+    imported = import_source(source, jobs=jobs, loads=loads or ())
+    save_scenario(imported.file, target)
+    scenario = imported.scenario
+    tell_notes((*imported.notes, *(note.what for note in coverage_notes(scenario))))
+    typer.echo(
+        f"{target}: {len(scenario.houses)} houses, {len(scenario.producers)} producers, {len(scenario.jobs)} jobs"
+    )

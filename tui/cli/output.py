@@ -1,0 +1,155 @@
+"""A progress bar on standard error, where a person looks at it."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from broker.clock.time_report import Reported
+from scenarios.monitor.run_status import Standing, gravest, standing_of_reported
+from scenarios.scenario import planned_end_s
+from scenarios.simulation.plan import Plan
+from tui.console import notes
+from tui.formatting import kwh
+
+STDOUT_FD = 1
+
+
+@contextmanager
+def own_output() -> Iterator[None]:
+    """Send to standard error what anybody but Python's `sys.stdout` writes to standard output.
+
+    Where `sys.stdout` is not the process's own (a test's, an embedding program's), nothing changes.
+    """
+    before = sys.stdout
+    if not isinstance(before, io.TextIOWrapper) or not _is_real(before):
+        yield
+        return
+    before.flush()
+    kept_fd = os.dup(STDOUT_FD)
+    os.dup2(2, STDOUT_FD)
+    ours = io.TextIOWrapper(
+        os.fdopen(kept_fd, "wb"),
+        encoding=before.encoding,
+        errors=before.errors,
+        line_buffering=before.line_buffering,
+    )
+    sys.stdout = ours
+    try:
+        yield
+        ours.flush()
+    finally:
+        # What C's own buffer still holds must not come out once descriptor 1 is standard output again.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept_fd, STDOUT_FD)
+        sys.stdout = before
+        # Whoever read it may have gone, which the caller was told of when it wrote.
+        with suppress(BrokenPipeError):
+            ours.close()
+
+
+def _is_real(file: io.TextIOWrapper) -> bool:
+    try:
+        return file.fileno() == STDOUT_FD
+    except (OSError, ValueError):
+        return False
+
+
+Tell = Callable[[int, int], None] | None
+"""Is told (run, virtual time)."""
+Report = Callable[[int, Reported], None] | None
+"""Is told (run, what its clock reports)."""
+
+
+@contextmanager
+def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
+    """Show how far the runs of a simulation are, and how they stand; give what to tell it."""
+    console = notes()
+    if not console.is_terminal:
+        yield None, None
+        return
+    from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class TimeLeft(TimeRemainingColumn):
+        """An estimate, while virtual time passes."""
+
+        def render(self, task: Task) -> Text:
+            return super().render(task) if task.fields["moves"] else Text("")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeLeft(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        state = _State(plan)
+        bar = progress.add_task(plan.scenario.name, total=len(plan.seeds), moves=True)
+
+        def show() -> None:
+            progress.update(bar, completed=state.done(), description=state.words(), moves=state.moves())
+
+        def tell(run: int, time_s: int) -> None:
+            state.times_s[run] = time_s
+            show()
+
+        def report(run: int, reported: Reported) -> None:
+            state.standings[run] = standing_of_reported(reported)
+            show()
+
+        yield tell, report
+
+
+class _State:
+    """How the runs of a simulation stand."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.times_s: dict[int, int] = {}
+        self.standings: dict[int, Standing] = {}
+        self._plan = plan
+        self._start_s = plan.scenario.start_s
+        self._span_s = max(1, planned_end_s(plan.scenario, plan.days) - self._start_s)
+
+    def done(self) -> float:
+        """Return how many runs are done, parts of runs included."""
+        return sum(min(1.0, max(0.0, (time_s - self._start_s) / self._span_s)) for time_s in self.times_s.values())
+
+    def moves(self) -> bool:
+        """Return whether no run stands."""
+        standing = gravest(self.standings.values())
+        return standing is None or standing.moves
+
+    def words(self) -> str:
+        """Return where the simulation is, and how it stands if it stands."""
+        name, runs = self._plan.scenario.name, len(self._plan.seeds)
+        standing = gravest(self.standings.values())
+        said = "" if standing is None or standing.moves else f"  {standing.text}"
+        if runs > 1:
+            return f"{name}, {len(self.times_s)} of {runs} runs begun{said}"
+        return f"{name} {_clock(self.times_s.get(1, self._start_s) - self._start_s)}{said}"
+
+
+def _clock(since_start_s: int) -> str:
+    days, rest_s = divmod(max(0, since_start_s), 86_400)
+    return f"day {days + 1} +{rest_s // 3600:02}:{rest_s % 3600 // 60:02}"
+
+
+@contextmanager
+def optimum_progress(time_limit_wall_s: float) -> Iterator[Callable[[float, float], None] | None]:
+    """Show how far the search for an optimum is; give what to tell it: (best plan, bound), Wh."""
+    console = notes()
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status(f"searching for the best plan, at most {time_limit_wall_s:g} s") as status:
+
+        def tell(best_wh: float, bound_wh: float) -> None:
+            status.update(f"best plan {kwh(best_wh)}, at most {kwh(bound_wh)} possible")
+
+        yield tell

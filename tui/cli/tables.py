@@ -1,0 +1,398 @@
+"""One run with all its households, and one household, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from scenarios.metrics.statistics import Spread, spread_of
+from scenarios.optimum.optimum import Optimum
+from scenarios.results.views import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
+from scenarios.scenario import Zone
+from tui.formatting import kwh, percent, ratio, unfinished
+from tui.widgets.table_rendering import fit
+
+MAX_PRODUCERS = 12
+"""So many are listed by name; the rest is summed up."""
+
+Json = Mapping[str, Any]
+
+
+def show_outcome(console: Console, simulation: Json) -> None:
+    """Print what came out: one run in full, several as rows with mean and standard deviation.
+
+    Args:
+        console: Where to.
+        simulation: What `scenarios.results.summary.simulation_json` returns.
+    """
+    runs: Sequence[Json] = simulation["runs"]
+    if not runs:
+        console.print("no run has begun")
+    elif len(runs) == 1:
+        console.print(_one_run(simulation, runs[0]))
+    else:
+        console.print(_several_runs(simulation, runs, console.width))
+    for run in runs:
+        how = unfinished(run["state"], run["covered_share"])
+        if how and len(runs) > 1:
+            console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and enter no mean")
+        elif how:
+            console.print(f"The run was {how}: its figures cover that part only.")
+
+
+def _one_run(simulation: Json, run: Json) -> RenderableType:
+    kpis: Json = run["kpis"]
+    how = unfinished(run["state"], run["covered_share"])
+    state = f", {how}" if how else ""
+    table = Table(
+        title=f"{simulation['scenario']}, {simulation['algorithm']}, seed {run['seed']}{state}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+    )
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    consumed_wh = kpis["consumed_wh"]
+    table.add_row("Energy consumed", kwh(consumed_wh), "")
+    for name, wh in _suppliers(run):
+        table.add_row(f"  from {name}", kwh(wh), percent(wh / consumed_wh if consumed_wh else None))
+    table.add_row(
+        "  from the grid", kwh(kpis["grid_wh"]), percent(kpis["grid_wh"] / consumed_wh if consumed_wh else None)
+    )
+    table.add_row("Energy produced", kwh(kpis["produced_wh"]), "")
+    table.add_row("Self-consumption", percent(kpis["self_consumption"]), "")
+    table.add_row("Self-sufficiency", percent(kpis["self_sufficiency"]), "")
+    table.add_row("Peak-to-average ratio", ratio(kpis["consumption_peak_to_average"]), "")
+    table.add_row("Jobs with a contract", str(len(run["contracts"])), "")
+    if kpis["jobs_lost"]:
+        table.add_row("Jobs lost (household offline)", str(kpis["jobs_lost"]), "")
+    for what, name in _HAPPENED:
+        if kpis[name]:
+            table.add_row(f"  {what}", str(kpis[name]), "")
+    if run["not_registered"]:
+        table.add_row("Jobs not registered by the end", str(len(run["not_registered"])), "")
+    if kpis["jobs_unfinished"]:
+        table.add_row("Jobs still running at the end", str(kpis["jobs_unfinished"]), "")
+    table.add_row("Negotiations", str(run["negotiations"]), "")
+    table.add_row("Messages", str(run["messages"]), "")
+    if "optimum" in run:
+        optimum = run["optimum"]
+        table.add_row("Best plan known", kwh(optimum["best_wh"]), "")
+        table.add_row("  proven upper bound", kwh(optimum["bound_wh"]), "")
+        table.add_row("  reached by the negotiation", kwh(kpis["delivered_wh"]), percent(optimum["share"]))
+        for baseline in run["baselines"]:
+            table.add_row(f"  by {baseline['name']}", kwh(baseline["delivered_wh"]), percent(baseline["share"]))
+    if run["wall_s"] is not None:
+        table.add_row("Took", f"{run['wall_s']:.2f} s", "")
+    return table
+
+
+def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
+    """Return the best plan of a scenario, and how good any could be."""
+    table = Table(
+        title=f"{scenario}, best plan with perfect knowledge",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+    )
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_row("Delivered by the best plan known", kwh(optimum.best_wh))
+    table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
+    table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
+    table.add_row("Gap between plan and bound", "none: proven" if optimum.proven else percent(optimum.gap))
+    table.add_row("Jobs on the sun", f"{len(optimum.plan)} of {jobs}")
+    table.add_row("Took", f"{optimum.wall_s:.2f} s")
+    return table
+
+
+_HAPPENED = (
+    ("on the grid", "jobs_on_grid"),
+    ("served late", "jobs_late"),
+    ("moved", "jobs_moved"),
+    ("cancelled by a producer", "jobs_cancelled"),
+    ("renegotiated", "jobs_renegotiated"),
+    ("overlapping on their device", "jobs_overlapping"),
+)
+"""What happened to jobs; none of it is said where it happened to none."""
+
+
+def _suppliers(run: Json) -> list[tuple[str, float]]:
+    """Return who delivered how much, most first; many small ones as one."""
+    delivered = sorted(
+        ((producer, of["delivered_wh"]) for producer, of in run["by_producer"].items()),
+        key=lambda item: (-item[1], item[0]),
+    )
+    if len(delivered) <= MAX_PRODUCERS:
+        return delivered
+    named, rest = delivered[: MAX_PRODUCERS - 1], delivered[MAX_PRODUCERS - 1 :]
+    return [*named, (f"{len(rest)} other producers", sum(wh for _, wh in rest))]
+
+
+_COLUMNS = (
+    ("consumed", "consumed_wh"),
+    ("local", "delivered_wh"),
+    ("grid", "grid_wh"),
+    ("self-\ncons.", "self_consumption"),
+    ("self-\nsuff.", "self_sufficiency"),
+    ("peak/\navg", "consumption_peak_to_average"),
+)
+
+
+def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> RenderableType:
+    compared = any("optimum" in run for run in runs)
+    complete = [run for run in runs if run["complete"]]
+    counted = (
+        f"{len(runs)} runs" if len(complete) == len(runs) else f"{len(runs)} runs, {len(complete)} of them complete"
+    )
+    columns = [column for column in _COLUMNS if not compared or column[1] != "self_consumption"]
+    titles = ["seed", *(title for title, _ in columns), *(["of best"] if compared else [])]
+    titles += ["negotia-\ntions", "messages", "took\n(s)"]
+    rows = []
+    for run in runs:
+        cells = [_cell(name, run["kpis"][name]) for _, name in columns]
+        if compared:
+            cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
+        took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f}"
+        seed = f"{run['seed']}{'' if run['complete'] else '*'}"
+        rows.append([seed, *cells, str(run["negotiations"]), str(run["messages"]), took])
+    shares = spread_of([run["optimum"]["share"] for run in complete if "optimum" in run])
+    spreads = [Spread(**simulation["statistics"][name]) for _, name in columns]
+    sums = []
+    for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
+        cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
+        sums.append([title, *cells, *([percent(of(shares))] if compared else []), "", "", ""])
+    # What is there to judge the runs by is whole; how much was said and how long it took gives way.
+    kept = _columns_that_fit(titles, [*rows, *sums], width)
+    table = Table(
+        title=f"{simulation['scenario']}, {simulation['algorithm']}, {counted}; energy in kWh",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+    for title in titles[:kept]:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row[:kept])
+    table.add_section()
+    for row in sums:
+        table.add_row(*row[:kept])
+    return table
+
+
+def _columns_that_fit(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
+    """Return how many columns, from the left, are whole in so many cells."""
+    cells = [
+        max(*(len(line) for line in title.split("\n")), *(len(row[i]) for row in rows))
+        for i, title in enumerate(titles)
+    ]
+    return max(n for n in range(1, len(titles) + 1) if n == 1 or sum(cells[:n]) + n - 1 <= width)
+
+
+def _mean(spread: Spread) -> float | None:
+    return spread.mean
+
+
+def _deviation(spread: Spread) -> float | None:
+    return spread.standard_deviation
+
+
+def _half_width(spread: Spread) -> float | None:
+    """Return how far the 95 % interval of the mean reaches to either side."""
+    return None if spread.high_95 is None or spread.mean is None else spread.high_95 - spread.mean
+
+
+def _cell(name: str, value: float | None) -> str:
+    if name.endswith("_wh"):
+        return "-" if value is None else f"{value / 1000:,.2f}"
+    return ratio(value) if name.endswith("average") else percent(value)
+
+
+MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
+"""What columns of text keep where a line is short."""
+_GAP = 2
+"""Cells between two columns."""
+
+
+def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) -> None:
+    """Print the households' energy and bills, and all contracts.
+
+    Args:
+        console: Where to.
+        view: What happened.
+        zone: How times are shown.
+    """
+    in_eur = ", bills in EUR with and without the neighbourhood" if view.bills else ""
+    houses = [row.house for row in household_rows(view)]
+    titles = ["consumed", "own sun", "neighbours", "grid", "produced", "sold"]
+    titles += ["bill", "without"] if view.bills else []
+    rows = list(household_rows(view))
+    cells = [_household_cells(row) for row in rows]
+    room = console.width - sum(
+        max(len(title), *(len(row[i]) for row in cells), 0) + _GAP for i, title in enumerate(titles)
+    )
+    longest = max((cell_len(house) for house in houses), default=0)
+    table = _table(f"Households; energy in kWh{in_eur}")
+    table.add_column("house", overflow="fold", width=max(len("house"), min(longest, room)))
+    for title in titles:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row, figures in zip(rows, cells, strict=True):
+        table.add_row(row.house, *figures)
+    console.print(table)
+    _show_contracts(console, "Contracts", view.contracts, zone)
+
+
+def _household_cells(row: HouseholdRow) -> list[str]:
+    split = row.split
+    energies_wh = (
+        split.consumed_wh,
+        split.own_wh,
+        split.neighbours_wh,
+        split.grid_wh,
+        row.produced_wh,
+        row.sold_wh,
+    )
+    cells = [_number(wh) for wh in energies_wh]
+    if row.bill is not None:
+        cells += [f"{row.bill.with_eur:.2f}", f"{row.bill.without_eur:.2f}"]
+    return cells
+
+
+def show_house(console: Console, view: HouseView, zone: Zone) -> None:
+    """Print a household's figures and contracts.
+
+    Args:
+        console: Where to.
+        view: What happened.
+        zone: How times are shown.
+    """
+    name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
+    how = unfinished(view.run.state, view.covered_share)
+    table = Table(
+        title=f"House {name}, run {view.run.run}, seed {view.run.seed}{f', {how}' if how else ''}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+    )
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    split = view.split
+    for title, wh in (
+        ("Energy consumed", split.consumed_wh),
+        ("  from own panels", split.own_wh),
+        ("  from neighbours", split.neighbours_wh),
+        ("  from the grid", split.grid_wh),
+        ("Energy produced", view.produced_wh),
+        ("  sold to neighbours", view.sold_wh),
+    ):
+        table.add_row(title, kwh(wh))
+    table.add_row("Self-sufficiency", percent(view.self_sufficiency))
+    table.add_row("Peak-to-average ratio of consumption", ratio(view.consumption_peak_to_average))
+    table.add_row("Peak-to-average ratio of production", ratio(view.production_peak_to_average))
+    table.add_row("Load factor", ratio(view.load_factor))
+    if view.bill is not None:
+        table.add_row("Bill", f"{view.bill.with_eur:.2f} EUR")
+        table.add_row("Bill without neighbourhood", f"{view.bill.without_eur:.2f} EUR")
+    console.print(table)
+    _show_contracts(console, "Jobs of this house", view.contracts, zone)
+    if view.supplied:
+        _show_contracts(console, "Jobs of other houses that it supplies", view.supplied, zone)
+
+
+def house_json(view: HouseView) -> dict[str, Any]:
+    """Return a household's figures and contracts, fit for JSON; times are UNIX seconds."""
+    return {
+        "run": view.run.run,
+        "seed": view.run.seed,
+        "state": view.run.state,
+        "complete": view.run.is_complete,
+        "covered_share": view.covered_share,
+        "house": view.house,
+        "name": view.name,
+        **asdict(view.split),
+        "produced_wh": view.produced_wh,
+        "sold_wh": view.sold_wh,
+        "self_sufficiency": view.self_sufficiency,
+        "consumption_peak_to_average": view.consumption_peak_to_average,
+        "production_peak_to_average": view.production_peak_to_average,
+        "load_factor": view.load_factor,
+        "bill": None if view.bill is None else {**asdict(view.bill), "saving_eur": view.bill.saving_eur},
+        "contracts": [asdict(row) for row in view.contracts],
+        "supplied": [asdict(row) for row in view.supplied],
+    }
+
+
+def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], zone: Zone) -> None:
+    dates = {zone.at(row.start_s).date() for row in rows}
+    on = f" on {dates.pop()}" if len(dates) == 1 else ""
+    starts = [_clock(zone, row.start_s) if on else _moment(zone, row.start_s) for row in rows]
+    figures = [
+        ("start", starts),
+        ("kWh", [_number(row.energy_wh) for row in rows]),
+        ("by sun", [percent(row.delivered_wh / row.energy_wh if row.energy_wh else None) for row in rows]),
+    ]
+    room = console.width - sum(max(map(len, (name, *cells))) + _GAP for name, cells in figures)
+    texts = {
+        "job": [row.job_id for row in rows],
+        "profile": [row.profile for row in rows],
+        "supplier": [row.producer for row in rows],
+    }
+    wanted = [max(cell_len(cell) for cell in (name, *cells)) for name, cells in texts.items()]
+    widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - _GAP * len(texts) + 1)
+    table = _table(f"{title}; start times {zone.name}{on}")
+    # Ids are there to be copied: they wrap where they must; the others stay on one line.
+    table.add_column("job", overflow="fold", width=widths[0])
+    table.add_column("profile", no_wrap=True, width=widths[1])
+    table.add_column("supplier", no_wrap=True, width=widths[2])
+    for name, _ in figures:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row, *cells in zip(rows, *(cells for _, cells in figures), strict=True):
+        profile, supplier = fit(row.profile, widths[1], is_id=True), fit(row.producer, widths[2], is_id=True)
+        table.add_row(row.job_id, profile.rstrip(), supplier.rstrip(), *cells)
+    console.print(table)
+
+
+def shared_widths(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return how wide columns are that share some room: as wide as they want, else the widest ones narrower.
+
+    Args:
+        wanted: What each would take.
+        least: What each keeps, as far as it wants it; the sum of these is returned where there is less room.
+        room: In cells, for all of them.
+    """
+    widths = list(wanted)
+    while sum(widths) > room:
+        spare = [width - min(low, want) for width, low, want in zip(widths, least, wanted, strict=True)]
+        widest = max(range(len(widths)), key=lambda i: (spare[i], -i))
+        if spare[widest] <= 0:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
+
+
+def _number(wh: float) -> str:
+    return f"{wh / 1000:,.2f}"
+
+
+def _clock(zone: Zone, time_s: int) -> str:
+    at = zone.at(time_s)
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def _moment(zone: Zone, time_s: int) -> str:
+    return f"{zone.at(time_s):%Y-%m-%d} {_clock(zone, time_s)}"

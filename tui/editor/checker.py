@@ -1,0 +1,88 @@
+"""Checking what is open: a large neighbourhood in a process beside, for in a thread it would hold up the keys.
+
+`python -m tui.editor.checking` is that process; it ends when its standard input does, so it never outlives the
+application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import Process
+from contextlib import suppress
+from pathlib import Path
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.coverage import Note
+from scenarios.files.document import Document
+from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
+from tui.editor.session import Checked, Version
+
+LARGE = 40_000
+"""Characters, from which on a process checks: what is smaller is done before a process could be asked."""
+
+
+class Checker:
+    """Says of a state what `ssmic check` would."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+
+    async def check(self, version: Version, where: str, folder: Path) -> Checked:
+        """Check a state; one after the other.
+
+        Args:
+            version: The state.
+            where: What its file is called.
+            folder: That files named in it are relative to.
+        """
+        try:
+            document = await asyncio.to_thread(version.document)
+        except ScenarioError as error:
+            return Checked(version, failed=error)
+        found = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
+        if found is None:
+            found = await asyncio.to_thread(document.findings, where, folder)
+        problems, notes = found
+        return Checked(version, tuple(problems), notes)
+
+    async def _asked(
+        self, document: Document, where: str, folder: Path
+    ) -> tuple[list[Problem], tuple[Note, ...]] | None:
+        """Ask the process; None where there is none to be had."""
+        process = self._process
+        try:
+            if process is None or process.returncode is not None:
+                process = self._process = await start_process("tui.editor.checker")
+            if process.stdin is None or process.stdout is None:
+                return None
+            process.stdin.write(frame((document, where, folder)))
+            await process.stdin.drain()
+            found: tuple[list[Problem], tuple[Note, ...]] | None = await read_frame(process.stdout)
+        except OSError:
+            return None
+        return found
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.stdin is not None:
+                process.stdin.close()
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def main() -> None:
+    """Check what comes in, until nothing does any more."""
+    let_keys_go_first()
+    out = sys.stdout.buffer
+    while (asked := read_frame_here(sys.stdin.buffer)) is not None:
+        document, where, folder = asked
+        out.write(frame(document.findings(where, folder)))
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,430 @@
+"""Jobs from PySSMic's XML, added to a neighbourhood that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from broker.identifiers import canonical, identifier_problem, shown
+from scenarios.appliances import APPLIANCES, Appliance
+from scenarios.files.build import RESERVED
+from scenarios.files.problems import KeyPath
+from scenarios.files.times import format_after_start, format_iso
+from scenarios.importers.neighbourhood import InputJob
+from tui.editor import tree_model
+from tui.editor.edits import Change, Insert, Put, Remove, Step
+from tui.editor.time_fields import Origin
+from tui.editor.tree_model import Ref, Tree, at, text
+from tui.formatting import plural
+
+
+def free_id(taken: Iterable[str], wish: str) -> str:
+    """Return an id that nothing has yet: as wished, or with a number behind it."""
+    used = {*taken, *RESERVED}
+    if wish and wish not in used:
+        return wish
+    stem = f"{wish}-" if wish else ""
+    number = 2 if wish else 1
+    while f"{stem}{number}" in used:
+        number += 1
+    return f"{stem}{number}"
+
+
+def house_ids(tree: Tree) -> set[str]:
+    """Return the ids of all houses."""
+    return {_id_of(house) for _, house in tree_model.houses(tree)}
+
+
+def device_ids(tree: Tree, house: dict[str, Any]) -> set[str]:
+    """Return the ids that a new device of a house cannot have: its own, and those of all producers."""
+    own = {_id_of(device) for _, device in tree_model.devices(house)}
+    return own | {
+        _id_of(device)
+        for _, other in tree_model.houses(tree)
+        for _, device in tree_model.devices(other)
+        if device.get("type") == "producer"
+    }
+
+
+def _id_of(part: dict[str, Any]) -> str:
+    return canonical(text(part.get("id")))
+
+
+def next_number(ids: Iterable[str]) -> str:
+    """Return the number after the largest one among some ids."""
+    numbers = [int(id_) for id_ in ids if id_.isascii() and id_.isdigit()]
+    return str(max(numbers, default=0) + 1)
+
+
+def id_problem(tree: Tree, path: KeyPath) -> str | None:
+    """Return why an id of a house or a device cannot be as it is; told at once, before the whole file is checked."""
+    if path[-1:] != ("id",) or path[:1] != ("houses",):
+        return None
+    id_ = text(at(tree, path))
+    if not id_:
+        return "is empty"
+    problem = identifier_problem(id_)
+    if problem is not None:
+        return f"{shown(id_)} {problem}"
+    id_ = canonical(id_)
+    return _house_id_problem(tree, path, id_) if len(path) == 3 else _device_id_problem(tree, path, id_)
+
+
+def _house_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
+    if id_ in RESERVED:
+        return f"{id_!r} is reserved; give the house another id"
+    others = [_id_of(house) for i, house in tree_model.houses(tree) if i != path[1]]
+    return f"there is a house {id_!r} already" if id_ in others else None
+
+
+def _device_id_problem(tree: Tree, path: KeyPath, id_: str) -> str | None:
+    house = at(tree, path[:2])
+    own = [_id_of(device) for j, device in tree_model.devices(house) if j != path[3]]
+    if id_ in own:
+        return f"house {text(house.get('id'))!r} has a device {id_!r} already"
+    if at(tree, (*path[:-1], "type")) != "producer":
+        return None
+    if id_ in RESERVED:
+        return f"{id_!r} is reserved; give the producer another id"
+    producers = [
+        _id_of(device)
+        for i, other in tree_model.houses(tree)
+        for j, device in tree_model.devices(other)
+        if device.get("type") == "producer" and (i, j) != (path[1], path[3])
+    ]
+    what = f"there is a producer {id_!r} already; a producer's id is unique in the neighbourhood"
+    return what if id_ in producers else None
+
+
+NEW_TEXT = """\
+# A neighbourhood for ssmic: houses with their devices, and the jobs that the devices have to run.
+version: 1
+name: {name}
+start: 2026-06-21T00:00:00Z
+days: 1
+seed: 1
+
+houses: []
+
+jobs: []
+"""
+
+OPTIONAL = frozenset(
+    {"name", "description", "template", "id", "days", "algorithm", "load_profile", "actual", *("tariff",)}
+)
+"""Keys that are left out where their field is empty; some only in some places, see `set_field`."""
+_NUMBERS = frozenset({"days", "seed"})
+
+
+# Houses.
+
+
+def add_house(tree: Tree) -> Change:
+    """Add a house behind the others; its id is the next free number."""
+    count = len(at(tree, ("houses",)) or [])
+    id_ = free_id(house_ids(tree), "") if count == 0 else free_id(house_ids(tree), next_number(house_ids(tree)))
+    house = {"id": id_, "name": f"House {id_}", "devices": []}
+    return Change(f"add house {id_}", (Insert(("houses",), count, (house,)),), ("houses", count))
+
+
+def remove_house(tree: Tree, ref: Ref) -> Change:
+    """Remove a house with its devices and their jobs."""
+    house = at(tree, ref)
+    id_ = text(house.get("id"))
+    only = sum(text(other.get("id")) == id_ for _, other in tree_model.houses(tree)) == 1
+    gone = [i for i, job in tree_model.jobs(tree) if only and text(job.get("house")) == id_]
+    steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
+    steps.append(Remove(ref))
+    title = tree_model.house_title(house) if house.get("name") else f"house {id_}"
+    label = f"remove {title}" + (f" and {plural(len(gone), 'job')}" if gone else "")
+    return Change(label, tuple(steps), _beside(tree, ref))
+
+
+# Devices.
+
+
+def consumer_of(appliance: Appliance | None, taken: set[str]) -> dict[str, Any]:
+    """Return a new consumer, as the appliance makes it."""
+    if appliance is None:
+        return {"id": free_id(taken, "device"), "type": "consumer"}
+    title = appliance.title.partition(",")[0]
+    return {
+        "id": free_id(taken, appliance.device),
+        "type": "consumer",
+        "name": title,
+        "template": appliance.device,
+        "load_profile": appliance.name,
+    }
+
+
+def add_consumer(tree: Tree, house_ref: Ref, appliance: Appliance | None) -> Change:
+    """Add a consumer to a house; its load profile comes into the file where it is not there yet."""
+    house = at(tree, house_ref)
+    device = consumer_of(appliance, device_ids(tree, house))
+    steps = [] if appliance is None else profile_steps(tree, appliance.name, profile_entry(appliance))
+    return _add_device(tree, house_ref, device, steps)
+
+
+def add_producer(tree: Tree, house_ref: Ref, predictions: list[Any], name: str = "") -> Change:
+    """Add a producer to a house."""
+    house = at(tree, house_ref)
+    wish = f"pv-{text(house.get('id'))}"
+    device = {"id": free_id(device_ids(tree, house), wish), "type": "producer", "name": name or "Panels"}
+    return _add_device(tree, house_ref, {**device, "template": "pv", "predictions": predictions}, [])
+
+
+def _add_device(tree: Tree, house_ref: Ref, device: dict[str, Any], steps: list[Step]) -> Change:
+    count = len(at(tree, (*house_ref, "devices")) or [])
+    insert = Insert((*house_ref, "devices"), count, (device,))
+    return Change(f"add device {device['id']}", (*steps, insert), (*house_ref, "devices", count))
+
+
+def remove_device(tree: Tree, ref: Ref) -> Change:
+    """Remove a device with its jobs."""
+    house_id, device_id = tree_model.ids_of(tree, ref)
+    devices_called_so = sum(text(d.get("id")) == device_id for _, d in tree_model.devices(at(tree, ref[:2])))
+    gone = tree_model.jobs_by_device(tree).get((house_id, device_id), []) if devices_called_so == 1 else []
+    steps: list[Step] = [Remove(("jobs", index)) for index in reversed(gone)]
+    steps.append(Remove(ref))
+    device = at(tree, ref)
+    label = f"remove {tree_model.device_title(device) if device.get('name') else f'device {device_id}'}"
+    return Change(label + (f" and {plural(len(gone), 'job')}" if gone else ""), tuple(steps), _beside(tree, ref))
+
+
+def duplicate(tree: Tree, ref: Ref) -> Change | None:
+    """Add another house, device or job like this one behind it, with ids of its own."""
+    part = at(tree, ref)
+    behind = (*ref[:-1], int(ref[-1]) + 1)
+    match tree_model.kind_of(ref):
+        case "device":
+            taken = device_ids(tree, at(tree, ref[:2]))
+            copy = {**part, "id": free_id(taken, text(part.get("id")))}
+        case "job":
+            copy = part
+        case "house":
+            id_ = free_id(house_ids(tree), next_number(house_ids(tree)))
+            taken = set().union(*(device_ids(tree, house) for _, house in tree_model.houses(tree)))
+            devices = [
+                {**d, "id": free_id(taken, text(d.get("id")))} if d.get("type") == "producer" else d
+                for _, d in tree_model.devices(part)
+            ]
+            copy = {**part, "id": id_, "name": f"House {id_}", "devices": devices}
+        case _:
+            return None
+    return Change(f"duplicate {tree_model.title_of(tree, ref)}", (Insert(ref[:-1], int(behind[-1]), (copy,)),), behind)
+
+
+def set_type(tree: Tree, ref: Ref, kind: str, predictions: list[Any]) -> Change | None:
+    """Make a consumer a producer, or a producer a consumer; what only the old type has is taken out."""
+    device = at(tree, ref)
+    if device.get("type") == kind:
+        return None
+    steps: list[Step] = [Put((*ref, "type"), kind)]
+    if kind == "producer":
+        steps.append(Remove((*ref, "load_profile")))
+        if not device.get("predictions"):
+            steps.append(Put((*ref, "predictions"), predictions))
+    else:
+        steps += [Remove((*ref, "predictions")), Remove((*ref, "actual"))]
+    return Change(f"make {tree_model.device_title(device)} a {kind}", tuple(steps))
+
+
+# Load profiles.
+
+
+def profile_entry(appliance: Appliance) -> dict[str, Any]:
+    """Return the load profile of an appliance as it stands in a file."""
+    return {"step_s": 60, "power_w": list(appliance.power_w)}
+
+
+def profile_steps(tree: Tree, name: str, entry: dict[str, Any]) -> list[Step]:
+    """Return what brings a load profile into the file, unless one of this name is there."""
+    if name in tree_model.profiles(tree):
+        return []
+    if not isinstance(tree.get("load_profiles"), dict):
+        return [Put(("load_profiles",), {name: entry})]
+    return [Put(("load_profiles", name), entry)]
+
+
+def choose_profile(tree: Tree, path: KeyPath, name: str, entry: dict[str, Any] | None = None) -> Change:
+    """Let a device or a job have a load profile: one of the file, a bundled one, or the one given."""
+    if entry is None and name in APPLIANCES:
+        entry = profile_entry(APPLIANCES[name])
+    steps = profile_steps(tree, name, entry) if entry is not None else []
+    return Change(f"load profile {name}", (*steps, Put(path, name)))
+
+
+def remove_profile(tree: Tree, ref: Ref) -> Change:
+    """Take a load profile out of the file."""
+    return Change(f"remove load profile {ref[-1]}", (Remove(ref),), _beside(tree, ref))
+
+
+def rename_profile(tree: Tree, ref: Ref, name: str) -> Change | None:
+    """Give a load profile another name, wherever it is used."""
+    old = str(ref[-1])
+    if name == old or not name or name in tree_model.profiles(tree):
+        return None
+    steps: list[Step] = [Put(("load_profiles", name), at(tree, ref)), Remove(ref)]
+    steps += [Put((*path, "load_profile"), name) for path in users_of(tree, old)]
+    return Change(f"rename load profile {old}", tuple(steps), ("load_profiles", name))
+
+
+def users_of(tree: Tree, profile: str) -> list[Ref]:
+    """Return the devices and jobs that name a load profile."""
+    found: list[Ref] = []
+    for i, house in tree_model.houses(tree):
+        for j, device in tree_model.devices(house):
+            if text(device.get("load_profile")) == profile:
+                found.append(("houses", i, "devices", j))
+    return found + [("jobs", i) for i, job in tree_model.jobs(tree) if text(job.get("load_profile")) == profile]
+
+
+# Jobs.
+
+
+def add_job(tree: Tree, house_id: str, device_id: str) -> Change:
+    """Add a job of a device: registered when the run starts, with the whole working day as its window."""
+    count = len(at(tree, ("jobs",)) or [])
+    job = {
+        "house": house_id,
+        "device": device_id,
+        "registered": "00:00",
+        "earliest_start": "08:00",
+        "latest_start": "16:00",
+    }
+    return Change(f"add job of {device_id}", (Insert(("jobs",), count, (job,)),), ("jobs", count))
+
+
+def remove_job(tree: Tree, ref: Ref) -> Change:
+    """Remove a job."""
+    select = tree_model.parent_of(tree, ref)
+    return Change(f"remove {tree_model.title_of(tree, ref).lower()}", (Remove(ref),), select)
+
+
+def move_job(tree: Tree, ref: Ref, house_id: str, device_id: str) -> Change:
+    """Let another device run a job."""
+    del tree
+    return Change(f"job of {device_id}", (Put((*ref, "house"), house_id), Put((*ref, "device"), device_id)))
+
+
+# Fields.
+
+
+def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
+    """Set what stands in a field; ids are changed wherever they are used."""
+    label = f"change {path[-1]}".replace("_", " ")
+    if value in (None, "") and _may_be_empty(path):
+        steps: list[Step] = [Remove(path)]
+        if path[0] == "tariff" and len(at(tree, ("tariff",)) or {}) <= 1:
+            steps = [Remove(("tariff",))]
+        return Change(label, tuple(steps))
+    if path[0] == "tariff" and not isinstance(tree.get("tariff"), dict):
+        return Change(label, (Put(("tariff",), {str(path[-1]): value}),))
+    return Change(label, (*_followers(tree, path, value), Put(path, value)))
+
+
+def _may_be_empty(path: KeyPath) -> bool:
+    if path[0] == "tariff":
+        return True
+    if path in {("name",), ("start",), ("seed",)}:
+        return False
+    return path[-1] in OPTIONAL and (path[-1] != "id" or path[0] == "jobs")
+
+
+def _followers(tree: Tree, path: KeyPath, value: Any) -> list[Step]:  # noqa: ANN401 - any YAML value
+    """Return what lets jobs follow the new id of a house or a device, where it is clear whose jobs they are."""
+    if path[-1] != "id" or path[0] != "houses" or not value:
+        return []
+    old = text(at(tree, path))
+    if len(path) == 3:
+        if sum(text(house.get("id")) == old for _, house in tree_model.houses(tree)) > 1:
+            return []
+        return [
+            Put(("jobs", i, "house"), value)
+            for i, job in tree_model.jobs(tree)
+            if tree_model.text(job.get("house")) == old
+        ]
+    house = at(tree, path[:2])
+    if sum(text(device.get("id")) == old for _, device in tree_model.devices(house)) > 1:
+        return []
+    key = (text(house.get("id")), old)
+    return [Put(("jobs", i, "device"), value) for i in tree_model.jobs_by_device(tree).get(key, [])]
+
+
+def number_or_text(value: str) -> int | float | str:
+    """Return what was typed as a number where it is one."""
+    for kind in (int, float):
+        try:
+            return kind(value.strip())
+        except ValueError:
+            continue
+    return value
+
+
+def _beside(tree: Tree, ref: Ref) -> Ref:
+    """Return what to show when a part is gone: its neighbour, else what it is in."""
+    parent = ref[:-1]
+    found = at(tree, parent)
+    if isinstance(found, list) and len(found) > 1:
+        index = int(ref[-1])
+        return (*parent, min(index, len(found) - 2))
+    if isinstance(found, dict):
+        return tree_model.PROFILES
+    return ref[:2] if len(ref) == 4 else tree_model.WHOLE
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What comes of them."""
+
+    change: Change | None
+    """None: none of the jobs has a device here."""
+    count: int
+    notes: tuple[str, ...]
+    """What was left out or assumed."""
+
+
+def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
+    """Return the change that adds jobs to the devices that they name."""
+    origin = Origin.of(tree.get("start"))
+    known = tree_model.profiles(tree)
+    entries: list[dict[str, Any]] = []
+    notes: list[str] = []
+    steps: dict[str, list[Step]] = {}
+    early = 0
+    for job in jobs:
+        ref = tree_model.device_ref(tree, job.house, job.device)
+        ref = ref or tree_model.device_ref(tree, job.house, f"{job.user}.{job.device}")
+        if ref is None or at(tree, (*ref, "type")) == "producer":
+            why = "is a producer" if ref else "is not in this neighbourhood"
+            notes.append(f"device {job.device!r} of house {job.house!r} {why}: its job was left out")
+            continue
+        device = at(tree, ref)
+        entry = {"house": job.house, "device": text(device.get("id"))}
+        profile = job.profile
+        if profile and profile not in (text(device.get("template")), text(device.get("load_profile"))):
+            if profile in known or profile in APPLIANCES:
+                entry["load_profile"] = profile
+                if profile not in known:
+                    appliance = profile_entry(APPLIANCES[profile])
+                    steps[profile] = profile_steps(tree, profile, appliance)
+            else:
+                notes.append(f"job of {job.house}/{job.device}: no load profile {profile!r} here; the device's is used")
+        for key, time_s in (
+            ("registered", job.registered_s),
+            ("earliest_start", job.earliest_start_s),
+            ("latest_start", job.latest_start_s),
+        ):
+            entry[key] = format_iso(time_s) if origin.start_s is None else format_after_start(time_s, origin.start_s)
+        early += origin.start_s is not None and job.registered_s < origin.start_s
+        entries.append(entry)
+    if early:
+        notes.append(f"{early} jobs are registered before the run starts: change the start, or their times")
+    if not entries:
+        return Added(None, 0, tuple(dict.fromkeys(notes)))
+    count = len(at(tree, tree_model.JOBS) or [])
+    insert = Insert(tree_model.JOBS, count, tuple(entries))
+    of_profiles = [step for found in steps.values() for step in found]
+    label = f"add {len(entries)} jobs from {where}"
+    return Added(Change(label, (*of_profiles, insert), tree_model.JOBS), len(entries), tuple(dict.fromkeys(notes)))

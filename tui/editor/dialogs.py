@@ -1,0 +1,246 @@
+"""A list that has to be read: what an import assumed, or everything that is wrong with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from tui.shell.dialogs import PickPath
+from tui.shell.error_notices import Guarded
+from tui.shell.footer import Footer
+from tui.widgets.path_field import PathInput
+
+YAML = (".yaml", ".yml")
+IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What was chosen."""
+
+    path: Path
+    jobs: Path | None
+    loads: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    id: str
+    label: str
+    hint: str
+    help: str
+    kind: Literal["either", "file", "folder"]
+    suffixes: tuple[str, ...]
+
+
+_LINES = (
+    _Line(
+        "source",
+        "from",
+        "a PySSMic folder, XML or pickle",
+        "PySSMic's folder, XML or pickle; or a YAML file",
+        "either",
+        IMPORTABLE,
+    ),
+    _Line(
+        "jobs",
+        "jobs",
+        "optional: PySSMic's jobs in XML",
+        "For a neighbourhood in XML: est, lst and creation_time of each job. A folder has its own.",
+        "file",
+        (".xml",),
+    ),
+    _Line(
+        "loads",
+        "load profiles",
+        "optional: a folder with <name>.csv",
+        'For a neighbourhood in XML: one "seconds Wh" pair per line, cumulative.',
+        "folder",
+        (".csv",),
+    ),
+)
+
+
+class ImportDialog(Guarded, ModalScreen[Source | None]):
+    """Three paths; escape returns None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("ctrl+o", "browse", "Browse", tooltip="Choose from a list of files"),
+        Binding("ctrl+s", "accept", "Import"),
+    ]
+    TITLE = "Import a neighbourhood"
+    HELP = """
+Name what PySSMic reads: an input folder (with `consumer_event.csv` and `producer_event.csv`), a neighbourhood in XML
+or a pickle. The type is detected from the content. `Tab` completes a path, `Ctrl+O` lists files, `Enter` imports.
+
+A neighbourhood in XML or a pickle may come without jobs and without load profiles: name them in the second and third
+field. What is missing is filled in, and listed after the import. The input is not changed.
+"""
+    DEFAULT_CSS = """
+    ImportDialog { align: center middle; }
+    ImportDialog > Vertical {
+        width: 90; max-width: 96%; height: auto; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 1 2 0 2;
+    }
+    ImportDialog .details { color: $text-muted; margin-bottom: 1; height: auto; }
+    ImportDialog .line { height: 1; }
+    ImportDialog .help { height: 2; margin-left: 15; padding: 0 1; color: $text-muted; visibility: hidden; }
+    ImportDialog .field { height: auto; }
+    ImportDialog .field:focus-within { height: auto; }  /* Textual follows the focus only where such a rule is */
+    ImportDialog .field:focus-within .help { visibility: visible; }
+    ImportDialog .label { width: 15; color: $text-muted; }
+    ImportDialog .line Input.-textual-compact { width: 1fr; background: $panel; padding: 0 1; }
+    ImportDialog .line Button { margin-left: 1; min-width: 5; }
+    ImportDialog .problem { color: $text-error; height: auto; min-height: 1; }
+    ImportDialog .buttons { height: auto; align-horizontal: right; margin: 1 0; }
+    ImportDialog .buttons Button { margin-left: 2; }
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Ask.
+
+        Args:
+            folder: Where browsing begins.
+        """
+        super().__init__()
+        self._folder = folder
+
+    def compose(self) -> ComposeResult:
+        """A line a path."""
+        with Vertical() as box:
+            box.border_title = "Import a neighbourhood"
+            yield Static(
+                "The type is detected from the content. Missing values are filled in and listed. The input is not "
+                "changed.",
+                classes="details",
+            )
+            for line in _LINES:
+                with Vertical(classes="field"):
+                    with Horizontal(classes="line"):
+                        yield Static(line.label, classes="label")
+                        yield PathInput(
+                            id=line.id,
+                            compact=True,
+                            placeholder=line.hint,
+                            folder=self._folder,
+                            suffixes=line.suffixes,
+                        )
+                        yield Button("...", name=line.id, compact=True)
+                    yield Static(line.help, classes="help", markup=False)
+            yield Static("", classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Import", variant="primary", action="screen.accept", compact=True)
+                yield Button("Back", action="screen.dismiss", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin with the source."""
+        self.query_one("#source").focus()
+
+    @on(Button.Pressed, ".line Button")
+    def _pressed(self, event: Button.Pressed) -> None:
+        self._browse(event.button.name or "source")
+
+    def action_browse(self) -> None:
+        """Choose the path of the line that has the focus from a tree."""
+        focused = self.focused
+        known = {line.id for line in _LINES}
+        name = (focused.id or focused.name) if focused is not None else None
+        self._browse(name if name in known else "source")
+
+    def _browse(self, id_: str | None) -> None:
+        line = next(line for line in _LINES if line.id == id_)
+        field = self.query_one(f"#{line.id}", Input)
+        typed = Path(field.value.strip()).expanduser()
+        start = typed if field.value.strip() and typed.is_dir() else typed.parent if typed.is_file() else self._folder
+
+        def chosen(path: Path | None) -> None:
+            if path is not None:
+                field.value = str(path)
+                field.focus()
+
+        self.app.push_screen(PickPath(f"Import: {line.label}", start, suffixes=line.suffixes, kind=line.kind), chosen)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_accept()
+
+    def action_accept(self) -> None:
+        """Return the paths, if they will do."""
+        problem = None
+        paths: dict[str, Path | None] = {}
+        for line in _LINES:
+            typed = self.query_one(f"#{line.id}", Input).value.strip()
+            path = Path(typed).expanduser() if typed else None
+            paths[line.id] = path
+            if path is None and line.id == "source":
+                problem = problem or "Type the path of the neighbourhood, or choose it (Ctrl+O)."
+            elif path is not None and not path.exists():
+                problem = problem or f"There is no {path}."
+            elif path is not None and line.kind == "folder" and not path.is_dir():
+                problem = problem or f"{path} is a file; a folder is needed."
+            elif path is not None and line.kind == "file" and path.is_dir():
+                problem = problem or f"{path} is a folder; a file is needed."
+        self.query_one(".problem", Static).update(problem or "")
+        source = paths["source"]
+        if problem is None and source is not None:
+            loads = paths["loads"]
+            self.dismiss(Source(source, paths["jobs"], () if loads is None else (loads,)))
+
+
+class Notes(Guarded, ModalScreen[None]):
+    """Shows lines until they are read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "dismiss", "Close")]
+    DEFAULT_CSS = """
+    Notes { align: center middle; }
+    Notes > Vertical {
+        width: 100; max-width: 96%; height: auto; max-height: 90%; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 1 2 0 2;
+    }
+    Notes.bad > Vertical { border: round $error; border-title-color: $text-error; }
+    Notes .lead { height: auto; margin-bottom: 1; }
+    Notes VerticalScroll { height: auto; max-height: 16; }
+    Notes .line { height: auto; margin-bottom: 1; color: $text-muted; }
+    Notes .buttons { height: auto; align-horizontal: right; margin: 1 0; }
+    """
+
+    def __init__(self, title: str, lead: str, lines: Sequence[str], *, bad: bool = False) -> None:
+        """Show.
+
+        Args:
+            title: In the border.
+            lead: What the lines are.
+            lines: One after the other.
+            bad: Whether they are mistakes.
+        """
+        super().__init__(classes="bad" if bad else "")
+        self.title = self._title = title
+        self._lead = lead
+        self._lines = tuple(lines)
+
+    def compose(self) -> ComposeResult:
+        """Lead, lines, button."""
+        with Vertical() as box:
+            box.border_title = self._title
+            yield Static(self._lead, classes="lead", markup=False)
+            with VerticalScroll():
+                for line in self._lines:
+                    yield Static(f"· {line}", classes="line", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Close", variant="primary", action="screen.dismiss", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()

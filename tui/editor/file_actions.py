@@ -1,0 +1,398 @@
+"""Neighbourhoods as files: new, open, import, save; nothing that was done is lost without a question."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import resources
+from itertools import count
+from pathlib import Path
+
+from broker.filenames import file_name
+from scenarios.errors import ScenarioError
+from scenarios.files.document import Document
+from scenarios.files.dump import to_yaml
+from scenarios.importers.detect import import_source, needs_import
+from scenarios.load import bundled_description, bundled_names
+from tui.editor import commands
+from tui.editor.actions import Editing
+from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
+from tui.editor.edits import Change
+from tui.editor.picker import Item, Picker
+from tui.editor.preview_chart import Picture
+from tui.editor.session import History, Stamp, Work, stamp_of
+from tui.editor.tree_model import WHOLE, Ref
+from tui.shell.dialogs import Answer, Confirm, PickPath
+from tui.shell.navigation import EditScenario, Intent, OpenNeighbourhood, RunScenario
+from tui.start.rescued import is_rescued, name_in, original_of, own_folder
+
+
+def rescued_work(path: Path) -> Work:
+    """Open rescued changes as unsaved changes of the file that they belong to.
+
+    Raises:
+        ScenarioError: The file cannot be read, or is not YAML.
+    """
+    document = Document.open(path)
+    original = original_of(path)
+    name = name_in(path)
+    stamp = None if original is None else stamp_of(original)
+    return Work(History(document, saved=False), original, name, stamp=stamp, rescued_from=path)
+
+
+def rescue(work: Work) -> str | None:
+    """Write the changes beside their file, or, where there is none, among the application's own; say where.
+
+    A state whose text cannot be made is left out, and the one before it is kept.
+    """
+    history = work.history
+    if not history.is_dirty:
+        return None
+    name = file_name(work.file_stem)
+    for folder in _folders(work):
+        try:
+            path = _free(folder, name)
+            _written(history).save(path)
+        except (ScenarioError, OSError):
+            continue
+        return f"{work.title} had unsaved changes; they are kept in {path}"
+    return f"{work.title} had unsaved changes; they could not be kept: no folder is writable."
+
+
+def _folders(work: Work) -> list[Path]:
+    own = own_folder()
+    return [own] if work.path is None else [work.path.parent, own]
+
+
+def _free(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (f"{name}.rescued{'' if number == 1 else f'-{number}'}.yaml" for number in count(1))
+    return next(path for path in (folder / candidate for candidate in names) if not path.exists())
+
+
+def _written(history: History) -> Document:
+    while True:
+        try:
+            return history.current.document()
+        except ScenarioError:
+            if history.undoable is None:
+                raise
+            history.undo()
+
+
+LOOK_WALL_S = 2.0
+"""How often the file on the disk is looked at."""
+
+
+def bundled_document(name: str) -> Document:
+    """Return a bundled scenario, to be copied."""
+    with resources.as_file(resources.files("scenarios") / "bundled" / f"{name}.yaml") as path:
+        return Document.open(path)
+
+
+def _source_of(work: Work) -> str | None:
+    """Return what a run of some work reads."""
+    if work.path is None:
+        return None if work.history.is_dirty else work.source
+    return str(work.path)
+
+
+class Filing(Editing):
+    """What has to do with files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked_about: Stamp | None = None
+        """The state of the file that the user was asked about."""
+
+    def on_mount(self) -> None:
+        """Take part in quitting; look whether somebody else writes the file."""
+        self.ssmic.before_quit.append(self._loss)
+        self.ssmic.rescues.append(lambda: None if self.work is None else rescue(self.work))
+        self.ssmic.open_neighbourhood = self._open_neighbourhood
+        self.set_interval(LOOK_WALL_S, self.look_at_disk)
+
+    def _loss(self) -> str | None:
+        work = self.work
+        if work is None or not work.history.is_dirty:
+            return None
+        return f"{work.title} has unsaved changes."
+
+    async def _may_leave(self) -> bool:
+        """Return whether what is open may be closed; asks where something would be lost."""
+        work = self.work
+        if work is None or not work.history.is_dirty:
+            return True
+        answer = await self.app.push_screen_wait(
+            Confirm(
+                f"Save the changes to {work.title}?",
+                "This neighbourhood has never been saved." if work.path is None else str(work.path),
+                (("save", "Save", "primary"), ("discard", "Discard", "error"), ("stay", "Back", "default")),
+            )
+        )
+        return await self._save() if answer == "save" else answer == "discard"
+
+    # Beginning.
+
+    def action_new(self) -> None:
+        """Begin a neighbourhood from scratch."""
+        self.begin(self._new)
+
+    async def _new(self) -> None:
+        if await self._may_leave():
+            document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
+            self.take_up(Work(History(document, saved=True), None, "New neighbourhood"))
+            self.apply(commands.add_house)
+
+    def action_open(self) -> None:
+        """Open a scenario file."""
+        self.begin(self._ask_and_open)
+
+    async def _ask_and_open(self) -> None:
+        folder = self.work.folder if self.work is not None else Path.cwd()
+        path = await self.app.push_screen_wait(PickPath("Open a neighbourhood", folder, suffixes=IMPORTABLE))
+        if path is not None:
+            await self.open_source(str(path))
+
+    async def open_source(self, source: str) -> None:
+        """Open a file, import an input of PySSMic, or copy a bundled scenario."""
+        if not await self._may_leave():
+            return
+        path = Path(source)
+        if await asyncio.to_thread(needs_import, path):
+            await self._import(path, None, ())
+        elif source in bundled_names() and not await asyncio.to_thread(path.exists):
+            await self._copy(source)
+        else:
+            await self._read(path)
+
+    async def _read(self, path: Path, ref: Ref = WHOLE) -> None:
+        try:
+            work = await asyncio.to_thread(rescued_work if is_rescued(path) else Work.opened, path)
+        except ScenarioError as error:
+            lines = [str(problem) for problem in error.problems]
+            await self.app.push_screen_wait(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
+            return
+        self._asked_about = None
+        self.take_up(work, ref)
+        if work.rescued_from is not None:
+            self.notify(f"Rescued changes from {path.name}: save to keep them.")
+        if work.path is not None and work.stamp is not None:
+            self.ssmic.remember_neighbourhood(work.path)
+
+    def action_copy_bundled(self) -> None:
+        """Start from a copy of a bundled scenario."""
+        self.begin(self._ask_and_copy)
+
+    async def _ask_and_copy(self) -> None:
+        said = {name: await asyncio.to_thread(bundled_description, name) for name in bundled_names()}
+        items = [Item(name, name, said[name]) for name in said]
+        dialog = Picker("Copy a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
+        picked = await self.app.push_screen_wait(dialog)
+        if picked is not None and await self._may_leave():
+            await self._copy(picked)
+
+    async def _copy(self, name: str) -> None:
+        document = await asyncio.to_thread(bundled_document, name)
+        history = await asyncio.to_thread(History, document, saved=True)
+        self.take_up(Work(history, None, f'"{name}" (copy)', source=name))
+
+    def action_import(self) -> None:
+        """Import a neighbourhood of PySSMic."""
+        self.begin(self._ask_and_import)
+
+    async def _ask_and_import(self) -> None:
+        folder = self.work.folder if self.work is not None else Path.cwd()
+        source = await self.app.push_screen_wait(ImportDialog(folder))
+        if source is None:
+            return
+        if source.path.suffix.lower() in YAML:
+            await self.open_source(str(source.path))
+        elif await self._may_leave():
+            await self._import(source.path, source.jobs, source.loads)
+
+    async def _import(self, path: Path, jobs: Path | None, loads: tuple[Path, ...]) -> None:
+        try:
+            imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
+        except ScenarioError as error:
+            lines = [str(problem) for problem in error.problems]
+            await self.app.push_screen_wait(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
+            return
+        document = Document(await asyncio.to_thread(to_yaml, imported.file))
+        self.take_up(Work(History(document, saved=False), None, f'"{path.name}" (imported)'))
+        if imported.notes:
+            lead = "Missing values that were filled in, and what was left out:"
+            await self.app.push_screen_wait(Notes(f"Imported {path.name}", lead, imported.notes))
+        else:
+            self.notify(f"Imported {path.name}. Not saved yet.")
+
+    # Saving.
+
+    def action_save(self) -> None:
+        """Save."""
+        self.begin(self._save, group="save")
+
+    def action_save_as(self) -> None:
+        """Save in another file."""
+        self.begin(self._save_as, group="save")
+
+    async def _save(self) -> bool:
+        work = self.work
+        if work is None:
+            return False
+        if work.path is None:
+            return await self._save_as()
+        if work.changed_on_disk:
+            answer = await self._ask_about_disk(work, saving=True)
+            if answer != "overwrite":
+                return False
+        return await self._write(work, work.path)
+
+    async def _save_as(self) -> bool:
+        work = self.work
+        if work is None:
+            return False
+        proposed = work.path or Path.cwd() / f"{file_name(work.file_stem)}.yaml"
+        dialog = PickPath("Save as", proposed, suffixes=YAML, kind="new")
+        path = await self.app.push_screen_wait(dialog)
+        if path is None:
+            return False
+        path = (path if path.suffix.lower() in YAML else path.with_name(f"{path.name}.yaml")).absolute()
+        if path.exists() and path != work.path:
+            answer = await self.app.push_screen_wait(
+                Confirm(
+                    f"Overwrite {path.name}?",
+                    f"{path} already exists. Its contents will be lost.",
+                    (("back", "Back", "primary"), ("overwrite", "Overwrite", "error")),
+                )
+            )
+            if answer != "overwrite":
+                return False
+        steps = work.moved_to(path.parent)
+        if steps:
+            self.apply(lambda _: Change("files named from another folder", tuple(steps)))
+        is_written = await self._write(work, path)
+        if steps and not is_written:
+            work.history.undo()
+            self.show()
+        return is_written
+
+    async def _write(self, work: Work, path: Path) -> bool:
+        version = work.history.current
+        try:
+            await asyncio.to_thread(work.save, version, path)
+        except (ScenarioError, OSError) as error:
+            self.complain(error, "Not saved")
+            return False
+        work.path, work.source = path, None
+        work.history.saved(version)
+        self._asked_about = None
+        if work.rescued_from is not None:
+            await asyncio.to_thread(work.rescued_from.unlink, missing_ok=True)
+            work.rescued_from = None
+        self.ssmic.remember_neighbourhood(path)
+        self.show()
+        self.notify(f"Saved to {path}")
+        return True
+
+    # What somebody else does to the file.
+
+    def look_at_disk(self) -> None:
+        """Ask, once, when the file was changed by somebody else."""
+        work = self.work
+        if work is None or work.path is None or not self.is_current or not work.changed_on_disk:
+            return
+        stamp = stamp_of(work.path)
+        if stamp is None:
+            work.stamp = None
+            work.history.note_unsaved()
+            self.notify(f"{work.title} was deleted from the disk; saving writes it again.", severity="warning")
+            self.show()
+        elif stamp != self._asked_about:
+            self._asked_about = stamp
+            self.begin(self._ask_about_disk, work, group="save")
+
+    async def _ask_about_disk(self, work: Work, *, saving: bool = False) -> str | None:
+        if work.path is None:
+            return None
+        mine = " Reloading discards your changes." if work.history.is_dirty else ""
+        stay: Answer = ("back", "Back", "primary") if saving else ("keep", "Keep mine", "primary")
+        answers: list[Answer] = [stay, ("reload", "Reload", "default")]
+        if saving:
+            answers.append(("overwrite", "Overwrite", "error"))
+        details = "Saving overwrites a change made outside ssmic." if saving else "The file was changed outside ssmic."
+        answer = await self.app.push_screen_wait(Confirm(f"{work.title} has changed on disk", details + mine, answers))
+        if answer == "reload":
+            await self._read(work.path, self.ref)
+        elif answer != "overwrite":
+            work.history.note_unsaved()
+            self.show()
+        return answer
+
+    # Leaving.
+
+    def action_close(self) -> None:
+        """Close what is open."""
+        self.begin(self._close)
+
+    async def _close(self) -> None:
+        if await self._may_leave():
+            self.take_up(None)
+
+    def action_run_it(self) -> None:
+        """Prepare a run of what is open."""
+        self.begin(self._run_it)
+
+    async def _run_it(self) -> None:
+        source = await self._source_for_run()
+        if source is not None:
+            self.post_message(RunScenario(source))
+
+    def _open_neighbourhood(self) -> OpenNeighbourhood | None:
+        """Return what is open, for the other areas."""
+        work = self.work
+        if work is None:
+            return None
+        version = work.history.current
+        is_saved = not work.history.is_dirty and not work.changed_on_disk and _source_of(work) is not None
+        return OpenNeighbourhood(
+            work,
+            version,
+            work.title,
+            _source_of(work),
+            is_saved,
+            lambda: version.document().scenario(work.title, work.folder),
+            self._source_for_run,
+        )
+
+    async def _source_for_run(self) -> str | None:
+        """Return what a run of what is open reads, saved if it has to be; None where the user went back."""
+        work = self.work
+        if work is None:
+            return None
+        if work.changed_on_disk:
+            answer = await self._ask_about_disk(work, saving=True)
+            if answer == "overwrite" and work.path is not None:
+                await self._write(work, work.path)
+            elif answer != "reload":
+                return None
+        elif work.history.is_dirty or _source_of(work) is None:
+            await self._ask_to_save(work)
+        now = self._open_neighbourhood()
+        return now.source if now is not None and now.is_saved else None
+
+    async def _ask_to_save(self, work: Work) -> bool:
+        answer = await self.app.push_screen_wait(
+            Confirm(
+                f"Save {work.title} first?",
+                "A run reads the file; what is open has unsaved changes."
+                if work.path is not None
+                else "A run reads a file; this neighbourhood has never been saved.",
+                (("save", "Save", "primary"), ("back", "Back", "default")),
+            )
+        )
+        return answer == "save" and await self._save()
+
+    def receive(self, intent: Intent) -> None:
+        """Open what another area wants to see."""
+        if isinstance(intent, EditScenario):
+            self.begin(self.open_source, intent.source)

@@ -1,0 +1,305 @@
+"""From a part of a neighbourhood to its chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
+from scenarios.files.build import MAX_DAYS
+from scenarios.files.model import LoadProfileEntry, ProductionEntry
+from scenarios.files.problems import Findings, locate_in
+from scenarios.files.series import SeriesReader
+from scenarios.metrics.settlement import real_production_wh
+from scenarios.scenario import Producer, Zone
+from tui.editor import tree_model
+from tui.editor.time_fields import Origin, seconds
+from tui.editor.tree_model import Ref, Tree, at, text
+from tui.shell.days import Days
+from tui.widgets.chart import Series, Span, drawn
+from tui.widgets.palette import DEMAND, FORECAST, PRODUCTION
+
+STEPS = 288
+_NO_SPAN = Span(0, 1)
+_DAY_S = 86_400
+Kept = dict[int, tuple[object, object, Production | None]]
+"""By the id of an entry: what else decides what it describes, the entry, and what it describes."""
+MOST_KEPT = 5_000
+_EntryT = TypeVar("_EntryT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a chart shows, and what is to be said about it."""
+
+    title: str
+    series: tuple[Series, ...] = ()
+    span: Span = _NO_SPAN
+    said: str = ""
+    """In a few words, under the title."""
+    days: Days | None = None
+    """Those that there are to choose from; None: it is no picture of a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artist:
+    """Draws parts of a neighbourhood; may read files."""
+
+    tree: Tree
+    folder: Path | None
+    day_index: int = 0
+    """Which day of the run is drawn, where it has several; 0 is the first."""
+    kept: Kept = field(default_factory=dict)
+    """Productions that were read for earlier pictures: a year of minutes takes a while."""
+
+    def picture(self, ref: Ref) -> Picture:
+        """Return the picture that belongs to a part."""
+        match tree_model.kind_of(ref):
+            case "device" if at(self.tree, (*ref, "type")) == "producer":
+                return self.producer(at(self.tree, ref))
+            case "device":
+                return self.load_profile(text(at(self.tree, (*ref, "load_profile"))))
+            case "profile":
+                return self.load_profile(str(ref[-1]))
+            case "job":
+                return self.job(at(self.tree, ref))
+            case "house":
+                return self.day(text(at(self.tree, (*ref, "id"))))
+            case _:
+                return self.day(None)
+
+    def load_profile(self, name: str) -> Picture:
+        """Draw a load profile."""
+        if not name:
+            return Picture("No load profile chosen yet")
+        return load_picture(name, self.profile(name))
+
+    def profile(self, name: str) -> LoadProfile | None:
+        """Return a load profile; None where it is missing or wrong."""
+        entry = _parsed(LoadProfileEntry, tree_model.profiles(self.tree).get(name))
+        return self._reader().load_profile(entry, ()) if entry else None
+
+    def production(self, entry: object) -> Production | None:
+        """Return what an entry for a prediction or for actual production describes."""
+        written = self._as_written(entry)
+        if id(entry) in self.kept and self.kept[id(entry)][0] == written:
+            return self.kept[id(entry)][2]
+        found = self._production(entry)
+        if len(self.kept) >= MOST_KEPT:
+            self.kept.clear()
+        self.kept[id(entry)] = (written, entry, found)  # the entry too: while it is there, no other has its id
+        return found
+
+    def _as_written(self, entry: object) -> object:
+        """Return what decides what an entry describes, beside the entry itself, which never changes."""
+        start = self.tree.get("start")
+        name = entry.get("file") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or self.folder is None:
+            return start
+        try:
+            there = (self.folder / name).stat()
+        except (OSError, ValueError):
+            return start, name
+        return start, name, there.st_mtime_ns, there.st_size
+
+    def _production(self, entry: object) -> Production | None:
+        known = {k: v for k, v in entry.items() if k != "issued"} if isinstance(entry, dict) else None
+        parsed = _parsed(ProductionEntry, known)
+        return self._reader().production(parsed, ()) if parsed else None
+
+    def producer(self, device: dict[str, Any]) -> Picture:
+        """Draw what a producer expects, forecast by forecast, and what it gives."""
+        found = [self.production(entry) for _, entry in tree_model.items(device.get("predictions"))]
+        productions = [production for production in found if production is not None]
+        actual = self.production(device.get("actual")) if device.get("actual") else None
+        everything = [*productions, *([actual] if actual else [])]
+        if not everything:
+            return Picture("No forecast yet")
+        start_s, end_s = min(p.start_s for p in everything), max(p.end_s for p in everything)
+        days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
+        if end_s - start_s > 2 * _DAY_S:
+            # A year of forecasts at once would show none of them.
+            origin_s = Origin.of(self.tree.get("start")).start_s
+            first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
+            days = Days(first_s, -(-(end_s - first_s) // _DAY_S), self._zone)
+            start_s, title = self._chosen(days, title)
+            end_s = start_s + _DAY_S
+            productions = [p for p in productions if p.start_s < end_s and p.end_s > start_s][-len(_COLOURS) :]
+        span = Span(start_s, end_s, self._zone)
+        series = [
+            drawn(FORECAST, power_w(production, start_s, end_s))
+            if i == 0
+            else Series(f"forecast {i + 1}", power_w(production, start_s, end_s), "line", colour)
+            for i, (production, colour) in enumerate(zip(productions, _COLOURS, strict=False))
+        ]
+        if actual:
+            series.append(Series("actual", power_w(actual, start_s, end_s), "line", PRODUCTION.colour))
+        edges_s = np.array([start_s, end_s], dtype=np.float64)
+        energies_wh = [float(production.energy_per_bin_wh(edges_s)[0]) for production in productions[:6]]
+        said = ", ".join(f"{wh / 1000:.1f} kWh" for wh in energies_wh)
+        return Picture(title, tuple(series), span, said, days)
+
+    def job(self, job: dict[str, Any]) -> Picture:
+        """Draw a job at both ends of its window, before what the neighbourhood's panels produce."""
+        origin = Origin.of(self.tree.get("start"))
+        earliest_s, latest_s = (seconds(job.get(key), origin) for key in ("earliest_start", "latest_start"))
+        name = text(job.get("load_profile")) or self._profile_of_device(job)
+        profile = self.profile(name) if name else None
+        if earliest_s is None or latest_s is None or profile is None:
+            return Picture("The job is shown here when it has a window and a load profile")
+        first_s, last_s = min(earliest_s, latest_s), max(earliest_s, latest_s) + profile.duration_s
+        margin_s = max(1800, (last_s - first_s) // 8)
+        start_s, end_s = first_s - margin_s, last_s + margin_s
+        sun_w = self._produced_w(start_s, end_s)
+        peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
+        # A neighbourhood's sun would press one job down to a line.
+        parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
+        series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
+        series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
+        series.append(Series("latest", _load_w(profile, latest_s, start_s, end_s), "line", "accent"))
+        said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
+        if latest_s >= earliest_s:
+            said += f", may start within {_duration(latest_s - earliest_s)}"
+        return Picture(name, tuple(series), Span(start_s, end_s, self._zone), said)
+
+    def day(self, house: str | None) -> Picture:
+        """Draw what is produced and the jobs of a house, or of all, each where it may start at the earliest."""
+        origin = Origin.of(self.tree.get("start"))
+        if origin.start_s is None:
+            return Picture("The day is shown here when the start has a date")
+        loads: list[tuple[int, LoadProfile]] = []
+        known: dict[str, LoadProfile | None] = {}
+        defaults = self._profiles_of_devices()
+        for _, job in tree_model.jobs(self.tree):
+            earliest_s = seconds(job.get("earliest_start"), origin)
+            name = text(job.get("load_profile")) or defaults.get(tree_model.key_of_job(job), "")
+            if name not in known:
+                known[name] = self.profile(name) if name else None
+            profile = known[name]
+            if profile and earliest_s is not None and house in (None, text(job.get("house"))):
+                loads.append((earliest_s, profile))
+        days = Days(origin.start_s, self._day_count(origin.start_s, loads), self._zone)
+        start_s, title = self._chosen(days, "The day")
+        end_s = start_s + _DAY_S
+        span = Span(start_s, end_s, self._zone)
+        produced_w = self._produced_w(start_s, end_s, house)
+        load_w = np.zeros(STEPS)
+        for earliest_s, profile in loads:
+            if earliest_s < end_s and earliest_s + profile.duration_s > start_s:
+                load_w += _load_w(profile, earliest_s, start_s, end_s)
+        if not load_w.any() and not produced_w.any():
+            return Picture(title, days=days)
+        series = (drawn(FORECAST, produced_w, "produced"), drawn(DEMAND, load_w, "jobs at their earliest start"))
+        energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
+        produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000
+        return Picture(title, series, span, f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh", days)
+
+    def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
+        """Return how many days the run has: as many as the file says, else until the last job that is drawn."""
+        days = self.tree.get("days")
+        if isinstance(days, int) and days > 0:
+            return days
+        last_s = max((earliest_s for earliest_s, _ in loads), default=start_s)
+        return max(1, min(MAX_DAYS, (last_s - start_s) // _DAY_S + 1))
+
+    def _chosen(self, days: Days, title: str) -> tuple[int, str]:
+        """Return where the chosen day begins, and the title with the day in it where there are several."""
+        index = days.fitting(self.day_index)
+        return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
+
+    @property
+    def _zone(self) -> Zone:
+        return Origin.of(self.tree.get("start")).zone
+
+    def _produced_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
+        """Return mean powers of what panels produce, by the rule of results."""
+        edges_s = np.linspace(start_s, max(end_s, start_s + 1), STEPS + 1)
+        total = np.zeros(STEPS)
+        for _, found in tree_model.houses(self.tree):
+            if house not in (None, text(found.get("id"))):
+                continue
+            for _, device in tree_model.devices(found):
+                if producer := self._producer(device):
+                    total += real_production_wh(producer, edges_s) / np.diff(edges_s) * 3600
+        return total
+
+    def _producer(self, device: dict[str, Any]) -> Producer | None:
+        """Return a producer's forecasts and production as far as they can be read; None where there are none."""
+        origin = Origin.of(self.tree.get("start"))
+        actual = self.production(device.get("actual")) if device.get("actual") else None
+        if actual is not None:
+            return Producer((), actual)
+        predictions = []
+        for _, entry in tree_model.items(device.get("predictions")):
+            production, issued_s = self.production(entry), seconds(entry.get("issued"), origin)
+            if production is not None and issued_s is not None:
+                predictions.append(Prediction(issued_s=issued_s, production=production))
+        return Producer(tuple(sorted(predictions, key=lambda one: one.issued_s))) if predictions else None
+
+    def _profiles_of_devices(self) -> dict[tuple[str, str], str]:
+        return {
+            (text(house.get("id")), text(device.get("id"))): text(device.get("load_profile"))
+            for _, house in tree_model.houses(self.tree)
+            for _, device in tree_model.devices(house)
+        }
+
+    def _profile_of_device(self, job: dict[str, Any]) -> str:
+        return self._profiles_of_devices().get(tree_model.key_of_job(job), "")
+
+    def _reader(self) -> SeriesReader:
+        start_s = Origin.of(self.tree.get("start")).start_s
+        return SeriesReader(Findings(locate_in("")), self.folder, start_s or 0)
+
+
+_COLOURS = (FORECAST.colour, "secondary", "accent", "error")
+"""Of the first forecasts: an area, then lines."""
+
+
+def load_picture(name: str, profile: LoadProfile | None) -> Picture:
+    """Draw a load profile that was read."""
+    if profile is None:
+        return Picture(f"{name}: cannot be drawn")
+    values = power_w(profile, 0, profile.duration_s)
+    peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
+    said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
+    return Picture(name, (drawn(DEMAND, values, "power"),), Span(0, profile.duration_s, _minutes), said)
+
+
+def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:
+    """Return average power in equal steps."""
+    edges_s = np.linspace(start_s, max(end_s, start_s + 1), STEPS + 1)
+    return series.energy_per_bin_wh(edges_s) / np.diff(edges_s) * 3600
+
+
+def _load_w(profile: LoadProfile, at_s: int, start_s: int, end_s: int) -> FloatArray:
+    return power_w(profile, start_s - at_s, end_s - at_s)
+
+
+def _parsed(model: type[_EntryT], entry: object) -> _EntryT | None:
+    try:
+        return model.model_validate(entry)
+    except ValidationError:
+        return None
+
+
+def _watts(power_w: float) -> str:
+    return f"{power_w / 1000:.2f} kW" if power_w >= 1000 else f"{power_w:.0f} W"
+
+
+def _minutes(time_s: float) -> str:
+    minutes = round(time_s / 60)
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
+def _duration(length_s: int) -> str:
+    if length_s < 60:
+        return f"{length_s} s"
+    minutes = round(length_s / 60)
+    hours = f"{minutes // 60} h" if minutes >= 60 else ""
+    rest = f"{minutes % 60} min" if minutes % 60 or not hours else ""
+    return f"{hours} {rest}".strip()

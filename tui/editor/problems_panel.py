@@ -1,0 +1,144 @@
+"""All problems in one list; a row leads to its field."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import Button, Static
+
+from scenarios.errors import Problem
+from scenarios.files.coverage import Note, WayOut
+from tui.editor import tree_model
+from tui.editor.time_repairs import is_possible, label_of
+from tui.editor.tree_model import Tree
+from tui.widgets.table import Column, VirtualTable
+
+
+class CoveragePanel(VerticalScroll):
+    """The notes; not there while there are none."""
+
+    can_focus = False
+    DEFAULT_CSS = """
+    CoveragePanel {
+        height: auto; max-height: 6; display: none; border-top: solid $warning; border-title-color: $text-warning;
+    }
+    CoveragePanel.some { display: block; }
+    CoveragePanel .note { height: auto; padding: 0 1; }
+    CoveragePanel .ways { height: 1; padding: 0 1; }
+    CoveragePanel .ways Button { margin-right: 2; }
+    """
+
+    class Chosen(Message):
+        """A way out is to be taken."""
+
+        def __init__(self, way: WayOut) -> None:
+            super().__init__()
+            self.way = way
+
+    def __init__(self) -> None:
+        super().__init__(id="coverage")
+        self._shown: tuple[Note, ...] = ()
+        self._wanted: tuple[Note, ...] = ()
+        self._lock = asyncio.Lock()
+
+    async def show(self, tree: Tree, notes: Sequence[Note]) -> None:
+        """Show these; the last ones asked for stay."""
+        self._wanted = tuple(notes)
+        async with self._lock:
+            if self._wanted != self._shown:
+                self._shown = self._wanted
+                await self._draw(tree)
+
+    async def _draw(self, tree: Tree) -> None:
+        notes = self._shown
+        self.border_title = f"{len(notes)} note{'s' if len(notes) != 1 else ''}"
+        self.set_class(bool(notes), "some")
+        with self.app.batch_update():
+            await self.remove_children()
+            for note in notes:
+                # The ways out stand on buttons.
+                text = note.what.partition("; ")[0] if note.ways_out else note.what
+                await self.mount(Static(f"! {text}", classes="note", markup=False))
+                ways = [way for way in note.ways_out if is_possible(way, tree)]
+                if ways:
+                    await self.mount(Horizontal(*(_WayButton(way, tree) for way in ways), classes="ways"))
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        if isinstance(event.button, _WayButton):
+            self.post_message(self.Chosen(event.button.way))
+
+
+class _WayButton(Button):
+    """A button for a way out."""
+
+    def __init__(self, way: WayOut, tree: Tree) -> None:
+        super().__init__(label_of(way, tree), compact=True)
+        self.way = way
+
+
+MOST_ROWS = 8
+
+
+class ProblemsPanel(Vertical):
+    """The list; hidden while there are no problems."""
+
+    DEFAULT_CSS = """
+    ProblemsPanel { height: auto; display: none; border-top: solid $error; border-title-color: $text-error; }
+    ProblemsPanel.some { display: block; }
+    """
+
+    class Chosen(Message):
+        """A problem's field is wanted."""
+
+        def __init__(self, problem: Problem) -> None:
+            super().__init__()
+            self.problem = problem
+
+    def __init__(self) -> None:
+        super().__init__(id="problems")
+        self._tree: Tree = {}
+        self._height = 0
+
+    def compose(self) -> ComposeResult:
+        """One row a problem."""
+        yield VirtualTable[tuple[int, Problem]](
+            (
+                Column("part", lambda row: ("✗ " + self._part(row[1]), "bad"), 34, narrow=24),
+                Column("field", lambda row: _field(row[1]), 20, narrow=14),
+                Column("problem", lambda row: row[1].what),
+            ),
+            key=lambda row: row[0],
+            id="problem-table",
+        )
+
+    def show(self, tree: Tree, problems: Sequence[Problem]) -> None:
+        """Show these."""
+        self._tree = tree
+        self.set_class(bool(problems), "some")
+        self.border_title = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        most = 3 if self.screen.has_class("-short") else MOST_ROWS
+        table = self.query_one(VirtualTable)
+        height = min(len(problems), most) + 1
+        if problems and height != self._height:
+            self._height = table.styles.height = height
+        table.show_rows(list(enumerate(problems)))
+
+    def _part(self, problem: Problem) -> str:
+        return tree_model.title_of(self._tree, tree_model.owner_of(self._tree, problem.path))
+
+    @on(VirtualTable.Chosen)
+    def _chosen(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        self.post_message(self.Chosen(event.row[1]))
+
+
+def _field(problem: Problem) -> str:
+    words = [part for part in problem.path if isinstance(part, str)]
+    return (words[-1] if words else "").replace("_", " ")

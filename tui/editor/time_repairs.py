@@ -1,0 +1,160 @@
+"""Bringing parts together that cannot meet in time: the start is moved, forecasts are shifted, the run is prolonged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agents.energy import Production
+from scenarios.files.coverage import MoveStart, RunDays, ShiftSun, WayOut
+from scenarios.files.problems import KeyPath
+from scenarios.files.series import read_series
+from scenarios.files.times import counts_from_start, format_after_start, parse_time
+from tui.editor import tree_model
+from tui.editor.edits import Change, Put, Remove, Step
+from tui.editor.tree_model import Tree, at, text
+
+_DAY_S = 86_400
+
+
+def label_of(way: WayOut, tree: Tree) -> str:
+    """Return what a button says."""
+    match way:
+        case MoveStart():
+            day = shifted(at(tree, ("start",)), way.days, None)
+            return f"Move the start to {str(day)[:10] if isinstance(day, str) else f'{way.days:+} days'}"
+        case ShiftSun():
+            return f"Shift the forecasts by {way.days:+} day{'' if abs(way.days) == 1 else 's'}"
+        case RunDays():
+            return f"Run {way.days} days"
+
+
+def is_possible(way: WayOut, tree: Tree) -> bool:
+    """Say whether a way out leads out: a start may not come after jobs whose times do not move with it."""
+    if not isinstance(way, MoveStart):
+        return True
+    registered = (job.get("registered") for _, job in tree_model.items(tree.get("jobs")))
+    times_s = [_time_s(time, None) for time in registered if not _moves_with_start(time)]
+    return all(time_s is not None and time_s >= way.start_s for time_s in times_s)
+
+
+def change_for(way: WayOut, tree: Tree, folder: Path) -> Change | None:
+    """Return the change that takes a way out; None where nothing is to be changed. Files may have to be read.
+
+    Args:
+        way: Which one.
+        tree: What is open.
+        folder: That files named in it are relative to.
+
+    Raises:
+        ScenarioError: A forecast's file cannot be read.
+    """
+    match way:
+        case MoveStart(days):
+            put = Put(("start",), shifted(at(tree, ("start",)), days, None))
+            return Change(label_of(way, tree).lower(), (put,), tree_model.WHOLE)
+        case RunDays(days):
+            return Change(f"run {days} days", (Put(("days",), days),), tree_model.WHOLE)
+        case ShiftSun(producers, days):
+            start_s = _time_s(at(tree, ("start",)), None)
+            steps = [
+                step
+                for path, device in _producers(tree, frozenset(producers))
+                for step in _sun_steps(path, device, days, start_s, folder)
+            ]
+            return Change(label_of(way, tree).lower(), tuple(steps)) if steps else None
+
+
+def _producers(tree: Tree, ids: frozenset[str]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for i, house in tree_model.houses(tree):
+        for j, device in tree_model.devices(house):
+            if device.get("type") == "producer" and text(device.get("id")) in ids:
+                yield ("houses", i, "devices", j), device
+
+
+def _sun_steps(path: KeyPath, device: dict[str, Any], days: int, start_s: int | None, folder: Path) -> Iterator[Step]:
+    """Return the steps that move a producer's forecasts, and what it really gave where that belongs to them."""
+    first_s: int | None = None
+    for k, prediction in tree_model.items(device.get("predictions")):
+        place = (*path, "predictions", k)
+        first_s = _first_s(prediction, start_s, folder) if first_s is None else first_s
+        issued = prediction.get("issued")
+        if _belongs(_time_s(issued, start_s), first_s, start_s):
+            moved = shifted(issued, days, start_s)
+            moved_s = _time_s(moved, start_s)
+            is_early = start_s is not None and moved_s is not None and moved_s < start_s
+            yield Put((*place, "issued"), "00:00" if is_early else moved)
+        yield from _series_steps(place, prediction, days, start_s, folder)
+    actual = device.get("actual")
+    if isinstance(actual, dict) and _belongs(_first_s(actual, start_s, folder), first_s, start_s):
+        yield from _series_steps((*path, "actual"), actual, days, start_s, folder)
+
+
+def _belongs(time_s: int | None, first_s: int | None, start_s: int | None) -> bool:
+    """Say whether a time belongs to forecasts that begin at `first_s`, and not to the run's start."""
+    if time_s is None or first_s is None or start_s is None:
+        return False
+    return abs(time_s - first_s) < abs(time_s - start_s)
+
+
+def _series_steps(
+    place: KeyPath, entry: dict[str, Any], days: int, start_s: int | None, folder: Path
+) -> Iterator[Step]:
+    points = entry.get("points")
+    if "start" in entry:
+        yield Put((*place, "start"), shifted(entry["start"], days, start_s))
+    elif isinstance(points, list):
+        moved = [
+            [shifted(point[0], days, start_s), *point[1:]] if isinstance(point, list) else point for point in points
+        ]
+        yield Put((*place, "points"), moved)
+    elif isinstance(entry.get("file"), str):
+        # The file stays as it is: what it says comes into the neighbourhood, at the new times.
+        found = _read(folder / entry["file"])
+        times = (_written(time_s + days * _DAY_S, start_s) for time_s in found.times_s)
+        yield Remove((*place, "file"))
+        yield Put((*place, "points"), [list(point) for point in zip(times, found.cumulative_wh, strict=True)])
+
+
+def _first_s(entry: dict[str, Any], start_s: int | None, folder: Path) -> int | None:
+    """Return when a series begins."""
+    points = entry.get("points")
+    if "start" in entry:
+        return _time_s(entry["start"], start_s)
+    if isinstance(points, list) and points and isinstance(points[0], list):
+        return _time_s(points[0][0], start_s)
+    return _read(folder / entry["file"]).start_s if isinstance(entry.get("file"), str) else None
+
+
+def _read(path: Path) -> Production:
+    return read_series(path, str(path), Production)
+
+
+def shifted(value: Any, days: int, start_s: int | None) -> Any:  # noqa: ANN401 - any YAML value
+    """Return a time of a file moved by whole days, in the form that it has; what is no time stays."""
+    time_s = _time_s(value, start_s)
+    if time_s is None:
+        return value
+    if isinstance(value, int):
+        return value + days * _DAY_S
+    if counts_from_start(value):
+        return _written(time_s + days * _DAY_S, start_s)
+    moved = (datetime.fromisoformat(value) + timedelta(days=days)).isoformat()
+    return moved.replace("+00:00", "Z") if value.endswith(("Z", "z")) else moved
+
+
+def _written(time_s: int, start_s: int | None) -> int | str:
+    return time_s if start_s is None else format_after_start(time_s, start_s)
+
+
+def _time_s(value: Any, start_s: int | None) -> int | None:  # noqa: ANN401 - any YAML value
+    try:
+        return parse_time(value, start_s) if isinstance(value, str) or type(value) is int else None
+    except ValueError:
+        return None
+
+
+def _moves_with_start(value: object) -> bool:
+    return isinstance(value, str) and counts_from_start(value)

@@ -1,0 +1,116 @@
+"""From errors to messages and exit codes; nobody is shown a traceback, save that of an agent that failed."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from broker.errors import SsmicError
+from tui.signals import exit_code
+
+FAILED = 1
+USAGE = 2
+INVALID = 3
+BROKER = 4
+INTERRUPTED = 130
+"""Somebody stopped it before its end; by a signal, see `tui.signals.exit_code`."""
+
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a file, a disk or a terminal answers that takes no more output."""
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what goes wrong inside into one message on standard error and the exit code that says whose fault it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(exit_code()) from None
+    except SsmicError as error:
+        complain_about(error)
+        raise typer.Exit(code_for(error)) from None
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+    except Exception as error:
+        if hasattr(error, "exit_code"):
+            raise  # Typer's own, which it shows itself
+        if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
+            # Our files say it in their own words. As above: or it would be said once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            complain(f"standard output cannot be written: {error.strerror}")
+            raise typer.Exit(FAILED) from None
+        # A defect. The log has the traceback; `--log-level debug` shows it here.
+        logging.getLogger("tui").debug("internal error", exc_info=True)
+        complain(f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)")
+        raise typer.Exit(FAILED) from None
+
+
+def code_for(error: SsmicError) -> int:
+    """Return the exit code that an error stands for."""
+    from agents.errors import SettingsError
+    from broker.clock.pacing import PaceError
+    from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
+    from scenarios.deployment.household import UnknownHouseError
+    from scenarios.errors import ScenarioError, ScenarioWriteError
+    from scenarios.metrics.energy import IntervalError
+    from scenarios.results.connection import (
+        FigureFormatError,
+        ResultsError,
+        ResultsExistError,
+        ResultsWriteError,
+        SameSimulationError,
+    )
+    from scenarios.simulation.scores import ScoresFileError, ScoresWriteError
+
+    match error:
+        case ScoresWriteError():
+            return FAILED
+        case (
+            UnknownHouseError()
+            | SettingsError()
+            | PaceError()
+            | BrokerUrlError()
+            | IntervalError()
+            | ResultsExistError()
+            | SameSimulationError()
+            | FigureFormatError()
+        ):
+            return USAGE
+        case ScenarioWriteError() | ResultsWriteError():
+            return FAILED
+        case ScenarioError() | ScoresFileError() | ResultsError():
+            return INVALID
+        case BrokerUnreachableError() | BrokerLostError():
+            return BROKER
+    return FAILED
+
+
+def complain_about(error: SsmicError) -> None:
+    """Say on standard error what an error says; several problems of a scenario a line each, and how many they are."""
+    from scenarios.errors import ScenarioError
+
+    if isinstance(error, ScenarioError) and len(error.problems) > 1:
+        typer.echo(str(error), err=True)
+        complain(f"{len(error.problems)} problems")
+    else:
+        complain(str(error))
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Say on standard error what is worth knowing and stops nothing."""
+    for note in notes:
+        complain(f"note: {note}")
+
+
+def complain(message: str) -> None:
+    """Say on standard error what went wrong."""
+    typer.echo(f"ssmic: {message}", err=True)

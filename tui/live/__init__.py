@@ -1,1 +1,0 @@
-"""Negotiations: an area of the terminal application."""

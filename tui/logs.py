@@ -1,0 +1,155 @@
+"""Logs: structlog and the standard library's in one stream; for people on standard error, JSON lines in a file.
+
+Only an entry point calls this; importing a module never configures anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from tui.exit_codes import complain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import EventDict, WrappedLogger
+
+    from tui.cli.options import LogLevelName
+
+SUFFIX = ".log.jsonl"
+
+_SAID_ANYWAY = {"run failed"}
+"""Events whose error goes on to the command, which says it: in the file they stand, on the terminal once is enough."""
+_OURS = ("agents", "broker", "scenarios", "tui")
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that, where its disk is full, says so once; the run does not depend on it."""
+
+    _has_complained = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say what went wrong, in one line."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._has_complained:
+            self._has_complained = True
+            complain(f"{self.baseFilename}: the log cannot be written: {error.strerror}")
+
+
+def log_file_of(results_file: Path) -> Path:
+    """Return where the log of a simulation is: beside its results."""
+    return results_file.with_suffix(SUFFIX)
+
+
+def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None:
+    """Set up the logs of this process; each call replaces what was set up before.
+
+    Args:
+        level: The least that is logged; None: warnings on standard error, more in the file.
+        file: Where JSON lines are added; None: nowhere.
+    """
+    handlers: list[logging.Handler] = []
+    console = _handler(logging.StreamHandler(sys.stderr), level or "warning", _console(level))
+    console.addFilter(_not_said_anyway)
+    handlers.append(console)
+    if file is not None:
+        json_lines: list[Any] = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        handlers.append(_handler(_LogFile(file, encoding="utf-8", delay=True), level or "info", json_lines))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(old)
+            old.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    least = min(handler.level for handler in handlers)
+    # Other libraries are heard when something is wrong, or when somebody looks for a defect.
+    root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(least)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    logging.captureWarnings(capture=True)
+
+
+def logs_in_workers(level: LogLevelName | None, file: Path) -> Callable[[], None]:
+    """Return what sets up the same logs in a worker process."""
+    return partial(configure_logs, level, file)
+
+
+def _handler(handler: logging.Handler, level: str, renderers: list[Any]) -> logging.Handler:
+    handler.setLevel(level.upper())
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_shared(), processors=[strip, *renderers])
+    )
+    return handler
+
+
+def _shared() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _say_when,
+        _hide_passwords,
+    ]
+
+
+def _console(level: LogLevelName | None) -> list[Any]:
+    colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
+    return [renderer] if level == "debug" else [_leave_out_traceback, renderer]
+
+
+def _leave_out_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep the terminal to what helps its user; the file has the traceback."""
+    event.pop("exc_info", None)
+    event.pop("stack", None)
+    return event
+
+
+def _not_said_anyway(record: logging.LogRecord) -> bool:
+    """Leave out of the terminal what the command itself says there."""
+    return not (isinstance(record.msg, dict) and record.msg.get("event") in _SAID_ANYWAY)
+
+
+def _say_when(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Turn the whereabouts of a run into the virtual time at which a record was made."""
+    where = event.pop("where", None)
+    if where is not None:
+        event.setdefault("now_s", where.now_s)
+    return event
+
+
+_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
+
+
+def _hide_passwords(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if "password" in key.lower():
+            event[key] = "***"
+        elif isinstance(value, str) and "://" in value:
+            event[key] = _LOGIN.sub(r"\1:***@", value)
+    return event

@@ -1,0 +1,127 @@
+"""The hosts, and on each its devices: what they do now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+
+from agents.model import MANAGER
+from scenarios.monitor.message_log import shown_agent
+from scenarios.monitor.negotiations import Negotiation
+from scenarios.monitor.run_state import Watched, WatchedHost
+from scenarios.scenario import Zone
+from tui.formatting import plural
+from tui.monitor.formatting import STATES, Pane, clock, moment
+from tui.widgets.table import Cell, Column, VirtualTable
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A host, or an agent on it."""
+
+    id: str
+    name: Cell
+    state: Cell
+    detail: str
+    last: str
+
+
+_COLUMNS: tuple[Column[Row], ...] = (
+    Column("host and device", lambda row: row.name, 30, wide=44, is_id=True),
+    Column("state", lambda row: row.state, 14),
+    Column("what it does", lambda row: row.detail),
+    Column("last heard", lambda row: (row.last, "muted"), 10, from_width=80),
+)
+
+
+class HostsPane(Pane):
+    """Hosts with their devices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes = -1
+
+    def compose(self) -> ComposeResult:
+        """One table."""
+        yield VirtualTable[Row](_COLUMNS, key=lambda row: row.id, empty="No host has announced itself yet", id="hosts")
+
+    def show(self, watched: Watched) -> None:
+        """Draw anew if something changed."""
+        if watched.changes != self._changes:
+            self._changes = watched.changes
+            self.query_one("#hosts", VirtualTable).show_rows(rows_of(watched, self.zone))
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+        self._changes = -1
+        self.query_one("#hosts", VirtualTable).show_rows([])
+
+
+def rows_of(watched: Watched, zone: Zone) -> list[Row]:
+    """Return every host, followed by the agents that live there."""
+    jobs: dict[str, list[Negotiation]] = defaultdict(list)
+    for job in watched.negotiations():
+        jobs[job.consumer].append(job)
+    now_s = 0 if watched.time is None else watched.time.time
+    rows: list[Row] = []
+    for host in sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id)):
+        state: Cell = _state(host)
+        name = watched.backdrop.houses.get(host.id) or ""
+        title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
+        count = f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
+        rows.append(Row(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
+        rows += [_device(watched, agent, jobs.get(agent, []), now_s, zone) for agent in host.agents]
+    return rows
+
+
+def _state(host: WatchedHost) -> Cell:
+    if host.is_there:
+        return "● online", "ok"
+    return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")
+
+
+def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
+    name = f"  {shown_agent(agent).rpartition('/')[2]}"
+    if agent == MANAGER:
+        standing = sum(entry.state == "standing" for entry in watched.ledger.values())
+        return Row(
+            agent,
+            name,
+            ("§ manager", "accent"),
+            f"{plural(standing, 'contract')} stand{'s' if standing == 1 else ''}",
+            "",
+        )
+    producer = watched.producers.get(agent)
+    if producer is not None:
+        count = plural(len(producer.contracts), "contract")
+        return Row(agent, name, ("☼ producer", "warn"), f"{count}, score {producer.score}", "")
+    return _consumer(agent, name, jobs, now_s, zone)
+
+
+def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
+    open_jobs = [job for job in jobs if job.state in {"asking", "waiting", "cancelled"}]
+    running = [job for job in jobs if job.start_s is not None and _runs(job, now_s)]
+    to_come = sorted((job for job in jobs if (job.start_s or 0) > now_s), key=lambda job: job.start_s or 0)
+    if running:
+        job = running[0]
+        until = (
+            ""
+            if job.load_profile is None
+            else f" until {clock(zone, (job.start_s or 0) + job.load_profile.duration_s)}"
+        )
+        return Row(agent, name, ("▶ runs", "ok"), f"on {job.producer}{until}", "")
+    if open_jobs:
+        job = open_jobs[-1]
+        return Row(agent, name, STATES[job.state], f"{job.job_id}, {job.declines} declined", "")
+    if to_come:
+        job = to_come[0]
+        return Row(agent, name, ("◷ planned", "accent"), f"starts {moment(zone, job.start_s)} on {job.producer}", "")
+    return Row(agent, name, ("· idle", "muted"), f"{plural(len(jobs), 'job')} done" if jobs else "", "")
+
+
+def _runs(job: Negotiation, now_s: int) -> bool:
+    start_s = job.start_s or 0
+    duration_s = 0 if job.load_profile is None else job.load_profile.duration_s
+    return start_s <= now_s < start_s + duration_s

@@ -1,0 +1,223 @@
+"""The jobs: where each stands, and how it came to that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+
+from agents.model import MANAGER
+from scenarios.monitor.message_log import Line, shown_agent
+from scenarios.monitor.negotiations import Negotiation, Step
+from scenarios.monitor.run_state import Watched
+from scenarios.scenario import Zone
+from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
+from tui.widgets.table import Column, VirtualTable
+from tui.widgets.table_rendering import fit
+from tui.widgets.text import Words
+
+_LANE = 11
+_WIDE_LANE = 16
+_MOST_SHARE = 0.55
+_OTHERS = "producers"
+
+
+def lanes_of(negotiation: Negotiation, steps: Sequence[Step], most: int) -> list[str]:
+    """Return the parties from left to right: consumer, manager, producers as they were asked.
+
+    Args:
+        negotiation: The job's.
+        steps: What was said about it.
+        most: Where there are more, all producers share one lane.
+    """
+    consumer = negotiation.consumer or next((s.sender for s in steps if s.kind == "ProducersFor"), "consumer")
+    parties = dict.fromkeys((consumer, MANAGER))
+    for step in steps:
+        parties.update(dict.fromkeys((step.sender, step.to)))
+    lanes = list(parties)
+    return lanes if len(lanes) <= most else [consumer, MANAGER, _OTHERS]
+
+
+def arrow(lanes: list[str], sender: str, to: str, width: int) -> str:
+    """Draw a message between two parties, across the lanes of the others.
+
+    Args:
+        lanes: The parties.
+        sender: From this one's lane.
+        to: To this one's.
+        width: Of a lane.
+    """
+    places = [index * width + width // 2 for index in range(len(lanes))]
+    drawn = [" "] * (len(lanes) * width)
+    for place in places:
+        drawn[place] = "│"
+    begin, end = (places[lanes.index(party) if party in lanes else len(lanes) - 1] for party in (sender, to))
+    if begin == end:
+        drawn[begin] = "●"
+        return "".join(drawn)
+    low, high = min(begin, end), max(begin, end)
+    for place in range(low + 1, high):
+        drawn[place] = "┼" if drawn[place] == "│" else "─"
+    drawn[begin] = "├" if begin < end else "┤"
+    drawn[end - 1 if begin < end else end + 1] = "▶" if begin < end else "◀"
+    return "".join(drawn)
+
+
+class SequenceView(VirtualTable[Line]):
+    """The steps of one negotiation, a lane for each party."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            (), key=lambda step: step.number, empty="Choose a job to see how it was negotiated", id="sequence"
+        )
+        self.zone = Zone()
+        """How times are shown."""
+        self._negotiation: Negotiation | None = None
+        self._lanes: tuple[list[str], int, Zone] | None = None
+
+    def show(self, negotiation: Negotiation | None, steps: Sequence[Step] = ()) -> None:
+        """Show a job's negotiation; called again when there is more of it.
+
+        Args:
+            negotiation: The job's; None: none.
+            steps: What was said about it.
+        """
+        self._negotiation = negotiation
+        if negotiation is not None:
+            self._lay_out(negotiation, steps)
+        self.show_rows(steps)
+
+    def on_resize(self) -> None:
+        """Make the lanes as wide as there is room."""
+        super().on_resize()
+        if self._negotiation is not None:
+            self._lay_out(self._negotiation, self.rows)
+
+    def _lay_out(self, negotiation: Negotiation, steps: Sequence[Step]) -> None:
+        room = int((self.size.width or 80) * _MOST_SHARE)
+        lanes = lanes_of(negotiation, steps, max(3, room // _LANE))
+        width = max(_LANE, min(_WIDE_LANE, room // len(lanes)))
+        if (lanes, width, self.zone) == self._lanes:
+            return
+        self._lanes = lanes, width, self.zone
+        title = "".join(fit(_short(lane), width - 1).strip().center(width) for lane in lanes)
+        shared = lanes[-1] == _OTHERS
+
+        def said(step: Line) -> tuple[str, str]:
+            producer = step.sender if step.sender not in lanes else step.to
+            who = f"{producer}: " if shared and producer not in lanes else ""
+            return f"{who}{step.said(self.zone)}", KINDS.get(step.kind, ("", ""))[1]
+
+        self.columns = (
+            Column("time", lambda step: (clock(self.zone, step.time_s), "muted"), 8),
+            Column(title, lambda step: (arrow(lanes, step.sender, step.to, width), _look(step)), len(lanes) * width),
+            Column("kind", lambda step: kind_cell(step.kind), 14, from_width=80),
+            Column("what it says", said),
+        )
+
+
+def _look(step: Line) -> str:
+    return KINDS.get(step.kind, ("", ""))[1]
+
+
+def _short(lane: str) -> str:
+    """Return the device of a consumer; the house is the same for all of them."""
+    return shown_agent(lane).rpartition("/")[2]
+
+
+def _columns(zone: Zone) -> tuple[Column[Negotiation], ...]:
+    def window(job: Negotiation) -> str:
+        if job.earliest_start_s is None:
+            return ""
+        return f"{moment(zone, job.earliest_start_s)} - {moment(zone, job.latest_start_s)}"
+
+    return (
+        Column("job", lambda job: job.job_id, is_id=True, most=34),
+        Column("house", lambda job: job.house, 12, wide=18, from_width=84),
+        Column("state", lambda job: state_cell(job.state), 11),
+        Column("supplied by", lambda job: job.producer, 14, wide=24, is_id=True),
+        Column("start", lambda job: moment(zone, job.start_s), 15, sort=lambda job: job.start_s or 0),
+        Column("refusals", lambda job: str(job.declines or ""), 8, right=True, sort=lambda job: job.declines),
+        Column("energy", lambda job: amount(job.energy_wh), 9, right=True, sort=lambda job: job.energy_wh or 0),
+        Column("window", window, 27, from_width=118, sort=lambda job: job.earliest_start_s or 0),
+    )
+
+
+class JobsPane(Pane):
+    """Jobs above, the negotiation of the chosen one below."""
+
+    DEFAULT_CSS = """
+    JobsPane #jobs { height: 2fr; }
+    JobsPane #sequence { height: 3fr; border-top: solid $border; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watched: Watched | None = None
+        self._job_id: str | None = None
+        self._steps = -1
+        self._changes = -1
+        self._wanted: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """Two tables and a line with the full text."""
+        yield VirtualTable[Negotiation](
+            _columns(Zone()), key=lambda job: job.job_id, empty="No job registered yet", id="jobs"
+        )
+        yield SequenceView()
+        yield Words(classes="detail")
+
+    def show(self, watched: Watched) -> None:
+        """Draw the jobs, and what is new about the chosen one."""
+        self._watched = watched
+        if watched.changes == self._changes and self._wanted is None:
+            return
+        self._changes = watched.changes
+        table: VirtualTable[Negotiation] = self.query_one("#jobs", VirtualTable)
+        table.show_rows(watched.negotiations())
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            table.go_to(wanted)
+        self._show_sequence()
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+        self._job_id, self._steps, self._changes = None, -1, -1
+        self.query_one("#jobs", VirtualTable).show_rows([])
+        self.query_one(SequenceView).show(None)
+
+    def show_times(self, zone: Zone) -> None:
+        """See `Pane.show_times`."""
+        super().show_times(zone)
+        self.query_one("#jobs", VirtualTable).columns = _columns(zone)
+        self.query_one(SequenceView).zone = zone
+
+    def open(self, job_id: str) -> None:
+        """Show the negotiation of a job."""
+        self._wanted = job_id
+        if self._watched is not None:
+            self.show(self._watched)
+
+    def _show_sequence(self) -> None:
+        watched = self._watched
+        job = watched.jobs.get(self._job_id) if watched is not None and self._job_id is not None else None
+        if watched is not None and job is not None and job.steps != self._steps:
+            self._steps = job.steps
+            self.query_one(SequenceView).show(job, watched.steps(job))
+
+    @on(VirtualTable.Highlighted, "#jobs")
+    def _job_chosen(self, event: VirtualTable.Highlighted) -> None:
+        self._job_id, self._steps = event.row.job_id, -1
+        self._show_sequence()
+
+    @on(VirtualTable.Chosen, "#jobs")
+    def _to_sequence(self) -> None:
+        self.query_one(SequenceView).focus()
+
+    @on(VirtualTable.Highlighted, "#sequence")
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        step = event.row
+        self.query_one(".detail", Words).say(
+            f"{step.kind}, {shown_agent(step.sender)} to {shown_agent(step.to)}: {step.said(self.zone)}"
+        )

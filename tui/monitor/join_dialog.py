@@ -1,0 +1,135 @@
+"""Joining a neighbourhood that runs elsewhere: which broker, which of its runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from broker.errors import SsmicError
+from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
+from broker.transport.mqtt import MqttBroker
+from scenarios.monitor.feed import BusFeed, FoundRun, RunFinder
+from scenarios.monitor.run_state import Backdrop, Watched
+from scenarios.monitor.run_status import Tone, standing_of
+from scenarios.scenario import Zone
+from tui.shell.error_notices import Guarded
+from tui.shell.footer import Footer
+from tui.shell.monitored_run import whoami
+from tui.widgets.table import Cell, Column, VirtualTable
+
+_LOOK_WALL_S = 0.25
+
+
+def access_of(text: str) -> Access:
+    """Return how to reach a broker at a URL, with the login that the environment has.
+
+    Raises:
+        BrokerUrlError: it is none.
+    """
+    return access_to(text.strip(), AccessOptions(), os.environ)
+
+
+def url_problem(text: str) -> str | None:
+    """Return what is wrong with a broker's URL, None where nothing is."""
+    try:
+        access_of(text)
+    except SsmicError as error:
+        return str(error)
+    return None
+
+
+def feed_of(access: Access, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
+    """Return a feed of a run that is under way somewhere."""
+    return BusFeed(
+        MqttBroker(access.url, tls=access.tls, is_patient=False), Watched(run_id, backdrop), title_of(access)
+    )
+
+
+def title_of(access: Access) -> str:
+    """Return where a broker is, without the login."""
+    return str(BrokerUrl(access.url.host, access.url.port, tls=access.url.tls))
+
+
+_LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
+
+
+def _state(found: FoundRun) -> Cell:
+    standing = standing_of(found.report, silent_wall_s=time.monotonic() - found.heard_wall_s, me=whoami())
+    return standing.text, _LOOKS[standing.tone]
+
+
+_COLUMNS: tuple[Column[FoundRun], ...] = (
+    Column("run", lambda found: found.run_id),
+    Column("state", _state, 34),
+    Column("virtual time (UTC)", lambda found: f"{Zone().at(found.report.time):%d %b %Y %H:%M}", 18),
+    Column("pace", lambda found: found.report.pace, 8, right=True),
+)
+
+
+class RunChooser(Guarded, ModalScreen[str | None]):
+    """The runs on a broker, as they come and go."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("enter", "choose", "Watch", priority=True),
+    ]
+    DEFAULT_CSS = """
+    RunChooser { align: center middle; }
+    RunChooser > Vertical {
+        width: 90; max-width: 96%; height: 70%; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 0 1;
+    }
+    RunChooser .told { height: auto; padding: 0 1; color: $text-muted; }
+    RunChooser VirtualTable { background: $surface; }
+    """
+
+    def __init__(self, access: Access) -> None:
+        super().__init__()
+        self._finder = RunFinder(MqttBroker(access.url, tls=access.tls, is_patient=False), title_of(access))
+
+    def compose(self) -> ComposeResult:
+        """What is found, and how the connection is."""
+        with Vertical() as box:
+            box.border_title = f"Runs on {self._finder.title}"
+            yield Static("", classes="told", markup=False)
+            yield VirtualTable[FoundRun](
+                _COLUMNS, key=lambda found: found.run_id, empty="No run there yet; one that begins shows up here"
+            )
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Look for runs as long as this is open."""
+        self.run_worker(self._finder.run(), name="finder", exit_on_error=False)
+        self.set_interval(_LOOK_WALL_S, self._look)
+        self.query_one(VirtualTable).focus()
+
+    def _look(self) -> None:
+        finder = self._finder
+        told = {
+            "connecting": "connecting ...",
+            "reconnecting": "connection lost, trying again ...",
+            "unreachable": f"{finder.problem}; trying again ...",
+            "refused": finder.problem,
+            "connected": "Choose a run to watch. It is read-only until you take control of it (C).",
+        }
+        self.query_one(".told", Static).update(told[finder.status])
+        found = sorted(finder.runs.values(), key=lambda run: (run.is_over, run.run_id))
+        self.query_one(VirtualTable).show_rows(found)
+
+    def action_choose(self) -> None:
+        """Watch the run under the cursor."""
+        row: FoundRun | None = self.query_one(VirtualTable).row
+        if row is not None:
+            self.dismiss(row.run_id)
+
+    @on(VirtualTable.Chosen)
+    def _clicked(self) -> None:
+        self.action_choose()

@@ -1,0 +1,342 @@
+"""The stream of messages, filtered."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, overload
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Select
+
+from scenarios.monitor.message_log import Line, Stream, shown_agent
+from scenarios.monitor.run_state import Watched
+from scenarios.monitor.summaries import KINDS
+from scenarios.scenario import Zone
+from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
+from tui.widgets.table import Column, VirtualTable
+from tui.widgets.text import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """All of it has to hold; what is empty holds for every message."""
+
+    house: str = ""
+    producers_of_house: frozenset[str] = frozenset()
+    producer: str = ""
+    kind: str = ""
+    job: str = ""
+    """A part of the job's id, in any case."""
+    text: str = ""
+    """A part of sender, recipient, job, kind or what is said, in any case."""
+    zone: Zone = field(default_factory=Zone)
+    """How times in what is said are shown."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every message is shown."""
+        return not (self.house or self.producer or self.kind or self.job or self.text)
+
+    def __call__(self, line: Line) -> bool:
+        """Return whether a message is shown."""
+        if self.kind and line.kind != self.kind:
+            return False
+        if self.producer and not line.involves(self.producer):
+            return False
+        if self.house and not line.involves_house(self.house, self.producers_of_house):
+            return False
+        if self.job and self.job.casefold() not in line.job_id.casefold():
+            return False
+        if not self.text:
+            return True
+        wanted = self.text.casefold()
+        names = (line.sender, line.to, shown_agent(line.sender), shown_agent(line.to))
+        return any(wanted in part.casefold() for part in (line.said(self.zone), *names, line.job_id, line.kind))
+
+
+_PART = 500
+"""Messages that are looked at between two looks at the clock."""
+
+
+class Found(Sequence[Line]):
+    """What was found, by number; messages are fetched as they are looked at."""
+
+    def __init__(self, stream: Stream, numbers: Sequence[int]) -> None:
+        """Make it.
+
+        Args:
+            stream: Where the messages are.
+            numbers: Theirs, ascending; what is added at their end later is not part of this.
+        """
+        self._stream = stream
+        self._numbers = numbers
+        self._size = len(numbers)
+
+    def position(self, key: object) -> int | None:
+        """Return where the message with a number is, or would be; None where there is none at all."""
+        if not self._size or not isinstance(key, int):
+            return None
+        return min(bisect_left(self._numbers, key, 0, self._size), self._size - 1)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Line]: ...
+    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+        if isinstance(index, slice):
+            return [self._stream.get(self._numbers[i]) for i in range(*index.indices(self._size))]
+        if not -self._size <= index < self._size:
+            raise IndexError(index)
+        return self._stream.get(self._numbers[index % self._size])
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(Line.__eq__, self, other))
+
+    # Equal to lists, and as little to be hashed.
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Search:
+    """One filter over one stream."""
+
+    def __init__(self, stream: Stream, wanted: Callable[[Line], bool] | None) -> None:
+        """Begin.
+
+        Args:
+            stream: What is searched.
+            wanted: Says whether a message is; None: each of them.
+        """
+        self._stream = stream
+        self._wanted = wanted
+        self._numbers = array("I")
+        self._next = stream.total
+        """From here on nothing was looked at yet."""
+        self._before = stream.total
+        """Nor before this."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that there was has been looked at."""
+        return self._wanted is None or self._before <= self._stream.first
+
+    def go_on(self, budget_wall_s: float) -> Found:
+        """Look at what is new, and for so long at what is older; return what was found so far."""
+        stream, wanted = self._stream, self._wanted
+        if wanted is None:
+            return Found(stream, range(stream.first, stream.total))
+        until_wall_s = time.perf_counter() + budget_wall_s
+        self._numbers.extend(line.number for line in stream.since(self._next) if wanted(line))
+        self._next = stream.total
+        parts: list[list[int]] = []
+        while not self.is_done:
+            begin = max(stream.first, self._before - _PART)
+            parts.append([line.number for line in stream.between(begin, self._before) if wanted(line)])
+            self._before = begin
+            if time.perf_counter() >= until_wall_s:
+                break
+        if any(parts):
+            self._numbers = array("I", [number for part in reversed(parts) for number in part]) + self._numbers
+        gone = bisect_left(self._numbers, stream.first)
+        if gone:
+            self._numbers = self._numbers[gone:]
+        return Found(stream, self._numbers)
+
+
+def _columns(zone: Zone) -> tuple[Column[Line], ...]:
+    return (
+        Column("day", lambda line: (zone.day(line.time_s), "muted"), 6, from_width=100),
+        Column("time", lambda line: clock(zone, line.time_s), 8),
+        Column("r", lambda line: (str(line.round), "muted"), 2, right=True, from_width=90),
+        Column("from", lambda line: shown_agent(line.sender), 18, 14, wide=22, is_id=True, from_width=60),
+        Column("to", lambda line: shown_agent(line.to), 18, 14, wide=22, is_id=True, from_width=60),
+        Column("kind", lambda line: kind_cell(line.kind), 14),
+        Column("job", lambda line: (line.job_id, "muted"), 18, wide=24, is_id=True, from_width=118),
+        Column("what it says", lambda line: line.said(zone)),
+    )
+
+
+_SEARCH_WALL_S = 0.01
+"""How long older messages are looked at before keys have their turn,"""
+_PAUSE_WALL_S = 0.01
+"""and how long that turn is."""
+
+
+class JobChosen(Message):
+    """Somebody wants to see how a job was negotiated."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__()
+        self.job_id = job_id
+
+
+class MessagesPane(Pane):
+    """All that agents say to each other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "find", "Find", key_display="/", tooltip="Find messages by a text"),
+        Binding("F", "filters", "Filter", tooltip="Filter by house, producer, kind, job"),
+        Binding("escape", "clear", "Clear filter", show=False),
+    ]
+    DEFAULT_CSS = """
+    MessagesPane .filters { height: 1; background: $surface; }
+    MessagesPane .filters Select { width: 1fr; }
+    MessagesPane .filters Input { width: 1fr; background: $boost; }
+    MessagesPane .filters #text { width: 2fr; }
+    MessagesPane .filters > * { margin-right: 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = Filter()
+        self._search: Search | None = None
+        self._watched: Watched | None = None
+        self._choices: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    def compose(self) -> ComposeResult:
+        """Filters above, what a message says in full below."""
+        with Horizontal(classes="filters"):
+            yield Select[str]([], prompt="house", id="house", compact=True)
+            yield Select[str]([], prompt="producer", id="producer", compact=True)
+            yield Select[str]([(kind_word(kind), kind) for kind in KINDS], prompt="kind", id="kind", compact=True)
+            yield Input(placeholder="job", id="job", compact=True)
+            yield Input(placeholder="find a text", id="text", compact=True)
+        yield VirtualTable[Line](
+            _columns(Zone()),
+            key=lambda line: line.number,
+            empty="No message yet",
+            follow=True,
+            sortable=False,
+            id="messages",
+        )
+        yield Words(classes="detail")
+
+    @property
+    def table(self) -> VirtualTable[Line]:
+        """The messages."""
+        return self.query_one("#messages", VirtualTable)
+
+    # Drawing.
+
+    def show(self, watched: Watched) -> None:
+        """Add what came since the last time."""
+        self._watched = watched
+        self._offer(watched)
+        search = self._search
+        if search is None:
+            search = self._search = Search(watched.lines, None if self._filter.is_open else self._filter)
+        self.table.show_rows(search.go_on(_SEARCH_WALL_S))
+        if not search.is_done:
+            self.set_timer(_PAUSE_WALL_S, lambda: self._look_further(search))
+        elif not self.table.rows and watched.lines.total:
+            self.query_one(".detail", Words).say("No message fits the filter. Escape clears it.")
+        self._count(watched)
+
+    def _look_further(self, search: Search) -> None:
+        if search is self._search and self._watched is not None:
+            self.show(self._watched)
+
+    def forget(self) -> None:
+        """Begin with an empty list."""
+        self._search = None
+        self.table.show_rows([])
+
+    def show_times(self, zone: Zone) -> None:
+        """See `Pane.show_times`."""
+        super().show_times(zone)
+        self._filter = replace(self._filter, zone=zone)
+        self.table.columns = _columns(zone)
+
+    def _count(self, watched: Watched) -> None:
+        shown, stream = len(self.table.rows), watched.lines
+        text = f"{shown:,} of {stream.total:,} messages"
+        if self._search is not None and not self._search.is_done:
+            text += ", still looking"
+        if stream.dropped:
+            text += f", the oldest {stream.dropped:,} are in the results file only"
+        if watched.missing:
+            text += f", {watched.missing:,} missed"
+        self.table.border_subtitle = text
+
+    def _offer(self, watched: Watched) -> None:
+        choices = (tuple(watched.houses()), tuple(sorted(watched.producers)))
+        if choices == self._choices:
+            return
+        for name, ids, before in zip(("house", "producer"), choices, self._choices, strict=True):
+            if ids != before:
+                select: Select[str] = self.query_one(f"#{name}", Select)
+                chosen = select.value
+                with self.prevent(Select.Changed):
+                    select.set_options([(id_, id_) for id_ in ids])
+                    if chosen in ids:
+                        select.value = chosen
+        self._choices = choices
+
+    # What is asked for.
+
+    @on(Select.Changed)
+    @on(Input.Changed)
+    def _filter_changed(self) -> None:
+        house = self._chosen("house")
+        watched = self._watched
+        self._filter = Filter(
+            house=house,
+            producers_of_house=watched.producers_of(house) if watched is not None and house else frozenset(),
+            producer=self._chosen("producer"),
+            kind=self._chosen("kind"),
+            job=self.query_one("#job", Input).value.strip(),
+            text=self.query_one("#text", Input).value.strip(),
+            zone=self.zone,
+        )
+        self._search = None
+        self.query_one(".detail", Words).say("")
+        if watched is not None:
+            self.show(watched)
+
+    def _chosen(self, name: str) -> str:
+        value: Any = self.query_one(f"#{name}", Select).value
+        return value if isinstance(value, str) else ""
+
+    @on(Input.Submitted)
+    def _found(self) -> None:
+        self.table.focus()
+
+    @on(VirtualTable.Highlighted)
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        line: Line = event.row
+        job = f"  job {line.job_id}" if line.job_id else ""
+        self.query_one(".detail", Words).say(
+            f"{shown_agent(line.sender)} to {shown_agent(line.to)}: {line.said(self.zone)}{job}"
+        )
+
+    @on(VirtualTable.Chosen)
+    def _open_job(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        if event.row.job_id:
+            self.post_message(JobChosen(event.row.job_id))
+
+    def action_find(self) -> None:
+        """Go to the field for a text."""
+        self.query_one("#text", Input).focus()
+
+    def action_filters(self) -> None:
+        """Go to the first filter."""
+        self.query_one("#house", Select).focus()
+
+    def action_clear(self) -> None:
+        """Show all messages again."""
+        for select in self.query(Select):
+            select.clear()
+        for field_for_text in self.query(Input):
+            field_for_text.value = ""
+        self.table.focus()

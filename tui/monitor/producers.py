@@ -1,0 +1,261 @@
+"""At the side of wide screens: the scoreboard and the chosen producer's day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from scenarios.monitor.producers import WatchedProducer
+from scenarios.monitor.run_state import Watched
+from scenarios.scenario import Zone
+from tui.formatting import plural
+from tui.monitor.formatting import Pane, amount
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.palette import COMMITTED, FORECAST
+from tui.widgets.table import Column, VirtualTable
+from tui.widgets.text import Words
+
+DAY_S = 86_400
+_BINS = 288
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A producer's day in figures."""
+
+    producer: WatchedProducer
+    forecast_wh: float
+    committed_wh: float
+
+    @property
+    def remaining_wh(self) -> float:
+        """What it could still promise."""
+        return max(0.0, self.forecast_wh - self.committed_wh)
+
+
+_COLUMNS: tuple[Column[Row], ...] = (
+    Column("producer", lambda row: row.producer.id, is_id=True, most=40),
+    Column("house", lambda row: row.producer.house, 12, wide=18, from_width=100),
+    Column(
+        "score", lambda row: (str(row.producer.score), "strong"), 6, right=True, sort=lambda row: row.producer.score
+    ),
+    Column(
+        "✓ yes", lambda row: (str(row.producer.accepted), "ok"), 5, right=True, sort=lambda row: row.producer.accepted
+    ),
+    Column(
+        "✗ no", lambda row: (str(row.producer.declined), "bad"), 5, right=True, sort=lambda row: row.producer.declined
+    ),
+    Column(
+        "jobs",
+        lambda row: str(len(row.producer.contracts)),
+        4,
+        right=True,
+        sort=lambda row: len(row.producer.contracts),
+    ),
+    Column("forecast", lambda row: amount(row.forecast_wh), 10, right=True, sort=lambda row: row.forecast_wh),
+    Column("committed", lambda row: amount(row.committed_wh), 10, right=True, sort=lambda row: row.committed_wh),
+    Column("free", lambda row: amount(row.remaining_wh), 10, right=True, sort=lambda row: row.remaining_wh),
+)
+
+
+def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
+    """Return a day of the run, from its start's time of day to the next (midnight where the start is not known).
+
+    Args:
+        watched: The run.
+        zone: Where midnight is.
+        ago: 0: the day that is now; in a run that is over its last one, also where the clock stands at its very end,
+            or beyond the last forecast and job. 1: the day before, and so on.
+
+    Returns:
+        Begin and end, UNIX seconds; None before the run has begun.
+    """
+    if watched.time is None:
+        return None
+    now_s = watched.time.time
+    if watched.time.state in {"ended", "failed"}:
+        ends_s = watched.ends_of_plans()
+        now_s = min(now_s, max(ends_s, default=now_s)) - 1
+    first_s = watched.backdrop.start_s
+    if first_s is None:
+        begin_s = (now_s + zone.offset_s) // DAY_S * DAY_S - zone.offset_s
+    else:
+        begin_s = first_s + max(0, now_s - first_s) // DAY_S * DAY_S
+    begin_s -= ago * DAY_S
+    return begin_s, begin_s + DAY_S
+
+
+def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer, zone: Zone, ago: int = 0) -> str:
+    """Draw a producer's day; return it in words.
+
+    Args:
+        chart: Where to.
+        watched: The run.
+        producer: Whose day.
+        zone: How times are shown.
+        ago: See `day_bounds`.
+    """
+    bounds = day_bounds(watched, zone, ago)
+    if bounds is None or watched.time is None:
+        return ""
+    day = watched.day_of(producer, *bounds, _BINS)
+    watts_per_wh = 3600 * _BINS / DAY_S
+    chart.show(
+        (
+            drawn(FORECAST, day.forecast_wh * watts_per_wh),
+            drawn(COMMITTED, day.committed_wh * watts_per_wh),
+        ),
+        Span(*bounds, zone),
+        now_s=watched.time.time,
+    )
+    forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
+    share = f" ({committed_wh / forecast_wh:.0%})" if forecast_wh > 0 else ""
+    to_come = day.edges_s[1:] > watched.time.time
+    text = (
+        f"{producer.id}, {zone.day(bounds[0])}: {amount(forecast_wh)} forecast, "
+        f"{amount(committed_wh)} committed{share}, {amount(float(day.remaining_wh.sum()))} free"
+    )
+    if watched.time.state not in {"ended", "failed"} and to_come.any():
+        text += f", of which {amount(float(day.remaining_wh[to_come].sum()))} still ahead"
+    if day.unknown:
+        agreed = plural(day.unknown, "contract")
+        text += f"; {agreed} from before you joined cannot be drawn (start watch with --scenario to see all)"
+    return text
+
+
+class ProducersPane(Pane):
+    """The scoreboard above, the chosen producer's day below."""
+
+    DEFAULT_CSS = """
+    ProducersPane #producers { height: 1fr; }
+    ProducersPane Chart { height: 2fr; border-top: solid $border; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left_curly_bracket", "day(1)", "Previous day", show=False, tooltip="Show the producers a day earlier"),
+        Binding("right_curly_bracket", "day(-1)", "Next day", show=False, tooltip="Show the producers a day later"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watched: Watched | None = None
+        self._changes = -1
+        self._ago = 0
+
+    def compose(self) -> ComposeResult:
+        """Table, chart, words."""
+        yield VirtualTable[Row](
+            _COLUMNS, key=lambda row: row.producer.id, empty="No producer has joined yet", id="producers"
+        )
+        yield Chart(empty="Choose a producer to see its day")
+        yield Words(classes="detail")
+
+    @property
+    def chosen(self) -> WatchedProducer | None:
+        """The one under the cursor."""
+        row: Row | None = self.query_one("#producers", VirtualTable).row
+        return None if row is None else row.producer
+
+    def show(self, watched: Watched) -> None:
+        """Draw anew if something changed."""
+        self._watched = watched
+        if watched.changes == self._changes:
+            return
+        self._changes = watched.changes
+        bounds = day_bounds(watched, self.zone, self._ago)
+        rows = []
+        for producer in sorted(watched.producers.values(), key=lambda p: (p.score, p.id)):
+            day = None if bounds is None else watched.day_of(producer, *bounds, 1)
+            rows.append(
+                Row(producer, 0.0, 0.0) if day is None else Row(producer, day.forecast_wh[0], day.committed_wh[0])
+            )
+        self.query_one("#producers", VirtualTable).show_rows(rows)
+        self._draw()
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+        self._changes, self._ago = -1, 0
+        self.query_one("#producers", VirtualTable).show_rows([])
+        self.query_one(Chart).show((), Span(0, 1))
+
+    def _draw(self) -> None:
+        producer = self.chosen
+        if producer is not None and self._watched is not None:
+            text = draw_day(self.query_one(Chart), self._watched, producer, self.zone, self._ago)
+            self.query_one(".detail", Words).say(text)
+
+    def action_day(self, by: int) -> None:
+        """Show the day before (1), or after (-1); not before the run's first day, nor after the one that is now."""
+        watched = self._watched
+        before = None if watched is None else day_bounds(watched, self.zone, self._ago + by)
+        if watched is None or before is None or self._ago + by < 0:
+            return
+        first_s = watched.first_s
+        if by > 0 and first_s is not None and before[1] <= first_s:
+            return
+        self._ago += by
+        self._changes = -1
+        self.show(watched)
+
+    @on(VirtualTable.Highlighted)
+    def _producer_chosen(self) -> None:
+        self._draw()
+
+
+_GLANCE_COLUMNS: tuple[Column[WatchedProducer], ...] = (
+    Column("producer", lambda producer: producer.id, is_id=True),
+    Column("score", lambda producer: (str(producer.score), "strong"), 5, right=True),
+    Column("✓ yes", lambda producer: (str(producer.accepted), "ok"), 5, right=True),
+    Column("✗ no", lambda producer: (str(producer.declined), "bad"), 5, right=True),
+)
+
+
+class Glance(Pane):
+    """The lowest score is asked first."""
+
+    DEFAULT_CSS = """
+    Glance { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
+    Glance #scores { height: 1fr; }
+    Glance Chart { height: 14; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watched: Watched | None = None
+        self._changes = -1
+
+    def compose(self) -> ComposeResult:
+        """Table, chart, words."""
+        yield VirtualTable[WatchedProducer](
+            _GLANCE_COLUMNS, key=lambda producer: producer.id, empty="No producer has joined yet", id="scores"
+        )
+        yield Chart(empty="No forecast yet")
+        yield Words(classes="detail")
+
+    def show(self, watched: Watched) -> None:
+        """Draw anew if something changed."""
+        self._watched = watched
+        if watched.changes != self._changes:
+            self._changes = watched.changes
+            producers = sorted(watched.producers.values(), key=lambda producer: (producer.score, producer.id))
+            self.query_one("#scores", VirtualTable).show_rows(producers)
+            self._draw()
+
+    def forget(self) -> None:
+        """Begin with nothing."""
+        self._changes = -1
+        self.query_one("#scores", VirtualTable).show_rows([])
+        self.query_one(Chart).show((), Span(0, 1))
+
+    def _draw(self) -> None:
+        producer: WatchedProducer | None = self.query_one("#scores", VirtualTable).row
+        if producer is not None and self._watched is not None:
+            self.query_one(".detail", Words).say(draw_day(self.query_one(Chart), self._watched, producer, self.zone))
+
+    @on(VirtualTable.Highlighted)
+    def _producer_chosen(self) -> None:
+        self._draw()

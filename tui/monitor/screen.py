@@ -1,0 +1,250 @@
+"""*Negotiations*: a run as it happens."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, TabbedContent, TabPane
+
+from broker.transport.endpoint import Access
+from scenarios.monitor.feed import Feed
+from scenarios.monitor.run_state import Backdrop
+from scenarios.scenario import Zone
+from tui.monitor.formatting import Pane
+from tui.monitor.hosts import HostsPane
+from tui.monitor.jobs import JobsPane
+from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
+from tui.monitor.ledger import LedgerPane
+from tui.monitor.messages import JobChosen, MessagesPane
+from tui.monitor.producers import Glance, ProducersPane
+from tui.shell.base_screen import EmptyState
+from tui.shell.dialogs import AskText
+from tui.shell.header import StatusLine
+from tui.shell.monitored_run import REFRESH_WALL_S
+from tui.shell.navigation import Intent, WatchBroker
+from tui.shell.run_controls import SteeringScreen
+from tui.widgets.table import VirtualTable
+
+_PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
+    ("M", "messages-tab", "Messages", MessagesPane),
+    ("J", "jobs-tab", "Jobs", JobsPane),
+    ("P", "producers-tab", "Producers", ProducersPane),
+    ("L", "ledger-tab", "Ledger", LedgerPane),
+    ("H", "hosts-tab", "Hosts", HostsPane),
+)
+
+
+_REST = 3.0
+"""Times as long as drawing took, nothing is drawn unasked: on a busy machine the picture lags, not the keys."""
+
+
+_TYPING_WALL_S = 0.15
+"""So long after a key another one may come: what is new is drawn a little later,"""
+_PATIENCE_WALL_S = 1.0
+"""but not later than this."""
+
+
+class NegotiationsScreen(SteeringScreen):
+    """The live view: what goes over the bus, and what follows from it."""
+
+    AREA = "negotiations"
+    AUTO_FOCUS = "#nothing Button"
+    TITLE = "Negotiations"
+    HELP = """
+What agents say to each other, as it happens. A run that you started here can be paused, stepped, paced and stopped;
+one that you joined is read-only until you take control of it (`C`, which asks first).
+
+- **Messages**: the stream. Filter by house, producer, kind or job, find by a text (`/`); `End` follows the newest.
+  `Enter` on a message shows how its job was negotiated.
+- **Jobs**: where every job stands; below, one from request to contract, with the reason of each refusal.
+- **Producers**: scores (the lowest is asked first), and the day of one: forecast as dots, what is committed filled.
+  `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
+- **Ledger**: every contract with its history.
+- **Hosts**: which hosts are online, and what each device does now.
+
+In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
+the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which.
+The newest million messages are here; the results file has all of them.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(key, f"pane('{id_}')", title, show=False) for key, id_, title, _ in _PANES),
+        Binding("w", "join", "Watch", tooltip="Watch a run on a broker"),
+        Binding("q", "leave", "Close", show=False, tooltip="Stop watching; the run continues"),
+        Binding("left_square_bracket", "next_pane(-1)", "Previous pane", show=False, key_display="["),
+        Binding("right_square_bracket", "next_pane(1)", "Next pane", show=False, key_display="]"),
+    ]
+    DEFAULT_CSS = """
+    NegotiationsScreen ContentSwitcher#live { height: 1fr; }
+    NegotiationsScreen TabbedContent { width: 1fr; height: 1fr; }
+    NegotiationsScreen #panes { height: 1fr; }
+    NegotiationsScreen.-narrow Glance { display: none; }
+    NegotiationsScreen.-short #jobs { height: 1fr; }
+    NegotiationsScreen.-short #sequence { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: Feed | None = None
+        self._zone = Zone()
+        self._next_wall_s = 0.0
+        self._at_last_wall_s = 0.0
+        self._broker = "mqtt://"
+        """The broker that was joined last: who leaves comes back to it with enter."""
+
+    def compose_body(self) -> ComposeResult:
+        """An empty state, until there is something to watch."""
+        with ContentSwitcher(initial="nothing", id="live"):
+            yield EmptyState(
+                "No run to watch",
+                "Start one in Run (key 2): what its agents say appears here at once.\n"
+                "Or join a neighbourhood that runs elsewhere, on a broker (key w).",
+                (("Go to Run", "app.open_area('run')"), ("Join a broker", "screen.join")),
+                id="nothing",
+            )
+            with Vertical(id="something"):
+                yield StatusLine()
+                with Horizontal(id="panes"):
+                    with TabbedContent():
+                        for key, id_, title, pane in _PANES:
+                            with TabPane(f"[dim]{key}[/] {title}", id=id_):
+                                yield pane()
+                    yield Glance()
+
+    def on_mount(self) -> None:
+        """Draw a few times a second, whatever comes."""
+        self.set_interval(REFRESH_WALL_S, self._draw_again)
+
+    def on_screen_resume(self) -> None:
+        """Draw at once when shown."""
+        self.draw()
+
+    def _draw_again(self) -> None:
+        """Draw, unless keys would have to wait for it: somebody types just now, or drawing takes long."""
+        now_wall_s = time.monotonic()
+        is_typing = now_wall_s - self.ssmic.last_input_wall_s < _TYPING_WALL_S
+        if now_wall_s >= self._next_wall_s and not (is_typing and now_wall_s < self._at_last_wall_s):
+            self.draw()
+
+    def _drawn(self, began_wall_s: float) -> None:
+        now_wall_s = time.monotonic()
+        self._next_wall_s = now_wall_s + _REST * (now_wall_s - began_wall_s)
+        self._at_last_wall_s = now_wall_s + _PATIENCE_WALL_S
+
+    def draw(self) -> None:
+        """Draw what is in sight."""
+        if not self.is_current:
+            return
+        self.call_after_refresh(self._drawn, time.monotonic())
+        self.keys_follow_run()
+        watching = self.ssmic.watching
+        feed = watching.feed
+        zone = Zone() if feed is None else self.ssmic.shown_zone(feed.watched.zone)
+        if feed is not self._shown or zone != self._zone:
+            is_other = feed is not self._shown
+            self._shown, self._zone = feed, zone
+            for pane in self.query(Pane):
+                pane.forget()
+                pane.show_times(zone)
+        else:
+            is_other = False
+        if is_other:
+            self.query_one("#live", ContentSwitcher).current = "nothing" if feed is None else "something"
+            self.call_after_refresh(self._focus_button if feed is None else self._focus_pane)
+        if feed is None:
+            return
+        self.query_one(StatusLine).show(watching)
+        active = self.query_one(TabbedContent).active_pane
+        if active is not None:
+            active.query_one(Pane).show(feed.watched)
+            if self.focused is None:
+                # What had the focus went out of sight; keys are for what is in sight.
+                active.query(VirtualTable).first().focus()
+        glance = self.query_one(Glance)
+        if glance.styles.display != "none" and self.has_class("-wide"):
+            glance.show(feed.watched)
+
+    # Panes.
+
+    def action_pane(self, pane: str) -> None:
+        """Show a pane."""
+        self.query_one(TabbedContent).active = pane
+        self._focus_pane()  # at once: what is typed next is meant for it
+
+    def action_next_pane(self, by: int) -> None:
+        """Show the pane beside."""
+        ids = [id_ for _, id_, _, _ in _PANES]
+        active = self.query_one(TabbedContent).active
+        self.action_pane(ids[(ids.index(active) + by) % len(ids)])
+
+    def _focus_button(self) -> None:
+        self.query("#nothing Button").first().focus()
+
+    def _focus_pane(self) -> None:
+        active = self.query_one(TabbedContent).active_pane
+        if active is None:
+            return
+        if not self._is_typed_in(active):  # who types already is not interrupted
+            active.query(VirtualTable).first().focus()
+        self.draw()
+
+    def _is_typed_in(self, pane: Widget) -> bool:
+        return self.focused is not None and pane in self.focused.ancestors
+
+    @on(TabbedContent.TabActivated)
+    def _pane_shown(self, event: TabbedContent.TabActivated) -> None:
+        if self._shown is not None and not self._is_typed_in(event.pane):
+            self._focus_pane()  # the mouse chose it
+
+    @on(JobChosen)
+    def _show_job(self, event: JobChosen) -> None:
+        self.action_pane("jobs-tab")
+        self.query_one(JobsPane).open(event.job_id)
+
+    # Joining.
+
+    def action_join(self) -> None:
+        """Ask for a broker, then for one of its runs."""
+        details = "URL of the broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS."
+        self.app.push_screen(AskText("Join a broker", details, self._broker, url_problem), self._broker_chosen)
+
+    def _broker_chosen(self, url: str | None) -> None:
+        if url is not None:
+            self._broker = url
+            self.choose_run(access_of(url))
+
+    def choose_run(self, access: Access, backdrop: Backdrop | None = None, *, control: bool = False) -> None:
+        """Let the user choose one of the runs on a broker."""
+
+        def chosen(run_id: str | None) -> None:
+            if run_id is not None:
+                self.ssmic.watching.begin(feed_of(access, run_id, backdrop), may_control=control)
+                self.draw()
+
+        self.app.push_screen(RunChooser(access), chosen)
+
+    def receive(self, intent: Intent) -> None:
+        """Watch a run on a broker; where none is named, let the user choose."""
+        if isinstance(intent, WatchBroker):
+            if intent.run_id is None:
+                self.choose_run(intent.access, intent.backdrop, control=intent.may_control)
+            else:
+                feed = feed_of(intent.access, intent.run_id, intent.backdrop)
+                self.ssmic.watching.begin(feed, may_control=intent.may_control)
+                self.draw()
+
+    def action_leave(self) -> None:
+        """Stop watching; the run continues."""
+        self.ssmic.watching.end()
+        self.draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to leave what is watched."""
+        if action == "leave":
+            return self.ssmic.watching.feed is not None
+        return super().check_action(action, parameters)

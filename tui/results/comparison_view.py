@@ -1,0 +1,381 @@
+"""Shows simulations side by side: figures with intervals, differences, a chart, average days, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Static, TabbedContent, TabPane
+
+from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.metrics.statistics import Spread
+from scenarios.results.comparison.tables import mean_text, unit_of
+from scenarios.results.views import AverageDay, ContractRow
+from scenarios.scenario import Zone
+from tui.formatting import plural
+from tui.results.comparison_model import Comparison, FigureRow, JobRow, Side, compare, letter_of
+from tui.results.file_access import Book, Reads
+from tui.results.formatting import DAY_S, BackLink, stamp, state_cell
+from tui.results.interval_chart import Intervals
+from tui.shell.error_notices import Guarded
+from tui.shell.footer import Footer
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.palette import GRID, OWN, PRODUCTION
+from tui.widgets.table import Cell, CellTable, Column, VirtualTable
+from tui.widgets.text import Words
+
+_BOOKS: tuple[Column[Book], ...] = (
+    Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
+    Column("scenario", lambda book: book.listed.scenario),
+    Column("algorithm", lambda book: book.listed.algorithm, 11),
+    Column("runs", lambda book: str(book.listed.planned_runs), 4, right=True),
+    Column("state", lambda book: state_cell(book.state), 13),
+)
+
+
+class OtherChooser(Guarded, ModalScreen[Path | None]):
+    """Which simulation to put beside the one that is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("enter", "choose", "Compare", priority=True),
+    ]
+    DEFAULT_CSS = """
+    OtherChooser { align: center middle; }
+    OtherChooser > Vertical {
+        width: 76; max-width: 96%; height: 70%; background: $surface; border: round $primary;
+        border-title-color: $primary; padding: 0 1;
+    }
+    OtherChooser VirtualTable { background: $surface; }
+    """
+
+    def __init__(self, books: tuple[Book, ...]) -> None:
+        super().__init__()
+        self._books = books
+
+    def compose(self) -> ComposeResult:
+        """Those that can be read."""
+        with Vertical() as box:
+            box.border_title = "Compare with"
+            yield VirtualTable[Book](
+                _BOOKS, key=lambda book: book.path, empty="There is no other one yet: run it again in another way"
+            )
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show them."""
+        table = self.query_one(VirtualTable)
+        table.show_rows(self._books)
+        table.focus()
+
+    def action_choose(self) -> None:
+        """Take the one under the cursor."""
+        book: Book | None = self.query_one(VirtualTable).row
+        if book is not None:
+            self.dismiss(book.path)
+
+    @on(VirtualTable.Chosen)
+    def _clicked(self) -> None:
+        self.action_choose()
+
+
+TABS = (
+    ("K", "figures", "Figures"),
+    ("W", "differences", "Differences"),
+    ("V", "chart", "Chart"),
+    ("T", "days", "Average days"),
+    ("J", "jobs", "Jobs"),
+)
+_LESS = "\N{MINUS SIGN}"
+_CELL = 18
+_NARROW_CELL = 15
+
+
+def _label(row: FigureRow, *, of_difference: bool = False) -> str:
+    unit = unit_of(row.figure, of_difference=of_difference)
+    return f"{row.figure.label}, {unit}" if unit else row.figure.label
+
+
+def _figure_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
+    """Return the figure, then mean and interval of each simulation."""
+
+    def of_side(i: int, side: Side) -> Column[FigureRow]:
+        return Column(
+            f"{side.letter} {side.compared.label}",
+            lambda row: mean_text(row.figure, row.spreads[i]),
+            _CELL,
+            _NARROW_CELL,
+            right=True,
+            sort=lambda row: row.spreads[i].mean or 0.0,
+        )
+
+    return (Column("mean ± 95 %", _label, most=40), *(of_side(i, side) for i, side in enumerate(sides)))
+
+
+def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
+    """Return the figure, then how much more each simulation has than the first, with interval."""
+
+    def of_side(i: int, side: Side) -> Column[FigureRow]:
+        return Column(
+            f"{side.compared.label} {_LESS} {sides[0].letter}",
+            lambda row: _difference(row, i),
+            _CELL + 2,
+            _NARROW_CELL + 1,
+            right=True,
+            sort=lambda row: _mean(row.differences[i]),
+        )
+
+    rest = tuple(of_side(i, side) for i, side in enumerate(sides) if i)
+    return (Column("paired by seed", lambda row: _label(row, of_difference=True), most=40), *rest)
+
+
+def _mean(spread: Spread | None) -> float:
+    return 0.0 if spread is None or spread.mean is None else spread.mean
+
+
+def _difference(row: FigureRow, i: int) -> Cell:
+    spread = row.differences[i]
+    if spread is None or spread.mean is None:
+        return "-", "muted"
+    is_sure = spread.low_95 is not None and spread.high_95 is not None and spread.low_95 * spread.high_95 > 0
+    return mean_text(row.figure, spread, signed=True), "accent" if is_sure else "muted"
+
+
+def _supplier(contract: ContractRow | None) -> Cell:
+    if contract is None:
+        return "- none", "muted"
+    return ("⌁ grid", "warn") if contract.producer_house is None else contract.producer
+
+
+def _moved(row: JobRow) -> Cell:
+    if row.is_same:
+        return "= same", "muted"
+    letters = [letter_of(i) for i, contract in enumerate(row.contracts) if contract is not None]
+    if len(letters) < len(row.contracts):
+        return f"only in {', '.join(letters)}", "warn"
+    moved_s = row.moved_s
+    if not moved_s or len(row.contracts) > 2:
+        starts = {contract.start_s for contract in row.contracts if contract is not None}
+        return ("≠ start" if len(starts) > 1 else "≠ supplier"), "accent"
+    minutes = f"{abs(moved_s) / 60:,.1f}".removesuffix(".0")
+    return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
+
+
+def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[JobRow], ...]:
+    """Return the columns for some jobs; days are told only where there are several."""
+    starts_s = [contract.start_s for row in jobs for contract in row.contracts if contract is not None]
+    is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
+    width = 8 if is_one_day else 15
+
+    def start(contract: ContractRow | None, zone: Zone) -> Cell:
+        if contract is None:
+            return ""
+        return zone.clock(contract.start_s) if is_one_day else zone.moment(contract.start_s)
+
+    def start_s(contract: ContractRow | None) -> int:
+        return 0 if contract is None else contract.start_s
+
+    def of_side(i: int, side: Side) -> tuple[Column[JobRow], ...]:
+        from_width = 0 if i < 2 else 80 + 30 * (i - 1)
+        return (
+            Column(f"{side.letter}: supplier", lambda row: _supplier(row.contracts[i]), 16, 12, from_width=from_width),
+            Column(
+                "start",
+                lambda row: start(row.contracts[i], side.zone),
+                width,
+                sort=lambda row: start_s(row.contracts[i]),
+                from_width=from_width,
+            ),
+        )
+
+    title = f"{sides[1].letter} {_LESS} {sides[0].letter}" if len(sides) == 2 else "difference"
+    return (
+        Column("job", lambda row: row.job_id, most=36),
+        *(column for i, side in enumerate(sides) for column in of_side(i, side)),
+        Column(title, _moved, 14, 12, right=True, sort=lambda row: row.moved_s or 0),
+    )
+
+
+class DayOfSide(Vertical):
+    """One side's average day, with its name above it."""
+
+    DEFAULT_CSS = """
+    DayOfSide { width: 1fr; height: 1fr; }
+    DayOfSide Static { height: 1; text-style: bold; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Name and chart."""
+        yield Static("", markup=False)
+        yield Chart()
+
+    def show(self, title: str, day: AverageDay, zone: Zone, top_w: float) -> None:
+        """Draw another day, on a scale that reaches as far as the other side's."""
+        self.query_one(Static).update(title)
+        start_s = float(day.times_s[0])
+        end_s = start_s + len(day.times_s) * day.interval_s
+        self.query_one(Chart).show(
+            (
+                drawn(PRODUCTION, day.production.mean_w),
+                drawn(OWN, day.local.mean_w, "local use"),
+                drawn(GRID, day.grid.mean_w, "grid use"),
+            ),
+            Span(start_s, end_s, zone),
+            top=top_w,
+        )
+
+
+def most_w(day: AverageDay) -> float:
+    """Return how far the scale of a day's chart has to reach."""
+    return float(max(day.production.mean_w.max(initial=0), (day.local.mean_w + day.grid.mean_w).max(initial=0)))
+
+
+class ComparisonPane(Reads):
+    """Two simulations or more."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    ComparisonPane { height: 1fr; }
+    ComparisonPane .heading { height: auto; max-height: 6; background: $surface; }
+    ComparisonPane .title { width: 1fr; height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+    ComparisonPane .warnings { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
+    ComparisonPane .warnings.gone { display: none; }
+    ComparisonPane DayOfSide { min-height: 5; }
+    ComparisonPane #days { overflow-y: auto; }
+    ComparisonPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    .-narrow ComparisonPane #days { layout: vertical; }
+    """
+
+    class Shown(Message):
+        """All were read and are there to be seen."""
+
+    class Failed(Message):
+        """One could not be read, or they cannot be compared."""
+
+        def __init__(self, error: BaseException) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self) -> None:
+        super().__init__(id="comparison")
+        self.comparison: Comparison | None = None
+
+    def compose(self) -> ComposeResult:
+        """Which ones, then a tab for each way to look at them."""
+        with Horizontal(classes="heading"):
+            yield BackLink("◂ Back")
+            yield Static("", classes="title", markup=False)
+        yield Words(classes="warnings gone")
+        with TabbedContent(id="sides"):
+            for key, id_, title in TABS:
+                with TabPane(f"[dim]{key}[/] {title}", id=f"compare-{id_}"):
+                    if id_ in {"figures", "differences"}:
+                        yield CellTable[FigureRow]((), key=lambda row: row.figure.name, id=f"{id_}-rows")
+                        yield Words(classes="detail")
+                    elif id_ == "chart":
+                        with VerticalScroll(id="intervals"):
+                            yield Intervals()
+                    elif id_ == "days":
+                        yield Horizontal(id="days")
+                    else:
+                        yield CellTable[JobRow]((), key=lambda row: row.job_id, id="job-rows")
+                        yield Words(classes="detail")
+
+    @property
+    def tab(self) -> str:
+        """Id of the way to look in sight."""
+        return self.query_one("#sides", TabbedContent).active.removeprefix("compare-")
+
+    def open(self, paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> None:
+        """Read simulations and show them."""
+        self.read("compare", partial(compare, tuple(paths), interval_s), self._show, self._failed)
+
+    def _failed(self, error: BaseException) -> None:
+        self.post_message(self.Failed(error))
+
+    def _show(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        sides = comparison.sides
+        self.query_one(".title", Static).update("\n".join(_title(side) for side in sides))
+        warnings = self.query_one(".warnings", Words)
+        warnings.set_class(not comparison.statistics.warnings, "gone")
+        warnings.say("\n".join(f"! {warning}" for warning in comparison.statistics.warnings))
+        for id_, columns in (("figures", _figure_columns(sides)), ("differences", _difference_columns(sides))):
+            table = self.query_one(f"#{id_}-rows", CellTable)
+            table.show_columns(columns)
+            table.show_rows(comparison.figures)
+        self.query_one(Intervals).show(comparison.statistics)
+        self._show_days(sides)
+        jobs = self.query_one("#job-rows", CellTable)
+        jobs.show_columns(job_columns(comparison.jobs, sides))
+        jobs.show_rows(comparison.jobs)
+        differ = sum(not row.is_same for row in comparison.jobs)
+        seeds = ", ".join(str(side.seed) for side in sides)
+        said = f"First run of each, seeds {seeds}: {differ:,} of {plural(len(comparison.jobs), 'job')} differ."
+        zones = dict.fromkeys(side.zone.name for side in sides)
+        said += f" Times are {' and '.join(zones)}."
+        if not comparison.statistics.is_same_scenario:
+            said += " The scenarios differ."
+        self.query_one("#compare-jobs .detail", Words).say(said)
+        self.post_message(self.Shown())
+
+    def _show_days(self, sides: Sequence[Side]) -> None:
+        days = self.query_one("#days", Horizontal)
+        places = list(days.query(DayOfSide))
+        for place in places[len(sides) :]:
+            place.remove()
+        new = [DayOfSide() for _ in sides[len(places) :]]
+        days.mount(*new)
+        top_w = max(most_w(side.day) for side in sides)
+        for place, side in zip((*places, *new), sides, strict=False):
+            place.call_after_refresh(place.show, _title(side), side.day, side.zone, top_w)
+
+    def show_tab(self, tab: str) -> None:
+        """Look at them in another way."""
+        self.query_one("#sides", TabbedContent).active = f"compare-{tab}"
+        self.call_after_refresh(self.focus_view)
+
+    def show_next_tab(self, by: int) -> None:
+        """Look at them in the way beside."""
+        ids = [id_ for _, id_, _ in TABS]
+        self.show_tab(ids[(ids.index(self.tab) + by) % len(ids)])
+
+    def focus_view(self) -> None:
+        """Go to the table in sight, if there is one."""
+        for place in self.query(f"#compare-{self.tab} CellTable, #compare-{self.tab} #intervals"):
+            place.focus()
+            return
+        self.query_one("#sides Tabs").focus()
+
+    @on(VirtualTable.Highlighted, "#figures-rows")
+    @on(VirtualTable.Highlighted, "#differences-rows")
+    def _explain(self, event: VirtualTable.Highlighted) -> None:
+        event.stop()
+        figure = event.row.figure
+        note = figure.note.format(interval=f"{DEFAULT_INTERVAL_S // 60} min")
+        said = {
+            "figures": "Mean over the finished runs ± 95 % interval (Student's t).",
+            "differences": "One run less the other, seed by seed: mean ± 95 % interval. Muted: it may be 0.",
+        }
+        id_ = str(event.table.id).removesuffix("-rows")
+        self.query_one(f"#compare-{id_} .detail", Words).say(f"{figure.label}: {note} {said[id_]}")
+
+    @on(TabbedContent.TabActivated)
+    def _tab_changed(self, event: TabbedContent.TabActivated) -> None:
+        event.stop()
+
+
+def _title(side: Side) -> str:
+    one = side.compared
+    made = one.info.created_utc[:16].replace("T", " ")
+    planned, counted = len(one.info.seeds), len(one.by_seed)
+    runs = plural(counted, "run") if counted == planned else f"{counted} of {plural(planned, 'run')}"
+    return f"{side.letter}  {one.info.scenario}, {one.info.algorithm}, {runs}, made {made} UTC"

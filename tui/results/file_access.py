@@ -1,0 +1,200 @@
+"""A results file that is open: what does not change is kept, all else is read when it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from textual.containers import Vertical
+from textual.worker import WorkType
+
+from broker.errors import SsmicError
+from scenarios.results.files import Listed, glance, results_files
+from scenarios.results.reader import ResultsReader
+from scenarios.results.rows import RunInfo, SimulationInfo
+from scenarios.scenario import Scenario
+from tui.results.household_model import Sheet, neighbourhood_sheet
+from tui.shell.error_notices import Guarded, complain
+
+FRESH_WALL_S = 20.0
+"""A run writes at least once a second, unless it is paused or a solver thinks."""
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A results file on the shelf."""
+
+    listed: Listed
+    made_wall_s: float
+    """When the simulation began; of a broken file, when it was written. UNIX seconds."""
+    state: str
+    """A key of `tui.results.formatting.STATES`."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.listed.path
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return what changes whenever a results file is written to; empty where there is no file."""
+    found = []
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            status = part.stat()
+        except OSError:
+            continue
+        found.append((status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+class Shelf:
+    """A folder with results."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[Path, tuple[Stamp, Listed]] = {}
+
+    def look(self) -> tuple[Book, ...]:
+        """Return what is there now, newest first.
+
+        Raises:
+            ResultsError: The folder cannot be read, or is a file.
+        """
+        now_wall_s = time.time()
+        known = {}
+        for path in results_files(self.folder):
+            stamp = stamp_of(path)
+            before = self._known.get(path)
+            known[path] = before if before is not None and before[0] == stamp else (stamp, glance(path))
+        self._known = known
+        books = [_book(stamp, listed, now_wall_s) for stamp, listed in known.values()]
+        return tuple(sorted(books, key=lambda book: (book.made_wall_s, book.path.name), reverse=True))
+
+
+def _book(stamp: Stamp, listed: Listed, now_wall_s: float) -> Book:
+    written_wall_s = max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
+    made_wall_s = written_wall_s
+    if listed.created_utc:
+        try:
+            made_wall_s = datetime.fromisoformat(listed.created_utc).timestamp()
+        except ValueError:
+            made_wall_s = written_wall_s
+    return Book(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
+
+
+def _state(listed: Listed, *, is_fresh: bool) -> str:
+    if listed.problem:
+        return "beginning" if listed.size_bytes == 0 and is_fresh else "broken"
+    states = dict(listed.states)
+    if "running" in states:
+        return "running" if is_fresh else "stale"
+    for state in ("failed", "interrupted"):
+        if state in states:
+            return state
+    if not states:
+        return "beginning" if is_fresh else "none"
+    if listed.done_runs < listed.planned_runs:
+        return "running" if is_fresh else "stale"
+    return "done"
+
+
+T = TypeVar("T")
+Failed = Callable[[BaseException], None]
+
+
+class Reads(Guarded, Vertical):
+    """A part of the screen that shows what was read in a thread."""
+
+    def read(self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None = None) -> None:
+        """Do some work in a thread, then show what came of it; a newer one of the same group takes its place.
+
+        Args:
+            group: Of which only the newest counts.
+            work: Done in a thread; touches no widget.
+            then: Told what it returned, in the UI's thread.
+            failed: Told what it raised, if that is an error of ours or of the system; None: a notice.
+        """
+
+        async def job() -> None:
+            await self._read(work, then, failed)
+
+        # The function, not its coroutine: one that is cancelled before it begins would be complained about.
+        later: WorkType[None] = job
+        self.run_worker(later, group=group, exclusive=True, exit_on_error=False)
+
+    def is_reading(self, group: str) -> bool:
+        """Whether something of a group is still under way."""
+        return any(worker.group == group and worker.node is self and worker.is_running for worker in self.workers)
+
+    async def _read(self, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None) -> None:
+        try:
+            value = await asyncio.to_thread(work)
+            then(value)
+        except (SsmicError, OSError) as error:
+            (failed or self.complain)(error)
+        except Exception as error:  # noqa: BLE001 - a worker that raises would end the application
+            self.complain(error)
+
+    def complain(self, error: BaseException, title: str = "") -> None:
+        """Show an error as a notice."""
+        complain(self.app, error, title)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A simulation that was opened."""
+
+    path: Path
+    stamp: Stamp
+    """As the file was before it was read."""
+    info: SimulationInfo
+    runs: tuple[RunInfo, ...]
+    scenario: Scenario
+    sheet: Sheet | None
+    """All households of the first run, read on the way; None: no run has begun, or the file was open before."""
+
+    knows_offset: bool
+    """Whether the file says at which offset its scenario's times are shown."""
+
+    @property
+    def houses(self) -> tuple[tuple[str, str], ...]:
+        """Ids and names."""
+        return tuple((house.id, house.name) for house in self.scenario.houses)
+
+
+def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opened:
+    """Read what a simulation is about.
+
+    Args:
+        path: The results file.
+        interval_s: Over which peaks are averaged.
+        before: The same file as it was read before; None: it was not.
+
+    Raises:
+        ResultsError: It cannot be read.
+    """
+    stamp = stamp_of(path)
+    with ResultsReader(path) as results:
+        if before is not None and before.info.created_utc == results.info.created_utc:
+            return Opened(path, stamp, results.info, results.runs(), before.scenario, None, before.knows_offset)
+        runs = results.runs()
+        sheet = neighbourhood_sheet(results, runs[0].run, interval_s) if runs else None
+        return Opened(path, stamp, results.info, runs, results.scenario, sheet, results.knows_offset)
+
+
+def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
+    """Read something of an opened simulation.
+
+    Raises:
+        ResultsError: It cannot be read any more.
+    """
+    with ResultsReader(opened.path, opened.scenario) as results:
+        return read(results)

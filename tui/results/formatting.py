@@ -1,0 +1,127 @@
+"""The way back for the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.formatting import percent, ratio
+from tui.widgets.table import Cell
+
+DAY_S = 86_400
+
+STATES: dict[str, tuple[str, str]] = {
+    "done": ("✓ done", "ok"),
+    "running": ("● running", "accent"),
+    "stale": ("◌ not ended", "warn"),
+    "interrupted": ("‖ interrupted", "warn"),
+    "failed": ("✗ failed", "bad"),
+    "beginning": ("◌ beginning", "accent"),
+    "broken": ("✗ unreadable", "bad"),
+    "none": ("◌ no run yet", "muted"),
+}
+"""Of runs and of simulations."""
+
+
+def state_cell(state: str) -> Cell:
+    """Return a state with its sign."""
+    return STATES.get(state, (state, ""))
+
+
+def number_kwh(wh: float | None) -> str:
+    """Write an energy without its unit, for columns that name it."""
+    if wh is None:
+        return "-"
+    # Of the energy of a year the decimals say nothing, and columns are as wide as a day needs.
+    digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
+    return f"{wh / 1000:,.{digits}f}"
+
+
+def stamp(time_s: float) -> str:
+    """Write when something was made, UTC."""
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def covered_cell(share: float | None) -> Cell:
+    """Return how much of something the sun covered."""
+    if share is None:
+        return "-", "muted"
+    return f"{share:.0%}", "ok" if share >= 0.995 else "warn" if share > 0 else "muted"
+
+
+def euro(value: float | None) -> str:
+    """Write money."""
+    return "-" if value is None else f"{value:,.2f} EUR"
+
+
+_UNITS: dict[str, Callable[[float], str]] = {
+    "wh": lambda value: f"{value / 1000:,.2f} kWh",
+    "w": lambda value: f"{value / 1000:,.2f} kW",
+    "share": percent,
+    "ratio": ratio,
+    "count": lambda value: f"{value:,.1f}".removesuffix(".0"),
+    "s": lambda value: f"{value / 60:,.1f} min",
+    "eur": euro,
+    "kg": lambda value: f"{value:,.2f} kg",
+}
+
+
+def figure_text(unit: str, value: float | None) -> str:
+    """Write a figure of `scenarios.metrics.labels`."""
+    return "-" if value is None else _UNITS[unit](value)
+
+
+class Figures(Widget):
+    """As many as there is room for; the first ones first."""
+
+    DEFAULT_CSS = """
+    Figures { height: 2; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figures: tuple[tuple[str, str], ...] = ()
+
+    def show(self, figures: tuple[tuple[str, str], ...]) -> None:
+        """Show others."""
+        self.figures = figures
+        self.refresh()
+
+    def render(self) -> RenderableType:
+        """Write them as there is room."""
+        if self.size.height > 3:
+            return self._list()
+        lines: list[Text] = [Text()]
+        for name, value in self.figures:
+            words = Text.assemble((f"{name} ", "dim"), (value, "bold"))
+            if lines[-1].cell_len and lines[-1].cell_len + 3 + words.cell_len > self.size.width:
+                lines.append(Text())
+            lines[-1].append("   " if lines[-1].cell_len else "").append_text(words)
+        return Text("\n").join(lines[: self.size.height])
+
+    def _list(self) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(style="bold", no_wrap=True, overflow="ellipsis")
+        for name, value in self.figures:
+            table.add_row(name, value)
+        return table
+
+
+class BackLink(Static):
+    """A click does what escape does."""
+
+    DEFAULT_CSS = """
+    BackLink { width: auto; padding: 0 1; color: $primary; pointer: pointer; }
+    BackLink:hover { background: $boost; }
+    """
+
+    async def on_click(self) -> None:
+        """Go back."""
+        await self.screen.run_action("leave")

@@ -1,0 +1,347 @@
+"""Draws a sheet: energy bars, peak-to-average over an interval of one's own, the day, households, contracts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rich.style import Style
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.color import Color
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from scenarios.results.views import Day, HouseholdRow
+from scenarios.scenario import Zone
+from tui.formatting import kwh
+from tui.results.contracts import Contracts
+from tui.results.formatting import Figures, number_kwh
+from tui.results.household_model import Sheet, Whole
+from tui.shell.days import Days
+from tui.shell.error_notices import Guarded
+from tui.shell.header import shown_zone
+from tui.widgets.chart import Chart, Span, drawn
+from tui.widgets.palette import GRID, MEANINGS, OWN, PRODUCTION
+from tui.widgets.table import Cell, Column, VirtualTable
+
+_PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
+_TITLE_WIDTH = 9
+
+
+class EnergyBar(Widget):
+    """Two lines: the whole as a bar, and its parts by name with energy and share."""
+
+    DEFAULT_CSS = """
+    EnergyBar { height: 2; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole: Whole | None = None
+
+    def show(self, whole: Whole) -> None:
+        """Draw another energy."""
+        self.whole = whole
+        self.refresh()
+
+    def render(self) -> Text:
+        """Draw it as wide as there is room."""
+        whole, width = self.whole, self.size.width
+        if whole is None:
+            return Text("")
+        text = Text(no_wrap=True, overflow="ellipsis")
+        total = kwh(whole.wh)
+        text.append(f"{whole.name:<{_TITLE_WIDTH}}", Style(bold=True))
+        text.append(f"{total:>13} ")
+        room = max(4, width - _TITLE_WIDTH - 14)
+        for part, cells in zip(whole.parts, shares(whole, room), strict=True):
+            text.append(_PATTERNS.get(part.colour, "█") * cells, self._look(part.colour))
+        if whole.wh <= 0:
+            text.append("none", Style(dim=True))
+        text.append("\n")
+        full, short = self._legend(whole, with_energy=True), self._legend(whole, with_energy=False)
+        legend = full if full.cell_len <= width else short
+        indent = min(_TITLE_WIDTH + 14, max(0, width - legend.cell_len))
+        return text.append(" " * indent).append_text(legend)
+
+    def _legend(self, whole: Whole, *, with_energy: bool) -> Text:
+        parts = []
+        for part in whole.parts:
+            energy = f" {part.wh / 1000:,.2f}" if with_energy else ""
+            share = f" {part.wh / whole.wh:.0%}" if whole.wh > 0 else ""
+            parts.append(
+                Text.assemble(
+                    (_PATTERNS.get(part.colour, "█"), self._look(part.colour)), f" {part.name}{energy}{share}"
+                )
+            )
+        return Text("   ").join(parts)
+
+    def _look(self, colour: str) -> Style:
+        value = self.app.theme_variables.get(colour, colour)
+        return Style(color=(self.background_colors[1] + Color.parse(value)).rich_color)
+
+
+def shares(whole: Whole, cells: int) -> list[int]:
+    """Return how many cells each part gets of a bar; what is there at all gets one, and the sum is never more."""
+    if whole.wh <= 0:
+        return [0] * len(whole.parts)
+    exact = [part.wh / whole.wh * cells for part in whole.parts]
+    given = [max(int(share), 1) if share > 0.0005 * cells else 0 for share in exact]
+    while sum(given) > cells and max(given) > 1:
+        given[given.index(max(given))] -= 1
+    by_rest = sorted(range(len(exact)), key=lambda i: exact[i] - int(exact[i]), reverse=True)
+    for i in by_rest:
+        if sum(given) < round(min(sum(exact), cells)) and given[i] <= exact[i] and given[i]:
+            given[i] += 1
+    return given
+
+
+MOST_MINUTES = 1440
+
+Zoom = Literal["all", "contracts", "households", "day"]
+
+
+def _share(row: HouseholdRow) -> Cell:
+    split = row.split
+    if split.consumed_wh <= 0:
+        return "-", "muted"
+    share = (split.own_wh + split.neighbours_wh) / split.consumed_wh
+    return f"{share:.0%}", "ok" if share >= 0.995 else ""
+
+
+_COLUMNS: tuple[Column[HouseholdRow], ...] = (
+    Column("household", lambda row: row.house, most=24),
+    Column(
+        "consumed", lambda row: number_kwh(row.split.consumed_wh), 8, right=True, sort=lambda r: r.split.consumed_wh
+    ),
+    Column("own", lambda row: number_kwh(row.split.own_wh), 7, right=True, sort=lambda r: r.split.own_wh),
+    Column(
+        "neighb.", lambda row: number_kwh(row.split.neighbours_wh), 7, right=True, sort=lambda r: r.split.neighbours_wh
+    ),
+    Column("grid", lambda row: number_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
+    Column(
+        "sun %",
+        _share,
+        5,
+        right=True,
+        sort=lambda r: (r.split.consumed_wh - r.split.grid_wh) / (r.split.consumed_wh or 1),
+    ),
+    Column(
+        "produced", lambda row: number_kwh(row.produced_wh), 8, right=True, from_width=66, sort=lambda r: r.produced_wh
+    ),
+    Column("sold", lambda row: number_kwh(row.sold_wh), 7, right=True, from_width=66, sort=lambda r: r.sold_wh),
+    Column("jobs", lambda row: str(row.split.jobs), 5, right=True, from_width=90, sort=lambda r: r.split.jobs),
+    Column(
+        "bill EUR",
+        lambda row: "-" if row.bill is None else f"{row.bill.with_eur:,.2f}",
+        8,
+        right=True,
+        from_width=76,
+        sort=lambda r: r.bill.with_eur if r.bill else 0.0,
+    ),
+    Column(
+        "alone EUR",
+        lambda row: ("-" if row.bill is None else f"{row.bill.without_eur:,.2f}", "muted"),
+        9,
+        right=True,
+        from_width=90,
+        sort=lambda r: r.bill.without_eur if r.bill else 0.0,
+    ),
+)
+
+
+def draw_day(chart: Chart, day: Day, zone: Zone) -> None:
+    """Draw production behind, local and grid consumption stacked before it."""
+    start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
+    end_s = start_s + len(day.times_s) * day.interval_s
+    chart.show(
+        (
+            drawn(PRODUCTION, day.production_w),
+            drawn(OWN, day.local_w, "local use"),
+            drawn(GRID, day.grid_w, "grid use"),
+        ),
+        Span(start_s, end_s, zone),
+    )
+
+
+class DayChart(Chart):
+    """A chart that keys can be sent to where it is all there is."""
+
+
+class SheetPane(Guarded, Vertical):
+    """One sheet."""
+
+    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    DEFAULT_CSS = """
+    SheetPane { height: 1fr; }
+    SheetPane #top { height: 16; }
+    SheetPane #numbers { width: 68; padding: 0 1; }
+    SheetPane .peaks { height: 1; }
+    SheetPane .peaks Static { width: auto; }
+    SheetPane .peaks Input { width: 7; background: $primary 20%; margin: 0 1; padding: 0 1; }
+    SheetPane .peaks .ratios { width: 1fr; }
+    SheetPane .ratios.wrong { color: $text-error; }
+    SheetPane #numbers Figures { height: 1fr; }
+    SheetPane #power { width: 1fr; }
+    SheetPane .day-title { height: 1; padding-left: 8; color: $text-muted; }
+    SheetPane #tables { height: 1fr; border-top: solid $border; }
+    SheetPane #households { width: 54; border-right: solid $border; }
+    SheetPane.one-house #households { display: none; }
+    SheetPane .short-only { display: none; }
+
+    .-tall SheetPane #top { height: 20; }
+    .-tall SheetPane #numbers EnergyBar { margin-bottom: 1; }
+    .-tall SheetPane .peaks { height: 2; }
+    .-short SheetPane #top { height: 13; }
+    .-narrow SheetPane #top { layout: vertical; height: auto; }
+    .-narrow SheetPane #numbers { width: 1fr; height: auto; }
+    .-narrow SheetPane #numbers Figures { height: 1; }
+    .-narrow SheetPane #power { height: 7; width: 1fr; }
+    .-narrow SheetPane #tables { border-top: none; }
+    .-narrow SheetPane #households { display: none; }
+
+    SheetPane.zoom-contracts #top, SheetPane.zoom-contracts #households { display: none; }
+    SheetPane.zoom-households #top, SheetPane.zoom-households Contracts { display: none; }
+    SheetPane.zoom-households #households { display: block; width: 1fr; border-right: none; }
+    SheetPane.zoom-day #tables, SheetPane.zoom-day #numbers { display: none; }
+    SheetPane.zoom-day #top, SheetPane.zoom-day #power { height: 1fr; }
+    """
+
+    class IntervalChosen(Message):
+        """Peaks are to be averaged over another interval."""
+
+        def __init__(self, minutes: int) -> None:
+            super().__init__()
+            self.minutes = minutes
+
+    class HouseholdChosen(Message):
+        """Somebody wants to see one household."""
+
+        def __init__(self, house: str) -> None:
+            super().__init__()
+            self.house = house
+
+    def __init__(self, *, one_house: bool) -> None:
+        """Make a pane.
+
+        Args:
+            one_house: Whether it shows one household; else all.
+        """
+        super().__init__(classes="one-house" if one_house else "")
+        self._zooms: tuple[Zoom, ...] = (
+            ("all", "contracts", "day") if one_house else ("all", "contracts", "households", "day")
+        )
+        self.zoom: Zoom = "all"
+        self.sheet: Sheet | None = None
+        self.day_index = 0
+        """Which day is drawn, where there are several."""
+
+    def compose(self) -> ComposeResult:
+        """Numbers and day above, tables below."""
+        with Horizontal(id="top"):
+            with Vertical(id="numbers"):
+                yield EnergyBar()
+                yield EnergyBar()
+                with Horizontal(classes="peaks"):
+                    yield Static("Peak to average over")
+                    yield Input("15", type="integer", compact=True, max_length=4)
+                    yield Static("min", classes="unit")
+                    yield Static("", classes="ratios")
+                yield Figures()
+            with Vertical(id="power"):
+                yield Static("", classes="day-title", markup=False)
+                yield DayChart(empty="Nothing was produced or used")
+        with Horizontal(id="tables"):
+            yield VirtualTable[HouseholdRow](_COLUMNS, key=lambda row: row.house, empty="No household", id="households")
+            yield Contracts()
+
+    def show(self, sheet: Sheet) -> None:
+        """Draw another sheet."""
+        self.sheet = sheet
+        for bar, whole in zip(self.query(EnergyBar), sheet.wholes, strict=True):
+            bar.show(whole)
+        self._say(sheet.peaks)
+        self.query_one(Figures).show(sheet.figures)
+        zone = shown_zone(self, sheet.zone)
+        self.show_day(self.day_index)
+        self.query_one("#households", VirtualTable).show_rows(sheet.households)
+        self.query_one(Contracts).show(sheet.contracts, zone)
+
+    @property
+    def days(self) -> Days | None:
+        """Those that there are to choose from; None: nothing is shown yet."""
+        sheet = self.sheet
+        if sheet is None or not len(sheet.day.times_s):
+            return None
+        return Days(int(sheet.day.times_s[0]), sheet.day.days, sheet.zone)
+
+    def show_day(self, index: int) -> None:
+        """Draw a day; the nearest one there is."""
+        sheet, days = self.sheet, self.days
+        if sheet is None:
+            return
+        self.day_index = index if days is None else days.fitting(index)
+        draw_day(self.query_one(Chart), sheet.day.of_day(self.day_index), shown_zone(self, sheet.zone))
+        title = "" if days is None else days.title(self.day_index)
+        bar = self.query_one(".day-title", Static)
+        bar.display = bool(title)
+        bar.update(f"{title}   {{ }} day before, after   G choose")
+
+    def show_interval(self, minutes: int) -> None:
+        """Show over how many minutes peaks are averaged."""
+        field = self.query_one(".peaks Input", Input)
+        if field.value != str(minutes):
+            with self.prevent(Input.Changed):
+                field.value = str(minutes)
+
+    def focus_table(self) -> None:
+        """Go to the table in sight."""
+        places = {"households": "#households", "day": "DayChart"}
+        self.query_one(places.get(self.zoom, "Contracts CellTable")).focus()
+
+    def find(self) -> None:
+        """Go to the field for a text."""
+        while self.zoom not in {"all", "contracts"}:
+            self.zoom_next()
+        self.query_one(Contracts).find()
+
+    def zoom_next(self) -> None:
+        """Give the room to the next part."""
+        self.remove_class(f"zoom-{self.zoom}")
+        self.zoom = self._zooms[(self._zooms.index(self.zoom) + 1) % len(self._zooms)]
+        self.add_class(f"zoom-{self.zoom}")
+        self.call_after_refresh(self.focus_table)
+
+    def ask_interval(self) -> None:
+        """Go to the field for the interval."""
+        if self.zoom != "all":
+            self.remove_class(f"zoom-{self.zoom}")
+            self.zoom = "all"
+        self.query_one(".peaks Input", Input).focus()
+
+    def _say(self, text: str, *, is_wrong: bool = False) -> None:
+        ratios = self.query_one(".ratios", Static)
+        ratios.set_class(is_wrong, "wrong")
+        ratios.update(f"  {text}")
+
+    @on(Input.Changed, ".peaks Input")
+    def _interval_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        minutes = int(event.value) if event.value.isdecimal() else 0
+        if 1 <= minutes <= MOST_MINUTES:
+            self.post_message(self.IntervalChosen(minutes))
+        else:
+            self._say(f"whole minutes, from 1 to {MOST_MINUTES}", is_wrong=True)
+
+    @on(Input.Submitted, ".peaks Input")
+    def _interval_done(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_table()
+
+    @on(VirtualTable.Chosen, "#households")
+    def _household_chosen(self, event: VirtualTable.Chosen) -> None:
+        event.stop()
+        self.post_message(self.HouseholdChosen(event.row.house))

@@ -1,0 +1,147 @@
+"""The *Log* of a run: what its log says and what became of contracts, in the order of virtual time."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from agents.model import GRID
+from scenarios.results.reader import ResultsReader
+from scenarios.scenario import Zone
+from tui.formatting import plural
+from tui.logs import log_file_of
+from tui.shell.error_notices import Guarded
+from tui.widgets.table import Cell, CellTable, Column
+from tui.widgets.text import Words
+
+MOST_RECORDS = 20_000
+"""Of the log, the newest; more than that nobody reads here."""
+_LOOKS = {"warning": "warn", "error": "bad", "critical": "bad", "debug": "muted"}
+_NOT_SHOWN = frozenset({"event", "level", "logger", "run", "run_id", "timestamp", "now_s", "scenario", "exception"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """Something that happened."""
+
+    number: int
+    time_s: int | None
+    """Virtual time, UNIX seconds; None: before or after the run."""
+    level: str
+    """Of the log; `contract` for what became of one."""
+    event: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogSheet:
+    """All of it."""
+
+    rows: tuple[LogRow, ...]
+    said: str
+    """Where it is from."""
+    zone: Zone
+
+
+def log_sheet(results: ResultsReader, run: int) -> LogSheet:
+    """Read the log of a run, and its contracts' history.
+
+    Raises:
+        ResultsError: The results file cannot be read.
+    """
+    file = log_file_of(results.path)
+    start_s = results.run(run).start_s
+    zone = results.scenario.zone
+    found = [*_records(file, run), *_events(results, run, zone)]
+    # A record without a virtual time stays behind the one before it.
+    times_s: list[int] = []
+    for time_s, *_ in found:
+        before_s = times_s[-1] if times_s else start_s
+        times_s.append(before_s if time_s is None else time_s)
+    order = sorted(range(len(found)), key=lambda i: (times_s[i], i))
+    rows = tuple(LogRow(number, *found[i]) for number, i in enumerate(order))
+    where = f"Log: {file.name}" if file.exists() else f"The log {file.name} is not beside the results"
+    events = sum(row.level == "contract" for row in rows)
+    said = f"{where}; {plural(len(rows) - events, 'record')}, and {plural(events, 'event')} of contracts. "
+    return LogSheet(rows, f"{said}Times are {zone.name}.", zone)
+
+
+_Found = tuple[int | None, str, str, str]
+
+
+def _records(file: Path, run: int) -> Iterator[_Found]:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            newest = deque(lines, maxlen=MOST_RECORDS)
+    except OSError:
+        return
+    for line in newest:
+        try:
+            record: Any = json.loads(line)
+        except ValueError:
+            continue  # a line that is just being written
+        if isinstance(record, dict) and record.get("run", run) == run:
+            time_s = record.get("now_s")
+            details = ", ".join(f"{name} {value}" for name, value in record.items() if name not in _NOT_SHOWN)
+            yield (
+                time_s if isinstance(time_s, int) else None,
+                str(record.get("level", "")),
+                str(record.get("event", "")),
+                " ".join(details.split()),
+            )
+
+
+def _events(results: ResultsReader, run: int, zone: Zone) -> Iterator[_Found]:
+    for entry in results.ledger(run):
+        contract = entry.contract
+        who = "the grid" if contract.producer == GRID else contract.producer
+        for event in entry.history:
+            why = f": {event.reason}" if event.reason else ""
+            details = f"start {zone.clock(event.start_s)}: {contract.job_id} by {who}{why}"
+            yield event.at_s, "contract", event.what, details
+
+
+def _columns(zone: Zone) -> tuple[Column[LogRow], ...]:
+    def level(row: LogRow) -> Cell:
+        return row.level, _LOOKS.get(row.level, "")
+
+    return (
+        Column(
+            "time",
+            lambda row: "" if row.time_s is None else zone.moment(row.time_s),
+            19,
+            15,
+            sort=lambda row: row.number,
+        ),
+        Column("level", level, 8),
+        Column("event", lambda row: row.event, 16, 14),
+        Column("details", lambda row: row.details),
+    )
+
+
+class LogPane(Guarded, Vertical):
+    """The log of a run."""
+
+    DEFAULT_CSS = """
+    LogPane { height: 1fr; }
+    LogPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """The records, and where they are from."""
+        yield CellTable[LogRow](_columns(Zone()), key=lambda row: row.number, empty="Nothing was logged", id="log-rows")
+        yield Words(classes="detail")
+
+    def show(self, sheet: LogSheet) -> None:
+        """Show another log."""
+        table = self.query_one("#log-rows", CellTable)
+        table.show_columns(_columns(sheet.zone))
+        table.show_rows(sheet.rows)
+        self.query_one(".detail", Words).say(sheet.said)

@@ -1,0 +1,128 @@
+"""The *Scores* of producers before and after a run, and those that are kept for the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from scenarios.results.reader import ResultsReader
+from scenarios.simulation.scores import ScoresFile
+from tui.shell.error_notices import Guarded
+from tui.widgets.table import Cell, CellTable, Column
+from tui.widgets.text import Words
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """A producer's scores."""
+
+    producer: str
+    house: str
+    before: int | None
+    after: int | None
+    kept: int | None
+    """What the next new run begins with; None: the score of a new producer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresSheet:
+    """All producers."""
+
+    rows: tuple[ScoreRow, ...]
+    """Those that were asked first at the end come first."""
+    kept: ScoresFile
+    said: str
+
+
+def scores_sheet(results: ResultsReader, run: int) -> ScoresSheet:
+    """Read the scores of a run, and those that are kept beside the results.
+
+    Raises:
+        ResultsError: The results file cannot be read.
+        ScoresFileError: The kept scores cannot be read.
+    """
+    scenario = results.scenario
+    kept = ScoresFile.beside(results.path, scenario.name)
+    next_scores = kept.scores()
+    scores = results.scores(run)
+    rows = [
+        _row(device.id, house.id, scores.get(device.id), next_scores.get(device.id))
+        for house in scenario.houses
+        for device in house.devices
+        if device.type == "producer"
+    ]
+    rows.sort(key=lambda row: (row.after is None, row.after or 0, row.producer))
+    said = "The lowest score is asked first; accepting lowers it by 1, declining raises it by 1."
+    if not scores:
+        said += " This run has no scores: it has not ended, or an older version wrote it."
+    where = f"{kept.path}" if kept.path.exists() else "nothing kept, so the next run begins with fresh scores"
+    return ScoresSheet(tuple(rows), kept, f"{said} Next run: {where}. R resets them.")
+
+
+def _row(producer: str, house: str, scores: tuple[int, int] | None, kept: int | None) -> ScoreRow:
+    before, after = (None, None) if scores is None else scores
+    return ScoreRow(producer, house, before, after, kept)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _change(row: ScoreRow) -> Cell:
+    if row.before is None or row.after is None:
+        return ""
+    change = row.after - row.before
+    return ("=", "muted") if not change else (f"{change:+d}", "accent")
+
+
+def _rank(value: int | None) -> float:
+    return float("inf") if value is None else value
+
+
+_COLUMNS: tuple[Column[ScoreRow], ...] = (
+    Column("producer", lambda row: row.producer, most=36),
+    Column("house", lambda row: (row.house, "muted"), 16, 12),
+    Column("before", lambda row: _number(row.before), 8, right=True, sort=lambda row: _rank(row.before)),
+    Column("after", lambda row: _number(row.after), 8, right=True, sort=lambda row: _rank(row.after)),
+    Column("change", _change, 8, right=True, sort=lambda row: (row.after or 0) - (row.before or 0)),
+    Column(
+        "next run",
+        lambda row: "fresh" if row.kept is None else str(row.kept),
+        9,
+        right=True,
+        sort=lambda row: _rank(row.kept),
+    ),
+)
+
+
+class ScoresPane(Guarded, Vertical):
+    """The scores of a run."""
+
+    DEFAULT_CSS = """
+    ScoresPane { height: 1fr; }
+    ScoresPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """The producers, and what scores are."""
+        yield CellTable[ScoreRow](
+            _COLUMNS, key=lambda row: row.producer, empty="The scenario has no producer", id="score-rows"
+        )
+        yield Words(classes="detail")
+
+    def show(self, sheet: ScoresSheet) -> None:
+        """Show other scores."""
+        self.query_one("#score-rows", CellTable).show_rows(sheet.rows)
+        self.query_one(".detail", Words).say(sheet.said)
+
+
+def reset_scores(results: Path, scenario: str) -> None:
+    """Forget the scores that are kept beside results; the results stay as they are.
+
+    Raises:
+        ScoresFileError: They cannot be written.
+    """
+    ScoresFile.beside(results, scenario).begin((), afresh=True)

@@ -1,0 +1,137 @@
+"""Asks which algorithms are to be compared, and on how many seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from agents.scheduling.settings import ALGORITHMS
+from tui.shell.error_notices import Guarded
+from tui.shell.footer import Footer
+from tui.widgets.text import Tick
+
+USUAL_SEEDS = "20"
+"""Proposed where one run was asked for so far: one run has no interval."""
+
+SENTENCES: dict[str, str] = {
+    "fifty_fifty": "A coin accepts or declines; random start. Baseline.",
+    "insertion": "The first start that fits; others move if needed.",
+    "L-BFGS-B": "Basin-hopping over start times, as in PySSMic.",
+    "SLSQP": "Basin-hopping over start times, as in PySSMic.",
+    "TNC": "Basin-hopping over start times, as in PySSMic.",
+    "exact": "Replans all jobs by mixed-integer programming. Slow.",
+}
+"""What each algorithm does, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be compared."""
+
+    algorithms: tuple[str, ...]
+    """One or more; differences are those from the first."""
+    runs: str
+    """How many seeds, as it was typed."""
+
+
+class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
+    """A tick for each algorithm, and the number of seeds; escape returns None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("enter,ctrl+s", "accept", "OK", priority=True, key_display="enter"),
+        Binding("up", "app.focus_previous", "Up", show=False),
+        Binding("down", "app.focus_next", "Down", show=False),
+        *(Binding(str(n), f"tick({n})", f"Tick {name}", show=False) for n, name in enumerate(ALGORITHMS, start=1)),
+    ]
+    DEFAULT_CSS = """
+    AlgorithmsDialog { align: center middle; }
+    AlgorithmsDialog > Vertical {
+        width: 78; max-width: 100%; height: auto; max-height: 95%;
+        background: $surface; border: round $primary; border-title-color: $primary; padding: 1 1 0 1;
+    }
+    AlgorithmsDialog .details { color: $text-muted; margin: 0 0 1 1; height: auto; }
+    AlgorithmsDialog .line { height: 1; }
+    AlgorithmsDialog .line Tick { width: 19; }
+    AlgorithmsDialog .sentence { width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; }
+    AlgorithmsDialog .seeds { height: 1; margin: 1 0 0 1; }
+    AlgorithmsDialog .seeds Input { width: 8; margin: 0 1; background: $panel; }
+    AlgorithmsDialog .problem { color: $text-error; height: auto; min-height: 1; margin-left: 1; }
+    AlgorithmsDialog .buttons { height: auto; align-horizontal: right; margin-bottom: 1; }
+    AlgorithmsDialog Button { margin-left: 2; }
+    """
+
+    def __init__(self, ticked: Sequence[str], runs: str) -> None:
+        """Ask.
+
+        Args:
+            ticked: The algorithms that are chosen so far.
+            runs: The number of runs so far.
+        """
+        super().__init__()
+        self._ticked = tuple(ticked)
+        self._runs = USUAL_SEEDS if runs.strip() in {"", "1"} else runs.strip()
+
+    def compose(self) -> ComposeResult:
+        """The algorithms, the seeds, what is wrong."""
+        with Vertical() as box:
+            box.border_title = "Compare algorithms"
+            yield Static(
+                "Keys 1 to 6 tick an algorithm. Several run one after another on the same seeds, each from fresh "
+                "producer scores; differences are those from the first.",
+                classes="details",
+            )
+            for n, name in enumerate(ALGORITHMS, start=1):
+                with Horizontal(classes="line"):
+                    yield Tick(f"{n} {name}", value=name in self._ticked, id=f"tick-{n}", compact=True)
+                    yield Static(SENTENCES[name], classes="sentence", markup=False)
+            with Horizontal(classes="seeds"):
+                yield Label("Seeds")
+                yield Input(self._runs, id="seeds", compact=True)
+                yield Static("runs of each algorithm; an interval needs 2 or more", classes="sentence")
+            yield Static("", classes="problem", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("OK", variant="primary", action="screen.accept", compact=True)
+                yield Button("Back", action="screen.dismiss", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin with the first algorithm that is ticked."""
+        first = next((n for n, name in enumerate(ALGORITHMS, start=1) if name in self._ticked), 1)
+        self.query_one(f"#tick-{first}").focus()
+
+    def action_tick(self, number: int) -> None:
+        """Tick an algorithm, or take its tick away."""
+        tick = self.query_one(f"#tick-{number}", Tick)
+        tick.value = not tick.value
+        tick.focus()
+
+    @property
+    def _chosen(self) -> tuple[str, ...]:
+        """The ticked algorithms; those that were chosen before stay first."""
+        ticked = [name for n, name in enumerate(ALGORITHMS, start=1) if self.query_one(f"#tick-{n}", Tick).value]
+        return tuple(sorted(ticked, key=lambda name: name not in self._ticked))
+
+    @on(Input.Submitted)
+    def action_accept(self) -> None:
+        """Return what was chosen, if it will do."""
+        if isinstance(self.focused, Button):
+            self.focused.press()
+            return
+        runs = self.query_one("#seeds", Input).value.strip()
+        problem = ""
+        if not self._chosen:
+            problem = "Tick at least one algorithm."
+        elif not runs.isdecimal() or int(runs) < 1:
+            problem = f"Seeds: {runs!r} is not a whole number from 1 on."
+        self.query_one(".problem", Static).update(problem)
+        if not problem:
+            self.dismiss(Chosen(self._chosen, runs))

@@ -1,0 +1,285 @@
+"""The form of *Run*: fields side by side, and below each row what is wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widgets import Button, Input, Label, Select, Static
+
+from agents.scheduling.settings import ALGORITHMS, settings_of
+from scenarios.load import bundled_names
+from tui.run.form import BUSES, SEARCH_WALL_S, Form, about
+from tui.run.scenario_choices import OPEN, Choice
+from tui.shell.dialogs import PickPath
+from tui.shell.error_notices import Guarded
+from tui.shell.run_controls import PACES
+from tui.widgets.text import FieldHelp, Tick
+
+_ROWS: dict[str, tuple[str, ...]] = {
+    "amounts": ("days", "seed", "runs", "workers"),
+    "algorithms": ("penalty", "step_size", "tolerance", "node_limit"),
+    "buses": ("broker", "hosts"),
+    "times": ("pace",),
+    "optima": ("optimum_s",),
+    "files": ("out",),
+}
+_LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file", "optimum_s": "seconds"}
+
+
+class RunForm(Guarded, VerticalScroll):
+    """All that can be chosen for a simulation."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "browse", "Open file", tooltip="Choose a scenario file or a PySSMic folder"),
+    ]
+    DEFAULT_CSS = """
+    RunForm { height: 1fr; padding: 0 1; }
+    RunForm .row { height: 1; margin-bottom: 0; }
+    RunForm .row Label { width: auto; padding: 0 1 0 0; color: $text-muted; }
+    RunForm .row Label.first { width: 13; }
+    RunForm .row Input { width: 10; margin-right: 2; background: $panel; }
+    RunForm .row Select { width: 36; margin-right: 2; }
+    RunForm .row Tick { margin-right: 3; }
+    RunForm #source { width: 1fr; }
+    RunForm #choices { width: 28; margin-right: 1; }
+    RunForm #broker { width: 1fr; }
+    RunForm #out { width: 1fr; }
+    RunForm .about { color: $text-muted; padding: 0 0 0 13; height: auto; margin-bottom: 1; }
+    RunForm .compared { color: $text-muted; padding-left: 13; height: auto; }
+    RunForm .about.wrong { color: $text-error; }
+    RunForm .problem { color: $text-error; padding-left: 13; height: auto; display: none; }
+    RunForm .problem.shown { display: block; }
+    RunForm .gone { display: none; }
+    RunForm .buttons { height: 1; margin-top: 1; padding-left: 13; }
+    RunForm .buttons Button { margin-right: 2; }
+    """
+
+    class Changed(Message):
+        """Something else stands in the form."""
+
+    class OpenChosen(Message):
+        """What is open in *Neighbourhoods* was chosen."""
+
+    class SourceChanged(Message):
+        """Another scenario is named."""
+
+        def __init__(self, source: str) -> None:
+            super().__init__()
+            self.source = source
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._others: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Row by row."""
+        names = bundled_names()
+        with Horizontal(classes="row"):
+            yield Label("Scenario", classes="first")
+            yield Input(id="source", compact=True, placeholder="file, folder or name", suggester=SuggestFromList(names))
+            yield Select[str]([(f"bundled: {n}", n) for n in names], prompt="choose", id="choices", compact=True)
+            yield Button("Open...", action="browse", compact=True)
+        yield Static("", classes="about", markup=False)
+        with Horizontal(classes="row"):
+            yield from self._field("days", "all jobs", first="Days")
+            yield from self._field("seed", "scenario's")
+            yield from self._field("runs", "1", value="1")
+            yield from self._field("workers", "auto")
+        yield self._problem("amounts")
+        with Horizontal(classes="row"):
+            yield Label("Algorithm", classes="first")
+            yield Select[str]([(a, a) for a in ALGORITHMS], prompt="the scenario's", id="algorithm", compact=True)
+            yield Button("Compare several...", action="screen.algorithms", id="several", compact=True)
+        yield Static("", classes="compared", markup=False)
+        with Horizontal(classes="row", id="settings"):
+            yield Label("", classes="first")
+            yield from self._field("penalty", "100")
+            yield from self._field("step_size", "60")
+            yield from self._field("tolerance", "0.01")
+            yield from self._field("node_limit", "20")
+        yield self._problem("algorithms")
+        with Horizontal(classes="row"):
+            yield Label("Agents talk", classes="first")
+            yield Select[str](BUSES, value="auto", allow_blank=False, id="bus", compact=True)
+            yield from self._field("hosts", "a house", label="connections")
+        with Horizontal(classes="row gone", id="broker-row"):
+            yield from self._field("broker", "mqtt://[user:password@]host[:port]", first="Broker")
+        yield self._problem("buses")
+        with Horizontal(classes="row"):
+            yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
+            yield Tick("jobs wait for sun", value=True, id="patient", compact=True)
+            yield Tick("forget scores", id="reset_scores", compact=True)
+        yield self._problem("times")
+        with Horizontal(classes="row"):
+            yield Label("Optimum", classes="first")
+            yield Tick("compare with the best plan possible", id="optimum", compact=True)
+            yield from self._field("optimum_s", f"{SEARCH_WALL_S:g}", label="seconds to search")
+        yield self._problem("optima")
+        with Horizontal(classes="row"):
+            yield from self._field("out", "results/<date>_<time>_<scenario>...", first="Results file")
+        yield self._problem("files")
+        with Horizontal(classes="buttons"):
+            yield Button("Start", variant="primary", id="start", action="screen.start", compact=True)
+            yield Button("Watch", action="app.open_area('negotiations')", id="watch", compact=True)
+            yield Button("Results", action="screen.results", id="results", compact=True)
+
+    @staticmethod
+    def _field(
+        name: str,
+        placeholder: str,
+        *,
+        first: str = "",
+        label: str = "",
+        value: str = "",
+        suggestions: Iterable[str] = (),
+    ) -> ComposeResult:
+        yield Label(first or label or _LABELS.get(name, name), classes="first" if first else "", id=f"label-{name}")
+        suggester = SuggestFromList(suggestions) if suggestions else None
+        yield Input(value, placeholder=placeholder, id=name, compact=True, suggester=suggester)
+
+    @staticmethod
+    def _problem(row: str) -> Static:
+        return Static("", classes="problem", id=f"problem-{row}", markup=False)
+
+    def on_mount(self) -> None:
+        """Show what belongs to what is chosen."""
+        self._show_settings()
+
+    # Help at the field.
+
+    def on_descendant_focus(self) -> None:
+        """Say what the field is that has the focus."""
+        self._explain()
+
+    def on_descendant_blur(self) -> None:
+        """Say nothing where none has."""
+        self._explain()
+
+    def _explain(self) -> None:
+        if not self.is_mounted or not self.query("#algorithm"):
+            return
+        focused = self.screen.focused
+        is_here = focused is not None and self in focused.ancestors
+        said = about(focused.id or "", self._chosen("algorithm")) if focused is not None and is_here else ""
+        for line in self.screen.query(FieldHelp):
+            line.say(said)
+
+    # What stands there.
+
+    @property
+    def form(self) -> Form:
+        """What stands in the fields."""
+        texts = {name: self.query_one(f"#{name}", Input).value for names in _ROWS.values() for name in names}
+        bus: Any = self.query_one("#bus", Select).value
+        return Form(
+            **texts,
+            algorithm=self._chosen("algorithm"),
+            others=self._others,
+            bus=bus,
+            patient=self.query_one("#patient", Tick).value,
+            reset_scores=self.query_one("#reset_scores", Tick).value,
+            optimum=self.query_one("#optimum", Tick).value,
+        )
+
+    def set_source(self, source: str) -> None:
+        """Name a scenario."""
+        self.query_one("#source", Input).value = source
+
+    def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:
+        """Compare algorithms on so many seeds; a single one is not compared."""
+        first, *others = algorithms
+        with self.prevent(Select.Changed):
+            self.query_one("#algorithm", Select).value = first
+        self._others = tuple(others)
+        if others:
+            self.query_one("#runs", Input).value = runs
+        self._changed()
+
+    def offer(self, choices: Iterable[Choice]) -> None:
+        """Offer scenarios in the list; none of them is chosen by that."""
+        with self.prevent(Select.Changed):
+            self.query_one("#choices", Select).set_options(choices)
+
+    def tell(self, about: str, *, wrong: bool = False) -> None:
+        """Say what the scenario is, or what is wrong with it."""
+        line = self.query_one(".about", Static)
+        line.update(about)
+        line.set_class(wrong, "wrong")
+
+    def show_problems(self, problems: dict[str, str]) -> None:
+        """Show what is wrong, below the rows."""
+        for row, names in _ROWS.items():
+            found = [f"✗ {_LABELS.get(name, name)}: {problems[name]}" for name in names if name in problems]
+            line = self.query_one(f"#problem-{row}", Static)
+            line.update("\n".join(found))
+            line.set_class(bool(found), "shown")
+
+    def _chosen(self, name: str) -> str:
+        value: Any = self.query_one(f"#{name}", Select).value
+        return value if isinstance(value, str) else ""
+
+    def _show_settings(self) -> None:
+        algorithms = (self._chosen("algorithm"), *self._others)
+        wanted = {setting for name in algorithms for setting in settings_of(name)}
+        compared = self.query_one(".compared", Static)
+        compared.set_class(not self._others, "gone")
+        compared.update(f"{', '.join(algorithms)}; same seeds, fresh producer scores")
+        is_sought = self.query_one("#optimum", Tick).value
+        for selector in ("#optimum_s", "#label-optimum_s"):
+            self.query_one(selector).set_class(not is_sought, "gone")
+        for name in _ROWS["algorithms"]:
+            self.query_one(f"#{name}").set_class(name not in wanted, "gone")
+            self.query_one(f"#label-{name}").set_class(name not in wanted, "gone")
+        self.query_one("#settings").set_class(not wanted, "gone")
+        self.query_one("#broker-row").set_class(self._chosen("bus") != "url", "gone")
+
+    # What is done.
+
+    @on(Select.Changed, "#algorithm")
+    def _one_chosen(self) -> None:
+        """Somebody chose one algorithm: the others are not compared with it any more."""
+        self._others = ()
+
+    @on(Input.Changed, "#source")
+    def _source_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.SourceChanged(event.value.strip()))
+
+    @on(Select.Changed, "#choices")
+    def _choice_made(self, event: Select.Changed) -> None:
+        event.stop()
+        if event.value == OPEN:
+            self.post_message(self.OpenChosen())
+        elif isinstance(event.value, str):
+            self.set_source(event.value)
+        with self.prevent(Select.Changed):
+            event.select.clear()  # the field beside it says what is chosen, also when it is changed by hand
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    @on(Tick.Changed)
+    def _changed(self) -> None:
+        self._show_settings()
+        self._explain()
+        self.post_message(self.Changed())
+
+    def action_browse(self) -> None:
+        """Choose a scenario from the disk."""
+
+        def chosen(path: Path | None) -> None:
+            if path is not None:
+                self.set_source(str(path))
+
+        details = "A YAML file, or an input of PySSMic: XML, pickle or folder (select it, then press Choose)."
+        suffixes = (".yaml", ".yml", ".xml", ".pkl", ".pickle")
+        self.app.push_screen(
+            PickPath("Open a scenario", Path.cwd(), suffixes=suffixes, kind="either", details=details), chosen
+        )

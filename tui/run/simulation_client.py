@@ -1,0 +1,287 @@
+"""A simulation that runs in a process of its own, as the application sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio.subprocess import Process
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from broker.errors import SsmicError
+from broker.protocol.wire import Control
+from broker.transport.mqtt import MqttBroker
+from scenarios.monitor.feed import BusFeed, Feed, NotConnectedError, Status
+from scenarios.monitor.run_state import Backdrop, Watched, backdrop_of
+from scenarios.monitor.run_status import Standing, gravest, standing_of_reported
+from scenarios.scenario import planned_end_s
+from scenarios.simulation.plan import Plan
+from tui.child_process import frame, read_frame, start_process
+from tui.run.ipc import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Seeking, Stands, Task
+from tui.shell.monitored_run import whoami
+
+State = Literal["starting", "running", "seeking", "stopping", "done", "interrupted", "failed"]
+
+_END_WALL_S = 15.0
+"""How long a process may take to write down what it has; then it is killed."""
+_LEAVE_WALL_S = 3.0
+"""The same where the application ends, which does not wait longer."""
+_CONNECT_WALL_S = 3.0
+"""How long the runs wait for the watcher; without one they begin all the same."""
+_KEPT_WORDS = 20
+_LEAST_SHARE = 0.02
+"""Before so much is done, an estimate would be a guess."""
+
+
+class RunProcessError(SsmicError):
+    """The process ended without saying how."""
+
+
+class PipeFeed:
+    """A run on the memory bus of another process, passed on over a pipe; a `Feed`."""
+
+    def __init__(self, running: Running, watched: Watched) -> None:
+        self.watched = watched
+        self.title = "memory"
+        self.problem = ""
+        self._running = running
+
+    @property
+    def status(self) -> Status:
+        """See `Feed.status`."""
+        return "connected"
+
+    async def run(self) -> None:
+        """See `Feed.run`; what comes is taken in by `Running`."""
+
+    async def control(self, control: Control) -> None:
+        """See `Feed.control`."""
+        await self._running.send(control)
+
+
+class Running:
+    """One simulation, from its start to its end. `on_change` is called when its state changes."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        on_change: Callable[[], None],
+        folder: Path | None = None,
+        optimum_wall_s: float | None = None,
+    ) -> None:
+        """Make it; `run` starts it.
+
+        Args:
+            plan: What to run.
+            on_change: Is told of every change of `state`, and when `began` and `feeds` are there.
+            folder: Where the process works; None: here.
+            optimum_wall_s: How long the clairvoyant optimum may be sought; None: it is not.
+        """
+        self.optimum_wall_s = optimum_wall_s
+        self.sought: Seeking | None = None
+        """What the search for the optimum has found so far."""
+        self.plan = plan
+        self.state: State = "starting"
+        self.began: Began | None = None
+        self.ended: Ended | None = None
+        self.problem = ""
+        self.times_s: dict[int, int] = {}
+        """Where each run stands, by its number."""
+        self.standings: dict[int, Standing] = {}
+        """How each run stands, by its number, as its clock says."""
+        self.feeds: list[Feed] = []
+        """One a run; none where several runs talk in memory."""
+        self.started_wall_s = time.monotonic()
+        self.wall_s = 0.0
+        """How long it took, at the end."""
+        self._stood_wall_s = 0.0
+        self._stands_since_wall_s: float | None = None
+        self._on_change = on_change
+        self._folder = folder
+        self._process: Process | None = None
+        self._words: deque[str] = deque(maxlen=_KEPT_WORDS)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, however."""
+        return self.state in {"done", "interrupted", "failed"}
+
+    def share_done(self) -> float:
+        """Return how much of all runs' virtual time has passed, 0 to 1."""
+        if self.state == "done":
+            return 1.0
+        scenario = self.plan.scenario
+        span_s = max(1, planned_end_s(scenario, self.plan.days) - scenario.start_s)
+        done = sum(min(1.0, (time_s - scenario.start_s) / span_s) for time_s in self.times_s.values())
+        return max(0.0, done / len(self.plan.seeds))
+
+    def elapsed_wall_s(self) -> float:
+        """Return how long it has taken so far."""
+        return self.wall_s if self.is_over else time.monotonic() - self.started_wall_s
+
+    @property
+    def standing(self) -> Standing | None:
+        """How the run stands that needs attention most; None while none is under way."""
+        return gravest(self.standings.values())
+
+    def left_wall_s(self) -> float | None:
+        """Return an estimate of how long it still takes; None while a run stands, and before there is one."""
+        share, standing = self.share_done(), self.standing
+        if self.state != "running" or share < _LEAST_SHARE or (standing is not None and not standing.moves):
+            return None
+        return (self.elapsed_wall_s() - self._stood_wall_s) * (1 - share) / share
+
+    def _note(self, run: int, standing: Standing) -> None:
+        """Keep how a run stands, and for how long any did: that time says nothing of what is left."""
+        self.standings[run] = standing
+        now_wall_s, gravest_now = time.monotonic(), self.standing
+        moves = gravest_now is None or gravest_now.moves
+        if not moves and self._stands_since_wall_s is None:
+            self._stands_since_wall_s = now_wall_s
+        elif moves and self._stands_since_wall_s is not None:
+            self._stood_wall_s += now_wall_s - self._stands_since_wall_s
+            self._stands_since_wall_s = None
+
+    async def run(self, connected: Callable[[Running], None] = lambda _: None) -> None:
+        """Run it in a process, to its end.
+
+        Args:
+            connected: Is told when there is something to watch, before the runs begin.
+        """
+        self._process = process = await start_process("tui.run.simulation_server", self._folder)
+        assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
+        assert process.stderr is not None  # noqa: S101 - for mypy: a pipe
+        words = asyncio.create_task(self._keep_words(process.stderr), name="run.stderr")
+        end_wall_s = _END_WALL_S
+        try:
+            await self.send_frame(frame(Task(self.plan, self.optimum_wall_s)))
+            while (event := await read_frame(process.stdout)) is not None:
+                await self._take(event, connected)
+            await process.wait()
+            await words
+            self._settle()
+        except asyncio.CancelledError:
+            end_wall_s = _LEAVE_WALL_S
+            raise
+        finally:
+            words.cancel()
+            await self._end(end_wall_s)
+            self.wall_s = time.monotonic() - self.started_wall_s
+            if not self.is_over:
+                self._become("interrupted")
+
+    async def send(self, command: Command) -> None:
+        """Ask something of the process.
+
+        Raises:
+            NotConnectedError: it is gone.
+        """
+        await self.send_frame(frame(command))
+
+    async def send_frame(self, content: bytes) -> None:
+        """Send bytes to the process; see `send`."""
+        process = self._process
+        if process is None or process.stdin is None or process.returncode is not None:
+            raise NotConnectedError("the run is over")
+        try:
+            process.stdin.write(content)
+            await process.stdin.drain()
+        except (ConnectionError, RuntimeError) as error:
+            raise NotConnectedError("the run is over") from error
+
+    async def interrupt(self) -> None:
+        """End all runs; what was agreed is kept."""
+        if not self.is_over:
+            self._become("stopping")
+            with suppress(NotConnectedError):
+                await self.send(Interrupt())
+
+    # What the process tells.
+
+    async def _take(self, event: Event, connected: Callable[[Running], None]) -> None:
+        match event:
+            case Began():
+                self.began = event
+                self.feeds = self._make_feeds(event)
+                self._become("running")
+                connected(self)
+                await self._wait_for_watcher()
+                with suppress(NotConnectedError):
+                    await self.send(Go())
+            case Progress(run, time_s):
+                self.times_s[run] = time_s
+            case Stands(run, reported):
+                self._note(run, standing_of_reported(reported, me=whoami()))
+            case Seeking():
+                self.sought = event
+                if self.state == "running":
+                    self._become("seeking")
+            case Heard(deliveries):
+                watched = self.feeds[0].watched
+                for number, (topic, payload) in enumerate(deliveries):
+                    watched.take(topic, payload)
+                    if number % 100 == 99:
+                        await asyncio.sleep(0)  # a screen has to answer its keys
+            case Ended():
+                self.ended = event
+
+    def _make_feeds(self, began: Began) -> list[Feed]:
+        plan = self.plan
+        backdrop: Backdrop = backdrop_of(plan.scenario, planned_end_s(plan.scenario, plan.days))
+        watched = [
+            Watched(run_id, replace(backdrop, scores=scores), from_the_start=True)
+            for run_id, scores in zip(began.run_ids, began.scores, strict=True)
+        ]
+        if began.url is not None:
+            broker = MqttBroker(began.url, tls=began.tls, is_patient=False)
+            return [BusFeed(broker, of_run, began.broker) for of_run in watched]
+        return [PipeFeed(self, watched[0])] if len(watched) == 1 else []
+
+    async def _wait_for_watcher(self) -> None:
+        """Let the watcher of the first run connect, so that it sees the first message too."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CONNECT_WALL_S):
+                while self.feeds and self.feeds[0].status != "connected":  # noqa: ASYNC110 - a feed has no event for it
+                    await asyncio.sleep(0.01)
+
+    def _settle(self) -> None:
+        self.wall_s = time.monotonic() - self.started_wall_s
+        ended = self.ended
+        if ended is None:
+            code = None if self._process is None else self._process.returncode
+            said = f": {self._words[-1]}" if self._words else ""
+            self.problem = f"the process that runs it ended with code {code} before the run did{said}"
+            self._become("failed")
+        elif ended.problem:
+            self.problem = ended.problem
+            self._become("failed")
+        else:
+            self._become("interrupted" if ended.interrupted else "done")
+
+    def _become(self, state: State) -> None:
+        if state != self.state:
+            self.state = state
+            self._on_change()
+
+    async def _keep_words(self, stderr: asyncio.StreamReader) -> None:
+        async for line in stderr:
+            if text := line.decode(errors="replace").strip():
+                self._words.append(text)
+
+    async def _end(self, within_wall_s: float) -> None:
+        """Let the process end, and see to it that it does."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(within_wall_s):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,268 @@
+"""The process that runs a simulation for the application: `python -m tui.run.process`.
+
+It is told what to do over its standard input and tells what happens over its standard output. It ends its runs, and
+keeps what was agreed, when it is asked to and when its standard input ends: so it never outlives the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.errors import SsmicError
+from broker.protocol import topics
+from broker.protocol.wire import Control
+from broker.threads import new_loop
+from broker.transport.base import Broker, Delivery
+from broker.transport.memory import MemoryBroker
+from broker.transport.receive_queue import ReceiveQueue
+from scenarios.results.reader import ResultsReader
+from scenarios.results.summary import simulation_json
+from scenarios.simulation.brokers import OpenBroker
+from scenarios.simulation.simulation import Simulation, open_simulation
+from tui.child_process import frame, let_keys_go_first, read_frame
+from tui.logs import configure_logs, log_file_of, logs_in_workers
+from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
+
+_MOST_AT_ONCE = 500
+"""Messages in one frame."""
+_PIPE_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Shared(OpenBroker):
+    """A broker in memory that a watcher is connected to as well."""
+
+    memory: MemoryBroker = field(default_factory=MemoryBroker)
+
+    def for_run(self) -> Broker:
+        """Return the one broker."""
+        return self.memory
+
+
+class _Parent:
+    """The application, as its child sees it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self._writer = writer
+
+    def tell(self, event: Event) -> None:
+        """Say what happened."""
+        with suppress(ConnectionError):
+            self._writer.write(frame(event))
+
+    async def settle(self) -> None:
+        """Wait until there is room for more."""
+        with suppress(ConnectionError):
+            await self._writer.drain()
+
+
+def main() -> None:
+    """Run one simulation to its end."""
+    let_keys_go_first()
+    configure_logs(None)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_main())
+
+
+async def _main() -> None:
+    parent = await _parent()
+    wanted: Task | None = await read_frame(parent.reader)
+    if wanted is not None:
+        await _simulate(wanted, parent)
+        await parent.settle()
+
+
+async def _simulate(wanted: Task, parent: _Parent) -> None:
+    results: Simulation | None = None
+    problem, interrupted = "", False
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for mypy: this is a coroutine of a task
+    go = asyncio.Event()
+    controls: asyncio.Queue[Control] = asyncio.Queue()
+    listening = asyncio.create_task(_listen(parent, task, go, controls), name="parent")
+    try:
+        async with open_simulation(wanted.plan) as simulation:
+            results = simulation
+            log_file = log_file_of(simulation.results_file)
+            configure_logs(None, log_file)
+            async with _watched(simulation, parent, controls):
+                parent.tell(_began(simulation))
+                await go.wait()
+                outcomes = await simulation.run(
+                    lambda run, time_s: parent.tell(Progress(run, time_s)),
+                    logs_in_workers(None, log_file),
+                    lambda run, reported: parent.tell(Stands(run, reported)),
+                )
+            interrupted = any(outcome.state == "interrupted" for outcome in outcomes)
+        if wanted.optimum_wall_s is not None and not interrupted:
+            await _seek(simulation.results_file, wanted.optimum_wall_s, parent)
+    except asyncio.CancelledError:
+        task.uncancel()
+        interrupted = True
+    except SsmicError as error:
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 - the application says it; the log has the traceback
+        problem = f"{type(error).__name__}: {error}"
+    finally:
+        listening.cancel()
+    parent.tell(Ended(() if results is None else _summaries(results), problem, interrupted))
+
+
+async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -> None:
+    """Seek the clairvoyant optimum in a thread; one that is cancelled meanwhile ends with the process."""
+    from scenarios.optimum.comparison import compare  # noqa: PLC0415 - heavy, and most runs do without
+
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[None] = loop.create_future()
+
+    def tell(event: Seeking) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(parent.tell, event)
+
+    def settle(error: BaseException | None) -> None:
+        if not found.done():
+            found.set_result(None) if error is None else found.set_exception(error)
+
+    def seek() -> None:
+        error: BaseException | None = None
+        try:
+            compare(results_file, time_limit_wall_s, lambda best_wh, bound_wh: tell(Seeking(best_wh, bound_wh)))
+        except Exception as problem:  # noqa: BLE001 - raised where it is awaited
+            error = problem
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, error)
+
+    parent.tell(Seeking())
+    threading.Thread(target=seek, name="optimum", daemon=True).start()
+    await found
+
+
+def _began(simulation: Simulation) -> Began:
+    broker = simulation.broker
+    return Began(
+        simulation.results_file.absolute(),
+        broker.description,
+        broker.url,
+        broker.tls,
+        tuple(order.run_id for order in simulation.orders),
+        tuple(order.settings.scores for order in simulation.orders),
+    )
+
+
+async def _listen(
+    parent: _Parent, task: asyncio.Task[None], go: asyncio.Event, controls: asyncio.Queue[Control]
+) -> None:
+    while True:
+        match await read_frame(parent.reader):
+            case Go():
+                go.set()
+            case Control() as control:
+                controls.put_nowait(control)
+            case Interrupt() | None:
+                task.cancel()
+                return
+
+
+@asynccontextmanager
+async def _watched(simulation: Simulation, parent: _Parent, controls: asyncio.Queue[Control]) -> AsyncIterator[None]:
+    """Pass on what goes over the memory bus of a single run, and what is asked of its clock; a broker needs no help."""
+    broker = simulation.broker
+    if broker.url is not None or len(simulation.orders) > 1:
+        yield
+        return
+    shared = _Shared(broker.name, broker.description, None)
+    simulation.broker = shared
+    run_id = simulation.orders[0].run_id
+    watcher = _Watcher(shared.memory, run_id, parent)
+    async with asyncio.TaskGroup() as tasks:
+        passing = [
+            tasks.create_task(watcher.pass_on(), name="watcher"),
+            tasks.create_task(_steer(shared.memory, run_id, controls), name="steering"),
+        ]
+        try:
+            yield
+            await watcher.finish()
+        finally:
+            for task in passing:
+                task.cancel()
+
+
+class _Watcher:
+    """Passes on what goes over a memory bus."""
+
+    def __init__(self, memory: MemoryBroker, run_id: str, parent: _Parent) -> None:
+        self._memory = memory
+        self._run_id = run_id
+        self._parent = parent
+        self._inbox: ReceiveQueue | None = None
+
+    async def pass_on(self) -> None:
+        """Do so until cancelled; what is missed for reading too slowly shows in the numbering."""
+        while True:
+            with suppress(SsmicError):
+                async with self._memory.connect(f"watch-{secrets.token_hex(4)}") as bus:
+                    self._inbox = bus.inbox
+                    await bus.subscribe(*topics.watched(self._run_id))
+                    batch: list[tuple[str, bytes]] = []
+                    async for item in bus.messages():
+                        if isinstance(item, Delivery):
+                            batch.append((item.topic, item.payload))
+                        if len(batch) >= _MOST_AT_ONCE or bus.inbox.is_empty:
+                            self._parent.tell(Heard(tuple(batch)))
+                            batch.clear()
+                            await self._parent.settle()
+
+    async def finish(self) -> None:
+        """Wait until all that was published is passed on."""
+        while self._inbox is not None and not self._inbox.is_empty:  # noqa: ASYNC110 - an inbox has no event for it
+            await asyncio.sleep(0)
+
+
+async def _steer(memory: MemoryBroker, run_id: str, controls: asyncio.Queue[Control]) -> None:
+    async with memory.connect("steering") as bus:
+        while True:
+            control = await controls.get()
+            await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_FACTS)
+
+
+def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:
+    with ResultsReader(simulation.results_file) as results:
+        runs = simulation_json(results)["runs"]
+    return tuple(
+        RunSummary(
+            run["run"],
+            run["seed"],
+            run["state"],
+            run["ledger_sha256"] or "",
+            run["messages"],
+            run["negotiations"],
+            run["wall_s"] or 0.0,
+            {name: value for name, value in run["kpis"].items() if value is None or isinstance(value, int | float)},
+            run["optimum"]["share"] if "optimum" in run else None,
+        )
+        for run in runs
+    )
+
+
+async def _parent() -> _Parent:
+    """Take standard input and output for the frames; whatever else is printed goes to standard error."""
+    loop = asyncio.get_running_loop()
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    reader = asyncio.StreamReader(limit=_PIPE_LIMIT_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, out)
+    return _Parent(reader, asyncio.StreamWriter(transport, protocol, None, loop))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Screens from which the watched run is steered: pause, step, pace, stop, all asked of the clock over the bus."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from broker.clock.pacing import Pace, PaceError
+from broker.errors import SsmicError
+from broker.protocol.wire import Control
+from scenarios.monitor.feed import NotConnectedError
+from tui.shell.base_screen import AreaScreen
+from tui.shell.dialogs import Answer, AskText, Confirm
+from tui.shell.monitored_run import whoami
+
+PACES = ("1x", "10x", "60x", "300x", "1800x", "3600x", "max")
+
+
+def pace_problem(text: str) -> str | None:
+    """Return what is wrong with a pace, None where nothing is."""
+    try:
+        Pace.parse(text.strip())
+    except PaceError as error:
+        return str(error)
+    return None
+
+
+def neighbour_pace(pace: str, by: int) -> str:
+    """Return the next faster (1) or slower (-1) pace of the usual ones."""
+    factor = Pace.parse(pace).factor
+    if by > 0:
+        faster = (p for p in PACES if factor is not None and (Pace.parse(p).factor or float("inf")) > factor)
+        return next(faster, "max")
+    slower = [p for p in PACES if p != "max" and (factor is None or (Pace.parse(p).factor or 0) < factor)]
+    return slower[-1] if slower else pace
+
+
+class SteeringScreen(AreaScreen):
+    """Adds the keys; they are there while a run is under way."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "Pause", tooltip="Pause or resume the run"),
+        Binding("n", "step('round')", "Step", tooltip="Step: one round"),
+        Binding("N", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
+        Binding("t", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to the next event after it"),
+        Binding("less_than_sign", "pace(-1)", "Slower", show=False, key_display="<", tooltip="Slow the run down"),
+        Binding("greater_than_sign", "pace(1)", "Faster", show=False, key_display=">", tooltip="Speed the run up"),
+        Binding("p", "ask_pace", "Pace", tooltip="Set the pace: max, 60x, ..."),
+        Binding("x", "stop", "Stop", tooltip="Stop the run; everything agreed so far is kept"),
+        Binding("C", "take_control", "Take control", tooltip="Let keys pause, step, pace and stop the run you watch"),
+    ]
+
+    STEERING: ClassVar[frozenset[str]] = frozenset({"pause", "step", "pace", "ask_pace", "stop"})
+
+    _was_steerable: tuple[bool, bool] | None = None
+    _asked: tuple[str, str] = ("", "")
+    """The pace that was reported when another one was asked for, and that one: who presses faster than the clock
+    answers goes on from there."""
+
+    @property
+    def is_steerable(self) -> bool:
+        """Whether a run is under way that may be acted on."""
+        return self._is_under_way and self.ssmic.watching.may_control
+
+    @property
+    def _is_under_way(self) -> bool:
+        return self.ssmic.watching.state in {"waiting", "running", "paused", "stalled"}
+
+    def keys_follow_run(self) -> None:
+        """Let the footer offer what can be done now; to be called now and then."""
+        now = self._is_under_way, self.is_steerable
+        if now != self._was_steerable:
+            self._was_steerable = now
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer steering only while there is something to steer."""
+        del parameters
+        if action in self.STEERING:
+            return self.is_steerable
+        if action == "take_control":
+            return self._is_under_way and not self.ssmic.watching.may_control
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key that would act on a run does nothing."""
+        if self._is_under_way and not self.is_steerable and event.key in self._acting_keys():
+            self.notify("You watch this run read-only. Press C to take control of it.", title="Read-only")
+
+    def _acting_keys(self) -> set[str]:
+        bindings = (binding for binding in SteeringScreen.BINDINGS if isinstance(binding, Binding))
+        acting = (binding for binding in bindings if binding.action.partition("(")[0] in self.STEERING)
+        return {key for binding in acting for key in binding.key.split(",")}
+
+    def action_take_control(self) -> None:
+        """Let keys act on a run that was joined, if that is meant."""
+        details = (
+            "Pausing, stepping, a new pace and stopping act on the run itself, for everybody who takes part in it or "
+            "watches it. They are told who did it."
+        )
+        answers: tuple[Answer, ...] = (("watch", "Only watch", "primary"), ("control", "Take control", "error"))
+        self.app.push_screen(Confirm("Take control of this run?", details, answers), self._control_chosen)
+
+    def _control_chosen(self, answer: str | None) -> None:
+        if answer == "control":
+            self.ssmic.watching.may_control = True
+            self.keys_follow_run()
+
+    async def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
+        """Ask something of the clock."""
+        feed = self.ssmic.watching.feed
+        if feed is None:
+            raise NotConnectedError("no run is being watched")
+        if not self.ssmic.watching.may_control:
+            raise NotConnectedError("this run is watched read-only; press C to take control of it")
+        await feed.control(Control.model_validate({"command": command, "by": whoami(), **more}))
+
+    async def action_pause(self) -> None:
+        """Pause, or go on."""
+        feed = self.ssmic.watching.feed
+        time = None if feed is None else feed.watched.time
+        await self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
+
+    async def action_step(self, until: str) -> None:
+        """Go on for a round, to the end of the next event, or for an hour."""
+        await self.ask_clock("step", until=until)
+
+    async def action_pace(self, by: int) -> None:
+        """Go faster or slower."""
+        feed = self.ssmic.watching.feed
+        time = None if feed is None else feed.watched.time
+        if time is None:
+            return
+        reported, asked = self._asked
+        wanted = neighbour_pace(asked if reported == time.pace else time.pace, by)
+        self._asked = time.pace, wanted
+        await self.ask_clock("pace", pace=wanted)
+
+    def action_ask_pace(self) -> None:
+        """Ask for a pace."""
+        feed = self.ssmic.watching.feed
+        time = None if feed is None else feed.watched.time
+        details = "How fast virtual time passes: max, or a factor of real time such as 1x, 60x or 0.5x."
+        dialog = AskText("Pace", details, "" if time is None else time.pace, pace_problem)
+        self.app.push_screen(dialog, self._pace_chosen)
+
+    def _pace_chosen(self, pace: str | None) -> None:
+        if pace is not None:
+            self.run_worker(self._ask_later("pace", pace=pace.strip()), exit_on_error=False)
+
+    def action_stop(self) -> None:
+        """Stop the run, if that is meant."""
+        details = "The run stops now. Everything agreed so far is kept in the results file."
+        dialog = Confirm("Stop the run?", details, (("go on", "Keep running", "primary"), ("stop", "Stop", "error")))
+        self.app.push_screen(dialog, self._stop_chosen)
+
+    def _stop_chosen(self, answer: str | None) -> None:
+        if answer == "stop":
+            self.run_worker(self._ask_later("stop"), exit_on_error=False)
+
+    async def _ask_later(self, command: Literal["pace", "stop"], **more: str) -> None:
+        try:
+            await self.ask_clock(command, **more)
+        except SsmicError as error:
+            self.complain(error)

@@ -1,0 +1,189 @@
+"""Ctrl-C, SIGTERM and a closed terminal: the first signal ends a command in good order, a second one at once.
+
+One signal is enough, whatever the process does at that moment. Whoever works is asked to stop; what does not stop
+within a few seconds is left behind, and the process ends. Contracts are in the results file as soon as they are agreed,
+so nothing of what was agreed is lost by that. The exit code is the shell's convention: 128 and the signal's number.
+
+Imports little: `tui.__main__` listens before anything else is imported.
+"""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+ALIVE_FILE = "SSMIC_ALIVE_FILE"
+EVERY_WALL_S = 5.0
+
+
+@contextmanager
+def showing_life() -> Iterator[None]:
+    """Touch the file that SSMIC_ALIVE_FILE names, if any, every few seconds for the time of the context."""
+    name = os.environ.get(ALIVE_FILE)
+    if not name:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def show() -> None:
+        nonlocal timer
+        Path(name).touch()
+        timer = loop.call_later(EVERY_WALL_S, show)
+
+    show()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+Result = TypeVar("Result")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+END_WALL_S = 4.5
+"""How long after a signal the process ends, at the latest."""
+AGAIN_WALL_S = 2.5
+"""How long after a signal all tasks are cancelled that are still there."""
+
+_asked: list[int] = []
+"""The signal that this process was sent; empty while it was sent none."""
+_ask: Callable[[], None] | None = None
+"""What lets the present work stop; None: KeyboardInterrupt does."""
+_last: Callable[[], None] | None = None
+"""Called before the process ends at once."""
+
+
+def exit_code() -> int:
+    """Return what an interrupted process ends with: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal."""
+    return 128 + (_asked[0] if _asked else signal.SIGINT)
+
+
+def signalled() -> bool:
+    """Return whether this process was sent a signal that ends it."""
+    return bool(_asked)
+
+
+def settled() -> None:
+    """Say that the signal was how the command is meant to end, and the exit code is the command's own."""
+    global _asked  # noqa: PLW0603 - as below
+    _asked = []
+
+
+@contextmanager
+def signals_heard(ask: Callable[[], None] | None = None, last: Callable[[], None] | None = None) -> Iterator[None]:
+    """Have a signal stop the work that goes on inside.
+
+    Args:
+        ask: Lets it stop; called between two instructions of the main thread. None: it meets KeyboardInterrupt.
+        last: Called, by any thread, before the process ends at once.
+    """
+    global _ask, _last
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    is_first = not any(handler is _take for handler in before.values())
+    above, _ask, _last = (_ask, _last), ask, last or _last
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # `nohup` ignores SIGHUP, and means it
+            signal.signal(number, _take)
+    try:
+        yield
+    finally:
+        _ask, _last = above
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if is_first:
+            settled()
+
+
+def _take(number: int, frame: FrameType | None) -> None:
+    del frame
+    if _asked:
+        end_at_once()
+    _asked.append(number)
+    # Not `threading`, whose locks the interrupted code may hold.
+    _thread.start_new_thread(_end_late, (_asked,))
+    if _ask is None:
+        raise KeyboardInterrupt
+    _ask()
+
+
+def _end_late(asked: list[int]) -> None:
+    time.sleep(END_WALL_S)
+    if _asked is asked:
+        os.write(2, b"ssmic: interrupted; what was still going on has been left behind\n")
+        end_at_once()
+
+
+def end_at_once() -> None:
+    """End the process; worker processes and a private broker end when they find it gone."""
+    if _last is not None:
+        _last()
+    os._exit(exit_code())
+
+
+def end_now() -> None:
+    """End the process where nothing is left to be kept; an exception could get lost in a callback of a solver."""
+    os.write(2, b"\x1b[?25hssmic: interrupted\n" if os.isatty(2) else b"ssmic: interrupted\n")
+    end_at_once()
+
+
+def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end, or cancel it on a signal and wait until it has cleaned up.
+
+    Raises:
+        KeyboardInterrupt: it was cancelled by a signal.
+    """
+    import asyncio
+
+    from broker.threads import new_loop
+
+    interrupted = False
+
+    async def watched() -> Result | None:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        again: asyncio.TimerHandle | None = None
+
+        def interrupt() -> None:
+            nonlocal interrupted, again
+            interrupted = True
+            if task is not None:
+                task.cancel()
+            again = loop.call_later(AGAIN_WALL_S, cancel_all)
+
+        def cancel_all() -> None:
+            # A task group that is ending does not pass a cancellation on, and a task may have lost its own.
+            for other in asyncio.all_tasks(loop):
+                other.cancel()
+
+        with signals_heard(lambda: _soon(loop, interrupt)):
+            try:
+                with showing_life():
+                    return await main
+            except asyncio.CancelledError:
+                if interrupted:
+                    return None
+                raise
+            finally:
+                if again is not None:
+                    again.cancel()
+
+    # A loop of our own, and not the thread's: whoever called us may have one set.
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        result = runner.run(watched())
+    if interrupted:
+        raise KeyboardInterrupt
+    return result  # type: ignore[return-value]  # None stands for an interruption only
+
+
+def _soon(loop: Any, function: Callable[[], None]) -> None:  # noqa: ANN401 - asyncio is not imported here
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function)

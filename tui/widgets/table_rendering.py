@@ -1,0 +1,344 @@
+"""Lines under titles that scroll: drawn where they changed, and laid out anew only where something moves."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.strip import Strip
+from textual.widget import Widget
+
+RowT = TypeVar("RowT")
+
+NARROW = 100
+"""Tables below this width have little room."""
+WIDE = 130
+"""From this width on there is room for whole ids."""
+
+Cell = str | tuple[str, str]
+"""A text, or a text and its look: `ok`, `bad`, `warn`, `muted`, `strong`, `accent`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[RowT]):
+    """A column of a table."""
+
+    title: str
+    cell: Callable[[RowT], Cell]
+    width: int | None = None
+    """In cells; None: what the others leave."""
+    narrow: int | None = None
+    """Its width where the table is narrower than `NARROW`; None: the same."""
+    wide: int | None = None
+    """Its width where the table is at least `WIDE`; None: the same."""
+    right: bool = False
+    is_id: bool = False
+    """Where it is too long it is cut in the middle: ids often differ at their ends."""
+    sort: Callable[[RowT], Any] | None = None
+    """What to sort by; None: by the text."""
+    from_width: int = 0
+    """Shown where the table is at least so wide."""
+    most: int = 60
+    """Where `width` is None and nothing else wants the room: no wider than this, save the last column."""
+
+    def text(self, row: RowT) -> str:
+        """Return what stands there."""
+        cell = self.cell(row)
+        return cell if isinstance(cell, str) else cell[0]
+
+    def rank(self, row: RowT) -> Any:  # noqa: ANN401 - anything that can be compared
+        """Return what to sort a row by."""
+        return self.text(row) if self.sort is None else self.sort(row)
+
+    def fixed_width(self, table_width: int) -> int | None:
+        """Return its width in a table; None where it takes what the others leave."""
+        if self.narrow is not None and table_width < NARROW:
+            return self.narrow
+        return self.wide if self.wide is not None and table_width >= WIDE else self.width
+
+
+def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
+    """Return index and width of the columns that there is room for; one cell stays between two.
+
+    Args:
+        columns: All there are.
+        width: Of the table.
+    """
+    fixed_widths = {i: c.fixed_width(width) for i, c in enumerate(columns) if width >= c.from_width}
+    left = max(0, width - sum(w for w in fixed_widths.values() if w is not None) - len(fixed_widths))
+    flexible = [i for i, w in fixed_widths.items() if w is None]
+    widths: dict[int, int] = {}
+    for n, index in enumerate(flexible):
+        share = left // (len(flexible) - n)
+        is_last = n == len(flexible) - 1
+        widths[index] = max(4, share if is_last else min(share, columns[index].most))
+        left -= widths[index]
+    return [(i, widths[i] if w is None else w) for i, w in fixed_widths.items()]
+
+
+def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:
+    """Return a text of exactly so many cells; one that is too long has an ellipsis.
+
+    Args:
+        text: Of any length, also with characters that are two cells wide.
+        width: In cells.
+        right: Whether it stands at the right.
+        is_id: Whether the ellipsis is in the middle, not at the end.
+    """
+    text = text.replace("\n", " ").replace("\t", " ")
+    length = cell_len(text)
+    if length > width:
+        end = _end(text, (width - 1) // 2) if is_id else ""
+        begin = set_cell_size(text, max(0, width - 1 - cell_len(end)))
+        return set_cell_size(f"{begin}…{end}", width)
+    gap = " " * (width - length)
+    return gap + text if right else text + gap
+
+
+def _end(text: str, width: int) -> str:
+    """Return as much of the end of a text as so many cells hold."""
+    end = ""
+    for character in reversed(text):
+        if cell_len(character + end) > width:
+            break
+        end = character + end
+    return end
+
+
+Ground = Literal["", "stripe", "cursor"]
+"""What a row lies on."""
+
+
+class StyleOf(Protocol):
+    """Returns the style of a part of the table; `partial`: without what it lies on."""
+
+    def __call__(self, *names: str, partial: bool = False) -> Style:
+        """See `textual.widget.Widget.get_component_rich_style`."""
+        ...
+
+
+_KEPT = 2_000
+"""Drawn rows: many screens full."""
+
+
+class Painter:
+    """Draws for one width and one set of colours; make another where they change."""
+
+    def __init__(self, columns: Sequence[Column[Any]], width: int, room: int, base: Style, style_of: StyleOf) -> None:
+        """Make one.
+
+        Args:
+            columns: All of the table.
+            width: Of the lines.
+            room: What the columns may take of it.
+            base: What all is drawn on.
+            style_of: See `StyleOf`.
+        """
+        self.columns = columns
+        self.width = width
+        self.room = room
+        self.base = base
+        self.blank = Strip.blank(width, base)
+        self._style_of = style_of
+        self.placed = placed(columns, room)
+        """Index and width of the columns that there is room for."""
+        self._rows: dict[tuple[tuple[Cell, ...], Ground, int | None], Strip] = {}
+        self._looks: dict[tuple[str, Ground, bool], Style] = {}
+        self._lines: dict[tuple[str, int | None, bool], Strip] = {}
+
+    def row(self, row: object, ground: Ground, marked: int | None) -> Strip:
+        """Return a row; where its cells say the same as before, the very strip that it was.
+
+        Args:
+            row: What the columns take their cells from.
+            ground: What it lies on.
+            marked: Index of the column that is under the cursor, if there is such a thing.
+        """
+        cells = tuple(self.columns[index].cell(row) for index, _ in self.placed)
+        key = (cells, ground, marked)
+        strip = self._rows.get(key)
+        if strip is None:
+            if len(self._rows) >= _KEPT:
+                self._rows.clear()
+            strip = self._rows[key] = self._drawn(*key)
+        return strip
+
+    def _drawn(self, cells: tuple[Cell, ...], ground: Ground, marked: int | None) -> Strip:
+        segments = []
+        for (index, width), cell in zip(self.placed, cells, strict=True):
+            text, look = (cell, "") if isinstance(cell, str) else cell
+            style = self._look(look, ground, is_marked=index == marked)
+            column = self.columns[index]
+            segments.append(Segment(f"{fit(text, width, right=column.right, is_id=column.is_id)} ", style))
+        return Strip(segments).adjust_cell_length(self.width, self._look("", ground, is_marked=False))
+
+    def _look(self, look: str, ground: Ground, *, is_marked: bool) -> Style:
+        key = (look, ground, is_marked)
+        style = self._looks.get(key)
+        if style is None:
+            style = self.base
+            if ground:
+                style += Style(bgcolor=self._style_of(f"table--{ground}").bgcolor)
+            if look:
+                found = self._style_of(f"table--{look}", partial=True)
+                style += Style(color=found.color if look != "strong" else None, bold=found.bold)
+            if is_marked:
+                found = self._style_of("table--cell")
+                style += Style(color=found.color, bgcolor=found.bgcolor, bold=found.bold)
+            self._looks[key] = style
+        return style
+
+    def titles(self, sorted_by: int | None, *, is_reversed: bool) -> Strip:
+        """Return the line of the titles.
+
+        Args:
+            sorted_by: Index of the column whose title says so.
+            is_reversed: Whether from the highest to the lowest.
+        """
+        key = ("", sorted_by, is_reversed)
+        if key not in self._lines:
+            text = ""
+            for index, cells in self.placed:
+                column = self.columns[index]
+                arrow = ("▼" if is_reversed else "▲") if sorted_by == index else ""
+                text += fit(f"{column.title}{arrow}", cells, right=column.right) + " "
+            self._lines[key] = self._line(text, self._style_of("table--header"))
+        return self._lines[key]
+
+    def words(self, text: str) -> Strip:
+        """Return a line that says something in place of rows."""
+        key = (text, None, False)
+        if key not in self._lines:
+            self._lines[key] = self._line(f"  {text}", self.base + self._style_of("table--muted", partial=True))
+        return self._lines[key]
+
+    def _line(self, text: str, style: Style) -> Strip:
+        return Strip([Segment(set_cell_size(text, self.width), style)], self.width)
+
+
+class QuickBar(ScrollBar):
+    """Looks and works as its parent does, and makes its lines all at once."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw a region."""
+        bar = self.render()
+        width, height = self.size
+        if not isinstance(bar, ScrollBarRender) or not isinstance(bar.style, Style) or crop.column_span != (0, width):
+            return super().render_lines(crop)
+        back, front = bar.style.bgcolor, bar.style.color
+        if back is None or front is None:
+            return super().render_lines(crop)
+        drawn = self.renderer.render_bar(
+            height, bar.virtual_size, bar.window_size, bar.position, width, bar.vertical, back, front
+        )
+        strips = [Strip([segment], width) for segment in drawn.segments[crop.y : crop.bottom]]
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        self._dirty_regions.clear()
+        return strips
+
+
+class Lines(ScrollView):
+    """The titles and rows of a table, as they are on the screen."""
+
+    columns: Sequence[Column[Any]]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        """Make it.
+
+        Args:
+            id: See `textual.widget.Widget`.
+            classes: As `id`.
+        """
+        super().__init__(id=id, classes=classes)
+        self._painter: Painter | None = None
+        self._on_screen: dict[int, Strip] = {}
+        """By line: what was drawn there last."""
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """How many lines there are, the titles among them."""
+
+    @abstractmethod
+    def line(self, painter: Painter, y: int) -> Strip:
+        """Return the line that is at a place on the screen; the same strip as before where nothing changed."""
+
+    def fit_scroll_bar(self) -> None:
+        """Follow the number of lines."""
+        size = Size(self.size.width, self.length)
+        if size == self.virtual_size:
+            return
+        if self.is_attached and self.show_vertical_scrollbar == (size.height > self.container_size.height):
+            # All stays in its place; laying the screen out anew costs more than drawing the table.
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The bar at the right."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = QuickBar(name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self.app._start_widget(self, bar)  # noqa: SLF001 - as Textual makes its own
+        return self._vertical_scrollbar
+
+    def columns_shown(self) -> list[int]:
+        """Return the indices of the columns that there is room for."""
+        return [index for index, _ in self._fresh_painter().placed]
+
+    def column_at(self, x: int) -> int | None:
+        """Return the index of the column at a place; None beside them."""
+        right = 0
+        for index, width in self._fresh_painter().placed:
+            right += width + 1
+            if x < right:
+                return index
+        return None
+
+    def notify_style_update(self) -> None:
+        """Draw anew in other colours."""
+        super().notify_style_update()
+        self._painter = None
+
+    def _fresh_painter(self) -> Painter:
+        base, width = self.rich_style, self.size.width
+        room = self.scrollable_content_region.width or width
+        painter = self._painter
+        if painter is None or (painter.columns, painter.width, painter.room) != (self.columns, width, room):
+            painter = None
+        if painter is None or painter.base != base:
+            painter = self._painter = Painter(self.columns, width, room, base, self.get_component_rich_style)
+        return painter
+
+    def draw_changes(self) -> None:
+        """Draw the lines that are not on the screen as they should be."""
+        if not self.size:
+            return
+        painter = self._fresh_painter()
+        lines = [y for y in range(self.size.height) if self.line(painter, y) is not self._on_screen.get(y)]
+        if 2 * len(lines) > self.size.height:
+            self.refresh()
+        elif lines:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in lines))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw a region."""
+        self._fresh_painter()
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the titles, or the row that is in sight there."""
+        strip = self._on_screen[y] = self.line(self._painter or self._fresh_painter(), y)
+        return strip
