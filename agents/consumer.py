@@ -42,7 +42,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TOGETHER, Contract, Job
 from agents.sequencing import Starts, covers
-from broker.hosts.agent import Agent, AgentLostError, Channel, Received, TimeUp
+from broker.hosts import Agent, AgentLostError, Channel, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 

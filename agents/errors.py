@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.errors import SsmicError
+from broker import SsmicError
 
 
 class SettingsError(SsmicError):

@@ -20,7 +20,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER
 from agents.scores import Scores
-from broker.hosts.agent import Agent, Received
+from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 

@@ -26,12 +26,10 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER
-from agents.scheduling.insertion import insertion
-from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
-from agents.scheduling.rescheduling import replan
+from agents.scheduling import Commitment, Plan, Problem, Scheduler, Task, place_by_insertion, replan
 from agents.sequencing import Starts, covers
-from broker.errors import SsmicError
-from broker.hosts.agent import Agent, Received
+from broker import SsmicError
+from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
 
@@ -212,7 +210,7 @@ class Producer(Agent[AnyMessage]):
         }
         for job_id, client in self._waiting.items():
             # Asked of `insertion` whatever the scheduler: a trial must not draw from the generator.
-            if problem is not None and isinstance(insertion(problem, client.task, self.rng), Plan):
+            if problem is not None and isinstance(place_by_insertion(problem, client.task, self.rng), Plan):
                 self.send(client.agent, Opening(job_id=job_id))
 
     def _problem(self) -> Problem | None:

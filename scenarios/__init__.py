@@ -1,1 +1,19 @@
 """What is run and what came out: scenario files, runs, results and figures."""
+
+from scenarios.appliances import APPLIANCES, Appliance
+from scenarios.device_notes import overlap_notes
+from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
+from scenarios.scenario import Producer, Scenario, Zone, planned_end_s
+
+__all__ = [
+    "APPLIANCES",
+    "Appliance",
+    "Problem",
+    "Producer",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioWriteError",
+    "Zone",
+    "overlap_notes",
+    "planned_end_s",
+]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
 
-from agents.energy import LoadProfile
+from agents import LoadProfile
 
 STEP_S = 60
 """Every profile here has one power for each minute."""

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from agents.model import Job
+from agents import Job
 from scenarios.device_overlaps import jobs_without_room
-from scenarios.files.build import JobIds
-from scenarios.files.read import read_text
-from scenarios.files.yaml_nodes import line_of, parse
+from scenarios.files import JobIds, line_of, parse_yaml, read_text
 from scenarios.load import bundled_text
 from scenarios.scenario import Scenario
 
@@ -20,7 +18,7 @@ SHOWN = 3
 """Jobs that a note names."""
 
 
-def device_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
+def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
     """Return a note for each job that cannot but run at the same time as another job of its device.
 
     Args:
@@ -60,7 +58,7 @@ def _places(source: str | Path) -> Callable[[str], str]:
     if is_file and path.suffix.lower() not in (".yaml", ".yml"):
         return lambda _: str(path)
     where = str(path) if is_file else f"{source}.yaml"
-    tree = parse(read_text(path, where) if is_file else bundled_text(str(source)), where)
+    tree = parse_yaml(read_text(path, where) if is_file else bundled_text(str(source)), where)
     ids = JobIds()
     index = {
         ids.take(str(entry.get("id") or f"{entry['house']}/{entry['device']}")): i

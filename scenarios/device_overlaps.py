@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from agents.model import Contract, Job
-from agents.sequencing import Busy, Run, that_follow
+from agents import Busy, Contract, Job, Run, that_follow
 
 
 def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[tuple[Contract, Contract]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from broker.errors import SsmicError
+from broker import SsmicError
 
 
 @dataclass(frozen=True, slots=True)

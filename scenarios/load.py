@@ -9,10 +9,8 @@ from pathlib import Path
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.parse import load_text
-from scenarios.files.problems import suggest
-from scenarios.files.read import read_text
-from scenarios.importers.detect import import_source, needs_import
+from scenarios.files import load_text, read_text, suggest
+from scenarios.importers import import_source, needs_import
 from scenarios.scenario import Scenario
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from agents.energy import CumulativeSeries, LoadProfile, Prediction, Production
-from agents.model import House, Job
+from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999: no clock shows more."""

@@ -21,29 +21,36 @@ from textual.command import Provider
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen, SystemModalScreen
 
-from broker.threads import new_loop
-from scenarios.monitor.feed import Feed
-from scenarios.monitor.run_status import Standing, names
-from scenarios.scenario import Zone
+from broker import new_loop
+from scenarios import Zone
+from scenarios.monitor import Feed, Standing, names
 from tui.areas import AREAS
-from tui.shell.base_screen import AreaScreen
-from tui.shell.error_notices import Guarded, complain, keep_details
-from tui.shell.header import short_status
-from tui.shell.help import HelpScreen, described, is_move
-from tui.shell.lifecycle import (
+from tui.shell import (
+    DEFAULT_VARIABLES,
+    REFRESH_WALL_S,
+    THEMES,
+    AreaScreen,
     Collector,
+    Everything,
+    Guarded,
+    HelpScreen,
+    Intent,
+    OpenNeighbourhood,
     Preferences,
     Rescue,
+    Watching,
+    complain,
+    described,
     ended_by_signals,
+    is_move,
+    keep_details,
     load_preferences,
     rescued,
     save_preferences,
+    short_status,
 )
-from tui.shell.monitored_run import REFRESH_WALL_S, Watching
-from tui.shell.navigation import Everything, Intent, OpenNeighbourhood
-from tui.shell.themes import DEFAULT_VARIABLES, THEMES
 from tui.signals import exit_code
-from tui.start.recent import load_recent, save_recent
+from tui.start import load_recent, save_recent
 
 
 class SsmicApp(Guarded, App[None]):
@@ -282,7 +289,7 @@ class SsmicApp(Guarded, App[None]):
         if not losses or not isinstance(self.screen, AreaScreen):
             self.exit()
             return
-        from tui.shell.dialogs import Answer, Confirm  # noqa: PLC0415 - not needed before
+        from tui.shell import Answer, Confirm  # noqa: PLC0415 - not needed before
 
         def leave(answer: str | None) -> None:
             if answer == "quit":

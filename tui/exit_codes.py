@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import typer
 
-from broker.errors import SsmicError
+from broker import SsmicError
 from tui.signals import exit_code
 
 FAILED = 1
@@ -56,20 +56,20 @@ def exit_codes() -> Iterator[None]:
 
 def code_for(error: SsmicError) -> int:
     """Return the exit code that an error stands for."""
-    from agents.errors import SettingsError
-    from broker.clock.pacing import PaceError
-    from broker.errors import BrokerLostError, BrokerUnreachableError, BrokerUrlError
-    from scenarios.deployment.household import UnknownHouseError
-    from scenarios.errors import ScenarioError, ScenarioWriteError
-    from scenarios.metrics.energy import IntervalError
-    from scenarios.results.connection import (
+    from agents import SettingsError
+    from broker import BrokerLostError, BrokerUnreachableError, BrokerUrlError
+    from broker.clock import PaceError
+    from scenarios import ScenarioError, ScenarioWriteError
+    from scenarios.deployment import UnknownHouseError
+    from scenarios.metrics import IntervalError
+    from scenarios.results import (
         FigureFormatError,
         ResultsError,
         ResultsExistError,
         ResultsWriteError,
         SameSimulationError,
     )
-    from scenarios.simulation.scores import ScoresFileError, ScoresWriteError
+    from scenarios.simulation import ScoresFileError, ScoresWriteError
 
     match error:
         case ScoresWriteError():
@@ -96,7 +96,7 @@ def code_for(error: SsmicError) -> int:
 
 def complain_about(error: SsmicError) -> None:
     """Say on standard error what an error says; several problems of a scenario a line each, and how many they are."""
-    from scenarios.errors import ScenarioError
+    from scenarios import ScenarioError
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
         typer.echo(str(error), err=True)

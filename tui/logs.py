@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, WrappedLogger
 
-    from tui.cli.options import LogLevelName
+    from tui.log_level import LogLevelName
 
 SUFFIX = ".log.jsonl"
 

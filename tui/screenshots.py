@@ -14,8 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from tui.app import SsmicApp
-from tui.shell.monitored_run import REFRESH_WALL_S
-from tui.shell.navigation import EditScenario
+from tui.shell import REFRESH_WALL_S, EditScenario
 
 SIZE = (120, 36)
 SCENARIO = "street"

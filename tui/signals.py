@@ -143,7 +143,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
     """
     import asyncio
 
-    from broker.threads import new_loop
+    from broker import new_loop
 
     interrupted = False
 

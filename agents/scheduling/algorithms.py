@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.scheduling.basin_hopping import BasinHopping
 from agents.scheduling.coin_flip import fifty_fifty
-from agents.scheduling.insertion import insertion
+from agents.scheduling.insertion import place_by_insertion
 from agents.scheduling.milp import Exact
 from agents.scheduling.problem import Scheduler
 from agents.scheduling.settings import AlgorithmSettings
@@ -20,7 +20,7 @@ def scheduler_for(settings: AlgorithmSettings) -> Scheduler:
         case "L-BFGS-B" | "SLSQP" | "TNC":
             return BasinHopping(settings.name, settings.penalty, settings.step_size, settings.tolerance)
         case _:
-            return insertion
+            return place_by_insertion
 
 
 def is_heavy(settings: AlgorithmSettings) -> bool:

@@ -54,7 +54,7 @@ MAX_ADVANCE_LOOKS = 30
 """At windows, in one decision; more found no more energy."""
 
 
-def insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # noqa: ARG001 - it needs no chance
+def place_by_insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # noqa: ARG001 - it needs no chance
     """Place a task where it uses the sun soonest, else move unstarted tasks inside their windows."""
     grid = Grid.of(problem, task)
     unstarted = [c for c in problem.committed if c.start_s > problem.now_s]

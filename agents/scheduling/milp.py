@@ -5,7 +5,7 @@ more than is free. Of all such plans the one is sought that uses the sun soonest
 passed is lost, sun to come may still serve tasks that nobody knows yet.
 
 Effort is bounded by work alone: nodes of the search tree, and entries of the matrix. Where all candidate starts of
-all tasks would have more entries, starts are thinned out evenly; those of `insertion`'s plan stay in.
+all tasks would have more entries, starts are thinned out evenly; those of `place_by_insertion`'s plan stay in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from random import Random
 import numpy as np
 
 from agents.energy import FloatArray
-from agents.scheduling.insertion import insertion
+from agents.scheduling.insertion import place_by_insertion
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
 from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, fits, no_room
 
@@ -38,12 +38,12 @@ class Exact:
     """How many nodes of the search tree one decision may look at."""
 
     def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
-        """Plan all unstarted tasks anew; where the limit is reached, the best plan so far counts, `insertion`'s too."""
+        """Plan all unstarted tasks again; at the node limit, return the best plan found, insertion's among them."""
         grid = Grid.of(problem, task)
         running_s = {c.task.job_id: c.start_s for c in problem.committed if c.start_s <= problem.now_s}
         unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
         tasks = [*(c.task for c in unstarted), task]
-        known = insertion(problem, task, rng)
+        known = place_by_insertion(problem, task, rng)
         keep_s = {c.task.job_id: c.start_s for c in unstarted} | dict(known.starts_s if isinstance(known, Plan) else {})
         program = _Program.of(grid, tasks, keep_s)
         found_s = program.solve(self.node_limit) if program is not None else None

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable
 
 from broker.clock.schedule import Counts
 from broker.errors import ProtocolError
-from broker.protocol.reorder_buffer import ReorderBuffer
-from broker.protocol.wire import Done, Envelope
+from broker.protocol import Done, Envelope, ReorderBuffer
 
 
 class RoundBarrier:

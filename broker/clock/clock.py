@@ -22,12 +22,19 @@ from broker.clock.pacing import Moment, Pace, PaceError, RunControl
 from broker.clock.schedule import ScheduledRound, first_round, next_round
 from broker.clock.time_report import LOOK_WALL_S, Awaited, Reported, Reporter
 from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
-from broker.hosts.journal import Journal
-from broker.protocol import topics
-from broker.protocol.rejections import RejectedMessages
-from broker.protocol.timeouts import Timeouts
-from broker.protocol.wire import Announcement, Control, Done, Envelope, Grant, ResendRequest
-from broker.transport.base import Broker, Bus, Delivery, say_and_leave
+from broker.hosts import Journal
+from broker.protocol import (
+    Announcement,
+    Control,
+    Done,
+    Envelope,
+    Grant,
+    RejectedMessages,
+    ResendRequest,
+    Timeouts,
+    topics,
+)
+from broker.transport import Broker, Bus, Delivery, say_and_leave
 
 log = structlog.get_logger(__name__)
 

@@ -9,11 +9,9 @@ import structlog
 
 from broker.clock.barrier import RoundBarrier
 from broker.errors import HostsMissingError, ProtocolError
-from broker.hosts.directory import check_session
-from broker.protocol import topics
-from broker.protocol.timeouts import Timeouts
-from broker.protocol.wire import Announcement, Member, Roster
-from broker.transport.base import Bus
+from broker.hosts import check_session
+from broker.protocol import Announcement, Member, Roster, Timeouts, topics
+from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
 """What a host says that comes before the run has begun."""

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from broker.errors import SsmicError
-from broker.protocol.wire import Control
+from broker.protocol import Control
 
 
 class PaceError(SsmicError):

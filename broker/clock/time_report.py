@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import structlog
 
 from broker.clock.pacing import Moment, RunControl
-from broker.protocol import topics
-from broker.protocol.wire import MOST_NAMED, RunPhase, TimeReport
-from broker.transport.base import Bus
+from broker.protocol import MOST_NAMED, RunPhase, TimeReport, topics
+from broker.transport import Bus
 
 REPORT_EVERY_WALL_S = 0.1
 """`time` is published at most this often, save when the run's state changes."""

@@ -11,8 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from broker.hosts.agent import Agent, Outgoing, Received, RetainedPublication
 from broker.hosts.journal import RoundRecord
-from broker.protocol.rejections import first_problem
-from broker.protocol.wire import Envelope, Failure, Grant
+from broker.protocol import Envelope, Failure, Grant, first_problem
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.errors import ProtocolError
-from broker.protocol.wire import Envelope, Roster
+from broker.protocol import Envelope, Roster
 
 
 class Directory:

@@ -22,12 +22,19 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.journal import Journal, JournalError, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
-from broker.protocol import topics
-from broker.protocol.rejections import RejectedMessages
-from broker.protocol.reorder_buffer import ReorderBuffer
-from broker.protocol.timeouts import Timeouts
-from broker.protocol.wire import Announcement, Done, Envelope, Grant, ResendRequest, Roster
-from broker.transport.base import Broker, Bus, Delivery, Will, say_and_leave
+from broker.protocol import (
+    Announcement,
+    Done,
+    Envelope,
+    Grant,
+    RejectedMessages,
+    ReorderBuffer,
+    ResendRequest,
+    Roster,
+    Timeouts,
+    topics,
+)
+from broker.transport import Broker, Bus, Delivery, Will, say_and_leave
 
 log = structlog.get_logger(__name__)
 

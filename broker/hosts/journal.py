@@ -17,7 +17,7 @@ from typing import Protocol, Self
 
 from broker.errors import SsmicError
 from broker.hosts.agent import RetainedPublication
-from broker.protocol.wire import Envelope, Failure, Grant
+from broker.protocol import Envelope, Failure, Grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from broker.hosts.agent import RetainedPublication
 from broker.hosts.journal import RoundRecord
-from broker.protocol import topics
-from broker.protocol.wire import Done
-from broker.transport.base import Bus
+from broker.protocol import Done, topics
+from broker.transport import Bus
 
 
 class Outbox:

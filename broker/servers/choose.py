@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from broker.servers.embedded import embedded_broker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
-from broker.transport.endpoint import BrokerUrl, Tls, parse_url
-from broker.transport.mqtt import LOST_AFTER_WALL_S, MqttBroker
+from broker.transport import LOST_AFTER_WALL_S, BrokerUrl, MqttBroker, Tls, parse_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from broker.errors import SsmicError
-from broker.protocol import topics
-from broker.protocol.wire import Announcement, TimeReport
-from broker.transport.base import Bus, Delivery
+from broker.protocol import Announcement, TimeReport, topics
+from broker.transport import Bus, Delivery
 
 QUIET_WALL_S = 0.5
 """After so long without anything retained, the broker is taken to have sent all of it."""

@@ -26,8 +26,7 @@ import structlog
 
 from broker.errors import BrokerUnreachableError
 from broker.servers.local import LOOPBACK, RunningBroker, port_taken
-from broker.transport.endpoint import BrokerUrl
-from broker.transport.filters import matches
+from broker.transport import BrokerUrl, matches
 
 if TYPE_CHECKING:
     # Half a second, which who runs over another broker need not wait: imported where it is used.

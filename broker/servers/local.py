@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from broker.errors import BrokerUnreachableError
-from broker.transport.endpoint import BrokerUrl
+from broker.transport import BrokerUrl
 
 LOOPBACK = "127.0.0.1"
 ATTEMPTS = 5

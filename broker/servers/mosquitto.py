@@ -19,8 +19,7 @@ import structlog
 
 from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.servers.local import ATTEMPTS, HEADROOM_BYTES, LOOPBACK, RunningBroker, free_port, port_taken
-from broker.transport.base import MAX_PAYLOAD_BYTES
-from broker.transport.endpoint import BrokerUrl
+from broker.transport import MAX_PAYLOAD_BYTES, BrokerUrl
 
 log = structlog.get_logger(__name__)
 

@@ -8,19 +8,24 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-from agents.messages import MESSAGES
-from agents.model import MANAGER
-from broker.clock.clock import Clock, ClockSettings
-from broker.clock.pacing import Moment
-from broker.hosts.host import Host
-from broker.transport.base import Broker
+from agents import MANAGER, MESSAGES
+from broker.clock import Clock, ClockSettings, Moment
+from broker.hosts import Host
+from broker.transport import Broker
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.results.writer import RunWriter
+from scenarios.results import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.invariants import ledger_problems
-from scenarios.simulation.recording import WireWatch
-from scenarios.simulation.run import DAY_S, RunOutcome, outcome_of, promises_kept, telling_how_it_ended
+from scenarios.simulation import (
+    DAY_S,
+    Cast,
+    RunOutcome,
+    WireWatch,
+    homes_of,
+    ledger_problems,
+    outcome_of,
+    promises_kept,
+    telling_how_it_ended,
+)
 
 CLOCK_JOURNAL = "clock"
 

@@ -15,11 +15,9 @@ from pathlib import Path, PurePath
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from broker.protocol.topics import encode
-from broker.security.acl import CLOCK, SERVICE_LOGINS, WATCHER
-from broker.security.provision import login_folder
+from broker.security import CLOCK, SERVICE_LOGINS, WATCHER, login_folder
 from scenarios.errors import ScenarioError
-from scenarios.files.parse import load_text
-from scenarios.files.read import read_text
+from scenarios.files import load_text, read_text
 
 PORT = 8883
 """Of the guarded broker, MQTT over TLS."""

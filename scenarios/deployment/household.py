@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 
-from agents.messages import MESSAGES
-from broker.errors import SsmicError
-from broker.hosts.host import Host
-from broker.transport.base import Broker
+from agents import MESSAGES
+from broker import SsmicError
+from broker.hosts import Host
+from broker.transport import Broker
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.errors import Problem, ScenarioError
 from scenarios.scenario import Scenario
-from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.run import telling_error
+from scenarios.simulation import Cast, homes_of, telling_error
 
 
 class UnknownHouseError(SsmicError):

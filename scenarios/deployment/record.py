@@ -11,11 +11,9 @@ from typing import Any
 
 from scenarios.deployment.clock import CLOCK_JOURNAL
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.results.connection import ResultsError, seal
-from scenarios.results.files import Simulation, create_results
-from scenarios.results.writer import RunWriter
+from scenarios.results import ResultsError, RunWriter, Simulation, create_results, seal
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation import RunOutcome
 
 
 @dataclass(frozen=True, slots=True)

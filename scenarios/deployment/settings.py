@@ -7,13 +7,11 @@ from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agents.scheduling.settings import AlgorithmSettings
-from broker.clock.clock import OnLoss
-from broker.clock.pacing import Pace
-from broker.filenames import file_name
-from broker.hosts.journal import Journal
-from broker.protocol.timeouts import Timeouts
-from broker.protocol.wire import VERSION
+from agents.scheduling import AlgorithmSettings
+from broker import file_name
+from broker.clock import OnLoss, Pace
+from broker.hosts import Journal
+from broker.protocol import VERSION, Timeouts
 from scenarios.scenario import Scenario, fingerprint
 
 _MAX_BYTES_OF_PART = 100

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.energy import LoadProfile, Prediction
-from agents.model import GRID, MANAGER, Device, House, Job
-from agents.scheduling.settings import ALGORITHMS
+from agents import GRID, MANAGER, Device, House, Job, LoadProfile, Prediction
+from agents.scheduling import ALGORITHMS
 from scenarios.files.model import UNKNOWN, ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.problems import Findings, KeyPath, suggest
 from scenarios.files.recovery import Broken
@@ -21,7 +20,7 @@ RESERVED = frozenset({MANAGER, GRID, "clock"})
 """Ids that neither a house nor a producer can have: agents, hosts and contracts use them."""
 
 
-def build(
+def build_scenario(
     file: ScenarioFile, findings: Findings, *, folder: Path | None = None, broken: Broken | None = None
 ) -> Scenario:
     """Return the scenario that a file describes.

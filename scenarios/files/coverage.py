@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from agents.energy import Production
-from agents.model import Job
+from agents import Job, Production
 from scenarios.files.problems import KeyPath
 from scenarios.scenario import Producer, Scenario, Zone
 

@@ -18,7 +18,7 @@ from scenarios.files.parse import load_text
 from scenarios.files.problems import KeyPath, in_words
 from scenarios.files.read import read_text
 from scenarios.files.validation import model_at
-from scenarios.files.yaml_nodes import Entry, Span, parse, plain, spans_of
+from scenarios.files.yaml_nodes import Entry, Span, parse_yaml, plain, spans_of
 from scenarios.scenario import Scenario
 
 _END_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")
@@ -34,7 +34,7 @@ class Document:
     def open(cls, path: Path) -> Document:
         """Return the document in a file; raise `ScenarioError` where it is no YAML."""
         text = read_text(path, str(path))
-        parse(text, str(path))
+        parse_yaml(text, str(path))
         return cls(text)
 
     def save(self, path: Path) -> None:
@@ -43,7 +43,7 @@ class Document:
 
     def value(self, path: KeyPath = ()) -> Any:  # noqa: ANN401 - any YAML value
         """Return the plain value at a path; None where there is none."""
-        node: Any = parse(self.text, "")
+        node: Any = parse_yaml(self.text, "")
         for part in path:
             try:
                 node = node[part]

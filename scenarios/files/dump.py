@@ -10,8 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.energy import LoadProfile, Prediction, Production
-from agents.model import Job
+from agents import Job, LoadProfile, Prediction, Production
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.model import VERSION, ScenarioFile

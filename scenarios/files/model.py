@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from agents.scheduling.settings import ALGORITHMS, INSERTION
-from broker.identifiers import MAX_CHARACTERS, canonical, character_problem
+from agents.scheduling import ALGORITHMS, INSERTION
+from broker import MAX_CHARACTERS, canonical, character_problem
 
 VERSION = 1
 """Of the format; a file of a higher one is refused."""

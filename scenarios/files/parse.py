@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.build import build
+from scenarios.files.build import build_scenario
 from scenarios.files.problems import Findings, in_words
 from scenarios.files.validation import validate
-from scenarios.files.yaml_nodes import line_of, origin, parse
+from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
 
 
@@ -25,14 +25,14 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
     Raises:
         ScenarioError: It cannot be used.
     """
-    tree = parse(text, where)
+    tree = parse_yaml(text, where)
     findings = Findings(
         lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
     )
     file, broken = validate(tree, findings)
     try:
         if file is not None:
-            return build(file, findings, folder=folder, broken=broken)
+            return build_scenario(file, findings, folder=folder, broken=broken)
     except ScenarioError:
         # The findings hold what it carries.
         pass

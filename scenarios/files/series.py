@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from agents.energy import LoadProfile, Production
+from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
 from scenarios.files.problems import Findings, KeyPath

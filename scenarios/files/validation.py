@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from broker.identifiers import canonical, shown
+from broker import canonical, shown
 from scenarios.errors import ScenarioError
 from scenarios.files.model import (
     STAND_INS,

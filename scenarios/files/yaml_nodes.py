@@ -199,7 +199,7 @@ def resolve(text: str) -> Any:  # noqa: ANN401 - any YAML scalar
     return text
 
 
-def parse(text: str, where: str) -> Mapping:
+def parse_yaml(text: str, where: str) -> Mapping:
     """Return the mapping that a YAML document is; raise `ScenarioError` for all that is not."""
     builder = _Builder(where)
     try:

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
-from agents.energy import CumulativeSeries
-from agents.model import Device, House, Job
+from agents import CumulativeSeries, Device, House, Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.roofs import utc_offset_s
 from scenarios.scenario import Producer, Scenario

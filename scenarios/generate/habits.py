@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.model import Job
+from agents import Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.rng import Dice
 

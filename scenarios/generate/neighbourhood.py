@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from agents.model import Device, House, Job
+from agents import Device, House, Job
 from scenarios.generate.habits import HABITS, HEATING, Habit, draw_job
 from scenarios.generate.rng import Dice
 from scenarios.generate.roofs import SITE, TARIFF, Day, actual_of, midnight_s, producer_of, utc_offset_s

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from agents.energy import Prediction, Production
+from agents import Prediction, Production
 from scenarios.appliances import steps_wh
 from scenarios.generate.solar import Light, Roof, Site, clear_light
 from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, Sky

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
 
-from agents.model import Device, House, Job
+from agents import Device, House, Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.roofs import SITE, TARIFF, Day, midnight_s, producer_of, utc_offset_s
 from scenarios.generate.solar import Roof

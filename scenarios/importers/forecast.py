@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from agents.energy import Production
+from agents import Production
 
 Beginning = Literal["step", "begins", "counter"]
 

@@ -7,16 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.energy import Prediction, Production
+from agents import Prediction, Production
 from scenarios.appliances import APPLIANCES, Appliance, steps_wh
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.build import MAX_DAYS, build
-from scenarios.files.dump import natural_order
-from scenarios.files.model import ScenarioFile
-from scenarios.files.problems import Findings, KeyPath, in_words, locate_in
-from scenarios.files.times import format_iso
-from scenarios.files.validation import make_file
-from scenarios.generate.solar import Roof, Site, clear_light
+from scenarios.files import (
+    MAX_DAYS,
+    Findings,
+    KeyPath,
+    ScenarioFile,
+    build_scenario,
+    format_iso,
+    in_words,
+    locate_in,
+    make_file,
+    natural_order,
+)
+from scenarios.generate import Roof, Site, clear_light
 from scenarios.scenario import Scenario
 
 SEED = 1
@@ -88,7 +94,7 @@ def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -
     """
     try:
         file = make_file(content, places.locate)
-        return Imported(file, build(file, Findings(places.locate)), tuple(notes))
+        return Imported(file, build_scenario(file, Findings(places.locate)), tuple(notes))
     except ScenarioError as error:
         # A scenario's parts are not in the order of the input, and people read a file from its first line.
         raise ScenarioError(sorted(error.problems, key=lambda problem: natural_order(problem.where))) from None

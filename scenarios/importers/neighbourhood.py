@@ -18,14 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.energy import LoadProfile, Prediction
+from agents import LoadProfile, Prediction
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.dump import consumer_entry, natural_order, producer_entry, profile_entries
-from scenarios.files.model import VERSION
-from scenarios.files.problems import suggest
-from scenarios.files.series import read_series
-from scenarios.files.times import format_after_start, format_iso
+from scenarios.files import (
+    VERSION,
+    consumer_entry,
+    format_after_start,
+    format_iso,
+    natural_order,
+    producer_entry,
+    profile_entries,
+    read_series,
+    suggest,
+)
 from scenarios.importers.imported import (
     ROOF_IN_WORDS,
     SEED,

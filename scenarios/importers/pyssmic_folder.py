@@ -16,14 +16,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agents.energy import LoadProfile, Prediction
-from broker.identifiers import canonical
+from agents import LoadProfile, Prediction
+from broker import canonical
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.dump import natural_order, producer_entry, profile_entries
-from scenarios.files.model import VERSION
-from scenarios.files.read import lines_of, read_text
-from scenarios.files.series import read_points, read_series
-from scenarios.files.times import MAX_TIME_S, format_after_start, format_iso
+from scenarios.files import (
+    MAX_TIME_S,
+    VERSION,
+    format_after_start,
+    format_iso,
+    lines_of,
+    natural_order,
+    producer_entry,
+    profile_entries,
+    read_points,
+    read_series,
+    read_text,
+)
 from scenarios.importers.forecast import Forecast, fewest_rows, forecast_notes, listed, make_forecast
 from scenarios.importers.imported import SEED, Imported, Places, apart_problems, finish, scenario_name
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agents.energy import LoadProfile, Prediction
-from broker.identifiers import MAX_CHARACTERS, canonical
+from agents import LoadProfile, Prediction
+from broker import MAX_CHARACTERS, canonical
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.read import read_bytes
-from scenarios.files.series import cap_problems, known, series_problems
-from scenarios.files.times import MAX_TIME_S
+from scenarios.files import MAX_TIME_S, cap_problems, known, read_bytes, series_problems
 from scenarios.importers.forecast import Forecast, forecast_notes, make_forecast
 from scenarios.importers.imported import Imported, Places
 from scenarios.importers.neighbourhood import (

@@ -17,11 +17,9 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from broker.identifiers import canonical
+from broker import canonical
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import suggest
-from scenarios.files.read import read_bytes
-from scenarios.files.times import MAX_TIME_S
+from scenarios.files import MAX_TIME_S, read_bytes, suggest
 from scenarios.importers.forecast import listed
 from scenarios.importers.imported import Imported, Places
 from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputHouse, InputJob, assemble, window_problems

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 from scenarios.metrics.settlement import Account
 from scenarios.scenario import Tariff
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import FloatArray
-from broker.errors import SsmicError
+from agents import FloatArray
+from broker import SsmicError
 from scenarios.metrics.settlement import MINUTE_S, Account
 
 HOUR_S = 3600

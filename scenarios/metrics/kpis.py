@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from agents.ledger import LedgerEntry
-from agents.model import GRID
+from agents import GRID, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import bills
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
@@ -162,7 +161,7 @@ class Kpis:
         return asdict(self)
 
 
-def kpis(
+def compute_kpis(
     scenario: Scenario,
     account: Account,
     entries: Iterable[LedgerEntry],

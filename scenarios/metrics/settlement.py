@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, Prediction
-from agents.model import GRID, Contract, Job
+from agents import GRID, Contract, FloatArray, Job, Prediction
 from scenarios.scenario import Producer, Scenario
 
 MINUTE_S = 60

@@ -11,11 +11,9 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from broker.errors import BrokerAwayError, BrokerUnreachableError, SsmicError
-from broker.protocol import topics
-from broker.protocol.wire import Control, TimeReport
-from broker.transport.base import Broker, Bus, Delivery
-from broker.transport.mqtt import MqttBus
+from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
+from broker.protocol import Control, TimeReport, topics
+from broker.transport import Broker, Bus, Delivery, MqttBus
 from scenarios.monitor.run_state import Watched
 from scenarios.monitor.run_status import Link
 

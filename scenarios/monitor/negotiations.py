@@ -6,9 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.energy import LoadProfile
-from agents.ledger import LedgerEntry
-from agents.model import GRID
+from agents import GRID, LedgerEntry, LoadProfile
 from scenarios.monitor.message_log import Line
 
 KEPT_JOBS = 2_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agents.energy import FloatArray, LoadProfile, Outlook, Prediction
+from agents import FloatArray, LoadProfile, Outlook, Prediction
 
 PAST_KEPT_S = 7 * 86_400
 """How much of the past a watcher remembers of a forecast: enough for the day in sight, whenever in it one is issued."""

@@ -9,13 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents.energy import LoadProfile, Prediction
-from agents.ledger import LedgerEntry
-from agents.model import GRID
-from agents.scores import NEW_PRODUCER
-from broker.protocol import topics
+from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
+from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
 from broker.protocol.topics import Address
-from broker.protocol.wire import Announcement, Control, Envelope, Roster, TimeReport
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, Line, Stream, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.monitor.producers import Day, WatchedProducer

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from broker.clock.time_report import STALLED_AFTER_WALL_S, Reported
-from broker.protocol.wire import TimeReport
+from broker.clock import STALLED_AFTER_WALL_S, Reported
+from broker.protocol import TimeReport
 
 Kind = Literal["connecting", "waiting", "running", "paused", "stalled", "disconnected", "ended", "failed"]
 Tone = Literal["good", "warning", "bad", "plain"]

@@ -27,11 +27,9 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from agents.energy import FloatArray
-from agents.model import GRID, Contract, Job
-from agents.sequencing import Run, Starts, open_starts
+from agents import GRID, Contract, FloatArray, Job, Run, Starts, open_starts
 from scenarios.device_overlaps import jobs_without_room, run_of
-from scenarios.metrics.settlement import MINUTE_S, account, real_production_wh
+from scenarios.metrics import MINUTE_S, account, real_production_wh
 from scenarios.scenario import Producer, Scenario
 
 TOLERANCE_WH = 1e-6

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 from scenarios.optimum.instance import Instance
 from scenarios.optimum.lagrangian import Column, Prices, Pricing
 from scenarios.optimum.restricted_master import Master, Solved

@@ -13,8 +13,7 @@ from typing import Any
 
 from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
-from scenarios.results.connection import record_comparison, seal
-from scenarios.results.reader import ResultsReader
+from scenarios.results import ResultsReader, record_comparison, seal
 from scenarios.scenario import Scenario
 
 TIME_LIMIT_WALL_S = 30.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 
 HAIR = 1e-7
 """Of a share: so close to a step a function takes its lower side; then rounding cannot make an inequality false."""

@@ -8,9 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from agents.energy import FloatArray, Outlook
-from agents.model import Job
-from agents.sequencing import can_follow
+from agents import FloatArray, Job, Outlook, can_follow
 from scenarios.device_overlaps import jobs_without_room, run_of
 from scenarios.scenario import Producer, Scenario
 

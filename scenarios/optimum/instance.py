@@ -12,11 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.energy import FloatArray, LoadProfile
-from agents.model import Job
-from agents.sequencing import Busy, Run
+from agents import Busy, FloatArray, Job, LoadProfile, Run
 from scenarios.device_overlaps import jobs_without_room, run_of
-from scenarios.metrics.settlement import real_production_wh
+from scenarios.metrics import real_production_wh
 from scenarios.optimum.linear_pieces import Stretch, stretches_of
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, Ladder, ladders_of
 from scenarios.scenario import Producer, Scenario

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 from scenarios.optimum.cuts import Crowd
 from scenarios.optimum.instance import Instance
 from scenarios.optimum.linear_pieces import Open

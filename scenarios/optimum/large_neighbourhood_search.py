@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 from scenarios.optimum.partial_schedule import Choice, Freed, Menu, Packing, Place
 from scenarios.optimum.start_grid import TOLERANCE_WH, IntArray
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from agents.energy import FloatArray, LoadProfile
+from agents import FloatArray, LoadProfile
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, draw_from
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 from scenarios.optimum.instance import Instance, Task
 from scenarios.optimum.linear_pieces import Open
 from scenarios.optimum.partial_schedule import Packing, Place

@@ -31,7 +31,7 @@ from random import Random
 
 import numpy as np
 
-from agents.model import GRID, Contract
+from agents import GRID, Contract
 from scenarios.device_overlaps import overlapping
 from scenarios.optimum.column_generation import Bound, prove_bound
 from scenarios.optimum.feasibility import delivered_wh, plan_problems

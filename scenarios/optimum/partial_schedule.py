@@ -9,8 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.energy import FloatArray
-from agents.sequencing import Starts, covers, open_starts
+from agents import FloatArray, Starts, covers, open_starts
 from scenarios.optimum.instance import Instance
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, IntArray, Ladder, draw_from
 

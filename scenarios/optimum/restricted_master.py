@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from agents.energy import FloatArray
+from agents import FloatArray
 from scenarios.optimum.cuts import KINDS, Crowd
 from scenarios.optimum.lagrangian import Column, Prices, Pricing
 from scenarios.optimum.start_grid import IntArray

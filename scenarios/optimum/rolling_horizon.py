@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 
-from agents.model import Job
+from agents import Job
 from scenarios.optimum.instance import Instance, Task, instance_of
 from scenarios.optimum.large_neighbourhood_search import fill, improve, tight
 from scenarios.optimum.partial_schedule import Menu, Packing, Place

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from agents.energy import FloatArray, LoadProfile
+from agents import FloatArray, LoadProfile
 
 BIN_S = 60
 TOLERANCE_WH = 1e-6

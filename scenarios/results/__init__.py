@@ -1,1 +1,79 @@
 """Results files: SQLite, written as a run goes on; views, summaries and exports."""
+
+from scenarios.results.connection import (
+    FigureFormatError,
+    ResultsError,
+    ResultsExistError,
+    ResultsWriteError,
+    SameSimulationError,
+    record_comparison,
+    seal,
+)
+from scenarios.results.export import FORMATS, Format, export_results
+from scenarios.results.files import (
+    DEFAULT_FOLDER,
+    SUFFIX,
+    Listed,
+    Simulation,
+    create_results,
+    glance,
+    named_results,
+    results_files,
+)
+from scenarios.results.reader import ResultsReader
+from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo
+from scenarios.results.summary import simulation_json
+from scenarios.results.views import (
+    AverageDay,
+    ContractRow,
+    Day,
+    HouseholdRow,
+    HouseView,
+    NeighbourhoodView,
+    average_day,
+    household_rows,
+    load_run,
+    view_house,
+    view_neighbourhood,
+    view_runs,
+)
+from scenarios.results.writer import RunWriter
+
+__all__ = [
+    "DEFAULT_FOLDER",
+    "FORMATS",
+    "SUFFIX",
+    "AverageDay",
+    "ContractRow",
+    "Day",
+    "FigureFormatError",
+    "Format",
+    "HouseView",
+    "HouseholdRow",
+    "Listed",
+    "NeighbourhoodView",
+    "RecordedMessage",
+    "ResultsError",
+    "ResultsExistError",
+    "ResultsReader",
+    "ResultsWriteError",
+    "RunInfo",
+    "RunWriter",
+    "SameSimulationError",
+    "Simulation",
+    "SimulationInfo",
+    "average_day",
+    "create_results",
+    "export_results",
+    "glance",
+    "household_rows",
+    "load_run",
+    "named_results",
+    "record_comparison",
+    "results_files",
+    "seal",
+    "simulation_json",
+    "view_house",
+    "view_neighbourhood",
+    "view_runs",
+]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from broker.errors import SsmicError
+from broker import SsmicError
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION
 
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 
 import numpy as np
 
-from agents.energy import FloatArray
-from scenarios.metrics.kpis import Kpis
-from scenarios.metrics.settlement import Account
+from agents import FloatArray
+from scenarios.metrics import Account, Kpis
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json

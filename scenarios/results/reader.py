@@ -15,9 +15,8 @@ from typing import Self, cast
 
 from pydantic import ValidationError
 
-from agents.ledger import LedgerEntry
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
-from scenarios.metrics.settlement import Account, account
+from agents import LedgerEntry
+from scenarios.metrics import DEFAULT_INTERVAL_S, Account, Kpis, account, compute_kpis
 from scenarios.results.connection import ResultsError, open_for_reading, readable
 from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
@@ -142,7 +141,7 @@ class ResultsReader:
         """
         info = self.run(run)
         ledger = self.ledger(run)
-        return kpis(
+        return compute_kpis(
             self.scenario,
             self.account(run, ledger),
             ledger,

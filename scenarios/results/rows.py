@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents.energy import LoadProfile
-from agents.ledger import LedgerEntry, LedgerEvent
-from agents.model import Contract
+from agents import Contract, LedgerEntry, LedgerEvent, LoadProfile
 from scenarios.scenario import Scenario
 
 RunState = Literal["running", "done", "interrupted", "failed"]

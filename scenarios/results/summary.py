@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from agents.ledger import LedgerEntry
-from agents.model import Job
-from scenarios.metrics.billing import bills
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, kpis
-from scenarios.metrics.statistics import spread
+from agents import Job, LedgerEntry
+from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, spread
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import load_run
@@ -47,7 +44,9 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
     scenario = results.scenario
     loaded = load_run(results, run.run)
     settled, ledger, split = loaded.account, loaded.ledger, loaded.split
-    figures = kpis(scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s)
+    figures = compute_kpis(
+        scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s
+    )
     jobs = {job.job_id: job for job in scenario.jobs}
     billed = bills(settled, loaded.producer_houses, scenario.tariff) if scenario.tariff else {}
     return {

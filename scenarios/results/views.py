@@ -6,14 +6,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agents.energy import FloatArray
-from agents.ledger import LedgerEntry
-from agents.model import GRID
-from scenarios.metrics.billing import Bill, bills
-from scenarios.metrics.energy import EnergySplit, Split, load_factor, mean_power_w, peak_to_average, split_energy
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, Kpis, kpis, producer_houses
-from scenarios.metrics.settlement import Account, IntArray, account
-from scenarios.metrics.statistics import Spread, spread
+from agents import GRID, FloatArray, LedgerEntry
+from scenarios.metrics import (
+    DEFAULT_INTERVAL_S,
+    Account,
+    Bill,
+    EnergySplit,
+    IntArray,
+    Kpis,
+    Split,
+    Spread,
+    account,
+    bills,
+    compute_kpis,
+    load_factor,
+    mean_power_w,
+    peak_to_average,
+    producer_houses,
+    split_energy,
+    spread,
+)
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
@@ -210,7 +222,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
-        kpis=kpis(
+        kpis=compute_kpis(
             results.scenario,
             settled,
             loaded.ledger,

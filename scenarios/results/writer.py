@@ -15,11 +15,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from agents.energy import FloatArray
-from agents.ledger import LedgerEntry, ledger_sha256
-from agents.model import Contract
-from scenarios.metrics.kpis import kpis
-from scenarios.metrics.settlement import Account, account
+from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
+from scenarios.metrics import Account, account, compute_kpis
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
 from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
 from scenarios.results.schema import SCORES_TABLE
@@ -191,7 +188,7 @@ class RunWriter:
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(standing)])
         settled = account(self._scenario, standing, self._start_s, end_s)
-        figures = kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
+        figures = compute_kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
         with said_plainly(self.path), transaction(self._connection):
             self._write_waiting()
             self._write_minutes(settled)

@@ -6,13 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.consumer import Consumer
-from agents.manager import Manager
-from agents.model import MANAGER, Job
-from agents.producer import Producer
-from agents.scheduling.algorithms import is_heavy, scheduler_for
-from agents.scheduling.settings import AlgorithmSettings
-from broker.hosts.agent import Agent
+from agents import MANAGER, Consumer, Job, Manager, Producer
+from agents.scheduling import AlgorithmSettings, is_heavy, scheduler_for
+from broker.hosts import Agent
 from scenarios.scenario import Scenario
 
 Homes = Mapping[str, tuple[str, ...]]

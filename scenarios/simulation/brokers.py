@@ -7,12 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from broker.servers.choose import choose_broker
-from broker.servers.mosquitto import find_mosquitto
-from broker.transport.base import Broker
-from broker.transport.endpoint import BrokerUrl, Tls
-from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import LOST_AFTER_WALL_S, MqttBroker
+from broker.servers import choose_broker, find_mosquitto
+from broker.transport import LOST_AFTER_WALL_S, Broker, BrokerUrl, MemoryBroker, MqttBroker, Tls
 from scenarios.simulation.plan import Plan
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from agents.ledger import LedgerEntry
-from agents.model import GRID, TOGETHER, Job
+from agents import GRID, TOGETHER, Job, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.scheduling.settings import AlgorithmSettings
-from broker.clock.pacing import Pace
-from broker.protocol.timeouts import LIMIT_WALL_S
-from broker.transport.endpoint import BrokerUrl, Tls
-from scenarios.results.files import DEFAULT_FOLDER
+from agents.scheduling import AlgorithmSettings
+from broker.clock import Pace
+from broker.protocol import LIMIT_WALL_S
+from broker.transport import BrokerUrl, Tls
+from scenarios.results import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
 from scenarios.simulation.scores import ScoresFile, run_key
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from broker.clock.pacing import Moment
-from broker.clock.time_report import Reported
-from broker.transport.base import Broker
-from scenarios.results.writer import RunWriter
+from broker.clock import Moment, Reported
+from broker.transport import Broker
+from scenarios.results import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, RunSettings, run_once
 

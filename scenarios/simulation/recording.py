@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from agents.ledger import LedgerEntry
-from broker.clock.pacing import Moment
-from broker.hosts.agent import RetainedPublication
-from broker.hosts.journal import RoundRecord
-from broker.protocol.wire import Envelope
+from agents import LedgerEntry
+from broker.clock import Moment
+from broker.hosts import RetainedPublication, RoundRecord
+from broker.protocol import Envelope
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""

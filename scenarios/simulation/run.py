@@ -10,18 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from agents.ledger import LedgerEntry, ledger_sha256
-from agents.manager import Manager
-from agents.messages import MESSAGES
-from agents.scheduling.settings import AlgorithmSettings
-from agents.scores import NEW_PRODUCER
-from broker.clock.clock import Clock, ClockSettings
-from broker.clock.pacing import Moment, Pace
-from broker.clock.time_report import Reported
-from broker.errors import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
-from broker.hosts.host import Host
-from broker.protocol.timeouts import Timeouts
-from broker.transport.base import Broker
+from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, Manager, ledger_sha256
+from agents.scheduling import AlgorithmSettings
+from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
+from broker.clock import Clock, ClockSettings, Moment, Pace, Reported
+from broker.hosts import Host
+from broker.protocol import Timeouts
+from broker.transport import Broker
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import disagreements, ledger_problems

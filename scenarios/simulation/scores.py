@@ -16,9 +16,8 @@ from typing import Annotated, Literal
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.scheduling.settings import AlgorithmSettings
-from broker.errors import SsmicError
-from broker.filenames import file_name
+from agents.scheduling import AlgorithmSettings
+from broker import SsmicError, file_name
 from scenarios.scenario import Scenario, fingerprint
 
 SUFFIX = ".scores.json"

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from broker.clock.time_report import Reported
-from broker.protocol.timeouts import Timeouts
-from scenarios.results.connection import seal
-from scenarios.results.files import Simulation as Record
-from scenarios.results.files import create_results
+from broker.clock import Reported
+from broker.protocol import Timeouts
+from scenarios.results import Simulation as Record
+from scenarios.results import create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, perform

@@ -18,9 +18,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Self
 
-from broker.clock.time_report import Reported
-from broker.errors import SsmicError
-from broker.threads import new_loop
+from broker import SsmicError, new_loop
+from broker.clock import Reported
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.recorded_run import Order, perform

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agents.model import GRID, Contract
 from scenarios.metrics.billing import bills
 from scenarios.metrics.energy import IntervalError, load_factor, mean_power_w, peak_to_average, split_energy
-from scenarios.metrics.kpis import count_jobs, kpis, producer_houses
+from scenarios.metrics.kpis import compute_kpis, count_jobs, producer_houses
 from scenarios.metrics.settlement import account
 from scenarios.metrics.statistics import spread, spread_of, t_quantile
 from scenarios.scenario import Scenario, Tariff
@@ -43,7 +43,7 @@ def test_shares_by_contract_and_pooled_over_the_neighbourhood() -> None:
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 40)))}, "b": {}}, [mine, other])
     contracts = [contract(mine, "pv", 0), contract(other, GRID, 0)]
 
-    figures = kpis(scenario, account(scenario, contracts, START_S, START_S), map(agreed, contracts), START_S)
+    figures = compute_kpis(scenario, account(scenario, contracts, START_S, START_S), map(agreed, contracts), START_S)
 
     assert (figures.consumed_wh, figures.contracted_wh, figures.delivered_wh) == (20, 10, 10)
     assert (figures.produced_wh, figures.shortfall_wh) == (40, 0)
@@ -58,7 +58,7 @@ def test_a_share_of_nothing_is_none() -> None:
     """No jobs, no sun: no ratio, rather than 0 or an error."""
     scenario = neighbourhood({"a": {}}, [])
 
-    figures = kpis(scenario, account(scenario, [], START_S, START_S + 600), [], START_S + 600)
+    figures = compute_kpis(scenario, account(scenario, [], START_S, START_S + 600), [], START_S + 600)
 
     assert figures.self_consumption is None
     assert figures.self_sufficiency is None
@@ -191,7 +191,7 @@ def test_every_split_adds_up_to_the_whole(run: tuple[Scenario, list[Contract], i
     """By house, by device, by producer, by hour."""
     scenario, contracts, end_s = run
     settled = account(scenario, contracts, START_S, end_s)
-    figures = kpis(scenario, settled, map(agreed, contracts), end_s)
+    figures = compute_kpis(scenario, settled, map(agreed, contracts), end_s)
     split = split_energy(settled, producer_houses(scenario))
 
     for parts in (split.by_house.values(), split.by_device.values(), split.by_hour):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from broker.transport.memory import MemoryBroker
-from scenarios.files.yaml_nodes import parse
+from scenarios.files.yaml_nodes import parse_yaml
 from scenarios.load import load_scenario
 from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
@@ -39,7 +39,7 @@ def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_resul
         produced_wh = results.kpis(1).produced_wh
         report = report_contents(results)
 
-    said = re.search(r"([0-9.]+) kWh produced", Artist(parse(text, ""), None).day(None).said)
+    said = re.search(r"([0-9.]+) kWh produced", Artist(parse_yaml(text, ""), None).day(None).said)
     assert said is not None
     assert said[1] == f"{produced_wh / 1000:.1f}"
     assert outlook(load_scenario("street")).sun_wh.sum() == pytest.approx(produced_wh)

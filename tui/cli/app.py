@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tui.cli.options import LogLevel
 from tui.exit_codes import exit_codes
+from tui.log_level import LogLevel
 
 _MOST = 3
 
@@ -66,21 +67,32 @@ def _suggest(error: Any) -> None:  # noqa: ANN401 - see above
 if TYPE_CHECKING:
     from typer.core import TyperCommand
 
-COMMANDS: dict[str, str] = {
-    "tui": "tui.cli.tui",
-    "watch": "tui.cli.watch",
-    "run": "tui.cli.run",
-    "check": "tui.cli.check",
-    "import": "tui.cli.import_",
-    "scenarios": "tui.cli.scenarios",
-    "optimum": "tui.cli.optimum",
-    "results": "tui.cli.results",
-    "broker": "tui.cli.broker",
-    "clock": "tui.cli.clock",
-    "host": "tui.cli.host",
-    "compose": "tui.cli.compose",
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of `ssmic`."""
+
+    module: str
+    """Its `app` is the Typer application; imported when the command is called."""
+    about: str
+    """Its line in the list of commands, which so does not import any of them; the first line of its own help."""
+
+
+COMMANDS: dict[str, Command] = {
+    "tui": Command("tui.cli.tui", "Open the terminal application: build, run, watch, read."),
+    "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
+    "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and say what came of it."),
+    "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
+    "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
+    "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
+    "optimum": Command("tui.cli.optimum", "Find the best plan there could have been."),
+    "results": Command("tui.cli.results", "List, show, export and report simulation results."),
+    "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
+    "clock": Command("tui.cli.clock", "Keep the time of a run whose households are processes."),
+    "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),
+    "compose": Command("tui.cli.compose", "Print a Compose file: a container for every household."),
 }
-"""By name, the module of each command in the order of the help; its `app` is the Typer application."""
+"""By name, in the order of the help."""
 
 
 class Commands(TyperGroup):
@@ -96,9 +108,15 @@ class Commands(TyperGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: Any = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
+        command: Any = typer.main.get_command(import_module(COMMANDS[cmd_name].module).app)
         command.name = cmd_name
         return command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """List the commands."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.about) for name, command in COMMANDS.items()])
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as click has it
         """Read the options before the command."""
@@ -170,7 +188,7 @@ def ssmic(
     ctx.obj = log_level
     if ctx.invoked_subcommand is None:
         if _opens_terminal_ui():
-            import_module(COMMANDS["tui"]).app([], prog_name="ssmic tui", standalone_mode=False)
+            import_module(COMMANDS["tui"].module).app([], prog_name="ssmic tui", standalone_mode=False)
         else:
             typer.echo(ctx.get_help())
 

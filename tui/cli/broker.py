@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import CaFile, CertFile, KeyFile, LogLevel, PasswordFile, User, complete_scenario, given, parse_id
+from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, complete_scenario, given, parse_id
+from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
-    from broker.security.provision import Written
-    from broker.security.secret_files import Owner
+    from broker.security import Owner, Written
 
 INIT_EXAMPLES = """
 \b
@@ -71,8 +71,8 @@ def init(
 
     Run again it adds what is new and keeps what is there. The logins are the households, and clock, watcher, operator.
     """
-    from agents.model import MANAGER
-    from broker.security.provision import Guard, write_guard
+    from agents import MANAGER
+    from broker.security import Guard, write_guard
     from scenarios.load import load_scenario
 
     houses = list(house or ())
@@ -94,7 +94,7 @@ def init(
 
 
 def _owner(text: str) -> Owner:
-    from broker.security.secret_files import Owner
+    from broker.security import Owner
 
     user, _, group = text.partition(":")
     try:
@@ -104,7 +104,7 @@ def _owner(text: str) -> Owner:
 
 
 def _summary(folder: Path, written: Written) -> str:
-    from broker.security.mosquitto_conf import HOST_FILE
+    from broker.security import HOST_FILE
 
     lines = [
         f"Mosquitto: mount {folder}/broker at /mosquitto/config, or run mosquitto -c {folder}/broker/{HOST_FILE}",
@@ -138,8 +138,8 @@ def _listed(names: tuple[str, ...], most: int = 12) -> str:
 
 
 if TYPE_CHECKING:
-    from broker.servers.cleanup import Leftover
-    from broker.transport.mqtt import MqttBroker
+    from broker.servers import Leftover
+    from broker.transport import MqttBroker
 
 CLEAN_EXAMPLES = """
 \b
@@ -183,9 +183,8 @@ def clean(
     Runs that end, fail or are interrupted do that themselves; what is left is of processes that were killed, or of runs
     with --keep.
     """
-    from broker.transport.endpoint import AccessOptions
-    from broker.transport.mqtt import MqttBroker
-    from tui.cli.options import chosen_access
+    from broker.transport import AccessOptions, MqttBroker
+    from tui.cli.settings import chosen_access
     from tui.cli.simulate import print_json
     from tui.exit_codes import FAILED
     from tui.logs import configure_logs
@@ -211,7 +210,7 @@ def clean(
 
 async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[list[Leftover], set[str]]:
     """Return what was found, and the ids of the runs whose messages were removed."""
-    from broker.servers.cleanup import find_leftovers, remove
+    from broker.servers import find_leftovers, remove
 
     removed: set[str] = set()
     async with broker.connect(f"ssmic-clean-{secrets.token_hex(4)}") as bus:
@@ -293,7 +292,7 @@ def broker(
         return
     import asyncio
 
-    from broker.servers.choose import choose_broker
+    from broker.servers import choose_broker
     from tui.exit_codes import complain
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted, settled

@@ -23,9 +23,8 @@ def check(
     Exit code 3 if there are any. Notes say what was assumed, what cannot meet in time, and which jobs must run at the
     same time as another job of their device.
     """
-    from scenarios.device_notes import device_notes
-    from scenarios.errors import Problem, ScenarioError
-    from scenarios.files.coverage import coverage_notes
+    from scenarios import Problem, ScenarioError, overlap_notes
+    from scenarios.files import coverage_notes
     from scenarios.load import load
 
     problems: tuple[Problem, ...] = ()
@@ -41,7 +40,7 @@ def check(
         notes = (
             *loaded.notes,
             *(note.what for note in coverage_notes(found)),
-            *device_notes(scenario, found),
+            *overlap_notes(scenario, found),
         )
         if not as_json:
             tell_notes(notes)

@@ -20,7 +20,6 @@ from tui.cli.options import (
     Keep,
     KeyFile,
     Limit,
-    LogLevel,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -33,13 +32,13 @@ from tui.cli.options import (
     given,
 )
 from tui.exit_codes import tell_notes
+from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
-    from broker.transport.mqtt import MqttBroker
-    from scenarios.deployment.settings import DeploymentSettings
-    from scenarios.scenario import Scenario as Loaded
-    from scenarios.simulation.run import RunOutcome
-    from scenarios.simulation.scores import ScoresFile
+    from broker.transport import MqttBroker
+    from scenarios import Scenario as Loaded
+    from scenarios.deployment import DeploymentSettings
+    from scenarios.simulation import RunOutcome, ScoresFile
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -121,13 +120,13 @@ def clock(
 
     Waits until every household of the scenario is there, and says who is missing.
     """
-    from broker.clock.pacing import Pace
-    from broker.filenames import file_name
-    from broker.transport.endpoint import AccessOptions
-    from scenarios.files.coverage import coverage_notes
+    from broker import file_name
+    from broker.clock import Pace
+    from broker.transport import AccessOptions
+    from scenarios.files import coverage_notes
     from scenarios.load import load
-    from scenarios.simulation.scores import ScoresFile, run_key
-    from tui.cli.options import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from scenarios.simulation import ScoresFile, run_key
+    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
     from tui.logs import configure_logs, log_file_of
 
     level = log_level or ctx.obj
@@ -176,9 +175,8 @@ def _keep_time(
     *,
     as_json: bool,
 ) -> None:
-    from broker.errors import SsmicError
-    from scenarios.deployment.clock import run_clock
-    from scenarios.deployment.record import open_record
+    from broker import SsmicError
+    from scenarios.deployment import open_record, run_clock
     from tui.cli.simulate import show_results
     from tui.console import notes
     from tui.exit_codes import INTERRUPTED, code_for, complain, complain_about

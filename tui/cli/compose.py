@@ -61,11 +61,11 @@ def compose(
     ] = None,
 ) -> None:
     """Print a Compose file: a guarded broker, the clock with the manager, and each household a container of its own."""
-    from agents.model import MANAGER
-    from broker.transport.endpoint import parse_url
-    from scenarios.deployment.compose import ComposePlan, compose_text, place_of
+    from agents import MANAGER
+    from broker.transport import parse_url
+    from scenarios.deployment import ComposePlan, compose_text, place_of
     from scenarios.load import load_scenario
-    from scenarios.simulation.agents import homes_of
+    from scenarios.simulation import homes_of
 
     if (broker is not None or central) and secrets is None:
         hint = "--broker" if broker is not None else "--central"

@@ -17,7 +17,6 @@ from tui.cli.options import (
     Journal,
     KeyFile,
     Limit,
-    LogLevel,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -30,6 +29,7 @@ from tui.cli.options import (
     given,
     parse_id,
 )
+from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -81,9 +81,9 @@ def host(
 
     Seed, algorithm and scenario must be the clock's; it refuses a household with others.
     """
-    from broker.transport.endpoint import AccessOptions
-    from scenarios.deployment.household import load_part, run_households
-    from tui.cli.options import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from broker.transport import AccessOptions
+    from scenarios.deployment import load_part, run_households
+    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 

@@ -42,9 +42,8 @@ def import_(
     The input is a folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle; nothing in a
     pickle is executed.
     """
-    from scenarios.files.coverage import coverage_notes
-    from scenarios.files.dump import save_scenario
-    from scenarios.importers.detect import import_source
+    from scenarios.files import coverage_notes, save_scenario
+    from scenarios.importers import import_source
 
     if target.suffix not in {".yaml", ".yml"}:
         raise typer.BadParameter(f"{target}: expected a name that ends in .yaml", param_hint="TARGET.yaml")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import LogLevel, ScenarioArgument
+from tui.cli.options import ScenarioArgument
+from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -29,8 +30,7 @@ def optimum(
     It knows all jobs and the real sun in advance; a proven bound says how good any plan could be.
     """
     from scenarios.load import load_scenario
-    from scenarios.optimum.comparison import optimum_json
-    from scenarios.optimum.optimum import clairvoyant_optimum
+    from scenarios.optimum import clairvoyant_optimum, optimum_json
     from tui.cli.output import optimum_progress, own_output
     from tui.cli.simulate import print_json
     from tui.cli.tables import optimum_table

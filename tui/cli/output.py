@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from broker.clock.time_report import Reported
-from scenarios.monitor.run_status import Standing, gravest, standing_of_reported
-from scenarios.scenario import planned_end_s
-from scenarios.simulation.plan import Plan
+from broker.clock import Reported
+from scenarios import planned_end_s
+from scenarios.monitor import Standing, gravest, standing_of_reported
+from scenarios.simulation import Plan
 from tui.console import notes
 from tui.formatting import kwh
 

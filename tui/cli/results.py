@@ -12,11 +12,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.results.comparison.comparison import Comparison
-from scenarios.results.comparison.tables import blocks, tables_of
+from scenarios.results.comparison import Comparison, blocks, tables_of
 from tui.cli.options import CompareTo
 from tui.exit_codes import complain
-from tui.results.file_access import Book
+from tui.results import Book
 
 _STATES = {
     "done": "done",
@@ -129,7 +128,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
 
 
 if TYPE_CHECKING:
-    from scenarios.results.reader import ResultsReader
+    from scenarios.results import ResultsReader
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -161,7 +160,7 @@ def list_(
     """List the results files with scenario, algorithm, state and date, newest first."""
     from tui.cli.simulate import print_json
     from tui.console import output
-    from tui.results.file_access import Shelf
+    from tui.results import Shelf
 
     books = Shelf(folder).look()
     if as_json:
@@ -184,11 +183,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show all runs, one run with all households, or one household."""
-    from scenarios.results.files import named_results
-    from scenarios.results.reader import ResultsReader
-    from scenarios.results.summary import simulation_json
-    from scenarios.results.views import view_house, view_neighbourhood
-    from scenarios.scenario import Zone
+    from scenarios import Zone
+    from scenarios.results import ResultsReader, named_results, simulation_json, view_house, view_neighbourhood
     from tui.cli.simulate import print_json
     from tui.cli.tables import house_json, show_house, show_neighbourhood, show_outcome
     from tui.console import output
@@ -250,9 +246,8 @@ def compare(
 
     Only runs that came to their end count. Differences are paired by seed, where the scenario is the same.
     """
-    from scenarios.results.comparison.comparison import compare_simulations, comparison_json
-    from scenarios.results.comparison.files import check_files, write_comparison
-    from scenarios.results.files import named_results
+    from scenarios.results import named_results
+    from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
     from tui.cli.simulate import print_json
     from tui.console import notes, output
 
@@ -280,9 +275,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write the results as tables for other programs, one file a table."""
-    from scenarios.results.export import export_results
-    from scenarios.results.files import named_results
-    from scenarios.results.reader import ResultsReader
+    from scenarios.results import ResultsReader, export_results, named_results
 
     with ResultsReader(named_results(file)) as results:
         export_results(results, format_, to, overwrite=force, wrote=typer.echo)
@@ -308,9 +301,8 @@ def report(
     """
     from contextlib import ExitStack
 
-    from scenarios.results.files import named_results
-    from scenarios.results.reader import ResultsReader
-    from scenarios.results.report.page import write_report
+    from scenarios.results import ResultsReader, named_results
+    from scenarios.results.report import write_report
 
     paths = dict.fromkeys(named_results(file) for file in files)
     with ExitStack() as opened:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from broker.protocol.timeouts import LIMIT_WALL_S
+from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
     CaFile,
@@ -15,7 +15,6 @@ from tui.cli.options import (
     CompareTo,
     Keep,
     KeyFile,
-    LogLevel,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -25,6 +24,7 @@ from tui.cli.options import (
     User,
     given,
 )
+from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -129,13 +129,13 @@ def run(
     log_level: LogLevel = None,
 ) -> None:
     """Run a neighbourhood on a virtual clock and say what came of it."""
-    from broker.clock.pacing import Pace
-    from broker.transport.endpoint import AccessOptions
-    from scenarios.files.coverage import coverage_notes
+    from broker.clock import Pace
+    from broker.transport import AccessOptions
+    from scenarios.files import coverage_notes
     from scenarios.load import load
-    from scenarios.results.comparison.files import check_files
-    from scenarios.simulation.plan import Plan, from_equal_scores
-    from tui.cli.options import (
+    from scenarios.results.comparison import check_files
+    from scenarios.simulation import Plan, from_equal_scores
+    from tui.cli.settings import (
         algorithm_names,
         algorithm_settings,
         chosen_access,

@@ -11,20 +11,16 @@ from typing import Any
 
 import typer
 
-from broker.errors import SsmicError
-from scenarios.results.comparison.comparison import Comparison, compare_simulations, comparison_json
-from scenarios.results.comparison.files import write_comparison
-from scenarios.results.connection import ResultsError
-from scenarios.results.reader import ResultsReader
-from scenarios.results.summary import simulation_json
-from scenarios.simulation.plan import Plan
-from scenarios.simulation.simulation import open_simulation
-from tui.cli.options import LogLevelName
+from broker import SsmicError
+from scenarios.results import ResultsError, ResultsReader, simulation_json
+from scenarios.results.comparison import Comparison, compare_simulations, comparison_json, write_comparison
+from scenarios.simulation import Plan, open_simulation
 from tui.cli.output import optimum_progress, own_output, progress_of
 from tui.cli.results import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
 from tui.exit_codes import FAILED, INTERRUPTED, code_for, complain, complain_about
+from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
@@ -144,7 +140,7 @@ def _after_failing(code: int) -> Iterator[None]:
 
 
 def _compare(results_file: Path, time_limit_wall_s: float) -> None:
-    from scenarios.optimum.comparison import compare
+    from scenarios.optimum import compare
 
     with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:
         compare(results_file, time_limit_wall_s, progress)

@@ -11,12 +11,12 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from scenarios.metrics.statistics import Spread, spread_of
-from scenarios.optimum.optimum import Optimum
-from scenarios.results.views import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.metrics import Spread, spread_of
+from scenarios.optimum import Optimum
+from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
 from tui.formatting import kwh, percent, ratio, unfinished
-from tui.widgets.table_rendering import fit
+from tui.widgets import fit
 
 MAX_PRODUCERS = 12
 """So many are listed by name; the rest is summed up."""

@@ -11,7 +11,7 @@ import typer
 from tui.exit_codes import FAILED, USAGE, complain
 
 if TYPE_CHECKING:
-    from tui.shell.navigation import Intent
+    from tui.shell import Intent
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -59,8 +59,8 @@ def first_intent(named: str) -> Intent:
     Raises:
         ResultsError: there are not so many results as `latest~N` names.
     """
-    from scenarios.results.files import SUFFIX, named_results
-    from tui.shell.navigation import EditScenario, OpenResults
+    from scenarios.results import SUFFIX, named_results
+    from tui.shell import EditScenario, OpenResults
 
     path = named_results(named)
     return OpenResults(path) if path.suffix == SUFFIX else EditScenario(named)

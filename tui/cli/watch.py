@@ -58,8 +58,8 @@ def watch(
     key_file: KeyFile = None,
 ) -> None:
     """Watch the negotiations of a run on a broker."""
-    from broker.transport.endpoint import AccessOptions
-    from tui.cli.options import chosen_access
+    from broker.transport import AccessOptions
+    from tui.cli.settings import chosen_access
 
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
@@ -67,9 +67,9 @@ def watch(
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
     backdrop = None
     if scenario is not None:
+        from scenarios import planned_end_s
         from scenarios.load import load_scenario
-        from scenarios.monitor.run_state import backdrop_of
-        from scenarios.scenario import planned_end_s
+        from scenarios.monitor import backdrop_of
 
         loaded = load_scenario(scenario)
         backdrop = backdrop_of(loaded, planned_end_s(loaded, None))
@@ -77,7 +77,7 @@ def watch(
         complain("watching needs a terminal")
         raise typer.Exit(USAGE)
     from tui.app import run_app
-    from tui.shell.navigation import WatchBroker
+    from tui.shell import WatchBroker
 
     code = run_app("negotiations", WatchBroker(access, run, backdrop, control=control))
     if code:

@@ -9,9 +9,9 @@ from typing import Any
 
 from textual import on
 
-from scenarios.appliances import APPLIANCES
-from scenarios.files.problems import KeyPath
-from scenarios.importers.pyssmic_xml import read_jobs
+from scenarios import APPLIANCES
+from scenarios.files import KeyPath
+from scenarios.importers import read_jobs
 from tui.editor import commands, picker, tree_model
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import Notes
@@ -23,8 +23,7 @@ from tui.editor.session import Work, file_reference
 from tui.editor.time_fields import Origin, in_form_of, seconds
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.editor.workspace import Desk
-from tui.shell.dialogs import AskText, PickPath
-from tui.shell.error_notices import AdviceError
+from tui.shell import AdviceError, AskText, PickPath
 
 SERIES_SUFFIXES = (".csv", ".txt", ".dat")
 SERIES_OF_SECONDS = 'one "seconds Wh" pair per line, cumulative'

@@ -12,9 +12,8 @@ from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
 
-from scenarios.errors import Problem, ScenarioError
-from scenarios.files.coverage import Note
-from scenarios.files.document import Document
+from scenarios import Problem, ScenarioError
+from scenarios.files import Document, Note
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
 from tui.editor.session import Checked, Version
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.identifiers import canonical, identifier_problem, shown
-from scenarios.appliances import APPLIANCES, Appliance
-from scenarios.files.build import RESERVED
-from scenarios.files.problems import KeyPath
-from scenarios.files.times import format_after_start, format_iso
-from scenarios.importers.neighbourhood import InputJob
+from broker import canonical, identifier_problem, shown
+from scenarios import APPLIANCES, Appliance
+from scenarios.files import RESERVED, KeyPath, format_after_start, format_iso
+from scenarios.importers import InputJob
 from tui.editor import tree_model
 from tui.editor.edits import Change, Insert, Put, Remove, Step
 from tui.editor.time_fields import Origin

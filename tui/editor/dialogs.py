@@ -14,10 +14,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from tui.shell.dialogs import PickPath
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
-from tui.widgets.path_field import PathInput
+from tui.shell import Footer, Guarded, PickPath
+from tui.widgets import PathInput
 
 YAML = (".yaml", ".yml")
 IMPORTABLE = (".xml", ".pkl", ".pickle", *YAML)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from scenarios.files.document import Document
-from scenarios.files.problems import KeyPath
+from scenarios.files import Document, KeyPath
 from tui.editor.tree_model import Ref, Tree, at
 
 

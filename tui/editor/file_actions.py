@@ -7,11 +7,10 @@ from importlib import resources
 from itertools import count
 from pathlib import Path
 
-from broker.filenames import file_name
-from scenarios.errors import ScenarioError
-from scenarios.files.document import Document
-from scenarios.files.dump import to_yaml
-from scenarios.importers.detect import import_source, needs_import
+from broker import file_name
+from scenarios import ScenarioError
+from scenarios.files import Document, to_yaml
+from scenarios.importers import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
 from tui.editor import commands
 from tui.editor.actions import Editing
@@ -21,9 +20,8 @@ from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
 from tui.editor.session import History, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
-from tui.shell.dialogs import Answer, Confirm, PickPath
-from tui.shell.navigation import EditScenario, Intent, OpenNeighbourhood, RunScenario
-from tui.start.rescued import is_rescued, name_in, original_of, own_folder
+from tui.shell import Answer, Confirm, EditScenario, Intent, OpenNeighbourhood, PickPath, RunScenario
+from tui.start import is_rescued, name_in, original_of, own_folder
 
 
 def rescued_work(path: Path) -> Work:

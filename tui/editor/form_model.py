@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
-from scenarios.files.problems import KeyPath
+from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
+from scenarios.files import KeyPath
 from tui.editor import tree_model
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.formatting import plural

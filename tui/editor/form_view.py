@@ -15,13 +15,13 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
-from scenarios.files.problems import KeyPath
+from scenarios.files import KeyPath
 from tui.editor import form_model
 from tui.editor.commands import number_or_text
 from tui.editor.form_model import Field, Form, Layout
 from tui.editor.time_fields import Origin, join, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
-from tui.widgets.text import FieldHelp, say
+from tui.widgets import FieldHelp, say
 
 
 class PickButton(Static, can_focus=True):

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from tui.editor import tree_model
 from tui.editor.time_fields import Origin, in_words, seconds
 from tui.editor.tree_model import Ref, Tree, text
-from tui.widgets.table import Column, VirtualTable
+from tui.widgets import Column, VirtualTable
 
 
 @dataclass(frozen=True, slots=True)

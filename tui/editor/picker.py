@@ -15,18 +15,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from scenarios.appliances import APPLIANCES
-from scenarios.files.times import format_after_start
-from scenarios.generate.solar import Roof, clear_light
-from scenarios.importers.imported import SITE, START_S, STEP_S
+from scenarios import APPLIANCES
+from scenarios.files import format_after_start
+from scenarios.generate import Roof, clear_light
+from scenarios.importers import SITE, START_S, STEP_S
 from tui.editor import tree_model
 from tui.editor.preview_chart import Artist, Picture, load_picture
 from tui.editor.time_fields import Origin
 from tui.editor.tree_model import Tree, text
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
-from tui.widgets.chart import Chart, Span
-from tui.widgets.text_match import ranked
+from tui.shell import Footer, Guarded
+from tui.widgets import Chart, Span, ranked
 
 
 @dataclass(frozen=True, slots=True)

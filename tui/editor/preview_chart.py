@@ -10,19 +10,15 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
-from scenarios.files.build import MAX_DAYS
-from scenarios.files.model import LoadProfileEntry, ProductionEntry
-from scenarios.files.problems import Findings, locate_in
-from scenarios.files.series import SeriesReader
-from scenarios.metrics.settlement import real_production_wh
-from scenarios.scenario import Producer, Zone
+from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
+from scenarios import Producer, Zone
+from scenarios.files import MAX_DAYS, Findings, LoadProfileEntry, ProductionEntry, SeriesReader, locate_in
+from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
 from tui.editor.time_fields import Origin, seconds
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.shell.days import Days
-from tui.widgets.chart import Series, Span, drawn
-from tui.widgets.palette import DEMAND, FORECAST, PRODUCTION
+from tui.shell import Days
+from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, Span, drawn
 
 STEPS = 288
 _NO_SPAN = Span(0, 1)

@@ -11,12 +11,12 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
-from scenarios.errors import Problem
-from scenarios.files.coverage import Note, WayOut
+from scenarios import Problem
+from scenarios.files import Note, WayOut
 from tui.editor import tree_model
 from tui.editor.time_repairs import is_possible, label_of
 from tui.editor.tree_model import Tree
-from tui.widgets.table import Column, VirtualTable
+from tui.widgets import Column, VirtualTable
 
 
 class CoveragePanel(VerticalScroll):

@@ -13,7 +13,7 @@ from tui.editor import tree_model
 from tui.editor.file_actions import Filing
 from tui.editor.jobs_table import JobsTable
 from tui.editor.time_repairs import is_possible, label_of
-from tui.shell.base_screen import PaletteEntry
+from tui.shell import PaletteEntry
 
 _OURS = frozenset(
     {

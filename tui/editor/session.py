@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.errors import Problem, ScenarioError
-from scenarios.files.coverage import Note
-from scenarios.files.document import Document
-from scenarios.files.problems import KeyPath
+from scenarios import Problem, ScenarioError
+from scenarios.files import Document, KeyPath, Note
 from tui.editor.edits import Change, Put, changed, written
 from tui.editor.tree_model import Ref, Tree, owner_of, parent_of, text
 

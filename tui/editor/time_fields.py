@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.files.times import MAX_TIME_S, format_after_start, offset_of, parse_time
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.files import MAX_TIME_S, format_after_start, offset_of, parse_time
 
 _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 

@@ -7,11 +7,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agents.energy import Production
-from scenarios.files.coverage import MoveStart, RunDays, ShiftSun, WayOut
-from scenarios.files.problems import KeyPath
-from scenarios.files.series import read_series
-from scenarios.files.times import counts_from_start, format_after_start, parse_time
+from agents import Production
+from scenarios.files import (
+    KeyPath,
+    MoveStart,
+    RunDays,
+    ShiftSun,
+    WayOut,
+    counts_from_start,
+    format_after_start,
+    parse_time,
+    read_series,
+)
 from tui.editor import tree_model
 from tui.editor.edits import Change, Put, Remove, Step
 from tui.editor.tree_model import Tree, at, text

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
-from scenarios.files.problems import KeyPath
+from scenarios.files import KeyPath
 
 Tree: TypeAlias = dict[str, Any]
 """The whole file as plain data. Never changed in place."""

@@ -14,9 +14,8 @@ from textual.css.query import NoMatches
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
-from scenarios.errors import Problem
-from scenarios.files.coverage import WayOut
-from scenarios.files.problems import KeyPath
+from scenarios import Problem
+from scenarios.files import KeyPath, WayOut
 from tui.editor import commands, tree_model
 from tui.editor.checker import Checker
 from tui.editor.edits import Change
@@ -30,10 +29,8 @@ from tui.editor.time_repairs import change_for
 from tui.editor.tree_model import WHOLE, Ref
 from tui.editor.tree_view import NeighbourhoodTree
 from tui.formatting import plural
-from tui.shell.base_screen import AreaScreen, EmptyState
-from tui.shell.days import Days
-from tui.widgets.chart import Chart
-from tui.widgets.text import FieldHelp, say
+from tui.shell import AreaScreen, Days, EmptyState
+from tui.widgets import Chart, FieldHelp, say
 
 PAUSE_WALL_S = 0.15
 """The whole file is checked when nothing was typed for so long."""

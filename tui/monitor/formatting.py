@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from textual.containers import Vertical
 
-from scenarios.monitor.run_state import Watched
-from scenarios.monitor.summaries import energy
-from scenarios.scenario import Zone
-from tui.shell.error_notices import Guarded
-from tui.widgets.table import Cell
+from scenarios import Zone
+from scenarios.monitor import Watched, energy
+from tui.shell import Guarded
+from tui.widgets import Cell
 
 
 class Pane(Guarded, Vertical):

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 
-from agents.model import MANAGER
-from scenarios.monitor.message_log import shown_agent
-from scenarios.monitor.negotiations import Negotiation
-from scenarios.monitor.run_state import Watched, WatchedHost
-from scenarios.scenario import Zone
+from agents import MANAGER
+from scenarios import Zone
+from scenarios.monitor import Negotiation, Watched, WatchedHost, shown_agent
 from tui.formatting import plural
 from tui.monitor.formatting import STATES, Pane, clock, moment
-from tui.widgets.table import Cell, Column, VirtualTable
+from tui.widgets import Cell, Column, VirtualTable
 
 
 @dataclass(frozen=True, slots=True)

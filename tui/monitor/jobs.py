@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from textual import on
 from textual.app import ComposeResult
 
-from agents.model import MANAGER
-from scenarios.monitor.message_log import Line, shown_agent
-from scenarios.monitor.negotiations import Negotiation, Step
-from scenarios.monitor.run_state import Watched
-from scenarios.scenario import Zone
+from agents import MANAGER
+from scenarios import Zone
+from scenarios.monitor import Line, Negotiation, Step, Watched, shown_agent
 from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
-from tui.widgets.table import Column, VirtualTable
-from tui.widgets.table_rendering import fit
-from tui.widgets.text import Words
+from tui.widgets import Column, VirtualTable, Words, fit
 
 _LANE = 11
 _WIDE_LANE = 16

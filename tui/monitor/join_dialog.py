@@ -13,17 +13,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from broker.errors import SsmicError
-from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
-from broker.transport.mqtt import MqttBroker
-from scenarios.monitor.feed import BusFeed, FoundRun, RunFinder
-from scenarios.monitor.run_state import Backdrop, Watched
-from scenarios.monitor.run_status import Tone, standing_of
-from scenarios.scenario import Zone
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
-from tui.shell.monitored_run import whoami
-from tui.widgets.table import Cell, Column, VirtualTable
+from broker import SsmicError
+from broker.transport import Access, AccessOptions, BrokerUrl, MqttBroker, access_to
+from scenarios import Zone
+from scenarios.monitor import Backdrop, BusFeed, FoundRun, RunFinder, Tone, Watched, standing_of
+from tui.shell import Footer, Guarded, whoami
+from tui.widgets import Cell, Column, VirtualTable
 
 _LOOK_WALL_S = 0.25
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 
-from agents.ledger import LedgerEntry
-from scenarios.monitor.run_state import Watched
-from scenarios.scenario import Zone
+from agents import LedgerEntry
+from scenarios import Zone
+from scenarios.monitor import Watched
 from tui.monitor.formatting import Pane, amount, moment, state_cell
-from tui.widgets.table import Cell, Column, VirtualTable
-from tui.widgets.text import Words
+from tui.widgets import Cell, Column, VirtualTable, Words
 
 
 def _producer(entry: LedgerEntry) -> Cell:

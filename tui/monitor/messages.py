@@ -16,13 +16,10 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Select
 
-from scenarios.monitor.message_log import Line, Stream, shown_agent
-from scenarios.monitor.run_state import Watched
-from scenarios.monitor.summaries import KINDS
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.monitor import KINDS, Line, Stream, Watched, shown_agent
 from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
-from tui.widgets.table import Column, VirtualTable
-from tui.widgets.text import Words
+from tui.widgets import Column, VirtualTable, Words
 
 
 @dataclass(frozen=True, slots=True)

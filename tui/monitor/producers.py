@@ -9,15 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from scenarios.monitor.producers import WatchedProducer
-from scenarios.monitor.run_state import Watched
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.monitor import Watched, WatchedProducer
 from tui.formatting import plural
 from tui.monitor.formatting import Pane, amount
-from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.palette import COMMITTED, FORECAST
-from tui.widgets.table import Column, VirtualTable
-from tui.widgets.text import Words
+from tui.widgets import COMMITTED, FORECAST, Chart, Column, Span, VirtualTable, Words, drawn
 
 DAY_S = 86_400
 _BINS = 288

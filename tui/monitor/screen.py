@@ -12,10 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
-from broker.transport.endpoint import Access
-from scenarios.monitor.feed import Feed
-from scenarios.monitor.run_state import Backdrop
-from scenarios.scenario import Zone
+from broker.transport import Access
+from scenarios import Zone
+from scenarios.monitor import Backdrop, Feed
 from tui.monitor.formatting import Pane
 from tui.monitor.hosts import HostsPane
 from tui.monitor.jobs import JobsPane
@@ -23,13 +22,8 @@ from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane
 from tui.monitor.messages import JobChosen, MessagesPane
 from tui.monitor.producers import Glance, ProducersPane
-from tui.shell.base_screen import EmptyState
-from tui.shell.dialogs import AskText
-from tui.shell.header import StatusLine
-from tui.shell.monitored_run import REFRESH_WALL_S
-from tui.shell.navigation import Intent, WatchBroker
-from tui.shell.run_controls import SteeringScreen
-from tui.widgets.table import VirtualTable
+from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, StatusLine, SteeringScreen, WatchBroker
+from tui.widgets import VirtualTable
 
 _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
     ("M", "messages-tab", "Messages", MessagesPane),

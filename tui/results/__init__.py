@@ -1,1 +1,8 @@
 """Reads results."""
+
+from tui.results.file_access import Book, Shelf
+
+__all__ = [
+    "Book",
+    "Shelf",
+]

@@ -15,12 +15,12 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
-from scenarios.results.files import DEFAULT_FOLDER
+from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent, plural
 from tui.results.file_access import Book, Reads, Shelf
 from tui.results.formatting import stamp, state_cell
-from tui.shell.base_screen import EmptyState
-from tui.widgets.table import Cell, Column, VirtualTable
+from tui.shell import EmptyState
+from tui.widgets import Cell, Column, VirtualTable
 
 MARK = "◆"
 

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenarios.metrics.labels import Figure
-from scenarios.metrics.statistics import Spread
-from scenarios.results.comparison.comparison import Compared, compare_simulations
-from scenarios.results.comparison.comparison import Comparison as Statistics
-from scenarios.results.reader import ResultsReader
-from scenarios.results.views import AverageDay, ContractRow, average_day, load_run
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.metrics import Figure, Spread
+from scenarios.results import AverageDay, ContractRow, ResultsReader, average_day, load_run
+from scenarios.results.comparison import Compared, compare_simulations
+from scenarios.results.comparison import Comparison as Statistics
 
 
 def letter_of(index: int) -> str:

@@ -15,22 +15,17 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static, TabbedContent, TabPane
 
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
-from scenarios.metrics.statistics import Spread
-from scenarios.results.comparison.tables import mean_text, unit_of
-from scenarios.results.views import AverageDay, ContractRow
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.metrics import DEFAULT_INTERVAL_S, Spread
+from scenarios.results import AverageDay, ContractRow
+from scenarios.results.comparison import mean_text, unit_of
 from tui.formatting import plural
 from tui.results.comparison_model import Comparison, FigureRow, JobRow, Side, compare, letter_of
 from tui.results.file_access import Book, Reads
 from tui.results.formatting import DAY_S, BackLink, stamp, state_cell
 from tui.results.interval_chart import Intervals
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
-from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.palette import GRID, OWN, PRODUCTION
-from tui.widgets.table import Cell, CellTable, Column, VirtualTable
-from tui.widgets.text import Words
+from tui.shell import Footer, Guarded
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, Span, VirtualTable, Words, drawn
 
 _BOOKS: tuple[Column[Book], ...] = (
     Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),

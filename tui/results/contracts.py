@@ -10,14 +10,13 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from scenarios.results.views import ContractRow
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.results import ContractRow
 from tui.formatting import plural
 from tui.results.formatting import covered_cell, number_kwh
 from tui.results.household_model import fits
-from tui.shell.error_notices import Guarded
-from tui.widgets.table import Cell, CellTable, Column, VirtualTable
-from tui.widgets.text import Words
+from tui.shell import Guarded
+from tui.widgets import Cell, CellTable, Column, VirtualTable, Words
 
 
 def _supplier(row: ContractRow) -> Cell:

@@ -18,16 +18,11 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
-from scenarios.results.comparison.comparison import Comparison
-from scenarios.results.comparison.files import ENDINGS, check_files, write_comparison
-from scenarios.results.connection import ResultsError, ResultsExistError
-from scenarios.results.export import FORMATS, Format, export_results
-from scenarios.results.reader import ResultsReader
-from scenarios.results.report.page import write_report
+from scenarios.results import FORMATS, Format, ResultsError, ResultsExistError, ResultsReader, export_results
+from scenarios.results.comparison import ENDINGS, Comparison, check_files, write_comparison
+from scenarios.results.report import write_report
 from tui.results.file_access import Reads
-from tui.shell.dialogs import Answer, AskText, Confirm, PickPath
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
+from tui.shell import Answer, AskText, Confirm, Footer, Guarded, PickPath
 
 _DETAILS = (
     "Several files are separated by commas. The ending decides what is written: a table (.csv, .tex, .md) or a figure "

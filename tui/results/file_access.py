@@ -13,13 +13,11 @@ from typing import TypeVar
 from textual.containers import Vertical
 from textual.worker import WorkType
 
-from broker.errors import SsmicError
-from scenarios.results.files import Listed, glance, results_files
-from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import RunInfo, SimulationInfo
-from scenarios.scenario import Scenario
+from broker import SsmicError
+from scenarios import Scenario
+from scenarios.results import Listed, ResultsReader, RunInfo, SimulationInfo, glance, results_files
 from tui.results.household_model import Sheet, neighbourhood_sheet
-from tui.shell.error_notices import Guarded, complain
+from tui.shell import Guarded, complain
 
 FRESH_WALL_S = 20.0
 """A run writes at least once a second, unless it is paused or a solver thinks."""

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.formatting import percent, ratio
-from tui.widgets.table import Cell
+from tui.widgets import Cell
 
 DAY_S = 86_400
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import RunInfo
-from scenarios.results.views import (
+from scenarios import Zone
+from scenarios.results import (
     ContractRow,
     Day,
     HouseholdRow,
     HouseView,
     NeighbourhoodView,
+    ResultsReader,
+    RunInfo,
     household_rows,
     view_house,
     view_neighbourhood,
 )
-from scenarios.scenario import Zone
 from tui.formatting import percent, plural, ratio, unfinished
 from tui.results.formatting import euro, figure_text
 

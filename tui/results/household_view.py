@@ -14,18 +14,14 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from scenarios.results.views import Day, HouseholdRow
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.results import Day, HouseholdRow
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
 from tui.results.formatting import Figures, number_kwh
 from tui.results.household_model import Sheet, Whole
-from tui.shell.days import Days
-from tui.shell.error_notices import Guarded
-from tui.shell.header import shown_zone
-from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.palette import GRID, MEANINGS, OWN, PRODUCTION
-from tui.widgets.table import Cell, Column, VirtualTable
+from tui.shell import Days, Guarded, shown_zone
+from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Cell, Chart, Column, Span, VirtualTable, drawn
 
 _PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
 _TITLE_WIDTH = 9

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from scenarios.metrics.labels import Figure
-from scenarios.metrics.statistics import Spread
-from scenarios.results.comparison.comparison import Comparison
-from scenarios.results.comparison.figure import drawn_figures
-from scenarios.results.comparison.tables import mean_text, scaled, unit_of
+from scenarios.metrics import Figure, Spread
+from scenarios.results.comparison import Comparison, drawn_figures, mean_text, scaled, unit_of
 
 MARKS = "●■◆▲▼★✚"
 """By simulation, so that nobody has to tell colours."""

@@ -12,14 +12,13 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from agents.model import GRID
-from scenarios.results.reader import ResultsReader
-from scenarios.scenario import Zone
+from agents import GRID
+from scenarios import Zone
+from scenarios.results import ResultsReader
 from tui.formatting import plural
 from tui.logs import log_file_of
-from tui.shell.error_notices import Guarded
-from tui.widgets.table import Cell, CellTable, Column
-from tui.widgets.text import Words
+from tui.shell import Guarded
+from tui.widgets import Cell, CellTable, Column, Words
 
 MOST_RECORDS = 20_000
 """Of the log, the newest; more than that nobody reads here."""

@@ -12,17 +12,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from scenarios.monitor.message_log import shown_agent
-from scenarios.monitor.summaries import say
-from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import RecordedMessage
-from scenarios.results.views import ContractRow
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.monitor import say, shown_agent
+from scenarios.results import ContractRow, RecordedMessage, ResultsReader
 from tui.formatting import plural
 from tui.results.contracts import in_words
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
-from tui.widgets.table import Column, VirtualTable
+from tui.shell import Footer, Guarded
+from tui.widgets import Column, VirtualTable
 
 MOST_MESSAGES = 5_000
 """Of one job; more than that nobody reads."""

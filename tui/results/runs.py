@@ -10,20 +10,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from scenarios.metrics.statistics import Spread
-from scenarios.results.reader import ResultsReader
-from scenarios.results.rows import RunInfo
-from scenarios.results.views import AverageDay, average_day, view_runs
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.metrics import Spread
+from scenarios.results import AverageDay, ResultsReader, RunInfo, average_day, view_runs
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import number_kwh, state_cell
-from tui.shell.days import Days
-from tui.shell.error_notices import Guarded
-from tui.shell.header import shown_zone
-from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.palette import GRID, OWN, PRODUCTION
-from tui.widgets.table import Cell, CellTable, Column, VirtualTable
-from tui.widgets.text import Words
+from tui.shell import Days, Guarded, shown_zone
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, Span, VirtualTable, Words, drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,7 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
 
 
 def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
-    from scenarios.metrics.statistics import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
+    from scenarios.metrics import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     names = ("negotiations", "messages", "wall_s", "of_best")
     complete = [row for row in rows if row.run is not None and row.run.is_complete]

@@ -8,11 +8,10 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from scenarios.results.reader import ResultsReader
-from scenarios.simulation.scores import ScoresFile
-from tui.shell.error_notices import Guarded
-from tui.widgets.table import Cell, CellTable, Column
-from tui.widgets.text import Words
+from scenarios.results import ResultsReader
+from scenarios.simulation import ScoresFile
+from tui.shell import Guarded
+from tui.widgets import Cell, CellTable, Column, Words
 
 
 @dataclass(frozen=True, slots=True)

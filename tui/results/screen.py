@@ -10,15 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher
 
-from scenarios.results.connection import ResultsError
+from scenarios.results import ResultsError
 from tui.results.catalogue import Catalogue, readable
 from tui.results.comparison_view import TABS as SIDES
 from tui.results.comparison_view import ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
 from tui.results.simulation import TABS, SimulationPane
-from tui.shell.base_screen import AreaScreen
-from tui.shell.dialogs import PickPath
-from tui.shell.navigation import CompareResults, Intent, OpenResults
+from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath
 
 FOLLOW_WALL_S = 1.0
 

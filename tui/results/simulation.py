@@ -12,8 +12,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
-from scenarios.results.rows import RecordedMessage, RunInfo
+from scenarios.metrics import DEFAULT_INTERVAL_S
+from scenarios.results import RecordedMessage, RunInfo
 from tui.formatting import plural
 from tui.results.contracts import Contracts
 from tui.results.file_access import Opened, Reads, open_simulation, read_from, stamp_of
@@ -24,8 +24,7 @@ from tui.results.log_pane import LogPane, log_sheet
 from tui.results.negotiation import NegotiationDialog, said_about
 from tui.results.runs import RunsPane, RunsSheet, runs_sheet
 from tui.results.scores_pane import ScoresPane, reset_scores, scores_sheet
-from tui.shell.dialogs import Answer, Confirm
-from tui.shell.header import shown_zone
+from tui.shell import Answer, Confirm, shown_zone
 
 TABS = (
     ("A", "all", "All households"),

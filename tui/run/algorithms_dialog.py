@@ -13,10 +13,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from agents.scheduling.settings import ALGORITHMS
-from tui.shell.error_notices import Guarded
-from tui.shell.footer import Footer
-from tui.widgets.text import Tick
+from agents.scheduling import ALGORITHMS
+from tui.shell import Footer, Guarded
+from tui.widgets import Tick
 
 USUAL_SEEDS = "20"
 """Proposed where one run was asked for so far: one run has no interval."""

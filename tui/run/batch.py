@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scenarios.simulation.plan import Plan
+from scenarios.simulation import Plan
 from tui.run.simulation_client import Running
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from agents.errors import SettingsError
-from agents.scheduling.settings import ABOUT_ALGORITHM, AlgorithmSettings, settings_of
-from broker.clock.pacing import Pace
-from broker.errors import SsmicError
-from broker.transport.endpoint import AccessOptions, access_to
-from scenarios.scenario import Scenario
-from scenarios.simulation.plan import Plan
+from agents import SettingsError
+from agents.scheduling import ABOUT_ALGORITHM, AlgorithmSettings, settings_of
+from broker import SsmicError
+from broker.clock import Pace
+from broker.transport import AccessOptions, access_to
+from scenarios import Scenario
+from scenarios.simulation import Plan
 
 _ABOUT = {
     "source": "The neighbourhood to run: a YAML file, a PySSMic input folder, or the name of a bundled one.",

@@ -14,14 +14,12 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Select, Static
 
-from agents.scheduling.settings import ALGORITHMS, settings_of
+from agents.scheduling import ALGORITHMS, settings_of
 from scenarios.load import bundled_names
 from tui.run.form import BUSES, SEARCH_WALL_S, Form, about
 from tui.run.scenario_choices import OPEN, Choice
-from tui.shell.dialogs import PickPath
-from tui.shell.error_notices import Guarded
-from tui.shell.run_controls import PACES
-from tui.widgets.text import FieldHelp, Tick
+from tui.shell import PACES, Guarded, PickPath
+from tui.widgets import FieldHelp, Tick
 
 _ROWS: dict[str, tuple[str, ...]] = {
     "amounts": ("days", "seed", "runs", "workers"),

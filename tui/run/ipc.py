@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.clock.time_report import Reported
-from broker.protocol.wire import Control
-from broker.transport.endpoint import BrokerUrl, Tls
-from scenarios.simulation.plan import Plan
+from broker.clock import Reported
+from broker.protocol import Control
+from broker.transport import BrokerUrl, Tls
+from scenarios.simulation import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from agents.energy import FloatArray
-from scenarios.metrics.settlement import real_production_wh
-from scenarios.monitor.summaries import energy
-from scenarios.scenario import Scenario, Zone
-from tui.widgets.chart import Chart, Span, drawn
-from tui.widgets.palette import DEMAND, PRODUCTION
+from agents import FloatArray
+from scenarios import Scenario, Zone
+from scenarios.metrics import real_production_wh
+from scenarios.monitor import energy
+from tui.widgets import DEMAND, PRODUCTION, Chart, Span, drawn
 
 _BINS = 288
 _DAY_S = 86_400

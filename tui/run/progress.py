@@ -12,15 +12,14 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from scenarios.monitor.run_status import SIGNS, Standing, Tone
-from scenarios.scenario import planned_end_s
+from scenarios import planned_end_s
+from scenarios.monitor import SIGNS, Standing, Tone
 from tui.formatting import kwh, percent, ratio
 from tui.run.batch import Batch
 from tui.run.ipc import RunSummary, Seeking
 from tui.run.simulation_client import Running
-from tui.shell.header import COLOURS, StatusLine
-from tui.shell.monitored_run import Watching
-from tui.widgets.table import Cell, Column, VirtualTable
+from tui.shell import COLOURS, StatusLine, Watching
+from tui.widgets import Cell, Column, VirtualTable
 
 _STATES: dict[str, tuple[str, str]] = {
     "starting": ("… starting", "warning"),

@@ -14,12 +14,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Button, Input
 
-from agents.scheduling.settings import INSERTION
-from broker.errors import SsmicError
-from scenarios.files.coverage import coverage_notes
+from agents.scheduling import INSERTION
+from broker import SsmicError
+from scenarios import Scenario
+from scenarios.files import coverage_notes
 from scenarios.load import Loaded, load
-from scenarios.scenario import Scenario
-from scenarios.simulation.plan import from_equal_scores
+from scenarios.simulation import from_equal_scores
 from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.batch import Batch
 from tui.run.form import plans_of
@@ -28,14 +28,21 @@ from tui.run.preview import Preview, outlook
 from tui.run.progress import ProgressPanel, Row
 from tui.run.scenario_choices import choices
 from tui.run.simulation_client import Running
-from tui.shell.base_screen import PaletteEntry
-from tui.shell.dialogs import Answer, Confirm
-from tui.shell.monitored_run import REFRESH_WALL_S
-from tui.shell.navigation import CompareResults, EditScenario, Intent, OpenNeighbourhood, OpenResults, RunScenario
-from tui.shell.run_controls import SteeringScreen
-from tui.start.recent import load_recent
-from tui.widgets.table import VirtualTable
-from tui.widgets.text import FieldHelp
+from tui.shell import (
+    REFRESH_WALL_S,
+    Answer,
+    CompareResults,
+    Confirm,
+    EditScenario,
+    Intent,
+    OpenNeighbourhood,
+    OpenResults,
+    PaletteEntry,
+    RunScenario,
+    SteeringScreen,
+)
+from tui.start import load_recent
+from tui.widgets import FieldHelp, VirtualTable
 
 _TYPING_WALL_S = 0.25
 """A scenario is loaded when nobody has typed for so long."""

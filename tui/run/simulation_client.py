@@ -12,17 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from broker.errors import SsmicError
-from broker.protocol.wire import Control
-from broker.transport.mqtt import MqttBroker
-from scenarios.monitor.feed import BusFeed, Feed, NotConnectedError, Status
-from scenarios.monitor.run_state import Backdrop, Watched, backdrop_of
-from scenarios.monitor.run_status import Standing, gravest, standing_of_reported
-from scenarios.scenario import planned_end_s
-from scenarios.simulation.plan import Plan
+from broker import SsmicError
+from broker.protocol import Control
+from broker.transport import MqttBroker
+from scenarios import planned_end_s
+from scenarios.monitor import (
+    Backdrop,
+    BusFeed,
+    Feed,
+    NotConnectedError,
+    Standing,
+    Status,
+    Watched,
+    backdrop_of,
+    gravest,
+    standing_of_reported,
+)
+from scenarios.simulation import Plan
 from tui.child_process import frame, read_frame, start_process
 from tui.run.ipc import Began, Command, Ended, Event, Go, Heard, Interrupt, Progress, Seeking, Stands, Task
-from tui.shell.monitored_run import whoami
+from tui.shell import whoami
 
 State = Literal["starting", "running", "seeking", "stopping", "done", "interrupted", "failed"]
 

@@ -16,17 +16,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.errors import SsmicError
-from broker.protocol import topics
-from broker.protocol.wire import Control
-from broker.threads import new_loop
-from broker.transport.base import Broker, Delivery
-from broker.transport.memory import MemoryBroker
-from broker.transport.receive_queue import ReceiveQueue
-from scenarios.results.reader import ResultsReader
-from scenarios.results.summary import simulation_json
-from scenarios.simulation.brokers import OpenBroker
-from scenarios.simulation.simulation import Simulation, open_simulation
+from broker import SsmicError, new_loop
+from broker.protocol import Control, topics
+from broker.transport import Broker, Delivery, MemoryBroker, ReceiveQueue
+from scenarios.results import ResultsReader, simulation_json
+from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.run.ipc import Began, Ended, Event, Go, Heard, Interrupt, Progress, RunSummary, Seeking, Stands, Task
@@ -119,7 +113,7 @@ async def _simulate(wanted: Task, parent: _Parent) -> None:
 
 async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -> None:
     """Seek the clairvoyant optimum in a thread; one that is cancelled meanwhile ends with the process."""
-    from scenarios.optimum.comparison import compare  # noqa: PLC0415 - heavy, and most runs do without
+    from scenarios.optimum import compare  # noqa: PLC0415 - heavy, and most runs do without
 
     loop = asyncio.get_running_loop()
     found: asyncio.Future[None] = loop.create_future()

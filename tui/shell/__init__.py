@@ -9,3 +9,78 @@ An area of the application is a package of its own (`tui/editor`, `tui/run`, `tu
 The shell adds the bar of areas, the footer, `?` help, palette entries for every binding, and turns whatever a handler
 raises into a notice. Areas never import each other: one asks for another with an `Intent`, which the app delivers.
 """
+
+from tui.shell.base_screen import AreaScreen, EmptyState, PaletteEntry
+from tui.shell.days import Days
+from tui.shell.dialogs import Answer, AskText, Confirm, PickPath
+from tui.shell.error_notices import AdviceError, Guarded, complain, keep_details
+from tui.shell.footer import Footer
+from tui.shell.header import COLOURS, StatusLine, short_status, shown_zone
+from tui.shell.help import HelpScreen, described, is_move
+from tui.shell.lifecycle import (
+    Collector,
+    Preferences,
+    Rescue,
+    ended_by_signals,
+    load_preferences,
+    rescued,
+    save_preferences,
+)
+from tui.shell.monitored_run import REFRESH_WALL_S, Watching, whoami
+from tui.shell.navigation import (
+    CompareResults,
+    EditScenario,
+    Everything,
+    Intent,
+    OpenNeighbourhood,
+    OpenResults,
+    RunScenario,
+    WatchBroker,
+)
+from tui.shell.run_controls import PACES, SteeringScreen
+from tui.shell.themes import DEFAULT_VARIABLES, THEMES
+
+__all__ = [
+    "COLOURS",
+    "DEFAULT_VARIABLES",
+    "PACES",
+    "REFRESH_WALL_S",
+    "THEMES",
+    "AdviceError",
+    "Answer",
+    "AreaScreen",
+    "AskText",
+    "Collector",
+    "CompareResults",
+    "Confirm",
+    "Days",
+    "EditScenario",
+    "EmptyState",
+    "Everything",
+    "Footer",
+    "Guarded",
+    "HelpScreen",
+    "Intent",
+    "OpenNeighbourhood",
+    "OpenResults",
+    "PaletteEntry",
+    "PickPath",
+    "Preferences",
+    "Rescue",
+    "RunScenario",
+    "StatusLine",
+    "SteeringScreen",
+    "WatchBroker",
+    "Watching",
+    "complain",
+    "described",
+    "ended_by_signals",
+    "is_move",
+    "keep_details",
+    "load_preferences",
+    "rescued",
+    "save_preferences",
+    "short_status",
+    "shown_zone",
+    "whoami",
+]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.worker import Worker
 
-from scenarios.scenario import Zone
+from scenarios import Zone
 from tui.shell.lifecycle import Rescue
 from tui.shell.navigation import OpenNeighbourhood
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from textual.screen import ModalScreen
 
-from scenarios.scenario import Zone
+from scenarios import Zone
 from tui.shell.dialogs import AskText
 
 DAY_S = 86_400

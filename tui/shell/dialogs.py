@@ -15,7 +15,7 @@ from textual.widgets import Button, DirectoryTree, Input, Static
 
 from tui.shell.error_notices import Guarded
 from tui.shell.footer import Footer
-from tui.widgets.path_field import PathInput
+from tui.widgets import PathInput
 
 _BOX_CSS = """
     {name} {{ align: center middle; }}

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from broker.errors import SsmicError
+from broker import SsmicError
 
 if TYPE_CHECKING:
     _Base = MessagePump

@@ -12,9 +12,8 @@ from textual.markup import escape
 from textual.widget import Widget
 from textual.widgets import Static
 
-from scenarios.monitor.feed import Feed
-from scenarios.monitor.run_status import SIGNS, Tone
-from scenarios.scenario import Zone
+from scenarios import Zone
+from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
 from tui.keys import is_typed
 from tui.shell.application import Application

@@ -9,10 +9,8 @@ from functools import cache
 
 from textual.worker import Worker
 
-from broker.protocol.wire import shown
-from scenarios.monitor.feed import Feed
-from scenarios.monitor.rate import Rate
-from scenarios.monitor.run_status import Standing, standing_of
+from broker.protocol import shown
+from scenarios.monitor import Feed, Rate, Standing, standing_of
 from tui.shell.application import Application
 
 REFRESH_WALL_S = 0.25

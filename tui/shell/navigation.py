@@ -11,10 +11,10 @@ from textual.app import SystemCommand
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.message import Message
 
-from broker.transport.endpoint import Access
-from scenarios.monitor.run_state import Backdrop
-from scenarios.scenario import Scenario
-from tui.widgets.text_match import rank_of
+from broker.transport import Access
+from scenarios import Scenario
+from scenarios.monitor import Backdrop
+from tui.widgets import rank_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from textual import events
 from textual.binding import Binding, BindingType
 
-from broker.clock.pacing import Pace, PaceError
-from broker.errors import SsmicError
-from broker.protocol.wire import Control
-from scenarios.monitor.feed import NotConnectedError
+from broker import SsmicError
+from broker.clock import Pace, PaceError
+from broker.protocol import Control
+from scenarios.monitor import NotConnectedError
 from tui.shell.base_screen import AreaScreen
 from tui.shell.dialogs import Answer, AskText, Confirm
 from tui.shell.monitored_run import whoami

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from broker.errors import SsmicError
+from broker import SsmicError
 from scenarios.load import bundled_description, bundled_names
-from scenarios.results.files import DEFAULT_FOLDER, Listed, glance, results_files
+from scenarios.results import DEFAULT_FOLDER, Listed, glance, results_files
 from tui.start.recent import load_recent
 from tui.start.rescued import rescued_files
 

@@ -11,9 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.shell.base_screen import AreaScreen
-from tui.shell.dialogs import Answer, Confirm
-from tui.shell.navigation import EditScenario, OpenResults, RunScenario
+from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
 from tui.start.entries import GROUPS, Entry, entries
 
 _LEAD = "Build [b](1)[/], run [b](2)[/], watch the negotiation [b](3)[/], read the results [b](4)[/]."

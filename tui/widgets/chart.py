@@ -24,7 +24,7 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
-from scenarios.scenario import Zone
+from scenarios import Zone
 from tui.widgets.palette import Look, Meaning
 
 FloatArray = npt.NDArray[np.float64]

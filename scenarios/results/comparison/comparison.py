@@ -14,9 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
-from scenarios.metrics.labels import FIGURES, Figure
-from scenarios.metrics.statistics import Spread, spread, spread_of
+from scenarios.metrics import DEFAULT_INTERVAL_S, FIGURES, Figure, Spread, spread, spread_of
 from scenarios.results.connection import ResultsError, SameSimulationError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo, SimulationInfo

@@ -15,8 +15,7 @@ from importlib.util import find_spec
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from scenarios.metrics.labels import Figure
-from scenarios.metrics.statistics import Spread
+from scenarios.metrics import Figure, Spread
 from scenarios.results.comparison.comparison import OF_BEST, Comparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
 from scenarios.results.connection import FigureFormatError

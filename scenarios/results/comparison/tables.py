@@ -7,8 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scenarios.metrics.labels import Figure, Unit
-from scenarios.metrics.statistics import Spread
+from scenarios.metrics import Figure, Spread, Unit
 from scenarios.results.comparison.comparison import OF_BEST, Comparison
 
 MAIN_FIGURES = (

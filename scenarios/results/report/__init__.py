@@ -1,1 +1,7 @@
 """The HTML report."""
+
+from scenarios.results.report.page import write_report
+
+__all__ = [
+    "write_report",
+]

@@ -14,14 +14,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.model import GRID
-from scenarios.metrics.billing import bills
-from scenarios.metrics.energy import mean_power_w, peak_to_average
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, Kpis, kpis
-from scenarios.metrics.labels import figures_json
-from scenarios.metrics.settlement import MINUTE_S, Account, account
-from scenarios.metrics.statistics import Spread, spread
-from scenarios.monitor.message_log import shown_agent
+from agents import GRID
+from scenarios.metrics import (
+    DEFAULT_INTERVAL_S,
+    MINUTE_S,
+    Account,
+    Kpis,
+    Spread,
+    account,
+    bills,
+    compute_kpis,
+    figures_json,
+    mean_power_w,
+    peak_to_average,
+    spread,
+)
+from scenarios.monitor import shown_agent
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RecordedMessage, RunInfo
@@ -172,7 +180,9 @@ class _Contents:
     def _kpis(self, run: RunResults) -> Kpis:
         missing = len(run.run.not_registered)
         end_s, interval_s = run.run.end_s, self._interval_s
-        return kpis(self._scenario, run.account, run.ledger, end_s, not_registered=missing, interval_s=interval_s)
+        return compute_kpis(
+            self._scenario, run.account, run.ledger, end_s, not_registered=missing, interval_s=interval_s
+        )
 
     def _production_step(self, sky: Account) -> int:
         """Return by how many intervals production is drawn at once: a long run of many panels would fill the page."""

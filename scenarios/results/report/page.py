@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
+from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import contents_of_several, report_contents

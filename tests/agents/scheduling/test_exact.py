@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.insertion import insertion
+from agents.scheduling.insertion import place_by_insertion
 from agents.scheduling.milp import Exact, delay_wh_s
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
 from agents.scheduling.time_grid import Grid, fits
@@ -42,7 +42,7 @@ def crowded(seed: int) -> tuple[Problem, Task]:
     production = Production(times_s=times, cumulative_wh=tuple(cumulative_wh))
     committed: list[Commitment] = []
     for task in tasks[:-1]:
-        answer = insertion(Problem(production, tuple(committed), NOW_S - 1), task, rng)
+        answer = place_by_insertion(Problem(production, tuple(committed), NOW_S - 1), task, rng)
         if isinstance(answer, Plan):
             committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
     return Problem(production, tuple(committed), NOW_S), tasks[-1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
-from scenarios.files.yaml_nodes import parse
+from scenarios.files.yaml_nodes import parse_yaml
 
 TEXT = """\
 # Our street 🌞.
@@ -181,7 +181,7 @@ VALUES = st.recursive(
 def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> None:
     """Whatever is set, added and taken out, in whatever order, in lines or in brackets."""
     document = DOCUMENT
-    expected = json.loads(json.dumps(parse(TEXT, "s.yaml")))
+    expected = json.loads(json.dumps(parse_yaml(TEXT, "s.yaml")))
     for _ in range(data.draw(st.integers(1, 5))):
         path = data.draw(st.sampled_from(containers(expected)))
         node = expected
@@ -205,4 +205,4 @@ def test_any_edits_come_out_as_if_made_in_the_values(data: st.DataObject) -> Non
                 document = document.with_value((*path, key), value)
                 node[key] = deepcopy(value)
 
-        assert json.loads(json.dumps(parse(document.text, "s.yaml"))) == expected, document.text
+        assert json.loads(json.dumps(parse_yaml(document.text, "s.yaml"))) == expected, document.text

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scenarios.errors import ScenarioError
 from scenarios.files.parse import load_text
-from scenarios.files.yaml_nodes import parse
+from scenarios.files.yaml_nodes import parse_yaml
 from scenarios.load import check_scenario
 
 GOOD = """\
@@ -394,7 +394,7 @@ VALUES = st.recursive(
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_other_value_anywhere_is_a_message(data: st.DataObject) -> None:
     """Whatever stands in a file: it loads, or is refused with a problem that has a place."""
-    tree = json.loads(json.dumps(parse(GOOD, "s.yaml")))
+    tree = json.loads(json.dumps(parse_yaml(GOOD, "s.yaml")))
     for _ in range(data.draw(st.integers(1, 3))):
         node: Any = tree
         while True:

@@ -14,7 +14,7 @@ from agents.scheduling import algorithms as registry
 from scenarios.optimum import comparison
 from scenarios.optimum import optimum as solve
 
-quiet_insertion, quiet_optimum = registry.insertion, solve.clairvoyant_optimum
+quiet_insertion, quiet_optimum = registry.place_by_insertion, solve.clairvoyant_optimum
 
 def noise():
     os.write(1, b"written past Python\\n")
@@ -28,7 +28,7 @@ def clairvoyant_optimum(*arguments, **options):
     noise()
     return quiet_optimum(*arguments, **options)
 
-registry.insertion = insertion
+registry.place_by_insertion = insertion
 comparison.clairvoyant_optimum = scenarios.optimum.clairvoyant_optimum = clairvoyant_optimum
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from importlib import import_module
 
+import pytest
+import typer
+
+from tui.cli.app import COMMANDS as OURS
 from tui.cli.app import did_you_mean, likely, likely_command
 
 COMMANDS = ["tui", "run", "results", "broker"]
@@ -37,3 +41,10 @@ def test_there_is_nothing_to_ask() -> None:
     """Then nothing is asked."""
     assert did_you_mean([]) == ""
     assert did_you_mean(["run", "results"]) == " Did you mean 'run' or 'results'?"
+
+
+def test_the_list_of_commands_says_what_each_commands_own_help_says() -> None:
+    """The list is made without importing the commands, so their words stand there a second time."""
+    for name, command in OURS.items():
+        own = typer.main.get_command(import_module(command.module).app)
+        assert own.get_short_help_str(200) == command.about, name

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenarios.appliances import APPLIANCES
 from scenarios.errors import ScenarioError
 from scenarios.files.document import Document
-from scenarios.files.yaml_nodes import parse
+from scenarios.files.yaml_nodes import parse_yaml
 from tui.editor import commands, tree_model
 from tui.editor.edits import Change, Put
 from tui.editor.picker import DEFAULT_SKY
@@ -79,7 +79,7 @@ def test_text_and_data_say_the_same(ours: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         history.apply(lambda tree: _any_change(data, tree))
         text = history.current.document().text
-        assert parse(text, "x") == history.tree
+        assert parse_yaml(text, "x") == history.tree
         assert "# Our street.\n" in text
     while history.undoable is not None:
         history.undo()

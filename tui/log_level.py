@@ -1,0 +1,20 @@
+"""How much is logged: the option of all commands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+LogLevelName = Literal["debug", "info", "warning", "error"]
+
+LogLevel = Annotated[
+    LogLevelName | None,
+    typer.Option(
+        help="What is logged, on standard error and in the file beside the results. "
+        "[default: warning on standard error, info in the file]",
+        envvar="SSMIC_LOG_LEVEL",
+        show_default=False,
+        show_envvar=False,
+    ),
+]
