@@ -7,7 +7,7 @@ has run. A new prediction makes the producer plan anew; a job that runs is never
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -43,6 +43,20 @@ class _Client:
 
     agent: str
     task: Task
+    told: _Prospect | None = None
+    """In which prospect it was told of an opening last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prospect:
+    """All that a waiting job's chance depends on, except the time: that only takes starts away."""
+
+    predictions: int
+    """How many were adopted."""
+    committed: frozenset[tuple[str, int, Starts]]
+    """Of each job that is supplied: its id, its start, and where it may move."""
+    starts: Starts
+    """When the waiting job's device is free for it."""
 
 
 class Producer(Agent[AnyMessage]):
@@ -62,6 +76,7 @@ class Producer(Agent[AnyMessage]):
         self._scheduler = scheduler
         self._heavy = heavy
         self._production: Outlook | None = None
+        self._adopted = 0
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
         self._clients: dict[str, str] = {}
@@ -119,7 +134,7 @@ class Producer(Agent[AnyMessage]):
             decision = await self.compute(self._scheduler, problem, task, self.rng)
         else:
             decision = self._scheduler(problem, task, self.rng)
-        self._waiting.pop(job.job_id, None)
+        waited = self._waiting.pop(job.job_id, None)
         if isinstance(decision, Plan):
             self._check(decision, problem, task)
             start_s = decision.starts_s[job.job_id]
@@ -131,7 +146,7 @@ class Producer(Agent[AnyMessage]):
             self._clients[job.job_id] = received.sender
         else:
             if request.patient:
-                self._waiting[job.job_id] = _Client(received.sender, task)
+                self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
             self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
 
     def _check(self, plan: Plan, problem: Problem, task: Task) -> None:
@@ -188,6 +203,7 @@ class Producer(Agent[AnyMessage]):
     def _adopt(self, prediction: Prediction) -> None:
         joins = self._production is None
         newer = prediction.production
+        self._adopted += 1
         self.tell(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
         known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
         self._production = known.since(self.now_s - PAST_KEPT_S)
@@ -203,14 +219,24 @@ class Producer(Agent[AnyMessage]):
         self._tell_openings()
 
     def _tell_openings(self) -> None:
-        """Something changed for the better, perhaps: tell each waiting job that would be accepted now."""
+        """Something changed for the better, perhaps: tell each waiting job that would be accepted now.
+
+        A job is not told twice in the same prospect. It asked and was declined in spite of the opening, because its
+        consumer holds the device's other jobs while it asks, or because the scheduler is stricter than the trial. When
+        they are released again nothing has changed, and telling it would go on forever.
+        """
         problem = self._problem()
         self._waiting = {
             job_id: client for job_id, client in self._waiting.items() if client.task.latest_start_s >= self.now_s
         }
+        if problem is None:
+            return
+        committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in problem.committed)
         for job_id, client in self._waiting.items():
+            prospect = _Prospect(self._adopted, committed, client.task.open_starts)
             # Asked of `insertion` whatever the scheduler: a trial must not draw from the generator.
-            if problem is not None and isinstance(place_by_insertion(problem, client.task, self.rng), Plan):
+            if prospect != client.told and isinstance(place_by_insertion(problem, client.task, self.rng), Plan):
+                self._waiting[job_id] = replace(client, told=prospect)
                 self.send(client.agent, Opening(job_id=job_id))
 
     def _problem(self) -> Problem | None:

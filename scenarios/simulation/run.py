@@ -226,6 +226,8 @@ async def run_once(
     )
     with telling_how_it_ended(outcome, on_outcome):
         async with asyncio.TaskGroup() as tasks:
+            # A task like the hosts: when the run is interrupted all of them leave at once, not one after the other.
+            tasks.create_task(clock.run(broker), name="clock")
             for host_id, agents in homes.items():
                 host = Host(
                     host_id,
@@ -237,6 +239,5 @@ async def run_once(
                     observer=watch,
                 )
                 tasks.create_task(host.run(broker), name=f"host[{host_id}]")
-            await clock.run(broker)
     promises_kept(ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s) + disagreements(cast))
     return outcome("interrupted" if clock.is_stopped else "done")

@@ -90,6 +90,19 @@ def test_a_job_moves_for_another_once_it_is_released_and_only_where_it_may() -> 
         assert to("c", sent) == [Amend(job_id="mine", start_s=at(9))]
 
 
+def test_a_job_is_not_told_of_the_same_opening_again_when_it_was_declined_in_spite_of_it() -> None:
+    """Both jobs are of one device: it holds the first while the second asks, so moving the first makes no room."""
+    with panel((0, ONE_KW)) as stage:
+        starts = hours((7, 7), (9, 10))
+        stage.say(("c", wanted("first", starts, held=True)))
+        stage.say(("c", wanted("second", hours((7, 7)))))
+        assert to("c", stage.say(("c", Release(job_id="first", starts=starts)))) == [Opening(job_id="second")]
+        stage.say(("c", Hold(job_id="first")))
+        assert isinstance(to("c", stage.say(("c", wanted("second", hours((7, 7))))))[0], Decline)
+        assert to("c", stage.say(("c", Release(job_id="first", starts=starts)))) == []
+        assert to("c", stage.say(("c", Withdraw(job_id="first")))) == [Opening(job_id="second")]
+
+
 def test_hold_is_answered_with_the_start_that_the_job_has_now() -> None:
     """It was moved since it was accepted."""
     with panel((0, ONE_KW)) as stage:

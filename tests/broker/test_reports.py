@@ -34,7 +34,8 @@ class Reader:
         async with broker.connect("reader") as bus:
             await bus.subscribe(topics.time(RUN))
             async for event in bus.messages():
-                if isinstance(event, Delivery):
+                # An empty payload removes what the broker retained of a run that has ended.
+                if isinstance(event, Delivery) and event.payload:
                     report = TimeReport.model_validate_json(event.payload)
                     self.reports.append((asyncio.get_running_loop().time(), report))
                     self._changed.set()

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
+from annotated_types import Ge, Gt, Lt
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
@@ -32,6 +33,23 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
 }
 
 
+def whole_within(constraints: tuple[Any, ...]) -> st.SearchStrategy[int]:
+    """Return the whole numbers that the `Field` constraints of a type allow."""
+    low, high = -(2**53), 2**53
+    for constraint in constraints:
+        for bound in constraint.metadata:
+            match bound:
+                case Ge(ge=int() as least):
+                    low = max(low, least)
+                case Gt(gt=int() as below):
+                    low = max(low, below + 1)
+                case Lt(lt=int() as above):
+                    high = min(high, above - 1)
+                case _:
+                    pytest.fail(f"this test does not know the constraint {bound}")
+    return st.integers(low, high)
+
+
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a table of cases
     """Return what a field of this type may hold; new models and fields are tried without a word here."""
     if annotation in PLAIN:
@@ -43,8 +61,7 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a t
             hints = get_type_hints(annotation, include_extras=True)
             return st.builds(annotation, **{name: values_of(hints[name]) for name in annotation.model_fields})
         case typing.Annotated:
-            # The only bound in use is `Count`'s.
-            return st.integers(0, 2**53) if annotation == wire.Count else values_of(arguments[0])
+            return whole_within(arguments[1:]) if arguments[0] is int else values_of(arguments[0])
         case typing.Literal:
             return st.sampled_from(arguments)
         case builtins.tuple:

@@ -243,11 +243,13 @@ def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssm
             assert refused.code == 1
             assert "the run goes on (hosts that are connected: 1, 2, manager)" in refused.err
             assert topics_at(url)
+            alive.send_signal(signal.SIGSTOP)  # it goes on otherwise, and publishes its next report
             forced = ssmic("broker", "clean", "--broker", url, "--run", live, "--force")
             assert forced.code == 0
             assert f"{live}: " in forced.out
             assert topics_at(url) == set()
             alive.send_signal(signal.SIGINT)
+            alive.send_signal(signal.SIGCONT)
             alive.communicate(timeout=LIMIT_WALL_S)
         assert topics_at(url) == set()
 

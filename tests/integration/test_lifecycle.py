@@ -175,7 +175,7 @@ def test_the_machines_time_zone_changes_nothing(ssmic: Ssmic) -> None:
         table = ssmic("results", "show", out, "--house", "adler", TZ=zone)
         shown.append((ended.json["runs"][0]["ledger_sha256"], table.out))
     assert shown[0] == shown[1]
-    assert "UTC on 2026-06-21" in shown[0][1]
+    assert "start times +02:00 on 2026-06-21" in shown[0][1]
 
 
 @pytest.mark.parametrize("name", ["small_test", "test"])

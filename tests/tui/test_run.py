@@ -17,8 +17,9 @@ from broker.servers.mosquitto import find_mosquitto
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.test_coverage import TEXT
-from tests.tui.driving import dialog, steps, until
+from tests.tui.driving import dialog, notices, steps, until
 from tui.run.form import Form, plan_of
+from tui.run.form_view import RunForm
 from tui.run.preview import outlook
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
@@ -167,6 +168,18 @@ async def test_settings_belong_to_their_algorithm(opened: Opened) -> None:
         await until(pilot, lambda: not screen.query_one("#node_limit").display)
         screen.query_one("#penalty", Input).value = "-1"
         await until(pilot, lambda: "penalty" in text(screen, "#problem-algorithms"))
+
+
+async def test_a_form_that_is_removed_while_it_is_being_built_is_no_error(opened: Opened) -> None:
+    """As when the application quits just after *Run* was opened: fields that never came are not missed."""
+    async with opened(first_area="run") as pilot:
+        await ready(pilot)
+        form = RunForm()
+        the_screen(pilot).mount(form)
+        await form.remove()
+        await pilot.pause()
+        assert not form.is_attached
+        assert notices(pilot) == []
 
 
 def text(screen: RunScreen, selector: str) -> str:

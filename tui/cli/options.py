@@ -36,13 +36,13 @@ def complete_algorithm(incomplete: str) -> list[str]:
     return [f"{before}{comma}{name}" for name in ALGORITHMS if name.casefold().startswith(begun.casefold())]
 
 
+_HOW_PRODUCERS_SCHEDULE = "; ".join(f"{name} {about}" for name, about in ABOUT_ALGORITHM.items())
 Algorithm = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How producers schedule. "
-        + "; ".join(f"{name} {about}" for name, about in ABOUT_ALGORITHM.items())
-        + ". [default: the scenario's, which is insertion if it names none]",
+        help=f"How producers schedule. {_HOW_PRODUCERS_SCHEDULE}. "
+        "[default: the scenario's, which is insertion if it names none]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
         show_envvar=False,
@@ -54,8 +54,8 @@ Algorithms = Annotated[
     typer.Option(
         "--algorithm",
         metavar="NAME[,NAME...]",
-        help=f"How producers schedule: {', '.join(ALGORITHMS)}. Several, separated by commas, run one after another on "
-        "the same seeds, each from fresh producer scores, and are compared. "
+        help=f"How producers schedule. {_HOW_PRODUCERS_SCHEDULE}. Several, separated by commas, run one after another "
+        "on the same seeds, each from fresh producer scores, and are compared. "
         "[default: the scenario's, which is insertion if it names none]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",

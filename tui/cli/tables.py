@@ -43,7 +43,7 @@ def show_outcome(console: Console, simulation: Json) -> None:
         if how and len(runs) > 1:
             console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and enter no mean")
         elif how:
-            console.print(f"The run was {how}: its figures cover that part only.")
+            console.print(f"The run is unfinished ({how}): its figures cover that part only.")
 
 
 def _one_run(simulation: Json, run: Json) -> RenderableType:

@@ -164,7 +164,7 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
             (kpis.jobs_moved, "moved"),
             (kpis.jobs_cancelled, "cancelled"),
             (kpis.jobs_lost, "lost"),
-            (kpis.jobs_overlapping, "beside another job of their device"),
+            (kpis.jobs_overlapping, "overlapping on their device"),
             (kpis.jobs_unfinished, "still ran at the end"),
             (kpis.jobs_not_registered, "not registered by the end"),
         ),

@@ -48,7 +48,7 @@ class SimulationPane(Reads):
     SimulationPane .heading #house-choice { width: 28; }
     SimulationPane .problem { height: auto; padding: 0 1; color: $text-error; display: none; }
     SimulationPane.troubled .problem { display: block; }
-    .-narrow SimulationPane .heading Select { width: 24; }
+    .-narrow SimulationPane .heading Select { width: 22; }
     .-narrow SimulationPane .heading #house-choice { width: 20; }
     """
 
@@ -158,9 +158,10 @@ class SimulationPane(Reads):
     def _say_title(self, opened: Opened) -> None:
         info = opened.info
         planned = plural(len(info.seeds), "run")
+        # Where there is no room for all, what the list of simulations says as well is cut.
         self.query_one(".title", Static).update(
-            f"{info.scenario} · {info.algorithm} · {planned} · times {shown_zone(self, opened.scenario.zone).name}"
-            f"{'' if opened.knows_offset else ' (this file has no offset)'}"
+            f"{info.scenario} · times {shown_zone(self, opened.scenario.zone).name}"
+            f"{'' if opened.knows_offset else ' (this file has no offset)'} · {info.algorithm} · {planned}"
         )
 
     def _failed(self, path: Path, error: BaseException) -> None:

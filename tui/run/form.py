@@ -17,9 +17,12 @@ from broker.transport import AccessOptions, access_to
 from scenarios import Scenario
 from scenarios.simulation import Plan
 
+SEARCH_WALL_S = 30.0
+"""How long the optimum is sought unless the form says otherwise; as `ssmic run --time-limit` by default."""
+
 _ABOUT = {
     "source": "The neighbourhood to run: a YAML file, a PySSMic input folder, or the name of a bundled one.",
-    "bundled": "Puts the name of a bundled neighbourhood into the field beside.",
+    "choices": "Puts a neighbourhood into the field beside: open, recent, in this folder, or bundled.",
     "days": "Days to simulate. Default: as the scenario says, else until the last job has run.",
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
     "runs": "How many runs, each with a seed of its own (PySSMic: runs). Default: 1.",
@@ -34,6 +37,8 @@ _ABOUT = {
     "pace": "Virtual time against the clock: max, or a factor such as 1x, 60x. Default: max.",
     "patient": "On: a job declined by all waits for a better offer. Off: it takes grid power at once, as in PySSMic.",
     "reset_scores": "On: all producers begin with score 0. Off: scores continue from earlier simulations.",
+    "optimum": "On: each run is measured against the best plan possible, which takes time. Default: off.",
+    "optimum_s": f"Seconds to search for the best plan of each run, above 0. Default: {SEARCH_WALL_S:g}.",
     "out": "Where the results are written. Default: a new file in results/, named by date and scenario.",
 }
 
@@ -54,8 +59,6 @@ def about(field: str, algorithm: str = "") -> str:
 Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
 
-SEARCH_WALL_S = 30.0
-"""How long the optimum is sought unless the form says otherwise; as `ssmic run --time-limit` by default."""
 LEAST_SEARCH_WALL_S = 0.1
 """How short the search for the optimum may be."""
 

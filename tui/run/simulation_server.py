@@ -58,6 +58,11 @@ class _Parent:
         with suppress(ConnectionError):
             await self._writer.drain()
 
+    async def leave(self) -> None:
+        """Wait until all is written: what still stands in the buffer when the process ends never arrives."""
+        self._writer.transport.set_write_buffer_limits(0)
+        await self.settle()
+
 
 def main() -> None:
     """Run one simulation to its end."""
@@ -72,7 +77,7 @@ async def _main() -> None:
     wanted: Task | None = await read_frame(parent.reader)
     if wanted is not None:
         await _simulate(wanted, parent)
-        await parent.settle()
+        await parent.leave()
 
 
 async def _simulate(wanted: Task, parent: _Parent) -> None:

@@ -70,12 +70,12 @@ def test_check_names_the_line_of_a_pyssmic_folder(ssmic: Ssmic, tmp_path: Path) 
     assert f"{tmp_path / 'consumer_event.csv'}:3: job '[57]:[222]:[3]#2' runs at the same time" in done.err
 
 
-def test_a_run_counts_the_jobs_that_ran_beside_another(ssmic: Ssmic, tmp_path: Path) -> None:
+def test_a_run_counts_the_jobs_that_overlap_on_their_device(ssmic: Ssmic, tmp_path: Path) -> None:
     """In the table and in JSON, and no line where it happened to none."""
     file = scenario(tmp_path, "08:00")
-    assert "beside another job of their device" in ssmic("run", file, "--bus", "memory").out
+    assert "overlapping on their device" in ssmic("run", file, "--bus", "memory").out
     found = json.loads(ssmic("run", file, "--bus", "memory", "--json").out)["runs"][0]
     assert found["kpis"]["jobs_overlapping"] == 1
     assert max(contract["start"] - found["start"] for contract in found["contracts"]) <= 8 * 3600
     fine = ssmic("run", scenario(tmp_path, "10:00"), "--bus", "memory")
-    assert "beside another job" not in fine.out
+    assert "overlapping" not in fine.out

@@ -321,6 +321,6 @@ async def test_it_is_run_from_here(editing: Editing, file: Path) -> None:
         await person.press("h", "escape", "ctrl+r")
         await _answer(person, "Save")
         await person.until(lambda: getattr(person.app.screen, "AREA", "") == "run")
-        await person.until(lambda: [field.value for field in person.app.screen.query("#source")] == [str(file)])
+        await person.until(lambda: [field.value for field in person.app.screen.query("#source")] == [file.name])
         await person.until(lambda: all(worker.state is not WorkerState.PENDING for worker in person.app.workers))
         assert not person.work.history.is_dirty

@@ -111,7 +111,7 @@ async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: 
         assert ("Of the best plan known", "75.0 %") in pilot.app.screen.query_one("#tab-all Figures", Figures).figures[
             :3
         ]
-        await pilot.press("u")
+        await pilot.press("U")
         runs = table(pilot, "#runs")
         await until(pilot, lambda: len(runs.rows) == 4)
         (of_best,) = [i for i, column in enumerate(runs.columns) if column.title == "of best"]

@@ -1,0 +1,34 @@
+"""The process of a simulation, where the application is slow to listen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from asyncio.streams import FlowControlMixin
+
+from tui.child_process import frame, read_frame_here
+from tui.run.ipc import Ended, Heard
+from tui.run.simulation_server import _Parent
+
+
+async def test_the_end_of_a_run_arrives_though_nothing_was_read_before() -> None:
+    """More was told than the pipe takes: the process waits, and leaves when the application has it all."""
+    reading, writing = os.pipe()
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(FlowControlMixin, os.fdopen(writing, "wb", buffering=0))
+    parent = _Parent(asyncio.StreamReader(), asyncio.StreamWriter(transport, protocol, None, loop))
+    heard, ended = Heard((("topic", bytes(100_000)),)), Ended((), "", interrupted=False)
+    parent.tell(heard)
+    parent.tell(ended)
+    assert transport.get_write_buffer_size() > len(frame(ended))
+    leaving = asyncio.create_task(parent.leave())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not leaving.done()
+    with os.fdopen(reading, "rb") as pipe:
+        first = await asyncio.to_thread(read_frame_here, pipe)
+        second = await asyncio.to_thread(read_frame_here, pipe)
+        await leaving
+        assert transport.get_write_buffer_size() == 0
+        assert (first, second) == (heard, ended)
+        transport.abort()
