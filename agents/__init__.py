@@ -7,48 +7,10 @@ the matrices of a decision are so small that sharing them out takes ten times as
 
 import os
 
+import lazy_loader
+
 for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from agents.consumer import Consumer
-from agents.energy import CumulativeSeries, FloatArray, LoadProfile, Outlook, Prediction, Production
-from agents.errors import SettingsError
-from agents.ledger import LedgerEntry, LedgerEvent, ledger_sha256
-from agents.manager import Manager
-from agents.messages import MESSAGES
-from agents.model import GRID, MANAGER, TOGETHER, Contract, Device, House, Job
-from agents.producer import Producer
-from agents.scores import NEW_PRODUCER
-from agents.sequencing import Busy, Run, Starts, can_follow, covers, open_starts, that_follow
 
-__all__ = [
-    "GRID",
-    "MANAGER",
-    "MESSAGES",
-    "NEW_PRODUCER",
-    "TOGETHER",
-    "Busy",
-    "Consumer",
-    "Contract",
-    "CumulativeSeries",
-    "Device",
-    "FloatArray",
-    "House",
-    "Job",
-    "LedgerEntry",
-    "LedgerEvent",
-    "LoadProfile",
-    "Manager",
-    "Outlook",
-    "Prediction",
-    "Producer",
-    "Production",
-    "Run",
-    "SettingsError",
-    "Starts",
-    "can_follow",
-    "covers",
-    "ledger_sha256",
-    "open_starts",
-    "that_follow",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

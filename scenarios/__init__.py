@@ -1,19 +1,5 @@
 """What is run and what came out: scenario files, runs, results and figures."""
 
-from scenarios.appliances import APPLIANCES, Appliance
-from scenarios.device_notes import overlap_notes
-from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
-from scenarios.scenario import Producer, Scenario, Zone, planned_end_s
+import lazy_loader
 
-__all__ = [
-    "APPLIANCES",
-    "Appliance",
-    "Problem",
-    "Producer",
-    "Scenario",
-    "ScenarioError",
-    "ScenarioWriteError",
-    "Zone",
-    "overlap_notes",
-    "planned_end_s",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

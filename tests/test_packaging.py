@@ -32,4 +32,6 @@ def test_every_file_that_is_not_code_ships() -> None:
         for path in (ROOT / floor).rglob("*.*"):
             if path.is_file() and path.suffix not in {".py", ".pyc"}:
                 package = path.parent.relative_to(ROOT).as_posix().replace("/", ".")
-                assert any(path.match(pattern) for pattern in data.get(package, [])), path.relative_to(ROOT)
+                assert any(path.match(pattern) for pattern in [*data["*"], *data.get(package, [])]), path.relative_to(
+                    ROOT
+                )

@@ -25,7 +25,7 @@ def _run() -> None:
         if sys.argv[1:2] == ["host"]:
             # structlog imports rich where it is installed: 6 MB of a household's 60, for tracebacks nobody sees there.
             sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
-        from tui.cli import app  # noqa: PLC0415 - a signal is heard while it is imported, too
+        from tui.cli.app import app  # noqa: PLC0415 - a signal is heard while it is imported, too
 
         app(prog_name="ssmic")
     except KeyboardInterrupt:

@@ -1,6 +1,8 @@
-"""Figures as people read them."""
+"""Figures and texts as people read them."""
 
 from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
 
 
 def kwh(wh: float) -> str:
@@ -32,3 +34,32 @@ def unfinished(state: str, covered_share: float) -> str:
 def plural(count: int, one: str) -> str:
     """Write a count and what is counted."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:
+    """Return a text of exactly so many cells; one that is too long has an ellipsis.
+
+    Args:
+        text: Of any length, also with characters that are two cells wide.
+        width: In cells.
+        right: Whether it stands at the right.
+        is_id: Whether the ellipsis is in the middle, not at the end.
+    """
+    text = text.replace("\n", " ").replace("\t", " ")
+    length = cell_len(text)
+    if length > width:
+        end = _end(text, (width - 1) // 2) if is_id else ""
+        begin = set_cell_size(text, max(0, width - 1 - cell_len(end)))
+        return set_cell_size(f"{begin}…{end}", width)
+    gap = " " * (width - length)
+    return gap + text if right else text + gap
+
+
+def _end(text: str, width: int) -> str:
+    """Return as much of the end of a text as so many cells hold."""
+    end = ""
+    for character in reversed(text):
+        if cell_len(character + end) > width:
+            break
+        end = character + end
+    return end

@@ -1,16 +1,5 @@
 """The clock: the coordinator that moves virtual time by counting messages."""
 
-from broker.clock.clock import Clock, ClockSettings, OnLoss
-from broker.clock.pacing import Moment, Pace, PaceError
-from broker.clock.time_report import STALLED_AFTER_WALL_S, Reported
+import lazy_loader
 
-__all__ = [
-    "STALLED_AFTER_WALL_S",
-    "Clock",
-    "ClockSettings",
-    "Moment",
-    "OnLoss",
-    "Pace",
-    "PaceError",
-    "Reported",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

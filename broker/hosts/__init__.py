@@ -1,19 +1,5 @@
 """Hosts run agents round by round and journal what enters them."""
 
-from broker.hosts.agent import Agent, AgentLostError, Channel, Received, RetainedPublication, TimeUp
-from broker.hosts.directory import check_session
-from broker.hosts.host import Host
-from broker.hosts.journal import Journal, RoundRecord
+import lazy_loader
 
-__all__ = [
-    "Agent",
-    "AgentLostError",
-    "Channel",
-    "Host",
-    "Journal",
-    "Received",
-    "RetainedPublication",
-    "RoundRecord",
-    "TimeUp",
-    "check_session",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

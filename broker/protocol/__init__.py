@@ -1,43 +1,5 @@
 """The wire format: topics, payload models, reordering, rejected messages and timeouts."""
 
-from broker.protocol.rejections import RejectedMessages, first_problem
-from broker.protocol.reorder_buffer import ReorderBuffer
-from broker.protocol.timeouts import LIMIT_WALL_S, Timeouts
-from broker.protocol.wire import (
-    MOST_NAMED,
-    VERSION,
-    Announcement,
-    Control,
-    Done,
-    Envelope,
-    Failure,
-    Grant,
-    Member,
-    ResendRequest,
-    Roster,
-    RunPhase,
-    TimeReport,
-    shown,
-)
+import lazy_loader
 
-__all__ = [
-    "LIMIT_WALL_S",
-    "MOST_NAMED",
-    "VERSION",
-    "Announcement",
-    "Control",
-    "Done",
-    "Envelope",
-    "Failure",
-    "Grant",
-    "Member",
-    "RejectedMessages",
-    "ReorderBuffer",
-    "ResendRequest",
-    "Roster",
-    "RunPhase",
-    "TimeReport",
-    "Timeouts",
-    "first_problem",
-    "shown",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,18 +1,5 @@
 """A guarded Mosquitto: certificates, logins and access control lists."""
 
-from broker.security.acl import CLOCK, SERVICE_LOGINS, WATCHER
-from broker.security.mosquitto_conf import HOST_FILE
-from broker.security.provision import Guard, Written, login_folder, write_guard
-from broker.security.secret_files import Owner
+import lazy_loader
 
-__all__ = [
-    "CLOCK",
-    "HOST_FILE",
-    "SERVICE_LOGINS",
-    "WATCHER",
-    "Guard",
-    "Owner",
-    "Written",
-    "login_folder",
-    "write_guard",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,15 +1,5 @@
 """MQTT brokers that run on this machine: Mosquitto as a child process, or amqtt inside this one."""
 
-from broker.servers.choose import choose_broker
-from broker.servers.cleanup import Leftover, find_leftovers, remove
-from broker.servers.local import HEADROOM_BYTES
-from broker.servers.mosquitto import find_mosquitto
+import lazy_loader
 
-__all__ = [
-    "HEADROOM_BYTES",
-    "Leftover",
-    "choose_broker",
-    "find_leftovers",
-    "find_mosquitto",
-    "remove",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

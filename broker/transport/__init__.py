@@ -1,29 +1,5 @@
 """Buses that carry messages: in memory and over MQTT."""
 
-from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will, say_and_leave
-from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, Tls, access_to, parse_url
-from broker.transport.filters import matches
-from broker.transport.memory import MemoryBroker
-from broker.transport.mqtt import LOST_AFTER_WALL_S, MqttBroker, MqttBus
-from broker.transport.receive_queue import ReceiveQueue
+import lazy_loader
 
-__all__ = [
-    "LOST_AFTER_WALL_S",
-    "MAX_PAYLOAD_BYTES",
-    "Access",
-    "AccessOptions",
-    "Broker",
-    "BrokerUrl",
-    "Bus",
-    "Delivery",
-    "MemoryBroker",
-    "MqttBroker",
-    "MqttBus",
-    "ReceiveQueue",
-    "Tls",
-    "Will",
-    "access_to",
-    "matches",
-    "parse_url",
-    "say_and_leave",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,5 @@
 """Generates neighbourhoods: solar production, weather, roofs and habits."""
 
-from scenarios.generate.solar import Roof, Site, clear_light
+import lazy_loader
 
-__all__ = [
-    "Roof",
-    "Site",
-    "clear_light",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

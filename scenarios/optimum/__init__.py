@@ -1,11 +1,5 @@
 """The clairvoyant optimum: best known plan and proven bound."""
 
-from scenarios.optimum.comparison import compare, optimum_json
-from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
+import lazy_loader
 
-__all__ = [
-    "Optimum",
-    "clairvoyant_optimum",
-    "compare",
-    "optimum_json",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

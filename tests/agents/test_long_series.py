@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agents.energy import LoadProfile, Outlook, Prediction, Production
 from broker.transport.base import MAX_PAYLOAD_BYTES

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise, product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from agents import sequencing
 from agents.sequencing import (

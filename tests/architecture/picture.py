@@ -15,7 +15,7 @@ from pathlib import Path
 import grimp
 
 FLOORS = ("tui", "scenarios", "agents", "broker")
-BOX_WIDTH, BOX_HEIGHT, GAP, ROW_GAP, MARGIN, LEFT = 128, 30, 18, 56, 20, 110
+BOX_WIDTH, BOX_HEIGHT, GAP, ROW_GAP, MARGIN, LEFT = 128, 30, 18, 56, 20, 124
 PER_ROW = 7
 FLOOR_GAP = 46
 

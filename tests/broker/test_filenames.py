@@ -6,8 +6,7 @@ from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from broker.filenames import MAX_BYTES, file_name
 

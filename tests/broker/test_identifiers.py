@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from broker.identifiers import MAX_CHARACTERS, canonical, checked, identifier_problem
 from broker.protocol import topics

@@ -10,8 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from annotated_types import Ge, Gt, Lt
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import BaseModel, ValidationError
 
 from broker.protocol import wire

@@ -9,8 +9,7 @@ from random import Random
 
 import looptime
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agents import sequencing
 from agents.model import GRID, TOGETHER, Contract, Job

@@ -25,8 +25,7 @@ from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
-from tests.integration.test_brokers import running as also_running
-from tests.integration.test_brokers import url_of
+from tests.integration.test_brokers import running as also_running, url_of
 from tests.integration.test_ending_early import LIMIT_WALL_S, until
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

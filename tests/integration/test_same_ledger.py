@@ -6,8 +6,7 @@ import asyncio
 
 import looptime
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from agents.scheduling.settings import AlgorithmSettings
 from broker.protocol.timeouts import Timeouts

@@ -6,9 +6,10 @@ import pytest
 from rich.cells import cell_len
 
 from scenarios.scenario import Zone
+from tui.formatting import fit
 from tui.widgets.chart import Span
 from tui.widgets.palette import MEANINGS
-from tui.widgets.table_rendering import Column, fit, placed
+from tui.widgets.table_rendering import Column, placed
 
 BERLIN = Zone(7200)
 NEPAL = Zone(20_700)

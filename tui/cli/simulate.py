@@ -16,7 +16,7 @@ from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import Comparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, open_simulation
 from tui.cli.output import optimum_progress, own_output, progress_of
-from tui.cli.results import show_comparison
+from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
 from tui.exit_codes import FAILED, INTERRUPTED, code_for, complain, complain_about

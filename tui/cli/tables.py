@@ -15,8 +15,7 @@ from scenarios import Zone
 from scenarios.metrics import Spread, spread_of
 from scenarios.optimum import Optimum
 from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
-from tui.formatting import kwh, percent, ratio, unfinished
-from tui.widgets import fit
+from tui.formatting import fit, kwh, percent, ratio, unfinished
 
 MAX_PRODUCERS = 12
 """So many are listed by name; the rest is summed up."""

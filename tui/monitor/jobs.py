@@ -10,8 +10,9 @@ from textual.app import ComposeResult
 from agents import MANAGER
 from scenarios import Zone
 from scenarios.monitor import Line, Negotiation, Step, Watched, shown_agent
+from tui.formatting import fit
 from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
-from tui.widgets import Column, VirtualTable, Words, fit
+from tui.widgets import Column, VirtualTable, Words
 
 _LANE = 11
 _WIDE_LANE = 16

@@ -1,8 +1,5 @@
 """Reads results."""
 
-from tui.results.file_access import Book, Shelf
+import lazy_loader
 
-__all__ = [
-    "Book",
-    "Shelf",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

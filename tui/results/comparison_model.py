@@ -9,8 +9,7 @@ from pathlib import Path
 from scenarios import Zone
 from scenarios.metrics import Figure, Spread
 from scenarios.results import AverageDay, ContractRow, ResultsReader, average_day, load_run
-from scenarios.results.comparison import Compared, compare_simulations
-from scenarios.results.comparison import Comparison as Statistics
+from scenarios.results.comparison import Compared, Comparison as Statistics, compare_simulations
 
 
 def letter_of(index: int) -> str:

@@ -12,8 +12,7 @@ from textual.widgets import ContentSwitcher
 
 from scenarios.results import ResultsError
 from tui.results.catalogue import Catalogue, readable
-from tui.results.comparison_view import TABS as SIDES
-from tui.results.comparison_view import ComparisonPane, OtherChooser
+from tui.results.comparison_view import TABS as SIDES, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
 from tui.results.simulation import TABS, SimulationPane
 from tui.shell import AreaScreen, CompareResults, Intent, OpenResults, PickPath

@@ -1,13 +1,5 @@
 """The start screen: recent neighbourhoods, rescued work, last results, bundled scenarios."""
 
-from tui.start.recent import load_recent, save_recent
-from tui.start.rescued import is_rescued, name_in, original_of, own_folder
+import lazy_loader
 
-__all__ = [
-    "is_rescued",
-    "load_recent",
-    "name_in",
-    "original_of",
-    "own_folder",
-    "save_recent",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

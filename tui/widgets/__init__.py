@@ -1,35 +1,5 @@
 """Tables, charts and text that several screens use."""
 
-from tui.widgets.chart import Chart, Series, Span, drawn
-from tui.widgets.palette import COMMITTED, DEMAND, FORECAST, GRID, MEANINGS, OWN, PRODUCTION
-from tui.widgets.path_field import PathInput
-from tui.widgets.table import Cell, CellTable, Column, VirtualTable
-from tui.widgets.table_rendering import fit
-from tui.widgets.text import FieldHelp, Tick, Words, say
-from tui.widgets.text_match import rank_of, ranked
+import lazy_loader
 
-__all__ = [
-    "COMMITTED",
-    "DEMAND",
-    "FORECAST",
-    "GRID",
-    "MEANINGS",
-    "OWN",
-    "PRODUCTION",
-    "Cell",
-    "CellTable",
-    "Chart",
-    "Column",
-    "FieldHelp",
-    "PathInput",
-    "Series",
-    "Span",
-    "Tick",
-    "VirtualTable",
-    "Words",
-    "drawn",
-    "fit",
-    "rank_of",
-    "ranked",
-    "say",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -15,6 +15,8 @@ from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
+
+from tui.formatting import fit
 
 RowT = TypeVar("RowT")
 
@@ -82,35 +84,6 @@ def placed(columns: Sequence[Column[Any]], width: int) -> list[tuple[int, int]]:
         widths[index] = max(4, share if is_last else min(share, columns[index].most))
         left -= widths[index]
     return [(i, widths[i] if w is None else w) for i, w in fixed_widths.items()]
-
-
-def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> str:
-    """Return a text of exactly so many cells; one that is too long has an ellipsis.
-
-    Args:
-        text: Of any length, also with characters that are two cells wide.
-        width: In cells.
-        right: Whether it stands at the right.
-        is_id: Whether the ellipsis is in the middle, not at the end.
-    """
-    text = text.replace("\n", " ").replace("\t", " ")
-    length = cell_len(text)
-    if length > width:
-        end = _end(text, (width - 1) // 2) if is_id else ""
-        begin = set_cell_size(text, max(0, width - 1 - cell_len(end)))
-        return set_cell_size(f"{begin}…{end}", width)
-    gap = " " * (width - length)
-    return gap + text if right else text + gap
-
-
-def _end(text: str, width: int) -> str:
-    """Return as much of the end of a text as so many cells hold."""
-    end = ""
-    for character in reversed(text):
-        if cell_len(character + end) > width:
-            break
-        end = character + end
-    return end
 
 
 Ground = Literal["", "stripe", "cursor"]

@@ -1,22 +1,5 @@
 """Several simulations compared: statistics over seeds, tables and figures."""
 
-from scenarios.results.comparison.comparison import Compared, Comparison, compare_simulations, comparison_json
-from scenarios.results.comparison.figure import drawn_figures
-from scenarios.results.comparison.files import ENDINGS, check_files, write_comparison
-from scenarios.results.comparison.tables import blocks, mean_text, scaled, tables_of, unit_of
+import lazy_loader
 
-__all__ = [
-    "ENDINGS",
-    "Compared",
-    "Comparison",
-    "blocks",
-    "check_files",
-    "compare_simulations",
-    "comparison_json",
-    "drawn_figures",
-    "mean_text",
-    "scaled",
-    "tables_of",
-    "unit_of",
-    "write_comparison",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

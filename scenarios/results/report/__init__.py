@@ -1,7 +1,5 @@
 """The HTML report."""
 
-from scenarios.results.report.page import write_report
+import lazy_loader
 
-__all__ = [
-    "write_report",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

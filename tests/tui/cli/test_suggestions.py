@@ -7,8 +7,7 @@ from importlib import import_module
 import pytest
 import typer
 
-from tui.cli.app import COMMANDS as OURS
-from tui.cli.app import did_you_mean, likely, likely_command
+from tui.cli.app import COMMANDS as OURS, did_you_mean, likely, likely_command
 
 COMMANDS = ["tui", "run", "results", "broker"]
 BELOW = {"results": ["list", "show", "report"], "broker": ["init", "clean"]}

@@ -1,0 +1,81 @@
+from .consumer import (
+    Consumer as Consumer,
+)
+from .energy import (
+    CumulativeSeries as CumulativeSeries,
+    FloatArray as FloatArray,
+    LoadProfile as LoadProfile,
+    Outlook as Outlook,
+    Prediction as Prediction,
+    Production as Production,
+)
+from .errors import (
+    SettingsError as SettingsError,
+)
+from .ledger import (
+    LedgerEntry as LedgerEntry,
+    LedgerEvent as LedgerEvent,
+    ledger_sha256 as ledger_sha256,
+)
+from .manager import (
+    Manager as Manager,
+)
+from .messages import (
+    MESSAGES as MESSAGES,
+)
+from .model import (
+    GRID as GRID,
+    MANAGER as MANAGER,
+    TOGETHER as TOGETHER,
+    Contract as Contract,
+    Device as Device,
+    House as House,
+    Job as Job,
+)
+from .producer import (
+    Producer as Producer,
+)
+from .scores import (
+    NEW_PRODUCER as NEW_PRODUCER,
+)
+from .sequencing import (
+    Busy as Busy,
+    Run as Run,
+    Starts as Starts,
+    can_follow as can_follow,
+    covers as covers,
+    open_starts as open_starts,
+    that_follow as that_follow,
+)
+
+__all__ = [
+    "GRID",
+    "MANAGER",
+    "MESSAGES",
+    "NEW_PRODUCER",
+    "TOGETHER",
+    "Busy",
+    "Consumer",
+    "Contract",
+    "CumulativeSeries",
+    "Device",
+    "FloatArray",
+    "House",
+    "Job",
+    "LedgerEntry",
+    "LedgerEvent",
+    "LoadProfile",
+    "Manager",
+    "Outlook",
+    "Prediction",
+    "Producer",
+    "Production",
+    "Run",
+    "SettingsError",
+    "Starts",
+    "can_follow",
+    "covers",
+    "ledger_sha256",
+    "open_starts",
+    "that_follow",
+]

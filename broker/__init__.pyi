@@ -1,0 +1,39 @@
+from .errors import (
+    AgentFailedError as AgentFailedError,
+    BrokerAwayError as BrokerAwayError,
+    BrokerLostError as BrokerLostError,
+    BrokerUnreachableError as BrokerUnreachableError,
+    BrokerUrlError as BrokerUrlError,
+    HostsMissingError as HostsMissingError,
+    SsmicError as SsmicError,
+)
+from .filenames import (
+    file_name as file_name,
+)
+from .identifiers import (
+    MAX_CHARACTERS as MAX_CHARACTERS,
+    canonical as canonical,
+    character_problem as character_problem,
+    identifier_problem as identifier_problem,
+    shown as shown,
+)
+from .threads import (
+    new_loop as new_loop,
+)
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "AgentFailedError",
+    "BrokerAwayError",
+    "BrokerLostError",
+    "BrokerUnreachableError",
+    "BrokerUrlError",
+    "HostsMissingError",
+    "SsmicError",
+    "canonical",
+    "character_problem",
+    "file_name",
+    "identifier_problem",
+    "new_loop",
+    "shown",
+]

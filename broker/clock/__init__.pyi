@@ -1,0 +1,25 @@
+from .clock import (
+    Clock as Clock,
+    ClockSettings as ClockSettings,
+    OnLoss as OnLoss,
+)
+from .pacing import (
+    Moment as Moment,
+    Pace as Pace,
+    PaceError as PaceError,
+)
+from .time_report import (
+    STALLED_AFTER_WALL_S as STALLED_AFTER_WALL_S,
+    Reported as Reported,
+)
+
+__all__ = [
+    "STALLED_AFTER_WALL_S",
+    "Clock",
+    "ClockSettings",
+    "Moment",
+    "OnLoss",
+    "Pace",
+    "PaceError",
+    "Reported",
+]

@@ -1,0 +1,31 @@
+from .agent import (
+    Agent as Agent,
+    AgentLostError as AgentLostError,
+    Channel as Channel,
+    Received as Received,
+    RetainedPublication as RetainedPublication,
+    TimeUp as TimeUp,
+)
+from .directory import (
+    check_session as check_session,
+)
+from .host import (
+    Host as Host,
+)
+from .journal import (
+    Journal as Journal,
+    RoundRecord as RoundRecord,
+)
+
+__all__ = [
+    "Agent",
+    "AgentLostError",
+    "Channel",
+    "Host",
+    "Journal",
+    "Received",
+    "RetainedPublication",
+    "RoundRecord",
+    "TimeUp",
+    "check_session",
+]

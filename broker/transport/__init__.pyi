@@ -1,0 +1,51 @@
+from .base import (
+    MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
+    Broker as Broker,
+    Bus as Bus,
+    Delivery as Delivery,
+    Will as Will,
+    say_and_leave as say_and_leave,
+)
+from .endpoint import (
+    Access as Access,
+    AccessOptions as AccessOptions,
+    BrokerUrl as BrokerUrl,
+    Tls as Tls,
+    access_to as access_to,
+    parse_url as parse_url,
+)
+from .filters import (
+    matches as matches,
+)
+from .memory import (
+    MemoryBroker as MemoryBroker,
+)
+from .mqtt import (
+    LOST_AFTER_WALL_S as LOST_AFTER_WALL_S,
+    MqttBroker as MqttBroker,
+    MqttBus as MqttBus,
+)
+from .receive_queue import (
+    ReceiveQueue as ReceiveQueue,
+)
+
+__all__ = [
+    "LOST_AFTER_WALL_S",
+    "MAX_PAYLOAD_BYTES",
+    "Access",
+    "AccessOptions",
+    "Broker",
+    "BrokerUrl",
+    "Bus",
+    "Delivery",
+    "MemoryBroker",
+    "MqttBroker",
+    "MqttBus",
+    "ReceiveQueue",
+    "Tls",
+    "Will",
+    "access_to",
+    "matches",
+    "parse_url",
+    "say_and_leave",
+]

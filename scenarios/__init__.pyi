@@ -1,0 +1,31 @@
+from .appliances import (
+    APPLIANCES as APPLIANCES,
+    Appliance as Appliance,
+)
+from .device_notes import (
+    overlap_notes as overlap_notes,
+)
+from .errors import (
+    Problem as Problem,
+    ScenarioError as ScenarioError,
+    ScenarioWriteError as ScenarioWriteError,
+)
+from .scenario import (
+    Producer as Producer,
+    Scenario as Scenario,
+    Zone as Zone,
+    planned_end_s as planned_end_s,
+)
+
+__all__ = [
+    "APPLIANCES",
+    "Appliance",
+    "Problem",
+    "Producer",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioWriteError",
+    "Zone",
+    "overlap_notes",
+    "planned_end_s",
+]

@@ -1,0 +1,117 @@
+from .build import (
+    MAX_DAYS as MAX_DAYS,
+    RESERVED as RESERVED,
+    JobIds as JobIds,
+    build_scenario as build_scenario,
+)
+from .coverage import (
+    MoveStart as MoveStart,
+    Note as Note,
+    RunDays as RunDays,
+    ShiftSun as ShiftSun,
+    WayOut as WayOut,
+    coverage_notes as coverage_notes,
+)
+from .document import (
+    Document as Document,
+)
+from .dump import (
+    consumer_entry as consumer_entry,
+    natural_order as natural_order,
+    producer_entry as producer_entry,
+    profile_entries as profile_entries,
+    save_scenario as save_scenario,
+    to_yaml as to_yaml,
+)
+from .model import (
+    VERSION as VERSION,
+    LoadProfileEntry as LoadProfileEntry,
+    ProductionEntry as ProductionEntry,
+    ScenarioFile as ScenarioFile,
+)
+from .parse import (
+    load_text as load_text,
+)
+from .problems import (
+    Findings as Findings,
+    KeyPath as KeyPath,
+    in_words as in_words,
+    locate_in as locate_in,
+    suggest as suggest,
+)
+from .read import (
+    lines_of as lines_of,
+    read_bytes as read_bytes,
+    read_text as read_text,
+)
+from .series import (
+    SeriesReader as SeriesReader,
+    cap_problems as cap_problems,
+    known as known,
+    read_points as read_points,
+    read_series as read_series,
+    series_problems as series_problems,
+)
+from .times import (
+    MAX_TIME_S as MAX_TIME_S,
+    counts_from_start as counts_from_start,
+    format_after_start as format_after_start,
+    format_iso as format_iso,
+    offset_of as offset_of,
+    parse_time as parse_time,
+)
+from .validation import (
+    make_file as make_file,
+)
+from .yaml_nodes import (
+    line_of as line_of,
+    parse_yaml as parse_yaml,
+)
+
+__all__ = [
+    "MAX_DAYS",
+    "MAX_TIME_S",
+    "RESERVED",
+    "VERSION",
+    "Document",
+    "Findings",
+    "JobIds",
+    "KeyPath",
+    "LoadProfileEntry",
+    "MoveStart",
+    "Note",
+    "ProductionEntry",
+    "RunDays",
+    "ScenarioFile",
+    "SeriesReader",
+    "ShiftSun",
+    "WayOut",
+    "build_scenario",
+    "cap_problems",
+    "consumer_entry",
+    "counts_from_start",
+    "coverage_notes",
+    "format_after_start",
+    "format_iso",
+    "in_words",
+    "known",
+    "line_of",
+    "lines_of",
+    "load_text",
+    "locate_in",
+    "make_file",
+    "natural_order",
+    "offset_of",
+    "parse_time",
+    "parse_yaml",
+    "producer_entry",
+    "profile_entries",
+    "read_bytes",
+    "read_points",
+    "read_series",
+    "read_text",
+    "save_scenario",
+    "series_problems",
+    "suggest",
+    "to_yaml",
+]

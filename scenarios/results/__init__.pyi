@@ -1,0 +1,91 @@
+from .connection import (
+    FigureFormatError as FigureFormatError,
+    ResultsError as ResultsError,
+    ResultsExistError as ResultsExistError,
+    ResultsWriteError as ResultsWriteError,
+    SameSimulationError as SameSimulationError,
+    record_comparison as record_comparison,
+    seal as seal,
+)
+from .export import (
+    FORMATS as FORMATS,
+    Format as Format,
+    export_results as export_results,
+)
+from .files import (
+    DEFAULT_FOLDER as DEFAULT_FOLDER,
+    SUFFIX as SUFFIX,
+    Listed as Listed,
+    Simulation as Simulation,
+    create_results as create_results,
+    glance as glance,
+    named_results as named_results,
+    results_files as results_files,
+)
+from .reader import (
+    ResultsReader as ResultsReader,
+)
+from .rows import (
+    RecordedMessage as RecordedMessage,
+    RunInfo as RunInfo,
+    SimulationInfo as SimulationInfo,
+)
+from .summary import (
+    simulation_json as simulation_json,
+)
+from .views import (
+    AverageDay as AverageDay,
+    ContractRow as ContractRow,
+    Day as Day,
+    HouseholdRow as HouseholdRow,
+    HouseView as HouseView,
+    NeighbourhoodView as NeighbourhoodView,
+    average_day as average_day,
+    household_rows as household_rows,
+    load_run as load_run,
+    view_house as view_house,
+    view_neighbourhood as view_neighbourhood,
+    view_runs as view_runs,
+)
+from .writer import (
+    RunWriter as RunWriter,
+)
+
+__all__ = [
+    "DEFAULT_FOLDER",
+    "FORMATS",
+    "SUFFIX",
+    "AverageDay",
+    "ContractRow",
+    "Day",
+    "FigureFormatError",
+    "Format",
+    "HouseView",
+    "HouseholdRow",
+    "Listed",
+    "NeighbourhoodView",
+    "RecordedMessage",
+    "ResultsError",
+    "ResultsExistError",
+    "ResultsReader",
+    "ResultsWriteError",
+    "RunInfo",
+    "RunWriter",
+    "SameSimulationError",
+    "Simulation",
+    "SimulationInfo",
+    "average_day",
+    "create_results",
+    "export_results",
+    "glance",
+    "household_rows",
+    "load_run",
+    "named_results",
+    "record_comparison",
+    "results_files",
+    "seal",
+    "simulation_json",
+    "view_house",
+    "view_neighbourhood",
+    "view_runs",
+]

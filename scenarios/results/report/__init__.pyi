@@ -1,0 +1,7 @@
+from .page import (
+    write_report as write_report,
+)
+
+__all__ = [
+    "write_report",
+]

@@ -1,0 +1,111 @@
+from .base_screen import (
+    AreaScreen as AreaScreen,
+    EmptyState as EmptyState,
+    PaletteEntry as PaletteEntry,
+)
+from .days import (
+    Days as Days,
+)
+from .dialogs import (
+    Answer as Answer,
+    AskText as AskText,
+    Confirm as Confirm,
+    PickPath as PickPath,
+)
+from .error_notices import (
+    AdviceError as AdviceError,
+    Guarded as Guarded,
+    complain as complain,
+    keep_details as keep_details,
+)
+from .footer import (
+    Footer as Footer,
+)
+from .header import (
+    COLOURS as COLOURS,
+    StatusLine as StatusLine,
+    short_status as short_status,
+    shown_zone as shown_zone,
+)
+from .help import (
+    HelpScreen as HelpScreen,
+    described as described,
+    is_move as is_move,
+)
+from .lifecycle import (
+    Collector as Collector,
+    Preferences as Preferences,
+    Rescue as Rescue,
+    ended_by_signals as ended_by_signals,
+    load_preferences as load_preferences,
+    rescued as rescued,
+    save_preferences as save_preferences,
+)
+from .monitored_run import (
+    REFRESH_WALL_S as REFRESH_WALL_S,
+    Watching as Watching,
+    whoami as whoami,
+)
+from .navigation import (
+    CompareResults as CompareResults,
+    EditScenario as EditScenario,
+    Everything as Everything,
+    Intent as Intent,
+    OpenNeighbourhood as OpenNeighbourhood,
+    OpenResults as OpenResults,
+    RunScenario as RunScenario,
+    WatchBroker as WatchBroker,
+)
+from .run_controls import (
+    PACES as PACES,
+    SteeringScreen as SteeringScreen,
+)
+from .themes import (
+    DEFAULT_VARIABLES as DEFAULT_VARIABLES,
+    THEMES as THEMES,
+)
+
+__all__ = [
+    "COLOURS",
+    "DEFAULT_VARIABLES",
+    "PACES",
+    "REFRESH_WALL_S",
+    "THEMES",
+    "AdviceError",
+    "Answer",
+    "AreaScreen",
+    "AskText",
+    "Collector",
+    "CompareResults",
+    "Confirm",
+    "Days",
+    "EditScenario",
+    "EmptyState",
+    "Everything",
+    "Footer",
+    "Guarded",
+    "HelpScreen",
+    "Intent",
+    "OpenNeighbourhood",
+    "OpenResults",
+    "PaletteEntry",
+    "PickPath",
+    "Preferences",
+    "Rescue",
+    "RunScenario",
+    "StatusLine",
+    "SteeringScreen",
+    "WatchBroker",
+    "Watching",
+    "complain",
+    "described",
+    "ended_by_signals",
+    "is_move",
+    "keep_details",
+    "load_preferences",
+    "rescued",
+    "save_preferences",
+    "short_status",
+    "shown_zone",
+    "whoami",
+]

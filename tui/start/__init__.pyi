@@ -1,0 +1,19 @@
+from .recent import (
+    load_recent as load_recent,
+    save_recent as save_recent,
+)
+from .rescued import (
+    is_rescued as is_rescued,
+    name_in as name_in,
+    original_of as original_of,
+    own_folder as own_folder,
+)
+
+__all__ = [
+    "is_rescued",
+    "load_recent",
+    "name_in",
+    "original_of",
+    "own_folder",
+    "save_recent",
+]

@@ -1,0 +1,59 @@
+from .chart import (
+    Chart as Chart,
+    Series as Series,
+    Span as Span,
+    drawn as drawn,
+)
+from .palette import (
+    COMMITTED as COMMITTED,
+    DEMAND as DEMAND,
+    FORECAST as FORECAST,
+    GRID as GRID,
+    MEANINGS as MEANINGS,
+    OWN as OWN,
+    PRODUCTION as PRODUCTION,
+)
+from .path_field import (
+    PathInput as PathInput,
+)
+from .table import (
+    Cell as Cell,
+    CellTable as CellTable,
+    Column as Column,
+    VirtualTable as VirtualTable,
+)
+from .text import (
+    FieldHelp as FieldHelp,
+    Tick as Tick,
+    Words as Words,
+    say as say,
+)
+from .text_match import (
+    rank_of as rank_of,
+    ranked as ranked,
+)
+
+__all__ = [
+    "COMMITTED",
+    "DEMAND",
+    "FORECAST",
+    "GRID",
+    "MEANINGS",
+    "OWN",
+    "PRODUCTION",
+    "Cell",
+    "CellTable",
+    "Chart",
+    "Column",
+    "FieldHelp",
+    "PathInput",
+    "Series",
+    "Span",
+    "Tick",
+    "VirtualTable",
+    "Words",
+    "drawn",
+    "rank_of",
+    "ranked",
+    "say",
+]
