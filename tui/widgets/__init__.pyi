@@ -17,10 +17,12 @@ from .path_field import (
     PathInput as PathInput,
 )
 from .table import (
-    Cell as Cell,
     CellTable as CellTable,
-    Column as Column,
     VirtualTable as VirtualTable,
+)
+from .table_rendering import (
+    Cell as Cell,
+    Column as Column,
 )
 from .text import (
     FieldHelp as FieldHelp,
