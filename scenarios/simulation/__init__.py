@@ -1,32 +1,35 @@
-"""Runs a scenario in one process, once or many times, and records it."""
+"""Runs a scenario, in one process or as a deployment's, once or many times, and records it."""
 
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.brokers import OpenBroker
 from scenarios.simulation.invariants import ledger_problems
 from scenarios.simulation.plan import Plan, from_equal_scores
-from scenarios.simulation.recording import WireWatch
-from scenarios.simulation.run import DAY_S, RunOutcome, outcome_of, promises_kept, telling_error, telling_how_it_ended
+from scenarios.simulation.recorded_run import Order, RunRecord, record_run
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
 from scenarios.simulation.scores import ScoresFile, ScoresFileError, ScoresWriteError, run_key
+from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings, described
 from scenarios.simulation.simulation import Simulation, open_simulation
 
 __all__ = [
-    "DAY_S",
+    "CLOCK_JOURNAL",
     "Cast",
     "OpenBroker",
+    "Order",
     "Plan",
     "RunOutcome",
+    "RunRecord",
+    "RunSettings",
     "ScoresFile",
     "ScoresFileError",
     "ScoresWriteError",
     "Simulation",
-    "WireWatch",
+    "described",
     "from_equal_scores",
     "homes_of",
     "ledger_problems",
     "open_simulation",
-    "outcome_of",
-    "promises_kept",
+    "record_run",
+    "run_hosts",
     "run_key",
-    "telling_error",
-    "telling_how_it_ended",
+    "run_scenario",
 ]
