@@ -23,7 +23,8 @@ from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.rolling_horizon import plan_as_it_goes
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tui.logs import configure_logs
 
 DEFAULT = ("street", "scarce", *(str(seed) for seed in range(1, 11)))
@@ -75,7 +76,7 @@ def measure(name: str, algorithm: str, time_limit_wall_s: float, rounds: int) ->
 
 async def _run(scenario: Scenario, algorithm: str) -> RunOutcome:
     settings = RunSettings(seed=scenario.seed, run_id="benchmark", algorithm=AlgorithmSettings(algorithm))
-    return await run_once(scenario, settings, MemoryBroker())
+    return await run_scenario(scenario, settings, MemoryBroker())
 
 
 def _demand(scenario: Scenario, demand_wh: float) -> float:

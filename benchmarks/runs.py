@@ -20,7 +20,8 @@ from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tui.logs import configure_logs
 
 REPEATS = 5
@@ -58,7 +59,7 @@ async def measure(name: str) -> None:
 
 async def run(scenario: Scenario, broker: Broker, run_id: str) -> RunOutcome:
     """Run once, one host a household."""
-    return await run_once(scenario, RunSettings(seed=1, run_id=run_id), broker)
+    return await run_scenario(scenario, RunSettings(seed=1, run_id=run_id), broker)
 
 
 async def main(names: list[str]) -> None:

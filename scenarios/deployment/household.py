@@ -1,21 +1,14 @@
-"""A household's process: the agents of one house, or a few, and nothing of the others."""
+"""What a household's process holds of a scenario: one house, or a few, and nothing of the others."""
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 
-from agents import MESSAGES
 from broker import SsmicError
-from broker.hosts import Host
-from broker.transport import Broker
-from scenarios.deployment.settings import DeploymentSettings
 from scenarios.errors import Problem, ScenarioError
 from scenarios.scenario import Scenario
-from scenarios.simulation import Cast, homes_of, telling_error
 
 
 class UnknownHouseError(SsmicError):
@@ -55,43 +48,3 @@ def _load_part(source: str, house_ids: Sequence[str]) -> Scenario | tuple[Proble
         what = f"{scenario.name}: no house with devices has the id {names}; there are {', '.join(known)}"
         raise UnknownHouseError(what)
     return scenario.part_of(house_ids)
-
-
-async def run_households(
-    scenario: Scenario, house_ids: Sequence[str], settings: DeploymentSettings, broker: Broker
-) -> None:
-    """Run the agents of these houses, each house a host of its own, until the clock ends the run.
-
-    Args:
-        scenario: The neighbourhood; only the part of these houses is read.
-        house_ids: Houses of the scenario with at least one device.
-        settings: As the clock has them.
-        broker: Where the clock connects to as well.
-
-    Raises:
-        HostRefusedError: the clock does not let a house take part; the message says why.
-        BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
-        JournalError: a journal cannot be used, or does not replay.
-    """
-    part = scenario.part_of(house_ids)
-    cast = Cast(part, settings.algorithm, patient=settings.patient, scores={})
-    homes = homes_of(part)
-    try:
-        with ExitStack() as journals:
-            async with asyncio.TaskGroup() as tasks:
-                for house_id in house_ids:
-                    setup = settings.fingerprint(part, [house_id])
-                    journal = settings.journal(house_id, setup)
-                    host = Host(
-                        house_id,
-                        settings.run_id,
-                        cast.living_at(homes[house_id]),
-                        MESSAGES,
-                        seed=settings.seed,
-                        patience=settings.patience,
-                        journal=None if journal is None else journals.enter_context(journal),
-                        setup=setup,
-                    )
-                    tasks.create_task(host.run(broker), name=f"host[{house_id}]")
-    except ExceptionGroup as group:
-        raise telling_error(group) from group

@@ -1,27 +1,22 @@
 from .agents import (
-    Cast as Cast,
     homes_of as homes_of,
 )
 from .brokers import (
     OpenBroker as OpenBroker,
 )
-from .invariants import (
-    ledger_problems as ledger_problems,
-)
 from .plan import (
     Plan as Plan,
     from_equal_scores as from_equal_scores,
 )
-from .recording import (
-    WireWatch as WireWatch,
+from .recorded_run import (
+    Order as Order,
+    RunRecord as RunRecord,
+    record_run as record_run,
 )
 from .run import (
-    DAY_S as DAY_S,
     RunOutcome as RunOutcome,
-    outcome_of as outcome_of,
-    promises_kept as promises_kept,
-    telling_error as telling_error,
-    telling_how_it_ended as telling_how_it_ended,
+    run_hosts as run_hosts,
+    run_scenario as run_scenario,
 )
 from .scores import (
     ScoresFile as ScoresFile,
@@ -29,29 +24,34 @@ from .scores import (
     ScoresWriteError as ScoresWriteError,
     run_key as run_key,
 )
+from .settings import (
+    CLOCK_JOURNAL as CLOCK_JOURNAL,
+    RunSettings as RunSettings,
+    described as described,
+)
 from .simulation import (
     Simulation as Simulation,
     open_simulation as open_simulation,
 )
 
 __all__ = [
-    "DAY_S",
-    "Cast",
+    "CLOCK_JOURNAL",
     "OpenBroker",
+    "Order",
     "Plan",
     "RunOutcome",
+    "RunRecord",
+    "RunSettings",
     "ScoresFile",
     "ScoresFileError",
     "ScoresWriteError",
     "Simulation",
-    "WireWatch",
+    "described",
     "from_equal_scores",
     "homes_of",
-    "ledger_problems",
     "open_simulation",
-    "outcome_of",
-    "promises_kept",
+    "record_run",
+    "run_hosts",
     "run_key",
-    "telling_error",
-    "telling_how_it_ended",
+    "run_scenario",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agents import MANAGER, Consumer, Job, Manager, Producer
-from agents.scheduling import AlgorithmSettings, is_heavy, scheduler_for
+from agents.scheduling import is_heavy, scheduler_for
 from broker.hosts import Agent
 from scenarios.scenario import Scenario
+from scenarios.simulation.settings import RunSettings
 
 Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
@@ -35,32 +36,35 @@ def homes_of(scenario: Scenario, hosts: int | None = None) -> Homes:
 
 
 class Cast:
-    """All agents of a run, by id; the manager apart, for whoever reads its ledger."""
+    """The agents of a run that live in this process, by id; the manager separately, for readers of its ledger."""
 
-    def __init__(
-        self, scenario: Scenario, algorithm: AlgorithmSettings, *, patient: bool, scores: Mapping[str, int]
-    ) -> None:
+    def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
         """Make the agents.
 
         Args:
             scenario: The neighbourhood, its jobs and its sun.
-            algorithm: How producers schedule.
-            patient: Whether jobs that nobody can serve wait for an opening.
-            scores: What producers earned before, by id.
+            settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
+            agents: Ids of those that live here.
         """
-        self.manager = Manager(scores)
+        self.manager = Manager(settings.scores)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:
-            jobs[job.agent].append(job)
+            if job.agent in agents:
+                jobs[job.agent].append(job)
         for device in (device for house in scenario.houses for device in house.devices):
+            if device.agent not in agents:
+                continue
             if device.type == "producer":
-                predictions = scenario.producers[device.id].predictions
-                scheduler = scheduler_for(algorithm)
-                self.producers[device.agent] = Producer(device.agent, predictions, scheduler, heavy=is_heavy(algorithm))
+                self.producers[device.agent] = Producer(
+                    device.agent,
+                    scenario.producers[device.id].predictions,
+                    scheduler_for(settings.algorithm),
+                    heavy=is_heavy(settings.algorithm),
+                )
             else:
-                self.consumers[device.agent] = Consumer(device.agent, jobs[device.agent], patient=patient)
+                self.consumers[device.agent] = Consumer(device.agent, jobs[device.agent], patient=settings.patient)
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""

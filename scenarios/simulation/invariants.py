@@ -58,12 +58,13 @@ def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) ->
 
 
 def disagreements(cast: Cast) -> list[str]:
-    """Return where consumers, producers and the ledger differ at the end of a run; empty where all agree."""
+    """Return where consumers and producers of this process differ from the ledger at the end of a run."""
     standing = {e.contract.job_id: e.contract for e in cast.manager.ledger.values() if e.state == "standing"}
     held = {job_id: c for consumer in cast.consumers.values() for job_id, c in consumer.contracts.items()}
+    local = {job.job_id for consumer in cast.consumers.values() for job in consumer.jobs}
     problems = [
         f"job {job_id!r}: the consumer holds {held.get(job_id)}, the ledger {standing.get(job_id)}"
-        for job_id in sorted(standing.keys() | held.keys())
+        for job_id in sorted(standing.keys() & local | held.keys())
         if standing.get(job_id) != held.get(job_id)
     ]
     for producer_id, producer in cast.producers.items():

@@ -7,15 +7,16 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from agents.scheduling import AlgorithmSettings
 from broker.clock import Pace
-from broker.protocol import LIMIT_WALL_S
+from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
 from scenarios.results import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
 from scenarios.simulation.scores import ScoresFile, run_key
+from scenarios.simulation.settings import RunSettings
 
 BusKind = Literal["memory", "mqtt"]
 
@@ -57,25 +58,11 @@ class Plan:
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
 
-    def settings(self) -> dict[str, Any]:
-        """Return what was chosen and does not stand elsewhere in the results, fit for JSON."""
-        algorithm = self.algorithm
-        return {
-            "penalty": algorithm.penalty,
-            "step_size": algorithm.step_size,
-            "tolerance": algorithm.tolerance,
-            "node_limit": algorithm.node_limit,
-            "bus": self.bus,
-            "days": self.scenario.days if self.days is None else self.days,
-            "pace": str(self.pace),
-            "patient": self.patient,
-        }
-
     def kept_scores(self) -> ScoresFile:
         """Return the file that keeps the scores."""
         return ScoresFile.beside(self.out or self.folder / "results", self.scenario.name, self.scores_file)
 
-    def first_scores(self) -> list[dict[str, int]]:
+    def _first_scores(self) -> list[dict[str, int]]:
         """Return what each run begins with, by producer id, and have it remembered.
 
         Raises:
@@ -88,10 +75,30 @@ class Plan:
             keys = [run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient) for s in self.seeds]
         return self.kept_scores().begin(keys, afresh=self.reset_scores)
 
-    def new_run_id(self, seed: int) -> str:
-        """Return an id for a run, unlike that of any other run on the same broker; it has no part in the result."""
+    def run_settings(self) -> list[RunSettings]:
+        """Return the settings of each run, and have the scores remembered that each begins with.
+
+        The ids of the runs are unlike those of any other run on the same broker; they have no part in the results.
+
+        Raises:
+            ScoresFileError: the file that keeps the scores cannot be used.
+        """
         name = re.sub(r"[^\w.-]+", "-", self.scenario.name, flags=re.ASCII)
-        return f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}"
+        return [
+            RunSettings(
+                seed=seed,
+                run_id=f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
+                algorithm=self.algorithm,
+                patient=self.patient,
+                patience=Timeouts(limit_wall_s=self.limit_wall_s),
+                hosts=self.hosts,
+                days=self.days,
+                pace=self.pace,
+                keep=self.keep,
+                scores=scores,
+            )
+            for seed, scores in zip(self.seeds, self._first_scores(), strict=True)
+        ]
 
 
 def from_equal_scores(plans: Sequence[Plan]) -> tuple[Plan, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from agents import LedgerEntry
 from broker.clock import Moment
@@ -13,6 +13,9 @@ from broker.protocol import Envelope
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""
+
+
+EndState = Literal["done", "interrupted", "failed"]
 
 
 class Recorder(Protocol):
@@ -30,6 +33,35 @@ class Recorder(Protocol):
 
     def commit(self) -> None:
         """Keep all that was told so far, whatever happens to the process."""
+        ...
+
+    @property
+    def messages(self) -> int:
+        """How many messages are recorded."""
+        ...
+
+    @property
+    def negotiations(self) -> int:
+        """How many negotiations were recorded before the clock came back from a crash."""
+        ...
+
+    @property
+    def seen(self) -> Mapping[str, int]:
+        """By sender, the last message that was recorded before the clock came back from a crash."""
+        ...
+
+    def finish(
+        self,
+        state: EndState,
+        end_s: int | None,
+        *,
+        negotiations: int,
+        wall_s: float,
+        not_registered: tuple[str, ...],
+        error: str,
+        scores: Mapping[str, tuple[int, int]],
+    ) -> None:
+        """Record the outcome; see `scenarios.results.RunWriter.finish`."""
         ...
 
 
@@ -72,26 +104,22 @@ class Watch:
 
 
 class WireWatch(Watch):
-    """The same where only the manager's host is in this process: contracts from it, messages as the clock reads them.
+    """The same where not all hosts are in this process: contracts from the manager's, messages as the clock reads them.
 
     Also a `broker.clock.clock.StepObserver`.
     """
 
-    def __init__(
-        self, recorder: Recorder | None, *, messages: int = 0, negotiations: int = 0, seen: Mapping[str, int]
-    ) -> None:
-        """Make a watch.
+    def __init__(self, recorder: Recorder | None) -> None:
+        """Make a watch, which goes on from what was recorded before the clock came back from a crash.
 
         Args:
             recorder: Where to write; None: count only.
-            messages: Counted before the clock came back from a crash.
-            negotiations: As `messages`.
-            seen: By sender, the last message that was counted before.
         """
         super().__init__(recorder)
-        self.messages = messages
-        self.negotiations = negotiations
-        self._seen = dict(seen)
+        self._seen: dict[str, int] = {}
+        if recorder is not None:
+            self.messages, self.negotiations = recorder.messages, recorder.negotiations
+            self._seen = dict(recorder.seen)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""

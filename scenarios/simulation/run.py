@@ -1,28 +1,27 @@
-"""One run: the agents of a scenario over a broker, from the start to the end, and what came of it."""
+"""One run of a scenario: the clock and the hosts that are local, and the outcome.
+
+A run in one process is a deployment all of whose hosts are local. In a deployment the clock's process runs the manager
+(`run_scenario`), and each household's process its own hosts (`run_hosts`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 
-from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, Manager, ledger_sha256
-from agents.scheduling import AlgorithmSettings
+from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
-from broker.clock import Clock, ClockSettings, Moment, Pace, Reported
-from broker.hosts import Host
-from broker.protocol import Timeouts
+from broker.clock import Clock, ClockSettings, Moment, Reported
+from broker.hosts import Host, Journal
 from broker.transport import Broker
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import disagreements, ledger_problems
-from scenarios.simulation.recording import Recorder, Watch
-
-RunState = Literal["done", "interrupted", "failed"]
+from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
+from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class RunOutcome:
 
     seed: int
     run_id: str
-    state: RunState
+    state: EndState
     ledger: tuple[LedgerEntry, ...]
     """In the order of agreement."""
     start_s: int
@@ -61,80 +60,176 @@ class RunOutcome:
         return ledger_sha256(self.ledger)
 
 
-def outcome_of(
+async def run_scenario(
     scenario: Scenario,
-    run_id: str,
-    seed: int,
-    clock: Clock,
-    manager: Manager,
-    watch: Watch,
-    started_wall_s: float,
-    state: RunState,
+    settings: RunSettings,
+    broker: Broker,
+    local_hosts: Collection[str] | None = None,
+    recorder: Recorder | None = None,
+    *,
+    on_moment: Callable[[Moment], None] | None = None,
+    on_missing: Callable[[tuple[str, ...]], None] | None = None,
+    on_report: Callable[[Reported], None] | None = None,
 ) -> RunOutcome:
-    """Return what has come of a run so far.
+    """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
     Args:
-        scenario: What is run.
-        run_id: As the broker knows it.
-        seed: The run's.
-        clock: Where it stands.
-        manager: Keeps its ledger.
-        watch: Counted its messages.
-        started_wall_s: When it started, by `time.perf_counter`.
-        state: How it ended.
+        scenario: The whole neighbourhood.
+        settings: How it is run; the processes of the other hosts have the same.
+        broker: Where the clock and all hosts connect to.
+        local_hosts: Ids of the hosts that run in this process, the manager's among them; None: all.
+        recorder: Records messages and contracts as they come and, however the run ends, the outcome.
+        on_moment: Is called at every step.
+        on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
+        on_report: Is given the state of the run, every few seconds at least.
+
+    Raises:
+        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
+        JournalError: a journal cannot be used, or its replay differs.
+        SsmicError: the ledger violates an invariant, which is a defect of this program.
     """
-    return RunOutcome(
-        seed=seed,
-        run_id=run_id,
-        state=state,
-        ledger=tuple(manager.ledger.values()),
-        start_s=scenario.start_s,
-        end_s=clock.now.time_s,
-        not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > clock.acted_until_s),
-        scores=manager.scores.by_producer(),
-        messages=watch.messages,
-        negotiations=watch.negotiations,
-        rounds=clock.now.step + 1,
-        wall_s=time.perf_counter() - started_wall_s,
+    started_wall_s = time.perf_counter()
+    homes = homes_of(scenario, settings.hosts)
+    local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
+    remote = [host for host in homes if host not in local]
+    cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents})
+    # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
+    wire = WireWatch(recorder) if remote else None
+    watch = wire or Watch(recorder)
+    end_s = settings.end_s(scenario)
+    setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
+    with ExitStack() as journals:
+        clock = Clock(
+            ClockSettings(
+                settings.run_id,
+                homes,
+                scenario.start_s,
+                end_s,
+                pace=settings.pace,
+                patience=settings.patience,
+                on_loss=settings.on_loss,
+                indispensable=frozenset(local),
+                setups={house: settings.fingerprint(scenario, [house]) for house in remote},
+                utc_offset_s=scenario.utc_offset_s,
+                keep=settings.keep,
+            ),
+            on_moment,
+            on_missing=on_missing,
+            on_report=on_report,
+            observer=wire,
+            journal=_open(settings.journal(CLOCK_JOURNAL, setup), journals),
+        )
+        hosts = [
+            _host(host, cast, agents, settings, _open(settings.journal(host, setup), journals), watch=watch)
+            for host, agents in local.items()
+        ]
+
+        def finish(state: EndState, error: str = "") -> RunOutcome:
+            outcome = RunOutcome(
+                seed=settings.seed,
+                run_id=settings.run_id,
+                state=state,
+                ledger=tuple(cast.manager.ledger.values()),
+                start_s=scenario.start_s,
+                end_s=clock.now.time_s,
+                not_registered=tuple(job.job_id for job in scenario.jobs if job.registered_s > clock.acted_until_s),
+                scores=cast.manager.scores.by_producer(),
+                messages=watch.messages,
+                negotiations=watch.negotiations,
+                rounds=clock.now.step + 1,
+                wall_s=time.perf_counter() - started_wall_s,
+            )
+            if recorder is not None:
+                recorder.finish(
+                    state,
+                    # Without an end of its own, the record of a deployment ends with the last job.
+                    None if remote and end_s is None and state == "done" else outcome.end_s,
+                    negotiations=outcome.negotiations,
+                    wall_s=outcome.wall_s,
+                    not_registered=outcome.not_registered,
+                    error=error,
+                    scores=outcome.scores_since(settings.scores),
+                )
+            return outcome
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
+                tasks.create_task(clock.run(broker), name="clock")
+                for host in hosts:
+                    tasks.create_task(host.run(broker), name=f"host[{host.host_id}]")
+        except asyncio.CancelledError as cancelled:
+            finish("interrupted", str(cancelled))
+            raise
+        except ExceptionGroup as group:
+            error = root_cause(group)
+            finish("failed", str(error))
+            raise error from group
+        lost_houses = [host for host in clock.members.dropped if host in homes]
+        problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses)
+        if problems := problems + disagreements(cast):
+            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+            finish("failed", str(violation))
+            raise violation
+        return finish("interrupted" if clock.is_stopped else "done")
+
+
+async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:
+    """Run the agents of some houses, each house a host, until the clock in another process ends the run.
+
+    Args:
+        scenario: The neighbourhood; only the part of these houses is read.
+        settings: As the clock has them.
+        broker: Where the clock connects to as well.
+        house_ids: Houses of the scenario with at least one device.
+
+    Raises:
+        HostRefusedError: the clock does not let a house take part; the message says why.
+        BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
+        JournalError: a journal cannot be used, or its replay differs.
+    """
+    homes = homes_of(scenario)
+    cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
+    try:
+        with ExitStack() as journals:
+            async with asyncio.TaskGroup() as tasks:
+                for house in house_ids:
+                    setup = settings.fingerprint(scenario, [house])
+                    journal = _open(settings.journal(house, setup), journals)
+                    host = _host(house, cast, homes[house], settings, journal, setup=setup)
+                    tasks.create_task(host.run(broker), name=f"host[{house}]")
+    except ExceptionGroup as group:
+        raise root_cause(group) from group
+
+
+def _open(journal: Journal | None, journals: ExitStack) -> Journal | None:
+    return None if journal is None else journals.enter_context(journal)
+
+
+def _host(
+    host_id: str,
+    cast: Cast,
+    agents: Sequence[str],
+    settings: RunSettings,
+    journal: Journal | None,
+    *,
+    watch: Watch | None = None,
+    setup: str = "",
+) -> Host:
+    return Host(
+        host_id,
+        settings.run_id,
+        cast.living_at(agents),
+        MESSAGES,
+        seed=settings.seed,
+        patience=settings.patience,
+        observer=watch,
+        journal=journal,
+        setup=setup,
     )
 
 
-@contextmanager
-def telling_how_it_ended(
-    outcome: Callable[[RunState], RunOutcome], on_outcome: Callable[[RunOutcome], None] | None
-) -> Iterator[None]:
-    """Run what is inside; if it is cancelled or fails, hand over what there is before the error goes on.
-
-    Args:
-        outcome: Makes an outcome of what there is.
-        on_outcome: Is given it; None: nobody wants it.
-
-    Raises:
-        SsmicError: why it failed.
-    """
-    try:
-        yield
-    except asyncio.CancelledError:
-        if on_outcome is not None:
-            on_outcome(outcome("interrupted"))
-        raise
-    except ExceptionGroup as group:
-        if on_outcome is not None:
-            on_outcome(outcome("failed"))
-        raise telling_error(group) from group
-
-
-def promises_kept(problems: Sequence[str]) -> None:
-    """Refuse a ledger that is not as it has to be.
-
-    Raises:
-        SsmicError: there are problems, which is a defect of ours.
-    """
-    if problems:
-        raise SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
-
-
-def telling_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the one error of a group that says why: the first failure, not what followed from it."""
     leaves: list[BaseException] = []
     pending: list[BaseException] = [group]
@@ -153,91 +248,3 @@ def telling_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
         return next((i for i, kind in enumerate(order) if isinstance(error, kind)), len(order))
 
     return min(leaves, key=rank)
-
-
-DAY_S = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """How a scenario is run once."""
-
-    seed: int
-    run_id: str
-    algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
-    hosts: int | None = None
-    """Connections that the agents are spread over; None: one a household, and one for the manager."""
-    days: int | None = None
-    """None: until the last job has run."""
-    pace: Pace = field(default_factory=Pace)
-    patient: bool = True
-    scores: Mapping[str, int] = field(default_factory=dict)
-    """What producers earned in earlier simulations."""
-    patience: Timeouts = field(default_factory=Timeouts)
-    keep: bool = False
-    """Whether what is retained stays at the broker when the run has ended, for watchers that come later."""
-
-
-async def run_once(
-    scenario: Scenario,
-    settings: RunSettings,
-    broker: Broker,
-    recorder: Recorder | None = None,
-    on_moment: Callable[[Moment], None] | None = None,
-    on_outcome: Callable[[RunOutcome], None] | None = None,
-    on_report: Callable[[Reported], None] | None = None,
-) -> RunOutcome:
-    """Run a scenario once, all its hosts in this process.
-
-    Args:
-        scenario: What to run.
-        settings: How.
-        broker: Where the hosts and the clock connect to.
-        recorder: Is told of messages and contracts as they come.
-        on_moment: Is told of every step.
-        on_outcome: Is given what there is when the run is cancelled or fails, before the error goes on.
-        on_report: Is told where the run stands, every few seconds at least.
-
-    Raises:
-        BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
-        SsmicError: the ledger broke a promise, which is a defect of ours.
-    """
-    cast = Cast(scenario, settings.algorithm, patient=settings.patient, scores=settings.scores)
-    homes = homes_of(scenario, settings.hosts)
-    days = scenario.days if settings.days is None else settings.days
-    end_s = None if days is None else scenario.start_s + days * DAY_S
-    clock = Clock(
-        ClockSettings(
-            settings.run_id,
-            homes,
-            scenario.start_s,
-            end_s,
-            pace=settings.pace,
-            patience=settings.patience,
-            utc_offset_s=scenario.utc_offset_s,
-            keep=settings.keep,
-        ),
-        on_moment,
-        on_report=on_report,
-    )
-    watch = Watch(recorder)
-    outcome = partial(
-        outcome_of, scenario, settings.run_id, settings.seed, clock, cast.manager, watch, time.perf_counter()
-    )
-    with telling_how_it_ended(outcome, on_outcome):
-        async with asyncio.TaskGroup() as tasks:
-            # A task like the hosts: when the run is interrupted all of them leave at once, not one after the other.
-            tasks.create_task(clock.run(broker), name="clock")
-            for host_id, agents in homes.items():
-                host = Host(
-                    host_id,
-                    settings.run_id,
-                    cast.living_at(agents),
-                    MESSAGES,
-                    seed=settings.seed,
-                    patience=settings.patience,
-                    observer=watch,
-                )
-                tasks.create_task(host.run(broker), name=f"host[{host_id}]")
-    promises_kept(ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s) + disagreements(cast))
-    return outcome("interrupted" if clock.is_stopped else "done")

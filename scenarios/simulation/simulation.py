@@ -6,15 +6,16 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from broker.clock import Reported
-from broker.protocol import Timeouts
 from scenarios.results import Simulation as Record, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.plan import Plan
-from scenarios.simulation.recorded_run import Order, perform
-from scenarios.simulation.run import RunOutcome, RunSettings
+from scenarios.simulation.recorded_run import Order, record_run
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import described
 from scenarios.simulation.workers import perform_all
 
 
@@ -46,12 +47,23 @@ class Simulation:
 
         Raises:
             asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
-            SsmicError: a run failed; see `scenarios.simulation.run.run_once`. Other runs are interrupted.
+            SsmicError: a run failed; see `scenarios.simulation.run.run_scenario`. Other runs are interrupted.
         """
         workers = self.plan.workers or min(len(self.orders), _cores())
         tell, report = on_progress or _tell_nobody, on_report or _tell_nobody
         if workers == 1 or len(self.orders) == 1:
-            outcomes = [await self._run_here(order, tell, report) for order in self.orders]
+            outcomes = []
+            for order in self.orders:
+                with record_run(self.plan.scenario, order, partial(tell, order.run)) as record:
+                    outcome = await run_scenario(
+                        self.plan.scenario,
+                        order.settings,
+                        self.broker.for_run(),
+                        recorder=record.writer,
+                        on_moment=record.moment,
+                        on_report=partial(report, order.run),
+                    )
+                    outcomes.append(record.ended(outcome))
         else:
             outcomes = await perform_all(
                 self.plan.scenario, self.orders, self.broker, workers, tell, in_worker, on_report=report
@@ -59,17 +71,6 @@ class Simulation:
         if outcomes[0].state == "done" and self.plan.start_scores is None:
             self.plan.kept_scores().learn(self.orders[0].settings.scores, outcomes[0].scores)
         return outcomes
-
-    async def _run_here(
-        self, order: Order, tell: Callable[[int, int], None], report: Callable[[int, Reported], None]
-    ) -> RunOutcome:
-        return await perform(
-            self.plan.scenario,
-            order,
-            self.broker.for_run(),
-            lambda time_s: tell(order.run, time_s),
-            lambda reported: report(order.run, reported),
-        )
 
 
 @asynccontextmanager
@@ -85,31 +86,12 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
     if not plan.reset_scores and plan.start_scores is None:
         plan.kept_scores().scores()  # said before anything is started
     async with open_broker(plan) as broker:
-        scores = plan.first_scores()
-        settings = plan.settings()
-        if any(scores):
-            settings["scores"] = {str(seed): earlier for seed, earlier in zip(plan.seeds, scores, strict=True)}
-        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, settings)
+        runs = plan.run_settings()
+        scores = {settings.seed: settings.scores for settings in runs}
+        chosen = described(runs[0], plan.bus, runs[0].days_of(scenario), scores)
+        record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, chosen)
         results_file = create_results(record, plan.out, plan.folder)
-        orders = [
-            Order(
-                run,
-                RunSettings(
-                    seed=seed,
-                    run_id=plan.new_run_id(seed),
-                    algorithm=plan.algorithm,
-                    hosts=plan.hosts,
-                    days=plan.days,
-                    pace=plan.pace,
-                    patient=plan.patient,
-                    patience=Timeouts(limit_wall_s=plan.limit_wall_s),
-                    scores=scores[run - 1],
-                    keep=plan.keep,
-                ),
-                results_file,
-            )
-            for run, seed in enumerate(plan.seeds, start=1)
-        ]
+        orders = [Order(run, settings, results_file) for run, settings in enumerate(runs, start=1)]
         try:
             yield Simulation(plan, broker, results_file, orders)
         finally:

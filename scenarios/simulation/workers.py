@@ -22,8 +22,8 @@ from broker import SsmicError, new_loop
 from broker.clock import Reported
 from scenarios.scenario import Scenario
 from scenarios.simulation.brokers import OpenBroker
-from scenarios.simulation.recorded_run import Order, perform
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.recorded_run import Order, record_run
+from scenarios.simulation.run import RunOutcome, run_scenario
 
 STOP_WALL_S = 3.0
 """How long a worker may take to write down what it has and to end; then it is killed."""
@@ -206,7 +206,17 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
     # While a run goes on the parent sends nothing: a readable pipe means that it is gone.
     loop.add_reader(pipe.fileno(), parent_gone)
     try:
-        return await perform(scenario, order, broker.for_run(), lambda time_s: pipe.send(_Progress(time_s)), pipe.send)
+        with record_run(scenario, order, lambda time_s: pipe.send(_Progress(time_s))) as record:
+            return record.ended(
+                await run_scenario(
+                    scenario,
+                    order.settings,
+                    broker.for_run(),
+                    recorder=record.writer,
+                    on_moment=record.moment,
+                    on_report=pipe.send,
+                )
+            )
     except SsmicError as error:
         return _Failed(fit_to_travel(error))
     except Exception as error:  # noqa: BLE001 - its parent raises it

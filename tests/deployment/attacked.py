@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from agents.model import MANAGER
 from broker.protocol.timeouts import Timeouts
 from broker.transport.base import Bus, Delivery, Will
-from scenarios.deployment.clock import run_clock
-from scenarios.deployment.household import run_households
-from scenarios.deployment.settings import DeploymentSettings
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
 
 RUN = "street"
@@ -59,7 +58,7 @@ async def run_attacked(
         run: The run's id.
         seed: The run's seed.
     """
-    settings = DeploymentSettings(run, seed=seed, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=100))
+    settings = RunSettings(seed, run, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=100))
     made = 0
     waiting = asyncio.Event()
 
@@ -77,15 +76,15 @@ async def run_attacked(
     if before is not None:
         await before(guarded)
     async with asyncio.timeout(110), asyncio.TaskGroup() as tasks:
-        clock = tasks.create_task(run_clock(street, settings, guarded.of("clock"), on_missing=on_missing))
+        clock = tasks.create_task(run_scenario(street, settings, guarded.of("clock"), [MANAGER], on_missing=on_missing))
         for house in street.houses:
             if house.id != LATE:
-                tasks.create_task(run_households(street, [house.id], settings, guarded.of(house.id)))
+                tasks.create_task(run_hosts(street, settings, guarded.of(house.id), [house.id]))
         await waiting.wait()
         if attack is not None:
             await attack(guarded)
         attacking = tasks.create_task(go_on_attacking())
-        tasks.create_task(run_households(street, [LATE], settings, guarded.of(LATE)))
+        tasks.create_task(run_hosts(street, settings, guarded.of(LATE), [LATE]))
         outcome = await clock
         attacking.cancel()
         assert attack is None or made, "the run was over before it could be attacked"

@@ -31,7 +31,8 @@ from broker.transport.filters import matches
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.deployment.attacked import RUN, heard, intruder, run_attacked
 from tests.deployment.guarded import GuardedBroker, guarded_mosquitto
 
@@ -56,7 +57,7 @@ def street() -> Scenario:
 @pytest.fixture(scope="module")
 def ledger() -> str:
     """What the undisturbed street comes to."""
-    return asyncio.run(run_once(STREET, RunSettings(seed=1, run_id=RUN), MemoryBroker())).ledger_sha256
+    return asyncio.run(run_scenario(STREET, RunSettings(seed=1, run_id=RUN), MemoryBroker())).ledger_sha256
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.deployment.namespaces import Machines, machines, what_is_missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,7 +137,7 @@ async def check(containers: Containers, shown: str) -> None:
     """Assert that a run came to what the street comes to, and gave no secret away: not in what was said or kept."""
     assert "Jobs with a contract" in shown
     assert all((containers.folder / f"{name}.alive").exists() for name in ("clock", *containers.houses))
-    expected = await run_once(load_scenario("street"), RunSettings(seed=1, run_id="street"), MemoryBroker())
+    expected = await run_scenario(load_scenario("street"), RunSettings(seed=1, run_id="street"), MemoryBroker())
     with ResultsReader(Path(containers.place("clock", "/results/street.sqlite"))) as results:
         assert results.run(1).ledger_sha256 == expected.ledger_sha256
     passwords = [file.read_bytes().strip() for file in containers.folder.glob("login-*/password")]

@@ -9,7 +9,8 @@ import pytest
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.faults.processes import KINDS, Disturbance, Fault, prepare, run_disturbed
 
 pytestmark = [
@@ -24,7 +25,7 @@ HOUSES = tuple(house.id for house in load_scenario("street").houses)
 def calm() -> RunOutcome:
     """The street in one process, in memory, undisturbed."""
     prepare()
-    return asyncio.run(run_once(load_scenario("street"), RunSettings(seed=1, run_id="calm"), MemoryBroker()))
+    return asyncio.run(run_scenario(load_scenario("street"), RunSettings(seed=1, run_id="calm"), MemoryBroker()))
 
 
 @pytest.mark.parametrize("seed", range(len(KINDS)))

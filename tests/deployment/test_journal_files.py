@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.deployment.settings import DeploymentSettings
+from scenarios.simulation.settings import RunSettings
 
 
 def journal_of(folder: Path, run: str, house: str) -> Path:
     """Return where a household's journal of a run is."""
-    return DeploymentSettings(run, 1, journals=folder).journal_file(house)
+    return RunSettings(1, run, journals=folder).journal_file(house)
 
 
 @pytest.mark.parametrize("name", ["..", "../../x", "a/b", "con", ".hidden", "\u00fc" * 200])

@@ -18,17 +18,16 @@ from typing import Any
 import looptime
 import structlog
 
+from agents.model import MANAGER
 from broker.clock.pacing import Moment
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
-from scenarios.deployment.clock import run_clock
-from scenarios.deployment.household import run_households
-from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
 from scenarios.results.files import Simulation, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
 from tests.faults.ram import folder_for_a_run
 from tests.faults.seeds import seeds_wanted
@@ -113,7 +112,7 @@ class _Process:
 
 async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int, folder: Path) -> RunOutcome:
     """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome."""
-    settings = DeploymentSettings("soak", seed=1, journals=folder, patience=Timeouts(limit_wall_s=1e6))
+    settings = RunSettings(seed=1, run_id="soak", journals=folder, patience=Timeouts(limit_wall_s=1e6))
     broker = FaultyBroker(MemoryBroker(), disturbance.faults, seed)
     loop = asyncio.get_running_loop()
     waiting = sorted(disturbance.crashes, key=lambda crash: crash.step)
@@ -130,7 +129,7 @@ async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int,
             kill(crash, crash.turns)
 
     async def household(house: str, way: FaultyBroker) -> None:
-        await run_households(scenario, [house], settings, way)
+        await run_hosts(scenario, settings, way, [house])
 
     houses = [house.id for house in scenario.houses if house.devices]
     processes = {house: _Process(house, lambda way, house=house: household(house, way), broker) for house in houses}  # type: ignore[misc]
@@ -139,7 +138,7 @@ async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int,
         with RunWriter(
             results_file, scenario, run=1, run_id="soak", seed=1, start_s=scenario.start_s, resume=True
         ) as writer:
-            return await run_clock(scenario, settings, way, recorder=writer, on_moment=on_moment)
+            return await run_scenario(scenario, settings, way, [MANAGER], recorder=writer, on_moment=on_moment)
 
     results_file = create_results(Simulation(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
     processes[CLOCK] = _Process(CLOCK, clock, broker)

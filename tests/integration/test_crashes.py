@@ -9,16 +9,15 @@ from pathlib import Path
 import looptime
 import pytest
 
+from agents.model import MANAGER
 from broker.hosts.journal import Journal, JournalError
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
-from scenarios.deployment.clock import CLOCK_JOURNAL, run_clock
-from scenarios.deployment.household import run_households
 from scenarios.deployment.record import open_record
-from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 
@@ -64,7 +63,7 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
 
 def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: Path) -> None:
     """Who takes the id of a run for another one is refused before anything of the first one is touched."""
-    settings = DeploymentSettings("r", seed=1, journals=tmp_path)
+    settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
     journal = settings.journal(CLOCK_JOURNAL, settings.fingerprint_of_all(street))
     results_file = tmp_path / "r.sqlite"
     assert journal is not None
@@ -76,25 +75,25 @@ def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: P
     assert results_file.read_bytes() == before
 
 
-async def _run_without(street: Scenario, lost: str, at_step: int, settings: DeploymentSettings) -> RunOutcome:
+async def _run_without(street: Scenario, lost: str, at_step: int, settings: RunSettings) -> RunOutcome:
     broker = MemoryBroker()
     households: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as tasks:
         for house in street.houses:
-            households[house.id] = tasks.create_task(run_households(street, [house.id], settings, broker))
+            households[house.id] = tasks.create_task(run_hosts(street, settings, broker, [house.id]))
 
         def on_moment(moment: object) -> None:
             if getattr(moment, "step", 0) == at_step:
                 households[lost].cancel()
 
-        return await run_clock(street, settings, broker, on_moment=on_moment)
+        return await run_scenario(street, settings, broker, [MANAGER], on_moment=on_moment)
 
 
 @pytest.mark.parametrize("at_step", [3, 40, 90, 140])
 @pytest.mark.parametrize("lost", ["adler", "celik"])
 def test_with_drop_the_run_goes_on_without_a_household(street: Scenario, lost: str, at_step: int) -> None:
     """Its open jobs end as lost; whoever had a contract with its panels and had not started finds another supplier."""
-    settings = DeploymentSettings("r", seed=1, on_loss="drop", patience=Timeouts(limit_wall_s=30))
+    settings = RunSettings(seed=1, run_id="r", on_loss="drop", patience=Timeouts(limit_wall_s=30))
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         outcome = runner.run(_run_without(street, lost, at_step, settings))
     assert outcome.state == "done"

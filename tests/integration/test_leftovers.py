@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.model import MANAGER
 from broker.clock.pacing import Moment
 from broker.protocol import topics
 from broker.protocol.timeouts import Timeouts
@@ -17,12 +18,10 @@ from broker.servers.mosquitto import find_mosquitto
 from broker.transport.base import Broker, Delivery
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
-from scenarios.deployment.clock import run_clock
-from scenarios.deployment.household import run_households
-from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_hosts, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.broker.test_sessions import quickly
 from tests.ended import Ssmic
 from tests.faults.network import Faults, FaultyBroker
@@ -59,7 +58,7 @@ def test_a_run_that_ends_leaves_nothing_and_a_watcher_sees_its_end(street: Scena
         broker = MemoryBroker()
         async with broker.connect("watcher") as bus:
             await bus.subscribe(topics.time("r"), topics.roster("r"))
-            await run_once(street, RunSettings(seed=1, run_id="r"), broker)
+            await run_scenario(street, RunSettings(seed=1, run_id="r"), broker)
             assert await retained(broker) == {}
             last: dict[str, list[bytes]] = {}
             while not all(last.get(topic, [b"?"])[-1] == b"" for topic in (topics.time("r"), topics.roster("r"))):
@@ -77,7 +76,7 @@ def test_a_run_that_keeps_leaves_all_for_watchers(street: Scenario) -> None:
 
     async def main() -> None:
         broker = MemoryBroker()
-        outcome = await run_once(street, RunSettings(seed=1, run_id="r", keep=True), broker)
+        outcome = await run_scenario(street, RunSettings(seed=1, run_id="r", keep=True), broker)
         kinds = [topic.split("/")[2] for topic in await retained(broker)]
         assert kinds.count("ledger") == len(outcome.ledger)
         assert set(kinds) == {"ledger", "forecast", "time", "roster"}
@@ -98,7 +97,7 @@ def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str)
                     raise ZeroDivisionError
                 run.cancel()
 
-        run = asyncio.ensure_future(run_once(street, RunSettings(seed=1, run_id="r"), broker, on_moment=end))
+        run = asyncio.ensure_future(run_scenario(street, RunSettings(seed=1, run_id="r"), broker, on_moment=end))
         await asyncio.wait([run])
         assert run.cancelled() or isinstance(run.exception(), ZeroDivisionError)
         assert await retained(broker) == {}
@@ -109,13 +108,13 @@ def test_a_run_that_does_not_end_well_leaves_nothing(street: Scenario, how: str)
 def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(street: Scenario) -> None:
     """Nobody's session is in a roster yet, and all that is retained is of those who wait."""
     houses = [house.id for house in street.houses if house.devices]
-    settings = DeploymentSettings("r", seed=1, patience=Timeouts(limit_wall_s=1e6))
+    settings = RunSettings(seed=1, run_id="r", patience=Timeouts(limit_wall_s=1e6))
 
     async def main() -> None:
         broker = MemoryBroker()
         waiting = [
-            asyncio.ensure_future(run_clock(street, settings, broker)),
-            *(asyncio.ensure_future(run_households(street, [house], settings, broker)) for house in houses[1:]),
+            asyncio.ensure_future(run_scenario(street, settings, broker, [MANAGER])),
+            *(asyncio.ensure_future(run_hosts(street, settings, broker, [house])) for house in houses[1:]),
         ]
         await asyncio.sleep(1)
         kinds = {topic.split("/")[2] for topic in await retained(broker)}
@@ -131,9 +130,9 @@ def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(stree
 def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp_path: Path) -> None:
     """One that was away when the run ended finds a roster that says so; nothing else is left, and it leaves nothing."""
     houses = [house.id for house in street.houses if house.devices]
-    settings = DeploymentSettings("r", seed=1, patience=Timeouts(limit_wall_s=1e6), journals=tmp_path / "calm")
+    settings = RunSettings(seed=1, run_id="r", patience=Timeouts(limit_wall_s=1e6), journals=tmp_path / "calm")
 
-    async def run(settings: DeploymentSettings, kill_at_step: int | None) -> tuple[int, dict[str, bytes]]:
+    async def run(settings: RunSettings, kill_at_step: int | None) -> tuple[int, dict[str, bytes]]:
         network = FaultyBroker(MemoryBroker(), Faults(), 0)
         way = network.for_process()
         steps = 0
@@ -146,17 +145,15 @@ def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp
                 households[houses[0]].cancel()
 
         households = {
-            house: asyncio.ensure_future(
-                run_households(street, [house], settings, way if house == houses[0] else network)
-            )
+            house: asyncio.ensure_future(run_hosts(street, settings, way if house == houses[0] else network, [house]))
             for house in houses
         }
-        await run_clock(street, settings, network, on_moment=on_moment)
+        await run_scenario(street, settings, network, [MANAGER], on_moment=on_moment)
         await asyncio.wait(households.values())
         left = await retained(network)
         if kill_at_step is not None:
             assert topics.roster("r") in left
-            await run_households(street, [houses[0]], settings, network)
+            await run_hosts(street, settings, network, [houses[0]])
             left = await retained(network)
         return steps, left
 
@@ -170,11 +167,11 @@ def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp
 def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario, tmp_path: Path) -> None:
     """They went with it when it was interrupted."""
     houses = [house.id for house in street.houses if house.devices]
-    settings = DeploymentSettings("r", seed=1, patience=Timeouts(limit_wall_s=1e6), journals=tmp_path)
+    settings = RunSettings(seed=1, run_id="r", patience=Timeouts(limit_wall_s=1e6), journals=tmp_path)
 
     async def main() -> list[bytes]:
         broker = MemoryBroker()
-        lives = {house: asyncio.ensure_future(run_households(street, [house], settings, broker)) for house in houses}
+        lives = {house: asyncio.ensure_future(run_hosts(street, settings, broker, [house])) for house in houses}
 
         def on_moment(moment: Moment) -> None:
             if moment.step == 150:
@@ -183,12 +180,12 @@ def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario,
         async def come_back() -> None:
             await asyncio.wait([lives[houses[0]]])
             assert lives[houses[0]].cancelled()
-            await run_households(street, [houses[0]], settings, broker)
+            await run_hosts(street, settings, broker, [houses[0]])
 
         async with broker.connect("watcher") as bus, asyncio.TaskGroup() as tasks:
             await bus.subscribe(topics.forecast("r", houses[0], f"pv-{houses[0]}"))
             tasks.create_task(come_back())
-            await run_clock(street, settings, broker, on_moment=on_moment)
+            await run_scenario(street, settings, broker, [MANAGER], on_moment=on_moment)
             await asyncio.wait(lives.values())
             heard: list[bytes] = []
             while heard.count(b"") < 2:

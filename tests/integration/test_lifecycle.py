@@ -17,7 +17,8 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.files.parse import load_text
 from scenarios.scenario import Producer, Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 from tests.integration.conftest import SLOW
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
@@ -32,7 +33,7 @@ def play(
     """Run in memory."""
     settings = RunSettings(1, "run", AlgorithmSettings(algorithm), days=days, patient=patient)
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        return runner.run(run_once(scenario, settings, MemoryBroker()))
+        return runner.run(run_scenario(scenario, settings, MemoryBroker()))
 
 
 def standing(outcome: RunOutcome) -> dict[str, Contract]:

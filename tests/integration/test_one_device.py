@@ -17,7 +17,8 @@ from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Producer, Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.integration.test_lifecycle import panel, registered, shine
 from tests.scenarios.neighbourhoods import START_S, job, load, neighbourhood
 
@@ -32,7 +33,7 @@ def play(
     """Run in memory; what consumers, producers and the ledger hold is compared at the end."""
     chosen = RunSettings(seed, "run", AlgorithmSettings(algorithm), hosts=hosts, patient=patient)
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        return runner.run(run_once(scenario, chosen, MemoryBroker()))
+        return runner.run(run_scenario(scenario, chosen, MemoryBroker()))
 
 
 def standing(outcome: RunOutcome) -> dict[str, Contract]:

@@ -9,7 +9,8 @@ from agents.scheduling.settings import AlgorithmSettings
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
 
 KPIS = {
@@ -80,7 +81,7 @@ def test_runs_on_several_processes_are_the_single_runs(ssmic: Ssmic) -> None:
     street, algorithm = load_scenario("street"), AlgorithmSettings("fifty_fifty")
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         single = [
-            runner.run(run_once(street, RunSettings(seed, f"run-{seed}", algorithm), MemoryBroker()))
+            runner.run(run_scenario(street, RunSettings(seed, f"run-{seed}", algorithm), MemoryBroker()))
             for seed in (5, 6, 7)
         ]
     assert [run["ledger_sha256"] for run in together] == [outcome.ledger_sha256 for outcome in single]

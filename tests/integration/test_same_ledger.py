@@ -17,7 +17,8 @@ from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import bundled_names, load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults, FaultyBroker
 
 
@@ -38,7 +39,7 @@ def run(
         patience=Timeouts(limit_wall_s=1e6),
     )
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        return runner.run(run_once(scenario, run_settings, broker or MemoryBroker()))
+        return runner.run(run_scenario(scenario, run_settings, broker or MemoryBroker()))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ async def ledgers_everywhere(scenario: Scenario, seed: int, algorithm: str) -> d
         for count in hosts[:1] if is_large else hosts:
             run_id = f"{name}-{count}"
             settings = RunSettings(seed=seed, run_id=run_id, hosts=count, algorithm=AlgorithmSettings(algorithm))
-            found[run_id] = (await run_once(scenario, settings, broker)).ledger_sha256
+            found[run_id] = (await run_scenario(scenario, settings, broker)).ledger_sha256
 
     await add("memory", MemoryBroker(), 1, 3, None)
     if find_mosquitto() is not None:

@@ -6,7 +6,8 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Device, House, Job
 from broker.transport.memory import MemoryBroker
 from scenarios.scenario import Producer, Scenario
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_scenario
+from scenarios.simulation.settings import RunSettings
 
 NOON_S = 1_782_043_200
 
@@ -42,6 +43,6 @@ async def test_a_minute_is_promised_once() -> None:
         jobs=(job("a", NOON_S + 5, 15), job("b", NOON_S + 30, 20)),
         producers={"pv": Producer((Prediction(issued_s=NOON_S, production=sun),))},
     )
-    outcome = await run_once(scenario, RunSettings(seed=1, run_id="m"), MemoryBroker())
+    outcome = await run_scenario(scenario, RunSettings(seed=1, run_id="m"), MemoryBroker())
     standing = {e.contract.job_id: e.contract.producer for e in outcome.ledger if e.state == "standing"}
     assert standing == {"a": "pv", "b": GRID}

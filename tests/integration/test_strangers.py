@@ -20,7 +20,8 @@ from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 
 RUN = "run"
 AGENT = "adler/dishwasher"
@@ -107,7 +108,7 @@ async def _run(scenario: Scenario, broker: Broker, stranger: Bus | None) -> RunO
                 if stranger is not None:
                     tasks.create_task(stranger.publish(topic, payload))
 
-        return await run_once(scenario, RunSettings(seed=1, run_id=RUN), broker, on_moment=on_moment)
+        return await run_scenario(scenario, RunSettings(seed=1, run_id=RUN), broker, on_moment=on_moment)
 
 
 @pytest.mark.parametrize(

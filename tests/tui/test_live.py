@@ -23,7 +23,8 @@ from scenarios.monitor.negotiations import Negotiation
 from scenarios.monitor.run_state import Watched, backdrop_of
 from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario, Zone
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.tui.driving import click, dialog, steps, until
 from tui.monitor.hosts import rows_of
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
@@ -61,7 +62,7 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
         await until(pilot, lambda: isinstance(pilot.app.screen.focused, VirtualTable))
 
         async def run(pace: Pace = FAST) -> RunOutcome:
-            return await run_once(scenario, RunSettings(seed=1, run_id="w", pace=pace), broker)
+            return await run_scenario(scenario, RunSettings(seed=1, run_id="w", pace=pace), broker)
 
         yield pilot, watched, run
 
@@ -201,7 +202,7 @@ async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: 
         feed = BusFeed(broker, watched, "memory")
         the_app(pilot).watching.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
-        await run_once(street, RunSettings(seed=1, run_id="w"), broker)
+        await run_scenario(street, RunSettings(seed=1, run_id="w"), broker)
         status = pilot.app.screen.query_one(StatusLine)
         await until(pilot, lambda: "+02:00" in str(status.render()))
         await until(pilot, lambda: table(pilot, "messages").rows)
@@ -293,7 +294,7 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
 
 async def test_a_run_is_paused_stepped_and_let_go_by_keys(opened: Opened, street: Scenario) -> None:
     """Asked of the clock over the bus; the ledger is that of a run nobody touched."""
-    untouched = await run_once(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
+    untouched = await run_scenario(street, RunSettings(seed=1, run_id="u"), MemoryBroker())
     async with watching(opened, street) as (pilot, watched, run):
         running = asyncio.create_task(run(SLOW))
         await until(pilot, lambda: the_app(pilot).watching.state == "running")

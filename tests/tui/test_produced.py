@@ -16,7 +16,8 @@ from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.writer import RunWriter
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_scenario
+from scenarios.simulation.settings import RunSettings
 from tui.editor.preview_chart import Artist
 from tui.run.preview import outlook
 
@@ -27,8 +28,7 @@ def street_results(tmp_path: Path) -> Path:
     scenario = load_scenario("street")
     path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=tmp_path / "street.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=scenario.start_s) as writer:
-        outcome = asyncio.run(run_once(scenario, RunSettings(1, "r1", days=1), MemoryBroker(), writer))
-        writer.finish(outcome.state, outcome.end_s)
+        asyncio.run(run_scenario(scenario, RunSettings(1, "r1", days=1), MemoryBroker(), recorder=writer))
     return path
 
 

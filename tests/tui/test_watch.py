@@ -20,7 +20,8 @@ from broker.transport.endpoint import Access, Tls
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
-from scenarios.simulation.run import RunSettings, run_once
+from scenarios.simulation.run import run_scenario
+from scenarios.simulation.settings import RunSettings
 from tests.integration.conftest import SLOW
 from tests.tui.driving import dialog, notices, steps, until
 from tui.monitor.join_dialog import RunChooser
@@ -48,10 +49,10 @@ async def take_control(pilot: Any) -> None:
 async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
     """Watched from the middle on, read-only until control is taken; the ledger is that of a run nobody watched."""
     street = load_scenario("street")
-    alone = await run_once(street, RunSettings(seed=2, run_id="alone"), MemoryBroker())
+    alone = await run_scenario(street, RunSettings(seed=2, run_id="alone"), MemoryBroker())
     async with managed_mosquitto() as running, opened(first_area="negotiations") as pilot:
         settings = RunSettings(seed=2, run_id="elsewhere", pace=Pace(600))
-        run = asyncio.create_task(run_once(street, settings, MqttBroker(running.url)))
+        run = asyncio.create_task(run_scenario(street, settings, MqttBroker(running.url)))
         await pilot.press("w")
         (await dialog(pilot, AskText)).query_one(Input).value = str(running.url)
         await pilot.press("enter")
@@ -104,7 +105,7 @@ async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
     port = free_port()
     async with AsyncExitStack() as first, opened(first_area="negotiations", size=(140, 45)) as pilot:
         running = await first.enter_async_context(managed_mosquitto(port=port))
-        run = asyncio.create_task(run_once(street, RunSettings(seed=2, run_id="r"), MqttBroker(running.url)))
+        run = asyncio.create_task(run_scenario(street, RunSettings(seed=2, run_id="r"), MqttBroker(running.url)))
         pilot.app.post_message(WatchBroker(Access(running.url, Tls()), "r"))
         watching: Any = pilot.app.watching
         await until(pilot, lambda: watching.state == "ended")
@@ -117,7 +118,7 @@ async def test_a_broker_that_goes_away_is_waited_for(opened: Opened) -> None:
         async with managed_mosquitto(port=port) as again:
             await until(pilot, lambda: watching.feed.status == "connected")
             assert len(watching.feed.watched.ledger) == seen
-            await run_once(street, RunSettings(seed=3, run_id="r", days=1), MqttBroker(again.url))
+            await run_scenario(street, RunSettings(seed=3, run_id="r", days=1), MqttBroker(again.url))
             await until(pilot, lambda: watching.feed.watched.ledger)
 
 

@@ -37,8 +37,7 @@ from tui.log_level import LogLevel
 if TYPE_CHECKING:
     from broker.transport import MqttBroker
     from scenarios import Scenario as Loaded
-    from scenarios.deployment import DeploymentSettings
-    from scenarios.simulation import RunOutcome, ScoresFile
+    from scenarios.simulation import RunOutcome, RunSettings, ScoresFile
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -168,15 +167,17 @@ def clock(
 
 def _keep_time(
     loaded: Loaded,
-    settings: DeploymentSettings,
+    settings: RunSettings,
     connection: MqttBroker,
     results_file: Path,
     kept: ScoresFile,
     *,
     as_json: bool,
 ) -> None:
+    from agents import MANAGER
     from broker import SsmicError
-    from scenarios.deployment import open_record, run_clock
+    from scenarios.deployment import open_record
+    from scenarios.simulation import run_scenario
     from tui.cli.simulate import show_results
     from tui.console import notes
     from tui.exit_codes import INTERRUPTED, code_for, complain, complain_about
@@ -188,16 +189,16 @@ def _keep_time(
     async def keep_time() -> RunOutcome:
         with open_record(results_file, loaded, settings) as record:
             notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
-            outcome = await record.keep(
-                run_clock(
-                    loaded,
-                    settings,
-                    connection,
-                    recorder=record.writer,
-                    on_missing=on_missing,
-                    on_outcome=record.unfinished.append,
-                )
+            outcome = await run_scenario(
+                loaded,
+                settings,
+                connection,
+                local_hosts=[MANAGER],
+                recorder=record.writer,
+                on_moment=record.moment,
+                on_missing=on_missing,
             )
+            record.ended(outcome)
         if outcome.state == "done":
             kept.learn(settings.scores, outcome.scores)
         return outcome

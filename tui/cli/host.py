@@ -82,7 +82,8 @@ def host(
     Seed, algorithm and scenario must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
-    from scenarios.deployment import load_part, run_households
+    from scenarios.deployment import load_part
+    from scenarios.simulation import run_hosts
     from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
@@ -99,4 +100,4 @@ def host(
         on_command_line=given(ctx, "broker"),
     )
     typer.echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
-    run_until_interrupted(run_households(loaded, list(dict.fromkeys(house)), settings, connection))
+    run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))

@@ -19,7 +19,7 @@ from broker.clock import OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario
-from scenarios.deployment import DeploymentSettings
+from scenarios.simulation import RunSettings
 from tui.cli.options import given
 
 _BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
@@ -157,9 +157,9 @@ def deployment_settings(
     days: int | None = None,
     pace: Pace | None = None,
     on_loss: OnLoss = "wait",
-) -> DeploymentSettings:
+) -> RunSettings:
     """Return how a deployed run goes; what is None is as the scenario says."""
-    return DeploymentSettings(
+    return RunSettings(
         run_id=scenario.name if run is None else run,
         seed=scenario.seed if seed is None else seed,
         algorithm=algorithm,

@@ -26,7 +26,8 @@ from scenarios.monitor.feed import BusFeed, RunFinder
 from scenarios.monitor.run_state import Watched, backdrop_of
 from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario
-from scenarios.simulation.run import RunOutcome, RunSettings, run_once
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
 
 RUN = "street-1"
 
@@ -46,7 +47,7 @@ def recorded(street: Scenario) -> tuple[RunOutcome, list[Delivery]]:
         heard: list[Delivery] = []
         async with broker.connect("ear") as bus:
             await bus.subscribe(*topics.watched(RUN))
-            outcome = await run_once(street, RunSettings(seed=1, run_id=RUN), broker)
+            outcome = await run_scenario(street, RunSettings(seed=1, run_id=RUN), broker)
             await bus.publish(topics.control(RUN), b"end")
             async for item in bus.messages():
                 assert isinstance(item, Delivery)
@@ -234,13 +235,13 @@ def test_every_kind_of_message_has_words() -> None:
 
 async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
     """It pauses and resumes the run over the bus; the ledger is that of a run nobody watched."""
-    alone = await run_once(street, RunSettings(seed=3, run_id="alone"), MemoryBroker())
+    alone = await run_scenario(street, RunSettings(seed=3, run_id="alone"), MemoryBroker())
     broker = MemoryBroker()
     feed = BusFeed(broker, Watched("w", backdrop_of(street), from_the_start=True), "memory")
     listening = asyncio.create_task(feed.run())
     await until(lambda: feed.status == "connected")
 
-    running = asyncio.create_task(run_once(street, RunSettings(seed=3, run_id="w"), broker))
+    running = asyncio.create_task(run_scenario(street, RunSettings(seed=3, run_id="w"), broker))
     await until(lambda: feed.watched.lines.total >= 20)
     await feed.control(Control(command="pause"))
     await until(lambda: feed.watched.time and feed.watched.time.state == "paused")
@@ -254,8 +255,8 @@ async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
 async def test_runs_on_a_broker_are_found(street: Scenario) -> None:
     """Also those that are over and were told to stay."""
     broker = MemoryBroker()
-    await run_once(street, RunSettings(seed=3, run_id="gone"), broker)
-    await run_once(street, RunSettings(seed=3, run_id="a b/c", keep=True), broker)
+    await run_scenario(street, RunSettings(seed=3, run_id="gone"), broker)
+    await run_scenario(street, RunSettings(seed=3, run_id="a b/c", keep=True), broker)
     finder = RunFinder(broker, "memory")
     listening = asyncio.create_task(finder.run())
     await until(lambda: finder.runs)
