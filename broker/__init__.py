@@ -1,5 +1,6 @@
 """Messages and virtual time: MQTT transports, brokers, hosts and the clock. Nothing here knows what a job is."""
 
+from broker.atomic_file import atomic_write
 from broker.errors import (
     AgentFailedError,
     BrokerAwayError,
@@ -22,6 +23,7 @@ __all__ = [
     "BrokerUrlError",
     "HostsMissingError",
     "SsmicError",
+    "atomic_write",
     "canonical",
     "character_problem",
     "file_name",
