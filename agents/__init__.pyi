@@ -17,6 +17,9 @@ from .ledger import (
     LedgerEvent as LedgerEvent,
     ledger_sha256 as ledger_sha256,
 )
+from .linear_algebra import (
+    one_blas_thread as one_blas_thread,
+)
 from .manager import (
     Manager as Manager,
 )
@@ -76,6 +79,7 @@ __all__ = [
     "can_follow",
     "covers",
     "ledger_sha256",
+    "one_blas_thread",
     "open_starts",
     "that_follow",
 ]

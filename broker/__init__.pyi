@@ -1,3 +1,6 @@
+from .atomic_file import (
+    atomic_write as atomic_write,
+)
 from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
@@ -30,6 +33,7 @@ __all__ = [
     "BrokerUrlError",
     "HostsMissingError",
     "SsmicError",
+    "atomic_write",
     "canonical",
     "character_problem",
     "file_name",

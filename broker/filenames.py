@@ -12,7 +12,7 @@ import re
 from urllib.parse import quote
 
 MAX_BYTES = 200
-"""Of a name; file systems allow 255, and what is put behind a name (`-wal`, `.part`) has to fit too."""
+"""Of a name; file systems allow 255, and what is put around a name (`-wal`, a draft's 10 bytes) has to fit too."""
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.ASCII)
 _DIGITS = 16

@@ -8,9 +8,15 @@ from contextlib import suppress
 
 from tui.signals import end_at_once, exit_code, signalled, signals_heard
 
+_LINEAR_ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Variables that NumPy and SciPy obey if they are set before the import. Plans do not need them (`agents` limits its
+own linear algebra), but threads that are never used cost each household memory."""
+
 
 def main() -> None:
     """Run the command line; ends the process."""
+    for variable in _LINEAR_ALGEBRA_THREADS:
+        os.environ.setdefault(variable, "1")
     with signals_heard():
         try:
             _run()

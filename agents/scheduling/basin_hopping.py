@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.energy import FloatArray
+from agents.linear_algebra import one_blas_thread
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
 from agents.scheduling.repair import MAX_LOOKS, Layout, make_room
 from agents.scheduling.time_grid import BIN_S, Grid, IntArray, first_feasible_s, no_room
@@ -154,6 +155,7 @@ class BasinHopping:
     step_size_s: float
     tolerance: float
 
+    @one_blas_thread()
     def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
         """Optimise the starts of the new task and of those near it; those that need not move for it stay."""
         grid = Grid.of(problem, task)
@@ -199,16 +201,23 @@ class BasinHopping:
             "options": options,
         }
         hopping: Any = basinhopping
-        found = hopping(
-            objective,
-            start,
-            niter=max(2, min(HOPS // len(tasks), 8)),
-            T=1.0,
-            take_step=hop,
-            rng=hop.rng,
-            callback=lambda x, _value, _accepted: bool((objective.drawn_wh(x) <= grid.free_wh + GOOD_ENOUGH_WH).all()),
-            minimizer_kwargs=slide,
-        )
+
+        def fits_well(x: FloatArray, _value: float, _accepted: bool) -> bool:  # noqa: FBT001 - as SciPy calls it
+            return bool((objective.drawn_wh(x) <= grid.free_wh + GOOD_ENOUGH_WH).all())
+
+        with one_blas_thread():  # SciPy brings a BLAS of its own
+            found = hopping(
+                objective,
+                start,
+                niter=max(2, min(HOPS // len(tasks), 8)),
+                T=1.0,
+                take_step=hop,
+                rng=hop.rng,
+                callback=lambda x, _value, _accepted: bool(
+                    (objective.drawn_wh(x) <= grid.free_wh + GOOD_ENOUGH_WH).all()
+                ),
+                minimizer_kwargs=slide,
+            )
         return np.clip(np.asarray(found.x, dtype=np.float64), lowest, highest)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
+from agents.linear_algebra import one_blas_thread
 from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
 from agents.scheduling.repair import Layout, make_room
 from agents.scheduling.time_grid import Grid, Starts, first_feasible_s, no_room
@@ -54,6 +55,7 @@ MAX_ADVANCE_LOOKS = 30
 """At windows, in one decision; more found no more energy."""
 
 
+@one_blas_thread()
 def place_by_insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # noqa: ARG001 - it needs no chance
     """Place a task where it uses the sun soonest, else move unstarted tasks inside their windows."""
     grid = Grid.of(problem, task)

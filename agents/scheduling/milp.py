@@ -17,6 +17,7 @@ from random import Random
 import numpy as np
 
 from agents.energy import FloatArray
+from agents.linear_algebra import one_blas_thread
 from agents.scheduling.insertion import place_by_insertion
 from agents.scheduling.problem import Plan, Problem, Refusal, Task
 from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, fits, no_room
@@ -37,6 +38,7 @@ class Exact:
     node_limit: int
     """How many nodes of the search tree one decision may look at."""
 
+    @one_blas_thread()
     def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
         """Plan all unstarted tasks again; at the node limit, return the best plan found, insertion's among them."""
         grid = Grid.of(problem, task)
@@ -120,17 +122,18 @@ class _Program:
         free_wh = np.minimum.reduceat(self.grid.free_wh[minutes], alike) if len(minutes) else np.empty(0)
         delay = energy_wh[task_of] * (starts_s - self.grid.now_s)
         scale = max(float(delay.max()), 1.0)
-        answer = milp(
-            delay / scale,
-            integrality=np.ones(len(task_of), dtype=np.int64),
-            bounds=Bounds(0, 1),
-            constraints=[
-                LinearConstraint(one_start, 1, 1),
-                LinearConstraint(csc_array(draws_wh[alike] / WH_PER_KWH), -np.inf, free_wh / WH_PER_KWH),
-            ],
-            # HiGHS's presolve has given wrong answers.
-            options={"node_limit": node_limit, "mip_rel_gap": self.gap, "presolve": False},
-        )
+        with one_blas_thread():  # SciPy brings a BLAS of its own
+            answer = milp(
+                delay / scale,
+                integrality=np.ones(len(task_of), dtype=np.int64),
+                bounds=Bounds(0, 1),
+                constraints=[
+                    LinearConstraint(one_start, 1, 1),
+                    LinearConstraint(csc_array(draws_wh[alike] / WH_PER_KWH), -np.inf, free_wh / WH_PER_KWH),
+                ],
+                # HiGHS's presolve has given wrong answers.
+                options={"node_limit": node_limit, "mip_rel_gap": self.gap, "presolve": False},
+            )
         if answer.x is None:
             return None
         chosen = {int(task_of[v]): int(starts_s[v]) for v in np.flatnonzero(answer.x > 0.5)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agents.linear_algebra import one_blas_thread
 from agents.scheduling.problem import Commitment, Problem
 from agents.scheduling.repair import Layout, make_room
 from agents.scheduling.time_grid import Grid, first_feasible_s
@@ -23,6 +24,7 @@ class Replanning:
     """Job ids that the sun no longer carries, with the reason, fit to be shown."""
 
 
+@one_blas_thread()
 def replan(problem: Problem) -> Replanning:
     """Fit a producer's commitments to its production as it is expected now.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from broker.atomic_file import atomic_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,8 @@ class SecretWriter:
         """
         changed = not file.is_file() or file.read_bytes() != content
         if changed:
-            part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-            try:
-                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-                    opened.write(content)
-                part.replace(file)
-            except BaseException:
-                with suppress(OSError):
-                    part.unlink()
-                raise
+            with atomic_write(file, mode=0o600) as draft:
+                draft.write_bytes(content)
         file.chmod(0o600)
         self._give_away(file)
         return changed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import Job, LoadProfile, Prediction, Production
+from broker import atomic_write
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.model import VERSION, ScenarioFile
@@ -194,12 +194,10 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         ScenarioError: The file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
+        with atomic_write(path) as draft:
+            draft.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None
 
 

@@ -31,7 +31,7 @@ from random import Random
 
 import numpy as np
 
-from agents import GRID, Contract
+from agents import GRID, Contract, one_blas_thread
 from scenarios.device_overlaps import overlapping
 from scenarios.optimum.column_generation import Bound, prove_bound
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
@@ -82,6 +82,7 @@ class Optimum:
         return delivered / self.best_wh if self.best_wh > 0.0 else None
 
 
+@one_blas_thread()
 def clairvoyant_optimum(
     scenario: Scenario,
     start_plan: Mapping[str, tuple[str, int]] | None = None,

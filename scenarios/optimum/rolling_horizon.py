@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 
-from agents import Job
+from agents import Job, one_blas_thread
 from scenarios.optimum.instance import Instance, Task, instance_of
 from scenarios.optimum.large_neighbourhood_search import fill, improve, tight
 from scenarios.optimum.partial_schedule import Menu, Packing, Place
@@ -27,6 +27,7 @@ Contracts = dict[str, tuple[str, int]]
 """Producer and start by job id."""
 
 
+@one_blas_thread()
 def plan_as_it_goes(
     scenario: Scenario, *, rounds: int = 100, end_s: int | None = None
 ) -> Mapping[str, tuple[str, int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 import numpy as np
 
 from agents import FloatArray
+from broker import atomic_write
 from scenarios.metrics import Account, Kpis
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
@@ -362,23 +362,15 @@ def export_results(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, table in planned:
-            _whole(path, partial(_WRITERS[format_], table))
+            with atomic_write(path) as draft:
+                _WRITERS[format_](table, draft)
             if wrote:
                 wrote(path)
         text = json.dumps(simulation_json(results), indent=2, ensure_ascii=False)
-        _whole(summary, lambda draft: draft.write_text(f"{text}\n", encoding="utf-8"))
+        with atomic_write(summary) as draft:
+            draft.write_text(f"{text}\n", encoding="utf-8")
         if wrote:
             wrote(summary)
     except OSError as error:
         raise ResultsWriteError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return (*(path for path, _ in planned), summary)
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the place and move there: what has the name is complete."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        write(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sqlite3
@@ -16,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from broker import atomic_write
 from scenarios.results.connection import ResultsError, ResultsExistError, ResultsWriteError, open_for_reading, readable
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import SCENARIO, Scenario
@@ -112,12 +112,10 @@ def create_results(simulation: Simulation, out: Path | None = None, folder: Path
         except FileExistsError:
             raise ResultsExistError(f"{out}: exists already; results are never written over") from None
     # Built beside its place and moved there whole: who looks meanwhile finds an empty file, never half of one.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        _build(draft, simulation, created)
-        draft.replace(path)
+        with atomic_write(path) as draft:
+            _build(draft, simulation, created)
     except (sqlite3.Error, OSError) as error:
-        draft.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
     return path

@@ -6,7 +6,6 @@ begins with them again and comes to the same contracts, whatever was learned in 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -17,7 +16,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.scheduling import AlgorithmSettings
-from broker import SsmicError, file_name
+from broker import SsmicError, atomic_write, file_name
 from scenarios.scenario import Scenario, fingerprint
 
 SUFFIX = ".scores.json"
@@ -152,12 +151,10 @@ class ScoresFile:
     def _write(self, content: _Content) -> None:
         """Write it; whoever reads meanwhile, and whoever looks after a crash, finds the old file or the new one."""
         ordered = content.model_copy(update={"scores": dict(sorted(content.scores.items()))})
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            draft.write_text(ordered.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            draft.replace(self.path)
+            with atomic_write(self.path) as draft:
+                draft.write_text(ordered.model_dump_json(indent=2) + "\n", encoding="utf-8")
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> ScoresWriteError:

@@ -16,6 +16,7 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from broker import atomic_write
 from tui.signals import signals_heard
 
 Rescue = Callable[[], str | None]
@@ -141,8 +142,9 @@ def load_preferences() -> Preferences:
 
 
 def save_preferences(preferences: Preferences) -> None:
-    """Remember; where the disk does not let us, forget."""
+    """Remember; where the disk does not let us, forget. Another ssmic never reads half a file."""
     path = preferences_file()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(preferences.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        with atomic_write(path) as draft:
+            draft.write_text(preferences.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from broker import atomic_write
 
 MOST = 12
 """Of each kind; older ones are forgotten."""
@@ -65,11 +65,5 @@ def save_recent(recent: Recent) -> None:
     path = recent_file()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(recent.model_dump_json(indent=1) + "\n")
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with atomic_write(path, mode=0o600) as draft:
+            draft.write_text(recent.model_dump_json(indent=1) + "\n", encoding="utf-8")

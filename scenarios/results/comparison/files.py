@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from broker import atomic_write
 from scenarios.results.comparison.comparison import Comparison
 from scenarios.results.comparison.figure import check_png, png, svg
 from scenarios.results.comparison.tables import WRITERS
@@ -45,13 +46,11 @@ def write_comparison(comparison: Comparison, paths: Sequence[Path], *, overwrite
     check_files(paths, overwrite=overwrite)
     made = [(path, _content(comparison, path)) for path in paths]
     for path, content in made:
-        draft = path.with_name(f".{path.name}.draft")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(content)
-            draft.replace(path)
+            with atomic_write(path) as draft:
+                draft.write_bytes(content)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 

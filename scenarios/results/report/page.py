@@ -7,11 +7,11 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from broker import atomic_write
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
@@ -47,14 +47,11 @@ def write_report(
     else:
         contents = contents_of_several(simulations, interval_s, utc=utc)
     page = build_page(contents).encode()
-    draft = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(page)
-        draft.replace(path)
+        with atomic_write(path) as draft:
+            draft.write_bytes(page)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
     return len(page)
 

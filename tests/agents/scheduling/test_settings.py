@@ -1,10 +1,8 @@
 """Settings: what is allowed, said in one clear message; SciPy only where it is used."""
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -55,23 +53,3 @@ def test_scipy_waits_until_it_is_needed() -> None:
         "sys.exit('scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own code
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted as Linux lists them")
-def test_plans_on_one_thread() -> None:
-    """Linear algebra of 40 tasks starts no threads: how many cores there are must not change a plan."""
-    code = (
-        "import os, random; from agents.energy import LoadProfile, Production; "
-        "from agents.scheduling.problem import Commitment, Problem, Task; "
-        "from agents.scheduling.algorithms import scheduler_for; "
-        "from agents.scheduling.settings import AlgorithmSettings; "
-        "load = LoadProfile(times_s=(0, 3600), cumulative_wh=(0, 100)); "
-        "tasks = [Task(str(i), load, 60, 36000) for i in range(40)]; "
-        "sun = Production(times_s=(0, 40000), cumulative_wh=(0, 4000)); "
-        "problem = Problem(sun, tuple(Commitment(t, 900 * int(t.job_id) + 60) for t in tasks), 0); "
-        "scheduler_for(AlgorithmSettings('SLSQP'))(problem, Task('new', load, 60, 36000), random.Random(1)); "
-        "print(len(os.listdir('/proc/self/task')))"
-    )
-    plain = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    answer = subprocess.run([sys.executable, "-c", code], env=plain, check=True, capture_output=True, text=True)  # noqa: S603 - our own code
-    assert answer.stdout.split() == ["1"]

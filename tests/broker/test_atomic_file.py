@@ -1,0 +1,106 @@
+"""Files are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker import atomic_write
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Path]:
+    """A file that is there, in a folder in which nothing else may be left when the test is over."""
+    path = tmp_path / "street.yaml"
+    path.write_text("old", encoding="utf-8")
+    yield path
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reader_finds_the_old_content_until_the_new_content_is_complete(file: Path) -> None:
+    """The old content stays under the name until the block ends."""
+    with atomic_write(file) as draft:
+        draft.write_text("half of the new", encoding="utf-8")
+        assert file.read_text(encoding="utf-8") == "old"
+        draft.write_text("new", encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == "new"
+
+
+def test_a_new_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    """A file that did not exist has no name before it is complete."""
+    path = tmp_path / "new.csv"
+    with atomic_write(path) as draft:
+        draft.write_text("a,b\n", encoding="utf-8")
+        assert not path.exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt(), asyncio.CancelledError(), ValueError("bad")])
+def test_an_error_an_interrupt_and_a_cancellation_leave_the_old_file_and_no_draft(
+    file: Path, error: BaseException
+) -> None:
+    """Whatever ends the block early, the file is as it was."""
+
+    def write_half() -> None:
+        with atomic_write(file) as draft:
+            draft.write_text("half", encoding="utf-8")
+            raise error
+
+    with pytest.raises(type(error)):
+        write_half()
+    assert file.read_text(encoding="utf-8") == "old"
+
+
+def test_a_folder_of_that_name_is_refused_and_no_draft_is_left(tmp_path: Path) -> None:
+    """The move fails, and the draft goes."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with pytest.raises(OSError, match="out"), atomic_write(folder) as draft:
+        draft.write_text("new", encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(file: Path) -> None:
+    """Each has a draft of its own; the last to end wins."""
+    with atomic_write(file) as one, atomic_write(file) as other:
+        one.write_text("one", encoding="utf-8")
+        other.write_text("other", encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == "one"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_a_replaced_file_keeps_its_permissions(file: Path, mode: int) -> None:
+    """A file that a group may write stays so; one that is private stays so, too."""
+    file.chmod(mode)
+    with atomic_write(file) as draft:
+        draft.write_text("new", encoding="utf-8")
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+def test_a_new_file_has_the_permissions_that_any_new_file_has(tmp_path: Path) -> None:
+    """The umask of the process decides."""
+    before = os.umask(0o027)
+    try:
+        with atomic_write(tmp_path / "new") as draft:
+            draft.write_text("new", encoding="utf-8")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+def test_a_secret_is_never_readable_by_others_not_even_as_a_draft(file: Path) -> None:
+    """The mode holds from the first moment, and for a file that was open to all."""
+    file.chmod(0o644)
+    with atomic_write(file, mode=0o600) as draft:
+        assert stat.S_IMODE(draft.stat().st_mode) == 0o600
+        draft.write_text("secret", encoding="utf-8")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
