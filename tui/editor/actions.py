@@ -1,28 +1,26 @@
-"""What a person does to a neighbourhood that is open: each action is a key, a button or a palette entry."""
+"""Edit actions: add, change, remove, find, undo. Each is a key, a button or a palette entry of the screen."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 
-from textual import on
+from textual.screen import ModalScreen
 
 from scenarios import APPLIANCES
-from scenarios.files import KeyPath
+from scenarios.files import KeyPath, WayOut
 from scenarios.importers import read_jobs
 from tui.editor import commands, picker, tree_model
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import Notes
 from tui.editor.edits import Change, Insert, Put, Remove
-from tui.editor.form_view import FieldRow
-from tui.editor.jobs_table import JobsTable
 from tui.editor.picker import DEFAULT_SKY, EMPTY, FILE, NONE, REMOVE, Item, Picker
-from tui.editor.session import Work, file_reference
+from tui.editor.session import EditSession, Work, file_reference
 from tui.editor.time_fields import Origin, in_form_of, seconds
+from tui.editor.time_repairs import change_for
 from tui.editor.tree_model import Ref, Tree, at, text
-from tui.editor.workspace import Desk
 from tui.shell import AdviceError, AskText, PickPath
 
 SERIES_SUFFIXES = (".csv", ".txt", ".dat")
@@ -30,54 +28,101 @@ SERIES_OF_SECONDS = 'one "seconds Wh" pair per line, cumulative'
 SERIES_OF_UNIX = 'one "UNIX-seconds Wh" pair per line, cumulative'
 
 
+AnswerT = TypeVar("AnswerT")
+
+
 class NothingChosenError(AdviceError):
-    """An action needs something that is not chosen."""
+    """An action needs a selection that is not there."""
 
 
-class Picking(Desk):
-    """What happens in the fields of a form."""
+class User(Protocol):
+    """The user, who answers dialogs and reads notices."""
 
-    # Fields.
+    async def ask(self, dialog: ModalScreen[AnswerT]) -> AnswerT:
+        """Show a dialog; return its answer."""
+        ...
 
-    @on(FieldRow.Edited)
-    def _edited(self, event: FieldRow.Edited) -> None:
-        path, value = event.path, event.value
+    def tell(
+        self,
+        text: str,
+        *,
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout_wall_s: float | None = None,
+    ) -> None:
+        """Show a notice.
+
+        Args:
+            text: What it says.
+            severity: Its colour.
+            timeout_wall_s: How long it stays; None: as long as any notice.
+        """
+        ...
+
+    def complain(self, error: BaseException, title: str = "") -> None:
+        """Show an error as a notice."""
+        ...
+
+
+class FieldActions:
+    """What happens in the fields of a form: a value is typed or picked from a list."""
+
+    def __init__(self, session: EditSession, user: User) -> None:
+        """Make the actions.
+
+        Args:
+            session: What they change.
+            user: Who is asked.
+        """
+        self._session = session
+        self._user = user
+
+    def set_field(self, path: KeyPath, value: Any) -> None:  # noqa: ANN401 - any YAML value
+        """Set a field to what was typed or chosen in it."""
         if path[-1:] == ("type",):
-            self.apply(lambda tree: commands.set_type(tree, path[:-1], str(value), [DEFAULT_SKY.prediction(tree)]))
+            forecast = DEFAULT_SKY.prediction
+            self._session.apply(lambda tree: commands.set_type(tree, path[:-1], str(value), [forecast(tree)]))
             return
-        self.apply(lambda tree: commands.set_field(tree, path, value), merge_key=path)
+        self._session.apply(lambda tree: commands.set_field(tree, path, value), merge_key=path)
 
-    @on(FieldRow.Left)
-    def _left(self) -> None:
-        if self.work is not None:
-            self.work.history.settle()
+    def leave_field(self) -> None:
+        """End the typing in a field: what is typed next is a step of undo of its own."""
+        if self._session.work is not None:
+            self._session.work.history.settle()
 
-    @on(FieldRow.Asked)
-    def _asked(self, event: FieldRow.Asked) -> None:
-        path = event.path
+    async def pick_value(self, path: KeyPath) -> None:
+        """Let the user pick the value of a field from a list."""
         if path[-1] == "load_profile":
-            self.begin(self._pick_profile, path)
+            await self._pick_profile(path)
         elif path[-1] == "device":
-            self.begin(self._pick_device, path[:-1])
+            await self._pick_device(path[:-1])
         elif path[-1] == "*name":
-            self._rename_profile(path[:-1])
+            await self._rename_profile(path[:-1])
         elif path[0] == "load_profiles":
-            self.begin(self._pick_energy_of_profile, path)
+            await self._pick_energy_of_profile(path)
         elif path[-1] == "predictions":
-            self.begin(self.add_forecast, path[:-1])
+            await self.add_forecast(path[:-1])
         else:
-            self.begin(self._pick_production, path)
+            await self._pick_production(path)
 
     async def pick(self, title: str, items: list[Item], current: str | None = None) -> str | None:
-        """Let one of some items be picked, with its picture."""
+        """Let the user pick an item from a list that shows a chart of each.
+
+        Args:
+            title: Of the dialog.
+            items: What is offered.
+            current: Id of the item that the cursor begins on; None: the first.
+
+        Returns:
+            The id of the item; None if the user went back.
+        """
         work = self.open_work()
         picture = picker.picture_of(work.tree, work.folder)
-        return await self.app.push_screen_wait(Picker(title, items, picture=picture, current=current))
+        return await self._user.ask(Picker(title, items, picture=picture, current=current))
 
     async def _pick_series_file(self, title: str, details: str) -> Path | None:
         work = self.open_work()
         dialog = PickPath(title, work.folder, suffixes=SERIES_SUFFIXES, details=details)
-        return await self.app.push_screen_wait(dialog)
+        return await self._user.ask(dialog)
 
     async def _pick_profile(self, path: KeyPath) -> None:
         tree = self.open_work().tree
@@ -89,17 +134,17 @@ class Picking(Desk):
             )
         picked = await self.pick("Load profile", items, picker.item_of_profile(tree, now) if now else None)
         if picked == NONE:
-            self.apply(lambda tree: commands.set_field(tree, path, None))
+            self._session.apply(lambda tree: commands.set_field(tree, path, None))
         elif picked == FILE:
             chosen = await self.profile_from_file()
             if chosen is not None:
                 name, entry = chosen
-                self.apply(lambda tree: commands.choose_profile(tree, path, name, entry))
+                self._session.apply(lambda tree: commands.choose_profile(tree, path, name, entry))
         elif picked is not None and (wanted := picker.profile_named(picked)) is not None:
-            self.apply(lambda tree: commands.choose_profile(tree, path, wanted))
+            self._session.apply(lambda tree: commands.choose_profile(tree, path, wanted))
 
     async def profile_from_file(self) -> tuple[str, dict[str, Any]] | None:
-        """Ask for a file; return name and entry of a load profile."""
+        """Ask for a file; return the name and the YAML entry of a load profile that reads it, or None."""
         file = await self._pick_series_file(
             "Load profile from a file", f"{SERIES_OF_SECONDS[0].upper()}{SERIES_OF_SECONDS[1:]}, starting at 0 s."
         )
@@ -120,9 +165,9 @@ class Picking(Desk):
         picked = await self.pick("Which device runs the job?", picker.consumer_items(tree), current)
         if picked is not None:
             house_id, device_id = tree_model.ids_of(tree, device_ref(picked))
-            self.apply(lambda tree: commands.move_job(tree, ref, house_id, device_id))
+            self._session.apply(lambda tree: commands.move_job(tree, ref, house_id, device_id))
 
-    def _rename_profile(self, ref: Ref) -> None:
+    async def _rename_profile(self, ref: Ref) -> None:
         taken = tree_model.profiles(self.open_work().tree)
 
         def problem(name: str) -> str | None:
@@ -130,11 +175,9 @@ class Picking(Desk):
                 return "Enter a name."
             return "This name is already taken." if name != ref[-1] and name in taken else None
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.apply(lambda tree: commands.rename_profile(tree, ref, name.strip()))
-
-        self.app.push_screen(AskText("Name of the load profile", "", str(ref[-1]), problem), chosen)
+        name = await self._user.ask(AskText("Name of the load profile", "", str(ref[-1]), problem))
+        if name is not None:
+            self._session.apply(lambda tree: commands.rename_profile(tree, ref, name.strip()))
 
     async def _pick_energy_of_profile(self, ref: Ref) -> None:
         tree = self.open_work().tree
@@ -144,10 +187,10 @@ class Picking(Desk):
             chosen = await self.profile_from_file()
             if chosen is not None:
                 entry = chosen[1]
-                self.apply(lambda _: Change(f"energy of {ref[-1]}", (Put(ref, entry),)))
+                self._session.apply(lambda _: Change(f"energy of {ref[-1]}", (Put(ref, entry),)))
         elif picked is not None and (name := picker.appliance_named(picked)) is not None:
             entry = commands.profile_entry(APPLIANCES[name])
-            self.apply(lambda _: Change(f"energy of {ref[-1]}", (Put(ref, entry),)))
+            self._session.apply(lambda _: Change(f"energy of {ref[-1]}", (Put(ref, entry),)))
 
     async def _pick_production(self, path: KeyPath) -> None:
         tree = self.open_work().tree
@@ -160,16 +203,23 @@ class Picking(Desk):
         title = "Actual production" if is_actual else "Forecast"
         picked = await self.pick(title, items)
         if picked == REMOVE:
-            self.apply(lambda _: Change(f"remove {'production' if is_actual else 'forecast'}", (Remove(path),)))
+            self._session.apply(
+                lambda _: Change(f"remove {'production' if is_actual else 'forecast'}", (Remove(path),))
+            )
             return
         entry = await self.production_of(picked, tree)
         if entry is not None:
             entry.pop("issued", None)
             issued = {} if is_actual else {"issued": at(tree, (*path, "issued")) or "00:00"}
-            self.apply(lambda _: Change(title.lower(), (Put(path, {**issued, **entry}),)))
+            self._session.apply(lambda _: Change(title.lower(), (Put(path, {**issued, **entry}),)))
 
     async def production_of(self, picked: str | None, tree: Tree) -> dict[str, Any] | None:
-        """Return what was picked for a producer, as it stands in a file; None: nothing."""
+        """Return the YAML entry of a production that was picked; None if the user went back.
+
+        Args:
+            picked: Id of an item, as returned by `pick`.
+            tree: The plain data of what is open.
+        """
         if picked is None:
             return None
         if picked != FILE:
@@ -179,7 +229,7 @@ class Picking(Desk):
         return None if file is None else {"file": file_reference(file, self.open_work())}
 
     async def add_forecast(self, ref: Ref) -> None:
-        """Add a forecast to a producer."""
+        """Let the user pick a forecast, and add it to a producer."""
         tree = self.open_work().tree
         items = [*picker.sky_items(), picker.file_item(SERIES_OF_UNIX)]
         entry = await self.production_of(await self.pick("Add a forecast", items), tree)
@@ -190,38 +240,57 @@ class Picking(Desk):
         known = [time_s for issued in old if (time_s := seconds(issued, origin)) is not None]
         issued = in_form_of(max(known) + 6 * 3600, origin, old[-1]) if known else "00:00"
         path = (*ref, "predictions")
-        self.apply(lambda _: Change("add forecast", (Insert(path, len(old), ({**entry, "issued": issued},)),)))
+        self._session.apply(lambda _: Change("add forecast", (Insert(path, len(old), ({**entry, "issued": issued},)),)))
 
     def open_work(self) -> Work:
-        """Return what is open."""
-        if self.work is None:
+        """Return what is open.
+
+        Raises:
+            NothingChosenError: Nothing is open.
+        """
+        work = self._session.work
+        if work is None:
             raise NothingChosenError("No neighbourhood is open.")
-        return self.work
+        return work
 
 
 def device_ref(picked: str) -> Ref:
-    """Return the device that an item of `consumer_items` stands for."""
+    """Return the device whose item in `picker.consumer_items` has this id."""
     house, device = re.findall(r"\d+", picked)
     return ("houses", int(house), "devices", int(device))
 
 
-class Editing(Picking):
-    """Houses, devices, jobs, load profiles: add, remove, find, undo."""
+class EditActions:
+    """Add, remove, duplicate and find houses, devices, jobs and load profiles; undo and redo."""
+
+    def __init__(self, session: EditSession, user: User) -> None:
+        """Make the actions.
+
+        Args:
+            session: What they change.
+            user: Who is asked.
+        """
+        self._session = session
+        self._user = user
+        self._problem_index = -1
+        self.fields = FieldActions(session, user)
+        """The actions of the form's fields."""
 
     # Adding.
 
-    def action_add_house(self) -> None:
-        """Add a house."""
-        self.apply(commands.add_house, focus=True)
+    def add_house(self) -> None:
+        """Add a house, and let the user fill in its fields."""
+        self._session.apply(commands.add_house, fill_in=True)
 
-    async def _add_device(self) -> None:
-        tree = self.open_work().tree
+    async def add_device(self) -> None:
+        """Let the user pick a device, and the house too where none is selected, and add it."""
+        tree = self.fields.open_work().tree
         house = self._house_ref()
         if house is None:
             houses = picker.house_items(tree)
             if not houses:
                 raise NothingChosenError("Add a house first.")
-            picked = await self.pick("Which house gets the device?", houses)
+            picked = await self.fields.pick("Which house gets the device?", houses)
             if picked is None:
                 return
             house = ("houses", int(picked))
@@ -231,62 +300,53 @@ class Editing(Picking):
             *picker.sky_items(),
             Item(FILE, "PV panels with a forecast from a file ...", SERIES_OF_UNIX, is_way=True),
         ]
-        picked = await self.pick(f"Add a device to {tree_model.title_of(tree, house)}", items)
+        picked = await self.fields.pick(f"Add a device to {tree_model.title_of(tree, house)}", items)
         if picked is None:
             return
         name = picker.appliance_named(picked)
         if picked == EMPTY or name is not None:
             appliance = APPLIANCES[name] if name else None
-            self.apply(lambda tree: commands.add_consumer(tree, house, appliance), focus=True)
+            self._session.apply(lambda tree: commands.add_consumer(tree, house, appliance), fill_in=True)
             return
-        entry = await self.production_of(picked, tree)
+        entry = await self.fields.production_of(picked, tree)
         if entry is not None:
             prediction = {"issued": "00:00", **entry}
-            self.apply(lambda tree: commands.add_producer(tree, house, [prediction]), focus=True)
+            self._session.apply(lambda tree: commands.add_producer(tree, house, [prediction]), fill_in=True)
 
-    def action_add_device(self) -> None:
-        """Pick a device to add."""
-        self.begin(self._add_device)
-
-    async def _add_job(self) -> None:
-        tree = self.open_work().tree
+    async def add_job(self) -> None:
+        """Add a job for the selected device, or for one that the user picks."""
+        tree = self.fields.open_work().tree
         device = self._consumer_ref()
         if device is None:
             items = picker.consumer_items(tree)
             if not items:
                 raise NothingChosenError("Add a consumer to a house first.")
-            picked = await self.pick("Which device runs the job?", items)
+            picked = await self.fields.pick("Which device runs the job?", items)
             device = None if picked is None else device_ref(picked)
         if device is not None:
             ids = tree_model.ids_of(tree, device)
-            self.apply(lambda tree: commands.add_job(tree, *ids), focus=True)
+            self._session.apply(lambda tree: commands.add_job(tree, *ids), fill_in=True)
 
-    def action_add_job(self) -> None:
-        """Add a job to the device that is chosen, or to one that is picked."""
-        self.begin(self._add_job)
+    async def add_forecast(self) -> None:
+        """Let the user pick a forecast, and add it to the selected producer."""
+        ref = self._session.ref
+        if tree_model.kind_of(ref) == "device":
+            await self.fields.add_forecast(ref)
 
-    def action_add_forecast(self) -> None:
-        """Add a forecast to the producer that is chosen."""
-        if tree_model.kind_of(self.ref) == "device":
-            self.begin(self.add_forecast, self.ref)
-
-    def action_add_profile(self) -> None:
-        """Bring a load profile into the file."""
-        self.begin(self._add_profile)
-
-    async def _add_profile(self) -> None:
-        tree = self.open_work().tree
+    async def add_profile(self) -> None:
+        """Let the user pick a load profile, and add it."""
+        tree = self.fields.open_work().tree
         known = tree_model.profiles(tree)
         items = [item for item in picker.profile_items(tree) if picker.profile_named(item.id) not in known]
-        picked = await self.pick("Add a load profile", [*items, picker.file_item(SERIES_OF_SECONDS)])
+        picked = await self.fields.pick("Add a load profile", [*items, picker.file_item(SERIES_OF_SECONDS)])
         if picked == FILE:
-            chosen = await self.profile_from_file()
+            chosen = await self.fields.profile_from_file()
         else:
             appliance = picker.appliance_named(picked or "")
             chosen = (appliance, commands.profile_entry(APPLIANCES[appliance])) if appliance else None
         if chosen is not None:
             name, entry = chosen
-            self.apply(
+            self._session.apply(
                 lambda tree: Change(
                     f"add load profile {name}",
                     tuple(commands.profile_steps(tree, name, entry)),
@@ -294,33 +354,31 @@ class Editing(Picking):
                 )
             )
 
-    async def _add_jobs_xml(self) -> None:
-        work = self.open_work()
+    async def add_jobs_xml(self) -> None:
+        """Ask for a file of PySSMic's jobs in XML, and add those whose devices there are."""
+        work = self.fields.open_work()
         details = "PySSMic's jobs in XML. Each job goes to the device with its house id and device id."
-        file = await self.app.push_screen_wait(
-            PickPath("Import jobs from XML", work.folder, suffixes=(".xml",), details=details)
-        )
+        file = await self._user.ask(PickPath("Import jobs from XML", work.folder, suffixes=(".xml",), details=details))
         if file is None:
             return
         found = await asyncio.to_thread(read_jobs, file)
         added = add_input_jobs(work.tree, found, file.name)
         if added.change is not None:
-            self.apply(lambda tree: add_input_jobs(tree, found, file.name).change)
+            self._session.apply(lambda tree: add_input_jobs(tree, found, file.name).change)
         lead = f"Added {added.count} of {len(found)} jobs."
         if added.notes:
-            await self.app.push_screen_wait(Notes("Jobs from XML", lead, added.notes))
+            await self._user.ask(Notes("Jobs from XML", lead, added.notes))
         else:
-            self.notify(lead)
+            self._user.tell(lead)
 
-    def action_add_jobs_xml(self) -> None:
-        """Add jobs from XML."""
-        self.begin(self._add_jobs_xml)
+    # Changing.
 
-    # Removing, going back and forth.
+    def remove(self, ref: Ref | None) -> None:
+        """Remove a house, device, job or load profile; undo brings it back.
 
-    def action_remove(self) -> None:
-        """Remove what is chosen; undo brings it back."""
-        ref = self.query_one(JobsTable).chosen if tree_model.kind_of(self.ref) == "jobs" else self.ref
+        Args:
+            ref: Which one; None or another part: nothing happens.
+        """
         kind = "" if ref is None else tree_model.kind_of(ref)
         builders = {
             "house": commands.remove_house,
@@ -331,68 +389,64 @@ class Editing(Picking):
         build = builders.get(kind)
         if build is None or ref is None:
             return
-        label = build(self.open_work().tree, ref).label
-        stay = tree_model.kind_of(self.ref) == "jobs"
+        label = build(self.fields.open_work().tree, ref).label
+        stay = tree_model.kind_of(self._session.ref) == "jobs"
 
         def removal(tree: Tree) -> Change:
             change = build(tree, ref)
             return Change(change.label, change.steps, tree_model.JOBS) if stay else change
 
-        self.apply(removal)
-        self.notify(f"Removed {label.removeprefix('remove ')}. Ctrl+Z to undo.")
+        self._session.apply(removal)
+        self._user.tell(f"Removed {label.removeprefix('remove ')}. Ctrl+Z to undo.")
 
-    def action_duplicate(self) -> None:
-        """Add another one like what is chosen."""
-        self.apply(lambda tree: commands.duplicate(tree, self.ref))
+    def duplicate(self) -> None:
+        """Add a copy of the selected house, device or job."""
+        self._session.apply(lambda tree: commands.duplicate(tree, self._session.ref))
 
-    def action_undo(self) -> None:
+    def undo(self) -> None:
         """Take the last change back."""
-        history = self.open_work().history
-        change = history.undoable
+        change = self._session.undo()
         if change is not None:
-            self.show(history.undo() or self.ref)
-            self.notify(f"Undid: {change.label}", timeout=2)
+            self._user.tell(f"Undid: {change.label}", timeout_wall_s=2)
 
-    def action_redo(self) -> None:
+    def redo(self) -> None:
         """Make the change again that was taken back last."""
-        history = self.open_work().history
-        change = history.redoable
+        change = self._session.redo()
         if change is not None:
-            self.show(history.redo() or self.ref)
-            self.notify(f"Redid: {change.label}", timeout=2)
+            self._user.tell(f"Redid: {change.label}", timeout_wall_s=2)
+
+    async def bring_together(self, way: WayOut) -> None:
+        """Move parts in time that cannot meet; files may have to be read, which is done in a thread."""
+        work = self._session.work
+        if work is None:
+            return
+        change = await asyncio.to_thread(change_for, way, work.tree, work.folder)
+        if change is not None and work is self._session.work:
+            self._session.apply(lambda _: change)
 
     # Getting around.
 
-    def action_next_problem(self) -> None:
-        """Go to the next problem's field."""
-        work = self.open_work()
-        if not work.problems:
-            self.notify("No problems.")
+    def next_problem(self) -> None:
+        """Go to the field of the next problem; after the last comes the first."""
+        problems = self.fields.open_work().problems
+        if not problems:
+            self._user.tell("No problems.")
             return
-        self._problem = (self._problem + 1) % len(work.problems)
-        self.go_to_problem(work.problems[self._problem])
+        self._problem_index = (self._problem_index + 1) % len(problems)
+        self._session.go_to_problem(problems[self._problem_index])
 
-    _problem = -1
+    async def find(self) -> None:
+        """Let the user find a part by its text, and select it."""
+        items, refs = picker.part_items(self.fields.open_work().tree)
+        picked = await self._user.ask(Picker("Find a house, device, job or load profile", items))
+        if picked is not None:
+            self._session.select(refs[int(picked)])
 
-    def action_find(self) -> None:
-        """Find a part by a text."""
-        items, refs = picker.part_items(self.open_work().tree)
-
-        def chosen(picked: str | None) -> None:
-            if picked is not None:
-                self.go_to(refs[int(picked)])
-
-        self.app.push_screen(Picker("Find a house, device, job or load profile", items), chosen)
-
-    def action_to_tree(self) -> None:
-        """Go back to the tree."""
-        self.query_one("#tree").focus()
-
-    # What is chosen.
+    # What is selected.
 
     def _house_ref(self) -> Ref | None:
-        tree = self.open_work().tree
-        ref = self.ref
+        tree = self.fields.open_work().tree
+        ref = self._session.ref
         if tree_model.kind_of(ref) == "job":
             ref = tree_model.parent_of(tree, ref)
         if tree_model.kind_of(ref) in {"house", "device"}:
@@ -401,7 +455,11 @@ class Editing(Picking):
         return ("houses", all_houses[0][0]) if len(all_houses) == 1 else None
 
     def _consumer_ref(self) -> Ref | None:
-        tree = self.open_work().tree
-        ref = tree_model.parent_of(tree, self.ref) if tree_model.kind_of(self.ref) == "job" else self.ref
+        tree = self.fields.open_work().tree
+        ref = (
+            tree_model.parent_of(tree, self._session.ref)
+            if tree_model.kind_of(self._session.ref) == "job"
+            else self._session.ref
+        )
         is_consumer = tree_model.kind_of(ref) == "device" and at(tree, (*ref, "type")) != "producer"
         return ref if is_consumer else None

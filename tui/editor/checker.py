@@ -1,6 +1,6 @@
 """Checking what is open: a large neighbourhood in a process beside, for in a thread it would hold up the keys.
 
-`python -m tui.editor.checking` is that process; it ends when its standard input does, so it never outlives the
+`python -m tui.editor.checker` is that process; it ends when its standard input does, so it never outlives the
 application.
 """
 
@@ -10,15 +10,28 @@ import asyncio
 import sys
 from asyncio.subprocess import Process
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Problem, ScenarioError
 from scenarios.files import Document, Note
 from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_here, start_process
-from tui.editor.session import Checked, Version
+from tui.editor.history import Version
 
 LARGE = 40_000
 """Characters, from which on a process checks: what is smaller is done before a process could be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `ssmic check` would say of a version."""
+
+    version: Version
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    """Parts that cannot meet in time, where nothing is wrong."""
+    failed: ScenarioError | None = None
+    """Why the version has no YAML text; then the rest is unknown."""
 
 
 class Checker:

@@ -1,8 +1,9 @@
-"""Neighbourhoods as files: new, open, import, save; nothing that was done is lost without a question."""
+"""File actions: new, open, import, save, close, run. No change is lost without a question."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib import resources
 from itertools import count
 from pathlib import Path
@@ -13,14 +14,15 @@ from scenarios.files import Document, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
 from tui.editor import commands
-from tui.editor.actions import Editing
+from tui.editor.actions import User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edits import Change
+from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
-from tui.editor.session import History, Stamp, Work, stamp_of
+from tui.editor.session import EditSession, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
-from tui.shell import Answer, Confirm, EditScenario, Intent, OpenNeighbourhood, PickPath, RunScenario
+from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
 from tui.start import is_rescued, name_in, original_of, own_folder
 
 
@@ -94,60 +96,61 @@ def _source_of(work: Work) -> str | None:
     return str(work.path)
 
 
-class Filing(Editing):
-    """What has to do with files."""
+class FileActions:
+    """Reads and writes the neighbourhood of a session, and asks the user before a change is lost."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: EditSession, user: User, remember: Callable[[Path], None]) -> None:
+        """Make the actions.
+
+        Args:
+            session: What is opened and saved.
+            user: Who is asked.
+            remember: Called with each file that was opened or saved.
+        """
+        self._session = session
+        self._user = user
+        self._remember = remember
         self._asked_about: Stamp | None = None
         """The state of the file that the user was asked about."""
 
-    def on_mount(self) -> None:
-        """Take part in quitting; look whether somebody else writes the file."""
-        self.ssmic.before_quit.append(self._loss)
-        self.ssmic.rescues.append(lambda: None if self.work is None else rescue(self.work))
-        self.ssmic.open_neighbourhood = self._open_neighbourhood
-        self.set_interval(LOOK_WALL_S, self.look_at_disk)
-
-    def _loss(self) -> str | None:
-        work = self.work
+    def loss(self) -> str | None:
+        """Say what would be lost if the application ended now; None: nothing."""
+        work = self._session.work
         if work is None or not work.history.is_dirty:
             return None
         return f"{work.title} has unsaved changes."
 
+    def rescue(self) -> str | None:
+        """Write unsaved changes to a file of rescued changes; say where, None if there are none."""
+        return None if self._session.work is None else rescue(self._session.work)
+
     async def _may_leave(self) -> bool:
         """Return whether what is open may be closed; asks where something would be lost."""
-        work = self.work
+        work = self._session.work
         if work is None or not work.history.is_dirty:
             return True
-        answer = await self.app.push_screen_wait(
+        answer = await self._user.ask(
             Confirm(
                 f"Save the changes to {work.title}?",
                 "This neighbourhood has never been saved." if work.path is None else str(work.path),
                 (("save", "Save", "primary"), ("discard", "Discard", "error"), ("stay", "Back", "default")),
             )
         )
-        return await self._save() if answer == "save" else answer == "discard"
+        return await self.save() if answer == "save" else answer == "discard"
 
     # Beginning.
 
-    def action_new(self) -> None:
-        """Begin a neighbourhood from scratch."""
-        self.begin(self._new)
-
-    async def _new(self) -> None:
+    async def new(self) -> None:
+        """Begin a neighbourhood from scratch, with one house."""
         if await self._may_leave():
             document = Document(commands.NEW_TEXT.format(name="my-neighbourhood"))
-            self.take_up(Work(History(document, saved=True), None, "New neighbourhood"))
-            self.apply(commands.add_house)
+            self._session.open(Work(History(document, saved=True), None, "New neighbourhood"))
+            self._session.apply(commands.add_house)
 
-    def action_open(self) -> None:
-        """Open a scenario file."""
-        self.begin(self._ask_and_open)
-
-    async def _ask_and_open(self) -> None:
-        folder = self.work.folder if self.work is not None else Path.cwd()
-        path = await self.app.push_screen_wait(PickPath("Open a neighbourhood", folder, suffixes=IMPORTABLE))
+    async def ask_and_open(self) -> None:
+        """Let the user pick a file, and open it."""
+        folder = self._session.work.folder if self._session.work is not None else Path.cwd()
+        path = await self._user.ask(PickPath("Open a neighbourhood", folder, suffixes=IMPORTABLE))
         if path is not None:
             await self.open_source(str(path))
 
@@ -168,39 +171,33 @@ class Filing(Editing):
             work = await asyncio.to_thread(rescued_work if is_rescued(path) else Work.opened, path)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self.app.push_screen_wait(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
+            await self._user.ask(Notes("Cannot open the file", f"Problems in {path.name}:", lines, bad=True))
             return
         self._asked_about = None
-        self.take_up(work, ref)
+        self._session.open(work, ref)
         if work.rescued_from is not None:
-            self.notify(f"Rescued changes from {path.name}: save to keep them.")
+            self._user.tell(f"Rescued changes from {path.name}: save to keep them.")
         if work.path is not None and work.stamp is not None:
-            self.ssmic.remember_neighbourhood(work.path)
+            self._remember(work.path)
 
-    def action_copy_bundled(self) -> None:
-        """Start from a copy of a bundled scenario."""
-        self.begin(self._ask_and_copy)
-
-    async def _ask_and_copy(self) -> None:
+    async def ask_and_copy(self) -> None:
+        """Let the user pick a bundled scenario, and open a copy of it."""
         said = {name: await asyncio.to_thread(bundled_description, name) for name in bundled_names()}
         items = [Item(name, name, said[name]) for name in said]
         dialog = Picker("Copy a bundled neighbourhood", items, picture=lambda name: Picture(said[name]))
-        picked = await self.app.push_screen_wait(dialog)
+        picked = await self._user.ask(dialog)
         if picked is not None and await self._may_leave():
             await self._copy(picked)
 
     async def _copy(self, name: str) -> None:
         document = await asyncio.to_thread(bundled_document, name)
         history = await asyncio.to_thread(History, document, saved=True)
-        self.take_up(Work(history, None, f'"{name}" (copy)', source=name))
+        self._session.open(Work(history, None, f'"{name}" (copy)', source=name))
 
-    def action_import(self) -> None:
-        """Import a neighbourhood of PySSMic."""
-        self.begin(self._ask_and_import)
-
-    async def _ask_and_import(self) -> None:
-        folder = self.work.folder if self.work is not None else Path.cwd()
-        source = await self.app.push_screen_wait(ImportDialog(folder))
+    async def ask_and_import(self) -> None:
+        """Let the user pick inputs of PySSMic, and import them."""
+        folder = self._session.work.folder if self._session.work is not None else Path.cwd()
+        source = await self._user.ask(ImportDialog(folder))
         if source is None:
             return
         if source.path.suffix.lower() in YAML:
@@ -213,50 +210,44 @@ class Filing(Editing):
             imported = await asyncio.to_thread(import_source, path, jobs=jobs, loads=loads)
         except ScenarioError as error:
             lines = [str(problem) for problem in error.problems]
-            await self.app.push_screen_wait(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
+            await self._user.ask(Notes("Cannot import", f"Problems in {path.name}:", lines, bad=True))
             return
         document = Document(await asyncio.to_thread(to_yaml, imported.file))
-        self.take_up(Work(History(document, saved=False), None, f'"{path.name}" (imported)'))
+        self._session.open(Work(History(document, saved=False), None, f'"{path.name}" (imported)'))
         if imported.notes:
             lead = "Missing values that were filled in, and what was left out:"
-            await self.app.push_screen_wait(Notes(f"Imported {path.name}", lead, imported.notes))
+            await self._user.ask(Notes(f"Imported {path.name}", lead, imported.notes))
         else:
-            self.notify(f"Imported {path.name}. Not saved yet.")
+            self._user.tell(f"Imported {path.name}. Not saved yet.")
 
     # Saving.
 
-    def action_save(self) -> None:
-        """Save."""
-        self.begin(self._save, group="save")
-
-    def action_save_as(self) -> None:
-        """Save in another file."""
-        self.begin(self._save_as, group="save")
-
-    async def _save(self) -> bool:
-        work = self.work
+    async def save(self) -> bool:
+        """Save to the file, or ask for one if there is none; return whether it was written."""
+        work = self._session.work
         if work is None:
             return False
         if work.path is None:
-            return await self._save_as()
+            return await self.save_as()
         if work.changed_on_disk:
             answer = await self._ask_about_disk(work, saving=True)
             if answer != "overwrite":
                 return False
         return await self._write(work, work.path)
 
-    async def _save_as(self) -> bool:
-        work = self.work
+    async def save_as(self) -> bool:
+        """Ask for a file and save to it; return whether it was written."""
+        work = self._session.work
         if work is None:
             return False
         proposed = work.path or Path.cwd() / f"{file_name(work.file_stem)}.yaml"
         dialog = PickPath("Save as", proposed, suffixes=YAML, kind="new")
-        path = await self.app.push_screen_wait(dialog)
+        path = await self._user.ask(dialog)
         if path is None:
             return False
         path = (path if path.suffix.lower() in YAML else path.with_name(f"{path.name}.yaml")).absolute()
         if path.exists() and path != work.path:
-            answer = await self.app.push_screen_wait(
+            answer = await self._user.ask(
                 Confirm(
                     f"Overwrite {path.name}?",
                     f"{path} already exists. Its contents will be lost.",
@@ -267,11 +258,11 @@ class Filing(Editing):
                 return False
         steps = work.moved_to(path.parent)
         if steps:
-            self.apply(lambda _: Change("files named from another folder", tuple(steps)))
+            self._session.apply(lambda _: Change("files named from another folder", tuple(steps)))
         is_written = await self._write(work, path)
         if steps and not is_written:
             work.history.undo()
-            self.show()
+            self._session.note_change()
         return is_written
 
     async def _write(self, work: Work, path: Path) -> bool:
@@ -279,7 +270,7 @@ class Filing(Editing):
         try:
             await asyncio.to_thread(work.save, version, path)
         except (ScenarioError, OSError) as error:
-            self.complain(error, "Not saved")
+            self._user.complain(error, "Not saved")
             return False
         work.path, work.source = path, None
         work.history.saved(version)
@@ -287,27 +278,37 @@ class Filing(Editing):
         if work.rescued_from is not None:
             await asyncio.to_thread(work.rescued_from.unlink, missing_ok=True)
             work.rescued_from = None
-        self.ssmic.remember_neighbourhood(path)
-        self.show()
-        self.notify(f"Saved to {path}")
+        self._remember(path)
+        self._session.note_change()
+        self._user.tell(f"Saved to {path}")
         return True
 
-    # What somebody else does to the file.
+    # Changes to the file by other programs.
 
-    def look_at_disk(self) -> None:
-        """Ask, once, when the file was changed by somebody else."""
-        work = self.work
-        if work is None or work.path is None or not self.is_current or not work.changed_on_disk:
-            return
+    def notice_disk(self) -> bool:
+        """Look whether another program wrote or deleted the file.
+
+        Returns:
+            Whether the user has to be asked about it, once for each state of the file.
+        """
+        work = self._session.work
+        if work is None or work.path is None or not work.changed_on_disk:
+            return False
         stamp = stamp_of(work.path)
         if stamp is None:
             work.stamp = None
             work.history.note_unsaved()
-            self.notify(f"{work.title} was deleted from the disk; saving writes it again.", severity="warning")
-            self.show()
-        elif stamp != self._asked_about:
-            self._asked_about = stamp
-            self.begin(self._ask_about_disk, work, group="save")
+            self._user.tell(f"{work.title} was deleted from the disk; saving writes it again.", severity="warning")
+            self._session.note_change()
+            return False
+        is_new = stamp != self._asked_about
+        self._asked_about = stamp
+        return is_new
+
+    async def ask_about_disk(self) -> None:
+        """Ask whether to keep the changes or to reload the file, which another program wrote."""
+        if self._session.work is not None:
+            await self._ask_about_disk(self._session.work)
 
     async def _ask_about_disk(self, work: Work, *, saving: bool = False) -> str | None:
         if work.path is None:
@@ -318,36 +319,24 @@ class Filing(Editing):
         if saving:
             answers.append(("overwrite", "Overwrite", "error"))
         details = "Saving overwrites a change made outside ssmic." if saving else "The file was changed outside ssmic."
-        answer = await self.app.push_screen_wait(Confirm(f"{work.title} has changed on disk", details + mine, answers))
+        answer = await self._user.ask(Confirm(f"{work.title} has changed on disk", details + mine, answers))
         if answer == "reload":
-            await self._read(work.path, self.ref)
+            await self._read(work.path, self._session.ref)
         elif answer != "overwrite":
             work.history.note_unsaved()
-            self.show()
+            self._session.note_change()
         return answer
 
     # Leaving.
 
-    def action_close(self) -> None:
+    async def close(self) -> None:
         """Close what is open."""
-        self.begin(self._close)
-
-    async def _close(self) -> None:
         if await self._may_leave():
-            self.take_up(None)
+            self._session.open(None)
 
-    def action_run_it(self) -> None:
-        """Prepare a run of what is open."""
-        self.begin(self._run_it)
-
-    async def _run_it(self) -> None:
-        source = await self._source_for_run()
-        if source is not None:
-            self.post_message(RunScenario(source))
-
-    def _open_neighbourhood(self) -> OpenNeighbourhood | None:
+    def open_neighbourhood(self) -> OpenNeighbourhood | None:
         """Return what is open, for the other areas."""
-        work = self.work
+        work = self._session.work
         if work is None:
             return None
         version = work.history.current
@@ -359,12 +348,12 @@ class Filing(Editing):
             _source_of(work),
             is_saved,
             lambda: version.document().scenario(work.title, work.folder),
-            self._source_for_run,
+            self.source_for_run,
         )
 
-    async def _source_for_run(self) -> str | None:
-        """Return what a run of what is open reads, saved if it has to be; None where the user went back."""
-        work = self.work
+    async def source_for_run(self) -> str | None:
+        """Return what a run of what is open reads, saved if it has to be; None if the user went back."""
+        work = self._session.work
         if work is None:
             return None
         if work.changed_on_disk:
@@ -375,11 +364,11 @@ class Filing(Editing):
                 return None
         elif work.history.is_dirty or _source_of(work) is None:
             await self._ask_to_save(work)
-        now = self._open_neighbourhood()
+        now = self.open_neighbourhood()
         return now.source if now is not None and now.is_saved else None
 
     async def _ask_to_save(self, work: Work) -> bool:
-        answer = await self.app.push_screen_wait(
+        answer = await self._user.ask(
             Confirm(
                 f"Save {work.title} first?",
                 "A run reads the file; what is open has unsaved changes."
@@ -388,9 +377,4 @@ class Filing(Editing):
                 (("save", "Save", "primary"), ("back", "Back", "default")),
             )
         )
-        return answer == "save" and await self._save()
-
-    def receive(self, intent: Intent) -> None:
-        """Open what another area wants to see."""
-        if isinstance(intent, EditScenario):
-            self.begin(self.open_source, intent.source)
+        return answer == "save" and await self.save()

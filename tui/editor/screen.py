@@ -1,21 +1,30 @@
-"""*Neighbourhoods*: build one, or open one. The layout is in `desk`, what can be done in `editing` and `filing`."""
+"""*Neighbourhoods*, the editor's screen: it binds the keys, and wires session, workspace, edit and file actions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from textual import on
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import ContentSwitcher
 
-from tui.editor import tree_model
-from tui.editor.file_actions import Filing
-from tui.editor.jobs_table import JobsTable
+from tui.editor import file_actions, tree_model
+from tui.editor.actions import AnswerT, EditActions
+from tui.editor.file_actions import FileActions
+from tui.editor.form_view import FieldRow
+from tui.editor.problems_panel import CoveragePanel
+from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
 from tui.editor.time_repairs import is_possible, label_of
-from tui.shell import PaletteEntry
+from tui.editor.tree_model import Ref
+from tui.editor.workspace import Workspace
+from tui.shell import AreaScreen, EditScenario, EmptyState, Intent, PaletteEntry, RunScenario
 
-_OURS = frozenset(
+_NEEDS_OPEN = frozenset(
     {
         "save",
         "save_as",
@@ -40,8 +49,8 @@ _OURS = frozenset(
 )
 
 
-class NeighbourhoodsScreen(Filing):
-    """Houses, devices, jobs."""
+class NeighbourhoodsScreen(AreaScreen):
+    """The area where neighbourhoods are opened, edited and saved."""
 
     AREA = "neighbourhoods"
     TITLE = "Neighbourhoods"
@@ -103,14 +112,112 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         Binding("escape", "to_tree", "To the tree", show=False, tooltip="Go back to the tree"),
     ]
 
+    DEFAULT_CSS = """
+    NeighbourhoodsScreen #desk { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = EditSession()
+        self.session.watch(self._show_what_is_open)
+        self.workspace = Workspace(self.session)
+        self.session.watch(self._offer)
+        user = ScreenUser(self)
+        self.edits = EditActions(self.session, user)
+        self.files = FileActions(self.session, user, self._remember)
+        self._offered: object = None
+
+    def compose_body(self) -> ComposeResult:
+        """An empty state until something is open."""
+        with ContentSwitcher(initial="nothing", id="desk"):
+            yield EmptyState(
+                "No neighbourhood open",
+                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
+                (
+                    ("New", "screen.new"),
+                    ("From a bundled one", "screen.copy_bundled"),
+                    ("Open", "screen.open"),
+                    ("Import", "screen.import"),
+                ),
+                id="nothing",
+            )
+            yield self.workspace
+
+    def on_mount(self) -> None:
+        """Take part in quitting, offer what is open to the other areas, and watch the file."""
+        self.ssmic.before_quit.append(self.files.loss)
+        self.ssmic.rescues.append(self.files.rescue)
+        self.ssmic.open_neighbourhood = self.files.open_neighbourhood
+        self.set_interval(file_actions.LOOK_WALL_S, self.look_at_disk)
+
+    def _remember(self, path: Path) -> None:
+        self.ssmic.remember_neighbourhood(path)
+
+    # What is open.
+
+    @property
+    def work(self) -> Work | None:
+        """What is open."""
+        return self.session.work
+
+    @property
+    def ref(self) -> Ref:
+        """The selected part."""
+        return self.session.ref
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was done is shown, drawn and checked."""
+        return self.workspace.is_settled
+
+    def go_to(self, ref: Ref) -> None:
+        """Select a part."""
+        self.session.select(ref)
+
+    async def open_source(self, source: str) -> None:
+        """Open a file, import an input of PySSMic, or copy a bundled scenario."""
+        await self.files.open_source(source)
+
+    def receive(self, intent: Intent) -> None:
+        """Open what another area asks for."""
+        if isinstance(intent, EditScenario):
+            self.workspace.begin(self.files.open_source, intent.source)
+
+    def look_at_disk(self) -> None:
+        """Ask, once, if another program changed the file."""
+        if self.is_current and self.files.notice_disk():
+            self.workspace.begin(self.files.ask_about_disk, group="save")
+
+    def _show_what_is_open(self, event: Event) -> None:
+        if isinstance(event, Opened):
+            self.query_one("#desk", ContentSwitcher).current = "nothing" if self.work is None else "open"
+
+    # What the keys offer.
+
+    def _offer(self, event: Event) -> None:
+        """Draw the footer where its keys changed; to draw it at every letter would take too long."""
+        if isinstance(event, FieldWanted):
+            return
+        work = self.work
+        offered: object = None
+        if work is not None:
+            type_ = tree_model.at(work.tree, (*self.ref, "type")) if self.ref else None
+            history = work.history
+            changes = history.undoable is None, history.redoable is None
+            offered = tree_model.kind_of(self.ref), type_, changes, bool(work.problems)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what can be done now."""
+        """Say whether an action is possible now; the footer and the palette offer only what is."""
         del parameters
         work = self.work
-        if action not in _OURS:
+        if action not in _NEEDS_OPEN:
             return True
         if work is None:
             return False
+        days = self.workspace.preview.days
         kind = tree_model.kind_of(self.ref)
         possible = {
             "undo": work.history.undoable is not None,
@@ -119,20 +226,170 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
             "duplicate": kind in {"house", "device", "job"},
             "add_forecast": kind == "device" and tree_model.at(work.tree, (*self.ref, "type")) == "producer",
             "next_problem": bool(work.problems),
-            **dict.fromkeys(("next_day", "choose_day"), self.days is not None and self.days.count > 1),
+            **dict.fromkeys(("next_day", "choose_day"), days is not None and days.count > 1),
         }
         return possible.get(action, True)
 
     def palette(self) -> Iterable[PaletteEntry]:
-        """Offer the ways out where parts cannot meet in time."""
+        """Offer the ways out of notes: what to move so that parts meet in time."""
         work = self.work
         for note in work.notes if work is not None else ():
             for way in note.ways_out:
                 if work is not None and is_possible(way, work.tree):
-                    run = partial(self.begin, self.bring_together, way)
+                    run = partial(self.workspace.begin, self.edits.bring_together, way)
                     yield PaletteEntry(label_of(way, work.tree), note.what.partition("; ")[0], run)
 
-    @on(JobsTable.Chosen)
-    def _job_chosen(self, event: JobsTable.Chosen) -> None:
-        self.go_to(event.ref)
-        self.begin(self._focus_form, None)
+    # The fields and the notes.
+
+    @on(FieldRow.Edited)
+    def _field_edited(self, event: FieldRow.Edited) -> None:
+        self.edits.fields.set_field(event.path, event.value)
+
+    @on(FieldRow.Left)
+    def _field_left(self) -> None:
+        self.edits.fields.leave_field()
+
+    @on(FieldRow.Asked)
+    def _field_asked(self, event: FieldRow.Asked) -> None:
+        self.workspace.begin(self.edits.fields.pick_value, event.path)
+
+    @on(CoveragePanel.Chosen)
+    def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
+        self.workspace.begin(self.edits.bring_together, event.way)
+
+    # Keys: files.
+
+    def action_new(self) -> None:
+        """Begin a neighbourhood from scratch."""
+        self.workspace.begin(self.files.new)
+
+    def action_open(self) -> None:
+        """Open a scenario file."""
+        self.workspace.begin(self.files.ask_and_open)
+
+    def action_copy_bundled(self) -> None:
+        """Open a copy of a bundled scenario."""
+        self.workspace.begin(self.files.ask_and_copy)
+
+    def action_import(self) -> None:
+        """Import a neighbourhood of PySSMic."""
+        self.workspace.begin(self.files.ask_and_import)
+
+    def action_save(self) -> None:
+        """Save."""
+        self.workspace.begin(self.files.save, group="save")
+
+    def action_save_as(self) -> None:
+        """Save to another file."""
+        self.workspace.begin(self.files.save_as, group="save")
+
+    def action_close(self) -> None:
+        """Close what is open."""
+        self.workspace.begin(self.files.close)
+
+    def action_run_it(self) -> None:
+        """Prepare a run of what is open."""
+        self.workspace.begin(self._run_it)
+
+    async def _run_it(self) -> None:
+        source = await self.files.source_for_run()
+        if source is not None:
+            self.post_message(RunScenario(source))
+
+    # Keys: changes.
+
+    def action_add_house(self) -> None:
+        """Add a house."""
+        self.edits.add_house()
+
+    def action_add_device(self) -> None:
+        """Pick a device to add."""
+        self.workspace.begin(self.edits.add_device)
+
+    def action_add_job(self) -> None:
+        """Add a job to the selected device, or to one that is picked."""
+        self.workspace.begin(self.edits.add_job)
+
+    def action_add_forecast(self) -> None:
+        """Add a forecast to the selected producer."""
+        self.workspace.begin(self.edits.add_forecast)
+
+    def action_add_profile(self) -> None:
+        """Add a load profile."""
+        self.workspace.begin(self.edits.add_profile)
+
+    def action_add_jobs_xml(self) -> None:
+        """Add jobs from XML."""
+        self.workspace.begin(self.edits.add_jobs_xml)
+
+    def action_remove(self) -> None:
+        """Remove the selected part; undo brings it back."""
+        self.edits.remove(self.workspace.chosen)
+
+    def action_duplicate(self) -> None:
+        """Add a copy of the selected part."""
+        self.edits.duplicate()
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        self.edits.undo()
+
+    def action_redo(self) -> None:
+        """Make the change again that was taken back last."""
+        self.edits.redo()
+
+    # Keys: getting around.
+
+    def action_next_problem(self) -> None:
+        """Go to the field of the next problem."""
+        self.edits.next_problem()
+
+    def action_find(self) -> None:
+        """Find a part by its text."""
+        self.workspace.begin(self.edits.find)
+
+    def action_to_tree(self) -> None:
+        """Give the tree the focus."""
+        self.workspace.focus_tree()
+
+    def action_next_day(self, by: int) -> None:
+        """Draw the chart of a later day, or of an earlier one where `by` is negative."""
+        preview = self.workspace.preview
+        if preview.days is not None:
+            self.workspace.show_day(preview.days.fitting(preview.day_index) + by)
+
+    def action_choose_day(self) -> None:
+        """Ask which day to draw."""
+        self.workspace.begin(self._choose_day)
+
+    async def _choose_day(self) -> None:
+        days = self.workspace.preview.days
+        if days is not None:
+            text = await self.app.push_screen_wait(days.ask(days.fitting(self.workspace.preview.day_index)))
+            if text is not None:
+                self.workspace.show_day(days.index(text))
+
+
+class ScreenUser:
+    """The user in front of a screen: see `tui.editor.actions.User`."""
+
+    def __init__(self, screen: AreaScreen) -> None:
+        self._screen = screen
+
+    async def ask(self, dialog: ModalScreen[AnswerT]) -> AnswerT:
+        """Show a dialog; return its answer."""
+        return await self._screen.app.push_screen_wait(dialog)
+
+    def tell(
+        self,
+        text: str,
+        *,
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout_wall_s: float | None = None,
+    ) -> None:
+        """Show a notice."""
+        self._screen.notify(text, severity=severity, timeout=timeout_wall_s)
+
+    def complain(self, error: BaseException, title: str = "") -> None:
+        """Show an error as a notice."""
+        self._screen.complain(error, title)

@@ -1,9 +1,12 @@
-"""A neighbourhood that is open: its history, its file, and what was found wrong with it."""
+"""The edit session: the neighbourhood that is open, its history, its file, the selected part, and its checks.
+
+Nothing here draws. Whoever shows a session watches it (`EditSession.watch`) and is told of each event.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,167 +14,14 @@ from typing import Any
 
 from scenarios import Problem, ScenarioError
 from scenarios.files import Document, KeyPath, Note
-from tui.editor.edits import Change, Put, changed, written
-from tui.editor.tree_model import Ref, Tree, owner_of, parent_of, text
+from tui.editor import tree_model
+from tui.editor.checker import Checked, Checker
+from tui.editor.edits import Change, Put
+from tui.editor.history import History, Version
+from tui.editor.tree_model import WHOLE, Ref, Tree, owner_of, parent_of, text
 
-MOST_VERSIONS = 300
-"""Kept to go back to."""
-
-
-class Version:
-    """One state: its plain data at once, its text when somebody needs it."""
-
-    def __init__(self, tree: Tree, *, document: Document | None = None, before: Version | None = None) -> None:
-        """Make a state.
-
-        Args:
-            tree: Its plain data.
-            document: Its text; None: made from that of `before`, by `change`.
-            before: The state that it was made of.
-        """
-        self.tree = tree
-        self.change: Change | None = None
-        self.merge_key: object = None
-        """Says which typing it is part of; None: of none."""
-        self.select: Ref | None = None
-        """What was shown when the change came."""
-        self._document = document
-        self._before = before
-        self._lock = threading.Lock()
-
-    def document(self) -> Document:
-        """Return its text; may take a while. Any thread may ask.
-
-        Raises:
-            ScenarioError: The change cannot be made in the text.
-        """
-        with self._lock:
-            if self._document is None:
-                assert self._before is not None  # noqa: S101 - it has either
-                assert self.change is not None  # noqa: S101 - as above
-                document, tree = self._before.document(), self._before.tree
-                for step in self.change.steps:
-                    document, tree = written(document, tree, step), changed(tree, step)
-                self._document, self._before = document, None
-            return self._document
-
-
-class History:
-    """The states, which one is shown, and which one is in the file."""
-
-    def __init__(self, document: Document, *, saved: bool) -> None:
-        """Begin with a document.
-
-        Args:
-            document: The first state.
-            saved: Whether it is in a file, or nothing is lost when it is thrown away.
-        """
-        first = Version(_plain(document.value()), document=document)
-        self._versions = [first]
-        self._index = 0
-        self._saved: Version | None = first if saved else None
-
-    @property
-    def current(self) -> Version:
-        """What is shown."""
-        return self._versions[self._index]
-
-    @property
-    def tree(self) -> Tree:
-        """Its plain data."""
-        return self.current.tree
-
-    @property
-    def is_dirty(self) -> bool:
-        """Whether what is shown is not what is in the file."""
-        return self.current is not self._saved
-
-    @property
-    def undoable(self) -> Change | None:
-        """The change that `undo` takes back."""
-        return self.current.change if self._index else None
-
-    @property
-    def redoable(self) -> Change | None:
-        """The change that `redo` makes again."""
-        return self._versions[self._index + 1].change if self._index + 1 < len(self._versions) else None
-
-    def apply(
-        self, build: Callable[[Tree], Change | None], shown: Ref | None = None, merge_key: object = None
-    ) -> Version | None:
-        """Make a change; return the new state, None where nothing changes.
-
-        Args:
-            build: Returns the change to some data; None: nothing is to be done.
-            shown: What is shown now.
-            merge_key: Changes in a row with the same key, such as the letters typed into a field, are undone as one.
-        """
-        is_same_typing = merge_key is not None and merge_key == self.current.merge_key and self._index > 0
-        base_index = self._index - 1 if is_same_typing else self._index
-        base = self._versions[base_index]
-        change = build(base.tree)
-        if change is None:
-            return None
-        tree = base.tree
-        for step in change.steps:
-            tree = changed(tree, step)
-        if tree == base.tree:
-            if is_same_typing:
-                del self._versions[self._index :]
-                self._index = base_index
-            return self.current
-        new = Version(tree, before=base)
-        new.change, new.merge_key = change, merge_key
-        new.select = self.current.select if is_same_typing else shown
-        self._versions[base_index + 1 :] = [new]
-        if len(self._versions) > MOST_VERSIONS:
-            del self._versions[0]
-        self._index = len(self._versions) - 1
-        return new
-
-    def settle(self) -> None:
-        """What is typed next is undone for itself."""
-        self.current.merge_key = None
-
-    def undo(self) -> Ref | None:
-        """Go back; return what was shown then."""
-        self.settle()
-        select = self.current.select
-        self._index -= 1
-        self.settle()
-        return select
-
-    def redo(self) -> Ref | None:
-        """Go forth again; return what to show."""
-        self._index += 1
-        change = self.current.change
-        return change.select if change else None
-
-    def drop(self, version: Version) -> bool:
-        """Forget a state that cannot be written, and all that came of it; return whether it was shown."""
-        if version not in self._versions[1:]:
-            return False
-        index = self._versions.index(version)
-        was_shown = self._index >= index
-        del self._versions[index:]
-        self._index = min(self._index, index - 1)
-        return was_shown
-
-    def saved(self, version: Version) -> None:
-        """Note that a state is in the file now."""
-        self._saved = version
-        self.settle()
-
-    def note_unsaved(self) -> None:
-        """Note that no state is in the file any more: it was changed by somebody else."""
-        self._saved = None
-
-
-def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
-    """Return the data without the lines that reading notes."""
-    if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
-    return [_plain(item) for item in node] if isinstance(node, list) else node
+PAUSE_WALL_S = 0.15
+"""The whole file is checked once nothing was changed for so long."""
 
 
 Stamp = tuple[int, int, int]
@@ -185,18 +35,6 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What `ssmic check` would say of a state."""
-
-    version: Version
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[Note, ...] = ()
-    """What cannot meet in time, where nothing is wrong."""
-    failed: ScenarioError | None = None
-    """Why the state cannot be written; then nothing else is known."""
 
 
 @dataclass
@@ -297,6 +135,209 @@ class Work:
                 part = parent_of(self.tree, part)
             found.add(part)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Another neighbourhood was opened, or the open one was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The data changed, or whether it is saved."""
+
+    selects: bool
+    """Whether the change selected a part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A part was selected."""
+
+    is_new: bool
+    """Whether another part was selected before."""
+    reveal: bool
+    """Whether the tree's cursor has to go there; it is there already where the user moved it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWanted:
+    """The user is to fill in a field of the selected part."""
+
+    path: KeyPath | None
+    """Which field; None: the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFinished:
+    """The problems and notes are those of the current version."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """A change was taken back: it cannot be made in the YAML text."""
+
+    error: ScenarioError
+
+
+Event = Opened | Changed | Selected | FieldWanted | CheckFinished | ChangeRefused
+
+
+class EditSession:
+    """Edits one neighbourhood at a time."""
+
+    def __init__(self) -> None:
+        self.work: Work | None = None
+        """What is open; None: nothing."""
+        self.ref: Ref = WHOLE
+        """The selected part."""
+        self._checker = Checker()
+        self._check_wanted = asyncio.Event()
+        self._watchers: list[Callable[[Event], None]] = []
+
+    def watch(self, watcher: Callable[[Event], None]) -> None:
+        """Call `watcher` with every event, after those that were added before it."""
+        self._watchers.append(watcher)
+
+    def _tell(self, event: Event) -> None:
+        for watcher in self._watchers:
+            watcher(event)
+
+    def open(self, work: Work | None, ref: Ref = WHOLE) -> None:
+        """Open a neighbourhood in place of the one that is open.
+
+        Args:
+            work: What to open; None: nothing is open afterwards.
+            ref: The part to select; the whole neighbourhood if it has no such part.
+        """
+        self.work = work
+        self.ref = ref if work is not None and tree_model.exists(work.tree, ref) else WHOLE
+        if work is not None:
+            self._check_wanted.set()
+        self._tell(Opened())
+
+    # Changes.
+
+    def apply(
+        self,
+        build: Callable[[Tree], Change | None],
+        merge_key: object = None,
+        *,
+        fill_in: bool = False,
+    ) -> None:
+        """Make a change, if a neighbourhood is open.
+
+        Args:
+            build: Given the plain data, returns the change, or None for no change.
+            merge_key: Changes in a row with the same key, such as the letters typed into a field, are undone as one.
+            fill_in: Whether the user is to fill in the selected part's fields next.
+        """
+        work = self.work
+        if work is None:
+            return
+        version = work.history.apply(build, self.ref, merge_key)
+        if version is None:
+            return
+        self.note_change(version.change.select if version.change is not None else None)
+        if fill_in:
+            self._tell(FieldWanted(None))
+
+    def undo(self) -> Change | None:
+        """Take the last change back; return it, None if there is none."""
+        history = self.work.history if self.work is not None else None
+        change = history.undoable if history is not None else None
+        if history is not None and change is not None:
+            self.note_change(history.undo() or self.ref)
+        return change
+
+    def redo(self) -> Change | None:
+        """Make the change again that was taken back last; return it, None if there is none."""
+        history = self.work.history if self.work is not None else None
+        change = history.redoable if history is not None else None
+        if history is not None and change is not None:
+            self.note_change(history.redo() or self.ref)
+        return change
+
+    def note_change(self, select: Ref | None = None) -> None:
+        """Tell that the history was changed, and have the current version checked.
+
+        Args:
+            select: The part to select; None: the selected part stays, or what it was in if it is gone.
+        """
+        work = self.work
+        if work is None:
+            return
+        if select is not None:
+            self.ref = select
+        while self.ref != WHOLE and not tree_model.exists(work.tree, self.ref):
+            self.ref = parent_of(work.tree, self.ref)
+        self._check_wanted.set()
+        self._tell(Changed(select is not None))
+
+    # Selection.
+
+    def select(self, ref: Ref, *, reveal: bool = True) -> None:
+        """Select a part, if there is such a part.
+
+        Args:
+            ref: Which part.
+            reveal: Whether the tree's cursor has to go there.
+        """
+        work = self.work
+        if work is None or not tree_model.exists(work.tree, ref):
+            return
+        is_new = ref != self.ref
+        if is_new:
+            work.history.settle()
+            self.ref = ref
+        if is_new or reveal:
+            self._tell(Selected(is_new, reveal))
+
+    def fill_in(self, path: KeyPath | None = None) -> None:
+        """Let the user fill in a field of the selected part; None: the first field."""
+        self._tell(FieldWanted(path))
+
+    def go_to_problem(self, problem: Problem) -> None:
+        """Select the part with a problem, and let the user correct the field."""
+        if self.work is not None:
+            self.select(owner_of(self.work.tree, problem.path))
+            self.fill_in(problem.path)
+
+    # Checks.
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the problems and notes are those of the current version."""
+        return self.work is None or self.work.checked is self.work.history.current
+
+    async def check_forever(self) -> None:
+        """Check the current version after every change, once nothing was changed for `PAUSE_WALL_S`."""
+        while True:
+            await self._check_wanted.wait()
+            while self._check_wanted.is_set():
+                self._check_wanted.clear()
+                await asyncio.sleep(PAUSE_WALL_S)
+            await self.check()
+
+    async def check(self) -> None:
+        """Check the current version; a result that comes too late, after another change, is dropped."""
+        work = self.work
+        if work is None:
+            return
+        checked = await self._checker.check(work.history.current, work.title, work.folder)
+        if work is not self.work:
+            return
+        if checked.failed is not None:
+            if work.history.drop(checked.version):
+                self._tell(ChangeRefused(checked.failed))
+                self.note_change()
+        elif checked.version is work.history.current:
+            work.take(checked)
+            self._tell(CheckFinished())
+
+    async def close(self) -> None:
+        """End the process that checks."""
+        await self._checker.close()
 
 
 def file_reference(path: Path, work: Work) -> str:

@@ -14,8 +14,8 @@ from scenarios.files.document import Document
 from scenarios.files.yaml_nodes import parse_yaml
 from tui.editor import commands, tree_model
 from tui.editor.edits import Change, Put
+from tui.editor.history import History
 from tui.editor.picker import DEFAULT_SKY
-from tui.editor.session import History
 from tui.editor.tree_model import Ref, Tree
 
 _WORDS = st.sampled_from(["", "1", "2", "dish", "pv", "a b", "x: y", "no", "12:30"])

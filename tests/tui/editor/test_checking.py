@@ -7,7 +7,7 @@ from pathlib import Path
 from tui.editor.checker import LARGE, Checker
 from tui.editor.edits import Change, Put
 from tui.editor.file_actions import bundled_document
-from tui.editor.session import History, Version
+from tui.editor.history import History, Version
 
 
 def broken(name: str) -> Version:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.tui.driving import still, until
 from tui.app import SsmicApp
-from tui.editor.workspace import Desk
+from tui.editor.screen import NeighbourhoodsScreen
 from tui.shell.navigation import EditScenario
 
 Show = Callable[[str | None, tuple[int, int], tuple[str, ...]], bool]
@@ -41,10 +41,10 @@ def looks_the_same(snap_compare: Any) -> Show:
 
 async def _settle(pilot: Pilot[Any], *, is_open: bool) -> None:
     """Wait until all is checked and drawn."""
-    desk = pilot.app._screen_stacks["neighbourhoods"][0]
-    assert isinstance(desk, Desk)
+    editor = pilot.app._screen_stacks["neighbourhoods"][0]
+    assert isinstance(editor, NeighbourhoodsScreen)
     await pilot.pause()
-    await until(pilot, lambda: not is_open or (desk.work is not None and desk.is_settled))
+    await until(pilot, lambda: not is_open or (editor.work is not None and editor.is_settled))
     await pilot.pause()
 
 
