@@ -1,8 +1,8 @@
-"""The wire format: topics, payload models, reordering, rejected messages and timeouts."""
+"""The wire format: topics, payload models, reordering, rejected messages, timeouts and back-off."""
 
 from broker.protocol.rejections import RejectedMessages, first_problem
 from broker.protocol.reorder_buffer import ReorderBuffer
-from broker.protocol.timeouts import LIMIT_WALL_S, Timeouts
+from broker.protocol.timeouts import LIMIT_WALL_S, Backoff, Timeouts
 from broker.protocol.wire import (
     MOST_NAMED,
     VERSION,
@@ -25,6 +25,7 @@ __all__ = [
     "MOST_NAMED",
     "VERSION",
     "Announcement",
+    "Backoff",
     "Control",
     "Done",
     "Envelope",

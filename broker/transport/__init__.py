@@ -1,6 +1,6 @@
 """Buses that carry messages: in memory and over MQTT."""
 
-from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will, say_and_leave
+from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will, leave_gracefully
 from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, Tls, access_to, parse_url
 from broker.transport.filters import matches
 from broker.transport.memory import MemoryBroker
@@ -23,7 +23,7 @@ __all__ = [
     "Tls",
     "Will",
     "access_to",
+    "leave_gracefully",
     "matches",
     "parse_url",
-    "say_and_leave",
 ]

@@ -27,8 +27,6 @@ from scenarios.simulation import (
     telling_how_it_ended,
 )
 
-CLOCK_JOURNAL = "clock"
-
 
 async def run_clock(
     scenario: Scenario,
@@ -65,8 +63,8 @@ async def run_clock(
         watch = WireWatch(recorder, messages=recorder.messages, negotiations=recorder.negotiations, seen=recorder.seen)
     started_wall_s = time.perf_counter()
     with ExitStack() as journals:
-        clock_journal = settings.journal(CLOCK_JOURNAL, setup)
-        manager_journal = settings.journal(MANAGER, setup)
+        clock_journal = settings.clock_journal(setup)
+        manager_journal = settings.host_journal(MANAGER, setup)
         for journal in (clock_journal, manager_journal):
             if journal is not None:
                 journals.enter_context(journal)
@@ -77,7 +75,7 @@ async def run_clock(
                 scenario.start_s,
                 None if days is None else scenario.start_s + days * DAY_S,
                 pace=settings.pace,
-                patience=settings.patience,
+                timeouts=settings.patience,
                 on_loss=settings.on_loss,
                 indispensable=frozenset({MANAGER}),
                 keep=settings.keep,
@@ -95,7 +93,7 @@ async def run_clock(
             [cast.manager],
             MESSAGES,
             seed=settings.seed,
-            patience=settings.patience,
+            timeouts=settings.patience,
             observer=watch,
             journal=manager_journal,
         )
@@ -107,6 +105,6 @@ async def run_clock(
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(manager.run(broker), name=f"host[{MANAGER}]")
                 await clock.run(broker)
-        lost_houses = [house for house in clock.members.dropped if house in homes]
+        lost_houses = [house for house in clock.membership.dropped if house in homes]
         promises_kept(ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses))
         return outcome("interrupted" if clock.is_stopped else "done")

@@ -81,14 +81,14 @@ async def run_households(
             async with asyncio.TaskGroup() as tasks:
                 for house_id in house_ids:
                     setup = settings.fingerprint(part, [house_id])
-                    journal = settings.journal(house_id, setup)
+                    journal = settings.host_journal(house_id, setup)
                     host = Host(
                         house_id,
                         settings.run_id,
                         cast.living_at(homes[house_id]),
                         MESSAGES,
                         seed=settings.seed,
-                        patience=settings.patience,
+                        timeouts=settings.patience,
                         journal=None if journal is None else journals.enter_context(journal),
                         setup=setup,
                     )

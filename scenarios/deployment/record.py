@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.deployment.clock import CLOCK_JOURNAL
-from scenarios.deployment.settings import DeploymentSettings
+from scenarios.deployment.settings import CLOCK_JOURNAL, DeploymentSettings
 from scenarios.results import ResultsError, RunWriter, Simulation, create_results, seal
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
@@ -60,7 +59,7 @@ def open_record(path: Path, scenario: Scenario, settings: DeploymentSettings) ->
         JournalError: the journal is another run's; then the file may be too, and is left as it is.
     """
     comes_back = settings.journal_file(CLOCK_JOURNAL).exists()
-    if comes_back and (journal := settings.journal(CLOCK_JOURNAL, settings.fingerprint_of_all(scenario))) is not None:
+    if comes_back and (journal := settings.clock_journal(settings.fingerprint_of_all(scenario))) is not None:
         with journal:
             pass  # it is this run's, or could not have been opened
     if path.exists() and not comes_back:

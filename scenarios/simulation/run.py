@@ -213,7 +213,7 @@ async def run_once(
             scenario.start_s,
             end_s,
             pace=settings.pace,
-            patience=settings.patience,
+            timeouts=settings.patience,
             utc_offset_s=scenario.utc_offset_s,
             keep=settings.keep,
         ),
@@ -233,7 +233,7 @@ async def run_once(
                     cast.living_at(agents),
                     MESSAGES,
                     seed=settings.seed,
-                    patience=settings.patience,
+                    timeouts=settings.patience,
                     observer=watch,
                 )
                 tasks.create_task(host.run(broker), name=f"host[{host_id}]")

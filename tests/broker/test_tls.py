@@ -87,11 +87,11 @@ async def tls_mosquitto(
     authority = Authority.make(folder, "authority")
     authority.sign("server", address)
     authority.sign("client")
-    more = (
+    extra_configuration = (
         f"cafile {folder}/authority.crt\ncertfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
         f"require_certificate {'true' if wants_certificate else 'false'}\n"
     )
-    async with managed_mosquitto(more=more) as running:
+    async with managed_mosquitto(extra_configuration=extra_configuration) as running:
         yield BrokerUrl(running.url.host, running.url.port, tls=True)
 
 

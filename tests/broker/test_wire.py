@@ -43,8 +43,10 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a t
             hints = get_type_hints(annotation, include_extras=True)
             return st.builds(annotation, **{name: values_of(hints[name]) for name in annotation.model_fields})
         case typing.Annotated:
-            # The only bound in use is `Count`'s.
-            return st.integers(0, 2**53) if annotation == wire.Count else values_of(arguments[0])
+            # The only bounds in use are those of `Count` and of an offset from UTC.
+            if arguments[0] is int:
+                return st.integers(0, 2**53) if annotation == wire.Count else st.integers(-86_399, 86_399)
+            return values_of(arguments[0])
         case typing.Literal:
             return st.sampled_from(arguments)
         case builtins.tuple:
