@@ -89,7 +89,7 @@ class Consumer(Agent[AnyMessage]):
         self._patient = patient
         self._calendar = Calendar(self.jobs)
         self._turns = _Turns(self)
-        self._boxes: dict[str, Channel[Event]] = {job.job_id: self.box() for job in jobs}
+        self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._early: dict[str, list[Received[AnyMessage]]] = {}
         self._touched: set[str] = set()
@@ -98,21 +98,21 @@ class Consumer(Agent[AnyMessage]):
     async def run(self) -> None:
         """Serve each job; hand each message to the job that it is about."""
         for job in self.jobs:
-            self.spawn(_JobRun(self, job, self._boxes[job.job_id], patient=self._patient).serve(), job.job_id)
+            self.spawn(_JobRun(self, job, self._channels[job.job_id], patient=self._patient).serve(), job.job_id)
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
             match received.message:
                 case Amend(job_id=job_id) | Cancel(job_id=job_id):
-                    if job_id in self._boxes:
+                    if job_id in self._channels:
                         self._take(job_id, received)
                 case Opening(job_id=job_id) | Producers(job_id=job_id):
-                    if job_id in self._boxes:
-                        self._boxes[job_id].put(received)
+                    if job_id in self._channels:
+                        self._channels[job_id].put(received)
                 case _:
                     log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
 
-    def lost(self, agents: frozenset[str]) -> None:
+    def on_lost(self, agents: frozenset[str]) -> None:
         """Let each job that has a contract with one of them look for another supplier."""
         for contract in self._calendar.unstarted(self.now_s):
             if contract.producer in agents:
@@ -120,8 +120,8 @@ class Consumer(Agent[AnyMessage]):
 
     async def _end_jobs(self) -> None:
         await self.closing()
-        for box in self._boxes.values():
-            box.put(_RunEnds())
+        for channel in self._channels.values():
+            channel.put(_RunEnds())
 
     # Contracts.
 
@@ -156,7 +156,7 @@ class Consumer(Agent[AnyMessage]):
                 self._calendar.move(moved)
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
-                self._boxes[job_id].put(_Changed())
+                self._channels[job_id].put(_Changed())
             case Cancel(reason=reason):
                 self._cancel(contract, reason)
             case message:
@@ -167,7 +167,7 @@ class Consumer(Agent[AnyMessage]):
         self._calendar.free(contract.job_id)
         self._time_is_free = True
         self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
-        self._boxes[contract.job_id].put(_Changed())
+        self._channels[contract.job_id].put(_Changed())
 
     def _reason(self, contract: Contract) -> str:
         return TOGETHER if self._calendar.meets_another(contract, self.now_s) else ""
@@ -225,7 +225,7 @@ class Consumer(Agent[AnyMessage]):
             self.send(contract.producer, Release(job_id=contract.job_id, starts=starts))
         self._calendar.forget_sequence(self._touched)
         for job_id in [waiting for waiting in self._waiting if waiting in self._touched]:
-            self._boxes[job_id].put(_Changed(time_is_free=self._time_is_free))
+            self._channels[job_id].put(_Changed(time_is_free=self._time_is_free))
         self._touched, self._time_is_free = set(), False
 
     def waits(self, job_id: str, *, does: bool) -> None:
@@ -251,9 +251,9 @@ class _Turns:
 
     async def __aenter__(self) -> None:
         if self._taken:
-            box: Channel[None] = self._consumer.box()
-            self._queue.append(box)
-            await box.get()
+            channel: Channel[None] = self._consumer.channel()
+            self._queue.append(channel)
+            await channel.get()
         self._taken = True
 
     async def __aexit__(
@@ -270,10 +270,10 @@ class _Turns:
 class _JobRun:
     """One job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, job: Job, box: Channel[Event], *, patient: bool) -> None:
+    def __init__(self, agent: Consumer, job: Job, channel: Channel[Event], *, patient: bool) -> None:
         self._agent = agent
         self._job = job
-        self._box = box
+        self._channel = channel
         self._patient = patient
         self._contracts = 0
         self._asked: list[str] = []
@@ -345,7 +345,7 @@ class _JobRun:
     async def _wait_for_supplier(self) -> None:
         """Wait for an opening as long as the device's other jobs allow, then take grid power."""
         while True:
-            event = _RunEnds() if self._run_ends else await self._box.get(until_s=self._agent.deadline_s(self._job))
+            event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._agent.deadline_s(self._job))
             producers: Sequence[str] = ()
             match event:
                 case Received(message=Opening()):
@@ -376,7 +376,7 @@ class _JobRun:
             contract = self._agent.contracts.get(self._job.job_id)
             if contract is None:
                 return True
-            event = await self._box.get(until_s=contract.start_s)
+            event = await self._channel.get(until_s=contract.start_s)
             if isinstance(event, _RunEnds):
                 self._run_ends = True
                 return self._job.job_id not in self._agent.contracts

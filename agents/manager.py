@@ -68,7 +68,7 @@ class Manager(Agent[AnyMessage]):
             case message:
                 log.warning("not understood", agent=self.id, sender=received.sender, kind=message.kind)
 
-    def lost(self, agents: frozenset[str]) -> None:
+    def on_lost(self, agents: frozenset[str]) -> None:
         """Strike producers that are gone; the jobs of consumers that are gone and have not started end as lost."""
         self.scores.remove(agents)
         self._waiting = {job_id: consumer for job_id, consumer in self._waiting.items() if consumer not in agents}
@@ -110,4 +110,4 @@ class Manager(Agent[AnyMessage]):
 
     def _write(self, entry: LedgerEntry) -> None:
         self.ledger[entry.contract.contract_id] = entry
-        self.tell(entry.contract.contract_id, entry)
+        self.publish(entry.contract.contract_id, entry)

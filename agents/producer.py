@@ -26,7 +26,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER
-from agents.scheduling import Commitment, Plan, Problem, Scheduler, Task, place_by_insertion, replan
+from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
@@ -48,19 +48,17 @@ class _Client:
 class Producer(Agent[AnyMessage]):
     """The agent of one producer device."""
 
-    def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler, *, heavy: bool) -> None:
+    def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler) -> None:
         """Make a producer.
 
         Args:
             agent_id: The device's id.
             predictions: In the order of issue; it joins the neighbourhood with the first.
             scheduler: Decides on requests.
-            heavy: Whether a decision takes so long that it belongs in a thread.
         """
         super().__init__(agent_id)
         self._predictions = list(predictions)
         self._scheduler = scheduler
-        self._heavy = heavy
         self._production: Outlook | None = None
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
@@ -98,7 +96,7 @@ class Producer(Agent[AnyMessage]):
             case _:
                 log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
 
-    def lost(self, agents: frozenset[str]) -> None:
+    def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of consumers that are gone, save those that run."""
         self._waiting = {job_id: client for job_id, client in self._waiting.items() if client.agent not in agents}
         for job_id, commitment in list(self._committed.items()):
@@ -109,19 +107,19 @@ class Producer(Agent[AnyMessage]):
     # Requests.
 
     async def _decide(self, received: Received[AnyMessage], request: Request) -> None:
-        problem, job = self._problem(), request.job
+        state, job = self._state(), request.job
         task = Task.among(request.starts, job.job_id, job.load_profile)
-        if problem is None or job.job_id in self._committed:
-            why = "no prediction yet" if problem is None else "supplies this job already"
+        if state is None or job.job_id in self._committed:
+            why = "no prediction yet" if state is None else "supplies this job already"
             self.reply(received, Decline(job_id=job.job_id, reason=why))
             return
-        if self._heavy:
-            decision = await self.compute(self._scheduler, problem, task, self.rng)
+        if self._scheduler.is_heavy:
+            decision = await self.compute(self._scheduler.place, state, task, self.rng)
         else:
-            decision = self._scheduler(problem, task, self.rng)
+            decision = self._scheduler.place(state, task, self.rng)
         self._waiting.pop(job.job_id, None)
-        if isinstance(decision, Plan):
-            self._check(decision, problem, task)
+        if isinstance(decision, Schedule):
+            self._check(decision, state, task)
             start_s = decision.starts_s[job.job_id]
             self.reply(received, Accept(job_id=job.job_id, start_s=start_s))
             self._move(decision.starts_s)
@@ -134,14 +132,14 @@ class Producer(Agent[AnyMessage]):
                 self._waiting[job.job_id] = _Client(received.sender, task)
             self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
 
-    def _check(self, plan: Plan, problem: Problem, task: Task) -> None:
+    def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
         """Raise if a plan breaks a promise; a scheduler that does so is broken, and the run worthless."""
-        for commitment in (*problem.committed, Commitment(task, problem.now_s + 1)):
-            start_s = plan.starts_s[commitment.task.job_id]
-            if commitment.start_s <= problem.now_s:
+        for commitment in (*state.committed, Commitment(task, state.now_s + 1)):
+            start_s = schedule.starts_s[commitment.task.job_id]
+            if commitment.start_s <= state.now_s:
                 allowed = start_s == commitment.start_s
             else:
-                allowed = start_s >= problem.now_s and commitment.task.can_start_at(start_s)
+                allowed = start_s >= state.now_s and commitment.task.can_start_at(start_s)
             if not allowed:
                 job_id = commitment.task.job_id
                 raise SsmicError(f"the scheduler starts job {job_id!r} at {start_s}, which it may not")
@@ -188,14 +186,14 @@ class Producer(Agent[AnyMessage]):
     def _adopt(self, prediction: Prediction) -> None:
         joins = self._production is None
         newer = prediction.production
-        self.tell(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
+        self.publish(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
         known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
         self._production = known.since(self.now_s - PAST_KEPT_S)
-        problem = self._problem()
-        if joins or problem is None:
+        state = self._state()
+        if joins or state is None:
             self.send(MANAGER, ProducerJoined(producer=self.id))
             return
-        replanning = replan(problem)
+        replanning = self._scheduler.replan(state)
         for job_id, reason in replanning.cancelled.items():
             del self._committed[job_id]
             self.send(self._clients.pop(job_id), Cancel(job_id=job_id, reason=reason))
@@ -204,16 +202,16 @@ class Producer(Agent[AnyMessage]):
 
     def _tell_openings(self) -> None:
         """Something changed for the better, perhaps: tell each waiting job that would be accepted now."""
-        problem = self._problem()
+        state = self._state()
         self._waiting = {
             job_id: client for job_id, client in self._waiting.items() if client.task.latest_start_s >= self.now_s
         }
         for job_id, client in self._waiting.items():
             # Asked of `insertion` whatever the scheduler: a trial must not draw from the generator.
-            if problem is not None and isinstance(place_by_insertion(problem, client.task, self.rng), Plan):
+            if state is not None and self._scheduler.has_room(state, client.task):
                 self.send(client.agent, Opening(job_id=job_id))
 
-    def _problem(self) -> Problem | None:
+    def _state(self) -> ProducerState | None:
         """Return the state that decisions are made on, with the jobs forgotten that have run.
 
         A promise is kept minute by minute: what a job drew in the present minute counts until the minute is over.
@@ -225,7 +223,7 @@ class Producer(Agent[AnyMessage]):
                 del self._committed[job_id]
         if self._production is None:
             return None
-        return Problem(self._production, tuple(self._committed.values()), self.now_s)
+        return ProducerState(self._production, tuple(self._committed.values()), self.now_s)
 
 
 def _held(commitment: Commitment) -> Commitment:

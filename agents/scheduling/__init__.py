@@ -1,9 +1,7 @@
-"""Schedulers: pure functions that place tasks on a producer's forecast."""
+"""Schedulers: pure functions that decide when a producer supplies tasks, given its forecast."""
 
-from agents.scheduling.algorithms import is_heavy, scheduler_for
-from agents.scheduling.insertion import place_by_insertion
-from agents.scheduling.problem import Commitment, Plan, Problem, Scheduler, Task
-from agents.scheduling.rescheduling import replan
+from agents.scheduling.algorithms import scheduler_for
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Scheduler, Task
 from agents.scheduling.settings import (
     ABOUT_ALGORITHM,
     ALGORITHMS,
@@ -22,13 +20,12 @@ __all__ = [
     "MAX_STEP_S",
     "AlgorithmSettings",
     "Commitment",
-    "Plan",
-    "Problem",
+    "ProducerState",
+    "Rejection",
+    "Replanning",
+    "Schedule",
     "Scheduler",
     "Task",
-    "is_heavy",
-    "place_by_insertion",
-    "replan",
     "scheduler_for",
     "settings_of",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents import MANAGER, Consumer, Job, Manager, Producer
-from agents.scheduling import AlgorithmSettings, is_heavy, scheduler_for
+from agents.scheduling import AlgorithmSettings, scheduler_for
 from broker.hosts import Agent
 from scenarios.scenario import Scenario
 
@@ -58,7 +58,7 @@ class Cast:
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
                 scheduler = scheduler_for(algorithm)
-                self.producers[device.agent] = Producer(device.agent, predictions, scheduler, heavy=is_heavy(algorithm))
+                self.producers[device.agent] = Producer(device.agent, predictions, scheduler)
             else:
                 self.consumers[device.agent] = Consumer(device.agent, jobs[device.agent], patient=patient)
 

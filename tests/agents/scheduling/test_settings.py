@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.errors import SettingsError
-from agents.scheduling.algorithms import is_heavy, scheduler_for
+from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
 
@@ -18,7 +18,14 @@ def test_every_name_has_a_scheduler() -> None:
     assert ALGORITHMS == ("fifty_fifty", "insertion", "L-BFGS-B", "SLSQP", "TNC", "exact")
     schedulers = [scheduler_for(AlgorithmSettings(name)) for name in ALGORITHMS]
     assert len({repr(scheduler) for scheduler in schedulers}) == len(ALGORITHMS)
-    assert [is_heavy(AlgorithmSettings(name)) for name in ALGORITHMS] == [False, False, True, True, True, True]
+    assert [scheduler_for(AlgorithmSettings(name)).is_heavy for name in ALGORITHMS] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,14 +69,14 @@ def test_plans_on_one_thread() -> None:
     """Linear algebra of 40 tasks starts no threads: how many cores there are must not change a plan."""
     code = (
         "import os, random; from agents.energy import LoadProfile, Production; "
-        "from agents.scheduling.problem import Commitment, Problem, Task; "
+        "from agents.scheduling.problem import Commitment, ProducerState, Task; "
         "from agents.scheduling.algorithms import scheduler_for; "
         "from agents.scheduling.settings import AlgorithmSettings; "
         "load = LoadProfile(times_s=(0, 3600), cumulative_wh=(0, 100)); "
         "tasks = [Task(str(i), load, 60, 36000) for i in range(40)]; "
         "sun = Production(times_s=(0, 40000), cumulative_wh=(0, 4000)); "
-        "problem = Problem(sun, tuple(Commitment(t, 900 * int(t.job_id) + 60) for t in tasks), 0); "
-        "scheduler_for(AlgorithmSettings('SLSQP'))(problem, Task('new', load, 60, 36000), random.Random(1)); "
+        "state = ProducerState(sun, tuple(Commitment(t, 900 * int(t.job_id) + 60) for t in tasks), 0); "
+        "scheduler_for(AlgorithmSettings('SLSQP')).place(state, Task('new', load, 60, 36000), random.Random(1)); "
         "print(len(os.listdir('/proc/self/task')))"
     )
     plain = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
