@@ -19,7 +19,7 @@ from agents.messages import MESSAGES
 from agents.model import GRID, MANAGER, TOGETHER, Contract, Device, House, Job
 from agents.producer import Producer
 from agents.scores import NEW_PRODUCER
-from agents.sequencing import Busy, Run, Starts, can_follow, covers, open_starts, that_follow
+from agents.sequencing import Busy, Run, Starts, can_run_in_sequence, covers, largest_sequence, open_starts
 
 __all__ = [
     "GRID",
@@ -46,9 +46,9 @@ __all__ = [
     "Run",
     "SettingsError",
     "Starts",
-    "can_follow",
+    "can_run_in_sequence",
     "covers",
+    "largest_sequence",
     "ledger_sha256",
     "open_starts",
-    "that_follow",
 ]

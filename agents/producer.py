@@ -1,7 +1,7 @@
-"""A producer: says which jobs its sun can supply, and keeps what it promised as long as the sun does.
+"""A producer: decides which jobs its production can supply, and keeps its promises as long as the forecast allows.
 
-Requests and predictions are taken one after the other, predictions of a moment first. Energy is committed until a job
-has run. A new prediction makes the producer plan anew; a job that runs is never touched.
+Requests and forecasts are processed one by one, forecasts of a moment first. Energy is committed until a job has run. A
+new forecast triggers rescheduling; running jobs are never touched.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from broker.hosts import Agent, Received
 log = structlog.get_logger(__name__)
 
 PAST_KEPT_S = 86_400
-"""How much of the past a producer remembers: a forecast that is issued during a day may begin at its midnight."""
+"""How much of the past a producer remembers, seconds: a forecast issued during a day may begin at midnight."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """A job and the agent that acts for it."""
+    """A job and the agent that represents it."""
 
     agent: str
     task: Task
@@ -49,11 +49,11 @@ class Producer(Agent[AnyMessage]):
     """The agent of one producer device."""
 
     def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler) -> None:
-        """Make a producer.
+        """Create a producer.
 
         Args:
             agent_id: The device's id.
-            predictions: In the order of issue; it joins the neighbourhood with the first.
+            predictions: Forecasts in the order of issue; the producer joins the neighbourhood with the first one.
             scheduler: Decides on requests.
         """
         super().__init__(agent_id)
@@ -67,11 +67,11 @@ class Producer(Agent[AnyMessage]):
 
     @property
     def promised_s(self) -> Mapping[str, int]:
-        """Start by job id, of all that it supplies or has supplied: the producer's side of the ledger."""
+        """By job id, the start of each job that it supplies or has supplied, UNIX seconds: its side of the ledger."""
         return self._supplied_s | {job_id: commitment.start_s for job_id, commitment in self._committed.items()}
 
     async def run(self) -> None:
-        """Take predictions when they are issued and messages when they come."""
+        """Process forecasts when they are issued, and messages when they arrive."""
         while True:
             while self._predictions and self._predictions[0].issued_s <= self.now_s:
                 self._adopt(self._predictions.pop(0))
@@ -92,17 +92,17 @@ class Producer(Agent[AnyMessage]):
                 commitment = self._committed.get(job_id)
                 if commitment is not None and commitment.start_s > self.now_s:
                     del self._committed[job_id]
-                    self._tell_openings()
+                    self._announce_openings()
             case _:
-                log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
+                log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
 
     def on_lost(self, agents: frozenset[str]) -> None:
-        """Forget the jobs of consumers that are gone, save those that run."""
+        """Forget the jobs of lost consumers, except running ones."""
         self._waiting = {job_id: client for job_id, client in self._waiting.items() if client.agent not in agents}
         for job_id, commitment in list(self._committed.items()):
             if self._clients[job_id] in agents and commitment.start_s > self.now_s:
                 del self._committed[job_id]
-        self._tell_openings()
+        self._announce_openings()
 
     # Requests.
 
@@ -110,7 +110,7 @@ class Producer(Agent[AnyMessage]):
         state, job = self._state(), request.job
         task = Task.among(request.starts, job.job_id, job.load_profile)
         if state is None or job.job_id in self._committed:
-            why = "no prediction yet" if state is None else "supplies this job already"
+            why = "no forecast yet" if state is None else "supplies this job already"
             self.reply(received, Decline(job_id=job.job_id, reason=why))
             return
         if self._scheduler.is_heavy:
@@ -133,7 +133,7 @@ class Producer(Agent[AnyMessage]):
             self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
 
     def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
-        """Raise if a plan breaks a promise; a scheduler that does so is broken, and the run worthless."""
+        """Raise if a schedule breaks a promise: the scheduler has a bug, and the run would be worthless."""
         for commitment in (*state.committed, Commitment(task, state.now_s + 1)):
             start_s = schedule.starts_s[commitment.task.job_id]
             if commitment.start_s <= state.now_s:
@@ -145,16 +145,16 @@ class Producer(Agent[AnyMessage]):
                 raise SsmicError(f"the scheduler starts job {job_id!r} at {start_s}, which it may not")
 
     def _move(self, starts_s: Mapping[str, int]) -> None:
-        """Take over the starts of a plan and tell the consumers of jobs that moved."""
+        """Adopt the starts of a schedule and inform the consumers of jobs that moved."""
         for job_id, commitment in self._committed.items():
             if starts_s[job_id] != commitment.start_s:
                 self._committed[job_id] = Commitment(commitment.task, starts_s[job_id])
                 self.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
 
-    # The device's other jobs.
+    # Holding and releasing jobs.
 
     def _hold(self, received: Received[AnyMessage], job_id: str) -> None:
-        """Leave a job where it is until its consumer says where it may move."""
+        """Fix a job at its start until its consumer releases it."""
         commitment = self._unstarted(received.sender, job_id)
         if commitment is None:
             self.reply(received, Decline(job_id=job_id, reason="it runs, or is not supplied"))
@@ -163,7 +163,7 @@ class Producer(Agent[AnyMessage]):
         self.reply(received, Accept(job_id=job_id, start_s=commitment.start_s))
 
     def _release(self, consumer: str, job_id: str, starts: Starts) -> None:
-        """Let a job be moved among these starts; it may make room for jobs that wait."""
+        """Let a job move among these starts, which may make room for waiting jobs."""
         commitment = self._unstarted(consumer, job_id)
         if commitment is None:
             return
@@ -172,10 +172,10 @@ class Producer(Agent[AnyMessage]):
             return
         task = Task.among(starts, job_id, commitment.task.load)
         self._committed[job_id] = Commitment(task, commitment.start_s)
-        self._tell_openings()
+        self._announce_openings()
 
     def _unstarted(self, consumer: str, job_id: str) -> Commitment | None:
-        """Return what a consumer's job was promised, if it has not started."""
+        """Return the commitment to a consumer's job, if the job has not started."""
         commitment = self._committed.get(job_id)
         if commitment is None or commitment.start_s <= self.now_s or self._clients[job_id] != consumer:
             return None
@@ -198,23 +198,22 @@ class Producer(Agent[AnyMessage]):
             del self._committed[job_id]
             self.send(self._clients.pop(job_id), Cancel(job_id=job_id, reason=reason))
         self._move(replanning.starts_s)
-        self._tell_openings()
+        self._announce_openings()
 
-    def _tell_openings(self) -> None:
-        """Something changed for the better, perhaps: tell each waiting job that would be accepted now."""
+    def _announce_openings(self) -> None:
+        """Inform each waiting job that would be accepted now."""
         state = self._state()
         self._waiting = {
             job_id: client for job_id, client in self._waiting.items() if client.task.latest_start_s >= self.now_s
         }
         for job_id, client in self._waiting.items():
-            # Asked of `insertion` whatever the scheduler: a trial must not draw from the generator.
             if state is not None and self._scheduler.has_room(state, client.task):
                 self.send(client.agent, Opening(job_id=job_id))
 
     def _state(self) -> ProducerState | None:
-        """Return the state that decisions are made on, with the jobs forgotten that have run.
+        """Return the state on which decisions are made, without jobs that have ended.
 
-        A promise is kept minute by minute: what a job drew in the present minute counts until the minute is over.
+        Promises hold minute by minute: what a job drew in the current minute counts until the minute is over.
         """
         minute_s = self.now_s - self.now_s % 60
         for job_id, commitment in list(self._committed.items()):
@@ -227,6 +226,6 @@ class Producer(Agent[AnyMessage]):
 
 
 def _held(commitment: Commitment) -> Commitment:
-    """Return a commitment that cannot be moved."""
+    """Return a commitment that cannot move."""
     start_s = commitment.start_s
     return Commitment(Task.among(((start_s, start_s),), commitment.task.job_id, commitment.task.load), start_s)

@@ -190,18 +190,18 @@ class BasinHopping(Insertion):
         unstarted = [c for c in state.committed if c.start_s > state.now_s]
         if first_feasible_s(grid.candidates(task), grid.free_wh) is None:
             return explain_rejection(grid, grid.remaining_beside(unstarted), task)
-        near, others = _select_tasks(grid, unstarted, task)
+        competing, others = _select_tasks(grid, unstarted, task)
         guess = Commitment(task, rng.randint(max(task.earliest_start_s, state.now_s), task.latest_start_s))
         beside_others = replace(grid, free_wh=np.maximum(grid.remaining_beside(others), 0.0))
-        delays_h = self.optimise(beside_others, [*near, guess], rng)
+        delays_h = self.optimise(beside_others, [*competing, guess], rng)
         starts_s = {c.task.job_id: c.start_s for c in others}
-        for c, delay_h in zip([*near, guess], delays_h.tolist(), strict=True):
+        for c, delay_h in zip([*competing, guess], delays_h.tolist(), strict=True):
             wished_s = state.now_s + round(delay_h * HOUR_S)
             starts_s[c.task.job_id] = c.task.nearest_start_s(wished_s, state.now_s)
-        plan_s = _repaired(grid, unstarted, task, starts_s)
-        if plan_s is None:
+        repaired_s = _repaired(grid, unstarted, task, starts_s)
+        if repaired_s is None:
             return explain_rejection(grid, grid.remaining_beside(unstarted), task)
-        return Schedule({c.task.job_id: c.start_s for c in state.committed} | plan_s)
+        return Schedule({c.task.job_id: c.start_s for c in state.committed} | repaired_s)
 
     def optimise(self, grid: Grid, commitments: Sequence[Commitment], rng: Random) -> FloatArray:
         """Optimise the starts of some tasks.

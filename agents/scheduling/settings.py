@@ -23,11 +23,11 @@ ALGORITHMS_WITH: Final = {
 """By setting, the algorithms that it applies to."""
 ABOUT_ALGORITHM: Final = {
     FIFTY_FIFTY: "accepts a job that fits with probability 1/2, at a random start; a baseline, as in PySSMic",
-    INSERTION: "takes the first start with enough sun; moves jobs that have not started if there is none",
+    INSERTION: "takes the first start with enough production; if there is none, moves jobs that have not started",
     "L-BFGS-B": "re-optimises all starts by basin-hopping with SciPy's L-BFGS-B, as in PySSMic",
     "SLSQP": "re-optimises all starts by basin-hopping with SciPy's SLSQP, as in PySSMic",
     "TNC": "re-optimises all starts by basin-hopping with SciPy's TNC (truncated Newton), as in PySSMic",
-    EXACT: "re-plans all starts by a mixed-integer program (HiGHS): the best plan for what is known",
+    EXACT: "re-schedules all jobs by a mixed-integer program (HiGHS): the best schedule for the known jobs",
 }
 """One-sentence descriptions."""
 MAX_STEP_S: Final = 86_400.0

@@ -153,7 +153,7 @@ class Grid:
         return self.free_wh - drawn_wh
 
     def candidates(self, task: Task) -> tuple[Starts, ...]:
-        """Return a task's candidate starts, ascending: the ends of each allowed interval and all whole minutes between."""
+        """Return a task's candidate starts, ascending: the ends of each interval and all whole minutes between."""
         groups: list[Starts] = []
         for first_s, last_s in task.open_starts:
             groups += self._candidates(task, max(first_s, self.now_s), last_s)
@@ -254,13 +254,14 @@ def explain_rejection(grid: Grid, remaining_wh: FloatArray, task: Task) -> Rejec
     """
     groups = grid.candidates(task)
     if not groups:
-        return Rejection("its latest start is over")
+        return Rejection("its latest start has passed")
     needed_wh = task.load.energy_wh
     first_bin = min(group.first_bin for group in groups)
     end_bin = max(group.first_bin + group.count - 1 + len(group.load_wh) for group in groups)
     left_wh = float(np.maximum(remaining_wh[first_bin:end_bin], 0.0).sum())
     if left_wh < needed_wh:
-        return Rejection(f"only {left_wh:.0f} Wh of sun left in its time, it needs {needed_wh:.0f} Wh")
+        return Rejection(f"only {left_wh:.0f} Wh of production left in its window, {needed_wh:.0f} Wh needed")
     return Rejection(
-        f"no start in its window has enough sun in every minute ({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
+        "no start in its window has enough production in every minute "
+        f"({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
     )

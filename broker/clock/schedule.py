@@ -95,16 +95,16 @@ def next_round(
             lost=lost,
         )
 
-    everybody: Counts = {host: {} for host in hosts}
-    under_way = (everybody if lost else {}) | addressed
-    if under_way and last.phase != "end":
-        return step(last.time_s, "closing" if last.phase == "closing" else "run", under_way)
+    all_hosts: Counts = {host: {} for host in hosts}
+    in_flight = (all_hosts if lost else {}) | addressed
+    if in_flight and last.phase != "end":
+        return step(last.time_s, "closing" if last.phase == "closing" else "run", in_flight)
     if last.phase in {"closing", "end"}:
-        return step(last.time_s, "end", everybody) if last.phase == "closing" else None
+        return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
     if is_stopped:
-        return step(last.time_s, "closing", everybody)
+        return step(last.time_s, "closing", all_hosts)
     if earliest_s is None or (end_s is not None and earliest_s >= end_s):
         closing_s = last.time_s if end_s is None else max(last.time_s, end_s)
-        return step(closing_s, "closing", everybody)
+        return step(closing_s, "closing", all_hosts)
     return step(earliest_s, "run", {host: {} for host, time_s in timers_s.items() if time_s == earliest_s})

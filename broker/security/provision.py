@@ -233,8 +233,8 @@ class _Folder:
         for host in self._guard.hosts:
             if host in SERVICE_LOGINS or host in self._guard.clock_hosts:
                 raise GuardError(f"a household cannot have the id {host!r}, which is reserved for a service")
-        everybody = (*found, *self._guard.hosts)
-        return tuple(host for host in dict.fromkeys(everybody) if host not in SERVICE_LOGINS)
+        all_logins = (*found, *self._guard.hosts)
+        return tuple(host for host in dict.fromkeys(all_logins) if host not in SERVICE_LOGINS)
 
     def _authority(self) -> Credential:
         folder = self._folder / AUTHORITY

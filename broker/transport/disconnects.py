@@ -48,17 +48,17 @@ class DisconnectHistory:
         self._last: deque[Disconnect] = deque(maxlen=SAME_DISCONNECTS)
         self._passed_bytes = SMALL_BYTES
 
-    def take(self, cut: Disconnect) -> SentPacket | None:
+    def add(self, disconnect: Disconnect) -> SentPacket | None:
         """Add a disconnect; return the packet that preceded each of the last ones, if it was the same packet."""
-        self._last.append(cut)
-        if cut.largest is not None and not cut.is_prompt:
-            self._passed_bytes = max(self._passed_bytes, cut.largest.packet_bytes)
+        self._last.append(disconnect)
+        if disconnect.largest is not None and not disconnect.is_prompt:
+            self._passed_bytes = max(self._passed_bytes, disconnect.largest.packet_bytes)
         same = {(c.largest.topic, c.largest.packet_bytes) for c in self._last if c.largest is not None and c.is_prompt}
-        if cut.largest is None or len(self._last) < SAME_DISCONNECTS or len(same) != 1:
+        if disconnect.largest is None or len(self._last) < SAME_DISCONNECTS or len(same) != 1:
             return None
-        if not all(c.is_prompt for c in self._last) or cut.largest.packet_bytes <= self._passed_bytes:
+        if not all(c.is_prompt for c in self._last) or disconnect.largest.packet_bytes <= self._passed_bytes:
             return None
-        return cut.largest
+        return disconnect.largest
 
 
 def describe(sent: SentPacket) -> str:

@@ -101,7 +101,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
-        raise BrokerUnreachableError(f"TLS: {tls.ca_file} holds no certificates in PEM format ({error})") from None
+        raise BrokerUnreachableError(f"TLS: {tls.ca_file} contains no certificates in PEM format ({error})") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _Socket
     if tls.cert_file is not None:
@@ -110,7 +110,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
         except (OSError, ValueError) as error:
             raise BrokerUnreachableError(
-                f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are no certificate with its "
+                f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are not a certificate and its "
                 f"unencrypted key in PEM format ({error})"
             ) from None
     return context
@@ -178,7 +178,7 @@ def access_to(broker: str, options: AccessOptions, environment: Mapping[str, str
     if not url.tls:
         certificates = [name for name in options.given if name in {"--ca-file", "--cert-file", "--key-file"}]
         if certificates:
-            raise BrokerUrlError(f"{', '.join(certificates)}: goes with an mqtts:// URL, and {url} is none")
+            raise BrokerUrlError(f"{', '.join(certificates)}: goes with an mqtts:// URL, not with {url}")
         tls = Tls()
     return Access(replace(url, user=user, password=password), tls)
 

@@ -208,7 +208,7 @@ class MqttBus:
             _log.warning("connection broke", broker=str(self._broker.url), client=self.client_id, reason=reason)
             if (
                 connection.disconnect is not None
-                and (packet := self._disconnects.take(connection.disconnect)) is not None
+                and (packet := self._disconnects.add(connection.disconnect)) is not None
             ):
                 self._lose(f"{self._broker.url} {describe(packet)} (client {self.client_id})")
                 return
