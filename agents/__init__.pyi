@@ -45,10 +45,10 @@ from .sequencing import (
     Busy as Busy,
     Run as Run,
     Starts as Starts,
-    can_follow as can_follow,
+    can_run_in_sequence as can_run_in_sequence,
     covers as covers,
+    largest_sequence as largest_sequence,
     open_starts as open_starts,
-    that_follow as that_follow,
 )
 
 __all__ = [
@@ -76,10 +76,10 @@ __all__ = [
     "Run",
     "SettingsError",
     "Starts",
-    "can_follow",
+    "can_run_in_sequence",
     "covers",
+    "largest_sequence",
     "ledger_sha256",
     "one_blas_thread",
     "open_starts",
-    "that_follow",
 ]

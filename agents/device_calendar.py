@@ -1,9 +1,8 @@
-"""A device's calendar: what its consumer knows of the times of its jobs, and what follows for a job that needs one.
+"""A device's calendar: the times of its jobs, and the starts that remain for a job that looks for a supplier.
 
-Jobs follow one another wherever their windows leave a way. So a job gets only starts after which all others that the
-consumer knows by then still find room; where a job that has a contract and has not started stands in the only room of
-another one, it gives way. Where windows leave no way, as many jobs as can follow one another; the others run together
-with them.
+Jobs run in sequence wherever their windows allow. So a job gets only starts that leave room for all other known jobs;
+if a job that has a contract and has not started blocks the only room of another one, it is displaced. If the windows do
+not allow a sequence, as many jobs as possible run in sequence, and the others overlap with them.
 """
 
 from __future__ import annotations
@@ -12,14 +11,24 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from agents.model import GRID, Contract, Job
-from agents.sequencing import Busy, Run, Starts, latest_starts_s, near, open_starts, overlap, shares, that_follow
+from agents.sequencing import (
+    Busy,
+    Run,
+    Starts,
+    divide_time,
+    largest_sequence,
+    latest_starts_s,
+    near,
+    open_starts,
+    overlap,
+)
 
-MAX_GIVING_WAY = 6
-"""Jobs of which all combinations are tried; of more, each alone, then all."""
+MAX_DISPLACED = 6
+"""Up to this many jobs, all combinations to displace are tried; of more, each one alone, then all."""
 
 
 class Calendar:
-    """The jobs of one device that are known and have not ended."""
+    """The known jobs of one device that have not ended."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = {job.job_id: job for job in jobs}
@@ -28,58 +37,58 @@ class Calendar:
         self._placed: dict[str, Contract] = {}
         self._movable: dict[str, Starts] = {}
         self._latest_s: dict[str, int | None] = {}
-        """Of jobs that wait: their starts in a sequence as late as can be; None for those that run beside it."""
+        """By waiting job: its start in the latest possible sequence; None if it is not part of the sequence."""
         self._before_s: dict[str, int | None] = {}
-        """The same of the sequence before; it may still hold."""
+        """The same in the previous sequence, which may still be valid."""
 
-    # What happens.
+    # Events.
 
     def place(self, contract: Contract, movable: Starts) -> None:
-        """Take a job that has a contract now.
+        """Record that a job has a contract.
 
         Args:
             contract: The contract.
-            movable: Where its producer may move it.
+            movable: The starts among which its producer may move it.
         """
         self._open.pop(contract.job_id, None)
         self._placed[contract.job_id] = contract
         self._movable[contract.job_id] = movable
 
     def move(self, contract: Contract) -> None:
-        """Take the new start of a job."""
+        """Record a job's new start."""
         self._placed[contract.job_id] = contract
 
     def hold(self, job_id: str) -> None:
-        """Note that a job stays where it is."""
+        """Record that a job is fixed at its start."""
         start_s = self._placed[job_id].start_s
         self._movable[job_id] = ((start_s, start_s),)
 
     def free(self, job_id: str) -> None:
-        """Note that a job has no contract any more."""
+        """Record that a job no longer has a contract."""
         del self._placed[job_id], self._movable[job_id]
         self._open[job_id] = self._jobs[job_id]
 
     def forget_sequence(self, job_ids: Iterable[str]) -> None:
-        """Let waiting jobs have a new sequence, as late as can be now; all who wait by the old one must ask again."""
+        """Let waiting jobs get a new, latest possible sequence; jobs that wait by the old one must ask again."""
         for job_id in job_ids:
             if job_id in self._latest_s:
                 self._before_s[job_id] = self._latest_s.pop(job_id)
             if job_id not in self._open:
                 self._before_s.pop(job_id, None)
 
-    # What follows from it.
+    # Queries.
 
     def movable(self, job_id: str) -> Starts:
-        """Return where a job's producer may move it."""
+        """Return the starts among which a job's producer may move it."""
         return self._movable[job_id]
 
     def unstarted(self, now_s: int) -> list[Contract]:
         """Return the contracts of jobs that have not started."""
-        self._look(now_s)
+        self._update(now_s)
         return [contract for contract in self._placed.values() if contract.start_s > now_s]
 
     def near(self, job: Job, now_s: int) -> frozenset[str]:
-        """Return the ids of the jobs that have not started and that this one could meet, directly or through others."""
+        """Return the other unstarted jobs, by id, that could overlap with a job, directly or through others."""
         return frozenset(run.job_id for run in self._near(job, now_s)) - {job.job_id}
 
     def to_be_held(self, job: Job, now_s: int) -> list[Contract]:
@@ -88,28 +97,32 @@ class Calendar:
         return [contract for contract in self.unstarted(now_s) if contract.job_id in ids and not self._stays(contract)]
 
     def meets_another(self, contract: Contract, now_s: int) -> bool:
-        """Say whether another job runs or is going to run at the time of a contract's job."""
-        self._look(now_s)
+        """Return whether another job runs at the time of a contract's job."""
+        self._update(now_s)
         busy = [self._span(other) for other in self._placed.values() if other.job_id != contract.job_id]
         return overlap(*self._span(contract), busy)
 
     def open_starts(self, job: Job, now_s: int) -> Starts:
-        """Return the starts at which a job meets no other one, wherever producers move those."""
+        """Return the starts at which a job overlaps with no other one, wherever producers move those."""
         busy = self._moving_spans(now_s)
         others = [run for run in self._open_near(job, now_s) if run.job_id != job.job_id]
-        following = that_follow(others, busy)
+        following = largest_sequence(others, busy)
         return open_starts(self._run(job, now_s), [run for run in others if run.job_id in following], busy)
 
     def deadline_s(self, job: Job, now_s: int) -> int:
-        """Return the latest start with which this job and all others that wait still follow one another.
+        """Return the latest start with which a job and all other waiting ones still run in sequence, UNIX seconds.
 
-        While a sequence holds that was found before, it stays: others wait by it.
+        A sequence found before is kept while it is valid, because other jobs wait by it.
+
+        Args:
+            job: The job.
+            now_s: Current time, UNIX seconds.
         """
         runs, busy = self._open_near(job, now_s), self._moving_spans(now_s)
         if not self._still_follow(runs, busy):
             latest_s = latest_starts_s(runs, busy)
             if latest_s is None:
-                following = that_follow(runs, busy)
+                following = largest_sequence(runs, busy)
                 latest_s = latest_starts_s([run for run in runs if run.job_id in following], busy) or {}
             for run in runs:
                 self._latest_s[run.job_id] = latest_s.get(run.job_id)
@@ -117,7 +130,7 @@ class Calendar:
         return max(now_s, job.latest_start_s if latest is None else latest)
 
     def _still_follow(self, runs: Sequence[Run], busy: Busy) -> bool:
-        """Say whether the sequence that was found before holds for these jobs; those beside it do not count."""
+        """Return whether the previous sequence is valid for these jobs; jobs outside of it do not count."""
         taken = list(busy)
         for run in runs:
             latest_s = self._latest_s.get(run.job_id, -1)
@@ -129,10 +142,14 @@ class Calendar:
             taken.append(span)
         return True
 
-    def room(self, job: Job, now_s: int) -> tuple[Starts, list[str]]:
-        """Return when a job may start, and the ids of jobs that have to give way for it.
+    def find_starts(self, job: Job, now_s: int) -> tuple[Starts, list[str]]:
+        """Return the starts at which the device is free for a job, and the ids of jobs to displace for it.
 
-        No producer may move any other job meanwhile that this one could meet.
+        All jobs that could overlap with it must be held meanwhile.
+
+        Args:
+            job: The job.
+            now_s: Current time, UNIX seconds.
         """
         ids = self.near(job, now_s)
         mine = self._run(job, now_s)
@@ -140,7 +157,7 @@ class Calendar:
         started = [self._span(contract) for contract in self._placed.values() if contract.start_s <= now_s]
         kept = [self._run(self._jobs[contract.job_id], now_s) for contract in standing]
         unplaced = self._open_near(job, now_s)
-        following = that_follow([*kept, *unplaced], started)
+        following = largest_sequence([*kept, *unplaced], started)
         waiting = [run for run in unplaced if run.job_id in following and run.job_id != job.job_id]
         starts = open_starts(mine, waiting, [*started, *map(self._span, standing)])
         if starts:
@@ -149,16 +166,16 @@ class Calendar:
             may_move = [contract.job_id for contract in standing if contract.job_id in following]
             beside = [self._span(contract) for contract in standing if contract.job_id not in following]
             for fixed in (beside, []) if beside else ([],):
-                for giving_way in _choices(may_move):
-                    stay = [self._span(c) for c in standing if c.job_id in may_move and c.job_id not in giving_way]
-                    moving = [run for run in kept if run.job_id in giving_way]
+                for displaced in _choices(may_move):
+                    stay = [self._span(c) for c in standing if c.job_id in may_move and c.job_id not in displaced]
+                    moving = [run for run in kept if run.job_id in displaced]
                     starts = open_starts(mine, [*waiting, *moving], [*started, *fixed, *stay])
                     if starts:
-                        return starts, list(giving_way)
+                        return starts, list(displaced)
         return ((mine.earliest_start_s, mine.latest_start_s),), []
 
-    def divide(self, now_s: int) -> list[tuple[Contract, Starts]]:
-        """Give each job that is held its share of the time to move in; return the contracts with a new share."""
+    def release_held(self, now_s: int) -> list[tuple[Contract, Starts]]:
+        """Assign each held job its share of the time to move in; return the contracts whose share changed."""
         standing = self.unstarted(now_s)
         held = [c for c in standing if c.producer != GRID and self._stays(c) and not self.meets_another(c, now_s)]
         if not held:
@@ -166,18 +183,18 @@ class Calendar:
         ids = {contract.job_id for contract in held}
         busy = self._moving_spans(now_s, but=ids)
         unplaced = self._in_order(self._open.values(), now_s)
-        following = that_follow(unplaced, self._moving_spans(now_s))
+        following = largest_sequence(unplaced, self._moving_spans(now_s))
         waiting = [run for run in unplaced if run.job_id in following]
         runs = [(self._run(self._jobs[c.job_id], now_s), c.start_s) for c in held]
-        shared = shares(runs, waiting, busy)
-        told = [(contract, shared[contract.job_id]) for contract in held]
-        changed = [(contract, starts) for contract, starts in told if starts != self._movable[contract.job_id]]
+        shared = divide_time(runs, waiting, busy)
+        divided = [(contract, shared[contract.job_id]) for contract in held]
+        changed = [(contract, starts) for contract, starts in divided if starts != self._movable[contract.job_id]]
         for contract, starts in changed:
             self._movable[contract.job_id] = starts
         return changed
 
-    def _look(self, now_s: int) -> None:
-        """Take in jobs that are registered by now, and let go of those that have ended."""
+    def _update(self, now_s: int) -> None:
+        """Add jobs that are registered by now, and remove those that have ended."""
         while self._to_come and self._to_come[-1].registered_s <= now_s:
             job = self._to_come.pop()
             self._open[job.job_id] = job
@@ -186,8 +203,8 @@ class Calendar:
             del self._placed[job_id], self._movable[job_id]
 
     def _near(self, job: Job, now_s: int) -> list[Run]:
-        """Return the jobs that have not started and that this one could meet, as `near` says; itself too."""
-        self._look(now_s)
+        """Return the jobs of `near`, and the job itself."""
+        self._update(now_s)
         standing = [self._jobs[contract.job_id] for contract in self.unstarted(now_s)]
         known = {other.job_id: other for other in (*standing, *self._open.values(), job)}
         return near(job.job_id, self._in_order(known.values(), now_s))
@@ -197,12 +214,12 @@ class Calendar:
         return [run for run in self._near(job, now_s) if run.job_id == job.job_id or run.job_id in self._open]
 
     def _in_order(self, jobs: Iterable[Job], now_s: int) -> list[Run]:
-        """Return jobs in the order of registration, then of id, whoever asks."""
+        """Return jobs in the order of registration, then of id, so that the result does not depend on who asks."""
         ordered = sorted(jobs, key=lambda job: (job.registered_s, job.job_id))
         return [self._run(job, now_s) for job in ordered]
 
     def _moving_spans(self, now_s: int, but: Collection[str] = ()) -> list[tuple[int, int]]:
-        """Return the times that jobs with a contract take, wherever their producers move them."""
+        """Return the times that jobs with a contract may occupy, wherever their producers move them."""
         spans = []
         for contract in self._placed.values():
             if contract.start_s <= now_s:
@@ -225,7 +242,7 @@ class Calendar:
 
 
 def _choices(job_ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Return which jobs might give way: the fewest first."""
-    sizes = range(len(job_ids) + 1) if len(job_ids) <= MAX_GIVING_WAY else (0, 1, len(job_ids))
+    """Yield sets of jobs to displace, smallest first."""
+    sizes = range(len(job_ids) + 1) if len(job_ids) <= MAX_DISPLACED else (0, 1, len(job_ids))
     for size in sizes:
         yield from combinations(job_ids, size)

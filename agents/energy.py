@@ -1,7 +1,7 @@
-"""Energy over time: load profiles and predictions, as cumulative Wh, piecewise linear.
+"""Energy over time: load profiles and forecasts as cumulative Wh, piecewise linear.
 
-Power is constant between two points and zero outside them. Consumption and production are both positive numbers;
-which of the two a series is, its owner knows.
+Power is constant between two points and zero outside them. Consumption and production are both positive; the owner of a
+series knows which one it is.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from pydantic import BaseModel, ConfigDict, model_validator
 FloatArray = npt.NDArray[np.float64]
 
 MAX_SENT_POINTS = 10_000
-"""Of a series in a message (see `as_sent`), which keeps it below `MAX_PAYLOAD_BYTES` of the bus. A series that is not
-sent may be of any length."""
+"""Longest series in a message (see `as_sent`), which keeps messages below the bus's `MAX_PAYLOAD_BYTES`. Other series
+may be longer."""
 _MINUTE_S = 60
 
 
 class CumulativeSeries(BaseModel):
-    """Cumulative energy at points in time: at least two points, times rising, energy never falling."""
+    """Cumulative energy at points in time: at least two points, times strictly ascending, energy not decreasing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     times_s: tuple[int, ...]
-    """Seconds, strictly rising; from which zero, the subclass says."""
+    """Seconds, strictly ascending, relative to an origin that the subclass defines; shape (points,)."""
     cumulative_wh: tuple[float, ...]
-    """Energy up to each of the times, Wh; finite and never falling. Only differences count."""
+    """Energy up to each time, Wh, finite and not decreasing, shape (points,). Only differences matter."""
 
     @model_validator(mode="after")
     def _is_cumulative(self) -> Self:
@@ -45,17 +45,17 @@ class CumulativeSeries(BaseModel):
 
     @property
     def start_s(self) -> int:
-        """Its first point."""
+        """Time of the first point."""
         return self.times_s[0]
 
     @property
     def end_s(self) -> int:
-        """Its last point."""
+        """Time of the last point."""
         return self.times_s[-1]
 
     @property
     def energy_wh(self) -> float:
-        """All of its energy."""
+        """Total energy, Wh."""
         return self.cumulative_wh[-1] - self.cumulative_wh[0]
 
     @cached_property
@@ -65,37 +65,51 @@ class CumulativeSeries(BaseModel):
 
     @cached_property
     def cumulative_array(self) -> FloatArray:
-        """`cumulative_wh` counted from its first point, shape (points,)."""
+        """`cumulative_wh` relative to its first point, shape (points,)."""
         return np.asarray(self.cumulative_wh, dtype=np.float64) - self.cumulative_wh[0]
 
     def energy_until_wh(self, times_s: Sequence[float] | FloatArray) -> FloatArray:
-        """Return the energy from the first point up to each time, Wh, shape of `times_s`."""
+        """Return the energy from the first point up to each time.
+
+        Args:
+            times_s: Times, shape (times,).
+
+        Returns:
+            Wh, shape (times,).
+        """
         return np.asarray(np.interp(times_s, self.times_array, self.cumulative_array), dtype=np.float64)
 
     def energy_per_bin_wh(self, edges_s: Sequence[float] | FloatArray) -> FloatArray:
-        """Return the energy between neighbouring edges, Wh, shape (edges - 1,)."""
+        """Return the energy between consecutive edges.
+
+        Args:
+            edges_s: Ascending times, shape (edges,).
+
+        Returns:
+            Wh, shape (edges - 1,).
+        """
         return np.diff(self.energy_until_wh(edges_s))
 
     @cached_property
     def as_sent(self) -> Self:
-        """This series as it is put into a message: itself, or with at most `MAX_SENT_POINTS` points.
+        """This series as it is sent in messages: itself, or resampled to at most `MAX_SENT_POINTS` points.
 
-        Points are then on whole minutes, in which energy is settled; where these are still too many, on every second
-        minute, every third, and so on. The energy up to each of them, and so the whole, is what it was.
+        Points are then at whole minutes, the resolution of settlement, or at every second, third, ... minute if these
+        are still too many. The energy up to each point, and so in total, is unchanged.
         """
         if len(self.times_s) <= MAX_SENT_POINTS:
             return self
-        # First and last point stand beside the whole steps.
+        # The first and last point are additional to the whole steps.
         step_s = _MINUTE_S * -(-(self.end_s - self.start_s) // (_MINUTE_S * (MAX_SENT_POINTS - 2)))
         inner_s = range(self.start_s // step_s * step_s + step_s, self.end_s, step_s)
         times_s = (self.start_s, *inner_s, self.end_s)
-        # Interpolating may miss a point of the series by a rounding, and energy must not fall.
+        # Interpolation may round below a point of the series, but energy must not decrease.
         energy_wh = np.maximum.accumulate(self.energy_until_wh(times_s))
         return type(self)(times_s=times_s, cumulative_wh=tuple(energy_wh.tolist()))
 
 
 class LoadProfile(CumulativeSeries):
-    """What one run of a device draws, at seconds since the job's start; its first point is at 0 s."""
+    """Consumption of one run of a device, in seconds since the job's start; the first point is at 0 s."""
 
     @model_validator(mode="after")
     def _starts_at_zero(self) -> Self:
@@ -105,13 +119,17 @@ class LoadProfile(CumulativeSeries):
 
     @property
     def duration_s(self) -> int:
-        """From the job's start to its end."""
+        """Duration of the run, seconds."""
         return self.times_s[-1]
 
     def per_minute_wh(self, phase_s: int) -> FloatArray:
-        """Return what it draws in each minute that it touches, Wh, if it starts `phase_s` (0 to 59) into the first.
+        """Return the consumption in each minute that the run touches. The array is cached and read-only.
 
-        Kept, since a producer asks for it at every decision, and read-only for that reason.
+        Args:
+            phase_s: Second of the first minute at which the run starts, 0 to 59.
+
+        Returns:
+            Wh, shape (minutes,).
         """
         kept = self._per_minute_wh.get(phase_s)
         if kept is None:
@@ -127,10 +145,10 @@ class LoadProfile(CumulativeSeries):
 
 
 class Production(CumulativeSeries):
-    """Energy that a panel gives or is expected to give, at UNIX seconds."""
+    """Actual or expected production of a panel, at UNIX seconds."""
 
     def continued_by(self, newer: Production) -> Production:
-        """Return this series up to the first point of `newer`, and `newer` from there on."""
+        """Return this series up to the first point of `newer`, followed by `newer`."""
         times_s = self.times_s[: bisect_left(self.times_s, newer.start_s)]
         if not times_s:
             return newer
@@ -142,34 +160,34 @@ class Production(CumulativeSeries):
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a panel is expected to give, as its producer knows it: spliced of forecasts, without what is long past.
+    """Expected production of a panel as its producer knows it: successive forecasts joined, without the distant past.
 
-    Energy is counted from the first point that there ever was, so forgetting the past changes no later figure, not even
-    in its last digit.
+    Energy is counted from the very first point, so forgetting the past does not change later values, not even by
+    rounding.
     """
 
     times_s: FloatArray
-    """UNIX seconds, rising, shape (points,)."""
+    """UNIX seconds, ascending, shape (points,)."""
     cumulative_wh: FloatArray
-    """Energy up to each of the times, shape (points,)."""
+    """Energy up to each time, Wh, shape (points,)."""
 
     @property
     def start_s(self) -> int:
-        """Its first point that is still known."""
+        """Time of the first remaining point."""
         return int(self.times_s[0])
 
     @property
     def end_s(self) -> int:
-        """Its last point."""
+        """Time of the last point."""
         return int(self.times_s[-1])
 
     @classmethod
     def of(cls, production: Production) -> Outlook:
-        """Return the outlook by a first forecast."""
+        """Return the outlook given by a first forecast."""
         return cls(production.times_array, production.cumulative_array)
 
     def continued_by(self, newer: Production) -> Outlook:
-        """Return this outlook up to the first point of `newer`, and `newer` from there on."""
+        """Return this outlook up to the first point of `newer`, followed by `newer`."""
         kept = int(np.searchsorted(self.times_s, newer.start_s, side="left"))
         if not kept:
             return Outlook.of(newer)
@@ -180,28 +198,35 @@ class Outlook:
         )
 
     def since(self, time_s: int) -> Outlook:
-        """Return it from `time_s` on: the points before the last one that is not later are forgotten."""
+        """Return this outlook without the points before the last one that is not later than `time_s`."""
         past = int(np.searchsorted(self.times_s, time_s, side="right")) - 1
-        # Copied, or the view would keep all of the past in memory.
+        # Copied, because a view would keep the whole past in memory.
         return self if past <= 0 else Outlook(self.times_s[past:].copy(), self.cumulative_wh[past:].copy())
 
     def energy_per_bin_wh(self, edges_s: Sequence[float] | FloatArray) -> FloatArray:
-        """Return the energy between neighbouring edges, Wh, shape (edges - 1,)."""
+        """Return the energy between consecutive edges.
+
+        Args:
+            edges_s: Ascending times, UNIX seconds, shape (edges,).
+
+        Returns:
+            Wh, shape (edges - 1,).
+        """
         return np.diff(np.interp(edges_s, self.times_s, self.cumulative_wh))
 
 
 class Prediction(BaseModel):
-    """A producer's forecast; it replaces older ones from its first point on."""
+    """A producer's forecast; from its first point on, it replaces earlier ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     issued_s: int
-    """When the producer learns of it, UNIX seconds."""
+    """When the producer receives it, UNIX seconds."""
     production: Production
 
 
 def _is_rising(times_s: Sequence[int], cumulative_wh: Sequence[float]) -> bool:
-    """Say whether times rise and energies do not fall, all points at once: a year of minutes has half a million."""
+    """Return whether times ascend and energies do not decrease; vectorised, for series of a year of minutes."""
     try:
         times, energies = np.asarray(times_s, dtype=np.float64), np.asarray(cumulative_wh, dtype=np.float64)
     except OverflowError:  # a whole number can be of any size
@@ -211,7 +236,12 @@ def _is_rising(times_s: Sequence[int], cumulative_wh: Sequence[float]) -> bool:
 
 
 def cumulative_problems(times_s: tuple[int, ...], cumulative_wh: tuple[float, ...]) -> list[str]:
-    """Return what is wrong with a cumulative series, in words, each problem with its place; empty if nothing is."""
+    """Return the problems of a cumulative series, each with its position; empty if it is valid.
+
+    Args:
+        times_s: Times, seconds, shape (points,).
+        cumulative_wh: Energy up to each time, Wh, shape (points,).
+    """
     if len(times_s) != len(cumulative_wh):
         return [f"{len(times_s)} times but {len(cumulative_wh)} energies"]
     if len(times_s) < 2:

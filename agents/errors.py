@@ -1,4 +1,4 @@
-"""What can be wrong with what an agent is given."""
+"""Errors of the domain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from broker import SsmicError
 
 
 class SettingsError(SsmicError):
-    """Settings of an algorithm that it cannot work with; the message says what is allowed."""
+    """Invalid settings of an algorithm; the message says what is allowed."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))

@@ -1,4 +1,4 @@
-"""The ledger's entries and their canonical form: what the manager keeps and everybody can compare."""
+"""The ledger's entries and their canonical form, by which runs can be compared."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from agents.model import Contract
 
 
 class LedgerEvent(BaseModel):
-    """Something that happened to a contract."""
+    """An event in the life of a contract."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at_s: int
     """Virtual time, UNIX seconds."""
     what: Literal["agreed", "amended", "cancelled", "lost"]
-    """`lost`: the household stayed away, and the run went on without it."""
+    """`lost`: the run continued without the household."""
     start_s: int
-    """The start from then on."""
+    """The start from then on, UNIX seconds."""
     reason: str = ""
-    """Why it was cancelled or lost; `TOGETHER` where the start meets another job of the same device."""
+    """Why the contract was cancelled or lost; `TOGETHER` if the job runs at the same time as another one of its
+    device."""
 
 
 class LedgerEntry(BaseModel):
-    """A contract and all that happened to it."""
+    """A contract and its history."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     contract: Contract
-    """As it stands, or as it last stood."""
+    """In its current, or last, version."""
     state: Literal["standing", "cancelled", "lost"]
     history: tuple[LedgerEvent, ...]
-    """In the order in which it happened; `agreed` first."""
+    """In chronological order, `agreed` first."""
 
 
 def canonical(entries: Iterable[LedgerEntry]) -> bytes:
-    """Return the ledger's canonical form: one JSON line an entry, sorted by contract id, keys sorted, no spaces."""
+    """Return the canonical form: one JSON line per entry, sorted by contract id, keys sorted, no spaces."""
     ordered = sorted(entries, key=lambda entry: entry.contract.contract_id)
     lines = (
         json.dumps(entry.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -50,5 +51,5 @@ def canonical(entries: Iterable[LedgerEntry]) -> bytes:
 
 
 def ledger_sha256(entries: Iterable[LedgerEntry]) -> str:
-    """Return the SHA-256 of the canonical form, in hexadecimal: equal ledgers, equal hash."""
+    """Return the SHA-256 of the canonical form, hexadecimal: equal ledgers have equal hashes."""
     return hashlib.sha256(canonical(entries)).hexdigest()

@@ -1,4 +1,4 @@
-"""The manager: knows the producers, ranks them by score, and keeps the ledger."""
+"""The manager: registers producers, ranks them by score, and keeps the ledger."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ log = structlog.get_logger(__name__)
 
 
 class Manager(Agent[AnyMessage]):
-    """The agent that everybody asks whom to ask."""
+    """The agent that tells consumers which producers to ask."""
 
     def __init__(self, scores: Mapping[str, int] | None = None) -> None:
-        """Make a manager.
+        """Create a manager.
 
         Args:
-            scores: What producers earned in earlier simulations, by id.
+            scores: Scores from earlier simulations, by producer id.
         """
         super().__init__(MANAGER)
         self.scores = Scores(scores or {})
@@ -42,7 +42,7 @@ class Manager(Agent[AnyMessage]):
         self._waiting: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Take the messages of each round, producers that join first: they can be asked at once."""
+        """Process the messages of each round, joining producers first, so that they can be asked at once."""
         while True:
             batch = await self.receive_round()
             for received in sorted(batch, key=lambda r: not isinstance(r.message, ProducerJoined)):
@@ -64,12 +64,12 @@ class Manager(Agent[AnyMessage]):
             case Declined(producer=producer):
                 self.scores.declined(producer)
             case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
-                self._keep_books(received.sender, report)
+                self._record(received.sender, report)
             case message:
-                log.warning("not understood", agent=self.id, sender=received.sender, kind=message.kind)
+                log.warning("unexpected message", agent=self.id, sender=received.sender, kind=message.kind)
 
-    def lost(self, agents: frozenset[str]) -> None:
-        """Strike producers that are gone; the jobs of consumers that are gone and have not started end as lost."""
+    def on_lost(self, agents: frozenset[str]) -> None:
+        """Remove lost producers; mark the open contracts of lost consumers as lost."""
         self.scores.remove(agents)
         self._waiting = {job_id: consumer for job_id, consumer in self._waiting.items() if consumer not in agents}
         for contract_id, entry in list(self.ledger.items()):
@@ -79,7 +79,7 @@ class Manager(Agent[AnyMessage]):
                 event = LedgerEvent(at_s=self.now_s, what="lost", start_s=start_s, reason="its household is lost")
                 self._write(entry.model_copy(update={"state": "lost", "history": (*entry.history, event)}))
 
-    def _keep_books(self, sender: str, report: ContractAgreed | ContractAmended | ContractCancelled) -> None:
+    def _record(self, sender: str, report: ContractAgreed | ContractAmended | ContractCancelled) -> None:
         contract_id = report.contract.contract_id if isinstance(report, ContractAgreed) else report.contract_id
         is_new = contract_id not in self.ledger
         if is_new != isinstance(report, ContractAgreed) or self._reporters.setdefault(contract_id, sender) != sender:
@@ -110,4 +110,4 @@ class Manager(Agent[AnyMessage]):
 
     def _write(self, entry: LedgerEntry) -> None:
         self.ledger[entry.contract.contract_id] = entry
-        self.tell(entry.contract.contract_id, entry)
+        self.publish(entry.contract.contract_id, entry)

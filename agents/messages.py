@@ -18,7 +18,7 @@ from agents.model import Contract, Job
 from agents.sequencing import Starts
 
 MAX_STRETCHES = 1_000
-"""Of the starts in one message."""
+"""Limit on intervals of starts in one message."""
 
 
 def _are_in_order(starts: Starts) -> Starts:
@@ -30,33 +30,33 @@ def _are_in_order(starts: Starts) -> Starts:
 
 
 OpenStarts = Annotated[Starts, Field(min_length=1, max_length=MAX_STRETCHES), AfterValidator(_are_in_order)]
-"""Seconds at which a job may start: stretches from a first to a last second, both included, rising, apart."""
+"""Allowed starts: intervals of a first and a last second, both inclusive, ascending and disjoint."""
 
 
 class Message(BaseModel):
-    """Checked where it comes in, trusted from there on."""
+    """Base of all messages: validated on receipt, trusted from then on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ProducerJoined(Message):
-    """A producer has its first prediction and takes requests from now on."""
+    """A producer has its first forecast and accepts requests from now on."""
 
     kind: Literal["ProducerJoined"] = "ProducerJoined"
     producer: str
 
 
 class ProducersFor(Message):
-    """Which producers should the job ask, best first? Where none is left, the job may wait for one that joins."""
+    """Which producers should the job ask, best first? If there are none, the job may wait for one that joins."""
 
     kind: Literal["ProducersFor"] = "ProducersFor"
     job_id: str
     asked: tuple[str, ...] = ()
-    """Those that it has asked already and does not want to hear of again."""
+    """Producers that it has asked already, which are left out of the answer."""
 
 
 class Producers(Message):
-    """Whom a job can ask, best first; empty when nobody is left. Comes unasked when a producer joins a waiting job."""
+    """Producers that a job can ask, best first; possibly none. Also sent when a producer joins while the job waits."""
 
     kind: Literal["Producers"] = "Producers"
     job_id: str
@@ -69,11 +69,11 @@ class Request(Message):
     kind: Literal["Request"] = "Request"
     job: Job
     patient: bool
-    """Whether a producer that declines should say `Opening` when it could accept later."""
+    """Whether a producer that declines should send `Opening` when it could accept later."""
     starts: OpenStarts
-    """When the device is free for the job, inside the job's window: an accepted start is one of these."""
+    """Starts at which the device is free, within the job's window: an accepted start must be one of them."""
     held: bool
-    """Whether the producer must leave the start as it accepted it, until `Release` says where it may move."""
+    """Whether the start is fixed once accepted, until `Release` allows moves."""
 
     @model_validator(mode="after")
     def _starts_are_in_the_window(self) -> Self:
@@ -83,9 +83,9 @@ class Request(Message):
 
 
 class Hold(Message):
-    """Leave the job where it is: its device plans another job.
+    """Fix the job at its start: its device plans another job.
 
-    The answer is `Accept` with the start, or `Decline` if the job runs or has no contract.
+    The answer is `Accept` with the start, or `Decline` if the job is running or has no contract.
     """
 
     kind: Literal["Hold"] = "Hold"
@@ -93,7 +93,7 @@ class Hold(Message):
 
 
 class Release(Message):
-    """The job may be moved from now on, among these starts; the one that it has is one of them."""
+    """The job may move from now on, among these starts, which include its current one."""
 
     kind: Literal["Release"] = "Release"
     job_id: str
@@ -101,7 +101,7 @@ class Release(Message):
 
 
 class Accept(Message):
-    """Yes, from this start on."""
+    """The request is accepted, with this start."""
 
     kind: Literal["Accept"] = "Accept"
     job_id: str
@@ -109,7 +109,7 @@ class Accept(Message):
 
 
 class Decline(Message):
-    """No, and why."""
+    """The request is declined, for this reason."""
 
     kind: Literal["Decline"] = "Decline"
     job_id: str
@@ -117,21 +117,21 @@ class Decline(Message):
 
 
 class Withdraw(Message):
-    """The job needs nothing any more: it found another supplier, or its time is up."""
+    """The job no longer needs a supplier: it found another one, or its window is over."""
 
     kind: Literal["Withdraw"] = "Withdraw"
     job_id: str
 
 
 class Opening(Message):
-    """Something changed: a job that was declined would be accepted now."""
+    """A job that was declined would be accepted now."""
 
     kind: Literal["Opening"] = "Opening"
     job_id: str
 
 
 class Amend(Message):
-    """The job's start moved, to another one that its device is free for."""
+    """The job's start moved to another one at which its device is free."""
 
     kind: Literal["Amend"] = "Amend"
     job_id: str
@@ -152,7 +152,7 @@ class ContractAgreed(Message):
     kind: Literal["ContractAgreed"] = "ContractAgreed"
     contract: Contract
     reason: str = ""
-    """`TOGETHER` if the device runs another job at the same time, because it has no other time for this one."""
+    """`TOGETHER` if the device runs another job at the same time, because the windows leave no other way."""
 
 
 class ContractAmended(Message):
@@ -166,7 +166,7 @@ class ContractAmended(Message):
 
 
 class ContractCancelled(Message):
-    """For the ledger: a contract does not stand any more."""
+    """For the ledger: a contract is void."""
 
     kind: Literal["ContractCancelled"] = "ContractCancelled"
     contract_id: str
@@ -202,4 +202,4 @@ AnyMessage = Annotated[
 ]
 
 MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(AnyMessage)
-"""Checks and builds any message from what came over the network."""
+"""Validates and builds any message from JSON."""

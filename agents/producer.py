@@ -1,7 +1,7 @@
-"""A producer: says which jobs its sun can supply, and keeps what it promised as long as the sun does.
+"""A producer: decides which jobs its production can supply, and keeps its promises as long as the forecast allows.
 
-Requests and predictions are taken one after the other, predictions of a moment first. Energy is committed until a job
-has run. A new prediction makes the producer plan anew; a job that runs is never touched.
+Requests and forecasts are processed one by one, forecasts of a moment first. Energy is committed until a job has run. A
+new forecast triggers rescheduling; running jobs are never touched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from agents.messages import (
     Withdraw,
 )
 from agents.model import MANAGER
-from agents.scheduling import Commitment, Plan, Problem, Scheduler, Task, place_by_insertion, replan
+from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
@@ -34,12 +34,12 @@ from broker.hosts import Agent, Received
 log = structlog.get_logger(__name__)
 
 PAST_KEPT_S = 86_400
-"""How much of the past a producer remembers: a forecast that is issued during a day may begin at its midnight."""
+"""How much of the past a producer remembers, seconds: a forecast issued during a day may begin at midnight."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """A job and the agent that acts for it."""
+    """A job and the agent that represents it."""
 
     agent: str
     task: Task
@@ -62,19 +62,17 @@ class _Prospect:
 class Producer(Agent[AnyMessage]):
     """The agent of one producer device."""
 
-    def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler, *, heavy: bool) -> None:
-        """Make a producer.
+    def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler) -> None:
+        """Create a producer.
 
         Args:
             agent_id: The device's id.
-            predictions: In the order of issue; it joins the neighbourhood with the first.
+            predictions: Forecasts in the order of issue; the producer joins the neighbourhood with the first one.
             scheduler: Decides on requests.
-            heavy: Whether a decision takes so long that it belongs in a thread.
         """
         super().__init__(agent_id)
         self._predictions = list(predictions)
         self._scheduler = scheduler
-        self._heavy = heavy
         self._production: Outlook | None = None
         self._adopted = 0
         self._committed: dict[str, Commitment] = {}
@@ -84,11 +82,11 @@ class Producer(Agent[AnyMessage]):
 
     @property
     def promised_s(self) -> Mapping[str, int]:
-        """Start by job id, of all that it supplies or has supplied: the producer's side of the ledger."""
+        """By job id, the start of each job that it supplies or has supplied, UNIX seconds: its side of the ledger."""
         return self._supplied_s | {job_id: commitment.start_s for job_id, commitment in self._committed.items()}
 
     async def run(self) -> None:
-        """Take predictions when they are issued and messages when they come."""
+        """Process forecasts when they are issued, and messages when they arrive."""
         while True:
             while self._predictions and self._predictions[0].issued_s <= self.now_s:
                 self._adopt(self._predictions.pop(0))
@@ -109,34 +107,34 @@ class Producer(Agent[AnyMessage]):
                 commitment = self._committed.get(job_id)
                 if commitment is not None and commitment.start_s > self.now_s:
                     del self._committed[job_id]
-                    self._tell_openings()
+                    self._announce_openings()
             case _:
-                log.warning("not understood", agent=self.id, sender=received.sender, kind=received.message.kind)
+                log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
 
-    def lost(self, agents: frozenset[str]) -> None:
-        """Forget the jobs of consumers that are gone, save those that run."""
+    def on_lost(self, agents: frozenset[str]) -> None:
+        """Forget the jobs of lost consumers, except running ones."""
         self._waiting = {job_id: client for job_id, client in self._waiting.items() if client.agent not in agents}
         for job_id, commitment in list(self._committed.items()):
             if self._clients[job_id] in agents and commitment.start_s > self.now_s:
                 del self._committed[job_id]
-        self._tell_openings()
+        self._announce_openings()
 
     # Requests.
 
     async def _decide(self, received: Received[AnyMessage], request: Request) -> None:
-        problem, job = self._problem(), request.job
+        state, job = self._state(), request.job
         task = Task.among(request.starts, job.job_id, job.load_profile)
-        if problem is None or job.job_id in self._committed:
-            why = "no prediction yet" if problem is None else "supplies this job already"
+        if state is None or job.job_id in self._committed:
+            why = "no forecast yet" if state is None else "supplies this job already"
             self.reply(received, Decline(job_id=job.job_id, reason=why))
             return
-        if self._heavy:
-            decision = await self.compute(self._scheduler, problem, task, self.rng)
+        if self._scheduler.is_heavy:
+            decision = await self.compute(self._scheduler.place, state, task, self.rng)
         else:
-            decision = self._scheduler(problem, task, self.rng)
+            decision = self._scheduler.place(state, task, self.rng)
         waited = self._waiting.pop(job.job_id, None)
-        if isinstance(decision, Plan):
-            self._check(decision, problem, task)
+        if isinstance(decision, Schedule):
+            self._check(decision, state, task)
             start_s = decision.starts_s[job.job_id]
             self.reply(received, Accept(job_id=job.job_id, start_s=start_s))
             self._move(decision.starts_s)
@@ -149,29 +147,29 @@ class Producer(Agent[AnyMessage]):
                 self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
             self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
 
-    def _check(self, plan: Plan, problem: Problem, task: Task) -> None:
-        """Raise if a plan breaks a promise; a scheduler that does so is broken, and the run worthless."""
-        for commitment in (*problem.committed, Commitment(task, problem.now_s + 1)):
-            start_s = plan.starts_s[commitment.task.job_id]
-            if commitment.start_s <= problem.now_s:
+    def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
+        """Raise if a schedule breaks a promise: the scheduler has a bug, and the run would be worthless."""
+        for commitment in (*state.committed, Commitment(task, state.now_s + 1)):
+            start_s = schedule.starts_s[commitment.task.job_id]
+            if commitment.start_s <= state.now_s:
                 allowed = start_s == commitment.start_s
             else:
-                allowed = start_s >= problem.now_s and commitment.task.can_start_at(start_s)
+                allowed = start_s >= state.now_s and commitment.task.can_start_at(start_s)
             if not allowed:
                 job_id = commitment.task.job_id
                 raise SsmicError(f"the scheduler starts job {job_id!r} at {start_s}, which it may not")
 
     def _move(self, starts_s: Mapping[str, int]) -> None:
-        """Take over the starts of a plan and tell the consumers of jobs that moved."""
+        """Adopt the starts of a schedule and inform the consumers of jobs that moved."""
         for job_id, commitment in self._committed.items():
             if starts_s[job_id] != commitment.start_s:
                 self._committed[job_id] = Commitment(commitment.task, starts_s[job_id])
                 self.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
 
-    # The device's other jobs.
+    # Holding and releasing jobs.
 
     def _hold(self, received: Received[AnyMessage], job_id: str) -> None:
-        """Leave a job where it is until its consumer says where it may move."""
+        """Fix a job at its start until its consumer releases it."""
         commitment = self._unstarted(received.sender, job_id)
         if commitment is None:
             self.reply(received, Decline(job_id=job_id, reason="it runs, or is not supplied"))
@@ -180,7 +178,7 @@ class Producer(Agent[AnyMessage]):
         self.reply(received, Accept(job_id=job_id, start_s=commitment.start_s))
 
     def _release(self, consumer: str, job_id: str, starts: Starts) -> None:
-        """Let a job be moved among these starts; it may make room for jobs that wait."""
+        """Let a job move among these starts, which may make room for waiting jobs."""
         commitment = self._unstarted(consumer, job_id)
         if commitment is None:
             return
@@ -189,10 +187,10 @@ class Producer(Agent[AnyMessage]):
             return
         task = Task.among(starts, job_id, commitment.task.load)
         self._committed[job_id] = Commitment(task, commitment.start_s)
-        self._tell_openings()
+        self._announce_openings()
 
     def _unstarted(self, consumer: str, job_id: str) -> Commitment | None:
-        """Return what a consumer's job was promised, if it has not started."""
+        """Return the commitment to a consumer's job, if the job has not started."""
         commitment = self._committed.get(job_id)
         if commitment is None or commitment.start_s <= self.now_s or self._clients[job_id] != consumer:
             return None
@@ -204,45 +202,44 @@ class Producer(Agent[AnyMessage]):
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1
-        self.tell(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
+        self.publish(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
         known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
         self._production = known.since(self.now_s - PAST_KEPT_S)
-        problem = self._problem()
-        if joins or problem is None:
+        state = self._state()
+        if joins or state is None:
             self.send(MANAGER, ProducerJoined(producer=self.id))
             return
-        replanning = replan(problem)
+        replanning = self._scheduler.replan(state)
         for job_id, reason in replanning.cancelled.items():
             del self._committed[job_id]
             self.send(self._clients.pop(job_id), Cancel(job_id=job_id, reason=reason))
         self._move(replanning.starts_s)
-        self._tell_openings()
+        self._announce_openings()
 
-    def _tell_openings(self) -> None:
-        """Something changed for the better, perhaps: tell each waiting job that would be accepted now.
+    def _announce_openings(self) -> None:
+        """Inform each waiting job that would be accepted now.
 
-        A job is not told twice in the same prospect. It asked and was declined in spite of the opening, because its
-        consumer holds the device's other jobs while it asks, or because the scheduler is stricter than the trial. When
-        they are released again nothing has changed, and telling it would go on forever.
+        A job is not informed twice of the same prospect. It was declined in spite of the opening, because its consumer
+        holds the device's other jobs while it asks, or because the scheduler is stricter than the trial. When these
+        jobs are released again nothing has changed, and informing it would go on forever.
         """
-        problem = self._problem()
+        state = self._state()
         self._waiting = {
             job_id: client for job_id, client in self._waiting.items() if client.task.latest_start_s >= self.now_s
         }
-        if problem is None:
+        if state is None:
             return
-        committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in problem.committed)
+        committed = frozenset((c.task.job_id, c.start_s, c.task.open_starts) for c in state.committed)
         for job_id, client in self._waiting.items():
             prospect = _Prospect(self._adopted, committed, client.task.open_starts)
-            # Asked of `insertion` whatever the scheduler: a trial must not draw from the generator.
-            if prospect != client.told and isinstance(place_by_insertion(problem, client.task, self.rng), Plan):
+            if prospect != client.told and self._scheduler.has_room(state, client.task):
                 self._waiting[job_id] = replace(client, told=prospect)
                 self.send(client.agent, Opening(job_id=job_id))
 
-    def _problem(self) -> Problem | None:
-        """Return the state that decisions are made on, with the jobs forgotten that have run.
+    def _state(self) -> ProducerState | None:
+        """Return the state on which decisions are made, without jobs that have ended.
 
-        A promise is kept minute by minute: what a job drew in the present minute counts until the minute is over.
+        Promises hold minute by minute: what a job drew in the current minute counts until the minute is over.
         """
         minute_s = self.now_s - self.now_s % 60
         for job_id, commitment in list(self._committed.items()):
@@ -251,10 +248,10 @@ class Producer(Agent[AnyMessage]):
                 del self._committed[job_id]
         if self._production is None:
             return None
-        return Problem(self._production, tuple(self._committed.values()), self.now_s)
+        return ProducerState(self._production, tuple(self._committed.values()), self.now_s)
 
 
 def _held(commitment: Commitment) -> Commitment:
-    """Return a commitment that cannot be moved."""
+    """Return a commitment that cannot move."""
     start_s = commitment.start_s
     return Commitment(Task.among(((start_s, start_s),), commitment.task.job_id, commitment.task.load), start_s)

@@ -1,46 +1,49 @@
-"""Producers' scores: who is asked first. As in PySSMic, the lowest is; accepting lowers it, declining raises it."""
+"""Producer scores, which determine whom jobs ask first.
+
+As in PySSMic: the lowest score first; accepting a job lowers a producer's score by 1, declining raises it by 1.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
 NEW_PRODUCER = 10
-"""The score that a producer starts with."""
+"""Initial score of a producer."""
 
 
 class Scores:
     """The scores of the producers that take part."""
 
     def __init__(self, earlier: Mapping[str, int]) -> None:
-        """Start from earlier scores.
+        """Start from the scores of earlier simulations.
 
         Args:
-            earlier: By producer id; those that do not join are kept for another time.
+            earlier: By producer id; scores of producers that do not join are kept for later simulations.
         """
         self._scores = dict(earlier)
         self._present: set[str] = set()
 
     def add(self, producer: str) -> None:
-        """Let a producer take part."""
+        """Add a producer to those that take part."""
         self._scores.setdefault(producer, NEW_PRODUCER)
         self._present.add(producer)
 
     def remove(self, producers: Collection[str]) -> None:
-        """Let producers take part no more; their scores are kept."""
+        """Remove producers from those that take part; their scores are kept."""
         self._present.difference_update(producers)
 
     def accepted(self, producer: str) -> None:
-        """Note that a producer accepted a job."""
+        """Lower the score of a producer that accepted a job."""
         if producer in self._present:
             self._scores[producer] -= 1
 
     def declined(self, producer: str) -> None:
-        """Note that a producer declined a job."""
+        """Raise the score of a producer that declined a job."""
         if producer in self._present:
             self._scores[producer] += 1
 
     def ranking(self) -> list[str]:
-        """Return those that take part, the lowest score first, ties by id."""
+        """Return the producers that take part, lowest score first, ties by id."""
         return sorted(self._present, key=lambda producer: (self._scores[producer], producer))
 
     def by_producer(self) -> dict[str, int]:

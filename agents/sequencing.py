@@ -1,11 +1,12 @@
 """One device, one job at a time: which starts leave room for the device's other jobs.
 
-Single-machine sequencing with release times and deadlines. A device has few jobs that could meet, so all orders are
-searched, by dynamic programming over the sets of jobs that come first: of each set only the earliest end matters. Jobs
-of equal duration keep the order of their windows, which loses nothing and leaves few sets. Effort is counted; where
-there are too many sets, jobs are taken in a few orders: what is found then is right, but some starts may be missed.
+Single-machine scheduling with release times and deadlines, 1|r_j, d_j|- in Graham's notation. A device has few jobs
+that could overlap, so all orders are searched by dynamic programming over the set of jobs that come first: of each set,
+only the earliest end matters (Held and Karp, 1962). Jobs of equal duration keep the order of their windows, which loses
+no solution and leaves few sets. Effort is limited by counting; if there are too many sets, a few orders are tried: what
+is found then is correct, but some starts may be missed.
 
-Times are whole seconds. A job that starts at s takes the device from s to before s + duration.
+Times are whole seconds. A job that starts at s occupies the device from s until just before s + duration.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Starts = tuple[tuple[int, int], ...]
-"""Seconds at which a job may start: stretches from a first to a last second, both included, rising, apart."""
+"""Allowed starts: intervals of a first and a last second, both inclusive, ascending and disjoint."""
 Busy = Sequence[tuple[int, int]]
-"""Times at which a device runs: from a second to before another one, in any order."""
+"""Times at which a device runs: intervals from a second until just before another one, in any order."""
 
 MAX_SETS = 2_000
-"""Of jobs that come first, in one search: about 20 ms."""
+"""Limit on sets of first jobs per search, about 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A job that has not started, as its device sees it."""
+    """A job that has not started, as its device sees it. Times in UNIX seconds."""
 
     job_id: str
     earliest_start_s: int
     latest_start_s: int
     duration_s: int
     before_s: int | None = None
-    """Its start in a sequence that was found before; where there are too many orders to try, that one is tried too."""
+    """Its start in a sequence found earlier, which is one of the orders tried if there are too many."""
 
 
 def free_starts(run: Run, busy: Busy) -> Starts:
-    """Return the starts in a job's window at which it meets nothing that takes the device."""
+    """Return the starts within a job's window at which the device is free."""
     first_s, found = run.earliest_start_s, []
     for begin_s, end_s in sorted(busy):
         if end_s <= first_s:
@@ -54,13 +55,13 @@ def free_starts(run: Run, busy: Busy) -> Starts:
 
 
 def open_starts(run: Run, others: Iterable[Run], busy: Busy = ()) -> Starts:
-    """Return the starts of a job after which all others still find room, one after the other.
+    """Return the starts of a job that leave enough time for all others to run in sequence.
 
     Args:
         run: The job.
-        others: Jobs of the same device that have no start yet. Those that cannot meet it, directly or through others,
-            do not count.
-        busy: When the device is taken.
+        others: Jobs of the same device that have no start yet. Those that cannot overlap with it, directly or through
+            others, are ignored.
+        busy: Times at which the device is occupied.
     """
     near = next(group for group in _groups([run, *others]) if run in group)
     slots = _slots([other for other in near if other is not run], busy)
@@ -81,8 +82,8 @@ def open_starts(run: Run, others: Iterable[Run], busy: Busy = ()) -> Starts:
     return _joined(stretch for stretch in between if stretch[0] <= stretch[1])
 
 
-def can_follow(runs: Iterable[Run], busy: Busy = ()) -> bool:
-    """Say whether all jobs find room, one after the other."""
+def can_run_in_sequence(runs: Iterable[Run], busy: Busy = ()) -> bool:
+    """Return whether all jobs can run in sequence beside the busy times."""
     for group in _groups(list(runs)):
         slots = [_slot(run, busy) for run in group]
         if all(_placed_late(order) is None for order in _orders(slots)) and _latest_s(_slots(group, busy)) is None:
@@ -91,7 +92,7 @@ def can_follow(runs: Iterable[Run], busy: Busy = ()) -> bool:
 
 
 def latest_starts_s(runs: Iterable[Run], busy: Busy = ()) -> Mapping[str, int] | None:
-    """Return starts, by job id, with which all jobs follow one another as late as they can; None if they cannot."""
+    """Return starts by job id with which all jobs run in sequence as late as possible; None if they cannot."""
     starts_s: dict[str, int] = {}
     for group in _groups(list(runs)):
         slots = _slots(group, busy)
@@ -102,23 +103,23 @@ def latest_starts_s(runs: Iterable[Run], busy: Busy = ()) -> Mapping[str, int] |
     return starts_s
 
 
-def that_follow(runs: Sequence[Run], busy: Busy = ()) -> frozenset[str]:
-    """Return as many jobs as were found that can run one after the other, by id; the first ones where it is the same.
+def largest_sequence(runs: Sequence[Run], busy: Busy = ()) -> frozenset[str]:
+    """Return the largest set of jobs found that can run in sequence, by id; of equal ones, the one with the first jobs.
 
     Args:
-        runs: Those that matter most first.
-        busy: When the device is taken.
+        runs: Jobs in order of priority.
+        busy: Times at which the device is occupied.
     """
     kept: set[str] = set()
     for group in _groups(list(runs)):
-        if can_follow(group, busy):
+        if can_run_in_sequence(group, busy):
             kept |= {run.job_id for run in group}
             continue
         in_turn = _kept_in_turn(group, busy)
         slots = _slots(group, busy)
         sets = _ends_s(slots, whole=False)
         if sets is not None:
-            # The set of most jobs; of several, the one with the first jobs.
+            # The largest set; of several, the one with the first jobs.
             best = max(
                 sets, key=lambda chosen: (chosen.bit_count(), [-(chosen >> i & 1 ^ 1) for i in range(len(slots))])
             )
@@ -128,15 +129,18 @@ def that_follow(runs: Sequence[Run], busy: Busy = ()) -> frozenset[str]:
     return frozenset(kept)
 
 
-def shares(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: Busy = ()) -> dict[str, Starts]:
-    """Return where jobs may move without meeting each other, whoever moves: their device's time, divided.
+def divide_time(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: Busy = ()) -> dict[str, Starts]:
+    """Divide a device's time among its jobs, so that each may move within its share without overlapping with others.
 
-    A gap between two of them is halved. What would take room from a job that has no start yet is not given away.
+    Gaps between two jobs are halved. Time that jobs without a start need is not given away.
 
     Args:
-        runs: Jobs and their starts; they follow one another.
+        runs: Jobs with their starts, UNIX seconds; they do not overlap.
         waiting: Jobs that have no start yet.
-        busy: When the device is taken beside them.
+        busy: Further times at which the device is occupied.
+
+    Returns:
+        The allowed starts, by job id.
     """
     placed = sorted(runs, key=lambda placed: placed[1])
     spans = [(start_s, start_s + run.duration_s) for run, start_s in placed]
@@ -148,7 +152,7 @@ def shares(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: Busy =
         if i + 1 < len(placed):
             stops_s.append(end_s + (spans[i + 1][0] - end_s) // 2)
         first_s, last_s = max(begins_s), min(stops_s) - run.duration_s
-        if can_follow(waiting, [*busy, *spans[:i], (first_s, last_s + run.duration_s), *spans[i + 1 :]]):
+        if can_run_in_sequence(waiting, [*busy, *spans[:i], (first_s, last_s + run.duration_s), *spans[i + 1 :]]):
             spans[i] = first_s, last_s + run.duration_s
         else:
             first_s = last_s = start_s
@@ -157,39 +161,50 @@ def shares(runs: Sequence[tuple[Run, int]], waiting: Sequence[Run], busy: Busy =
 
 
 def near(run_id: str, runs: Sequence[Run]) -> list[Run]:
-    """Return the jobs that one of them could meet, directly or through others, itself too; in the order given."""
+    """Return the jobs that could overlap with one of them, directly or through others, including itself.
+
+    Args:
+        run_id: The job's id.
+        runs: The jobs; their order is kept.
+    """
     return next(group for group in _groups(runs) if any(run.job_id == run_id for run in group))
 
 
 def overlap(begin_s: int, end_s: int, busy: Busy) -> bool:
-    """Say whether the time from a second to before another one meets any of these times."""
+    """Return whether an interval overlaps with any busy time.
+
+    Args:
+        begin_s: First second of the interval.
+        end_s: Second after the interval.
+        busy: The busy times.
+    """
     return any(begin_s < other_end_s and other_begin_s < end_s for other_begin_s, other_end_s in busy)
 
 
 def covers(starts: Starts, start_s: int) -> bool:
-    """Say whether a start is one of these."""
+    """Return whether a start is among the allowed ones."""
     return any(first_s <= start_s <= last_s for first_s, last_s in starts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A job and where it can start beside what takes the device."""
+    """A job and where it can start beside the busy times."""
 
     run: Run
     firsts_s: tuple[int, ...]
     lasts_s: tuple[int, ...]
     before: int
-    """The set of jobs that come before it in some best order."""
+    """The set of jobs that come before it in some optimal order, as a bit mask."""
     after: int
-    """The set of jobs that come after it."""
+    """The set of jobs that come after it, as a bit mask."""
 
     def end_from_s(self, from_s: float) -> float | None:
-        """Return the earliest end if it starts no sooner than that; None if it cannot."""
+        """Return the earliest end if it does not start before a time; None if it cannot."""
         i = bisect_left(self.lasts_s, from_s)
         return max(from_s, self.firsts_s[i]) + self.run.duration_s if i < len(self.lasts_s) else None
 
     def start_until_s(self, until_s: float) -> float | None:
-        """Return the latest start if it ends no later than that; None if it cannot."""
+        """Return the latest start if it ends by a time; None if it cannot."""
         latest_s = until_s - self.run.duration_s
         i = bisect_right(self.firsts_s, latest_s) - 1
         return min(latest_s, self.lasts_s[i]) if i >= 0 else None
@@ -210,7 +225,7 @@ def _slots(runs: Sequence[Run], busy: Busy) -> list[_Slot]:
 
 
 def _comes_first(run: Run, other: Run, *, first: bool) -> bool:
-    """Say whether a job may always come before another one: swapped, both would still be in their windows."""
+    """Return whether a job may always precede another one: if swapped, both would still be within their windows."""
     if run.duration_s != other.duration_s:
         return False
     mine, others = (run.earliest_start_s, run.latest_start_s), (other.earliest_start_s, other.latest_start_s)
@@ -218,11 +233,11 @@ def _comes_first(run: Run, other: Run, *, first: bool) -> bool:
 
 
 def _ends_s(slots: Sequence[_Slot], *, whole: bool = True) -> dict[int, float] | None:
-    """Return by each set of jobs that can come first the earliest end of its last; None where there are too many.
+    """Return, by each set of jobs that can come first, the earliest end of its last one; None if there are too many.
 
     Args:
         slots: The jobs.
-        whole: Leave out sets after which another job has no room.
+        whole: Exclude sets after which another job has no room.
     """
     known: dict[int, float] = {0: float("-inf")}
     layer = [0]
@@ -234,7 +249,8 @@ def _ends_s(slots: Sequence[_Slot], *, whole: bool = True) -> dict[int, float] |
                 del known[chosen]
                 continue
             for i, end_s in ends:
-                # In whole sequences whoever must come first has to be there; in parts he may be left out altogether.
+                # In complete sequences, all jobs that must come first are required; in partial ones they may be left
+                # out.
                 out_of_order = slots[i].before & ~chosen if whole else slots[i].after & chosen
                 if end_s is None or out_of_order:
                     continue
@@ -248,7 +264,7 @@ def _ends_s(slots: Sequence[_Slot], *, whole: bool = True) -> dict[int, float] |
 
 
 def _begins_s(slots: Sequence[_Slot]) -> dict[int, float] | None:
-    """Return by each set of jobs that can come last the latest start of its first; None where there are too many."""
+    """Return, by each set of jobs that can come last, the latest start of its first one; None if there are too many."""
     known: dict[int, float] = {0: float("inf")}
     layer = [0]
     while layer:
@@ -271,7 +287,7 @@ def _begins_s(slots: Sequence[_Slot]) -> dict[int, float] | None:
 
 
 def _latest_s(slots: Sequence[_Slot]) -> dict[str, int] | None:
-    """Return the starts of one sequence that are as late as they can be."""
+    """Return the starts of one sequence that is as late as possible."""
     begins_s = _begins_s(slots)
     if begins_s is None:
         return next((late_s for order in _orders(slots) if (late_s := _placed_late(order)) is not None), None)
@@ -303,7 +319,7 @@ def _placed_late(order: Sequence[_Slot]) -> dict[str, int] | None:
 
 
 def _around(slots: Sequence[_Slot]) -> list[tuple[float, float]]:
-    """Return ends and begins between which one more job may run, where the others keep one of a few orders."""
+    """Return ends and begins between which one more job may run, if the others keep one of a few orders."""
     found: list[tuple[float, float]] = []
     for order in _orders(slots):
         ends: list[float | None] = [float("-inf")]
@@ -321,7 +337,7 @@ def _around(slots: Sequence[_Slot]) -> list[tuple[float, float]]:
 
 
 def _orders(slots: Sequence[_Slot]) -> list[list[_Slot]]:
-    """Return a few orders: by the end that is due, by the latest start, by the earliest, as it was found before."""
+    """Return a few orders: by deadline, by latest start, by earliest start, and as found before."""
     keys: tuple[Callable[[_Slot], int], ...] = (
         lambda slot: slot.run.latest_start_s + slot.run.duration_s,
         lambda slot: slot.run.latest_start_s,
@@ -332,16 +348,16 @@ def _orders(slots: Sequence[_Slot]) -> list[list[_Slot]]:
 
 
 def _kept_in_turn(group: Sequence[Run], busy: Busy) -> set[str]:
-    """Return the jobs of a group that follow one another if each is taken that can be, in the order given."""
+    """Return the jobs of a group that run in sequence if each is added greedily, in the given order."""
     kept: list[Run] = []
     for run in group:
-        if can_follow([*kept, run], busy):
+        if can_run_in_sequence([*kept, run], busy):
             kept.append(run)
     return {run.job_id for run in kept}
 
 
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-    """Return the jobs in groups that cannot meet each other; in each as they were given."""
+    """Return the jobs in groups that cannot overlap with each other; the order within each is kept."""
     groups: list[list[int]] = []
     end_s = float("-inf")
     for i in sorted(range(len(runs)), key=lambda i: runs[i].earliest_start_s):

@@ -15,8 +15,8 @@ import numpy as np
 
 from agents.energy import Production
 from agents.scheduling.algorithms import scheduler_for
-from agents.scheduling.basin_hopping import HOUR_S, BasinHopping, Overdraft
-from agents.scheduling.problem import Commitment, Plan, Problem, Task
+from agents.scheduling.basin_hopping import HOUR_S, BasinHopping, PenaltyObjective
+from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.settings import BASIN_HOPPING, AlgorithmSettings
 from agents.scheduling.time_grid import Grid
 from scenarios.appliances import APPLIANCES
@@ -42,7 +42,7 @@ def some_task(rng: Random, name: str) -> Task:
     return Task(name, APPLIANCES[rng.choice(sorted(APPLIANCES))].load_profile, earliest_s, earliest_s + width_s)
 
 
-def crowd(jobs: int, sun_wh: float) -> tuple[Problem, list[Task]]:
+def crowd(jobs: int, sun_wh: float) -> tuple[ProducerState, list[Task]]:
     """Return a producer that has promised so many jobs, and further jobs that ask for its sun."""
     rng = Random(1)
     hours = np.maximum(0.0, np.sin((np.arange(24) - 4.5) / 15 * np.pi)) * ((np.arange(24) >= 5) & (np.arange(24) < 20))
@@ -55,31 +55,31 @@ def crowd(jobs: int, sun_wh: float) -> tuple[Problem, list[Task]]:
     while len(committed) < jobs:
         asked += 1
         task = some_task(rng, f"job-{asked}")
-        answer = insertion(Problem(production, tuple(committed), SUNRISE_S), task, rng)
-        if isinstance(answer, Plan):
+        answer = insertion.place(ProducerState(production, tuple(committed), SUNRISE_S), task, rng)
+        if isinstance(answer, Schedule):
             tasks = [*(c.task for c in committed), task]
             committed = [Commitment(t, answer.starts_s[t.job_id]) for t in tasks]
-    return Problem(production, tuple(committed), SUNRISE_S), [some_task(rng, f"new-{i}") for i in range(60)]
+    return ProducerState(production, tuple(committed), SUNRISE_S), [some_task(rng, f"new-{i}") for i in range(60)]
 
 
 def decisions() -> bool:
     """Time every algorithm on the same requests; say whether all kept to their limits."""
     kept = True
     for what, jobs, sun_wh in CROWDS:
-        problem, tasks = crowd(jobs, sun_wh)
+        state, tasks = crowd(jobs, sun_wh)
         medians: dict[str, float] = {}
         for name, count in DECISIONS.items():
             scheduler = scheduler_for(AlgorithmSettings(name))
-            scheduler(problem, tasks[-1], Random(1))  # SciPy is imported by the first decision
+            scheduler.place(state, tasks[-1], Random(1))  # SciPy is imported by the first decision
             took_ms, accepted = [], 0
             for seed, task in enumerate(tasks[:count]):
                 tries_ms = []
                 for _ in range(TRIES.get(name, 3)):
                     begin = time.process_time()
-                    answer = scheduler(problem, task, Random(seed))
+                    answer = scheduler.place(state, task, Random(seed))
                     tries_ms.append((time.process_time() - begin) * 1e3)
                 took_ms.append(min(tries_ms))
-                accepted += isinstance(answer, Plan)
+                accepted += isinstance(answer, Schedule)
             medians[name] = statistics.median(took_ms)
             limit_ms = LIMIT_MS.get(name)
             kept = kept and (limit_ms is None or max(took_ms) < limit_ms)
@@ -93,11 +93,11 @@ def decisions() -> bool:
 
 def draws() -> None:
     """Compare where basin-hopping ends with the best of 300 random plans, from the same starts and by one objective."""
-    problem, _ = crowd(100, 120_000.0)
-    empty = Problem(problem.production, (), problem.now_s)
-    tasks = [c.task for c in problem.committed[:40]]
+    state, _ = crowd(100, 120_000.0)
+    empty = ProducerState(state.production, (), state.now_s)
+    tasks = [c.task for c in state.committed[:40]]
     grid = Grid.of(empty, *tasks)
-    objective = Overdraft.of(grid, tasks, penalty=100.0, step_s=60.0)
+    objective = PenaltyObjective.of(grid, tasks, penalty=100.0, step_s=60.0)
     lowest = np.array([max(t.earliest_start_s - grid.now_s, 0) / HOUR_S for t in tasks])
     highest = np.array([(t.latest_start_s - grid.now_s) / HOUR_S for t in tasks])
     chance = np.random.default_rng(1)

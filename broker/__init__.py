@@ -1,4 +1,4 @@
-"""Messages and virtual time: MQTT transports, brokers, hosts and the clock. Nothing here knows what a job is."""
+"""Messages and virtual time: MQTT transports, brokers, hosts and the clock. Independent of what the agents do."""
 
 import lazy_loader
 

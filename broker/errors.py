@@ -1,38 +1,38 @@
-"""Every error that a user can meet, split by whose fault it is; the command line turns each into an exit code."""
+"""Errors that a user can encounter, grouped by cause; the command line maps each to an exit code."""
 
 from __future__ import annotations
 
 
 class SsmicError(Exception):
-    """The root: whatever is raised on purpose derives from it and carries a message fit to be shown."""
+    """Base of all errors that are raised deliberately; the message is fit for users."""
 
 
 class BrokerUrlError(SsmicError):
-    """What was given as a broker's URL is none; wrong usage."""
+    """The broker URL is malformed, or the login and certificate options contradict it."""
 
 
 class BrokerUnreachableError(SsmicError):
-    """No connection to the broker could be made: nobody listens there, or the login was refused."""
+    """No connection to the broker could be made: connection refused, login refused, not trusted."""
 
 
 class BrokerAwayError(BrokerUnreachableError):
-    """No connection for a reason that may pass: the broker starts, is full, or its link is down."""
+    """No connection for a reason that may be temporary: the broker is starting, is full, or its link is down."""
 
 
 class BrokerLostError(SsmicError):
-    """The broker went away during the run and did not come back within the limit."""
+    """The broker disappeared during the run and did not return within the time limit."""
 
 
 class GuardError(SsmicError):
-    """What a guarded broker needs cannot be written, or what is there does not fit together."""
+    """The files of a guarded broker cannot be written, or existing ones are inconsistent."""
 
 
 class ProtocolError(SsmicError):
-    """A message that does not follow `docs/protocol.md`. The receiver logs, counts and drops it."""
+    """A message violates `docs/protocol.md`. The receiver counts, logs and drops it."""
 
 
 class HostsMissingError(SsmicError):
-    """The clock waited longer than its wall-clock limit for hosts; the message names them."""
+    """Hosts were silent for longer than the clock's wall-clock limit; the message names them."""
 
 
 class HostRefusedError(SsmicError):
@@ -40,11 +40,11 @@ class HostRefusedError(SsmicError):
 
 
 class RunFailedError(SsmicError):
-    """The clock gave the run up; the message says why."""
+    """The clock ended the run because of a failure; the message says why."""
 
 
 class AgentFailedError(SsmicError):
-    """An agent raised: our own broken invariant, which ends the run."""
+    """An agent raised an exception, which ends the run: a bug, not a user's mistake."""
 
     def __init__(self, agent: str, host: str, traceback: str) -> None:
         super().__init__(f"agent {agent!r} on host {host!r} failed:\n{traceback.rstrip()}")

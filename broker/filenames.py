@@ -1,7 +1,7 @@
-"""A file's name made of any text: an id, a run, a scenario's name.
+"""Safe file names for arbitrary text: an id, a run, a scenario's name.
 
-The name is one name, on every system: no folder (`/`, `..`), nothing hidden (a leading dot), nothing a shell or a
-console trips over, none of the names that Windows keeps for devices, and short enough for every file system. Plain
+The result is a single path component on every system: no separators, no `..`, no leading dot, no characters that a
+shell or console interprets, none of the device names reserved by Windows, and short enough for every file system. Plain
 words stay as they are; different texts have different names.
 """
 
@@ -12,20 +12,20 @@ import re
 from urllib.parse import quote
 
 MAX_BYTES = 200
-"""Of a name; file systems allow 255, and what is put around a name (`-wal`, a draft's 10 bytes) has to fit too."""
+"""Length limit of a name; file systems allow 255, which leaves room for suffixes (`-wal`, a draft's 10 bytes)."""
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE | re.ASCII)
 _DIGITS = 16
-"""Of the hash at the end of a name that had to be cut."""
+"""Hexadecimal digits of the hash that ends a shortened name."""
 
 
 def file_name(text: str, *, dots: bool = True, most_bytes: int = MAX_BYTES) -> str:
-    """Return the name of a file or folder for a text.
+    """Return a file or folder name for a text.
 
     Args:
-        text: Any text; what is no letter, digit, `-`, `_`, `.` or `~` of ASCII is percent-encoded.
-        dots: Whether dots inside stay; else a name of several parts can be joined with dots.
-        most_bytes: Length of the name; of a longer one the end becomes `~` and a hash of the whole.
+        text: Any text; characters other than ASCII letters, digits, `-`, `_`, `.` and `~` are percent-encoded.
+        dots: Whether dots are kept; without them, several names can be joined by dots.
+        most_bytes: Longest name; the end of a longer one is replaced by `~` and a hash of the whole text.
     """
     name = quote(text, safe="", errors="surrogatepass")
     if not dots:

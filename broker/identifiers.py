@@ -1,9 +1,9 @@
-"""What an id is: one rule for houses, devices, jobs, load profiles and runs, in files, topics and on command lines.
+"""The rule for ids of houses, devices, jobs, load profiles and runs, in files, topics and on command lines.
 
-An id is text of 1 to 200 characters that one can see and type: no control characters and line breaks, nothing
-invisible, no blanks at its ends, and no blanks but plain spaces inside. So every id fits in a client id and a topic of
-MQTT, on a line of a log and of a table, and two ids that look the same are the same: letters with marks (`ü`) have one
-form, NFC, whether they were written as one character or as two.
+An id is text of 1 to 200 characters that can be seen and typed: no control or invisible characters, no line breaks, no
+blanks at either end, and no blanks but plain spaces inside. So every id fits into an MQTT client id, a topic, a log
+line and a table row. Ids that look the same are the same: all are normalised to Unicode NFC, so a letter with a mark
+(`ü`) is equal whether it was typed as one character or two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 
 MAX_CHARACTERS = 200
-"""Of an id. In a topic a character takes up to 12 bytes, or 36 in an agent's id; a topic has 65,535."""
+"""Longest id. In a topic, a character takes up to 12 bytes (36 in an agent's id), and a topic has at most 65,535."""
 
 _UNFIT = {
     "Cc": "a control character",
@@ -20,21 +20,21 @@ _UNFIT = {
     "Zl": "a line break",
     "Zp": "a paragraph break",
 }
-"""By Unicode category, what no id may hold."""
+"""By Unicode category, characters that an id must not contain."""
 _LINE_BREAKS = frozenset("\n\r\v\f\x85\x1c\x1d\x1e")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
-"""Letters and marks that show nothing; format characters have a category of their own."""
+"""Letters and marks that display nothing; format characters have a Unicode category of their own."""
 _LAST_IN_PLANE = 0xFFFE
-"""The last two characters of each plane are no characters."""
+"""The last two code points of each plane are noncharacters."""
 
 
 def canonical(identifier: str) -> str:
-    """Return the one form of an id; ids that look the same have the same."""
+    """Return the NFC form of an id; ids that look the same have the same form."""
     return unicodedata.normalize("NFC", identifier)
 
 
 def identifier_problem(identifier: str) -> str | None:
-    """Return why a text cannot be an id, and what is expected; None where it can."""
+    """Return why a text is not a valid id, and what is expected; None if it is valid."""
     if not identifier:
         return "is empty; an id has at least one character"
     text = canonical(identifier)
@@ -44,8 +44,8 @@ def identifier_problem(identifier: str) -> str | None:
 
 
 def character_problem(text: str) -> str | None:
-    """Return which character of a text no id may hold; None where there is none. Any length will do."""
-    # Nearly every id is plain, and a large neighbourhood has a hundred thousand of them.
+    """Return which character of a text an id must not contain; None if there is none. Length is not checked."""
+    # Fast path: nearly every id is plain, and a large neighbourhood has a hundred thousand of them.
     suspects = () if text.isascii() and text.isprintable() else text
     for place, character in enumerate(suspects, start=1):
         what = _unfit(character)
@@ -58,10 +58,10 @@ def character_problem(text: str) -> str | None:
 
 
 def checked(identifier: str) -> str:
-    """Return an id in its one form.
+    """Return a valid id in its NFC form.
 
     Raises:
-        ValueError: it cannot be an id; the message says why.
+        ValueError: The id is not valid; the message says why.
     """
     problem = identifier_problem(identifier)
     if problem is not None:
@@ -70,7 +70,7 @@ def checked(identifier: str) -> str:
 
 
 def shown(identifier: str) -> str:
-    """Return an id as a message can show it: in quotes, on one line, with escapes for what cannot be seen."""
+    """Return an id for display in a message: quoted, on one line, with escapes for characters that cannot be seen."""
     text = identifier if len(identifier) <= 60 else f"{identifier[:57]}..."
     return "".join(
         f"\\u{{{ord(character):x}}}" if ord(character) > 0x7F and _unfit(character) else character

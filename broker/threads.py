@@ -1,7 +1,7 @@
-"""Threads for calls that take long; a process that ends does not wait for them.
+"""Threads for long calls that a terminating process does not wait for.
 
-asyncio's own threads are joined when the event loop closes and again when the interpreter ends: one signal would then
-end a run only when a solver, a name server or a firewall that answers nothing lets go of its thread.
+asyncio joins its own threads when the event loop closes and again when the interpreter exits: a signal would then end a
+run only after a solver, a name lookup or an unresponsive firewall has released its thread.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ ResultT = TypeVar("ResultT")
 
 
 class UnawaitedThreads(ThreadPoolExecutor):
-    """An executor for an event loop; `shutdown` lets idle threads end and waits for none.
+    """An executor for an event loop whose `shutdown` lets idle threads end and waits for none.
 
-    It is a `ThreadPoolExecutor` because asyncio takes nothing else, and uses nothing of it.
+    It derives from `ThreadPoolExecutor` because asyncio accepts nothing else, and uses nothing of it.
     """
 
     def __init__(self, most: int | None = None) -> None:
-        """Make it; threads begin as they are needed.
+        """Create an executor; threads start when they are needed.
 
         Args:
-            most: How many threads there may be; None: as many as asyncio would have.
+            most: Maximum number of threads; None: asyncio's default.
         """
         super().__init__(max_workers=1)
         self._most = most or min(32, (os.cpu_count() or 1) + 4)
@@ -40,7 +40,7 @@ class UnawaitedThreads(ThreadPoolExecutor):
     def submit(
         self, fn: Callable[Parameters, ResultT], /, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Future[ResultT]:
-        """Have a function called by a thread."""
+        """Call a function in a thread."""
         future: Future[ResultT] = Future()
         self._calls.put((future, partial(fn, *args, **kwargs)))
         if not self._idle.acquire(blocking=False) and self._begun < self._most:
@@ -48,8 +48,8 @@ class UnawaitedThreads(ThreadPoolExecutor):
             Thread(target=self._work, name=f"ssmic-{self._begun}", daemon=True).start()
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as it is
-        """Let idle threads end; a thread that still works is left to itself."""
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - inherited signature
+        """Let idle threads end; busy ones are abandoned."""
         del wait, cancel_futures
         for _ in range(self._begun):
             self._calls.put(None)
@@ -60,9 +60,9 @@ class UnawaitedThreads(ThreadPoolExecutor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(function())
-                except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+                except BaseException as error:  # noqa: BLE001 - handed to the caller through the future
                     future.set_exception(error)
-            del call, future, function  # or the result would live until the next call
+            del call, future, function  # or the result would be kept alive until the next call
             self._idle.release()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from agents import Busy, Contract, Job, Run, that_follow
+from agents import Busy, Contract, Job, Run, largest_sequence
 
 
 def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[tuple[Contract, Contract]]:
@@ -54,7 +54,7 @@ def jobs_without_room(jobs: Iterable[Job], run_start_s: int, busy: Mapping[str, 
             by_device[job.agent].append(job)
     left_out = []
     for device, of_device in by_device.items():
-        following = that_follow([run_of(job, run_start_s) for job in of_device], (busy or {}).get(device, ()))
+        following = largest_sequence([run_of(job, run_start_s) for job in of_device], (busy or {}).get(device, ()))
         left_out += [job for job in of_device if job.job_id not in following]
     return tuple(left_out)
 

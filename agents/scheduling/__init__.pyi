@@ -1,14 +1,10 @@
 from .algorithms import (
-    is_heavy as is_heavy,
     scheduler_for as scheduler_for,
-)
-from .insertion import (
-    place_by_insertion as place_by_insertion,
 )
 from .problem import (
     Commitment as Commitment,
-    Plan as Plan,
-    Problem as Problem,
+    ProducerState as ProducerState,
+    Schedule as Schedule,
     Scheduler as Scheduler,
     Task as Task,
 )
@@ -33,12 +29,10 @@ __all__ = [
     "MAX_STEP_S",
     "AlgorithmSettings",
     "Commitment",
-    "Plan",
-    "Problem",
+    "ProducerState",
+    "Schedule",
     "Scheduler",
     "Task",
-    "is_heavy",
-    "place_by_insertion",
     "replan",
     "scheduler_for",
     "settings_of",

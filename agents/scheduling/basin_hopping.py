@@ -1,9 +1,9 @@
-"""PySSMic's optimisers as they were meant: SciPy's basin-hopping over the start times of unstarted tasks.
+"""PySSMic's optimisers as they were intended: SciPy's basin-hopping over the start times of unstarted tasks.
 
-Each hop draws some starts anew and slides down from there by `L-BFGS-B`, `SLSQP` or `TNC`, inside windows and not
-before now. All unstarted tasks take part; among many, those that are most in the new one's way. The start that comes
-out is the one that is promised, to the second; what rounding leaves overdrawn is repaired, and a plan that is not sound
-is never returned. Effort is counted: hops, and steps in each.
+Each hop draws some starts at random and descends from there by `L-BFGS-B`, `SLSQP` or `TNC`, within the windows and not
+before now (Wales and Doye, J. Phys. Chem. A 101, 1997). All unstarted tasks take part; if there are many, those that
+compete most with the new one. The resulting start is promised to the second. If rounding leaves minutes overdrawn, the
+schedule is repaired; an infeasible one is never returned. Effort is limited by counting hops and descent steps.
 """
 
 from __future__ import annotations
@@ -17,38 +17,52 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.linear_algebra import one_blas_thread
-from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
-from agents.scheduling.repair import MAX_LOOKS, Layout, make_room
-from agents.scheduling.time_grid import BIN_S, Grid, IntArray, first_feasible_s, no_room
+from agents.scheduling.insertion import Insertion
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
+from agents.scheduling.repair import MAX_EVALUATIONS, TentativeSchedule, insert_with_repair
+from agents.scheduling.time_grid import BIN_S, Grid, IntArray, explain_rejection, first_feasible_s
 
 DAY_S = 86_400.0
 HOUR_S = 3600.0
 ROUND_WH = 1.0
-"""Overdrafts of a minute below this count by their square."""
+"""Overdrafts of a minute below this are penalised quadratically, which makes the objective smooth, Wh."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Overdraft:
-    """The objective over the delays of some tasks, in hours after `now`, so that slopes are powers."""
+class PenaltyObjective:
+    """The objective over the delays of some tasks, in hours from `now_s`, so that gradients are powers.
+
+    f(x) = penalty * sum over bins of h(L(x) - P) + sum over tasks of energy * x / 24 h, where L is the energy drawn per
+    bin, P the free production and h a hinge that is quadratic below `ROUND_WH`.
+    """
 
     free_wh: FloatArray
-    """P: what is free in each bin."""
+    """P: free production per bin, Wh, shape (bins,)."""
     offset_s: float
-    """When `now` is, after the first bin's begin."""
+    """`now_s` relative to the begin of the first bin, seconds."""
     task_of: IntArray
-    """Of each bend: whose it is."""
+    """The task that each breakpoint of power belongs to, shape (breakpoints,)."""
     bend_s: FloatArray
-    """t: of each bend, seconds after its load's start."""
+    """t: time of each breakpoint after its task's start, seconds, shape (breakpoints,)."""
     change_wh_per_s: FloatArray
-    """d: of each bend, the change of power."""
+    """d: change of power at each breakpoint, Wh/s, shape (breakpoints,)."""
     energy_wh: FloatArray
-    """Of each task."""
+    """Energy of each task, Wh, shape (tasks,)."""
     penalty: float
+    """Weight of each Wh of overdraft, relative to a Wh of demand delayed by a day."""
     step_s: float
+    """Interval over which each start is averaged, seconds; below 1: not averaged."""
 
     @classmethod
-    def of(cls, grid: Grid, tasks: Sequence[Task], penalty: float, step_s: float) -> Overdraft:
-        """Prepare the objective for these tasks beside what runs."""
+    def of(cls, grid: Grid, tasks: Sequence[Task], penalty: float, step_s: float) -> PenaltyObjective:
+        """Prepare the objective for some tasks.
+
+        Args:
+            grid: The producer's time grid, with the free production.
+            tasks: The tasks whose starts are optimised.
+            penalty: See the field.
+            step_s: See the field.
+        """
         task_of, bends, changes = [], [], []
         for i, task in enumerate(tasks):
             times_s = task.load.times_array
@@ -70,7 +84,14 @@ class Overdraft:
         )
 
     def drawn_wh(self, delays_h: FloatArray) -> FloatArray:
-        """Return L: what the loads draw in each bin, each start averaged over `step_s`, Wh."""
+        """Return L, the energy drawn per bin, with each start averaged over `step_s`.
+
+        Args:
+            delays_h: Delay of each task from `now_s`, hours, shape (tasks,).
+
+        Returns:
+            Wh, shape (bins,).
+        """
         moments_s = self._moments_s(delays_h)
         if self.step_s < 1.0:
             return np.diff(self._drawn_until_wh(moments_s, 1))
@@ -79,13 +100,17 @@ class Overdraft:
         return np.diff((before - after) / self.step_s)
 
     def __call__(self, delays_h: FloatArray) -> tuple[float, FloatArray]:
-        """Return the objective, Wh, and its gradient, W, shape (tasks,)."""
+        """Return the objective, Wh, and its gradient, W, shape (tasks,).
+
+        Args:
+            delays_h: Delay of each task from `now_s`, hours, shape (tasks,).
+        """
         over_wh = self.drawn_wh(delays_h) - self.free_wh
         part = np.clip(over_wh / ROUND_WH, 0.0, 1.0)
         hinge_wh = part * (over_wh - part * ROUND_WH / 2)
         delay_wh = self.energy_wh * (HOUR_S / DAY_S)
         value = self.penalty * float(hinge_wh.sum()) + float(delay_wh @ delays_h)
-        # Moving a bend later by ds takes d * ds out of its bin. `part` is the hinge's slope in each bin.
+        # Delaying a breakpoint by ds removes d * ds from its bin. `part` is the hinge's slope in each bin.
         moments_s = self._moments_s(delays_h)
         if self.step_s < 1.0:
             slope = part[self._bins(moments_s)]
@@ -100,20 +125,20 @@ class Overdraft:
         return value, delay_wh - self.penalty * HOUR_S * pulls
 
     def _moments_s(self, delays_h: FloatArray) -> FloatArray:
-        """Return tau: when each bend comes, seconds after the first bin's begin."""
+        """Return tau, the time of each breakpoint after the begin of the first bin, seconds, shape (breakpoints,)."""
         return delays_h[self.task_of] * HOUR_S + self.bend_s + self.offset_s
 
     def _bins(self, moments_s: FloatArray) -> IntArray:
         return np.clip((moments_s // BIN_S).astype(np.int64), 0, len(self.free_wh) - 1)
 
     def _drawn_until_wh(self, moments_s: FloatArray, order: int) -> FloatArray:
-        """Return sum_k d_k * max(0, e - tau_k)**order / order at every edge e, shape (bins + 1,).
+        """Return sum_k d_k * max(0, e - tau_k)**order / order at every bin edge e, shape (bins + 1,).
 
-        Each bin gathers its bends' moments about its own end, and they are carried from edge to edge: sums over
-        a whole day of large terms that cancel would lose what is looked for.
+        Moments of the breakpoints are accumulated per bin, relative to the bin's end, and carried from edge to edge:
+        sums of large cancelling terms over a whole day would lose the precision that matters.
         """
         bins = np.floor(moments_s / BIN_S).astype(np.int64)
-        # Averaging may reach before the first edge; what bends there has bent when the grid begins.
+        # Averaging may reach before the first edge; breakpoints there precede the grid.
         first = int(bins.min(initial=0))
         count = len(self.free_wh) - first
         bins = np.minimum(bins - first, count - 1)
@@ -133,55 +158,69 @@ class Overdraft:
 Method = Literal["L-BFGS-B", "SLSQP", "TNC"]
 
 MAX_TASKS = 32
-"""Whose starts are optimised at once; the rest stand still. What a step of `SLSQP` costs grows by the cube of it."""
+"""How many starts are optimised at once; others are fixed. The cost of a step of `SLSQP` grows with its cube."""
 HOPS = 300
-"""After the first slide, times tasks: a step of `SLSQP` costs more the more there are; from 2 to 8 hops."""
+"""Hops after the first descent, times tasks (a step of `SLSQP` costs more with more tasks); from 2 to 8 hops."""
 STEPS = 400
-"""Of one slide, times tasks; from 3 to 12 steps."""
+"""Steps of one descent, times tasks; from 3 to 12 steps."""
 EVALUATIONS = 3
-"""Of the objective, a step; `SLSQP` has no limit of its own and needs fewer."""
+"""Evaluations of the objective per step; `SLSQP` has no such limit and needs fewer."""
 GOOD_ENOUGH_WH = 0.1
-"""Hopping ends when no minute is overdrawn by more: where the objective is smooth, a little always is."""
+"""Hopping stops once no minute is overdrawn by more, Wh: a smooth objective always leaves a little."""
 REPLACED = 8
-"""How many tasks that draw in overdrawn minutes a hop puts elsewhere."""
+"""How many overdrawing tasks each hop moves."""
 
 
 @dataclass(frozen=True, slots=True)
-class BasinHopping:
-    """The scheduler."""
+class BasinHopping(Insertion):
+    """The schedulers `L-BFGS-B`, `SLSQP` and `TNC`."""
 
     method: Method
     penalty: float
     step_size_s: float
     tolerance: float
 
+    @property
+    def is_heavy(self) -> bool:
+        """See `Scheduler.is_heavy`."""
+        return True
+
     @one_blas_thread()
-    def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
-        """Optimise the starts of the new task and of those near it; those that need not move for it stay."""
-        grid = Grid.of(problem, task)
-        unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
+        """See `Scheduler.place`; tasks that need not move for the new one stay."""
+        grid = Grid.of(state, task)
+        unstarted = [c for c in state.committed if c.start_s > state.now_s]
         if first_feasible_s(grid.candidates(task), grid.free_wh) is None:
-            return no_room(grid, grid.less(unstarted), task)
-        near, others = _split(grid, unstarted, task)
-        guess = Commitment(task, rng.randint(max(task.earliest_start_s, problem.now_s), task.latest_start_s))
-        beside_others = replace(grid, free_wh=np.maximum(grid.less(others), 0.0))
-        delays_h = self.optimise(beside_others, [*near, guess], rng)
+            return explain_rejection(grid, grid.remaining_beside(unstarted), task)
+        competing, others = _select_tasks(grid, unstarted, task)
+        guess = Commitment(task, rng.randint(max(task.earliest_start_s, state.now_s), task.latest_start_s))
+        beside_others = replace(grid, free_wh=np.maximum(grid.remaining_beside(others), 0.0))
+        delays_h = self.optimise(beside_others, [*competing, guess], rng)
         starts_s = {c.task.job_id: c.start_s for c in others}
-        for c, delay_h in zip([*near, guess], delays_h.tolist(), strict=True):
-            wished_s = problem.now_s + round(delay_h * HOUR_S)
-            starts_s[c.task.job_id] = c.task.nearest_start_s(wished_s, problem.now_s)
-        plan_s = _sound(grid, unstarted, task, starts_s)
-        if plan_s is None:
-            return no_room(grid, grid.less(unstarted), task)
-        return Plan({c.task.job_id: c.start_s for c in problem.committed} | plan_s)
+        for c, delay_h in zip([*competing, guess], delays_h.tolist(), strict=True):
+            wished_s = state.now_s + round(delay_h * HOUR_S)
+            starts_s[c.task.job_id] = c.task.nearest_start_s(wished_s, state.now_s)
+        repaired_s = _repaired(grid, unstarted, task, starts_s)
+        if repaired_s is None:
+            return explain_rejection(grid, grid.remaining_beside(unstarted), task)
+        return Schedule({c.task.job_id: c.start_s for c in state.committed} | repaired_s)
 
     def optimise(self, grid: Grid, commitments: Sequence[Commitment], rng: Random) -> FloatArray:
-        """Return the best delays after now that were found, hours, from those that the commitments have."""
-        # SciPy takes a third of a second to import: whoever does not plan with it does not wait for it.
+        """Optimise the starts of some tasks.
+
+        Args:
+            grid: The producer's time grid, with the free production.
+            commitments: The tasks, with their initial starts.
+            rng: The source of randomness.
+
+        Returns:
+            The best delays found, hours from now, shape (tasks,).
+        """
+        # SciPy takes a third of a second to import, so it is imported only if it is used.
         from scipy.optimize import basinhopping  # noqa: PLC0415
 
         tasks = [c.task for c in commitments]
-        objective = Overdraft.of(grid, tasks, self.penalty, self.step_size_s)
+        objective = PenaltyObjective.of(grid, tasks, self.penalty, self.step_size_s)
         lowest = np.array([max(t.earliest_start_s - grid.now_s, 0) / HOUR_S for t in tasks])
         highest = np.array([(t.latest_start_s - grid.now_s) / HOUR_S for t in tasks])
         start = np.array([(c.start_s - grid.now_s) / HOUR_S for c in commitments])
@@ -192,7 +231,7 @@ class BasinHopping:
             options["maxiter"] = steps
         if self.method != "SLSQP":
             options["maxfun"] = steps * EVALUATIONS
-        # The stubs know neither functions that return their gradient too nor steps that are objects.
+        # The type stubs support neither objectives that also return their gradient nor `take_step` objects.
         slide: Any = {
             "method": self.method,
             "jac": True,
@@ -223,9 +262,10 @@ class BasinHopping:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hop:
-    """Draws one start anew, then puts some of the tasks that overdraw where most of each is covered.
+    """Draws one start at random, then moves some overdrawing tasks to where they are covered best.
 
-    Hops that draw several starts anew hardly ever land lower: the slide down mends one bad start, not three.
+    Hops that draw several starts at random hardly ever improve the result: a descent can repair one bad start, not
+    three.
     """
 
     grid: Grid
@@ -239,24 +279,30 @@ class _Hop:
         one = int(self.rng.integers(len(delays_h)))
         delays_h[one] = self.rng.uniform(self.lowest[one], self.highest[one])
         starts_s = [self.grid.now_s + round(delay_h * HOUR_S) for delay_h in delays_h.tolist()]
-        layout = Layout(self.grid, map(Commitment, self.tasks, starts_s))
-        place = {id(piece): i for i, piece in enumerate(layout.pieces)}
+        tentative = TentativeSchedule(self.grid, map(Commitment, self.tasks, starts_s))
+        place = {id(placed): i for i, placed in enumerate(tentative.placed_tasks)}
         for _ in range(REPLACED):
-            overdrawing = layout.overdrawing()
+            overdrawing = tentative.overdrawing()
             if not overdrawing:
                 break
-            piece = overdrawing[int(self.rng.integers(len(overdrawing)))]
-            _, start_s = layout.best_move(piece)
-            layout.move(piece, start_s)
-            i = place[id(piece)]
+            placed = overdrawing[int(self.rng.integers(len(overdrawing)))]
+            _, start_s = tentative.best_move(placed)
+            tentative.move(placed, start_s)
+            i = place[id(placed)]
             delays_h[i] = (start_s - self.grid.now_s) / HOUR_S
         return np.clip(delays_h, self.lowest, self.highest)
 
 
-def _split(
+def _select_tasks(
     grid: Grid, unstarted: Sequence[Commitment], task: Task
 ) -> tuple[Sequence[Commitment], Sequence[Commitment]]:
-    """Return the commitments that draw most where a new task could, at most `MAX_TASKS` with it, and the others."""
+    """Return the commitments that compete most with the new task, and the others.
+
+    Args:
+        grid: The producer's time grid.
+        unstarted: Commitments that have not started.
+        task: The new task; at most `MAX_TASKS` with it are selected, those that draw most within its window.
+    """
     if len(unstarted) < MAX_TASKS:
         return unstarted, ()
     ends_s = np.array([max(task.earliest_start_s, grid.now_s), task.latest_start_s + task.load.duration_s])
@@ -268,30 +314,30 @@ def _split(
     )
 
 
-def _sound(
+def _repaired(
     grid: Grid, unstarted: Sequence[Commitment], task: Task, starts_s: Mapping[str, int]
 ) -> dict[str, int] | None:
-    """Return a plan that overdraws nothing and is near the optimised one, or None.
+    """Return a feasible schedule near the optimised one; None if there is none.
 
     Args:
-        grid: The producer's grid.
-        unstarted: What stands.
+        grid: The producer's time grid.
+        unstarted: Commitments that have not started.
         task: The new task.
-        starts_s: As optimised, of the unstarted tasks and the new one, by job id.
+        starts_s: By job id, the optimised starts of the unstarted tasks and the new one, UNIX seconds.
     """
-    kept = Layout(grid, unstarted)
-    piece = kept.add(task, starts_s[task.job_id])
-    if kept.is_sound():
+    kept = TentativeSchedule(grid, unstarted)
+    placed = kept.add(task, starts_s[task.job_id])
+    if kept.is_feasible():
         return kept.starts_s()
-    anew = Layout(grid, [Commitment(c.task, starts_s[c.task.job_id]) for c in unstarted])
-    anew.add(task, starts_s[task.job_id])
-    if anew.is_sound():
-        return anew.starts_s()
-    kept.remove(piece)
+    moved = TentativeSchedule(grid, [Commitment(c.task, starts_s[c.task.job_id]) for c in unstarted])
+    moved.add(task, starts_s[task.job_id])
+    if moved.is_feasible():
+        return moved.starts_s()
+    kept.remove(placed)
     feasible_s = grid.feasible_starts(kept.left_wh, task)
     if len(feasible_s):
         kept.add(task, int(feasible_s[np.argmin(np.abs(feasible_s - starts_s[task.job_id]))]))
         return kept.starts_s()
-    if anew.repair(MAX_LOOKS):
-        return anew.starts_s()
-    return kept.starts_s() if make_room(kept, task) else None
+    if moved.repair(MAX_EVALUATIONS):
+        return moved.starts_s()
+    return kept.starts_s() if insert_with_repair(kept, task) else None

@@ -1,21 +1,27 @@
-"""A coin: PySSMic's simplest rule, kept to compare others with."""
+"""Coin flip, PySSMic's simplest rule, as a baseline."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import Random
 
-from agents.scheduling.problem import Plan, Problem, Refusal, Task
-from agents.scheduling.time_grid import Grid, no_room
+from agents.scheduling.insertion import Insertion
+from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
+from agents.scheduling.time_grid import Grid, explain_rejection
 
 
-def fifty_fifty(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
-    """Accept a task that fits beside all others if a coin says so, at a random one of its feasible starts."""
-    grid = Grid.of(problem, task)
-    remaining_wh = grid.less(problem.committed)
-    starts_s = grid.feasible_starts(remaining_wh, task)
-    if not len(starts_s):
-        return no_room(grid, remaining_wh, task)
-    if rng.random() < 0.5:
-        return Refusal("the coin said no")
-    kept_s = {c.task.job_id: c.start_s for c in problem.committed}
-    return Plan(kept_s | {task.job_id: int(rng.choice(starts_s.tolist()))})
+@dataclass(frozen=True, slots=True)
+class CoinFlip(Insertion):
+    """Accepts a task that fits beside all others with probability 1/2, at a random feasible start."""
+
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
+        """See `Scheduler.place`; commitments never move."""
+        grid = Grid.of(state, task)
+        remaining_wh = grid.remaining_beside(state.committed)
+        starts_s = grid.feasible_starts(remaining_wh, task)
+        if not len(starts_s):
+            return explain_rejection(grid, remaining_wh, task)
+        if rng.random() < 0.5:
+            return Rejection("the coin said no")
+        unchanged_s = {c.task.job_id: c.start_s for c in state.committed}
+        return Schedule(unchanged_s | {task.job_id: int(rng.choice(starts_s.tolist()))})

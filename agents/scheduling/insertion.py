@@ -1,77 +1,118 @@
-"""The default: the best feasible start for the new task; where there is none, unstarted tasks make room.
+"""Insertion, the default scheduler: the first feasible start; if there is none, unstarted tasks are moved.
 
-The best start is the first that fits: sun that has passed is lost, sun to come may still serve tasks that nobody
-knows yet. On generated scarce neighbourhoods it covered as much as starts chosen by the sun that they leave around
-them (least, most, weighted by its power or by how soon it comes: all within one per cent, the noise) and 3 % more than
-the latest start. For the same reason, where tasks had to move all of them then go as soon as they can: half a per cent
-more on thirty generated neighbourhoods. Declining small or uneven tasks to keep the noon free for others lost energy,
-at any threshold.
+Why the first feasible start: production that has passed is lost, while future production may still serve jobs that are
+not known yet. On generated neighbourhoods with scarce production, this covered as much energy as starts selected by the
+production that they leave around them (least, most, weighted by power or by time: all within 1 %, the noise level) and
+3 % more than the latest start. For the same reason, after tasks had to be moved, all are moved as early as possible:
+0.5 % more on thirty generated neighbourhoods. Rejecting small or uneven tasks to reserve the hours around noon lost
+energy at every threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
 from agents.linear_algebra import one_blas_thread
-from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
-from agents.scheduling.repair import Layout, make_room
-from agents.scheduling.time_grid import Grid, Starts, first_feasible_s, no_room
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Replanning, Schedule, Task
+from agents.scheduling.repair import TentativeSchedule, insert_with_repair
+from agents.scheduling.rescheduling import replan
+from agents.scheduling.time_grid import Grid, Starts, explain_rejection, first_feasible_s
 
-MAX_LOOKS = 80
-"""At windows, in one decision: where so many tasks stand that one order takes more, it is not tried."""
+MAX_EVALUATIONS = 80
+"""Limit on evaluations of task windows per decision by `rebuild`; an order that could exceed it is not tried."""
 _ORDERS: tuple[Callable[[Task], float], ...] = (
     lambda task: task.latest_start_s,
     lambda task: task.latest_start_s - task.earliest_start_s,
     lambda task: -task.load.duration_s,
     lambda task: -float(task.load.per_minute_wh(0).max()),
 )
-"""What must start soonest first; what has the least choice; what runs longest; what is strongest."""
+"""Orders in which tasks are inserted: earliest deadline, narrowest window, longest duration, highest peak power."""
 
 
-def refill(grid: Grid, unstarted: Sequence[Commitment], task: Task, max_looks: int = MAX_LOOKS) -> Layout | None:
-    """Return the new task and all unstarted ones where they fit together, or None if no order gave any."""
+def rebuild(
+    grid: Grid, unstarted: Sequence[Commitment], task: Task, max_evaluations: int = MAX_EVALUATIONS
+) -> TentativeSchedule | None:
+    """Schedule the new task and all unstarted ones from scratch by list scheduling, in several orders.
+
+    Args:
+        grid: The producer's time grid.
+        unstarted: Commitments that have not started.
+        task: The new task.
+        max_evaluations: Limit on evaluations of task windows.
+
+    Returns:
+        A feasible schedule; None if no order leads to one.
+    """
     tasks = [*(c.task for c in unstarted), task]
     groups: dict[str, tuple[Starts, ...]] = {}
-    looks = 0
+    evaluations = 0
     for order in _ORDERS:
-        if looks + len(tasks) > max_looks:
+        if evaluations + len(tasks) > max_evaluations:
             return None
-        layout = Layout(grid)
+        tentative = TentativeSchedule(grid)
         for candidate in sorted(tasks, key=order):
-            looks += 1
+            evaluations += 1
             if candidate.job_id not in groups:
                 groups[candidate.job_id] = grid.candidates(candidate)
-            start_s = first_feasible_s(groups[candidate.job_id], layout.left_wh)
+            start_s = first_feasible_s(groups[candidate.job_id], tentative.left_wh)
             if start_s is None:
                 break
-            layout.add(candidate, start_s)
+            tentative.add(candidate, start_s)
         else:
-            return layout
+            return tentative
     return None
 
 
-MAX_ADVANCE_LOOKS = 30
-"""At windows, in one decision; more found no more energy."""
+MAX_ADVANCE_EVALUATIONS = 30
+"""Limit on evaluations of task windows per decision when tasks are moved earlier; more gained no energy."""
 
 
 @one_blas_thread()
-def place_by_insertion(problem: Problem, task: Task, rng: Random) -> Plan | Refusal:  # noqa: ARG001 - it needs no chance
-    """Place a task where it uses the sun soonest, else move unstarted tasks inside their windows."""
-    grid = Grid.of(problem, task)
-    unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
-    layout = Layout(grid, unstarted)
-    kept_s = {c.task.job_id: c.start_s for c in problem.committed}
+def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection:
+    """Place a task at its first feasible start; if there is none, move unstarted tasks within their windows.
+
+    Args:
+        state: The producer's state.
+        task: The new task.
+    """
+    grid = Grid.of(state, task)
+    unstarted = [c for c in state.committed if c.start_s > state.now_s]
+    tentative = TentativeSchedule(grid, unstarted)
+    kept_s = {c.task.job_id: c.start_s for c in state.committed}
     groups = grid.candidates(task)
-    start_s = first_feasible_s(groups, layout.left_wh)
+    start_s = first_feasible_s(groups, tentative.left_wh)
     if start_s is not None:
-        return Plan(kept_s | {task.job_id: start_s})
+        return Schedule(kept_s | {task.job_id: start_s})
     if first_feasible_s(groups, grid.free_wh) is None:
-        return no_room(grid, layout.left_wh, task)
-    if not make_room(layout, task):
-        refilled = refill(grid, unstarted, task)
-        if refilled is None:
-            return no_room(grid, layout.left_wh, task)
-        layout = refilled
-    layout.advance(MAX_ADVANCE_LOOKS)
-    return Plan(kept_s | layout.starts_s())
+        return explain_rejection(grid, tentative.left_wh, task)
+    if not insert_with_repair(tentative, task):
+        rebuilt = rebuild(grid, unstarted, task)
+        if rebuilt is None:
+            return explain_rejection(grid, tentative.left_wh, task)
+        tentative = rebuilt
+    tentative.advance(MAX_ADVANCE_EVALUATIONS)
+    return Schedule(kept_s | tentative.starts_s())
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """The default scheduler; other schedulers derive from it and place new tasks in another way."""
+
+    @property
+    def is_heavy(self) -> bool:
+        """See `Scheduler.is_heavy`."""
+        return False
+
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:  # noqa: ARG002 - not random
+        """See `Scheduler.place`."""
+        return place_by_insertion(state, task)
+
+    def has_room(self, state: ProducerState, task: Task) -> bool:
+        """See `Scheduler.has_room`."""
+        return isinstance(place_by_insertion(state, task), Schedule)
+
+    def replan(self, state: ProducerState) -> Replanning:
+        """See `Scheduler.replan`."""
+        return replan(state)

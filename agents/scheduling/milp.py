@@ -1,11 +1,11 @@
-"""A mixed-integer program, solved by HiGHS: all unstarted tasks planned anew, together with the new one.
+"""Exact scheduling: a mixed-integer linear program, solved by HiGHS, over the new task and all unstarted ones.
 
-One binary variable for each task and start. Each task has exactly one start; in no minute do the chosen starts draw
-more than is free. Of all such plans the one is sought that uses the sun soonest (energy times delay): sun that has
-passed is lost, sun to come may still serve tasks that nobody knows yet.
+Time-indexed formulation: one binary variable per task and start. Each task has exactly one start; in no minute do the
+chosen starts draw more than is free. The objective is to use production as early as possible (energy times delay): what
+has passed is lost, while future production may still serve jobs that are not known yet.
 
-Effort is bounded by work alone: nodes of the search tree, and entries of the matrix. Where all candidate starts of
-all tasks would have more entries, starts are thinned out evenly; those of `place_by_insertion`'s plan stay in.
+Effort is limited by counted work only: nodes of the search tree and nonzeros of the matrix. If all candidate starts
+would exceed the limit on nonzeros, they are thinned out evenly; the starts found by `place_by_insertion` are kept.
 """
 
 from __future__ import annotations
@@ -18,61 +18,75 @@ import numpy as np
 
 from agents.energy import FloatArray
 from agents.linear_algebra import one_blas_thread
-from agents.scheduling.insertion import place_by_insertion
-from agents.scheduling.problem import Plan, Problem, Refusal, Task
-from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, fits, no_room
+from agents.scheduling.insertion import Insertion, place_by_insertion
+from agents.scheduling.problem import ProducerState, Rejection, Schedule, Task
+from agents.scheduling.time_grid import BIN_S, SEARCH_TOLERANCE_WH, Grid, IntArray, Starts, explain_rejection, fits
 
 MAX_ENTRIES = 6_000
-"""Of the matrix: starts times the minutes that each touches."""
+"""Limit on nonzeros of the matrix: starts times the minutes that each touches."""
 WH_PER_KWH = 1000.0
-"""HiGHS takes a millionth of anything for nothing. In Wh it finds its own rounding worth a repair, which is slow and
-writes to standard output; what it lets pass in kWh, the check of the plan does not."""
+"""HiGHS has absolute tolerances of 1e-6. In Wh, it considers its own rounding errors worth repairing, which is slow and
+writes to standard output; violations that it tolerates in kWh are caught by checking the schedule.
+"""
 THINNED_GAP = 0.02
-"""How far from the best of the thinned starts a plan may be, relatively; among all starts it is the best."""
+"""Relative optimality gap when starts are thinned out; among all starts, the schedule is optimal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exact:
-    """The scheduler."""
+class Exact(Insertion):
+    """The scheduler `exact`."""
 
     node_limit: int
-    """How many nodes of the search tree one decision may look at."""
+    """Limit on nodes of the search tree per decision."""
+
+    @property
+    def is_heavy(self) -> bool:
+        """See `Scheduler.is_heavy`."""
+        return True
 
     @one_blas_thread()
-    def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
-        """Plan all unstarted tasks again; at the node limit, return the best plan found, insertion's among them."""
-        grid = Grid.of(problem, task)
-        running_s = {c.task.job_id: c.start_s for c in problem.committed if c.start_s <= problem.now_s}
-        unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:  # noqa: ARG002 - not random
+        """See `Scheduler.place`; never worse than `place_by_insertion`, whatever the node limit."""
+        grid = Grid.of(state, task)
+        running_s = {c.task.job_id: c.start_s for c in state.committed if c.start_s <= state.now_s}
+        unstarted = [c for c in state.committed if c.start_s > state.now_s]
         tasks = [*(c.task for c in unstarted), task]
-        known = place_by_insertion(problem, task, rng)
-        keep_s = {c.task.job_id: c.start_s for c in unstarted} | dict(known.starts_s if isinstance(known, Plan) else {})
+        known = place_by_insertion(state, task)
+        keep_s = {c.task.job_id: c.start_s for c in unstarted} | dict(
+            known.starts_s if isinstance(known, Schedule) else {}
+        )
         program = _Program.of(grid, tasks, keep_s)
         found_s = program.solve(self.node_limit) if program is not None else None
-        # Solvers err; what is promised is checked.
-        plans = [] if found_s is None else [Plan(running_s | found_s)]
-        plans = [plan for plan in plans if fits(problem, task, plan.starts_s)]
-        if isinstance(known, Plan):
-            plans.append(known)
-        if not plans:
-            return no_room(grid, grid.less(unstarted), task)
-        return min(plans, key=lambda plan: delay_wh_s(tasks, plan.starts_s, problem.now_s))
+        # The solver may return a slightly infeasible solution, so promises are checked.
+        schedules = [] if found_s is None else [Schedule(running_s | found_s)]
+        schedules = [schedule for schedule in schedules if fits(state, task, schedule.starts_s)]
+        if isinstance(known, Schedule):
+            schedules.append(known)
+        if not schedules:
+            return explain_rejection(grid, grid.remaining_beside(unstarted), task)
+        return min(schedules, key=lambda schedule: delay_wh_s(tasks, schedule.starts_s, state.now_s))
 
 
 def delay_wh_s(tasks: Sequence[Task], starts_s: Mapping[str, int], now_s: int) -> float:
-    """Return what a plan is judged by: each task's energy times how long it has to wait for its start, Wh s."""
+    """Return the objective of a schedule: the sum of each task's energy times its delay, Wh s.
+
+    Args:
+        tasks: The tasks.
+        starts_s: By job id, their starts, UNIX seconds.
+        now_s: Delays count from here, UNIX seconds.
+    """
     return sum(task.load.energy_wh * (starts_s[task.job_id] - now_s) for task in tasks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """Some starts of one task: one variable each."""
+    """Some starts of one task, each of which is a variable."""
 
     task: int
-    """Its place among the tasks."""
+    """The task's index."""
     starts: Starts
     kept: IntArray
-    """Which of the starts: minutes after the first."""
+    """Which of the starts: minutes after the first one, shape (variables,)."""
 
     @property
     def starts_s(self) -> IntArray:
@@ -81,17 +95,17 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """Which starts of which tasks are to be chosen from."""
+    """The mixed-integer program: which starts of which tasks may be chosen."""
 
     grid: Grid
     tasks: Sequence[Task]
     columns: Sequence[_Column]
     gap: float
-    """How far from the best a plan may be, relatively."""
+    """Relative optimality gap at which the solver may stop."""
 
     @classmethod
     def of(cls, grid: Grid, tasks: Sequence[Task], keep_s: Mapping[str, int]) -> _Program | None:
-        """Collect the starts that may be part of a plan; None if there is a task that has none."""
+        """Collect the starts that may be part of a schedule; None if a task has none."""
         possible = _possible(grid, tasks)
         if possible is None:
             return None
@@ -105,8 +119,8 @@ class _Program:
         return cls(grid, tasks, columns, gap=0.0 if stride == 1 else THINNED_GAP)
 
     def solve(self, node_limit: int) -> dict[str, int] | None:
-        """Return the best plan that HiGHS finds within so many nodes, by job id; None if it finds none."""
-        # SciPy takes a third of a second to import: whoever does not plan with it does not wait for it.
+        """Return the best starts found within the node limit, by job id; None if none were found."""
+        # SciPy takes a third of a second to import, so it is imported only if it is used.
         from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415
         from scipy.sparse import csc_array  # noqa: PLC0415
 
@@ -117,23 +131,22 @@ class _Program:
         one_start = csc_array((np.ones(len(task_of)), (task_of, variables)), shape=(len(self.tasks), len(task_of)))
         minutes = self._contested()
         draws_wh = csc_array(self._draws(), shape=(len(self.grid.free_wh), len(task_of))).toarray()[minutes]
-        # While no task starts, ends or changes its power, one minute limits as much as the next: the scarcest will do.
+        # Consecutive minutes with identical loads give identical rows: only the scarcest one is kept.
         alike = np.flatnonzero(np.append(True, (draws_wh[1:] != draws_wh[:-1]).any(axis=1)))[: len(minutes)]
         free_wh = np.minimum.reduceat(self.grid.free_wh[minutes], alike) if len(minutes) else np.empty(0)
         delay = energy_wh[task_of] * (starts_s - self.grid.now_s)
         scale = max(float(delay.max()), 1.0)
-        with one_blas_thread():  # SciPy brings a BLAS of its own
-            answer = milp(
-                delay / scale,
-                integrality=np.ones(len(task_of), dtype=np.int64),
-                bounds=Bounds(0, 1),
-                constraints=[
-                    LinearConstraint(one_start, 1, 1),
-                    LinearConstraint(csc_array(draws_wh[alike] / WH_PER_KWH), -np.inf, free_wh / WH_PER_KWH),
-                ],
-                # HiGHS's presolve has given wrong answers.
-                options={"node_limit": node_limit, "mip_rel_gap": self.gap, "presolve": False},
-            )
+        answer = milp(
+            delay / scale,
+            integrality=np.ones(len(task_of), dtype=np.int64),
+            bounds=Bounds(0, 1),
+            constraints=[
+                LinearConstraint(one_start, 1, 1),
+                LinearConstraint(csc_array(draws_wh[alike] / WH_PER_KWH), -np.inf, free_wh / WH_PER_KWH),
+            ],
+            # HiGHS's presolve has returned wrong results.
+            options={"node_limit": node_limit, "mip_rel_gap": self.gap, "presolve": False},
+        )
         if answer.x is None:
             return None
         chosen = {int(task_of[v]): int(starts_s[v]) for v in np.flatnonzero(answer.x > 0.5)}
@@ -142,7 +155,7 @@ class _Program:
         return {self.tasks[i].job_id: start_s for i, start_s in chosen.items()}
 
     def _contested(self) -> IntArray:
-        """Return the bins in which the tasks could draw more than is free, if all met there."""
+        """Return the bins in which the tasks could draw more than is free."""
         most_wh = np.zeros_like(self.grid.free_wh)
         for i in range(len(self.tasks)):
             own_wh = np.zeros_like(most_wh)
@@ -155,7 +168,7 @@ class _Program:
         return np.flatnonzero(most_wh > self.grid.free_wh + SEARCH_TOLERANCE_WH)
 
     def _draws(self) -> tuple[FloatArray, tuple[IntArray, IntArray]]:
-        """Return what each variable draws in each bin, as values, rows (bins) and columns (variables)."""
+        """Return the matrix of energy (Wh) per bin (row) and variable (column): values, (rows, columns)."""
         values, bins, variables, first = [], [], [], 0
         for column in self.columns:
             load_wh = column.starts.load_wh
@@ -168,13 +181,13 @@ class _Program:
 
 
 _Possible = list[list[tuple[Starts, IntArray]]]
-"""For each task, the starts of each group that may be part of a plan: minutes after its first."""
+"""For each task, the starts of each group that may be part of a schedule: minutes after the first one."""
 
 
 def _possible(grid: Grid, tasks: Sequence[Task]) -> _Possible | None:
-    """Rule out starts that cannot be part of any plan; None if a task is left without.
+    """Exclude starts that cannot be part of any schedule; None if a task has none left.
 
-    A task that has a single start takes its sun from all others, which may leave another with a single start.
+    A task with a single start reserves its energy, which may leave other tasks with a single start.
     """
     free_wh = grid.free_wh.copy()
     possible: _Possible = [[(group, np.arange(group.count)) for group in grid.candidates(task)] for task in tasks]
@@ -200,7 +213,7 @@ def _possible(grid: Grid, tasks: Sequence[Task]) -> _Possible | None:
 
 
 def _thinned(group: Starts, kept: IntArray, stride: int, keep_s: int | None) -> IntArray:
-    """Return every `stride`-th of the starts, the last, and `keep_s` if it is one of them."""
+    """Return every `stride`-th start, the last one, and `keep_s` if it is among them."""
     some = {*kept[::stride].tolist(), int(kept[-1])}
     if keep_s is not None and keep_s % BIN_S == group.first_s % BIN_S:
         some.update({(keep_s - group.first_s) // BIN_S} & set(kept.tolist()))

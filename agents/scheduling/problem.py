@@ -1,4 +1,4 @@
-"""What a scheduler is asked and what it answers. Schedulers are pure: this in, a plan or a refusal out."""
+"""The scheduling problem of one producer: its state, and the schedule or rejection that a scheduler returns."""
 
 from __future__ import annotations
 
@@ -13,36 +13,47 @@ from agents.sequencing import Starts, covers
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job as a scheduler sees it."""
+    """A job as a scheduler sees it. Times in UNIX seconds."""
 
     job_id: str
     load: LoadProfile
     earliest_start_s: int
     latest_start_s: int
     starts: Starts = ()
-    """The only starts that its device is free for, from the earliest to the latest; empty: all between them."""
+    """The only starts at which its device is free, within the window; empty: the whole window."""
 
     @classmethod
     def among(cls, starts: Starts, job_id: str, load: LoadProfile) -> Task:
-        """Return a task that may start then and at no other time."""
+        """Return a task that may start at these times only.
+
+        Args:
+            starts: Intervals of allowed starts, ascending.
+            job_id: The job's id.
+            load: What the job draws.
+        """
         return cls(job_id, load, starts[0][0], starts[-1][1], starts if len(starts) > 1 else ())
 
     @property
     def open_starts(self) -> Starts:
-        """When it may start: stretches from a first to a last second, both included, rising, apart."""
+        """Allowed starts: intervals of a first and a last second, both inclusive, ascending and disjoint."""
         return self.starts or ((self.earliest_start_s, self.latest_start_s),)
 
     def can_start_at(self, start_s: int) -> bool:
-        """Say whether a start is among those that it may have."""
+        """Return whether a start is allowed."""
         return covers(self.open_starts, start_s)
 
     def has_choice(self, now_s: int) -> bool:
-        """Say whether it may still start at more than one time."""
+        """Return whether the task can still start at more than one time, from `now_s` on."""
         left = [(max(first_s, now_s), last_s) for first_s, last_s in self.open_starts if last_s >= now_s]
         return len(left) > 1 or any(first_s < last_s for first_s, last_s in left)
 
     def nearest_start_s(self, start_s: int, now_s: int) -> int:
-        """Return the start nearest to a wished one among those that are left; of two, the earlier."""
+        """Return the allowed start nearest to a wished one; of two, the earlier one.
+
+        Args:
+            start_s: The wished start.
+            now_s: Starts before it are no longer allowed.
+        """
         left = [(max(first_s, now_s), last_s) for first_s, last_s in self.open_starts if last_s >= now_s]
         near_s = [min(max(start_s, first_s), last_s) for first_s, last_s in left]
         return min(near_s, key=lambda s: abs(s - start_s), default=start_s)
@@ -54,42 +65,84 @@ class Commitment:
 
     task: Task
     start_s: int
-    """As agreed. A task with `start_s <= now_s` runs, or has run, and stays where it is."""
+    """The agreed start, UNIX seconds. A task with `start_s <= now_s` is running or has run, and must not move."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One producer's state at one moment."""
+class ProducerState:
+    """The state of a producer on which it decides."""
 
     production: Production | Outlook
-    """What the panel is expected to give: the newest prediction for each moment."""
+    """Expected production: the latest forecast for each moment."""
     committed: tuple[Commitment, ...]
-    """All that has not ended before the present minute, in the order in which it was accepted; running ones fixed."""
+    """All commitments that had not ended before the current minute, in the order of acceptance."""
     now_s: int
-    """No start lies before it."""
+    """Current time, UNIX seconds; no task can start earlier."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A start for the new task and for every committed one. No minute draws more than the panel gives."""
+class Schedule:
+    """A start for the new task and for every commitment. In no minute do the loads exceed the expected production."""
 
     starts_s: Mapping[str, int]
-    """By job id."""
+    """By job id, UNIX seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the task is not accepted, fit to be shown."""
+class Rejection:
+    """Why a task is rejected, fit for users."""
 
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Replanning:
+    """What becomes of a producer's commitments when its forecast changes."""
+
+    starts_s: Mapping[str, int]
+    """By job id, the start of each commitment that is kept, running ones included, UNIX seconds; most are unchanged."""
+    cancelled: Mapping[str, str]
+    """By job id, why a commitment cannot be kept; fit for users."""
+
+
 class Scheduler(Protocol):
-    """Decides whether and when a producer supplies a task."""
+    """Decides whether and when a producer supplies tasks.
 
-    def __call__(self, problem: Problem, task: Task, rng: Random) -> Plan | Refusal:
-        """Place `task` beside what is committed; unstarted tasks may move inside their windows.
+    The same arguments always give the same result: effort is limited by counted work, never by time, and randomness
+    comes from `rng` alone.
+    """
 
-        The same arguments give the same answer: effort is limited by counted work, chance comes from `rng` alone.
+    @property
+    def is_heavy(self) -> bool:
+        """Whether `place` takes so long that it belongs in a thread."""
+        ...
+
+    def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:
+        """Schedule a new task beside the commitments; unstarted ones may move within their windows.
+
+        Args:
+            state: The producer's state.
+            task: The new task.
+            rng: The only source of randomness.
+
+        Returns:
+            A start for the new task and for every commitment, or why the task is rejected.
+        """
+        ...
+
+    def has_room(self, state: ProducerState, task: Task) -> bool:
+        """Return whether it is worthwhile to request a rejected task again; quick, and without randomness.
+
+        Args:
+            state: The producer's state.
+            task: The task.
+        """
+        ...
+
+    def replan(self, state: ProducerState) -> Replanning:
+        """Fit the commitments to a new forecast; cancel those that it cannot supply.
+
+        Args:
+            state: The producer's state, with the new forecast.
         """
         ...

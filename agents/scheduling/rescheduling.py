@@ -1,49 +1,41 @@
-"""A new prediction: which commitments stay, which move, which cannot be kept."""
+"""Rescheduling after a new forecast: which commitments stay, which move, and which are cancelled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from agents.linear_algebra import one_blas_thread
-from agents.scheduling.problem import Commitment, Problem
-from agents.scheduling.repair import Layout, make_room
+from agents.scheduling.problem import Commitment, ProducerState, Replanning
+from agents.scheduling.repair import TentativeSchedule, insert_with_repair
 from agents.scheduling.time_grid import Grid, first_feasible_s
 
-MAX_REPAIR_LOOKS = 1000
-"""At windows, before something is given up: a new forecast is rare, a broken promise dear."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replanning:
-    """What becomes of a producer's commitments."""
-
-    starts_s: Mapping[str, int]
-    """By job id, for every commitment that stands, running ones included; many as they were."""
-    cancelled: Mapping[str, str]
-    """Job ids that the sun no longer carries, with the reason, fit to be shown."""
+MAX_REPAIR_EVALUATIONS = 1000
+"""Limit on evaluations of task windows before commitments are cancelled: forecasts are rare, broken promises costly."""
 
 
 @one_blas_thread()
-def replan(problem: Problem) -> Replanning:
-    """Fit a producer's commitments to its production as it is expected now.
+def replan(state: ProducerState) -> Replanning:
+    """Fit a producer's commitments to a new forecast.
 
-    Running tasks stay as they are. Where all commitments still fit, nothing changes. Else unstarted ones move inside
-    their windows, as few as the search needs; only when that fails are some given up, so that the energy of those
-    that stand is the most found.
+    Running tasks stay as they are. If all commitments still fit, nothing changes. Otherwise unstarted ones are moved
+    within their windows, as few as the search needs. Only if that fails are some cancelled, such that the energy of the
+    remaining ones is the highest found.
 
     Args:
-        problem: The producer's state with its new production.
+        state: The producer's state with the new forecast.
     """
-    running = [c for c in problem.committed if c.start_s <= problem.now_s]
-    unstarted = [c for c in problem.committed if c.start_s > problem.now_s]
+    running = [c for c in state.committed if c.start_s <= state.now_s]
+    unstarted = [c for c in state.committed if c.start_s > state.now_s]
     starts_s = {c.task.job_id: c.start_s for c in running}
-    grid = Grid.of(problem)
-    layout = Layout(grid, unstarted)
-    if layout.repair(MAX_REPAIR_LOOKS):
-        return Replanning(starts_s | layout.starts_s(), {})
-    plans = [_give_up(grid, unstarted), *(_fill(grid, sorted(unstarted, key=order)) for order in _ORDERS)]
-    kept_s = max(plans, key=lambda plan: _energy_wh(unstarted, plan))
+    grid = Grid.of(state)
+    tentative = TentativeSchedule(grid, unstarted)
+    if tentative.repair(MAX_REPAIR_EVALUATIONS):
+        return Replanning(starts_s | tentative.starts_s(), {})
+    schedules = [
+        _drop_smallest(grid, unstarted),
+        *(_fill_in_order(grid, sorted(unstarted, key=order)) for order in _ORDERS),
+    ]
+    kept_s = max(schedules, key=lambda schedule: _energy_wh(unstarted, schedule))
     lost = {
         c.task.job_id: f"the new forecast has too little sun for its {c.task.load.energy_wh:.0f} Wh"
         for c in unstarted
@@ -58,46 +50,47 @@ _ORDERS: Sequence[Callable[[Commitment], float]] = (
     lambda c: c.task.load.duration_s / max(c.task.load.energy_wh, 1e-9),
     lambda _: 0.0,
 )
-"""In which order commitments are put back: most energy, least choice, strongest, first come."""
+"""Orders in which commitments are inserted again: most energy, narrowest window, highest mean power, order of
+acceptance."""
 
 
-def _fill(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
-    """Return starts for as many commitments as fit, taken in that order: where it was, elsewhere, by moving others."""
-    layout = Layout(grid)
+def _fill_in_order(grid: Grid, order: Sequence[Commitment]) -> dict[str, int]:
+    """Return starts for as many commitments as fit, inserted in order: unchanged, elsewhere, or by moving others."""
+    tentative = TentativeSchedule(grid)
     left_out: list[Commitment] = []
     for commitment in order:
-        piece = layout.add(commitment.task, commitment.start_s)
-        if layout.is_sound():
+        placed = tentative.add(commitment.task, commitment.start_s)
+        if tentative.is_feasible():
             continue
-        layout.remove(piece)
-        start_s = first_feasible_s(grid.candidates(commitment.task), layout.left_wh)
+        tentative.remove(placed)
+        start_s = first_feasible_s(grid.candidates(commitment.task), tentative.left_wh)
         if start_s is None:
             left_out.append(commitment)
         else:
-            layout.add(commitment.task, start_s)
-    return _taken_in(layout, left_out)
+            tentative.add(commitment.task, start_s)
+    return _insert_remaining(tentative, left_out)
 
 
-def _give_up(grid: Grid, unstarted: Sequence[Commitment]) -> dict[str, int]:
-    """Return starts for as many commitments as fit: the smallest in the way is given up, until nothing is."""
-    layout = Layout(grid, unstarted)
+def _drop_smallest(grid: Grid, unstarted: Sequence[Commitment]) -> dict[str, int]:
+    """Return starts for as many commitments as fit, after dropping the smallest overdrawing ones."""
+    tentative = TentativeSchedule(grid, unstarted)
     left_out: list[Commitment] = []
-    while not layout.is_sound():
-        piece = min(layout.overdrawing(fixed=True), key=lambda piece: piece.task.load.energy_wh)
-        layout.remove(piece)
-        left_out.append(Commitment(piece.task, piece.start_s))
-    return _taken_in(layout, sorted(left_out, key=lambda c: -c.task.load.energy_wh))
+    while not tentative.is_feasible():
+        placed = min(tentative.overdrawing(fixed=True), key=lambda placed: placed.task.load.energy_wh)
+        tentative.remove(placed)
+        left_out.append(Commitment(placed.task, placed.start_s))
+    return _insert_remaining(tentative, sorted(left_out, key=lambda c: -c.task.load.energy_wh))
 
 
-def _taken_in(layout: Layout, left_out: Sequence[Commitment]) -> dict[str, int]:
-    """Return starts for the tasks of a sound layout and as many more as fit, where they fit or by moving others."""
+def _insert_remaining(tentative: TentativeSchedule, left_out: Sequence[Commitment]) -> dict[str, int]:
+    """Return the starts of a feasible schedule and of as many left-out tasks as can be inserted."""
     for commitment in left_out:
-        start_s = first_feasible_s(layout.grid.candidates(commitment.task), layout.left_wh)
+        start_s = first_feasible_s(tentative.grid.candidates(commitment.task), tentative.left_wh)
         if start_s is None:
-            make_room(layout, commitment.task)
+            insert_with_repair(tentative, commitment.task)
         else:
-            layout.add(commitment.task, start_s)
-    return layout.starts_s()
+            tentative.add(commitment.task, start_s)
+    return tentative.starts_s()
 
 
 def _energy_wh(commitments: Sequence[Commitment], starts_s: Mapping[str, int]) -> float:

@@ -1,4 +1,4 @@
-"""Which algorithm schedules, and the settings that belong to it."""
+"""Algorithms and their settings."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ INSERTION: Final = "insertion"
 EXACT: Final = "exact"
 BASIN_HOPPING: Final = ("L-BFGS-B", "SLSQP", "TNC")
 ALGORITHMS: Final = (FIFTY_FIFTY, INSERTION, *BASIN_HOPPING, EXACT)
-"""Their names, as users write them."""
+"""Names of the algorithms, as users write them."""
 ALGORITHMS_WITH: Final = {
     "penalty": BASIN_HOPPING,
     "step_size": BASIN_HOPPING,
     "tolerance": BASIN_HOPPING,
     "node_limit": (EXACT,),
 }
-"""By setting, the algorithms that it belongs to."""
+"""By setting, the algorithms that it applies to."""
 ABOUT_ALGORITHM: Final = {
     FIFTY_FIFTY: "accepts a job that fits with probability 1/2, at a random start; a baseline, as in PySSMic",
-    INSERTION: "takes the first start with enough sun; moves jobs that have not started if there is none",
+    INSERTION: "takes the first start with enough production; if there is none, moves jobs that have not started",
     "L-BFGS-B": "re-optimises all starts by basin-hopping with SciPy's L-BFGS-B, as in PySSMic",
     "SLSQP": "re-optimises all starts by basin-hopping with SciPy's SLSQP, as in PySSMic",
     "TNC": "re-optimises all starts by basin-hopping with SciPy's TNC (truncated Newton), as in PySSMic",
-    EXACT: "re-plans all starts by a mixed-integer program (HiGHS): the best plan for what is known",
+    EXACT: "re-schedules all jobs by a mixed-integer program (HiGHS): the best schedule for the known jobs",
 }
-"""What each does, in one sentence."""
+"""One-sentence descriptions."""
 MAX_STEP_S: Final = 86_400.0
-"""A slope over more than a day says nothing about the day."""
+"""Largest step size, seconds: a gradient averaged over more than a day says nothing about the day."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlgorithmSettings:
-    """An algorithm by name, with settings; those that are not its own it leaves alone.
+    """An algorithm and its settings; settings of other algorithms are ignored.
 
     Raises:
-        SettingsError: A value is not allowed; names all such values at once.
+        SettingsError: Values are out of range; lists all of them.
     """
 
     name: str = INSERTION
     penalty: float = 100.0
-    """Basin-hopping: how much each Wh that tasks draw beyond the sun counts; above 0."""
+    """Basin-hopping: penalty per Wh of demand above the forecast; above 0."""
     step_size: float = 60.0
-    """Basin-hopping: over how many seconds the slope of the objective is taken (`eps`); above 0."""
+    """Basin-hopping: interval over which the gradient is averaged, seconds (SciPy's `eps`); above 0."""
     tolerance: float = 0.01
-    """Basin-hopping: a local search ends when steps gain less than this (`tol`); above 0."""
+    """Basin-hopping: a local search stops when steps gain less than this (SciPy's `tol`); above 0."""
     node_limit: int = 20
-    """`exact`: how many nodes of the search tree it may look at for one decision; at least 1."""
+    """`exact`: limit on nodes of the search tree per decision; at least 1."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -69,5 +69,5 @@ class AlgorithmSettings:
 
 
 def settings_of(algorithm: str) -> tuple[str, ...]:
-    """Return the names of the settings that belong to an algorithm."""
+    """Return the names of an algorithm's settings."""
     return tuple(setting for setting, owners in ALGORITHMS_WITH.items() if algorithm in owners)

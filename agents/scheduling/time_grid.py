@@ -1,4 +1,4 @@
-"""Why a task is refused, in words that a household understands."""
+"""The time grid: one-minute bins of free production, candidate starts of tasks, and the feasibility of schedules."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.energy import FloatArray, LoadProfile
-from agents.scheduling.problem import Commitment, Problem, Refusal, Task
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Task
 
 BIN_S = 60
+"""Width of a bin, seconds."""
 TOLERANCE_WH = 1e-6
-"""How much more than the panel gives the loads of a minute may draw: room for rounding, for nothing else."""
+"""By how much the loads of a minute may exceed production, Wh: allows for rounding only."""
 SEARCH_TOLERANCE_WH = 0.9 * TOLERANCE_WH
-"""What schedulers use: sums of the same loads in another order still keep the promise."""
+"""The tolerance of schedulers: summing the same loads in another order still satisfies `TOLERANCE_WH`."""
 MAX_WINDOW_CELLS = 1 << 20
-"""Starts times bins that are compared at once; bounds the memory that a month-wide window takes."""
+"""Starts times bins compared at once; bounds the memory for a month-wide window."""
 FIRST_BLOCK = 16
-"""Starts that are compared first, where the first that fits is looked for."""
+"""Starts compared in the first block when searching for the first feasible one."""
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -27,27 +28,43 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """Candidate starts of one task that fall at the same second of a minute, in rising order, a minute apart."""
+    """Candidate starts of one task at the same second of consecutive minutes, ascending."""
 
     first_s: int
+    """The first start, UNIX seconds."""
     count: int
+    """Number of starts, one minute apart."""
     first_bin: int
-    """The bin in which the first one lies; the next lies in the next."""
+    """The bin that contains the first start; each following start is in the next bin."""
     load_wh: FloatArray
-    """The task's footprint, shape (bins that it touches,)."""
+    """The task's energy per bin, Wh, shape (bins touched,)."""
 
     def windows(self, series_wh: FloatArray) -> FloatArray:
-        """Return a view of a grid's series, shape (count, bins touched): row i is what start i meets. Do not write."""
+        """Return a read-only view of a series over the grid for each start.
+
+        Args:
+            series_wh: Wh per bin, shape (bins,).
+
+        Returns:
+            Shape (count, bins touched): row i is what start i covers.
+        """
         part = np.ascontiguousarray(series_wh[self.first_bin : self.first_bin + self.count + len(self.load_wh) - 1])
-        # NumPy's own `sliding_window_view` takes longer than what is then done with the windows.
+        # NumPy's `sliding_window_view` takes longer than everything done with the windows.
         shape, step = (self.count, len(self.load_wh)), part.itemsize
         return np.ndarray(shape, part.dtype, buffer=part, strides=(step, step))
 
     def feasible(self, remaining_wh: FloatArray) -> BoolArray:
-        """Return which of the starts `remaining_wh` carries in every bin, shape (count,)."""
+        """Return which starts are feasible.
+
+        Args:
+            remaining_wh: Remaining production per bin, Wh, shape (bins,).
+
+        Returns:
+            Shape (count,).
+        """
         windows = self.windows(remaining_wh)
         needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
-        # The strongest minute rules out most starts of a scarce day; the rest is compared in blocks.
+        # The peak minute rules out most starts if production is scarce; the rest is compared in blocks.
         peak = int(needed_wh.argmax())
         fits: BoolArray = windows[:, peak] >= needed_wh[peak]
         rows = np.flatnonzero(fits)
@@ -58,7 +75,11 @@ class Starts:
         return fits
 
     def first_feasible_s(self, remaining_wh: FloatArray) -> int | None:
-        """Return the first of the starts that `remaining_wh` carries in every bin, None if it carries none."""
+        """Return the first feasible start, UNIX seconds; None if there is none.
+
+        Args:
+            remaining_wh: Remaining production per bin, Wh, shape (bins,).
+        """
         needed_wh = self.load_wh - SEARCH_TOLERANCE_WH
         if self.count == 1:
             there_wh = remaining_wh[self.first_bin : self.first_bin + len(needed_wh)]
@@ -70,7 +91,7 @@ class Starts:
         if not len(rows):
             return None
         windows = self.windows(remaining_wh)
-        # Mostly one of the first will do: few are compared at first, then more at once.
+        # Usually one of the first is feasible: blocks are small at first and grow.
         begin, block, most = 0, FIRST_BLOCK, max(1, MAX_WINDOW_CELLS // bins)
         while begin < len(rows):
             carried = np.flatnonzero((windows[rows[begin : begin + block]] >= needed_wh).all(axis=1))
@@ -82,42 +103,57 @@ class Starts:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Minute bins from the present minute to the end of all that may run."""
+    """One-minute bins from the current minute to the end of everything that may run."""
 
     first_s: int
-    """When bin 0 begins: a whole UNIX minute."""
+    """Begin of the first bin, UNIX seconds, a whole minute."""
     now_s: int
     free_wh: FloatArray
-    """Production less running jobs, at least zero (a forecast may fall below what already runs), shape (bins,)."""
+    """Production minus running tasks, Wh, shape (bins,); not below 0, although a new forecast may be lower than what
+    already runs."""
 
     @classmethod
-    def of(cls, problem: Problem, *tasks: Task) -> Grid:
-        """Lay the grid for a producer's state and tasks that may be added."""
-        first_s = problem.now_s - problem.now_s % BIN_S
-        ends_s = [max(c.start_s, c.task.latest_start_s) + c.task.load.duration_s for c in problem.committed]
-        ends_s += [max(t.latest_start_s, problem.now_s) + t.load.duration_s for t in tasks]
+    def of(cls, state: ProducerState, *tasks: Task) -> Grid:
+        """Build the grid for a producer's state and tasks that may be added."""
+        first_s = state.now_s - state.now_s % BIN_S
+        ends_s = [max(c.start_s, c.task.latest_start_s) + c.task.load.duration_s for c in state.committed]
+        ends_s += [max(t.latest_start_s, state.now_s) + t.load.duration_s for t in tasks]
         bins = -(-(max([first_s, *ends_s]) - first_s) // BIN_S) + 1
         edges_s = first_s + np.arange(bins + 1, dtype=np.float64) * BIN_S
         running_wh = np.zeros(bins)
-        for commitment in problem.committed:
-            if commitment.start_s <= problem.now_s:
+        for commitment in state.committed:
+            if commitment.start_s <= state.now_s:
                 add(running_wh, first_s, commitment.task.load, commitment.start_s)
-        free_wh = np.maximum(problem.production.energy_per_bin_wh(edges_s) - running_wh, 0.0)
-        return cls(first_s=first_s, now_s=problem.now_s, free_wh=free_wh)
+        free_wh = np.maximum(state.production.energy_per_bin_wh(edges_s) - running_wh, 0.0)
+        return cls(first_s=first_s, now_s=state.now_s, free_wh=free_wh)
 
-    def less(self, commitments: Iterable[Commitment]) -> FloatArray:
-        """Return what of `free_wh` is left beside unstarted commitments, Wh; below zero where they draw too much."""
-        return self.less_starts((c.task, c.start_s) for c in commitments if c.start_s > self.now_s)
+    def remaining_beside(self, commitments: Iterable[Commitment]) -> FloatArray:
+        """Return `free_wh` minus the loads of unstarted commitments.
 
-    def less_starts(self, starts: Iterable[tuple[Task, int]]) -> FloatArray:
-        """Return what of `free_wh` is left beside tasks that start then, Wh; below zero where they draw too much."""
+        Args:
+            commitments: The commitments; those that have started are ignored.
+
+        Returns:
+            Wh, shape (bins,); negative where it is overdrawn.
+        """
+        return self.remaining_beside_starts((c.task, c.start_s) for c in commitments if c.start_s > self.now_s)
+
+    def remaining_beside_starts(self, starts: Iterable[tuple[Task, int]]) -> FloatArray:
+        """Return `free_wh` minus the loads of tasks.
+
+        Args:
+            starts: Tasks with their starts, UNIX seconds.
+
+        Returns:
+            Wh, shape (bins,); negative where it is overdrawn.
+        """
         drawn_wh = np.zeros_like(self.free_wh)
         for task, start_s in starts:
             add(drawn_wh, self.first_s, task.load, start_s)
         return self.free_wh - drawn_wh
 
     def candidates(self, task: Task) -> tuple[Starts, ...]:
-        """Return all starts worth trying, rising: whole minutes in what is left of each stretch, and its two ends."""
+        """Return a task's candidate starts, ascending: the ends of each interval and all whole minutes between."""
         groups: list[Starts] = []
         for first_s, last_s in task.open_starts:
             groups += self._candidates(task, max(first_s, self.now_s), last_s)
@@ -136,7 +172,15 @@ class Grid:
         return groups
 
     def feasible_starts(self, remaining_wh: FloatArray, task: Task) -> IntArray:
-        """Return the candidate starts that `remaining_wh` carries, seconds, in rising order."""
+        """Return the feasible candidate starts of a task.
+
+        Args:
+            remaining_wh: Remaining production per bin, Wh, shape (bins,).
+            task: The task.
+
+        Returns:
+            UNIX seconds, ascending, shape (starts,).
+        """
         found = [
             group.first_s + np.flatnonzero(group.feasible(remaining_wh)) * BIN_S for group in self.candidates(task)
         ]
@@ -148,17 +192,24 @@ class Grid:
 
 
 def first_feasible_s(groups: Iterable[Starts], remaining_wh: FloatArray) -> int | None:
-    """Return the first start that `remaining_wh` carries, None if there is none.
+    """Return the first feasible start, UNIX seconds; None if there is none.
 
     Args:
-        groups: Candidate starts in rising order, as `Grid.candidates` returns them.
-        remaining_wh: What is left, Wh per bin.
+        groups: Candidate starts, ascending, as returned by `Grid.candidates`.
+        remaining_wh: Remaining production per bin, Wh, shape (bins,).
     """
     return next((s for group in groups if (s := group.first_feasible_s(remaining_wh)) is not None), None)
 
 
 def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> None:
-    """Add what a load draws from `start_s` on to the bins that begin at `first_s`; what lies outside is left out."""
+    """Add a load to a series of bins in place; energy outside of the bins is ignored.
+
+    Args:
+        drawn_wh: Energy per bin, Wh, shape (bins,).
+        first_s: Begin of the first bin, UNIX seconds.
+        load: The load.
+        start_s: Start of the load, UNIX seconds.
+    """
     load_wh = load.per_minute_wh(start_s % BIN_S)
     first_bin = (start_s - first_s) // BIN_S
     begin, end = max(first_bin, 0), min(first_bin + len(load_wh), len(drawn_wh))
@@ -166,48 +217,51 @@ def add(drawn_wh: FloatArray, first_s: int, load: LoadProfile, start_s: int) -> 
         drawn_wh[begin:end] += load_wh[begin - first_bin : end - first_bin]
 
 
-def fits(problem: Problem, task: Task, starts_s: Mapping[str, int]) -> bool:
-    """Say whether a plan keeps every promise.
+def fits(state: ProducerState, task: Task, starts_s: Mapping[str, int]) -> bool:
+    """Return whether a schedule keeps every promise.
 
-    Started commitments stay; every other start is one that its task may have, and not before now; in no minute do
-    unstarted tasks draw more than production less what runs, by more than `TOLERANCE_WH`.
+    Running commitments are unchanged; all other starts are allowed and not in the past; in no minute do unstarted tasks
+    draw more than production minus running tasks, by more than `TOLERANCE_WH`.
 
     Args:
-        problem: The producer's state.
+        state: The producer's state.
         task: The new task.
-        starts_s: By job id, for the new task and every committed one.
+        starts_s: By job id, the start of the new task and of every commitment, UNIX seconds.
     """
-    tasks = {c.task.job_id: c.task for c in problem.committed} | {task.job_id: task}
+    tasks = {c.task.job_id: c.task for c in state.committed} | {task.job_id: task}
     if starts_s.keys() != tasks.keys():
         return False
     unstarted = dict(starts_s)
-    for commitment in problem.committed:
-        if commitment.start_s <= problem.now_s and unstarted.pop(commitment.task.job_id) != commitment.start_s:
+    for commitment in state.committed:
+        if commitment.start_s <= state.now_s and unstarted.pop(commitment.task.job_id) != commitment.start_s:
             return False
     for job_id, start_s in unstarted.items():
-        if start_s < problem.now_s or not tasks[job_id].can_start_at(start_s):
+        if start_s < state.now_s or not tasks[job_id].can_start_at(start_s):
             return False
-    left_wh = Grid.of(problem, task).less_starts((tasks[job_id], start_s) for job_id, start_s in unstarted.items())
+    left_wh = Grid.of(state, task).remaining_beside_starts(
+        (tasks[job_id], start_s) for job_id, start_s in unstarted.items()
+    )
     return bool((left_wh >= -TOLERANCE_WH).all())
 
 
-def no_room(grid: Grid, remaining_wh: FloatArray, task: Task) -> Refusal:
-    """Explain a task that no candidate start carries.
+def explain_rejection(grid: Grid, remaining_wh: FloatArray, task: Task) -> Rejection:
+    """Explain why a task without a feasible start is rejected.
 
     Args:
-        grid: The producer's grid.
-        remaining_wh: What is left beside all that stands, Wh per bin.
-        task: What did not fit.
+        grid: The producer's time grid.
+        remaining_wh: Remaining production per bin, Wh, shape (bins,).
+        task: The rejected task.
     """
     groups = grid.candidates(task)
     if not groups:
-        return Refusal("its latest start is over")
+        return Rejection("its latest start has passed")
     needed_wh = task.load.energy_wh
     first_bin = min(group.first_bin for group in groups)
     end_bin = max(group.first_bin + group.count - 1 + len(group.load_wh) for group in groups)
     left_wh = float(np.maximum(remaining_wh[first_bin:end_bin], 0.0).sum())
     if left_wh < needed_wh:
-        return Refusal(f"only {left_wh:.0f} Wh of sun left in its time, it needs {needed_wh:.0f} Wh")
-    return Refusal(
-        f"no start in its window has enough sun in every minute ({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
+        return Rejection(f"only {left_wh:.0f} Wh of production left in its window, {needed_wh:.0f} Wh needed")
+    return Rejection(
+        "no start in its window has enough production in every minute "
+        f"({left_wh:.0f} Wh left, {needed_wh:.0f} Wh needed)"
     )

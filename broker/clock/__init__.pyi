@@ -3,6 +3,9 @@ from .clock import (
     ClockSettings as ClockSettings,
     OnLoss as OnLoss,
 )
+from .journal import (
+    ClockJournal as ClockJournal,
+)
 from .pacing import (
     Moment as Moment,
     Pace as Pace,
@@ -16,6 +19,7 @@ from .time_report import (
 __all__ = [
     "STALLED_AFTER_WALL_S",
     "Clock",
+    "ClockJournal",
     "ClockSettings",
     "Moment",
     "OnLoss",

@@ -1,4 +1,4 @@
-"""What the clock has heard in a step: who is done, who is still awaited, and which messages have been seen."""
+"""The barrier at the end of a round: which hosts have answered, which are awaited, and which messages have arrived."""
 
 from __future__ import annotations
 
@@ -11,106 +11,126 @@ from broker.protocol import Done, Envelope, ReorderBuffer
 
 
 class RoundBarrier:
-    """The answers to one step's grants."""
+    """Collects the answers to the grants of one step."""
 
     def __init__(self) -> None:
         self.step = -1
         self.dones: dict[str, Done] = {}
-        """By host, the answers that are in."""
+        """The answers that have arrived, by host."""
         self.awaited: set[str] = set()
-        """Hosts whose answer is missing."""
+        """Hosts that have not answered yet."""
         self._returned: set[str] = set()
-        self._stash = ReorderBuffer()
-        self._heard = asyncio.Event()
-        self._heard_wall_s: dict[str, float] = {}
+        self._buffer = ReorderBuffer()
+        self.activity = asyncio.Event()
+        """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
+        self._last_sign_wall_s: dict[str, float] = {}
         self._asked_wall_s: dict[str, float] = {}
-        """By awaited host, when it was asked first of what it has not answered."""
+        """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
         self._begun_wall_s = 0.0
 
     def begin(self, step: int, hosts: Collection[str]) -> None:
-        """Start anew for a step in which these hosts are granted a round."""
+        """Reset for a new step.
+
+        Args:
+            step: The step's number.
+            hosts: The hosts that are granted a round in it.
+        """
         self.step = step
         self.dones, self.awaited = {}, set(hosts)
         self._returned.clear()
         self._begun_wall_s = asyncio.get_running_loop().time()
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
-    def ask_again(self, host: str) -> None:
-        """Note that a host is granted the step once more."""
+    def mark_asked_again(self, host: str) -> None:
+        """Record that a host was granted the step again."""
         self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())
 
-    def take_done(self, host: str, done: Done) -> None:
-        """Take a host's answer; one to another step, or a second one, is void."""
+    def record_answer(self, host: str, done: Done) -> None:
+        """Record a host's answer; answers to another step and second answers are ignored."""
         if done.step == self.step and host in self.awaited:
             if not done.busy:
                 self.awaited.discard(host)
                 self.dones[host] = done
-            self.hear(host)
+            self.mark_alive(host)
 
-    def take_leave(self, host: str) -> None:
-        """Take it for an answer that a host has left: it cannot answer again, and there is nothing to say."""
-        self.take_done(host, Done(session="", step=self.step, time=0, round=0, sent={}, next=None))
+    def record_departure(self, host: str) -> None:
+        """Count a host's departure as its answer: it cannot answer again, and has nothing to report."""
+        self.record_answer(host, Done(session="", step=self.step, time=0, round=0, sent={}, next=None))
 
-    def take_return(self, host: str) -> None:
-        """Note that a host is there anew, and may have missed its grant."""
+    def record_return(self, host: str) -> None:
+        """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
-        self.hear(host)
+        self.mark_alive(host)
 
-    def take_envelope(self, from_host: str, envelope: Envelope) -> None:
-        """Keep a message of this step; nobody has been granted a later one.
+    def add_message(self, from_host: str, envelope: Envelope) -> None:
+        """Buffer a message of the current step; others are ignored, since no later step has been granted.
 
         Raises:
-            ProtocolError: too many wait.
+            ProtocolError: Too many messages of the host are buffered.
         """
         if envelope.step == self.step:
-            self._stash.add(from_host, envelope)
-            self._heard.set()
+            self._buffer.add(from_host, envelope)
+            self.activity.set()
 
-    def hear(self, host: str) -> None:
-        """Note a sign of life."""
+    def mark_alive(self, host: str) -> None:
+        """Record a sign of life from a host."""
         self._asked_wall_s.pop(host, None)
-        self._heard_wall_s[host] = asyncio.get_running_loop().time()
-        self._heard.set()
+        self._last_sign_wall_s[host] = asyncio.get_running_loop().time()
+        self.activity.set()
 
-    def hear_all(self, hosts: Iterable[str]) -> None:
-        """Begin to count silence anew: nobody could be heard until now."""
+    def mark_all_alive(self, hosts: Iterable[str]) -> None:
+        """Restart the silence timers of these hosts, because none of them could be heard until now."""
         now_wall_s = asyncio.get_running_loop().time()
-        self._heard_wall_s.update(dict.fromkeys(hosts, now_wall_s))
-        self._heard.set()
+        self._last_sign_wall_s.update(dict.fromkeys(hosts, now_wall_s))
+        self.activity.set()
 
     async def wait(self, until_wall_s: float) -> bool:
-        """Wait for a sign of anybody; return False if there is none until then, by the loop's time."""
-        self._heard.clear()
+        """Wait for activity on the part of any host.
+
+        Args:
+            until_wall_s: Deadline, loop time in seconds.
+
+        Returns:
+            Whether there was any before the deadline.
+        """
+        self.activity.clear()
         try:
             async with asyncio.timeout_at(until_wall_s):
-                await self._heard.wait()
+                await self.activity.wait()
         except TimeoutError:
             return False
         return True
 
-    def take_returned(self) -> set[str]:
-        """Return the awaited hosts that are there anew since the last call."""
+    def pop_returned(self) -> set[str]:
+        """Return the awaited hosts that have restarted since the last call."""
         returned = self._returned & self.awaited
         self._returned.clear()
         return returned
 
-    def silent(self, limit_wall_s: float) -> set[str]:
-        """Return the awaited hosts that gave no sign for so long."""
+    def timed_out(self, limit_wall_s: float) -> set[str]:
+        """Return the awaited hosts that have been silent for longer than the limit."""
         now_wall_s = asyncio.get_running_loop().time()
         return {
             host
             for host in self.awaited
-            if now_wall_s - max(self._begun_wall_s, self._heard_wall_s.get(host, 0.0)) > limit_wall_s
+            if now_wall_s - max(self._begun_wall_s, self._last_sign_wall_s.get(host, 0.0)) > limit_wall_s
         }
 
     def unanswered(self, for_wall_s: float) -> tuple[tuple[str, ...], float]:
-        """Return the awaited hosts that have left a question unanswered for so long, and since when, loop's time."""
+        """Return the awaited hosts that have not reacted to a question for a while.
+
+        Args:
+            for_wall_s: For how long at least, wall-clock seconds.
+
+        Returns:
+            The hosts, sorted, and when the first of them was asked (loop time; 0 if there is none).
+        """
         until_wall_s = asyncio.get_running_loop().time() - for_wall_s
         asked = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
         return tuple(sorted(asked)), min(asked.values(), default=0.0)
 
     def addressed(self, hosts: Collection[str]) -> Counts:
-        """Return which of these hosts were sent messages in the step, and by whom."""
+        """Return which of these hosts were sent messages in the step, with the count by sending host."""
         addressed: Counts = {}
         for sender, done in self.dones.items():
             for receiver, count in done.sent.items():
@@ -118,20 +138,26 @@ class RoundBarrier:
                     addressed.setdefault(receiver, {})[sender] = count
         return addressed
 
-    def unseen(self) -> list[str]:
-        """Return the hosts that sent more messages in the step than are here."""
-        return self._stash.missing(self.step, {host: sum(done.sent.values()) for host, done in self.dones.items()})
+    def missing_senders(self) -> list[str]:
+        """Return the hosts whose messages of the step have not all arrived."""
+        return self._buffer.missing(self.step, {host: sum(done.sent.values()) for host, done in self.dones.items()})
 
-    def take_messages(self) -> tuple[Envelope, ...]:
-        """Return the step's messages, sorted by (sender, sequence number)."""
-        return self._stash.take(self.step, self.dones)
+    def pop_messages(self) -> tuple[Envelope, ...]:
+        """Remove and return the step's messages, sorted by (sender, sequence number)."""
+        return self._buffer.pop(self.step, self.dones)
 
 
 def check_senders(done: Done, host: str, expected: Collection[str], known: Collection[str]) -> None:
-    """Refuse an answer of a host that nobody expects, or that says it sent to hosts that nobody knows.
+    """Reject an answer of an unexpected host, or one that claims to have sent messages to unknown hosts.
+
+    Args:
+        done: The answer.
+        host: The host that sent it, from the topic.
+        expected: Hosts that take part.
+        known: Hosts that take part or took part.
 
     Raises:
-        ProtocolError: it is one.
+        ProtocolError: The answer is rejected.
     """
     if host not in expected:
         raise ProtocolError(f"host {host!r} is not expected in this run")

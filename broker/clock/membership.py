@@ -1,4 +1,4 @@
-"""Who takes part in a run: the hosts that are expected, those that are there, and those that were turned away."""
+"""Group membership: which hosts are expected, present, lost or refused, and how the clock admits them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from broker.protocol import Announcement, Member, Roster, Timeouts, topics
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
-"""What a host says that comes before the run has begun."""
+"""The last step of a host that announces itself before the run has begun."""
 MOST_REFUSED = 100
-"""Sessions that the roster turns away by name; of more than these, those that came last."""
+"""How many refused sessions the roster lists; the most recent ones are kept."""
 
-_TWICE = "it takes part already, from another process"
+_DUPLICATE = "another process already takes part as this host"
 
 log = structlog.get_logger(__name__)
 
@@ -33,142 +33,153 @@ class Membership:
         *,
         utc_offset_s: int = 0,
     ) -> None:
-        """Make a register.
+        """Create a register in which no host is present.
 
         Args:
             expected: By host id, the agents that live there.
-            setups: By host id, the fingerprint of what it must have been started with; a host without one may have
-                any.
-            utc_offset_s: What the roster says of it, see `Roster`.
+            setups: By host id, the fingerprint of the settings that it must have been started with; hosts not listed
+                may have any.
+            utc_offset_s: See `Roster`.
         """
         self._setups = dict(setups or {})
         self._utc_offset_s = utc_offset_s
         self.expected = dict(expected)
         self.gone: set[str] = set()
-        """Hosts that were there and said, or had their last will say, that they are gone."""
+        """Hosts that were present and left, or whose last will was published."""
         self.dropped: dict[str, tuple[str, ...]] = {}
-        """Hosts that the run goes on without, with their agents."""
+        """Hosts that the run continues without, with their agents."""
         self.refused: dict[str, str] = {}
         """By session, why it may not take part."""
         self.claims: dict[str, Announcement] = {}
-        """By host, the second process that says it is that host, while the first one is asked for a sign of life."""
-        self._there: dict[str, Member] = {}
+        """By host, the announcement of a second process that claims to be it, while the first one is asked for a sign
+        of life."""
+        self._present: dict[str, Member] = {}
         self._sessions: dict[str, str] = {}
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Hosts that are expected and not there."""
-        return tuple(sorted(self.expected.keys() - self._there.keys()))
+        """Expected hosts that are not present, sorted."""
+        return tuple(sorted(self.expected.keys() - self._present.keys()))
 
     @property
     def roster(self) -> Roster:
-        """What the clock tells everybody: where each agent lives, also of hosts that are away for now, or doubted.
+        """The host of each agent, including hosts that are absent or contested.
 
-        Hosts route by it. When a broker goes down it publishes everybody's last will first, and when it is back the
-        clock may be the first to reconnect: a roster of those that are there would send messages nowhere.
+        Hosts route messages by it. A broker that shuts down publishes all last wills first, and when it is back the
+        clock may be the first to reconnect: a roster of the present hosts only would make messages undeliverable.
         """
         unsure = {host: Member(session="", agents=self.expected[host]) for host in (*self.missing, *self.claims)}
         return Roster(
-            hosts=dict(sorted({**self._there, **unsure}.items())),
+            hosts=dict(sorted({**self._present, **unsure}.items())),
             refused=dict(sorted(self.refused.items())),
             utc_offset_s=self._utc_offset_s,
         )
 
-    def speaks(self, host: str, session: str) -> bool:
-        """Whether a process is the one that takes part for its host."""
+    def is_current(self, host: str, session: str) -> bool:
+        """Return whether a session is the one that takes part for its host."""
         return self._sessions.get(host) == session
 
     def check_session(self, host: str, session: str) -> None:
-        """Refuse what a process says that does not speak for its host; of one that is away the last one does.
+        """Reject a message from a process that does not represent its host; for an absent host its last session does.
+
+        Args:
+            host: The host.
+            session: The session in the message.
 
         Raises:
-            ProtocolError: it is such a process.
+            ProtocolError: The session is not the host's current one.
         """
         check_session(host, session, self._sessions.get(host))
 
-    def take(self, host: str, announcement: Announcement, ran: Collection[int] = NEVER_RAN) -> bool:
-        """Take note of an announcement; return whether the host is there now with a session that was not before.
+    def register(self, host: str, announcement: Announcement, ran: Collection[int] = NEVER_RAN) -> bool:
+        """Process an announcement.
 
-        A second process of a host that is there is neither let in nor turned away: what the first one's last will said
-        may have been lost, with the broker that should have published it. `claims` has it until one of them has shown
-        that it lives, or `give_way`.
+        A second process that claims to be a present host is neither admitted nor refused at once: the first one's last
+        will may have been lost together with the broker that should have published it. It is kept in `claims` until
+        either process has proven to be alive, or `evict_silent` is called.
 
         Args:
-            host: Who announces, by the topic.
-            announcement: What it says.
-            ran: What it may name as the last step that it ran.
+            host: The announcing host, from the topic.
+            announcement: Its content.
+            ran: Steps that it may name as the last one that it ran.
+
+        Returns:
+            Whether the host is now present with a new session.
 
         Raises:
-            ProtocolError: it is nobody that this run expects.
+            ProtocolError: The host is not expected in this run.
         """
         if announcement.host != host or host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
-        member = self._there.get(host)
+        member = self._present.get(host)
         session = announcement.session
         if announcement.state == "gone":
-            return self._take_gone(host, session, ran)
+            return self._register_departure(host, session, ran)
         if member is not None and member.session == session:
             self._refuse_claim(host)
             return False
-        # Of one that is there, another process may not know all, for it is only a copy; that it is told below.
-        why = self._objection(host, announcement, ran if member is None else (announcement.ran,))
+        # A copy of a present host cannot know its last step; it is refused below for being a duplicate.
+        why = self._rejection_reason(host, announcement, ran if member is None else (announcement.ran,))
         if why is None and member is not None and host in self.claims and self.claims[host].session != session:
-            why = _TWICE
+            why = _DUPLICATE
         if why is not None:
             self._refuse(host, session, why)
         elif member is None:
-            self._let_in(host, session)
+            self._admit(host, session)
             return True
         elif host not in self.claims:
             log.info("host claimed", host=host)
             self.claims = {**self.claims, host: announcement}
         return False
 
-    def give_way(self, host: str, session: str, ran: Collection[int] = NEVER_RAN) -> bool:
-        """Let in the process that claims to be a host, the first one having kept silent; return whether it is in now.
+    def evict_silent(self, host: str, session: str, ran: Collection[int] = NEVER_RAN) -> bool:
+        """Replace a host's silent process by the one that claims to be the host.
 
         Args:
             host: The host.
-            session: Of the claim; one that has been decided already is void.
-            ran: As in `take`.
+            session: Session of the claim; a claim that has been decided already is ignored.
+            ran: As in `register`.
+
+        Returns:
+            Whether the claiming process was admitted.
         """
         claim = self.claims.get(host)
         if claim is None or claim.session != session:
             return False
         log.warning("host silent", host=host)
-        return self._take_gone(host, self._there[host].session, ran)
+        return self._register_departure(host, self._present[host].session, ran)
 
     def drop(self, host: str) -> tuple[str, ...]:
-        """Go on without a host; return its agents."""
+        """Continue without a host; return its agents."""
         log.warning("host dropped", host=host)
         agents = self.dropped[host] = self.expected.pop(host)
         self._refuse_claim(host)
-        self._there.pop(host, None)
+        self._present.pop(host, None)
         self._sessions.pop(host, None)
         self.gone.discard(host)
         return agents
 
-    def _objection(self, host: str, announcement: Announcement, ran: Collection[int]) -> str | None:
+    def _rejection_reason(self, host: str, announcement: Announcement, ran: Collection[int]) -> str | None:
         if host in self.dropped:
-            return "it was away too long, and the run went on without it"
+            return "it was away too long, and the run continued without it"
         if set(announcement.agents) != set(self.expected[host]):
-            return "its scenario gives it other devices than the clock's does"
+            return "its scenario assigns other devices to it than the clock's does"
         if announcement.setup != self._setups.get(host, announcement.setup):
             return "its scenario, seed or algorithm differs from the clock's"
         if announcement.ran not in ran:
             steps = " or ".join(str(step) for step in sorted(ran))
             return (
-                f"it has run the steps until {announcement.ran} and not until {steps}: "
-                "its journal is missing, incomplete or of another run"
+                f"the last step it ran is {announcement.ran}, expected {steps}: "
+                "its journal is missing, incomplete or from another run"
             )
         return None
 
-    def _let_in(self, host: str, session: str) -> None:
+    def _admit(self, host: str, session: str) -> None:
         if host in self._sessions:
             log.warning("host is back", host=host)
         else:
-            log.info("host there", host=host)
-        self._there[host] = Member(session=session, agents=self.expected[host])
+            log.info("host present", host=host)
+        self._present[host] = Member(session=session, agents=self.expected[host])
         self._sessions[host] = session
         self.gone.discard(host)
 
@@ -179,150 +190,156 @@ class Membership:
 
     def _refuse_claim(self, host: str) -> None:
         if host in self.claims:
-            self._refuse(host, self._take_claim(host).session, _TWICE)
+            self._refuse(host, self._pop_claim(host).session, _DUPLICATE)
 
-    def _take_claim(self, host: str) -> Announcement:
+    def _pop_claim(self, host: str) -> Announcement:
         claim = self.claims[host]
         self.claims = {other: kept for other, kept in self.claims.items() if other != host}
         return claim
 
-    def _take_gone(self, host: str, session: str, ran: Collection[int]) -> bool:
-        member = self._there.get(host)
+    def _register_departure(self, host: str, session: str, ran: Collection[int]) -> bool:
+        member = self._present.get(host)
         if member is None or member.session != session:
             if host in self.claims and self.claims[host].session == session:
-                self._take_claim(host)
+                self._pop_claim(host)
             return False
         log.warning("host gone", host=host)
-        del self._there[host]
+        del self._present[host]
         self.gone.add(host)
-        return host in self.claims and self.take(host, self._take_claim(host), ran)
+        return host in self.claims and self.register(host, self._pop_claim(host), ran)
 
 
 ROSTER_EVERY_WALL_S = 0.05
-"""The roster is published at most this often, whatever is announced."""
+"""Shortest interval between two publications of the roster, wall-clock seconds."""
 
 
 class Admission:
-    """The clock's dealings with announcements."""
+    """Admits hosts to a run: processes announcements and publishes the roster."""
 
     def __init__(
         self,
         run: str,
         members: Membership,
-        tally: RoundBarrier,
-        patience: Timeouts,
+        barrier: RoundBarrier,
+        timeouts: Timeouts,
         *,
         ran: Callable[[str], frozenset[int]],
         on_missing: Callable[[tuple[str, ...]], None] | None = None,
         keep: bool = False,
     ) -> None:
-        """Make a reception.
+        """Create it.
 
         Args:
             run: The run's id.
             members: The register.
-            tally: Is told who has been heard.
-            patience: How long to wait for hosts, and for a sign of life of one that another claims to be.
-            ran: Which steps a host may name as the last one that it ran.
-            on_missing: Is told which hosts are not there yet, whenever that changes before the run starts.
-            keep: Whether hosts leave what they told at the broker.
+            barrier: Informed of signs of life and restarts.
+            timeouts: How long to wait for hosts, and for a sign of life from a host that another process claims to be.
+            ran: Returns which steps a host may name as the last one that it ran.
+            on_missing: Called with the ids of missing hosts whenever they change before the run starts.
+            keep: Whether hosts leave their retained messages at the broker.
         """
         self._keep = keep
         self._run = run
         self._members = members
-        self._tally = tally
-        self._patience = patience
+        self._barrier = barrier
+        self._timeouts = timeouts
         self._ran = ran
         self._on_missing = on_missing
-        self._told: tuple[str, ...] = ()
+        self._reported_missing: tuple[str, ...] = ()
         self._is_open = False
-        """Whether all have been there once: from then on whoever comes is told to the others at once."""
-        self._news = asyncio.Event()
+        """Whether all hosts have been present once; from then on, every change is published at once."""
+        self._changed = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
 
-    def take(self, host: str, announcement: Announcement, *, is_stored: bool) -> None:
-        """Take note of an announcement.
+    def handle_announcement(self, host: str, announcement: Announcement, *, is_stored: bool) -> None:
+        """Process an announcement.
 
         Args:
-            host: Who announces, by the topic.
-            announcement: What it says.
-            is_stored: Whether it was said before the clock came, and the host may have gone on since then. It is asked
-                again: the roster does not name it.
+            host: The announcing host, from the topic.
+            announcement: Its content.
+            is_stored: Whether the broker had retained it since before the clock subscribed. The host may have run on
+                since then; if so, it is ignored, and the host announces itself again when the roster does not list it.
 
         Raises:
-            ProtocolError: it is nobody that this run expects.
+            ProtocolError: The host is not expected in this run.
         """
         members = self._members
         if is_stored and announcement.state == "there" and announcement.ran not in self._ran(host):
             return
         before = members.refused, members.claims
-        is_new = members.take(host, announcement, self._ran(host))
+        is_new = members.register(host, announcement, self._ran(host))
         claim = members.claims.get(host)
         if claim is not None and claim is not before[1].get(host):
             loop = asyncio.get_running_loop()
-            wait_wall_s = self._patience.resend_most_wall_s
-            self._timers.append(loop.call_later(wait_wall_s, self._give_way, host, claim.session))
+            wait_wall_s = self._timeouts.resend_most_wall_s
+            self._timers.append(loop.call_later(wait_wall_s, self._evict_silent, host, claim.session))
         if is_new:
-            self._tally.take_return(host)
-        elif members.speaks(host, announcement.session):
-            self._tally.hear(host)
+            self._barrier.record_return(host)
+        elif members.is_current(host, announcement.session):
+            self._barrier.mark_alive(host)
         if (is_new and self._is_open) or before != (members.refused, members.claims):
-            self._news.set()
+            self._changed.set()
 
-    def _give_way(self, host: str, session: str) -> None:
-        """Let in who claims to be a host, if the one that was there has given no sign of life meanwhile."""
-        if self._members.give_way(host, session, self._ran(host)):
-            self._tally.take_return(host)
-        self._news.set()
+    def _evict_silent(self, host: str, session: str) -> None:
+        """Admit the process that claims to be a host if the present one has given no sign of life."""
+        if self._members.evict_silent(host, session, self._ran(host)):
+            self._barrier.record_return(host)
+        self._changed.set()
 
-    async def gather(self, bus: Bus) -> None:
-        """Wait until all hosts are there; then everybody learns where all agents live.
+    async def wait_for_hosts(self, bus: Bus) -> None:
+        """Wait until all hosts are present, then publish the roster.
 
         Raises:
-            HostsMissingError: they are not within the limit.
+            HostsMissingError: Hosts were still missing at the time limit.
         """
         if self._members.missing:
-            await self.publish(bus)  # who takes part already, from before this clock came back, announces itself again
-        deadline_wall_s = asyncio.get_running_loop().time() + self._patience.limit_wall_s
+            await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
+        deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
         while missing := self._members.missing:
-            if self._on_missing is not None and self._told != missing:
-                self._told = missing
+            if self._on_missing is not None and self._reported_missing != missing:
+                self._reported_missing = missing
                 self._on_missing(missing)
-            if not await self._tally.wait(deadline_wall_s):
-                raise missing_error(missing, self._patience)
+            if not await self._barrier.wait(deadline_wall_s):
+                raise missing_error(missing, self._timeouts)
         await self.publish(bus)
 
     def open(self) -> None:
-        """From now on tell at once who has come back."""
+        """From now on, publish the return of a host at once."""
         self._is_open = True
 
-    async def tell(self, bus: Bus) -> None:
-        """Publish the roster whenever there is news in it, until cancelled."""
+    async def keep_publishing(self, bus: Bus) -> None:
+        """Publish the roster whenever it changes, until cancelled."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._changed.wait()
+            self._changed.clear()
             await self.publish(bus)
             await asyncio.sleep(ROSTER_EVERY_WALL_S)
 
-    def tell_again(self) -> None:
-        """Have the roster published though nothing is new: the broker may have forgotten it."""
-        self._tally.hear_all(self._members.expected)
-        self._news.set()
+    def republish(self) -> None:
+        """Publish the unchanged roster again, because the broker may have lost it."""
+        self._barrier.mark_all_alive(self._members.expected)
+        self._changed.set()
 
     async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "") -> None:
-        """Publish the roster, and that the run has ended or failed."""
+        """Publish the roster.
+
+        Args:
+            bus: The clock's connection.
+            ended: Whether the run has ended.
+            failed: Why the run failed; empty if it did not.
+        """
         payload = self._members.roster.model_copy(
             update={"ended": ended, "failed": failed, "keep": self._keep}
         ).encoded()
-        await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_FACTS, retain=True)
+        await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Stop admitting hosts."""
         for timer in self._timers:
             timer.cancel()
 
 
-def missing_error(hosts: Iterable[str], patience: Timeouts) -> HostsMissingError:
-    """Return the error that names hosts which stayed away too long."""
+def missing_error(hosts: Iterable[str], timeouts: Timeouts) -> HostsMissingError:
+    """Return the error that names hosts that were silent for too long."""
     names = ", ".join(repr(host) for host in sorted(hosts))
-    return HostsMissingError(f"waited {patience.limit_wall_s:g} s for hosts that do not answer: {names}")
+    return HostsMissingError(f"no answer from hosts within {timeouts.limit_wall_s:g} s: {names}")

@@ -1,4 +1,4 @@
-"""Lets time pass, or not: the pace, and what people ask of the clock (pause, resume, step, pace, stop)."""
+"""Controls when the next round may run: the pace, and the commands pause, resume, step, pace and stop."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from broker.protocol import Control
 
 
 class PaceError(SsmicError):
-    """A pace that nobody can keep."""
+    """The pace is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Virtual seconds a wall second; None: as fast as it goes."""
+    """Virtual seconds per wall-clock second."""
 
     factor: float | None = None
+    """Above 0; None: as fast as possible."""
 
     @classmethod
     def parse(cls, text: str) -> Pace:
-        """Return the pace that `text` names: `max`, `1x`, `60x`, `0.5x`.
+        """Parse a pace: `max`, `1x`, `60x`, `0.5x`.
 
         Raises:
-            PaceError: it names none.
+            PaceError: The text is not a pace.
         """
         if text == "max":
             return cls()
@@ -42,7 +43,7 @@ class Pace:
 
 
 class Pacer:
-    """Says when a moment of virtual time is due."""
+    """Maps virtual time to the wall clock."""
 
     def __init__(self, pace: Pace, now_s: int) -> None:
         self.pace = pace
@@ -50,13 +51,18 @@ class Pacer:
         self._anchor_wall_s = asyncio.get_running_loop().time()
 
     def change(self, pace: Pace, now_s: int) -> None:
-        """Go on at another pace from here."""
+        """Continue at another pace.
+
+        Args:
+            pace: The new pace.
+            now_s: Virtual time from which it applies, UNIX seconds.
+        """
         self.pace = pace
         self._anchor_s = now_s
         self._anchor_wall_s = asyncio.get_running_loop().time()
 
     def due_in_wall_s(self, time_s: int) -> float:
-        """Return how long it is until `time_s` is due; negative: so long overdue, which is the lag."""
+        """Return in how many wall-clock seconds a virtual time is due; negative: how long it is overdue (the lag)."""
         if self.pace.factor is None:
             return 0.0
         due_wall_s = self._anchor_wall_s + (time_s - self._anchor_s) / self.pace.factor
@@ -68,24 +74,24 @@ HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a run stands."""
+    """A position in a run."""
 
     time_s: int
     """Virtual time, UNIX seconds."""
     round: int
-    """Counts the rounds of this second."""
+    """Number of the round within this second, from 0."""
     step: int
-    """Counts all rounds of the run."""
+    """Number of the round within the run, from 0."""
 
 
 class RunControl:
-    """Stands between one round and the next."""
+    """Decides when the next round may run."""
 
     def __init__(self, pace: Pace, start_s: int) -> None:
         self.is_stopped = False
-        """Whether somebody asked to end the run."""
+        """Whether someone asked to end the run."""
         self.paused_by = ""
-        """Who paused the run, or lets it go step by step; as they say themselves."""
+        """Who paused the run or steps through it, by their own account."""
         self.stopped_by = ""
         """Who asked to end it."""
         self._pacer = Pacer(pace, start_s)
@@ -97,14 +103,18 @@ class RunControl:
 
     @property
     def pace(self) -> Pace:
-        """How fast virtual time may go."""
+        """The current pace."""
         return self._pacer.pace
 
-    def take(self, control: Control, now: Moment) -> None:
-        """Do what is asked.
+    def apply(self, control: Control, now: Moment) -> None:
+        """Carry out a command.
+
+        Args:
+            control: The command.
+            now: Where the run is.
 
         Raises:
-            PaceError: it names a pace that nobody can keep.
+            PaceError: The command contains an invalid pace.
         """
         match control.command:
             case "pause":
@@ -121,8 +131,13 @@ class RunControl:
                 self.is_stopped, self.stopped_by = True, control.by
         self._changed.set()
 
-    def is_open(self, moment: Moment, now: Moment) -> bool:
-        """Return whether the round at `moment` may be granted at once, not regarding the pace."""
+    def permits(self, moment: Moment, now: Moment) -> bool:
+        """Return whether a round may run now, regardless of the pace.
+
+        Args:
+            moment: The next round.
+            now: The last round that ran.
+        """
         if not self._paused or self.is_stopped:
             return True
         match self._step:
@@ -134,7 +149,8 @@ class RunControl:
                     self._step_from_s = now.time_s
                     self._step_until_s = moment.time_s if self._step == "event" else now.time_s + HOUR_S
                 if self._step == "hour" and now.time_s == self._step_from_s:
-                    # Time moves by what happens: a quiet hour would be no step at all, however often it is asked for.
+                    # Time advances from event to event: without this, a step through an hour without events would never
+                    # advance.
                     self._step_until_s = max(self._step_until_s, moment.time_s)
                 if moment.time_s <= self._step_until_s:
                     return True
@@ -142,12 +158,12 @@ class RunControl:
         return False
 
     async def wait_changed(self) -> None:
-        """Wait until somebody asks for something."""
+        """Wait for the next command."""
         self._changed.clear()
         await self._changed.wait()
 
     async def wait_due(self, moment: Moment) -> None:
-        """Wait until the pace lets `moment` come, or somebody asks for something."""
+        """Wait until a round is due at the current pace, or a command arrives."""
         due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
         if self._paused or due_in_wall_s <= 0:
             return
@@ -158,9 +174,9 @@ class RunControl:
             pass
 
     def is_due(self, moment: Moment) -> bool:
-        """Return whether the pace lets `moment` come. Steps go as fast as a person asks for them."""
+        """Return whether a round is due at the current pace; single steps are always due."""
         return self._paused or self.is_stopped or self._pacer.due_in_wall_s(moment.time_s) <= 0
 
     def lag_wall_s(self, now: Moment) -> float:
-        """Return how far virtual time is behind its pace."""
+        """Return how far virtual time lags behind the pace, wall-clock seconds."""
         return max(0.0, -self._pacer.due_in_wall_s(now.time_s))

@@ -1,4 +1,4 @@
-"""The course of a run: which step follows which. Pure; the clock asks it and does as it says."""
+"""The schedule of rounds: which round follows which. Pure functions; the clock carries out what they return."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from broker.clock.pacing import Moment
 
 Counts = dict[str, dict[str, int]]
-"""By receiving host, by sending host: messages sent in the step before."""
+"""By receiving host, by sending host: number of messages sent in the previous step."""
 Phase = Literal["start", "run", "closing", "end"]
 
 
 class ScheduledRound(BaseModel):
-    """One round that the clock grants, and all that it has to know to go on from it: what its journal keeps."""
+    """A round that the clock grants, with everything needed to continue from it; this is what its journal stores."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,29 +23,29 @@ class ScheduledRound(BaseModel):
     step: int
     phase: Phase
     counts: Counts
-    """The hosts that are granted the round, with the messages that each waits for."""
+    """The hosts that are granted the round, with the messages that each must wait for."""
     timers_s: dict[str, int | None]
-    """By host, its earliest timer as it was before this step."""
+    """By host, its earliest timer before this step, UNIX seconds; None: no timer."""
     ran: dict[str, int]
     """By host, the last step that it ran before this one."""
     acted_until_s: int
-    """Timers up to here have fired; the run's end may lie later."""
+    """Timers up to here have fired, UNIX seconds; the run's end may be later."""
     lost: tuple[str, ...] = ()
-    """Agents that the run goes on without from this step on."""
+    """Agents that the run continues without from this step on."""
     dropped: tuple[str, ...] = ()
-    """Hosts that it goes on without, those of earlier steps too."""
+    """All hosts that the run continues without, including those dropped in earlier steps."""
 
     all_left: bool = False
     """In the last step: whether all hosts have left in good order."""
 
     @property
     def moment(self) -> Moment:
-        """Where the run stands."""
+        """Where the run is."""
         return Moment(self.time_s, self.round, self.step)
 
 
 def first_round(start_s: int, hosts: tuple[str, ...]) -> ScheduledRound:
-    """Return the step that starts all agents."""
+    """Return the round in which all agents start, at virtual time `start_s`."""
     counts: Counts = {host: {} for host in hosts}
     return ScheduledRound(
         time_s=start_s, round=0, step=0, phase="start", counts=counts, timers_s={}, ran={}, acted_until_s=start_s
@@ -62,19 +62,23 @@ def next_round(
     is_stopped: bool,
     lost: tuple[str, ...] = (),
 ) -> ScheduledRound | None:
-    """Return what follows a step; None when the run is over.
+    """Return the round that follows a step.
 
-    While messages are under way, the next round of the same second; then the earliest timer; at the run's end a
-    closing round for everybody, the rounds that follow from it, and the last one, in which the hosts leave.
+    While messages are in flight, that is the next round of the same second; after that, the round at the earliest
+    timer. At the run's end come a closing round for all hosts, the rounds that follow from it, and a last one in which
+    the hosts leave.
 
     Args:
-        last: The step that ran.
-        addressed: Who is sent messages in it, and by whom.
-        timers_s: By host, its earliest timer now.
-        hosts: Those that take part.
-        end_s: Nothing happens at or after it; None: the run ends when no timer is left.
-        is_stopped: Whether somebody asked to end the run before its time.
-        lost: Agents that are lost since the last step; everybody is told.
+        last: The step that has run.
+        addressed: Hosts that were sent messages in it, with the counts by sending host.
+        timers_s: By host, its earliest timer now, UNIX seconds; None: no timer.
+        hosts: Hosts that take part.
+        end_s: End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left.
+        is_stopped: Whether someone asked to end the run early.
+        lost: Agents lost since the last step; all hosts are informed.
+
+    Returns:
+        The next round; None if the run is over.
     """
 
     def step(time_s: int, phase: Phase, counts: Counts) -> ScheduledRound:
@@ -91,16 +95,16 @@ def next_round(
             lost=lost,
         )
 
-    everybody: Counts = {host: {} for host in hosts}
-    under_way = (everybody if lost else {}) | addressed
-    if under_way and last.phase != "end":
-        return step(last.time_s, "closing" if last.phase == "closing" else "run", under_way)
+    all_hosts: Counts = {host: {} for host in hosts}
+    in_flight = (all_hosts if lost else {}) | addressed
+    if in_flight and last.phase != "end":
+        return step(last.time_s, "closing" if last.phase == "closing" else "run", in_flight)
     if last.phase in {"closing", "end"}:
-        return step(last.time_s, "end", everybody) if last.phase == "closing" else None
+        return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
     if is_stopped:
-        return step(last.time_s, "closing", everybody)
+        return step(last.time_s, "closing", all_hosts)
     if earliest_s is None or (end_s is not None and earliest_s >= end_s):
         closing_s = last.time_s if end_s is None else max(last.time_s, end_s)
-        return step(closing_s, "closing", everybody)
+        return step(closing_s, "closing", all_hosts)
     return step(earliest_s, "run", {host: {} for host, time_s in timers_s.items() if time_s == earliest_s})

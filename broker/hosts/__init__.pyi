@@ -13,7 +13,7 @@ from .host import (
     Host as Host,
 )
 from .journal import (
-    Journal as Journal,
+    HostJournal as HostJournal,
     RoundRecord as RoundRecord,
 )
 
@@ -22,7 +22,7 @@ __all__ = [
     "AgentLostError",
     "Channel",
     "Host",
-    "Journal",
+    "HostJournal",
     "Received",
     "RetainedPublication",
     "RoundRecord",

@@ -1,9 +1,9 @@
-"""An agent: coroutines over a few verbs, and nothing else of the world.
+"""Agents: coroutines that interact with the world only through a few methods.
 
-An agent sees virtual time, its messages and a generator of its own. All that it awaits goes through the verbs here,
-so its host knows at every moment whether the agent still acts or waits; what an agent awaits in any other way counts
-as acting, and time stands still for it. What one agent does depends on its own messages and timers alone, in their
-order, never on how the agents of a host take turns: that is what makes a run repeat on any number of hosts.
+An agent sees virtual time, its messages, and a random generator of its own. It awaits only through the methods here, so
+its host always knows whether the agent is active or blocked; anything else that it awaits counts as activity, and time
+stands still meanwhile. What an agent does depends only on its own messages and timers and their order, never on how the
+agents of a host are interleaved. That makes runs reproducible on any number of hosts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MessageT = TypeVar("MessageT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[MessageT]):
-    """A message as an agent gets it."""
+    """A message as an agent receives it."""
 
     sender: str
     seq: int
@@ -36,7 +36,7 @@ class Received(Generic[MessageT]):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message as an agent leaves it to its host."""
+    """A message as an agent hands it to its host."""
 
     seq: int
     to: str
@@ -44,39 +44,39 @@ class Outgoing:
     re: int | None
 
 
-FactSubject = Literal["ledger", "forecast"]
+Subject = Literal["ledger", "forecast"]
 
 
 @dataclass(frozen=True, slots=True)
 class RetainedPublication:
-    """Something an agent tells everybody, kept at the broker until it changes."""
+    """Something that an agent publishes to everyone; retained by the broker until it is replaced."""
 
     name: str
     content: BaseModel
-    subject: FactSubject = "ledger"
-    """Decides on the topic; see `broker.protocol.topics`."""
+    subject: Subject = "ledger"
+    """Determines the topic; see `broker.protocol.topics`."""
 
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 MAX_WAITING_MESSAGES = 100_000
-"""An inbox that holds more is not read by its agent: an error, not a reason to slow down."""
+"""More unread messages than this mean that the agent does not read its inbox, which is an error."""
 
 
 class AgentLostError(SsmicError):
-    """The agent that was asked is gone for good, with its household."""
+    """The agent that was asked is permanently gone, together with its household."""
 
 
 class TimeUp:
-    """What waiting with `until_s` returns when the time has come first."""
+    """Returned by waiting with `until_s` if that time is reached first."""
 
 
 TIME_UP: Final = TimeUp()
 
 
 class Channel(Generic[ItemT]):
-    """Where one coroutine of an agent leaves something for another one."""
+    """A queue from some coroutines of an agent to one of its coroutines."""
 
     def __init__(self, agent: Agent[Any]) -> None:
         self._agent = agent
@@ -84,15 +84,19 @@ class Channel(Generic[ItemT]):
         self._reader: asyncio.Future[None] | None = None
 
     def put(self, item: ItemT) -> None:
-        """Leave an item and wake the reader."""
+        """Add an item and wake the reader.
+
+        Raises:
+            SsmicError: The agent does not read its items.
+        """
         if len(self._items) >= MAX_WAITING_MESSAGES:
-            raise SsmicError(f"agent {self._agent.id!r} does not read its messages: {len(self._items)} wait")
+            raise SsmicError(f"agent {self._agent.id!r} does not read its messages: {len(self._items)} are waiting")
         self._items.append(item)
         if self._reader is not None:
-            self._agent._wake(self._reader)  # noqa: SLF001 - a box is part of its agent
+            self._agent._wake(self._reader)  # noqa: SLF001 - a channel is part of its agent
 
     async def get(self, until_s: int | None = None) -> ItemT | TimeUp:
-        """Return the next item, or `TIME_UP` when virtual time reaches `until_s` first."""
+        """Return the next item, or `TIME_UP` if virtual time reaches `until_s` (UNIX seconds) first."""
         while not self._items:
             if until_s is not None and self._agent.now_s >= until_s:
                 return TIME_UP
@@ -100,23 +104,23 @@ class Channel(Generic[ItemT]):
             if until_s is not None:
                 self._agent._set_timer(until_s, self._reader)  # noqa: SLF001
             try:
-                await self._agent._park(self._reader)  # noqa: SLF001
+                await self._agent._block(self._reader)  # noqa: SLF001
             finally:
                 self._reader = None
         return self._items.popleft()
 
     def take_all(self) -> list[ItemT]:
-        """Return what is there, without waiting."""
+        """Return all items that are present, without waiting."""
         items = list(self._items)
         self._items.clear()
         return items
 
 
 class Agent(Generic[MessageT]):
-    """Base of all agents; a subclass writes `run`.
+    """Base class of all agents; a subclass implements `run`.
 
-    The verbs are `ask`, `send`, `reply`, `receive`, `receive_round`, `until`, `compute`, `tell` and `spawn`; `closing`
-    opens when the run's end is reached.
+    Its methods are `ask`, `send`, `reply`, `receive`, `receive_round`, `until`, `compute`, `publish`, `spawn` and
+    `channel`; `closing` waits for the end of the run.
     """
 
     def __init__(self, agent_id: str) -> None:
@@ -125,34 +129,40 @@ class Agent(Generic[MessageT]):
         """Virtual time, UNIX seconds."""
         self.rng = Random(0)
         self.is_closing = False
-        """True once the run's end is reached: settle what is open, start nothing new."""
+        """True once the run's end is reached: finish what is open, start nothing new."""
         self._seq = 0
         self._inbox: Channel[Received[MessageT]] = Channel(self)
-        self._closing_boxes: list[Channel[None]] = []
+        self._closing_channels: list[Channel[None]] = []
         self._replies: dict[int, tuple[str, asyncio.Future[Received[MessageT]]]] = {}
         self._lost: set[str] = set()
         self._timers: list[tuple[int, int, asyncio.Future[Any]]] = []
         self._timer_count = 0
         self._busy = 0
-        self._quiet: asyncio.Event = asyncio.Event()
+        self._all_blocked: asyncio.Event = asyncio.Event()
         self._computing: deque[tuple[asyncio.Task[Any], asyncio.Future[None]]] = deque()
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
-        self._facts: list[RetainedPublication] = []
+        self._publications: list[RetainedPublication] = []
         self._failure: str | None = None
 
     async def run(self) -> None:
-        """Act until the run is over; returning early is fine."""
+        """Act until the run is over; may return early."""
 
-    def lost(self, agents: frozenset[str]) -> None:
-        """Act on the loss of other agents; a subclass that had to do with them overrides this."""
+    def on_lost(self, agents: frozenset[str]) -> None:
+        """Called when other agents are lost; a subclass that interacts with them overrides this."""
 
-    # The verbs.
+    # For subclasses.
 
     def send(self, to: str, message: MessageT, *, re: int | None = None) -> int:
-        """Send a message; it is delivered in the next round. Returns its sequence number.
+        """Send a message, which is delivered in the next round. Messages to lost agents are discarded.
 
-        What is sent to an agent that is lost goes nowhere.
+        Args:
+            to: Id of the receiving agent.
+            message: The message.
+            re: Sequence number of the message that this one answers; None: it is not an answer.
+
+        Returns:
+            The message's sequence number.
         """
         seq = self._seq
         self._seq += 1
@@ -161,14 +171,18 @@ class Agent(Generic[MessageT]):
         return seq
 
     def reply(self, received: Received[MessageT], message: MessageT) -> None:
-        """Answer a message, asked or not."""
+        """Answer a message."""
         self.send(received.sender, message, re=received.seq)
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
-        """Send a message and return the answer to it; no virtual time passes unless the other side lets it.
+        """Send a message and return the answer. Virtual time advances meanwhile only if the other agent waits.
+
+        Args:
+            to: Id of the receiving agent.
+            message: The message.
 
         Raises:
-            AgentLostError: the other side is gone for good.
+            AgentLostError: The other agent is permanently gone.
         """
         if to in self._lost:
             raise AgentLostError(f"agent {to!r} is lost")
@@ -176,86 +190,124 @@ class Agent(Generic[MessageT]):
         future: asyncio.Future[Received[MessageT]] = self._future()
         self._replies[seq] = (to, future)
         try:
-            return (await self._park(future)).message
+            return (await self._block(future)).message
         finally:
             del self._replies[seq]
 
     async def receive(self) -> Received[MessageT]:
-        """Return the next message that is no answer to an `ask`."""
+        """Return the next message that does not answer an `ask`."""
         received = await self._inbox.get()
         if isinstance(received, TimeUp):
-            raise SsmicError("an inbox without a time limit ran out of time")
+            raise SsmicError("receiving without a time limit timed out")
         return received
 
     async def receive_round(self, until_s: int | None = None) -> list[Received[MessageT]]:
-        """Return all messages of the next round that brings any; none when virtual time reaches `until_s` first."""
+        """Return all messages of the next round that contains any.
+
+        Args:
+            until_s: Stop waiting at this virtual time, UNIX seconds; None: never.
+
+        Returns:
+            The messages; empty if `until_s` was reached first.
+        """
         first = await self._inbox.get(until_s)
         if isinstance(first, TimeUp):
             return []
         return [first, *self._inbox.take_all()]
 
     async def until(self, time_s: int) -> None:
-        """Wait until virtual time is `time_s`; return at once if it is, or is past."""
+        """Wait until a virtual time, UNIX seconds; return at once if it has passed."""
         if self.now_s < time_s:
             future: asyncio.Future[None] = self._future()
             self._set_timer(time_s, future)
-            await self._park(future)
+            await self._block(future)
 
     async def compute(self, function: Callable[..., ResultT], *args: object) -> ResultT:
-        """Run a long pure function in a thread; time stands still meanwhile.
+        """Run a long pure function in a thread while virtual time stands still.
 
-        Results come back in the order in which they were asked for, each when the agent's other coroutines wait, so
-        that no thread's speed can change what the agent does.
+        Results are returned in the order of the calls, and only when the agent's other coroutines are blocked, so that
+        the speed of a thread cannot affect what the agent does.
+
+        Args:
+            function: Must not depend on anything but its arguments.
+            args: Its arguments.
+
+        Returns:
+            What the function returned.
         """
         task = asyncio.create_task(asyncio.to_thread(function, *args), name=f"{self.id}.compute")
         turn: asyncio.Future[None] = self._future()
         self._computing.append((task, turn))
         try:
-            await self._park(turn)
+            await self._block(turn)
             return await task
         finally:
             task.cancel()
 
-    def tell(self, name: str, content: BaseModel, subject: FactSubject = "ledger") -> None:
-        """Publish a fact for everybody, retained under its subject and name; a later one replaces it."""
-        self._facts.append(RetainedPublication(name, content, subject))
+    def publish(self, name: str, content: BaseModel, subject: Subject = "ledger") -> None:
+        """Publish something to everyone, retained until it is published again under the same subject and name.
+
+        Args:
+            name: Last level of the topic: a contract's or a producer's id.
+            content: What is published.
+            subject: Determines the topic.
+        """
+        self._publications.append(RetainedPublication(name, content, subject))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        """Let another coroutine act for this agent; it ends with the agent, and its error is the agent's."""
+        """Start another coroutine of this agent. It ends with the agent, and its exception is the agent's.
+
+        Args:
+            coroutine: The coroutine.
+            name: Identifies its task in debugging output.
+
+        Raises:
+            SsmicError: The agent is not running.
+        """
         if self._tasks is None:
             coroutine.close()
-            raise SsmicError(f"agent {self.id!r} does not run")
+            raise SsmicError(f"agent {self.id!r} is not running")
         self._busy += 1
         self._tasks.create_task(self._guard(coroutine), name=f"{self.id}.{name}")
 
-    def box(self) -> Channel[Any]:
-        """Return a new box between this agent's coroutines."""
+    def channel(self) -> Channel[Any]:
+        """Return a new channel between this agent's coroutines."""
         return Channel(self)
 
     async def closing(self) -> None:
         """Wait until the run's end is reached."""
         if not self.is_closing:
-            box: Channel[None] = Channel(self)
-            self._closing_boxes.append(box)
-            await box.get()
+            channel: Channel[None] = Channel(self)
+            self._closing_channels.append(channel)
+            await channel.get()
 
-    # What the host uses.
+    # For the host.
 
     def prepare(self, seed: int, now_s: int) -> None:
-        """Get ready to live: set the clock and seed the generator by (run seed, agent id)."""
-        self._busy = 1  # `run`, from the moment on when its task exists
+        """Initialise the agent before it runs; its generator is seeded by (run seed, agent id).
+
+        Args:
+            seed: The run's seed.
+            now_s: Virtual time, UNIX seconds.
+        """
+        self._busy = 1  # counts `run`, whose task does not exist yet
         self.now_s = now_s
         digest = hashlib.sha256(f"{seed}/{self.id}".encode()).digest()
         self.rng = Random(int.from_bytes(digest))
 
     async def live(self) -> None:
-        """Run all of the agent's coroutines; the host owns the task that this runs in."""
+        """Run all of the agent's coroutines, in a task that its host owns."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._guard(self.run()), name=f"{self.id}.run")
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
-        """Hand over a message."""
+        """Deliver a message.
+
+        Args:
+            received: The message.
+            re: Sequence number of the message that it answers; None: it is not an answer.
+        """
         asked, reply = self._replies.get(re, (None, None)) if re is not None else (None, None)
         if reply is not None and asked == received.sender and not reply.done():
             self._wake(reply, received)
@@ -263,9 +315,9 @@ class Agent(Generic[MessageT]):
             self._inbox.put(received)
 
     def advance(self, now_s: int) -> None:
-        """Set virtual time and wake those whose timer is due, in the order in which the timers were set.
+        """Set virtual time and wake the coroutines whose timers are due, in the order in which they were set.
 
-        Once the run's end is reached, no timer is due any more.
+        Once the run's end is reached, timers no longer fire.
         """
         self.now_s = now_s
         while not self.is_closing and self._timers and self._timers[0][0] <= now_s:
@@ -274,27 +326,27 @@ class Agent(Generic[MessageT]):
                 self._wake(future)
 
     def close(self) -> None:
-        """Tell the agent that the run's end is reached; once is enough."""
+        """Inform the agent that the run's end is reached; repeated calls have no effect."""
         if not self.is_closing:
             self.is_closing = True
-            for box in self._closing_boxes:
-                box.put(None)
+            for channel in self._closing_channels:
+                channel.put(None)
 
-    def lose(self, agents: Collection[str]) -> None:
-        """Tell the agent that others are gone for good; what it asked them fails, then `lost` acts."""
+    def mark_lost(self, agents: Collection[str]) -> None:
+        """Inform the agent that others are permanently gone: its pending requests to them fail, then `on_lost` runs."""
         self._lost.update(agents)
         for asked, reply in self._replies.values():
             if asked in self._lost and not reply.done():
                 self._busy += 1
                 reply.set_exception(AgentLostError(f"agent {asked!r} is lost"))
-        self.lost(frozenset(agents))
+        self.on_lost(frozenset(agents))
 
-    async def settle(self) -> None:
-        """Wait until all of the agent's coroutines wait, or one has failed."""
+    async def wait_all_blocked(self) -> None:
+        """Wait until all of the agent's coroutines are blocked, or one has failed."""
         while True:
             while self._busy and not self._failure:
-                self._quiet.clear()
-                await self._quiet.wait()
+                self._all_blocked.clear()
+                await self._all_blocked.wait()
             if self._failure or not self._computing:
                 return
             task, turn = self._computing.popleft()
@@ -302,24 +354,24 @@ class Agent(Generic[MessageT]):
             self._wake(turn)
 
     def collect(self) -> tuple[list[Outgoing], list[RetainedPublication]]:
-        """Return what was sent and told since the last call."""
+        """Remove and return the messages and publications since the last call."""
         outgoing, self._outgoing = self._outgoing, []
-        facts, self._facts = self._facts, []
-        return outgoing, facts
+        publications, self._publications = self._publications, []
+        return outgoing, publications
 
     @property
     def next_timer_s(self) -> int | None:
-        """When the agent's earliest timer is due."""
+        """When the agent's earliest timer is due, UNIX seconds; None: no timer."""
         while self._timers and self._timers[0][2].done():
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
     @property
     def failure(self) -> str | None:
-        """The traceback of what one of its coroutines raised."""
+        """The traceback of an exception in one of its coroutines; None: no failure."""
         return self._failure
 
-    # The accounts of who waits.
+    # Counting active coroutines.
 
     def _future(self) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().create_future()
@@ -329,25 +381,25 @@ class Agent(Generic[MessageT]):
         heapq.heappush(self._timers, (time_s, self._timer_count, future))
 
     def _wake(self, future: asyncio.Future[Any], result: object = None) -> None:
-        # Counted here and not when the coroutine goes on, or the agent would look quiet in between.
+        # Counted here and not when the coroutine resumes, or the agent would seem blocked in between.
         if not future.done():
             self._busy += 1
             future.set_result(result)
 
-    async def _park(self, future: asyncio.Future[ResultT]) -> ResultT:
-        self._rest()
+    async def _block(self, future: asyncio.Future[ResultT]) -> ResultT:
+        self._mark_blocked()
         return await future
 
-    def _rest(self) -> None:
+    def _mark_blocked(self) -> None:
         self._busy -= 1
         if self._busy == 0:
-            self._quiet.set()
+            self._all_blocked.set()
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await coroutine
-        except Exception:  # noqa: BLE001 - whatever an agent raises is reported to the clock, which ends the run
+        except Exception:  # noqa: BLE001 - every failure is reported to the clock, which ends the run
             self._failure = traceback.format_exc()
-            self._quiet.set()
+            self._all_blocked.set()
         finally:
-            self._rest()
+            self._mark_blocked()

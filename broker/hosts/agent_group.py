@@ -1,4 +1,4 @@
-"""The agents of a host, run round by round. No I/O: what comes in decides what goes out, in a run and in a replay."""
+"""The agents of a host, run round by round. No I/O: the input alone determines the output, in a run and in a replay."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ log = structlog.get_logger(__name__)
 
 
 class AgentGroup:
-    """Agents that live on one host."""
+    """The agents of one host."""
 
     def __init__(self, agents: Sequence[Agent[Any]], messages: TypeAdapter[Any], *, seed: int, session: str) -> None:
-        """Make a group.
+        """Create a group.
 
         Args:
-            agents: Ids unique in the run.
-            messages: Checks and builds what agents say to each other.
+            agents: The agents; their ids are unique in the run.
+            messages: Validates and builds the messages between agents.
             seed: The run's seed.
-            session: Of the host's process, for what they send.
+            session: Session of the host's process, for outgoing messages.
         """
         self.ids = tuple(sorted(agent.id for agent in agents))
         self.dropped = 0
-        """Messages with a body that no agent understands."""
+        """Number of messages dropped because their body was invalid."""
         self._agents = {agent.id: agent for agent in sorted(agents, key=lambda agent: agent.id)}
         self._messages = messages
         self._seed = seed
@@ -41,16 +41,19 @@ class AgentGroup:
         self,
         grant: Grant,
         envelopes: tuple[Envelope, ...],
-        homes: Mapping[str, str],
+        host_by_agent: Mapping[str, str],
         tasks: asyncio.TaskGroup,
     ) -> RoundRecord:
-        """Let the agents act until all of them wait.
+        """Deliver a round's messages and let the agents act until all of them are blocked.
 
         Args:
             grant: The round; the first one starts the agents.
-            envelopes: The messages of the round, sorted by (sender, sequence number).
-            homes: By agent id, the host that it lives on.
+            envelopes: Its messages, sorted by (sender, sequence number).
+            host_by_agent: By agent id, the host that it lives on.
             tasks: Owns the agents' tasks.
+
+        Returns:
+            What entered and left the host in the round.
         """
         if grant.phase == "start":
             for agent in self._agents.values():
@@ -61,26 +64,28 @@ class AgentGroup:
                 agent.close()
             agent.advance(grant.time)
             if grant.lost:
-                agent.lose(grant.lost)
+                agent.mark_lost(grant.lost)
         for envelope in envelopes:
             self._deliver(envelope)
         for agent in self._agents.values():
-            await agent.settle()
-        return self._collect(grant, envelopes, homes)
+            await agent.wait_all_blocked()
+        return self._collect(grant, envelopes, host_by_agent)
 
-    def _collect(self, grant: Grant, envelopes: tuple[Envelope, ...], homes: Mapping[str, str]) -> RoundRecord:
+    def _collect(self, grant: Grant, envelopes: tuple[Envelope, ...], host_by_agent: Mapping[str, str]) -> RoundRecord:
         sent: list[tuple[str, Envelope]] = []
-        facts: list[RetainedPublication] = []
+        publications: list[RetainedPublication] = []
         failures: list[Failure] = []
         for agent in self._agents.values():
             if agent.failure is not None:
                 failures.append(Failure(agent=agent.id, traceback=agent.failure))
-            outgoing, told = agent.collect()
-            facts += told
+            outgoing, published = agent.collect()
+            publications += published
             for message in outgoing:
-                home = homes.get(message.to)
+                home = host_by_agent.get(message.to)
                 if home is None:
-                    failures.append(Failure(agent=agent.id, traceback=f"sends to {message.to!r}: no such agent"))
+                    failures.append(
+                        Failure(agent=agent.id, traceback=f"sent a message to {message.to!r}: no such agent")
+                    )
                 else:
                     sent.append((home, self._envelope(grant, agent.id, message)))
         timers_s = [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
@@ -88,13 +93,13 @@ class AgentGroup:
             grant=grant,
             delivered=envelopes,
             sent=tuple(sent),
-            facts=tuple(facts),
+            publications=tuple(publications),
             next_s=min(timers_s, default=None),
             failure=failures[0] if failures else None,
         )
 
     def stop(self) -> None:
-        """End the agents' tasks."""
+        """Cancel the agents' tasks."""
         for life in self._lives:
             life.cancel()
 

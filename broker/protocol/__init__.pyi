@@ -7,6 +7,7 @@ from .reorder_buffer import (
 )
 from .timeouts import (
     LIMIT_WALL_S as LIMIT_WALL_S,
+    Backoff as Backoff,
     Timeouts as Timeouts,
 )
 from .wire import (
@@ -31,6 +32,7 @@ __all__ = [
     "MOST_NAMED",
     "VERSION",
     "Announcement",
+    "Backoff",
     "Control",
     "Done",
     "Envelope",

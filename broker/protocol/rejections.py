@@ -1,4 +1,4 @@
-"""What came in and was dropped: counted, and told with who wrote it, but not so often that telling becomes the harm."""
+"""Counts rejected messages and logs them per sender, rate-limited so that a flood cannot flood the log."""
 
 from __future__ import annotations
 
@@ -10,69 +10,75 @@ from pydantic import ValidationError
 
 from broker.protocol import topics
 
-TOLD_AT_ONCE = 10
-"""Of one writer and one kind of topic, before it is summed up."""
-TELL_EVERY_WALL_S = 1.0
+LOGGED_AT_ONCE = 10
+"""Rejected messages per sender and kind of topic that are logged in full before the rest is summarised."""
+LOG_INTERVAL_WALL_S = 1.0
+"""Interval between summaries, wall-clock seconds."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Account:
-    told: int = 0
-    untold: int = 0
+class _RateLimit:
+    logged: int = 0
+    suppressed: int = 0
     last: tuple[str, Exception] | None = None
-    """Topic and reason of the last one that was not told."""
-    told_wall_s: float = 0.0
+    """Topic and error of the last message that was not logged."""
+    logged_wall_s: float = 0.0
 
 
 class RejectedMessages:
-    """What one reader has dropped."""
+    """The messages that one reader has rejected."""
 
     def __init__(self, reader: str) -> None:
-        """Make an empty account.
+        """Start counting.
 
         Args:
-            reader: Who drops it: a host's id, or the clock.
+            reader: Who rejects the messages: a host's id, or the clock.
         """
         self.count = 0
-        """How many messages in all."""
+        """Total number of rejected messages."""
         self._reader = reader
-        # The last level of a topic is its writer, which the broker has checked: there are no more of these than logins.
-        self._accounts: dict[tuple[str, str], _Account] = {}
+        # The last level of a topic is its sender, which the broker verifies: there are at most as many keys as logins.
+        self._rate_limits: dict[tuple[str, str], _RateLimit] = {}
 
-    def take(self, topic: str, error: Exception) -> None:
-        """Count a message that is dropped, and tell it: the first ones of a writer at once, then once a second."""
+    def reject(self, topic: str, error: Exception) -> None:
+        """Count a rejected message and log it: the first ones of a sender at once, then one line per second.
+
+        Args:
+            topic: The message's topic.
+            error: Why it was rejected.
+        """
         self.count += 1
         address = topics.parse(topic)
         key = ("", "") if address is None else (address.kind, address.ids[-1] if address.ids else "")
-        account = self._accounts.setdefault(key, _Account())
+        limit = self._rate_limits.setdefault(key, _RateLimit())
         now_wall_s = asyncio.get_running_loop().time()
-        if account.told >= TOLD_AT_ONCE:
-            if now_wall_s - account.told_wall_s < TELL_EVERY_WALL_S:
-                account.untold, account.last = account.untold + 1, (topic, error)
+        if limit.logged >= LOGGED_AT_ONCE:
+            if now_wall_s - limit.logged_wall_s < LOG_INTERVAL_WALL_S:
+                limit.suppressed, limit.last = limit.suppressed + 1, (topic, error)
                 return
-            if not account.untold:
-                account.told = 0
-        self._tell(topic, error, account.untold)
-        account.told += 1
-        account.untold = 0
-        account.told_wall_s = now_wall_s
+            if not limit.suppressed:
+                limit.logged = 0
+        self._log(topic, error, limit.suppressed)
+        limit.logged += 1
+        limit.suppressed = 0
+        limit.logged_wall_s = now_wall_s
 
-    def tell_rest(self) -> None:
-        """Tell what has not been told, before the reader leaves."""
-        for account in self._accounts.values():
-            if account.untold and account.last is not None:
-                self._tell(*account.last, account.untold - 1)
-                account.untold = 0
+    def log_suppressed(self) -> None:
+        """Log what has been counted but not logged, before the reader leaves."""
+        for limit in self._rate_limits.values():
+            if limit.suppressed and limit.last is not None:
+                self._log(*limit.last, limit.suppressed - 1)
+                limit.suppressed = 0
 
-    def _tell(self, topic: str, error: Exception, more: int) -> None:
+    def _log(self, topic: str, error: Exception, more: int) -> None:
         counted = {"more": more} if more else {}
         log.warning("dropped", host=self._reader, topic=topic, why=first_problem(error), **counted)
 
 
 def first_problem(error: Exception) -> str:
-    """Return one line that says what is wrong with a message."""
+    """Return a one-line description of a message's first problem."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -1,4 +1,4 @@
-"""Every topic, built and parsed here and nowhere else.
+"""Builds and parses all topics.
 
 | topic under `ssmic/<run>`              | published by | read by  | QoS | retained |
 | -------------------------------------- | ------------ | -------- | --- | -------- |
@@ -13,8 +13,9 @@
 | `ledger/<contract>`                    | manager      | anyone   | 1   | yes      |
 | `forecast/<host>/<producer>`           | host         | anyone   | 1   | yes      |
 
-Grants, answers and the messages between agents go at QoS 0: what a broken connection loses is found by counting and
-sent again by its sender, which costs half the packets of QoS 1 and holds across a broker that forgot its sessions.
+Grants, answers and the messages between agents use QoS 0: messages that a broken connection loses are detected by
+counting and retransmitted by their sender. That takes half the packets of QoS 1, and works even if a restarted broker
+has lost its sessions.
 """
 
 from __future__ import annotations
@@ -29,18 +30,19 @@ from broker.identifiers import canonical, character_problem, shown
 ROOT = "ssmic"
 
 CLOCK = "clock"
-"""Stands where a host's id does when the clock asks for a step's messages; no host has this id."""
+"""Takes the place of a host's id when the clock requests a step's messages again; no host has this id."""
 
-QOS_ROUNDS = 0
-"""For what the counted rounds make good for themselves."""
-QOS_FACTS = 1
-"""For what is told once: announcements, the roster, the ledger, control."""
+QOS_AT_MOST_ONCE = 0
+"""MQTT QoS of messages whose loss the counted rounds detect and repair."""
+QOS_AT_LEAST_ONCE = 1
+"""MQTT QoS of messages that are published only once: announcements, the roster, the ledger, control."""
 
 Kind = Literal["roster", "time", "control", "hosts", "grant", "done", "inbox", "resend", "ledger", "forecast"]
 
 RETAINED: frozenset[Kind] = frozenset({"roster", "time", "hosts", "ledger", "forecast"})
-"""What holds until further notice, and may be stored at the broker. All else counts at the moment it is said: stored,
-it was planted, or is of long ago."""
+"""Topics whose messages stay valid and may be retained by the broker. All others are valid only when they are
+published: a retained message on them was planted, or is outdated.
+"""
 
 _LEVELS: dict[str, int] = {
     "roster": 0,
@@ -58,13 +60,13 @@ _LEVELS: dict[str, int] = {
 
 @lru_cache(maxsize=65_536)
 def encode(identifier: str) -> str:
-    """Make an id fit for one topic level; the inverse of `decode`.
+    """Percent-encode an id for use as one topic level; inverse of `decode`.
 
     Raises:
-        ValueError: it can be no id: it is empty, or holds what no id may hold (`broker.identifiers`).
+        ValueError: The text is not a valid id (see `broker.identifiers`).
     """
     if not identifier:
-        raise ValueError("an id is empty: expected at least one character")
+        raise ValueError("empty id: expected at least one character")
     problem = character_problem(identifier)
     if problem is not None:
         raise ValueError(f"the id {shown(identifier)} {problem}")
@@ -72,20 +74,21 @@ def encode(identifier: str) -> str:
 
 
 def decode(level: str) -> str:
-    """Return the id that `encode` made a topic level of.
+    """Decode a topic level to the id.
 
     Raises:
-        ValueError: it made no such level. An id has one spelling, or a broker's rules could be got round.
+        ValueError: The level is not the canonical encoding of an id. Accepting other encodings would allow clients to
+            bypass the broker's access rules.
     """
     identifier = unquote(level, errors="strict")
     if encode(identifier) != level:
-        raise ValueError(f"{level!r} is not how the id {identifier!r} is written in a topic")
+        raise ValueError(f"{level!r} is not the topic encoding of the id {identifier!r}")
     return identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a topic says: which run, what kind, and the ids in the topic, decoded and in order."""
+    """A parsed topic: the run, the kind, and the decoded ids in their order."""
 
     run: str
     kind: Kind
@@ -94,7 +97,7 @@ class Address:
 
 @lru_cache(maxsize=65_536)
 def parse(topic: str) -> Address | None:
-    """Return what `topic` says, or None where it is none of ours."""
+    """Parse a topic; return None if it is not one of this protocol."""
     root, *rest = topic.split("/")
     if root != ROOT or len(rest) < 2 or not all(rest):
         return None
@@ -112,17 +115,17 @@ def _build(run: str, *levels: str) -> str:
 
 
 def everything(run: str) -> str:
-    """Return the filter under which a watcher sees the whole run."""
+    """Return the filter for all topics of a run."""
     return _build(run, "#")
 
 
-def everything_of_all() -> str:
-    """Return the filter under which all runs are seen."""
+def all_runs() -> str:
+    """Return the filter for all topics of all runs."""
     return f"{ROOT}/+/#"
 
 
 def run_of(topic: str) -> str | None:
-    """Return the run that a topic belongs to, whatever comes after; None where it is not a run's."""
+    """Return the run that a topic belongs to, whatever its other levels are; None if it does not belong to a run."""
     root, _, below = topic.partition("/")
     run, _, rest = below.partition("/")
     if root != ROOT or not rest:
@@ -134,27 +137,27 @@ def run_of(topic: str) -> str | None:
 
 
 def roster(run: str) -> str:
-    """Which agent lives on which host."""
+    """Return the topic that says which agent lives on which host."""
     return _build(run, "roster")
 
 
 def times() -> str:
-    """Return the filter that finds every run on a broker."""
+    """Return the filter that finds every run at a broker."""
     return f"{ROOT}/+/time"
 
 
 def time(run: str) -> str:
-    """Virtual time, round, pace, state."""
+    """Return the topic of virtual time, round, pace and state."""
     return _build(run, "time")
 
 
 def control(run: str) -> str:
-    """Pause, step, pace, stop."""
+    """Return the topic of commands: pause, resume, step, pace, stop."""
     return _build(run, "control")
 
 
 def host(run: str, host_id: str) -> str:
-    """Return where a host announces itself, and where its last will says that it is gone."""
+    """Return the topic on which a host announces itself, and on which its last will says that it is gone."""
     return _build(run, "hosts", encode(host_id))
 
 
@@ -164,47 +167,60 @@ def hosts(run: str) -> str:
 
 
 def grant(run: str, host_id: str) -> str:
-    """Return where the clock grants a round to a host."""
+    """Return the topic on which the clock grants rounds to a host."""
     return _build(run, "grant", encode(host_id))
 
 
 def done(run: str, host_id: str) -> str:
-    """Return where a host answers a grant."""
+    """Return the topic on which a host answers grants."""
     return _build(run, "done", encode(host_id))
 
 
 def dones(run: str) -> str:
-    """Return the filter for all answers."""
+    """Return the filter for the answers of all hosts."""
     return _build(run, "done", "+")
 
 
 def inbox(run: str, host_id: str, agent: str, from_host: str) -> str:
-    """Return where `from_host` publishes messages for an agent on `host_id`."""
+    """Return the topic of messages to an agent.
+
+    Args:
+        run: The run's id.
+        host_id: The host that the agent lives on.
+        agent: The receiving agent.
+        from_host: The sending host.
+    """
     return _build(run, "inbox", encode(host_id), encode(agent), encode(from_host))
 
 
 def inboxes(run: str, host_id: str) -> str:
-    """Return the filter for all that comes in for a host's agents."""
+    """Return the filter for all messages to the agents of a host."""
     return _build(run, "inbox", encode(host_id), "+", "+")
 
 
 def all_inboxes(run: str) -> str:
-    """Return the filter for all that agents say to each other."""
+    """Return the filter for all messages between agents."""
     return _build(run, "inbox", "+", "+", "+")
 
 
 def resend(run: str, host_id: str, from_host: str) -> str:
-    """Return where `from_host` asks `host_id` to send a round's messages again."""
+    """Return the topic on which one host requests a step's messages from another one again.
+
+    Args:
+        run: The run's id.
+        host_id: The host that sent the messages.
+        from_host: The host that requests them.
+    """
     return _build(run, "resend", encode(host_id), encode(from_host))
 
 
 def resends(run: str, host_id: str) -> str:
-    """Return the filter for all requests to `host_id` to send again."""
+    """Return the filter for all such requests to a host."""
     return _build(run, "resend", encode(host_id), "+")
 
 
 def ledger(run: str, contract_id: str) -> str:
-    """Return where the manager keeps a contract."""
+    """Return the topic on which the manager publishes a contract."""
     return _build(run, "ledger", encode(contract_id))
 
 
@@ -214,12 +230,18 @@ def ledgers(run: str) -> str:
 
 
 def forecast(run: str, host_id: str, producer: str) -> str:
-    """Return where a host says what one of its producers expects from its sun."""
+    """Return the topic on which a host publishes the forecast of a producer.
+
+    Args:
+        run: The run's id.
+        host_id: The host that the producer lives on.
+        producer: The producer's id.
+    """
     return _build(run, "forecast", encode(host_id), encode(producer))
 
 
 def watched(run: str) -> tuple[str, ...]:
-    """Return the filters for what people look at: all but the clockwork of the rounds."""
+    """Return the filters for everything that people look at: all topics but the grants, answers and resend requests."""
     return (
         *(_build(run, kind) for kind in ("roster", "time", "control")),
         *(_build(run, kind, "#") for kind in ("hosts", "inbox", "ledger", "forecast")),

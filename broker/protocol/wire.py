@@ -1,6 +1,6 @@
-"""What travels between clock and hosts, as pydantic models: version 2 of the protocol in `docs/protocol.md`.
+"""The payloads exchanged between clock and hosts, as pydantic models: version 2 of the protocol in `docs/protocol.md`.
 
-What is inside an agent's message (`Envelope.body`) this floor does not know; it moves it.
+The body of an agent's message (`Envelope.body`) is opaque to this package.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ Count = Annotated[int, Field(ge=0)]
 RunPhase = Literal["waiting", "running", "paused", "ended", "failed"]
 
 MOST_NAMED = 100
-"""Hosts that a report of `time` names; of more it says how many."""
+"""How many hosts a report on `time` names; the others are only counted."""
 MOST_CHARACTERS = 80
-"""Of a name in `time` and `control`."""
+"""Longest name in `time` and `control`."""
 
 
 def shown(name: str) -> str:
-    """Return a name as `time` and `control` carry it: short, and without characters that a terminal obeys."""
+    """Return a name as `time` and `control` carry it: shortened, and without characters that a terminal interprets."""
     name = name if name.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
     return name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…"
 
 
 Who = Annotated[str, AfterValidator(shown)]
-"""Who sent a command, as they say themselves, such as `anna@laptop`; empty: they do not say."""
+"""Who sent a command, by their own account, such as `anna@laptop`; empty: unknown."""
 
 
 class Wire(BaseModel):
-    """Checked where it comes in; keys that nobody knows are refused."""
+    """Base of all payloads: validated on receipt; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     v: Version = VERSION
 
     def encoded(self) -> bytes:
-        """Return the payload, keys in the order of the model."""
+        """Return the payload as JSON, keys in the order of the model."""
         return self.model_dump_json(by_alias=True).encode()
 
 
 class Envelope(Wire):
-    """One agent's message to another, on `inbox/<host>/<agent>/<from-host>`."""
+    """A message from one agent to another, on `inbox/<host>/<agent>/<from-host>`."""
 
     session: str
-    """The sending host's, as the roster names it: what another process said once in this host's name is void."""
+    """The sending host's session, as in the roster: messages from other processes of that host are void."""
     step: Count
     """The step in which it was sent; it is delivered in the next one."""
     time: int
@@ -55,38 +55,39 @@ class Envelope(Wire):
     sender: str
     """An agent's id."""
     seq: Count
-    """Counts the sender's messages in this run; (sender, seq) names a message."""
+    """Sequence number of the sender in this run; (sender, seq) identifies a message."""
     to: str
     """An agent's id."""
     re: Count | None = None
     """`seq` of the recipient's message that this one answers."""
     body: dict[str, Any]
-    """The message; `body["kind"]` names it."""
+    """The message itself; `body["kind"]` is its type."""
 
     def unsigned(self) -> bytes:
-        """Return what is said, whichever of its host's processes says it."""
+        """Return the payload without the session: the same whichever process of the host sends it."""
         return self.model_dump_json(by_alias=True, exclude={"session"}).encode()
 
 
 class Grant(Wire):
-    """The clock lets a host run one round, on `grant/<host>`."""
+    """The clock grants a host one round, on `grant/<host>`."""
 
     step: Count
-    """Counts all rounds of the run, whatever their time."""
+    """Number of the round within the run."""
     time: int
     """Virtual time, UNIX seconds."""
     round: Count
-    """Counts the rounds of this second."""
+    """Number of the round within this second."""
     expected: dict[str, Count]
-    """By sending host: how many messages to this host were sent in the step before."""
+    """By sending host, how many messages it sent to this host in the previous step."""
     lost: tuple[str, ...] = ()
-    """Agents that the run goes on without from this round on."""
+    """Agents that the run continues without from this round on."""
     phase: Literal["start", "run", "closing", "end"] = "run"
-    """`start`: agents begin; `closing`: the run's end is reached, agents settle what is open; `end`: leave."""
+    """`start`: agents start; `run`; `closing`: the run's end is reached, agents finish what is open; `end`: hosts
+    leave."""
 
 
 class Failure(Wire):
-    """An agent raised."""
+    """An agent raised an exception."""
 
     agent: str
     traceback: str
@@ -96,30 +97,30 @@ class Done(Wire):
     """A host has run its round, on `done/<host>`."""
 
     session: str
-    """The host's, as the roster names it."""
+    """The host's session, as in the roster."""
     step: Count
     time: int
     round: Count
     sent: dict[str, Count]
-    """By receiving host: how many messages were sent to it."""
+    """By receiving host, the number of messages sent to it."""
     next: int | None
-    """Virtual time of the host's earliest timer; None where it has none."""
+    """The host's earliest timer, UNIX seconds of virtual time; None: no timer."""
     busy: bool = False
-    """True in answer to a repeated grant while the round still runs: the host lives, the rest is void."""
+    """True in answer to a repeated grant while the round is still running: a sign of life; other fields are void."""
     failure: Failure | None = None
 
 
 class Announcement(Wire):
-    """A host is there, or gone, on `hosts/<host>`."""
+    """A host is present, or gone, on `hosts/<host>`."""
 
     host: str
     session: str
-    """Drawn anew by every process: tells apart two that claim to be the same host, and what an earlier run said."""
+    """Drawn at random by each process: distinguishes processes that claim to be the same host, and earlier runs."""
     agents: tuple[str, ...]
     setup: str = ""
-    """Fingerprint of what the host was started with; hosts and clock must agree on it."""
+    """Fingerprint of the settings that the host was started with; must equal the clock's."""
     ran: int = -1
-    """The last step that the host ran; -1: none. A process that cannot go on from where its host was has no journal."""
+    """The last step that the host ran; -1: none. A process that has lost its host's journal cannot continue."""
     state: Literal["there", "gone"]
 
 
@@ -129,8 +130,8 @@ class Member(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     session: str
-    """The process that the clock talks to. Empty: none, or two say that they are this host. Whoever takes part and does
-    not find its own session here announces itself again."""
+    """The process that takes part; empty: none, or two claim to be this host. A process that takes part and does not
+    find its own session here announces itself again."""
     agents: tuple[str, ...]
 
 
@@ -141,14 +142,15 @@ class Roster(Wire):
     refused: dict[str, str] = {}
     """Sessions that may not take part, with the reason."""
     ended: bool = False
-    """The run is over; a host that comes back only now has missed nothing."""
+    """The run is over; a host that returns only now has missed nothing."""
     keep: bool = False
-    """Whether all that is retained stays at the broker when the run has ended."""
+    """Whether retained messages stay at the broker when the run has ended."""
     failed: str = ""
-    """Why the clock gave up; hosts leave. What is stored at the broker of it counts no more: a clock may come back."""
+    """Why the clock ended the run because of a failure; hosts leave. Ignored in a retained roster, since a clock may
+    resume."""
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
-    """Offset from UTC at which people are shown the run's times. Left out of the payload where it is 0, so that peers
-    from before there was such a key read the roster of a run in UTC."""
+    """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
+    do not know the key, can read the roster of a run in UTC."""
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
@@ -157,10 +159,10 @@ class Roster(Wire):
 
 
 class TimeReport(Wire):
-    """Where the run stands, on `time`.
+    """The run's status, on `time`.
 
-    What has its default is left out of the payload, and readers ignore keys that they do not know: so older and newer
-    readers understand each other.
+    Fields with their default value are omitted from the payload, and readers ignore unknown keys, so that older and
+    newer readers understand each other.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -169,49 +171,50 @@ class TimeReport(Wire):
     round: Count
     step: Count
     pace: str
-    """`max`, or a factor of the wall clock such as `60x`."""
+    """`max`, or a factor such as `60x`: virtual seconds per wall-clock second."""
     lag_wall_s: float
-    """How far virtual time is behind its pace."""
+    """How far virtual time lags behind the pace, wall-clock seconds."""
     state: RunPhase
-    """`waiting`: for the hosts, before the run begins."""
+    """`waiting`: for hosts, before the run begins."""
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
-    """Hosts that the clock waits for and that answer nothing; one that answers that it still works is none of them."""
+    """Hosts that the clock is waiting for and that do not answer; hosts that answer that they are busy are not
+    included."""
     waiting_more: Count = 0
-    """How many more there are than are named."""
+    """How many further hosts there are beyond those named."""
     waiting_wall_s: float = 0.0
-    """How long it has waited for the first of them."""
+    """How long the clock has waited for the first of them, wall-clock seconds."""
     paused_by: Who = ""
     """Who paused the run."""
     stopped_by: Who = ""
-    """Who ended it before its time."""
+    """Who ended the run early."""
     every_wall_s: float = 0.0
-    """So often the clock reports at least, whatever happens; 0: it makes no promise."""
+    """Longest interval between two reports, wall-clock seconds; 0: not guaranteed."""
 
     def encoded(self) -> bytes:
-        """Return the payload."""
+        """Return the payload without fields that have their default value."""
         return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
 
 
 _LATER = ("waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
-"""Keys that version 2 did not have at first."""
+"""Keys added after the first release of version 2."""
 
 
 class Control(Wire):
-    """What a person asks of the clock, on `control`."""
+    """A person's command to the clock, on `control`."""
 
     command: Literal["pause", "resume", "step", "pace", "stop"]
     pace: str | None = None
-    """With `pace`: the new one."""
+    """For `pace`: the new pace."""
     until: Literal["round", "event", "hour"] | None = None
-    """With `step`: how far to go before pausing again."""
+    """For `step`: how far to run before pausing again."""
     by: Who = ""
 
     def encoded(self) -> bytes:
-        """Return the payload; without `by` where it is empty, for clocks that do not know it."""
+        """Return the payload, without an empty `by`, for clocks that do not know the key."""
         return self.model_dump_json(exclude=None if self.by else {"by"}).encode()
 
 
 class ResendRequest(Wire):
-    """A host misses messages that were sent to it in a step, on `resend/<host>/<from-host>`."""
+    """A host is missing messages that were sent to it in a step, on `resend/<host>/<from-host>`."""
 
     step: Count

@@ -1,6 +1,6 @@
-"""The neighbourhood's own certificate authority, and what it issues: for TLS 1.2 and newer, P-256 keys.
+"""The neighbourhood's own certificate authority and the certificates it issues: TLS 1.2 and newer, P-256 keys.
 
-A certificate of a client is none of a server (extended key usage): no household can pass for the broker.
+A client's certificate is not valid for a server (extended key usage), so no household can impersonate the broker.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from broker.errors import GuardError
 
 AUTHORITY_DAYS = 3650
 RENEW_DAYS = 30
-"""A certificate that ends within so many days is due to be made anew."""
+"""A certificate with fewer days left is renewed."""
 _CLOCKS_DIFFER = timedelta(hours=1)
-"""Valid from so long ago: a machine whose clock is slow takes part all the same."""
+"""Certificates are valid from this long ago, so that machines whose clocks are slow accept them."""
 MOST_NAME_CHARACTERS = 64
-"""Of a common name (RFC 5280)."""
+"""Longest common name (RFC 5280, upper bound `ub-common-name`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,19 @@ class Credential:
 
     @property
     def certificate_pem(self) -> bytes:
-        """The certificate, as files hold it."""
+        """The certificate in PEM format."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     @property
     def key_pem(self) -> bytes:
-        """The key, as files hold it, not encrypted."""
+        """The key in PEM format, unencrypted."""
         return self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
 
 def new_authority(name: str) -> Credential:
-    """Make an authority that may sign certificates of servers and clients, and no further authorities."""
+    """Create an authority that may sign server and client certificates, but no further authorities."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _subject(name)
     builder = _builder(subject, subject, key.public_key(), AUTHORITY_DAYS)
@@ -63,24 +63,30 @@ def new_server(authority: Credential, names: Sequence[str], days: float) -> Cred
     """Issue a broker's certificate.
 
     Args:
-        authority: Who signs it.
-        names: Host names and IP addresses under which clients reach it.
+        authority: Signs it.
+        names: Host names and IP addresses under which clients reach the broker.
         days: How long it is valid.
 
     Raises:
-        GuardError: something in `names` is neither a host name nor an address.
+        GuardError: A name is neither a host name nor an IP address.
     """
     alternative = x509.SubjectAlternativeName([_alternative(name) for name in names])
     return _issue(authority, "broker", days, ExtendedKeyUsageOID.SERVER_AUTH, alternative)
 
 
 def new_client(authority: Credential, login: str, days: float) -> Credential:
-    """Issue a client's certificate; its common name is the login, of at most `MOST_NAME_CHARACTERS`."""
+    """Issue a client's certificate.
+
+    Args:
+        authority: Signs it.
+        login: Becomes the common name; at most `MOST_NAME_CHARACTERS` characters.
+        days: How long it is valid.
+    """
     return _issue(authority, login, days, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the names that a server's certificate is for."""
+    """Return the names that a server's certificate is valid for."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -89,7 +95,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def is_good(credential: Credential, authority: Credential) -> bool:
-    """Say whether a credential is signed by `authority`, has its key with it and will last a while."""
+    """Return whether a credential is signed by `authority`, matches its key, and does not expire soon."""
     certificate = credential.certificate
     try:
         certificate.verify_directly_issued_by(authority.certificate)
@@ -100,10 +106,10 @@ def is_good(credential: Credential, authority: Credential) -> bool:
 
 
 def read_credential(certificate_pem: bytes, key_pem: bytes) -> Credential:
-    """Read what `certificate_pem` and `key_pem` of a credential gave.
+    """Parse a certificate and its key.
 
     Raises:
-        ValueError: they are no certificate and unencrypted key of a kind that is made here.
+        ValueError: They are not a certificate and an unencrypted P-256 key in PEM format.
     """
     certificate = x509.load_pem_x509_certificate(certificate_pem)
     try:

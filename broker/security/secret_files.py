@@ -1,4 +1,4 @@
-"""Files that hold secrets: never there half-written, never readable by others, not even for a moment."""
+"""Writes files with secrets atomically, and never readable by other users, not even briefly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from broker.atomic_file import atomic_write
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom files and folders are given to; only root can give them away."""
+    """User and group that own the files; only root can set them."""
 
     user: int
     group: int
@@ -19,27 +19,34 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class SecretWriter:
-    """Writes files that only their owner reads."""
+    """Writes files that only their owner can read."""
 
     owner: Owner | None = None
-    """None: whoever writes them."""
+    """None: the current user."""
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder with its parents, where it is not there, and let only its owner in.
+        """Create a folder and its parents if missing, accessible only to its owner.
 
         Raises:
-            OSError: it cannot be done.
+            OSError: It cannot be created.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One that was there, a mounted volume for example, may be open to all.
+        # An existing folder, such as a mounted volume, may be open to everyone.
         folder.chmod(0o700)
         self._give_away(folder)
 
     def write(self, file: Path, content: bytes) -> bool:
-        """Write a file at once and whole, where it does not hold `content` already; say whether it did not.
+        """Write a file atomically, unless it already has this content.
+
+        Args:
+            file: The file.
+            content: Its new content.
+
+        Returns:
+            Whether the content changed.
 
         Raises:
-            OSError: it cannot be done.
+            OSError: It cannot be written.
         """
         changed = not file.is_file() or file.read_bytes() != content
         if changed:

@@ -1,4 +1,4 @@
-"""Which broker a run talks over: what the user asked for, or the best there is on this machine."""
+"""Chooses the broker of a run: the one that the user asked for, or the best one available on this machine."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from broker.transport import LOST_AFTER_WALL_S, BrokerUrl, MqttBroker, Tls, pars
 
 @dataclass(frozen=True, slots=True)
 class ChosenBroker:
-    """A broker that is there, and how to reach it."""
+    """A running broker, and how to reach it."""
 
     broker: MqttBroker
-    """Connects the clients of this process."""
+    """For the clients of this process."""
     url: BrokerUrl
-    """What other processes connect to."""
+    """For other processes."""
     description: str
     """One line for the user."""
 
@@ -31,25 +31,25 @@ async def choose_broker(
     tls: Tls | None = None,
     lost_after_wall_s: float = LOST_AFTER_WALL_S,
 ) -> AsyncIterator[ChosenBroker]:
-    """Have a broker for the time of the context; one that had to be started is gone afterwards.
+    """Provide a broker for the duration of the context; stop it on exit if it was started here.
 
     Args:
-        wanted: A URL, `mosquitto` or `embedded`; None: Mosquitto where it is installed, else the embedded one.
-        port: Where a broker that is started listens; None: on any free port.
-        tls: The certificates for a broker with an `mqtts` URL.
-        lost_after_wall_s: How long the connection may be down.
+        wanted: A URL, `mosquitto` or `embedded`; None: Mosquitto if installed, otherwise the embedded broker.
+        port: Port of a broker that is started; None: any free port.
+        tls: Certificates for a broker with an `mqtts` URL.
+        lost_after_wall_s: How long the connection may be down before it counts as lost, wall-clock seconds.
 
     Raises:
-        BrokerUrlError: `wanted` is none of these.
-        BrokerLostError: a Mosquitto of our own died again and again.
-        BrokerUnreachableError: a broker could not be started, or a certificate's file not be used. Whether a broker
-            of the user's own is there shows when a client connects.
+        BrokerUrlError: `wanted` is not a URL of a broker.
+        BrokerLostError: A private Mosquitto died repeatedly.
+        BrokerUnreachableError: A broker could not be started, or a certificate file cannot be used. Whether a user's
+            own broker is reachable shows only when a client connects.
     """
     if wanted in {None, "mosquitto", "embedded"}:
         installed = find_mosquitto() is not None
         why = " (mosquitto is not installed)" if wanted is None and not installed else ""
         embedded = wanted == "embedded" or (wanted is None and not installed)
-        started = embedded_broker(port=port) if embedded else managed_mosquitto(port=port, revive=True)
+        started = embedded_broker(port=port) if embedded else managed_mosquitto(port=port, restart=True)
         async with started as running:
             broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
             yield ChosenBroker(broker, running.url, f"{running.description}{why}")

@@ -1,7 +1,7 @@
-"""What runs have left at a broker: found by what is retained there, and removed where nobody needs it any more.
+"""Finds and removes what runs have left at a broker, by its retained messages.
 
-A run that ends, fails or is interrupted removes it by itself. What a process told that was killed, or a run that was
-asked to keep it, stays.
+A run that ends, fails or is interrupted cleans up after itself. Messages of a process that was killed, and of a run
+that was asked to keep them, remain.
 """
 
 from __future__ import annotations
@@ -16,42 +16,45 @@ from broker.protocol import Announcement, TimeReport, topics
 from broker.transport import Bus, Delivery
 
 QUIET_WALL_S = 0.5
-"""After so long without anything retained, the broker is taken to have sent all of it."""
+"""The broker counts as having sent all retained messages once none has arrived for this long."""
 _MOST_PASSES = 1_000
 
 
 class NotRemovedError(SsmicError):
-    """The broker still has what was to be removed."""
+    """The broker still has messages that should have been removed."""
 
 
 @dataclass(slots=True)
 class Leftover:
-    """What is retained of one run."""
+    """The retained messages of one run."""
 
     run_id: str
     topics: set[str] = field(default_factory=set)
     state: str = "unknown"
-    """As its clock said last."""
+    """The last state that its clock published."""
     hosts: set[str] = field(default_factory=set)
-    """Hosts whose processes are connected: a broker says for those that die that they have gone."""
-    speaks: bool = False
-    """Whether something was said in it while we listened."""
+    """Hosts whose processes are connected; for those that died, the broker has published the last will."""
+    has_traffic: bool = False
+    """Whether messages were published in the run while we listened."""
 
     @property
     def is_alive(self) -> bool:
-        """Whether a process takes part in it now. The clock's process has a host too, the manager's."""
-        return bool(self.hosts) or self.speaks
+        """Whether a process still takes part in the run. The clock's process has a host too, the manager's."""
+        return bool(self.hosts) or self.has_traffic
 
 
 async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, Leftover]:
-    """Return by run id what is retained under `ssmic/`.
+    """Find retained messages under `ssmic/`.
 
     Args:
-        bus: A connection that reads nothing else.
-        run_id: Look at this run only.
+        bus: A connection that is used for nothing else.
+        run_id: Restrict the search to this run; None: all runs.
+
+    Returns:
+        What was found, by run id.
     """
     found: dict[str, Leftover] = {}
-    await bus.subscribe(topics.everything(run_id) if run_id is not None else topics.everything_of_all())
+    await bus.subscribe(topics.everything(run_id) if run_id is not None else topics.all_runs())
     items = bus.messages()
     loop = asyncio.get_running_loop()
     quiet_at_wall_s = loop.time() + QUIET_WALL_S
@@ -73,7 +76,7 @@ async def find_leftovers(bus: Bus, run_id: str | None = None) -> dict[str, Lefto
 
 def _take(leftover: Leftover, delivery: Delivery) -> None:
     if not delivery.retain:
-        leftover.speaks = True
+        leftover.has_traffic = True
         return
     leftover.topics.add(delivery.topic)
     address = topics.parse(delivery.topic)
@@ -85,14 +88,18 @@ def _take(leftover: Leftover, delivery: Delivery) -> None:
             if announcement.state == "there":
                 leftover.hosts.add(announcement.host)
     except ValidationError:
-        pass  # nothing that a process of ours said
+        pass  # not published by ssmic
 
 
 async def remove(bus: Bus, leftover: Leftover) -> None:
-    """Remove what is retained of a run, and look whether it is gone; a broker may send a part of it at a time.
+    """Remove the retained messages of a run, and verify that they are gone; a broker may send them in several parts.
+
+    Args:
+        bus: Publishes the removals, and searches again.
+        leftover: The run's retained messages; extended by those found on the way.
 
     Raises:
-        NotRemovedError: it is not: as a rule the login may not write there.
+        NotRemovedError: Messages remain, usually because the login may not write there.
     """
     before: set[str] = set()
     left: Leftover | None = leftover
@@ -103,7 +110,7 @@ async def remove(bus: Bus, leftover: Leftover) -> None:
             break
         before = left.topics
         for topic in sorted(before):
-            await bus.publish(topic, b"", qos=topics.QOS_FACTS, retain=True)
+            await bus.publish(topic, b"", qos=topics.QOS_AT_LEAST_ONCE, retain=True)
         await bus.flush()
         left = (await find_leftovers(bus, leftover.run_id)).get(leftover.run_id)
         leftover.topics |= set() if left is None else left.topics

@@ -1,11 +1,11 @@
-"""A broker inside our own process, for machines without Mosquitto: amqtt, made to do what we need of it.
+"""An embedded broker for machines without Mosquitto: amqtt, with its defects worked around.
 
-It runs in a thread with a loop of its own. In the loop of the agents it would stand still whenever they compute, and
-other processes that are connected to it would take that for a dead link; its tasks and its exceptions would be among
-ours; and a cancelled run would take the broker down before its clients had said goodbye. The price is a change of
-threads for each message, which is small beside what amqtt itself takes.
+It runs in a thread with an event loop of its own. In the agents' loop it would stop whenever they compute, and other
+connected processes would take that for a dead link; its tasks and exceptions would mix with ours; and a cancelled run
+would stop the broker before its clients had disconnected. The cost is a thread switch per message, which is small
+compared with amqtt's own.
 
-For a run of our own it is good enough. It keeps no promise about security, and redelivers nothing.
+It suffices for a run on one machine. It guarantees no security, and redelivers nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from broker.servers.local import LOOPBACK, RunningBroker, port_taken
 from broker.transport import BrokerUrl, matches
 
 if TYPE_CHECKING:
-    # Half a second, which who runs over another broker need not wait: imported where it is used.
+    # Takes half a second to import, so it is imported only where it is used.
     from amqtt.broker import Broker
 
 _STOP_WALL_S = 5.0
@@ -39,7 +39,7 @@ _matches = lru_cache(maxsize=100_000)(matches)
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """What the broker's thread tells the thread that started it."""
+    """What the broker's thread hands to the thread that started it."""
 
     port: int
     loop: asyncio.AbstractEventLoop
@@ -48,16 +48,16 @@ class _Started:
 
 @asynccontextmanager
 async def embedded_broker(*, port: int | None = None) -> AsyncIterator[RunningBroker]:
-    """Run the embedded broker for the time of the context.
+    """Run the embedded broker for the duration of the context.
 
     Args:
-        port: Where on the loopback it listens; None: on any free port.
+        port: Port on the loopback interface; None: any free port.
 
     Raises:
-        BrokerUnreachableError: the port is taken, or it does not start; the message says why.
+        BrokerUnreachableError: The port is taken, or the broker does not start; the message says why.
     """
     started: Future[_Started] = Future()
-    # A daemon: a process that ends in disorder must not wait for it.
+    # A daemon thread: a process that crashes must not wait for it.
     thread = threading.Thread(target=_serve, args=(port, started), name="embedded-broker", daemon=True)
     thread.start()
     running = await asyncio.wrap_future(started)
@@ -84,11 +84,11 @@ def _serve(port: int | None, started: Future[_Started]) -> None:
 
 
 async def _run(port: int | None, started: Future[_Started]) -> None:
-    # It logs every packet, and what clients do wrong as exceptions; the bus tells what matters to us.
+    # It logs every packet, and clients' errors as exceptions; the bus reports what matters.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL + 1)
     logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_told(context)))
+    loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_log_fields(context)))
     broker = _make_broker(port or 0)
     await broker.start()
     stop = asyncio.Event()
@@ -107,7 +107,7 @@ def _make_broker(port: int) -> Broker:
     from amqtt.session import Session  # noqa: PLC0415 - heavy
 
     class EmbeddedBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-        """amqtt without its leaks, of sockets and of retained messages, and with a quicker look at filters."""
+        """amqtt without its leaks of sockets and retained messages, and with faster filter matching."""
 
         async def stream_connected(
             self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
@@ -115,13 +115,13 @@ def _make_broker(port: int) -> Broker:
             try:
                 await super().stream_connected(reader, writer, listener_name)
             finally:
-                # It leaves a connection open on which no client logged in.
+                # amqtt leaves a connection open on which no client has logged in.
                 writer.close()
 
         async def _publish_retained_messages_for_subscription(
             self, subscription: tuple[str, int], session: Session
         ) -> None:
-            # It sends a new client what is retained under the filters of all other clients.
+            # amqtt sends a new client the messages retained under the filters of all other clients.
             mine = self._subscriptions.get(subscription[0], ())
             if any(subscribed is session for subscribed, _ in mine):
                 await super()._publish_retained_messages_for_subscription(subscription, session)
@@ -129,21 +129,21 @@ def _make_broker(port: int) -> Broker:
         def _matches(self, topic: str, a_filter: str) -> bool:
             return _matches(a_filter, topic)
 
-    # Of its usual plugins only this one: the others log, and publish statistics with a deprecated library.
+    # Only this one of the default plugins: the others log, and publish statistics with a deprecated library.
     plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
     listeners = {"default": ListenerConfig(bind=f"{LOOPBACK}:{port}")}
     return EmbeddedBroker(BrokerConfig(listeners=listeners, plugins=plugins))
 
 
 def _port_of(broker: Broker) -> int:
-    server = broker._servers["default"].instance  # noqa: SLF001 - with port 0 nothing public tells which it got
+    server = broker._servers["default"].instance  # noqa: SLF001 - no public attribute has the port that was chosen for port 0
     assert isinstance(server, asyncio.Server)  # noqa: S101 - a TCP listener is one
     port: int = server.sockets[0].getsockname()[1]
     return port
 
 
 def _cause(error: BaseException | None) -> int | None:
-    """Return the number of the operating system's error behind `error`."""
+    """Return the number of the operating-system error behind an exception."""
     while error is not None:
         if isinstance(error, OSError):
             return error.errno
@@ -151,5 +151,5 @@ def _cause(error: BaseException | None) -> int | None:
     return None
 
 
-def _told(context: dict[str, object]) -> dict[str, str]:
+def _log_fields(context: dict[str, object]) -> dict[str, str]:
     return {"what": str(context.get("message")), "error": repr(context.get("exception"))}

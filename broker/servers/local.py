@@ -1,4 +1,4 @@
-"""What a broker that runs for us tells about itself, and what the kinds of them share."""
+"""What the local brokers have in common."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from broker.transport import BrokerUrl
 
 LOOPBACK = "127.0.0.1"
 ATTEMPTS = 5
-"""Free ports that are tried: another process may take one between our asking and our listening."""
+"""How many free ports are tried: another process may take one between our check and the broker's start."""
 HEADROOM_BYTES = 64 * 1024
-"""By how much a broker takes more than `MAX_PAYLOAD_BYTES`: what is too large is seen and counted where it comes in."""
+"""How much more than `MAX_PAYLOAD_BYTES` a broker accepts, so that oversized messages are counted by the receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class RunningBroker:
     url: BrokerUrl
     """What other processes connect to."""
     description: str
-    """For people: which broker, where."""
+    """For users: which broker, and where."""
     pid: int | None = None
-    """The process that it is, where it is one of its own."""
+    """Its process, if it is a process of its own."""
 
 
 def free_port() -> int:
-    """Return a port of the loopback on which nobody listens now."""
+    """Return a port of the loopback interface that is currently free."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -36,5 +36,5 @@ def free_port() -> int:
 
 
 def port_taken(port: int) -> BrokerUnreachableError:
-    """Return the error for a port that the user chose and somebody else has."""
-    return BrokerUnreachableError(f"port {port} is taken: choose another one, or leave it out for any that is free")
+    """Return the error for a port, chosen by the user, that is in use."""
+    return BrokerUnreachableError(f"port {port} is taken: choose another one, or omit it to use any free port")

@@ -1,4 +1,4 @@
-"""A Mosquitto of our own: a child process on the loopback, made for one run and gone with it."""
+"""A private Mosquitto: a child process on the loopback interface that lives as long as one run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ log = structlog.get_logger(__name__)
 
 _START_WALL_S = 10.0
 _STOP_WALL_S = 3.0
-_LOOK_WALL_S = 0.002
+_POLL_WALL_S = 0.002
 MOST_DEATHS = 5
-"""After so many deaths in a row it is not started again."""
+"""After this many deaths in a row, it is not restarted."""
 _STAYED_WALL_S = 10.0
-"""One that ran for so long has not died in a row with the one before it."""
+"""A process that ran for this long starts a new count of deaths, wall-clock seconds."""
 _PAUSE_WALL_S = 0.5
-"""Longer with each death in a row before it is started again."""
-_PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-"""Where packages put it and users' search paths do not look."""
+"""Pause before a restart, times the number of preceding deaths in a row, wall-clock seconds."""
+_SEARCH_PATH = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+"""Where packages install it, outside of users' search paths."""
 
 _CONFIGURATION = """\
 listener {port} {host}
@@ -44,7 +44,7 @@ set_tcp_nodelay true
 max_queued_messages 0
 max_inflight_messages 0
 message_size_limit {message_size_limit}
-# A broker that is killed and started again still knows what is retained.
+# Retained messages survive a restart.
 persistence true
 persistence_location {folder}/
 autosave_interval 1
@@ -57,40 +57,42 @@ connection_messages false
 
 
 def find_mosquitto() -> Path | None:
-    """Return where Mosquitto is installed."""
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path=_PLACES)
+    """Return the path of Mosquitto's program; None if it is not installed."""
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SEARCH_PATH)
     return None if found is None else Path(found)
 
 
 @asynccontextmanager
 async def managed_mosquitto(
-    *, port: int | None = None, folder: Path | None = None, more: str = "", revive: bool = False
+    *, port: int | None = None, folder: Path | None = None, extra_configuration: str = "", restart: bool = False
 ) -> AsyncIterator[RunningBroker]:
-    """Run a Mosquitto for the time of the context.
+    """Run a Mosquitto for the duration of the context.
 
     Args:
-        port: Where it listens; None: on any free port.
-        folder: Where it keeps its configuration and what is retained, an existing folder; None: a temporary one.
-        more: Further lines of its configuration; the later of two that contradict each other holds.
-        revive: Whether it is started again when it dies, on the same port and with what it had saved. Its clients
-            reconnect by themselves, and say again what is retained.
+        port: Port; None: any free port.
+        folder: Existing folder for its configuration and retained messages; None: a temporary one.
+        extra_configuration: Further lines of its configuration, which override earlier ones.
+        restart: Whether it is restarted when it dies, on the same port and with its saved state. Clients reconnect by
+            themselves and publish their retained messages again.
 
     Raises:
-        BrokerLostError: it died `MOST_DEATHS` times in a row, each time soon after its start; whatever goes on inside
-            the context is cancelled.
-        BrokerUnreachableError: it is not installed, the port is taken, or it does not start; the message says why.
+        BrokerLostError: It died `MOST_DEATHS` times in a row soon after its start; the body of the context is
+            cancelled.
+        BrokerUnreachableError: It is not installed, the port is taken, or it does not start; the message says why.
     """
     program = find_mosquitto()
     if program is None:
         raise BrokerUnreachableError("mosquitto is not installed: install it, or use the embedded broker")
     with tempfile.TemporaryDirectory(prefix="ssmic-mosquitto-") as temporary:
-        process, chosen, version = await _start(program, folder or Path(temporary), port, more)
+        process, chosen, version = await _start(program, folder or Path(temporary), port, extra_configuration)
         url = BrokerUrl(LOOPBACK, chosen)
         running = RunningBroker(url, f"Mosquitto {version} on {LOOPBACK}:{chosen}", process.pid)
-        keeper = _Keeper(process, partial(_start, program, folder or Path(temporary), chosen, more), url)
+        keeper = _Supervisor(
+            process, partial(_start, program, folder or Path(temporary), chosen, extra_configuration), url
+        )
         try:
-            if revive:
-                async with keeper.reviving():
+            if restart:
+                async with keeper.restarting():
                     yield running
             else:
                 yield running
@@ -98,8 +100,8 @@ async def managed_mosquitto(
             await _stop(keeper.process)
 
 
-class _Keeper:
-    """Starts a Mosquitto again when it dies."""
+class _Supervisor:
+    """Restarts a Mosquitto when it dies."""
 
     def __init__(
         self,
@@ -108,16 +110,16 @@ class _Keeper:
         url: BrokerUrl,
     ) -> None:
         self.process = process
-        """The one that runs, or ran last."""
+        """The current process, or the last one."""
         self._start = start
         self._url = url
 
     @asynccontextmanager
-    async def reviving(self) -> AsyncIterator[None]:
-        """Do so for the time of the context.
+    async def restarting(self) -> AsyncIterator[None]:
+        """Restart it for the duration of the context.
 
         Raises:
-            BrokerLostError: it dies again and again.
+            BrokerLostError: It dies repeatedly.
         """
         failed: BaseException | None = None
         try:
@@ -125,7 +127,7 @@ class _Keeper:
                 keeping = tasks.create_task(self._keep(), name="mosquitto")
                 try:
                     yield
-                except BaseException as error:  # noqa: BLE001 - raised below; the group would wrap it
+                except BaseException as error:  # noqa: BLE001 - raised below; the task group would wrap it
                     failed = error
                 keeping.cancel()
         except BaseExceptionGroup as group:
@@ -145,7 +147,7 @@ class _Keeper:
                     raise BrokerLostError(
                         f"the private Mosquitto at {self._url} died {deaths} times in a row: it {why}"
                     )
-                log.warning("private mosquitto died, starting it again", broker=str(self._url), why=why)
+                log.warning("private mosquitto died, restarting it", broker=str(self._url), why=why)
                 await asyncio.sleep(_PAUSE_WALL_S * (deaths - 1))
                 began_wall_s = loop.time()
                 try:
@@ -154,16 +156,16 @@ class _Keeper:
                     deaths, why = deaths + 1, f"did not start again: {error}"
                 else:
                     break
-            log.warning("private mosquitto is back", broker=str(self._url))
+            log.warning("private mosquitto restarted", broker=str(self._url))
 
 
 async def _start(
-    program: Path, folder: Path, port: int | None, more: str
+    program: Path, folder: Path, port: int | None, extra_configuration: str
 ) -> tuple[asyncio.subprocess.Process, int, str]:
     """Start it on the wanted port, or on a free one; return the process, the port and the version."""
     for _ in range(ATTEMPTS):
         chosen = free_port() if port is None else port
-        process = await _spawn(program, folder, chosen, more)
+        process = await _spawn(program, folder, chosen, extra_configuration)
         try:
             log = await _wait_until_it_runs(process, folder / "mosquitto.log")
         except BaseException:
@@ -172,44 +174,44 @@ async def _start(
         if (running := re.search(r"mosquitto version (\S+) running", log)) is not None:
             return process, chosen, running[1]
         if "Address already in use" not in log:
-            raise BrokerUnreachableError(f"mosquitto did not start: {_complaint(log) or _how_it_ended(process)}")
+            raise BrokerUnreachableError(f"mosquitto did not start: {_errors_in(log) or _how_it_ended(process)}")
         if port is not None:
             raise port_taken(port)
     raise BrokerUnreachableError(f"mosquitto found no free port in {ATTEMPTS} attempts")
 
 
-async def _spawn(program: Path, folder: Path, port: int, more: str) -> asyncio.subprocess.Process:
+async def _spawn(program: Path, folder: Path, port: int, extra_configuration: str) -> asyncio.subprocess.Process:
     configuration = _CONFIGURATION.format(
         port=port, host=LOOPBACK, folder=folder, message_size_limit=MAX_PAYLOAD_BYTES + HEADROOM_BYTES
     )
     if os.geteuid() == 0:
-        # Else it becomes the user `mosquitto`, who can neither read nor write here; and a process that changes its
-        # user is no longer told when its parent dies.
+        # Otherwise it switches to the user `mosquitto`, which can neither read nor write here; and a process that
+        # changes its user is no longer signalled when its parent dies.
         configuration += "user root\n"
-    (folder / "mosquitto.conf").write_text(configuration + more, encoding="utf-8")
+    (folder / "mosquitto.conf").write_text(configuration + extra_configuration, encoding="utf-8")
     command = [str(program), "-c", str(folder / "mosquitto.conf")]
     if sys.platform == "linux" and (guard := shutil.which("setpriv")) is not None:
-        # It ends with us even if we are killed. (Not by `preexec_fn`, which is unsafe once there are threads.)
+        # It ends with this process even if that is killed. (`preexec_fn` would be unsafe, since there are threads.)
         command = [guard, "--pdeathsig", "TERM", "--", *command]
     with (folder / "mosquitto.log").open("wb") as log:
-        # In a group of its own: Ctrl-C in the terminal is for us, who need the broker to say goodbye.
+        # In a process group of its own, so that Ctrl-C reaches only this process, which needs the broker to disconnect.
         return await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 
 
 async def _wait_until_it_runs(process: asyncio.subprocess.Process, log: Path) -> str:
-    """Wait until it says that it runs, which is after it listens, or until it has ended; return its log."""
+    """Wait until it logs that it is running, which is after it listens, or has ended; return its log."""
     try:
         async with asyncio.timeout(_START_WALL_S):
             while process.returncode is None:
                 text = _read(log)
                 if " running\n" in text:
                     return text
-                await asyncio.sleep(_LOOK_WALL_S)
+                await asyncio.sleep(_POLL_WALL_S)
     except TimeoutError:
         raise BrokerUnreachableError(
-            f"mosquitto did not start within {_START_WALL_S:g} s: {_complaint(_read(log)) or 'no word'}"
+            f"mosquitto did not start within {_START_WALL_S:g} s: {_errors_in(_read(log)) or 'no output'}"
         ) from None
     return _read(log)
 
@@ -218,8 +220,8 @@ def _read(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")
 
 
-def _complaint(log: str) -> str:
-    """Return what its log says, without times and without what it says when all is well; empty: nothing."""
+def _errors_in(log: str) -> str:
+    """Return the errors in its log, without timestamps and routine messages; empty if there are none."""
     lines = (re.sub(r"^\d+: ", "", line).strip() for line in log.splitlines())
     return "; ".join(line for line in lines if line and not re.search(r" starting$|^Config loaded", line))
 
@@ -230,7 +232,7 @@ def _how_it_ended(process: asyncio.subprocess.Process) -> str:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Terminate it, kill it where that takes too long, and wait for its end."""
+    """Terminate it, kill it if that takes too long, and wait for its end."""
     _signal(process, signal.SIGTERM)
     try:
         async with asyncio.timeout(_STOP_WALL_S):
@@ -243,7 +245,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Signal it, unless it has ended; its own method takes the news of a child's death away from asyncio."""
+    """Signal it, unless it has ended. Its own method would take the notification of the child's death from asyncio."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, number)

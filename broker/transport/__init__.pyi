@@ -4,7 +4,7 @@ from .base import (
     Bus as Bus,
     Delivery as Delivery,
     Will as Will,
-    say_and_leave as say_and_leave,
+    leave_gracefully as leave_gracefully,
 )
 from .endpoint import (
     Access as Access,
@@ -45,7 +45,7 @@ __all__ = [
     "Tls",
     "Will",
     "access_to",
+    "leave_gracefully",
     "matches",
     "parse_url",
-    "say_and_leave",
 ]

@@ -1,7 +1,7 @@
-"""What a broker gives to those who talk over it: bytes on topics, nothing more.
+"""What a broker offers its clients: bytes on topics.
 
-Two implementations pass one conformance suite: `MemoryBroker` and `MqttBroker`. A bus may lose, double or reorder
-messages of QoS 0 when its connection breaks, and says so with `Reconnected`; the counted rounds make good for it.
+`MemoryBroker` and `MqttBroker` pass the same conformance tests. A bus may lose, duplicate or reorder QoS 0 messages
+when its connection breaks, which it reports with `Reconnected`; the counted rounds repair the damage.
 """
 
 from __future__ import annotations
@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 LEAVE_WALL_S = 2.0
-"""How long last words may take: whoever interrupts a run does not wait for a broker that is away."""
+"""How long a leaving client may take to publish its final messages: an interrupted run must not hang on an unresponsive
+broker."""
 
 
-async def say_and_leave(last_words: Coroutine[Any, Any, None]) -> bool:
-    """Say last words; return whether the broker has them all.
+async def leave_gracefully(last_words: Coroutine[Any, Any, None]) -> bool:
+    """Publish final messages within `LEAVE_WALL_S`.
 
-    They are said in a task of their own: the one that leaves has been cancelled, as a rule.
+    They are published in a task of their own, since the leaving task has usually been cancelled.
+
+    Args:
+        last_words: Publishes them.
+
+    Returns:
+        Whether the broker has confirmed all of them.
     """
     saying = asyncio.create_task(last_words, name="leaving")
     try:
@@ -30,12 +37,12 @@ async def say_and_leave(last_words: Coroutine[Any, Any, None]) -> bool:
 
 
 MAX_PAYLOAD_BYTES = 512 * 1024
-"""Larger payloads are dropped where they come in: 10,000 points, the most that a series is sent with, take 300 kB."""
+"""Larger payloads are dropped on receipt. The longest series in a message (10,000 points) takes 300 kB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes for a client that goes away without a word."""
+    """What the broker publishes for a client that disappears without disconnecting (MQTT's last will)."""
 
     topic: str
     payload: bytes
@@ -44,53 +51,60 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it arrived."""
+    """A message as it was received."""
 
     topic: str
     payload: bytes
     retain: bool
-    """Whether it was stored at the broker before the subscription was made."""
+    """Whether the broker had retained it since before the subscription."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The connection broke and stands again, subscriptions included. Messages may have been lost in between."""
+    """The connection broke and was restored, subscriptions included. Messages may have been lost in between."""
 
 
 class Bus(Protocol):
     """One client's connection to a broker."""
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
-        """Send `payload`; an empty retained payload clears what is stored under `topic`.
+        """Publish a message. Waits while the connection is down.
 
-        Waits while the connection is down. Messages of one client on one topic arrive in order unless the
-        connection breaks.
+        Messages of one client on one topic arrive in order unless the connection breaks.
+
+        Args:
+            topic: The topic, without wildcards.
+            payload: The content; an empty retained payload removes the message that is retained under `topic`.
+            qos: 0 or 1.
+            retain: Whether the broker keeps the message for later subscribers.
 
         Raises:
-            BrokerLostError: the connection is down for good.
+            BrokerLostError: The connection is permanently down.
         """
         ...
 
     async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
-        """Receive what is published to the filters (MQTT wildcards) from now on, and what is retained there.
+        """Receive messages on topics from now on, and those retained there.
 
-        What is published at QoS 1 comes so only where it was subscribed to so.
+        Args:
+            topic_filters: MQTT filters, wildcards allowed.
+            qos: 0 or 1; messages published at QoS 1 are delivered at QoS 1 only to subscriptions of QoS 1.
         """
         ...
 
     async def flush(self) -> None:
-        """Wait until the broker has all that was published at QoS 1.
+        """Wait until the broker has confirmed all QoS 1 messages.
 
         Raises:
-            BrokerLostError: the connection is down for good.
+            BrokerLostError: The connection is permanently down.
         """
         ...
 
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:
-        """What arrives, in order of arrival. One reader a bus.
+        """Return an iterator over incoming messages in order of arrival. A bus has one reader.
 
         Raises:
-            BrokerLostError: the connection is down for good.
+            BrokerLostError: While iterating: the connection is permanently down.
         """
         ...
 
@@ -99,9 +113,13 @@ class Broker(Protocol):
     """Where clients connect to."""
 
     def connect(self, client_id: str, will: Will | None = None) -> AbstractAsyncContextManager[Bus]:
-        """Connect a client for the time of the context.
+        """Connect a client for the duration of the context.
+
+        Args:
+            client_id: Unique at the broker.
+            will: Published by the broker if the client disappears.
 
         Raises:
-            BrokerUnreachableError: nobody listens there, or the login was refused.
+            BrokerUnreachableError: The connection or the login was refused.
         """
         ...

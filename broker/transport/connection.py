@@ -1,9 +1,9 @@
-"""One connection to an MQTT broker, from its making to its end; `MqttBus` makes a new one each time it is lost.
+"""One connection to an MQTT broker; `MqttBus` makes a new one each time it is lost.
 
-Only this module and `unreachable` know aiomqtt. It overrides private seams of 2.5, to which the project is pinned,
-because the public ones cost two tasks a message: `publish` waits for the socket through `wait_for`, and iterating
-over `messages` makes a task for each. Here a message is written at the end of the loop's turn, together with all
-others of that turn, and goes straight to the receiver when it is read.
+The only module that knows aiomqtt. It overrides private parts of aiomqtt 2.5, to which the project is pinned, because
+the public API costs two tasks per message: `publish` waits for the socket through `wait_for`, and iterating over
+`messages` creates a task for each. Here all messages of an event-loop iteration are written together at its end, and
+incoming ones go straight to the receiver.
 """
 
 from __future__ import annotations
@@ -31,48 +31,48 @@ from paho.mqtt.reasoncodes import ReasonCode
 from broker.errors import BrokerAwayError, BrokerUnreachableError
 from broker.protocol.topics import encode
 from broker.transport.base import Delivery, Will
-from broker.transport.disconnects import Cut, Sent
+from broker.transport.disconnects import Disconnect, SentPacket
 from broker.transport.endpoint import BrokerUrl
 
-_AHEAD_BYTES = 64 * 1024
+_READ_AHEAD_BYTES = 64 * 1024
 _HEAD_BYTES = 16
 _DISCONNECT = 0xE0
 
 
-class Buffers:
-    """Stands between a client and its socket, which it does not own."""
+class SocketBuffers:
+    """Buffers between a client and its socket, which it does not own."""
 
     def __init__(self, client: paho.Client) -> None:
-        """Take the place of the client's own reading and writing; private seams of paho 2."""
+        """Replace the client's own reading and writing, which are private parts of paho 2."""
         self._client = client
         self._receive = client._sock_recv  # noqa: SLF001
         client._sock_recv = self._take  # type: ignore[method-assign]  # noqa: SLF001
         client._sock_send = self._put  # type: ignore[method-assign]  # noqa: SLF001
-        self.head = b""
-        """The first bytes that came in, by which a protocol is known."""
+        self.first_bytes = b""
+        """The first bytes received, which identify the protocol."""
         self.error: OSError | None = None
         """Why reading failed; paho forgets it."""
-        self._ahead = b""
+        self._read_ahead = b""
         self._taken = 0
-        """How much of `_ahead` the client has had."""
+        """How much of `_read_ahead` the client has consumed."""
         self._unsent = bytearray()
 
     @property
     def readable(self) -> bool:
-        """Whether there is something to read that makes no socket readable: read ahead, or decrypted."""
+        """Whether data is available although the socket is not readable: read ahead, or already decrypted."""
         sock = self._client.socket()
-        return len(self._ahead) > self._taken or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
+        return len(self._read_ahead) > self._taken or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
 
     @property
     def unsent_bytes(self) -> int:
-        """How much the socket has not taken yet."""
+        """Bytes that the socket has not accepted yet."""
         return len(self._unsent)
 
     def flush(self) -> None:
-        """Give the socket as much as it takes.
+        """Write as much as the socket accepts.
 
         Raises:
-            OSError: the connection is broken.
+            OSError: The connection is broken.
         """
         sock = self._client.socket()
         try:
@@ -82,29 +82,29 @@ class Buffers:
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
 
-    def look_for_reason(self) -> None:
-        """Read once more after writing has failed: a broker that refuses our certificate says so, and then closes."""
+    def read_close_reason(self) -> None:
+        """Read once more after a failed write: a broker that refuses our certificate sends an alert, then closes."""
         with suppress(OSError):
             self._take(1)
 
     def _take(self, bufsize: int) -> bytes:
-        if self._taken >= len(self._ahead):
+        if self._taken >= len(self._read_ahead):
             try:
-                self._ahead, self._taken = self._receive(_AHEAD_BYTES), 0
+                self._read_ahead, self._taken = self._receive(_READ_AHEAD_BYTES), 0
             except BlockingIOError:
                 raise
             except OSError as error:
                 self.error = error
                 raise
-            self.head = self.head or self._ahead[:_HEAD_BYTES]
-        piece = self._ahead[self._taken : self._taken + bufsize]
+            self.first_bytes = self.first_bytes or self._read_ahead[:_HEAD_BYTES]
+        piece = self._read_ahead[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece
 
     def _put(self, buf: bytes | bytearray) -> int:
         self._unsent += buf
         if buf[0] == _DISCONNECT and len(buf) == 2:
-            # The client closes the socket once this is written: all before it has to be out.
+            # The client closes the socket once this is written, so everything before it must have been sent.
             self.flush()
             if self._unsent:
                 del self._unsent[-2:]
@@ -116,51 +116,52 @@ _BAD_LOGIN = frozenset({134, 135})
 _CLIENT_ID_REFUSED = 133
 _SERVER_UNAVAILABLE = 136
 _FOR_NOW = frozenset({_SERVER_UNAVAILABLE, 128, 131, 137, 151, 156, 159})
-"""CONNACK codes of MQTT 5, as paho also names those of MQTT 3.1.1, that say nothing against this client: unspecified or
-implementation error, server unavailable or busy, quota exceeded, use another server, connection rate exceeded."""
+"""CONNACK codes of MQTT 5, to which paho also maps those of MQTT 3.1.1, that are not caused by this client: unspecified
+or implementation error, server unavailable or busy, quota exceeded, use another server, connection rate exceeded.
+"""
 
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
-"""What OpenSSL calls an answer that is not TLS."""
+"""OpenSSL's reasons for an answer that is not TLS."""
 _NO_COMMON_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "NO_SHARED_CIPHER", "DH_KEY_TOO_SMALL"})
 _ALERTS_FOR_NOW = ("INTERNAL_ERROR", "USER_CANCELLED", "CLOSE_NOTIFY")
 
 _CONNACK = 0x20
 _TLS_RECORDS = frozenset(range(0x14, 0x18))
-"""First byte of a TLS record: change cipher, alert, handshake, data."""
+"""First byte of a TLS record: change cipher spec, alert, handshake, application data."""
 
 
 class NoAnswerError(MqttError):
-    """The other side went away instead of answering, or answered something that is not MQTT."""
+    """The other side closed the connection instead of answering, or its answer is not MQTT."""
 
-    def __init__(self, reason: str, head: bytes = b"", cause: OSError | None = None) -> None:
+    def __init__(self, reason: str, first_bytes: bytes = b"", cause: OSError | None = None) -> None:
         super().__init__(reason)
-        self.head = head
-        """The first bytes that it did send."""
+        self.first_bytes = first_bytes
+        """The first bytes that it sent."""
         self.cause = cause
-        """What the socket said."""
+        """The socket's error."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectFailure:
-    """An attempt to connect that failed."""
+    """A failed attempt to connect."""
 
     reason: str
-    """What went wrong, for people."""
+    """What went wrong, for users."""
     is_final: bool
     """Whether another attempt would certainly fail for the same reason."""
 
 
-def classify(error: Exception, url: BrokerUrl, *, standing: int = 0) -> ConnectFailure:
-    """Return what a failed attempt means.
+def classify(error: Exception, url: BrokerUrl, *, other_connections: int = 0) -> ConnectFailure:
+    """Classify a failed attempt to connect.
 
-    Final is what no waiting mends: a refused login, certificate or client id, a broker that is not trusted, the wrong
-    protocol on the other side. All else may pass: refused, reset, silent, cut during the handshake, no address yet,
+    Final are failures that waiting cannot cure: a refused login, certificate or client id, an untrusted broker, another
+    protocol. All others may be temporary: connection refused or reset, no answer, broken handshake, unknown host,
     "server unavailable".
 
     Args:
-        error: What aiomqtt raised; it keeps the cause as the context of its own error.
-        url: Where the attempt went.
-        standing: How many other connections of this process the broker serves now.
+        error: What aiomqtt raised; the cause is the context of its error.
+        url: The broker's URL.
+        other_connections: Number of other connections of this process to the broker.
     """
     cause: BaseException = error.__context__ or error
     if isinstance(error, NoAnswerError):
@@ -170,27 +171,27 @@ def classify(error: Exception, url: BrokerUrl, *, standing: int = 0) -> ConnectF
             return _refused(code, url)
         case ssl.SSLError():
             return _tls_failure(cause)
-        case NoAnswerError(head=head) if head and head[0] != _CONNACK:
-            return ConnectFailure(_foreign(head, url), is_final=True)
+        case NoAnswerError(first_bytes=first_bytes) if first_bytes and first_bytes[0] != _CONNACK:
+            return ConnectFailure(_foreign(first_bytes, url), is_final=True)
         case OSError() | NoAnswerError():
-            return ConnectFailure(_away(cause, url, standing), is_final=False)
+            return ConnectFailure(_away(cause, url, other_connections), is_final=False)
         case UnicodeError():
             return ConnectFailure(f"there is no host named {url.host!r}", is_final=True)
-    # A value that paho refuses, such as a user name of 70,000 bytes, stays refused.
+    # A value that paho rejects, such as a user name of 70,000 bytes, will be rejected again.
     return ConnectFailure(str(cause), is_final=isinstance(cause, ValueError))
 
 
-def _away(cause: OSError | NoAnswerError, url: BrokerUrl, standing: int) -> str:
+def _away(cause: OSError | NoAnswerError, url: BrokerUrl, other_connections: int) -> str:
     match cause:
         case socket.gaierror():
             return f"there is no host named {url.host!r}"
         case ConnectionRefusedError():
-            return "nobody listens there"
+            return "connection refused: no broker is listening there"
         case TimeoutError():
             return f"no answer; {_doubt(url)}"
         case OSError(strerror=str(why)) if not isinstance(cause, ConnectionError):
             return why
-    return f"closed the connection without an answer{_full_or_foreign(url, standing)}"
+    return f"closed the connection without an answer{_full_or_foreign(url, other_connections)}"
 
 
 def _refused(code: ReasonCode, url: BrokerUrl) -> ConnectFailure:
@@ -203,7 +204,7 @@ def _refused(code: ReasonCode, url: BrokerUrl) -> ConnectFailure:
 
 
 def _login(user: str | None) -> str:
-    """Return who was refused; where a guarded broker would have another spelling of it, that too."""
+    """Describe the refused login, and its spelling at a guarded broker if that differs."""
     if user is None:
         return "(no user given)"
     try:
@@ -214,10 +215,10 @@ def _login(user: str | None) -> str:
     return f"(user {user!r}){hint}"
 
 
-def _foreign(head: bytes, url: BrokerUrl) -> str:
-    if head[0] in _TLS_RECORDS and not url.tls:
+def _foreign(first_bytes: bytes, url: BrokerUrl) -> str:
+    if first_bytes[0] in _TLS_RECORDS and not url.tls:
         return f"speaks TLS on this port: write mqtts://{url.host}:{url.port}"
-    if head.startswith(b"HTTP/"):
+    if first_bytes.startswith(b"HTTP/"):
         return "answers as a web server does: is it an MQTT broker?"
     return "answers with something other than MQTT: is it an MQTT broker?"
 
@@ -236,9 +237,9 @@ def _tls_failure(error: ssl.SSLError) -> ConnectFailure:
     return ConnectFailure(f"TLS failed ({what}); does it speak TLS on this port?", is_final=False)
 
 
-def _full_or_foreign(url: BrokerUrl, standing: int) -> str:
-    if standing:
-        connections = "1 other connection" if standing == 1 else f"{standing} other connections"
+def _full_or_foreign(url: BrokerUrl, other_connections: int) -> str:
+    if other_connections:
+        connections = "1 other connection" if other_connections == 1 else f"{other_connections} other connections"
         return (
             f" while it serves {connections} of this process; it has probably reached its limit of connections "
             "(Mosquitto: max_connections): raise it, or use fewer (ssmic run --hosts N)"
@@ -254,33 +255,33 @@ AnswerT = TypeVar("AnswerT")
 
 _log = structlog.get_logger(__name__)
 
-_MUTE = logging.Logger("paho", level=logging.CRITICAL + 1)  # noqa: LOG001 - kept out of the tree: we report ourselves
+_MUTE = logging.Logger("paho", level=logging.CRITICAL + 1)  # noqa: LOG001 - not in the tree: errors are reported by us
 
 _UNWRITTEN_LIMIT_BYTES = 1024 * 1024
-"""How much may wait for the socket before publishers do."""
+"""How many unwritten bytes may accumulate before publishers have to wait."""
 _PACKET_BYTES = 500
-"""What a packet that waits takes beside its payload."""
+"""Memory overhead of a queued packet beside its payload."""
 _HEADER_BYTES = 5
-"""What a packet of up to 16 kB has before its payload, beside the topic."""
+"""Header size of a packet of up to 16 kB, without the topic."""
 _HEADER_QOS_1_BYTES = 7
 _UNACKNOWLEDGED_LIMIT = 10_000
-"""QoS 1 messages that may be under way before publishers wait."""
+"""How many QoS 1 messages may be unconfirmed before publishers have to wait."""
 _IDS = 60_000
-"""How far the oldest unacknowledged message may lie back: message ids come again after 65,535."""
+"""How many messages may have been sent since the oldest unconfirmed one: message ids repeat after 65,535."""
 _PACKETS_A_TURN = 500
-"""Read at once; then whoever they are for has its turn, or a flood would keep the loop for itself."""
+"""Packets read per event-loop iteration, so that a flood cannot monopolise the loop."""
 _UNSPECIFIED = 128
-"""The reason that paho gives for a connection that ends without one."""
+"""paho's reason code for a connection that ended without one."""
 
 
 class ConnectionBrokenError(Exception):
-    """The connection ended while something was under way; internal to the bus, which makes a new one."""
+    """The connection ended during an operation; internal to the bus, which reconnects."""
 
 
 class Connection(aiomqtt.Client):
-    """See the module."""
+    """A single connection; see the module."""
 
-    def __init__(  # noqa: D417 - what is not named here is what its type says
+    def __init__(  # noqa: D417 - the other arguments are explained by their types
         self,
         url: BrokerUrl,
         client_id: str,
@@ -295,13 +296,13 @@ class Connection(aiomqtt.Client):
         """Prepare the connection.
 
         Args:
-            answer_wall_s: How long the broker may take to answer.
-            receive: Takes each message that comes in.
-            acknowledged: Takes the ticket of each QoS 1 message that the broker confirmed.
+            answer_wall_s: How long to wait for answers of the broker, wall-clock seconds.
+            receive: Called with each incoming message.
+            acknowledged: Called with the ticket of each confirmed QoS 1 message.
         """
         options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # What was sent and not confirmed in this time means a dead link: sooner than a second missed ping.
+            # Detects a dead link by unacknowledged TCP data, sooner than by a second missed ping.
             options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, keepalive_wall_s * 1000))
         super().__init__(
             url.host,
@@ -328,37 +329,37 @@ class Connection(aiomqtt.Client):
         self._abandoned = False
         self._timer: asyncio.TimerHandle | None = None
         self._sent = 0
-        self._last_sent: Sent | None = None
-        self._largest_sent: Sent | None = None
-        self.cut_off: Cut | None = None
-        """How it ended, where the other side ended it."""
+        self._last_sent: SentPacket | None = None
+        self._largest_sent: SentPacket | None = None
+        self.disconnect: Disconnect | None = None
+        """How the connection ended, if the other side closed it."""
         self._unwritten_bytes = 0
         self._tickets: OrderedDict[int, tuple[int, int]] = OrderedDict()
         """By message id: the ticket, and how many messages had been sent before it."""
-        self._buffers = Buffers(self._client)
-        # Its callback for what is published is called for QoS 0 too, and costs more there than publishing.
+        self._buffers = SocketBuffers(self._client)
+        # The callback would be called for QoS 0 messages too, where it costs more than publishing.
         self._client.on_publish = None
         self._confirm = self._client._do_on_publish  # noqa: SLF001
         self._client._do_on_publish = self._on_confirmed  # type: ignore[method-assign]  # noqa: SLF001
         self._ended: asyncio.Future[str] = asyncio.Future()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._has_room_event = asyncio.Event()
+        self._has_room_event.set()
 
-    async def open(self, *, standing: int = 0) -> None:
+    async def open(self, *, other_connections: int = 0) -> None:
         """Connect and log in.
 
         Args:
-            standing: How many other connections of this process the broker serves now.
+            other_connections: Number of other connections of this process to the broker.
 
         Raises:
-            BrokerAwayError: it did not work for a reason that may pass; the message says which.
-            BrokerUnreachableError: it did not work, and will not.
+            BrokerAwayError: The failure may be temporary; the message says why.
+            BrokerUnreachableError: The failure is permanent.
         """
         try:
             await self.__aenter__()
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
-            failure = classify(error, self._url, standing=standing)
+            failure = classify(error, self._url, other_connections=other_connections)
             kind = BrokerUnreachableError if failure.is_final else BrokerAwayError
             raise kind(f"{self._url}: {failure.reason}") from None
         except BaseException:
@@ -368,62 +369,71 @@ class Connection(aiomqtt.Client):
             raise BrokerAwayError(f"{self._url}: closed the connection: {self._ended.result()}")
 
     async def ended(self) -> str:
-        """Wait until the connection ends, and return why."""
-        # A wait that is cancelled must not cancel the future, on which others wait.
+        """Wait until the connection ends; return the reason."""
+        # A cancelled wait must not cancel the future, which others await too.
         await asyncio.wait([self._ended])
         return self._ended.result()
 
     async def close(self) -> None:
-        """Write what is queued, say goodbye (the broker publishes no will), and end."""
+        """Write what is queued, disconnect (the broker discards the will), and end."""
         if not self._ended.done():
             self._client.disconnect()
             await asyncio.wait([self._ended], timeout=self.timeout)
         self.abort()
 
     def abort(self) -> None:
-        """End without a word: the broker publishes the will."""
+        """End without disconnecting, so that the broker publishes the will."""
         self._abandoned = True
-        self.cut("closed")
+        self.drop("closed")
 
     async def subscribe_all(self, topic_filters: Mapping[str, int]) -> None:
-        """Subscribe to filters, each at its QoS, and wait until the broker says that it did.
+        """Subscribe to filters and wait for the broker's confirmation.
 
-        amqtt sends everything at the QoS of the subscription, whatever it was published at.
+        (amqtt delivers everything at the QoS of the subscription, whatever it was published at.)
+
+        Args:
+            topic_filters: QoS by filter.
 
         Raises:
-            ConnectionBrokenError: the connection ended before, or the broker gave no answer.
-            BrokerUnreachableError: the broker refuses a filter; the message names it.
+            ConnectionBrokenError: The connection ended, or the broker did not answer.
+            BrokerUnreachableError: The broker refuses a filter; the message names it.
         """
         if not topic_filters:
             return
         try:
             codes = await self.subscribe(list(topic_filters.items()))
         except aiomqtt.MqttError as error:
-            self.cut(str(error))
+            self.drop(str(error))
             raise ConnectionBrokenError from None
         for topic_filter, code in zip(topic_filters, cast("list[ReasonCode]", codes), strict=True):
             if code.is_failure:
                 raise BrokerUnreachableError(f"{self._url} refuses a subscription to {topic_filter!r}")
 
-    async def room(self) -> None:
-        """Wait until there is room for one more message, or the connection has ended."""
+    async def wait_for_room(self) -> None:
+        """Wait until one more message can be sent, or the connection has ended."""
         while not self.has_room and not self._ended.done():
-            self._room.clear()
-            await self._room.wait()
+            self._has_room_event.clear()
+            await self._has_room_event.wait()
 
     def send(self, topic: str, payload: bytes, *, retain: bool, ticket: int | None) -> None:
-        """Queue a message: at QoS 1 where it has a ticket, which comes back when the broker has confirmed it.
+        """Queue a message.
+
+        Args:
+            topic: The topic.
+            payload: The content.
+            retain: Whether the broker keeps it for later subscribers.
+            ticket: Returned by `acknowledged` when the broker has confirmed the message, sent at QoS 1; None: QoS 0.
 
         Raises:
-            ConnectionBrokenError: the connection has ended.
+            ConnectionBrokenError: The connection has ended.
         """
         info = self._client.publish(topic, payload, qos=0 if ticket is None else 1, retain=retain)
         if info.rc != paho.MQTT_ERR_SUCCESS:
-            self.cut(paho.error_string(info.rc))
+            self.drop(paho.error_string(info.rc))
             raise ConnectionBrokenError
         self._sent += 1
         size = len(topic.encode()) + len(payload) + (_HEADER_BYTES if ticket is None else _HEADER_QOS_1_BYTES)
-        sent = self._last_sent = Sent(topic, size, self._loop.time())
+        sent = self._last_sent = SentPacket(topic, size, self._loop.time())
         if self._largest_sent is None or size >= self._largest_sent.packet_bytes:
             self._largest_sent = sent
         self._unwritten_bytes += _PACKET_BYTES + len(payload)
@@ -441,34 +451,34 @@ class Connection(aiomqtt.Client):
         return len(self._tickets) < _UNACKNOWLEDGED_LIMIT and self._sent - oldest < _IDS
 
     def _wake(self) -> None:
-        """Let publishers go on that wait for room."""
-        if not self._room.is_set() and self.has_room:
-            self._room.set()
+        """Wake publishers that are waiting for room."""
+        if not self._has_room_event.is_set() and self.has_room:
+            self._has_room_event.set()
 
-    def cut(self, reason: str) -> None:
-        """Close the socket without a word; what waits for the connection learns `reason`."""
-        self._client._sock_close()  # noqa: SLF001 - paho's public way says goodbye first
+    def drop(self, reason: str) -> None:
+        """Close the socket without disconnecting; pending operations fail with `reason`."""
+        self._client._sock_close()  # noqa: SLF001 - paho's public method disconnects first
         self._end(reason)
 
     def _end(self, reason: str) -> None:
         if not self._ended.done():
             self._ended.set_result(reason)
         if not self._connected.done():
-            self._connected.set_exception(NoAnswerError(reason, self._buffers.head, self._buffers.error))
-            # It is nobody's duty to look at it: `open` may be gone already.
+            self._connected.set_exception(NoAnswerError(reason, self._buffers.first_bytes, self._buffers.error))
+            # Marks the exception as retrieved: `open` may have ended already.
             self._connected.exception()
         for pending in self._pending_subscribes.values():
             if not pending.done():
                 pending.set_exception(aiomqtt.MqttError(reason))
         if self._timer is not None:
             self._timer.cancel()
-        self._room.set()
+        self._has_room_event.set()
 
     async def _wait_for(self, fut: Awaitable[AnswerT], timeout: float | None) -> AnswerT:  # noqa: ASYNC109 - aiomqtt's
-        """Wait for an answer of the broker; a cancellation always arrives.
+        """Wait for an answer of the broker; cancellation is never lost.
 
-        Until Python 3.12 `asyncio.wait_for`, which aiomqtt uses, forgets that it was cancelled when the answer comes
-        just then; whoever subscribed would go on as if nobody had ended it.
+        Until Python 3.12, `asyncio.wait_for`, which aiomqtt uses, swallows a cancellation that coincides with the
+        answer; a subscriber would continue although it was cancelled.
         """
         try:
             async with asyncio.timeout(self.timeout if timeout is None else timeout):
@@ -476,16 +486,16 @@ class Connection(aiomqtt.Client):
         except TimeoutError:
             raise aiomqtt.MqttError("Operation timed out") from None
 
-    # From here on: what aiomqtt has paho call.
+    # Callbacks that aiomqtt registers with paho.
 
     def _client_connect(self) -> None:
-        """Connect, in a thread; who was cancelled meanwhile no longer wants the socket."""
+        """Connect, in a thread; a caller that was cancelled meanwhile no longer wants the socket."""
         super()._client_connect()
         self._loop.call_soon_threadsafe(self._close_if_abandoned)
 
     def _close_if_abandoned(self) -> None:
         if self._abandoned:
-            self.cut("closed")
+            self.drop("closed")
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:  # noqa: ANN401, ARG002
         try:
@@ -513,13 +523,13 @@ class Connection(aiomqtt.Client):
         if reason_code != _UNSPECIFIED or self._ended.done():
             self._end(str(reason_code))
             return
-        self.cut_off = Cut(self._largest_sent, self._loop.time())
+        self.disconnect = Disconnect(self._largest_sent, self._loop.time())
         last = self._last_sent
         if last is None:
-            self._end("the other side closed it")
+            self._end("closed by the other side")
         else:
-            wall_s = self.cut_off.at_wall_s - last.at_wall_s
-            self._end(f"the other side closed it {wall_s:.1f} s after a packet of {last.packet_bytes:,} bytes")
+            wall_s = self.disconnect.at_wall_s - last.at_wall_s
+            self._end(f"closed by the other side {wall_s:.1f} s after a packet of {last.packet_bytes:,} bytes")
 
     def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:  # noqa: ANN401, ARG002
         # Called in the thread that connects.
@@ -531,7 +541,7 @@ class Connection(aiomqtt.Client):
             self._timer = self._loop.call_later(1, self._tick)
 
     def _tick(self) -> None:
-        """Ping when it is time to; a timer, where aiomqtt has a task that nobody waits for."""
+        """Send pings when due; a timer instead of aiomqtt's task, which is never awaited."""
         if self._client.loop_misc() == paho.MQTT_ERR_SUCCESS:
             self._timer = self._loop.call_later(1, self._tick)
 
@@ -542,7 +552,7 @@ class Connection(aiomqtt.Client):
             self._loop.call_soon_threadsafe(self._write)
 
     def _read(self) -> None:
-        """Take the packets that have come in, a turn's worth of them."""
+        """Process received packets, up to `_PACKETS_A_TURN`."""
         try:
             for _ in range(_PACKETS_A_TURN):
                 self._client.loop_read()
@@ -550,22 +560,22 @@ class Connection(aiomqtt.Client):
                     return
             self._loop.call_soon(self._read_on)
         except Exception as error:  # noqa: BLE001 - paho raises anything on a malformed packet
-            self.cut(f"{type(error).__name__}: {error}")
+            self.drop(f"{type(error).__name__}: {error}")
 
     def _read_on(self) -> None:
         if self._client.socket() is not None and self._buffers.readable:
             self._read()
 
     def _write(self) -> None:
-        """Write all that is queued; what the socket does not take waits until it does."""
+        """Write what is queued; the rest waits until the socket is writable."""
         try:
             self._client.loop_write()
             self._buffers.flush()
             self._unwritten_bytes = self._buffers.unsent_bytes
         except Exception as error:  # noqa: BLE001 - as in `_read`
             if not self._connected.done():
-                self._buffers.look_for_reason()
-            self.cut(f"{type(error).__name__}: {error}")
+                self._buffers.read_close_reason()
+            self.drop(f"{type(error).__name__}: {error}")
         sock = self._client.socket()
         if sock is not None:
             if self._buffers.unsent_bytes or self._client.want_write():

@@ -1,7 +1,7 @@
-"""How a command reaches its broker: the URL, the login and the certificates, from its options and the environment.
+"""The endpoint of a broker: URL, login and certificates, from command-line options and environment variables.
 
-A password comes from a file, from the environment or from the URL. It is never an option of its own: what stands on a
-command line every user of the machine can read.
+A password comes from a file, the environment or the URL. It is never an option of its own, because every user of the
+machine can read command lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EXPECTED = "expected mqtt://[user:password@]host[:port], or mqtts:// for TLS"
 
 @dataclass(frozen=True, slots=True)
 class BrokerUrl:
-    """A broker's address and the login there."""
+    """A broker's address, with the login."""
 
     host: str
     port: int
@@ -36,10 +36,10 @@ class BrokerUrl:
 
 
 def parse_url(text: str) -> BrokerUrl:
-    """Read a broker's URL; user and password may be percent-encoded.
+    """Parse a broker's URL; user and password may be percent-encoded.
 
     Raises:
-        BrokerUrlError: it is none; the message says what was expected.
+        BrokerUrlError: The URL is malformed; the message says what was expected.
     """
     shown = re.sub(r"(?s)^(\w+:)?(//)?.*@", r"\1\2***@", text)
     scheme, separator, _ = text.partition("://")
@@ -51,7 +51,7 @@ def parse_url(text: str) -> BrokerUrl:
         user = None if parts.username is None else unquote(parts.username, errors="strict")
         password = None if parts.password is None else unquote(parts.password, errors="strict")
     except ValueError:
-        # Its own text is left out (`from None`): it can quote a piece of the password.
+        # The original message is left out (`from None`): it may quote a part of the password.
         raise BrokerUrlError(f"broker URL {shown!r}: bad port, host or percent-encoding; {_EXPECTED}") from None
     if parts.path not in {"", "/"} or parts.query or parts.fragment or "#" in text or "?" in text:
         raise BrokerUrlError(
@@ -67,19 +67,19 @@ def parse_url(text: str) -> BrokerUrl:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files in PEM format; without `ca_file` the system's authorities are trusted."""
+    """Certificate files in PEM format; without `ca_file`, the system's certificate authorities are trusted."""
 
     ca_file: Path | None = None
     cert_file: Path | None = None
-    """The client's own certificate, where the broker asks for one."""
+    """The client's own certificate, if the broker requires one."""
     key_file: Path | None = None
-    """Its key; None: it is in `cert_file`."""
+    """Its private key; None: it is in `cert_file`."""
 
 
 class _Socket(ssl.SSLSocket):
-    """Closed when its handshake fails; paho forgets it then, and leaves it open."""
+    """Closed when its handshake fails; paho would leave it open."""
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - as it is called
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - inherited signature
         try:
             super().do_handshake(block)
         except BaseException:
@@ -88,10 +88,10 @@ class _Socket(ssl.SSLSocket):
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:
-    """Return what a client checks the broker with, TLS 1.2 or newer, host name included.
+    """Return the TLS settings of a client: TLS 1.2 or newer, with verification of certificate and host name.
 
     Raises:
-        BrokerUnreachableError: a file is missing or holds no certificate or key; the message names it.
+        BrokerUnreachableError: A file is missing, or contains no certificate or key; the message names it.
     """
     for file in (tls.ca_file, tls.cert_file, tls.key_file):
         if file is not None and not file.is_file():
@@ -101,7 +101,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
-        raise BrokerUnreachableError(f"TLS: {tls.ca_file} holds no certificates in PEM format ({error})") from None
+        raise BrokerUnreachableError(f"TLS: {tls.ca_file} contains no certificates in PEM format ({error})") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _Socket
     if tls.cert_file is not None:
@@ -110,7 +110,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
         except (OSError, ValueError) as error:
             raise BrokerUnreachableError(
-                f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are no certificate with its "
+                f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are not a certificate and its "
                 f"unencrypted key in PEM format ({error})"
             ) from None
     return context
@@ -127,7 +127,7 @@ KEY_FILE = "SSMIC_KEY_FILE"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A broker's address with the login there, and the certificates for the way."""
+    """A broker's address with the login, and the certificates for the connection."""
 
     url: BrokerUrl
     tls: Tls
@@ -135,7 +135,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class AccessOptions:
-    """What the command line says; None: it does not, and the environment is asked."""
+    """Command-line options; None: not given, so the environment applies."""
 
     user: str | None = None
     password_file: Path | None = None
@@ -145,18 +145,23 @@ class AccessOptions:
 
     @property
     def given(self) -> list[str]:
-        """The options that the command line has."""
+        """The options that were given."""
         return [f"--{name.replace('_', '-')}" for name in self.__slots__ if getattr(self, name) is not None]
 
 
 def access_to(broker: str, options: AccessOptions, environment: Mapping[str, str]) -> Access:
-    """Return how to reach the broker at a URL.
+    """Combine URL, options and environment.
 
-    An option counts more than what the URL says, and that more than the environment. Certificates in the environment
-    are for brokers with an `mqtts` URL; for others they are left alone.
+    Options take precedence over the URL, and the URL over the environment. Certificates from the environment apply only
+    to `mqtts` URLs.
+
+    Args:
+        broker: The broker's URL.
+        options: Command-line options.
+        environment: Environment variables.
 
     Raises:
-        BrokerUrlError: `broker` is no URL, a password's file cannot be read, or the parts contradict each other.
+        BrokerUrlError: The URL is malformed, a password file cannot be read, or the settings contradict each other.
     """
     url = parse_url(broker)
     if options.user is not None and url.user is not None and options.user != url.user:
@@ -173,7 +178,7 @@ def access_to(broker: str, options: AccessOptions, environment: Mapping[str, str
     if not url.tls:
         certificates = [name for name in options.given if name in {"--ca-file", "--cert-file", "--key-file"}]
         if certificates:
-            raise BrokerUrlError(f"{', '.join(certificates)}: goes with an mqtts:// URL, and {url} is none")
+            raise BrokerUrlError(f"{', '.join(certificates)}: goes with an mqtts:// URL, not with {url}")
         tls = Tls()
     return Access(replace(url, user=user, password=password), tls)
 
@@ -195,7 +200,7 @@ def _path(environment: Mapping[str, str], name: str) -> Path | None:
 
 
 def _read(file: Path, what: str) -> str:
-    """Return a password's file's first line."""
+    """Return the first line of a password file."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

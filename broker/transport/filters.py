@@ -1,4 +1,4 @@
-"""Topic filters as MQTT 3.1.1 defines them: `+` stands for one level, a final `#` for all that follows."""
+"""Topic filters as MQTT 3.1.1 defines them: `+` matches one level, a final `#` all remaining ones."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from paho.mqtt.matcher import MQTTMatcher
 ClientT = TypeVar("ClientT", bound=Hashable)
 
 MAX_TEXT_BYTES = 65_535
-"""Of a topic, a filter or a client id: MQTT says their length in two bytes."""
+"""Longest topic, filter or client id: MQTT encodes the length in two bytes."""
 
 
 def check_topic(topic: str) -> None:
-    """Refuse what cannot be published to.
+    """Check that a topic can be published to.
 
     Raises:
-        ValueError: it is empty, longer than MQTT allows, or holds a wildcard or what no text of MQTT may hold.
+        ValueError: It is empty, too long, or contains a wildcard or a character that MQTT forbids.
     """
     if not topic or any(character in topic for character in "+#"):
-        raise ValueError(f"{topic!r} is no topic to publish to: expected a name without '+', '#' and NUL")
+        raise ValueError(f"{topic!r} is not a topic to publish to: expected a name without '+', '#' and NUL")
     _check_text(topic, "topic to publish to")
 
 
 def check_client_id(client_id: str) -> None:
-    """Refuse a client id that a broker would refuse.
+    """Check that a broker would accept a client id.
 
     Raises:
-        ValueError: it is empty, longer than MQTT allows, or holds what no text of MQTT may hold.
+        ValueError: It is empty, too long, or contains a character that MQTT forbids.
     """
     if not client_id:
-        raise ValueError("a client id is empty")
+        raise ValueError("empty client id")
     _check_text(client_id, "client id")
 
 
@@ -39,62 +39,67 @@ def _check_text(text: str, what: str) -> None:
     for character in text:
         # A broker may close the connection for a control character, and must for a surrogate (MQTT 1.5.3).
         if character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff":
-            raise ValueError(f"{text[:100]!r} is no {what}: it holds U+{ord(character):04X}, a control character")
+            raise ValueError(
+                f"{text[:100]!r} is not a valid {what}: it contains U+{ord(character):04X}, a control character"
+            )
     if len(text.encode()) > MAX_TEXT_BYTES:
-        raise ValueError(f"{text[:100]!r}... is no {what}: longer than {MAX_TEXT_BYTES} bytes")
+        raise ValueError(f"{text[:100]!r}... is not a valid {what}: longer than {MAX_TEXT_BYTES} bytes")
 
 
 def check_qos(qos: int) -> None:
-    """Refuse a QoS that is not spoken here.
+    """Check that a QoS is supported.
 
     Raises:
-        ValueError: it is neither 0 nor 1.
+        ValueError: It is neither 0 nor 1.
     """
     if qos not in (0, 1):
-        raise ValueError(f"QoS {qos!r} is not spoken here: expected 0 or 1")
+        raise ValueError(f"QoS {qos!r} is not supported: expected 0 or 1")
 
 
 def check_filter(topic_filter: str) -> None:
-    """Refuse what cannot be subscribed to.
+    """Check that a filter can be subscribed to.
 
     Raises:
-        ValueError: it is empty, holds a NUL, or a wildcard shares its level or is followed by one.
+        ValueError: It is empty or too long, contains a character that MQTT forbids, or has a wildcard that shares its
+            level or is followed by another level.
     """
     *before, last = topic_filter.split("/")
     alone = all(level == "+" or "+" not in level for level in (*before, last))
     at_the_end = all("#" not in level for level in before) and (last == "#" or "#" not in last)
     if not topic_filter or not alone or not at_the_end:
-        raise ValueError(f"{topic_filter!r} is no topic filter: a wildcard stands alone in its level, '#' in the last")
+        raise ValueError(
+            f"{topic_filter!r} is not a topic filter: a wildcard must be alone in its level, '#' in the last one"
+        )
     _check_text(topic_filter, "topic filter")
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Return whether `topic_filter` covers `topic`; a leading wildcard does not cover `$SYS` and its like."""
+    """Return whether a filter covers a topic; a leading wildcard does not cover `$SYS` and similar topics."""
     matcher = MQTTMatcher()
     matcher[topic_filter] = True
     return any(matcher.iter_match(topic))
 
 
 class Subscriptions(Generic[ClientT]):
-    """The topic filters that clients subscribed to.
+    """The topic filters that clients have subscribed to.
 
-    The time to find a topic's clients grows with the levels of the topic, not with the number of filters: a hundred
-    hosts hold several hundred filters, and each message is looked up.
+    Lookup time grows with the number of levels of a topic, not with the number of filters: a hundred hosts hold several
+    hundred filters, and every message is looked up.
     """
 
     def __init__(self) -> None:
         self._matcher = MQTTMatcher()
         self._clients: dict[str, dict[ClientT, None]] = {}
-        """By filter; a dict keeps the order in which clients subscribed, and they are served in it."""
+        """By filter; the dict keeps the order of subscription, in which clients are served."""
 
     def add(self, topic_filter: str, client: ClientT) -> None:
-        """Subscribe `client` to `topic_filter`."""
+        """Subscribe a client to a filter."""
         clients = self._clients.setdefault(topic_filter, {})
         clients[client] = None
         self._matcher[topic_filter] = clients
 
     def remove(self, client: ClientT) -> None:
-        """Cancel all subscriptions of `client`."""
+        """Cancel all subscriptions of a client."""
         for topic_filter, clients in list(self._clients.items()):
             clients.pop(client, None)
             if not clients:
@@ -102,7 +107,7 @@ class Subscriptions(Generic[ClientT]):
                 del self._matcher[topic_filter]
 
     def find(self, topic: str) -> tuple[ClientT, ...]:
-        """Return the clients whose filters cover `topic`, each once."""
+        """Return the clients whose filters cover a topic, each once."""
         found: dict[ClientT, None] = {}
         for clients in self._matcher.iter_match(topic):
             found.update(clients)

@@ -1,7 +1,7 @@
-"""A broker inside one event loop: for tests, for ensembles, for speed.
+"""An in-process broker, for tests, ensembles and speed.
 
-It does what MQTT does, with nothing in between: a message is in its readers' queues when `publish` returns, and
-neither `publish` nor a reader with something to read gives up the loop.
+It behaves like MQTT without a network: a message is in its readers' queues when `publish` returns, and neither
+`publish` nor a reader with queued messages yields to the event loop.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from broker.transport.filters import Subscriptions, check_client_id, check_filte
 from broker.transport.receive_queue import QUEUE_LIMIT, ReceiveQueue
 
 _ROUTES_LIMIT = 50_000
-"""Topics whose readers are remembered; beyond it all are forgotten and found anew."""
+"""How many topics have their readers cached; the cache is cleared when it is full."""
 
 
 class MemoryBus:
-    """One client of a `MemoryBroker`, which makes it."""
+    """One client of a `MemoryBroker`."""
 
     def __init__(self, broker: MemoryBroker, client_id: str, will: Will | None, queue_limit: int) -> None:
         self.client_id = client_id
         self.will = will
-        self.inbox = ReceiveQueue(client_id, queue_limit)
+        self.receive_queue = ReceiveQueue(client_id, queue_limit)
         self.filters: dict[str, None] = {}
         self._broker = broker
         self._gone: str | None = None
 
     @property
     def oversized(self) -> int:
-        """How many messages were dropped for their size."""
-        return self.inbox.oversized
+        """Number of messages dropped for their size."""
+        return self.receive_queue.oversized
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`."""
@@ -41,7 +41,7 @@ class MemoryBus:
         self._broker.deliver(topic, payload, retain=retain)
 
     async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
-        """See `Bus.subscribe`; here nothing is lost at any QoS."""
+        """See `Bus.subscribe`; messages are never lost at either QoS."""
         check_qos(qos)
         self._check_connected()
         for topic_filter in topic_filters:
@@ -51,20 +51,20 @@ class MemoryBus:
             self._broker.subscribe(self, topic_filter)
 
     async def flush(self) -> None:
-        """See `Bus.flush`; here a message has arrived when `publish` returns."""
+        """See `Bus.flush`; messages have arrived when `publish` returns."""
         self._check_connected()
 
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         """See `Bus.messages`."""
-        return self.inbox
+        return self.receive_queue
 
     def close(self, lost: str | None) -> None:
-        """End the connection: for a reason that is an error, or cleanly."""
-        self.inbox.clear()
+        """Close the connection: with an error if `lost` gives a reason, otherwise cleanly."""
+        self.receive_queue.clear()
         if lost is None:
-            self.inbox.end()
+            self.receive_queue.end()
         else:
-            self.inbox.lose(lost)
+            self.receive_queue.fail(lost)
         self._gone = lost or f"client {self.client_id!r} has left the broker"
 
     def _check_connected(self) -> None:
@@ -73,12 +73,12 @@ class MemoryBus:
 
 
 class MemoryBroker:
-    """See `Broker`; all its clients live in one event loop."""
+    """See `Broker`; all clients run in one event loop."""
 
     def __init__(self, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self._queue_limit = queue_limit
         self._clients: dict[str, MemoryBus] = {}
-        self._tree: Subscriptions[MemoryBus] = Subscriptions()
+        self._subscriptions: Subscriptions[MemoryBus] = Subscriptions()
         self._routes: dict[str, tuple[MemoryBus, ...]] = {}
         self._retained: dict[str, bytes] = {}
 
@@ -86,11 +86,11 @@ class MemoryBroker:
     async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[MemoryBus]:
         """See `Broker.connect`.
 
-        A client that leaves by an exception, cancellation included, leaves its will. As MQTT has it, a client that
-        takes an id which is already there puts the other one out.
+        A client that leaves by an exception, including cancellation, leaves its will. As in MQTT, a client that takes
+        the id of a connected one disconnects it.
 
         Raises:
-            ValueError: no broker would take this client id, or the will's topic.
+            ValueError: No broker would accept this client id or the will's topic.
         """
         check_client_id(client_id)
         if will is not None:
@@ -105,36 +105,42 @@ class MemoryBroker:
             raise
         self._leave(bus, None)
 
-    def drop(self, client_id: str, reason: str = "the connection was cut") -> None:
-        """Cut a client off for good, as a dead link does: its will is published, and it meets `BrokerLostError`."""
+    def drop(self, client_id: str, reason: str = "the connection was closed") -> None:
+        """Disconnect a client permanently, like a dead link: its will is published, and it gets `BrokerLostError`."""
         if client_id in self._clients:
             self._leave(self._clients[client_id], reason)
 
     def interrupt(self, client_id: str) -> None:
-        """Cut a client off and let it come back: its will is published, what it had not read is lost."""
+        """Disconnect a client and reconnect it: its will is published, and its unread messages are lost."""
         bus = self._clients[client_id]
         self._forget(bus)
-        bus.inbox.clear()
-        self._execute(bus.will)
+        bus.receive_queue.clear()
+        self._publish_will(bus.will)
         self._clients[client_id] = bus
         for topic_filter in bus.filters:
             self.subscribe(bus, topic_filter)
         self._put(bus, Reconnected())
 
     def subscribe(self, bus: MemoryBus, topic_filter: str) -> None:
-        """Let a client have what comes to `topic_filter` and what is retained there."""
-        self._tree.add(topic_filter, bus)
+        """Add a subscription, and deliver the retained messages that it covers."""
+        self._subscriptions.add(topic_filter, bus)
         self._routes.clear()
         for topic, payload in list(self._retained.items()):
             if matches(topic_filter, topic):
                 self._put(bus, Delivery(topic, payload, retain=True))
 
     def deliver(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Put a message into the queues of all who subscribed to its topic."""
+        """Put a message into the queues of all subscribers of its topic.
+
+        Args:
+            topic: The topic.
+            payload: The content.
+            retain: Whether to keep the message for later subscribers; an empty one removes the retained message.
+        """
         readers = self._routes.get(topic)
         if readers is None:
             check_topic(topic)
-            readers = self._tree.find(topic)
+            readers = self._subscriptions.find(topic)
             if len(self._routes) >= _ROUTES_LIMIT:
                 self._routes.clear()
             self._routes[topic] = readers
@@ -150,9 +156,9 @@ class MemoryBroker:
 
     def _put(self, bus: MemoryBus, item: Delivery | Reconnected) -> None:
         try:
-            bus.inbox.put(item)
+            bus.receive_queue.put(item)
         except BrokerLostError as error:
-            # It is the reader's fault: the reader is cut off, the sender goes on.
+            # The reader is at fault: it is disconnected, and the sender continues.
             self._leave(bus, str(error))
 
     def _leave(self, bus: MemoryBus, lost: str | None) -> None:
@@ -161,13 +167,13 @@ class MemoryBroker:
         self._forget(bus)
         bus.close(lost)
         if lost is not None:
-            self._execute(bus.will)
+            self._publish_will(bus.will)
 
     def _forget(self, bus: MemoryBus) -> None:
         del self._clients[bus.client_id]
-        self._tree.remove(bus)
+        self._subscriptions.remove(bus)
         self._routes.clear()
 
-    def _execute(self, will: Will | None) -> None:
+    def _publish_will(self, will: Will | None) -> None:
         if will is not None:
             self.deliver(will.topic, will.payload, retain=will.retain)

@@ -1,8 +1,8 @@
-"""A bus over an MQTT broker that outlives the connections it is made of.
+"""A bus over an MQTT broker that survives broken connections.
 
-It comes back by itself: with a back-off that doubles, subscribed as before, and with the QoS 1 messages that were
-not yet confirmed sent again, in order. Who publishes meanwhile waits. Only when no connection can be made for
-`lost_after_wall_s` is the bus lost, and everybody who uses it meets `BrokerLostError`.
+It reconnects with exponential back-off, subscribes again, and retransmits unconfirmed QoS 1 messages in order.
+Publishers wait meanwhile. Only if no connection can be made for `lost_after_wall_s` is the bus lost; then all users of
+the bus get `BrokerLostError`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from dataclasses import dataclass
 import structlog
 
 from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
+from broker.protocol import Backoff
 from broker.transport.base import Delivery, Reconnected, Will
 from broker.transport.connection import Connection, ConnectionBrokenError
-from broker.transport.disconnects import Cuts, words_for
+from broker.transport.disconnects import DisconnectHistory, describe
 from broker.transport.endpoint import BrokerUrl, Tls, client_context, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
 
 KEEPALIVE_WALL_S = 10
-"""A silent link is given up after at most two of these; the broker publishes the will after one and a half."""
+"""MQTT keep-alive interval. A silent link is given up after at most two of these; the broker publishes the will after
+one and a half."""
 LOST_AFTER_WALL_S = 60.0
 
 _ANSWER_WALL_S = 10.0
@@ -46,25 +48,25 @@ class _Message:
 
 
 class MqttBus:
-    """One client of an MQTT broker; `MqttBroker.connect` makes it."""
+    """One client of an MQTT broker, made by `MqttBroker.connect`."""
 
     def __init__(self, broker: MqttBroker, client_id: str, will: Will | None) -> None:
         self.client_id = client_id
         self.reconnections = 0
-        """How many times the connection was made anew."""
+        """How many times the connection was restored."""
         self._broker = broker
         self._will = will
-        self._inbox = ReceiveQueue(client_id)
+        self._receive_queue = ReceiveQueue(client_id)
         self._filters: dict[str, int] = {}
-        """With the QoS of each."""
+        """QoS by filter."""
         self._connection: Connection | None = None
         """None while it is down."""
         self._changed = asyncio.Event()
-        """Set while the connection stands, and when the bus is lost."""
+        """Set while the bus is connected, and once it is lost."""
         self._lost: str | None = None
-        self._cuts = Cuts()
-        self._delay_wall_s = _FIRST_DELAY_WALL_S
-        # Spreads reconnections; not the global generator, which a run may have seeded.
+        self._disconnects = DisconnectHistory()
+        self._backoff = Backoff(_FIRST_DELAY_WALL_S, _LONGEST_DELAY_WALL_S)
+        # Jitter for reconnections; not the global generator, which a run may have seeded.
         self._jitter = random.Random()
         self._tickets = 0
         self._unconfirmed: dict[int, _Message] = {}
@@ -72,19 +74,19 @@ class MqttBus:
 
     @property
     def is_connected(self) -> bool:
-        """Whether a connection stands now; while it does not, the bus tries to make one."""
+        """Whether the bus is connected; while it is not, it tries to reconnect."""
         return self._connection is not None
 
     @property
     def oversized(self) -> int:
-        """How many messages were dropped for their size."""
-        return self._inbox.oversized
+        """Number of messages dropped for their size."""
+        return self._receive_queue.oversized
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """See `Bus.publish`.
 
-        It does not wait for the broker to confirm a QoS 1 message: the bus keeps it until then, sends it again over
-        the next connection if it has to, and does not close before.
+        Does not wait for the confirmation of a QoS 1 message: the bus keeps the message until it is confirmed,
+        retransmits it after a reconnection, and does not close before.
         """
         check_qos(qos)
         check_topic(topic)
@@ -92,7 +94,7 @@ class MqttBus:
         while True:
             connection = self._connection or await self._connected()
             if not connection.has_room:
-                await connection.room()
+                await connection.wait_for_room()
                 continue
             if qos == 1 and ticket is None:
                 self._tickets += 1
@@ -110,7 +112,7 @@ class MqttBus:
         """See `Bus.subscribe`.
 
         Raises:
-            BrokerUnreachableError: the broker refuses a filter to this login.
+            BrokerUnreachableError: The broker does not allow this login to subscribe to a filter.
         """
         check_qos(qos)
         for topic_filter in topic_filters:
@@ -128,23 +130,23 @@ class MqttBus:
 
     def messages(self) -> AsyncIterator[Delivery | Reconnected]:
         """See `Bus.messages`."""
-        return self._inbox
+        return self._receive_queue
 
-    async def begin(self) -> Connection:
-        """Make the first connection, and return it; what may pass is tried again up to the broker's limit.
+    async def connect_first(self) -> Connection:
+        """Make the first connection; temporary failures are retried up to the broker's time limit.
 
         Raises:
-            BrokerUnreachableError: it did not work; the message says why.
+            BrokerUnreachableError: No connection could be made; the message says why.
         """
         limit_wall_s = self._broker.lost_after_wall_s
         deadline = asyncio.get_running_loop().time() + limit_wall_s
         try:
-            return await self.establish()  # not cut short by a limit that is less than a broker needs to answer
+            return await self.establish()  # not limited: the limit may be shorter than a broker needs to answer
         except BrokerAwayError as error:
             if not self._broker.is_patient:
                 raise
             reason = str(error)
-            _log.warning("no connection yet, trying again", client=self.client_id, reason=reason)
+            _log.warning("no connection yet, retrying", client=self.client_id, reason=reason)
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -155,15 +157,15 @@ class MqttBus:
             except BrokerAwayError as error:
                 reason = str(error)
             else:
-                self._delay_wall_s = _FIRST_DELAY_WALL_S
+                self._backoff.reset()
                 return connection
 
     async def establish(self) -> Connection:
-        """Make a connection that stands where the last one stood, and return it.
+        """Make a connection, subscribe as before, and retransmit unconfirmed messages.
 
         Raises:
-            BrokerAwayError: it did not work for a reason that may pass; the message says which.
-            BrokerUnreachableError: it did not work, and will not.
+            BrokerAwayError: The failure may be temporary; the message says why.
+            BrokerUnreachableError: The failure is permanent.
         """
         connection = Connection(
             self._broker.url,
@@ -175,11 +177,11 @@ class MqttBus:
             receive=self._put,
             acknowledged=self._on_confirmed,
         )
-        await connection.open(standing=self._broker.standing)
+        await connection.open(other_connections=self._broker.other_connections)
         try:
             await connection.subscribe_all(self._filters)
             for ticket, message in list(self._unconfirmed.items()):
-                await connection.room()
+                await connection.wait_for_room()
                 connection.send(message.topic, message.payload, retain=message.retain, ticket=ticket)
         except ConnectionBrokenError:
             reason = await connection.ended()
@@ -192,8 +194,8 @@ class MqttBus:
         self._changed.set()
         return connection
 
-    async def keep(self, first: Connection) -> None:
-        """Make new connections as they break, until none can be made or the bus is lost for another reason."""
+    async def keep_connected(self, first: Connection) -> None:
+        """Reconnect whenever the connection breaks, until the bus is lost."""
         loop = asyncio.get_running_loop()
         connection: Connection | None = first
         while connection is not None:
@@ -204,12 +206,15 @@ class MqttBus:
             if self._lost is not None:
                 return
             _log.warning("connection broke", broker=str(self._broker.url), client=self.client_id, reason=reason)
-            if connection.cut_off is not None and (packet := self._cuts.take(connection.cut_off)) is not None:
-                self._lose(f"{self._broker.url} {words_for(packet)} (client {self.client_id})")
+            if (
+                connection.disconnect is not None
+                and (packet := self._disconnects.add(connection.disconnect)) is not None
+            ):
+                self._lose(f"{self._broker.url} {describe(packet)} (client {self.client_id})")
                 return
             if loop.time() - since > _LONGEST_DELAY_WALL_S:
-                # One that broke at once goes on with the longer delay: two clients of one id must not storm.
-                self._delay_wall_s = _FIRST_DELAY_WALL_S
+                # A connection that broke at once keeps the longer delay: two clients with the same id must not storm.
+                self._backoff.reset()
             connection = await self._reestablish(reason)
 
     async def flush(self) -> None:
@@ -221,10 +226,10 @@ class MqttBus:
             await self._confirmed.wait()
 
     async def close(self, *, with_will: bool) -> None:
-        """End the connection; `with_will`: as if it had died."""
+        """Close the connection; with `with_will`, without disconnecting, so that the broker publishes the will."""
         connection, self._connection = self._connection, None
         self._lost = self._lost or f"client {self.client_id!r} has left the broker"
-        self._inbox.end()
+        self._receive_queue.end()
         self._changed.set()
         if connection is not None:
             if with_will:
@@ -233,7 +238,7 @@ class MqttBus:
                 await connection.close()
 
     async def _reestablish(self, reason: str) -> Connection | None:
-        # Here a refused login is tried again too: it was good a moment ago, so it is the broker that is not ready.
+        # A refused login is retried too: it was valid a moment ago, so the broker is not ready yet.
         limit_wall_s = self._broker.lost_after_wall_s
         deadline = asyncio.get_running_loop().time() + limit_wall_s
         while True:
@@ -248,17 +253,17 @@ class MqttBus:
                 reason = str(error)
             else:
                 self.reconnections += 1
-                _log.warning("connection is back", broker=str(self._broker.url), client=self.client_id)
+                _log.warning("reconnected", broker=str(self._broker.url), client=self.client_id)
                 self._put(Reconnected())
                 return connection
 
     async def _pause(self) -> None:
-        """Wait between two attempts, each time longer."""
-        await asyncio.sleep(self._delay_wall_s * self._jitter.uniform(0.5, 1.0))
-        self._delay_wall_s = min(2 * self._delay_wall_s, _LONGEST_DELAY_WALL_S)
+        """Wait before the next attempt, with jitter and exponential back-off."""
+        await asyncio.sleep(self._backoff.pause_wall_s * self._jitter.uniform(0.5, 1.0))
+        self._backoff.double()
 
     async def _connected(self) -> Connection:
-        """Wait until the connection stands."""
+        """Wait until the bus is connected."""
         while True:
             if self._lost is not None:
                 raise BrokerLostError(self._lost)
@@ -274,7 +279,7 @@ class MqttBus:
 
     def _put(self, item: Delivery | Reconnected) -> None:
         try:
-            self._inbox.put(item)
+            self._receive_queue.put(item)
         except BrokerLostError as error:
             self._lose(str(error))
 
@@ -287,16 +292,16 @@ class MqttBus:
         if self._lost is not None:
             return
         self._lost = reason
-        self._inbox.lose(reason)
+        self._receive_queue.fail(reason)
         self._changed.set()
         self._confirmed.set()
         if self._connection is not None:
-            # Not at once: this may be a callback of the very connection.
-            asyncio.get_running_loop().call_soon(self._connection.cut, reason)
+            # Deferred, because this may be a callback of that very connection.
+            asyncio.get_running_loop().call_soon(self._connection.drop, reason)
 
 
 class MqttBroker:
-    """See `Broker`: any MQTT 3.1.1 broker by its URL."""
+    """See `Broker`: any MQTT 3.1.1 broker, by its URL."""
 
     def __init__(
         self,
@@ -307,18 +312,18 @@ class MqttBroker:
         lost_after_wall_s: float = LOST_AFTER_WALL_S,
         is_patient: bool = True,
     ) -> None:
-        """Say where the broker is; nothing is connected yet.
+        """Configure access to a broker, without connecting.
 
         Args:
-            url: Of the broker.
-            tls: The certificates for an `mqtts` URL; None: the system's.
+            url: The broker's URL.
+            tls: Certificates for an `mqtts` URL; None: the system's.
             keepalive_wall_s: See `KEEPALIVE_WALL_S`.
-            lost_after_wall_s: How long to try to connect, at first and whenever the connection has broken.
-            is_patient: Whether the first connection is tried again too; not where the caller does that itself.
+            lost_after_wall_s: How long to try to connect, initially and after the connection broke.
+            is_patient: Whether the first connection is retried too; False if the caller does that.
 
         Raises:
-            BrokerUrlError: `url` is not a URL.
-            BrokerUnreachableError: a certificate's file cannot be used.
+            BrokerUrlError: The URL is malformed.
+            BrokerUnreachableError: A certificate file cannot be used.
         """
         self.url = parse_url(url) if isinstance(url, str) else url
         self.lost_after_wall_s = lost_after_wall_s
@@ -329,37 +334,37 @@ class MqttBroker:
 
     @property
     def answer_wall_s(self) -> float:
-        """How long one attempt waits for an answer: a broker that hangs must leave time for others."""
+        """How long one attempt waits for an answer, short enough that a hanging broker leaves time for others."""
         return min(_ANSWER_WALL_S, max(_SHORTEST_ANSWER_WALL_S, self.lost_after_wall_s / 4))
 
     @property
-    def standing(self) -> int:
-        """How many connections to it stand now, of those made here."""
+    def other_connections(self) -> int:
+        """Number of connections of this process to the broker."""
         return sum(bus.is_connected for bus in self._buses)
 
     @asynccontextmanager
     async def connect(self, client_id: str, will: Will | None = None) -> AsyncIterator[MqttBus]:
         """See `Broker.connect`.
 
-        A client that leaves by an exception, cancellation included, leaves its will. One that leaves without waits
+        A client that leaves by an exception, including cancellation, leaves its will. One that leaves normally waits
         until the broker has confirmed its QoS 1 messages.
 
         Raises:
-            ValueError: no broker would take this client id.
+            ValueError: No broker would accept this client id.
         """
         check_client_id(client_id)
         bus = MqttBus(self, client_id, will)
-        first = await bus.begin()
+        first = await bus.connect_first()
         self._buses.add(bus)
         failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                keeper = tasks.create_task(bus.keep(first), name=f"mqtt[{client_id}]")
+                keeper = tasks.create_task(bus.keep_connected(first), name=f"mqtt[{client_id}]")
                 try:
                     yield bus
                     await bus.flush()
-                except BaseException as error:  # noqa: BLE001 - raised below, when the keeper is gone
-                    # Out of the group's hands, which would wrap it.
+                except BaseException as error:  # noqa: BLE001 - raised below, once the keeper has ended
+                    # The task group would wrap it.
                     failed = error
                 keeper.cancel()
         except BaseExceptionGroup as group:

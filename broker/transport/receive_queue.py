@@ -1,4 +1,4 @@
-"""What a client has received and not yet read: one queue, one reader, a bound, and an end that is an error or not."""
+"""A client's bounded receive queue: one reader, and an end that may be an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from broker.errors import BrokerLostError
 from broker.transport.base import MAX_PAYLOAD_BYTES, Delivery, Reconnected
 
 QUEUE_LIMIT = 100_000
-"""Messages that may wait for one reader: a hundred households send each other fewer in a whole day."""
+"""Messages that may wait for a reader: more than a hundred households exchange in a whole day."""
 
 _log = structlog.get_logger(__name__)
 
@@ -20,13 +20,13 @@ _log = structlog.get_logger(__name__)
 class ReceiveQueue:
     """The receiving half of a bus.
 
-    An iterator of its own rather than an async generator: one that a reader leaves in the middle needs no closing.
+    An iterator class rather than an async generator, so that a reader that stops in the middle need not close it.
     """
 
     def __init__(self, client_id: str, limit: int = QUEUE_LIMIT) -> None:
         self.client_id = client_id
         self.oversized = 0
-        """How many messages were dropped for their size."""
+        """Number of messages dropped for their size."""
         self._limit = limit
         self._queue: deque[Delivery | Reconnected] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -39,32 +39,32 @@ class ReceiveQueue:
         return not self._queue
 
     def put(self, item: Delivery | Reconnected) -> None:
-        """Queue what came in; a payload above the limit is logged, counted and dropped.
+        """Queue an item; a payload above the limit is logged, counted and dropped.
 
         Raises:
-            BrokerLostError: the reader is so far behind that the client has to be cut off.
+            BrokerLostError: The queue is full: the reader is so far behind that the client must be disconnected.
         """
         if isinstance(item, Delivery) and len(item.payload) > MAX_PAYLOAD_BYTES:
             self.oversized += 1
             _log.warning("message dropped: too large", topic=item.topic, bytes=len(item.payload), client=self.client_id)
             return
         if len(self._queue) >= self._limit:
-            raise BrokerLostError(f"client {self.client_id!r} does not read: {self._limit} messages wait for it")
+            raise BrokerLostError(f"client {self.client_id!r} does not read its messages: {self._limit} are waiting")
         self._queue.append(item)
         self._wake()
 
     def end(self) -> None:
-        """Let the reader's iteration end after what is queued."""
+        """End the reader's iteration once the queue is empty."""
         self._ended = True
         self._wake()
 
-    def lose(self, reason: str) -> None:
-        """Let the reader meet `BrokerLostError` after what is queued."""
+    def fail(self, reason: str) -> None:
+        """Raise `BrokerLostError` in the reader once the queue is empty."""
         self._lost = reason
         self._wake()
 
     def clear(self) -> None:
-        """Forget what is queued."""
+        """Discard all queued items."""
         self._queue.clear()
 
     def __aiter__(self) -> AsyncIterator[Delivery | Reconnected]:
@@ -77,7 +77,7 @@ class ReceiveQueue:
             if self._ended:
                 raise StopAsyncIteration
             if self._waiter is not None:
-                raise RuntimeError(f"two readers on the bus of {self.client_id!r}: messages() has one")
+                raise RuntimeError(f"the bus of {self.client_id!r} already has a reader")
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter

@@ -20,7 +20,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         JournalError: the journal is another run's; then the file may be too, and is left as it is.
     """
     comes_back = settings.journal_file(CLOCK_JOURNAL).exists()
-    if comes_back and (journal := settings.journal(CLOCK_JOURNAL, settings.fingerprint_of_all(scenario))) is not None:
+    if comes_back and (journal := settings.clock_journal(settings.fingerprint_of_all(scenario))) is not None:
         with journal:
             pass  # it is this run's, or could not have been opened
     if path.exists() and not comes_back:

@@ -152,7 +152,7 @@ class BusFeed(Listener):
         bus = self._bus
         if bus is None or self.status != "connected":
             raise NotConnectedError(f"no connection to {self.title}: {self.problem or 'trying again'}")
-        await bus.publish(topics.control(self.watched.run_id), control.encoded(), qos=topics.QOS_FACTS)
+        await bus.publish(topics.control(self.watched.run_id), control.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from agents import FloatArray, Job, Outlook, can_follow
+from agents import FloatArray, Job, Outlook, can_run_in_sequence
 from scenarios.device_overlaps import jobs_without_room, run_of
 from scenarios.scenario import Producer, Scenario
 
@@ -69,7 +69,7 @@ def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together
             if after[0] < before[0] + before[2]
         ]
         others = [run_of(job, scenario.start_s) for job in jobs if job.job_id not in plan]
-        if not can_follow(others, [(start_s, start_s + duration_s) for start_s, _, duration_s in placed]):
+        if not can_run_in_sequence(others, [(start_s, start_s + duration_s) for start_s, _, duration_s in placed]):
             problems.append(f"{device}: its jobs on grid power find no room beside those that are placed")
     return problems
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agents import MANAGER, Consumer, Job, Manager, Producer
-from agents.scheduling import is_heavy, scheduler_for
+from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.scenario import Scenario
 from scenarios.simulation.settings import RunSettings
@@ -57,12 +57,8 @@ class Cast:
             if device.agent not in agents:
                 continue
             if device.type == "producer":
-                self.producers[device.agent] = Producer(
-                    device.agent,
-                    scenario.producers[device.id].predictions,
-                    scheduler_for(settings.algorithm),
-                    heavy=is_heavy(settings.algorithm),
-                )
+                predictions = scenario.producers[device.id].predictions
+                self.producers[device.agent] = Producer(device.agent, predictions, scheduler_for(settings.algorithm))
             else:
                 self.consumers[device.agent] = Consumer(device.agent, jobs[device.agent], patient=settings.patient)
 

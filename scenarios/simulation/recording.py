@@ -82,7 +82,7 @@ class Watch:
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
         self._take_messages(envelope for _, envelope in record.sent)
-        self._take_facts(record.facts)
+        self._take_facts(record.publications)
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
@@ -123,7 +123,7 @@ class WireWatch(Watch):
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
-        self._take_facts(record.facts)
+        self._take_facts(record.publications)
 
     def step_ran(self, _moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """See `broker.clock.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""

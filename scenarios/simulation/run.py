@@ -11,17 +11,20 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TypeVar
 
 from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
-from broker.clock import Clock, ClockSettings, Moment, Reported
-from broker.hosts import Host, Journal
+from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
+from broker.hosts import Host, HostJournal
 from broker.transport import Broker
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import disagreements, ledger_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
-from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
+from scenarios.simulation.settings import RunSettings
+
+JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ async def run_scenario(
                 scenario.start_s,
                 end_s,
                 pace=settings.pace,
-                patience=settings.patience,
+                timeouts=settings.patience,
                 on_loss=settings.on_loss,
                 indispensable=frozenset(local),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
@@ -117,10 +120,10 @@ async def run_scenario(
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
-            journal=_open(settings.journal(CLOCK_JOURNAL, setup), journals),
+            journal=_open(settings.clock_journal(setup), journals),
         )
         hosts = [
-            _host(host, cast, agents, settings, _open(settings.journal(host, setup), journals), watch=watch)
+            _host(host, cast, agents, settings, _open(settings.host_journal(host, setup), journals), watch=watch)
             for host, agents in local.items()
         ]
 
@@ -165,7 +168,7 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
-        lost_houses = [host for host in clock.members.dropped if host in homes]
+        lost_houses = [host for host in clock.membership.dropped if host in homes]
         problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses)
         if problems := problems + disagreements(cast):
             violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
@@ -195,14 +198,14 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
             async with asyncio.TaskGroup() as tasks:
                 for house in house_ids:
                     setup = settings.fingerprint(scenario, [house])
-                    journal = _open(settings.journal(house, setup), journals)
+                    journal = _open(settings.host_journal(house, setup), journals)
                     host = _host(house, cast, homes[house], settings, journal, setup=setup)
                     tasks.create_task(host.run(broker), name=f"host[{house}]")
     except ExceptionGroup as group:
         raise root_cause(group) from group
 
 
-def _open(journal: Journal | None, journals: ExitStack) -> Journal | None:
+def _open(journal: JournalT | None, journals: ExitStack) -> JournalT | None:
     return None if journal is None else journals.enter_context(journal)
 
 
@@ -211,7 +214,7 @@ def _host(
     cast: Cast,
     agents: Sequence[str],
     settings: RunSettings,
-    journal: Journal | None,
+    journal: HostJournal | None,
     *,
     watch: Watch | None = None,
     setup: str = "",
@@ -222,7 +225,7 @@ def _host(
         cast.living_at(agents),
         MESSAGES,
         seed=settings.seed,
-        patience=settings.patience,
+        timeouts=settings.patience,
         observer=watch,
         journal=journal,
         setup=setup,

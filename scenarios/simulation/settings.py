@@ -9,8 +9,8 @@ from typing import Any
 
 from agents.scheduling import AlgorithmSettings
 from broker import file_name
-from broker.clock import OnLoss, Pace
-from broker.hosts import Journal
+from broker.clock import ClockJournal, OnLoss, Pace
+from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.scenario import Scenario, fingerprint
 
@@ -73,16 +73,28 @@ class RunSettings:
         """Return a short hash of everything that the clock's process was started with."""
         return self.fingerprint(scenario, [house.id for house in scenario.houses])
 
-    def journal(self, name: str, fingerprint: str) -> Journal | None:
-        """Open a process's journal; return None where no journals are kept.
+    def clock_journal(self, fingerprint: str) -> ClockJournal | None:
+        """Open the clock's journal; return None if no journals are kept.
 
         Raises:
-            JournalError: it belongs to another process or run, or cannot be used.
+            JournalError: It belongs to another run, or cannot be used.
         """
         if self.journals is None:
             return None
-        identity = {"run": self.run_id, "name": name, "fingerprint": fingerprint, "protocol": str(VERSION)}
-        return Journal(self.journal_file(name), identity)
+        return ClockJournal(self.journal_file(CLOCK_JOURNAL), self._journal_identity(CLOCK_JOURNAL, fingerprint))
+
+    def host_journal(self, host_id: str, fingerprint: str) -> HostJournal | None:
+        """Open a host's journal; return None if no journals are kept.
+
+        Raises:
+            JournalError: It belongs to another run or host, or cannot be used.
+        """
+        if self.journals is None:
+            return None
+        return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint))
+
+    def _journal_identity(self, name: str, fingerprint: str) -> dict[str, str]:
+        return {"run": self.run_id, "name": name, "fingerprint": fingerprint, "protocol": str(VERSION)}
 
     def journal_file(self, name: str) -> Path:
         """Return the path of a process's journal, whether or not the file exists."""

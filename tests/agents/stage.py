@@ -51,7 +51,7 @@ class Stage:
 
     def lose(self, *agents: str) -> list[Outgoing]:
         """Say that other agents are gone for good; return what the agent sends."""
-        self.agent.lose(agents)
+        self.agent.mark_lost(agents)
         return self._sent()
 
     def leave(self) -> None:
@@ -63,7 +63,7 @@ class Stage:
         return asyncio.create_task(self.agent.live())
 
     def _sent(self) -> list[Outgoing]:
-        self._run(self.agent.settle())
+        self._run(self.agent.wait_all_blocked())
         assert self.agent.failure is None, self.agent.failure
         return self.agent.collect()[0]
 

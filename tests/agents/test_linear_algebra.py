@@ -19,7 +19,7 @@ import scipy.optimize  # noqa: F401 - its BLAS is one of those that are limited
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from agents import LoadProfile, Production, one_blas_thread
-from agents.scheduling import AlgorithmSettings, Commitment, Plan, Problem, Task, replan, scheduler_for
+from agents.scheduling import AlgorithmSettings, Commitment, ProducerState, Schedule, Task, replan, scheduler_for
 
 NOW_S = 1_782_000_000
 MINUTES = 8 * 1440
@@ -41,7 +41,7 @@ def _two_threads() -> Iterator[None]:
         yield
 
 
-def problem(seed: int) -> tuple[Problem, Task]:
+def problem(seed: int) -> tuple[ProducerState, Task]:
     """Return long tasks on more sun than they need, but for a few minutes in which they have to make room."""
     rng = Random(seed)
     first_s = NOW_S - NOW_S % 60
@@ -60,27 +60,29 @@ def problem(seed: int) -> tuple[Problem, Task]:
         load = LoadProfile(times_s=tuple(times), cumulative_wh=tuple(load_wh))
         tasks.append(Task(name, load, NOW_S + 60, NOW_S + 60 * rng.randint(20, 90)))
     committed = tuple(Commitment(task, task.earliest_start_s) for task in tasks[:-1])
-    return Problem(production, committed, NOW_S), tasks[-1]
+    return ProducerState(production, committed, NOW_S), tasks[-1]
 
 
-def many() -> tuple[Problem, Task]:
+def many() -> tuple[ProducerState, Task]:
     """Return forty small tasks and a new one: matrices that are worth splitting, OpenBLAS finds."""
     load = LoadProfile(times_s=(0, 3600), cumulative_wh=(0, 100))
     tasks = [Task(str(i), load, 60, 36_000) for i in range(40)]
     sun = Production(times_s=(0, 40_000), cumulative_wh=(0, 4000))
     committed = tuple(Commitment(task, 900 * i + 60) for i, task in enumerate(tasks))
-    return Problem(sun, committed, 0), Task("new", load, 60, 36_000)
+    return ProducerState(sun, committed, 0), Task("new", load, 60, 36_000)
 
 
 def plans_sha256() -> str:
     """Return a hash of what every algorithm plans."""
-    answer = scheduler_for(AlgorithmSettings("SLSQP"))(*many(), Random(1))
+    answer = scheduler_for(AlgorithmSettings("SLSQP")).place(*many(), Random(1))
     said = [f"many {answer}"]
     for algorithm in ALGORITHMS:
         for seed in range(2):
             asked, task = problem(seed)
-            answer = scheduler_for(AlgorithmSettings(name=algorithm))(asked, task, Random(seed))
-            said.append(f"{algorithm} {seed} {sorted(answer.starts_s.items()) if isinstance(answer, Plan) else answer}")
+            answer = scheduler_for(AlgorithmSettings(name=algorithm)).place(asked, task, Random(seed))
+            said.append(
+                f"{algorithm} {seed} {sorted(answer.starts_s.items()) if isinstance(answer, Schedule) else answer}"
+            )
     assert sum("[(" in line for line in said) > len(said) / 2, said
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
@@ -114,7 +116,7 @@ def test_a_decision_computes_on_one_thread(algorithm: str) -> None:
     """Inside every scheduler and inside SciPy's solver one thread is allowed, afterwards two again."""
     asked, task = problem(0)
     scheduler = scheduler_for(AlgorithmSettings(name=algorithm))
-    seen = inside(lambda: scheduler(asked, task, Random(0)))
+    seen = inside(lambda: scheduler.place(asked, task, Random(0)))
     assert seen == {1}
     assert blas_threads() == {2}
 

@@ -39,7 +39,7 @@ def panel(*forecasts: tuple[float, tuple[tuple[int, float], ...]], algorithm: st
     """Put a panel with forecasts, each with its hour of issue, on stage."""
     predictions = [Prediction(issued_s=at(hour), production=sun(*points)) for hour, points in forecasts]
     scheduler = scheduler_for(AlgorithmSettings(algorithm))
-    with on_stage(Producer("pv", predictions, scheduler, heavy=False), START_S) as stage:
+    with on_stage(Producer("pv", predictions, scheduler), START_S) as stage:
         assert to(MANAGER, stage.first) == [ProducerJoined(producer="pv")]
         yield stage
 

@@ -10,13 +10,13 @@ from agents import sequencing
 from agents.sequencing import (
     Busy,
     Run,
-    can_follow,
+    can_run_in_sequence,
     covers,
+    divide_time,
     free_starts,
+    largest_sequence,
     latest_starts_s,
     open_starts,
-    shares,
-    that_follow,
 )
 
 HOUR_S = 3600
@@ -94,7 +94,7 @@ def test_jobs_follow_one_another_exactly_if_any_order_lets_them(
     """And the latest starts are such a sequence, whose first job could not come later."""
     jobs, busy = device
     possible = by_brute_force(jobs, busy)
-    assert can_follow(jobs, busy) == bool(possible)
+    assert can_run_in_sequence(jobs, busy) == bool(possible)
     starts_s = latest_starts_s(jobs, busy)
     assert (starts_s is None) == (not possible)
     if starts_s is not None:
@@ -107,7 +107,7 @@ def test_as_many_jobs_as_can_follow_one_another(device: tuple[list[Run], list[tu
     """Never one less than is possible."""
     jobs, busy = device
     most = max(len(some) for n in range(len(jobs) + 1) for some in combinations(jobs, n) if by_brute_force(some, busy))
-    kept = that_follow(jobs, busy)
+    kept = largest_sequence(jobs, busy)
     assert len(kept) == most
     assert by_brute_force([run for run in jobs if run.job_id in kept], busy)
 
@@ -125,7 +125,7 @@ def test_shares_are_apart_and_leave_room_for_jobs_that_wait(
         return
     starts_s = data.draw(st.sampled_from(possible))
     standing = list(zip(jobs[:placed], starts_s[:placed], strict=True))
-    given_ = shares(standing, jobs[placed:], busy)
+    given_ = divide_time(standing, jobs[placed:], busy)
     assert set(given_) == {run.job_id for run, _ in standing}
     hulls = list(busy)
     for run, start_s in standing:
@@ -134,7 +134,7 @@ def test_shares_are_apart_and_leave_room_for_jobs_that_wait(
         span = (first_s, last_s + run.duration_s)
         assert all(span[1] <= begin_s or end_s <= span[0] for begin_s, end_s in hulls)
         hulls.append(span)
-    assert can_follow(jobs[placed:], hulls)
+    assert can_run_in_sequence(jobs[placed:], hulls)
 
 
 @settings(max_examples=100, deadline=None)
@@ -151,7 +151,7 @@ def test_what_is_found_with_too_little_effort_is_right_all_the_same(
         assert set(seconds(open_starts(jobs[0], jobs[1:], busy))) <= {starts_s[0] for starts_s in possible}
         latest_s = latest_starts_s(jobs, busy)
         assert latest_s is None or tuple(latest_s[run.job_id] for run in jobs) in by_brute_force(jobs, busy)
-        kept = [run for run in jobs if run.job_id in that_follow(jobs, busy)]
+        kept = [run for run in jobs if run.job_id in largest_sequence(jobs, busy)]
         assert by_brute_force(kept, busy)
 
 
@@ -159,8 +159,8 @@ def test_a_hundred_alike_jobs_are_no_effort() -> None:
     """Alike jobs keep their order: there is one set of each size."""
     jobs = [Run(f"j{i}", 0, 99 * HOUR_S, HOUR_S) for i in range(100)]
     assert open_starts(jobs[0], jobs[1:]) == tuple((h * HOUR_S, h * HOUR_S) for h in range(100))
-    assert can_follow(jobs)
-    assert not can_follow([*jobs, Run("more", 0, 99 * HOUR_S, HOUR_S)])
+    assert can_run_in_sequence(jobs)
+    assert not can_run_in_sequence([*jobs, Run("more", 0, 99 * HOUR_S, HOUR_S)])
 
 
 def test_a_start_is_covered_by_its_stretch_alone() -> None:

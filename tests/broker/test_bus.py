@@ -222,7 +222,7 @@ async def test_what_is_no_topic_cannot_be_published_to(broker: Broker) -> None:
     async with broker.connect("host") as host:
         await host.subscribe("a")
         for topic in ("", "a/+", "#", "a\0b"):
-            with pytest.raises(ValueError, match="no topic"):
+            with pytest.raises(ValueError, match=r"not a topic|not a valid topic"):
                 await host.publish(topic, b"")
         await host.publish("a", b"")
         await read(host, 1)
@@ -232,7 +232,7 @@ async def test_what_is_no_filter_cannot_be_subscribed_to(broker: Broker) -> None
     """It is refused at once, and nothing else of the call is subscribed to."""
     async with broker.connect("host") as host:
         for topic_filter in ("", "a/#/b", "a+", "a/b#", "a\0b"):
-            with pytest.raises(ValueError, match="no topic filter"):
+            with pytest.raises(ValueError, match=r"not a topic filter|not a valid topic filter"):
                 await host.subscribe("a", topic_filter)
         await host.publish("a", b"")
         assert await read_until_fence(host, host) == []

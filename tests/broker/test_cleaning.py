@@ -21,7 +21,7 @@ ENDED = TimeReport(time=0, round=0, step=0, pace="max", lag_wall_s=0.0, state="e
 
 async def test_more_than_a_broker_sends_at_once_is_removed() -> None:
     """Foreign topics and what is no message of ours too, as far as it is the run's."""
-    async with managed_mosquitto(more="max_queued_messages 50\n") as running:
+    async with managed_mosquitto(extra_configuration="max_queued_messages 50\n") as running:
         broker = MqttBroker(running.url)
         async with broker.connect("dead") as bus:
             for number in range(300):
@@ -55,7 +55,7 @@ async def test_a_login_that_may_not_remove_is_told(tmp_path: Path) -> None:
     passwords, acl = tmp_path / "passwords", tmp_path / "acl"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "reader", "x"], check=True)  # noqa: ASYNC221, S603, S607 - a moment
     acl.write_text("topic readwrite #\nuser reader\ntopic read #\n", encoding="utf-8")
-    async with managed_mosquitto(more=f"password_file {passwords}\nacl_file {acl}\n") as running:
+    async with managed_mosquitto(extra_configuration=f"password_file {passwords}\nacl_file {acl}\n") as running:
         async with MqttBroker(running.url).connect("dead") as bus:
             await bus.publish(topics.time("r"), ENDED, qos=1, retain=True)
         reader = MqttBroker(BrokerUrl(running.url.host, running.url.port, "reader", "x"))

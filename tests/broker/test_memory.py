@@ -19,9 +19,9 @@ async def test_a_dropped_client_leaves_its_will_and_meets_an_error() -> None:
         await watcher.subscribe("hosts/+")
         broker.drop("house")
         assert await anext(watcher.messages()) == Delivery("hosts/house", b"gone", retain=False)
-        with pytest.raises(BrokerLostError, match="cut"):
+        with pytest.raises(BrokerLostError, match="connection was closed"):
             await house.publish("a", b"")
-        with pytest.raises(BrokerLostError, match="cut"):
+        with pytest.raises(BrokerLostError, match="connection was closed"):
             await anext(house.messages())
 
 
@@ -46,7 +46,7 @@ async def test_a_client_that_does_not_read_is_put_out_and_named() -> None:
         for number in range(3):
             await fast.publish("a", b"%d" % number)
             await anext(fast.messages())
-        with pytest.raises(BrokerLostError, match="'slow' does not read: 2 messages"):
+        with pytest.raises(BrokerLostError, match="'slow' does not read its messages: 2"):
             await anext(slow.messages())
         await fast.publish("a", b"still here")
         assert (await anext(fast.messages())) == Delivery("a", b"still here", retain=False)

@@ -222,7 +222,9 @@ async def test_an_oversized_payload_is_counted() -> None:
 async def test_nobody_there() -> None:
     """The message says where."""
     port = free_port()
-    with pytest.raises(BrokerUnreachableError, match=rf"mqtt://127.0.0.1:{port}: nobody listens there"):
+    with pytest.raises(
+        BrokerUnreachableError, match=rf"mqtt://127.0.0.1:{port}: connection refused: no broker is listening there"
+    ):
         async with MqttBroker(f"mqtt://127.0.0.1:{port}", is_patient=False).connect("host"):
             pass
 
@@ -288,7 +290,9 @@ async def guarded_mosquitto(folder: Path) -> AsyncIterator[RunningBroker]:
     passwords, acl = folder / "passwords", folder / "acl"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "house", "s3cr/t"], check=True)  # noqa: ASYNC221, S603, S607 - a moment
     acl.write_text("user house\ntopic readwrite mine\n", encoding="utf-8")
-    async with managed_mosquitto(more=f"allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n") as running:
+    async with managed_mosquitto(
+        extra_configuration=f"allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n"
+    ) as running:
         yield running
 
 
@@ -368,7 +372,7 @@ async def test_the_link_does_not_wait_to_fill_packets() -> None:
 
 async def test_who_is_cancelled_while_it_logs_in_ends() -> None:
     """Also when the broker's answer comes at the same moment, which Python 3.11's `wait_for` takes for the outcome."""
-    async with managed_mosquitto(more="allow_anonymous false\n") as running:
+    async with managed_mosquitto(extra_configuration="allow_anonymous false\n") as running:
         broker = MqttBroker(running.url)
 
         async def log_in() -> None:

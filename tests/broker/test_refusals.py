@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from broker.errors import ProtocolError
 from broker.protocol import topics
-from broker.protocol.rejections import TELL_EVERY_WALL_S, TOLD_AT_ONCE, RejectedMessages
+from broker.protocol.rejections import LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
 from tests.broker.test_sessions import quickly
 
 
@@ -16,19 +16,19 @@ def test_a_flood_is_told_in_few_lines_that_count_it_all() -> None:
     """The first ones in full, then a line a second, the last ones when the reader leaves; others are told as ever."""
 
     async def main() -> None:
-        refusals = RejectedMessages("clock")
+        rejected = RejectedMessages("clock")
         for _ in range(5):
             for n in range(1000):
-                refusals.take(topics.done("r", "brandt"), ProtocolError(f"nonsense {n}"))
-            await asyncio.sleep(TELL_EVERY_WALL_S)
-        refusals.take(topics.done("r", "adler"), ProtocolError("once"))
-        refusals.take("something/else", ProtocolError("no topic of ours"))
-        refusals.tell_rest()
-        assert refusals.count == 5002
+                rejected.reject(topics.done("r", "brandt"), ProtocolError(f"nonsense {n}"))
+            await asyncio.sleep(LOG_INTERVAL_WALL_S)
+        rejected.reject(topics.done("r", "adler"), ProtocolError("once"))
+        rejected.reject("something/else", ProtocolError("no topic of ours"))
+        rejected.log_suppressed()
+        assert rejected.count == 5002
 
     with capture_logs() as logs:
         quickly(main())
     flood = [entry for entry in logs if entry["topic"] == topics.done("r", "brandt")]
-    assert len(flood) <= TOLD_AT_ONCE + 5
+    assert len(flood) <= LOGGED_AT_ONCE + 5
     assert len(flood) + sum(entry.get("more", 0) for entry in flood) == 5000
     assert [entry["why"] for entry in logs if entry not in flood] == ["once", "no topic of ours"]

@@ -60,7 +60,7 @@ def test_a_host_that_dies_is_named_until_it_is_back() -> None:
         broker, reader = MemoryBroker(), Reader()
         async with asyncio.TaskGroup() as tasks, broker.connect("a") as bus:
             reading = tasks.create_task(reader.read(broker))
-            clock = tasks.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, patience=PATIENCE)).run(broker))
+            clock = tasks.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, timeouts=PATIENCE)).run(broker))
             waiting = await reader.until(lambda report: report.waiting_wall_s >= 2)
             assert (waiting.state, waiting.waiting_for) == ("waiting", ("a",))
             await bus.publish(topics.host(RUN, "a"), announced("one"), qos=1)
@@ -82,7 +82,7 @@ def test_a_host_that_dies_is_named_until_it_is_back() -> None:
     with capture_logs() as logs:
         quickly(main())
     said = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
-    assert said == ["run stalled", "host gone", "host is back", "run goes on"]
+    assert said == ["run stalled", "host gone", "host is back", "run resumed"]
 
 
 def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
@@ -92,7 +92,7 @@ def test_a_host_that_works_long_is_waited_for_without_alarm() -> None:
         broker, reader = MemoryBroker(), Reader()
         async with asyncio.TaskGroup() as tasks, broker.connect("a") as bus:
             reading = tasks.create_task(reader.read(broker))
-            clock = tasks.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, patience=PATIENCE)).run(broker))
+            clock = tasks.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, timeouts=PATIENCE)).run(broker))
             await reader.until(lambda report: report.state == "waiting")
             await bus.subscribe(topics.grant(RUN, "a"))
             await bus.publish(topics.host(RUN, "a"), announced("one"), qos=1)
@@ -117,7 +117,7 @@ def test_an_idle_run_is_reported_all_the_same() -> None:
         async with asyncio.TaskGroup() as tasks, broker.connect("steering") as bus:
             reading = tasks.create_task(reader.read(broker))
             tasks.create_task(Host("a", RUN, [Asker("asker", [3600], []), Echo("echo")], MESSAGES, seed=1).run(broker))
-            settings = ClockSettings(RUN, {"a": ("asker", "echo")}, 0, pace=Pace(1), patience=PATIENCE)
+            settings = ClockSettings(RUN, {"a": ("asker", "echo")}, 0, pace=Pace(1), timeouts=PATIENCE)
             clock = tasks.create_task(Clock(settings).run(broker))
             await asyncio.sleep(600)
             await bus.publish(topics.control(RUN), Control(command="pause", by="ann@desk").encoded())

@@ -56,11 +56,11 @@ async def run(broker: Broker, hosts: dict[str, list[Agent[Ping]]], **settings: o
     """Run agents to the end; return the moments that the clock granted."""
     moments: list[Moment] = []
     members = {host: tuple(agent.id for agent in agents) for host, agents in hosts.items()}
-    patience = Timeouts(resend_wall_s=0.05, limit_wall_s=5)
-    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, patience=patience, **settings)  # type: ignore[arg-type]
+    timeouts = Timeouts(resend_wall_s=0.05, limit_wall_s=5)
+    clock_settings = ClockSettings(run="r", hosts=members, start_s=0, timeouts=timeouts, **settings)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         for host, agents in hosts.items():
-            tasks.create_task(Host(host, "r", agents, MESSAGES, seed=1, patience=patience).run(broker))
+            tasks.create_task(Host(host, "r", agents, MESSAGES, seed=1, timeouts=timeouts).run(broker))
         await Clock(clock_settings, moments.append).run(broker)
     return moments
 
@@ -103,7 +103,7 @@ async def test_an_agent_that_raises_ends_the_run_with_its_name_and_traceback() -
 
 async def test_a_missing_host_is_named() -> None:
     """The wall-clock limit says for whom the clock waited."""
-    clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, patience=Timeouts(limit_wall_s=0.05)))
+    clock = Clock(ClockSettings("r", {"here": ("echo",)}, 0, timeouts=Timeouts(limit_wall_s=0.05)))
     with pytest.raises(ExceptionGroup) as caught:
         await clock.run(MemoryBroker())
     assert caught.group_contains(HostsMissingError, match="'here'")
@@ -140,11 +140,11 @@ async def test_a_box_wakes_at_its_item_or_its_time_whichever_is_first() -> None:
 
     class Waiter(Agent[Ping]):
         async def run(self) -> None:
-            box = self.box()
-            self.spawn(self.later(box.put), "later")
-            item = await box.get(until_s=1000)
+            channel = self.channel()
+            self.spawn(self.later(channel.put), "later")
+            item = await channel.get(until_s=1000)
             log.append((self.now_s, str(item)))
-            item = await box.get(until_s=50)
+            item = await channel.get(until_s=50)
             log.append((self.now_s, "time up" if item is TIME_UP else "item"))
 
         async def later(self, put: Callable[[str], None]) -> None:

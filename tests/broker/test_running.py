@@ -116,7 +116,7 @@ async def port_of_one() -> int:
 async def test_a_mosquitto_that_does_not_start() -> None:
     """Its own words are in the message, without its chatter."""
     with pytest.raises(BrokerUnreachableError, match=r"mosquitto did not start: .*Unknown.*no_such_setting") as caught:
-        async with managed_mosquitto(more="no_such_setting 1\n"):
+        async with managed_mosquitto(extra_configuration="no_such_setting 1\n"):
             pass
     assert "starting" not in str(caught.value)
 
@@ -173,7 +173,7 @@ async def test_a_killed_mosquitto_remembers_what_is_retained(tmp_path: Path) -> 
 async def test_nothing_chosen_and_mosquitto_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The embedded broker serves, and one line says why; asking for Mosquitto says that it is not there."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("broker.servers.mosquitto._PLACES", str(tmp_path))
+    monkeypatch.setattr("broker.servers.mosquitto._SEARCH_PATH", str(tmp_path))
     async with choose_broker() as chosen, chosen.broker.connect("host"):
         assert "embedded amqtt" in chosen.description
         assert chosen.description.endswith("(mosquitto is not installed)")

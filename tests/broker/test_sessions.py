@@ -86,7 +86,7 @@ async def clock_for_a() -> AsyncIterator[Run]:
     """Have a clock that waits for host `a`."""
     broker = MemoryBroker()
     moments: list[Moment] = []
-    clock = Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, end_s=100, patience=PATIENCE), moments.append)
+    clock = Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, end_s=100, timeouts=PATIENCE), moments.append)
     async with broker.connect("a") as bus:
         await bus.subscribe(topics.roster(RUN), topics.grant(RUN, "a"))
         running = asyncio.create_task(clock.run(broker))
@@ -118,7 +118,7 @@ def test_a_message_of_another_process_or_run_counts_for_nothing() -> None:
 
     async def main() -> None:
         broker = MemoryBroker()
-        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, patience=PATIENCE)
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE)
         async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
             await bus.subscribe(topics.done(RUN, "a"), topics.inboxes(RUN, "b"))
             life = tasks.create_task(host.run(broker))
@@ -139,7 +139,7 @@ def test_a_message_of_another_process_or_run_counts_for_nothing() -> None:
             await bus.publish(topics.grant(RUN, "a"), granted(1, expected={"b": 1}))
             replies = [d.payload for d in await heard(bus) if d.topic == topics.inbox(RUN, "b", "asker", "a")]
             assert [Envelope.model_validate_json(reply).body["n"] for reply in replies] == [2]
-            assert host.refusals.count == 1
+            assert host.rejected.count == 1
             life.cancel()
 
     quickly(main())
@@ -155,7 +155,7 @@ def test_a_second_process_runs_no_round_of_its_host() -> None:
 
     async def main() -> None:
         broker = MemoryBroker()
-        second = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, patience=PATIENCE)
+        second = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE)
         async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
             await bus.subscribe(topics.done(RUN, "a"))
             first = Roster(hosts={"a": Member(session="first", agents=("echo",))})
@@ -254,7 +254,7 @@ def test_hosts_leave_when_the_clock_gives_the_run_up() -> None:
         failed = Roster(hosts={"a": Member(session="", agents=("echo",))}, failed="it was too late").encoded()
         async with broker.connect("rest") as bus:
             await bus.publish(topics.roster(RUN), failed, retain=True)
-            life = asyncio.create_task(Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, patience=PATIENCE).run(broker))
+            life = asyncio.create_task(Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE).run(broker))
             await asyncio.sleep(1)
             assert not life.done()
             await bus.publish(topics.roster(RUN), failed, retain=True)
@@ -277,6 +277,6 @@ def test_the_clock_tells_why_it_gives_up() -> None:
             assert caught.group_contains(HostsMissingError)
             rosters = [d.payload for d in await heard(run.bus) if d.topic == topics.roster(RUN)]
             assert rosters.pop() == b"", "what has failed leaves nothing at the broker"
-            assert Roster.model_validate_json(rosters[-1]).failed == "waited 60 s for hosts that do not answer: 'a'"
+            assert Roster.model_validate_json(rosters[-1]).failed == "no answer from hosts within 60 s: 'a'"
 
     quickly(main())

@@ -87,11 +87,11 @@ async def tls_mosquitto(
     authority = Authority.make(folder, "authority")
     authority.sign("server", address)
     authority.sign("client")
-    more = (
+    extra_configuration = (
         f"cafile {folder}/authority.crt\ncertfile {folder}/server.crt\nkeyfile {folder}/server.key\n"
         f"require_certificate {'true' if wants_certificate else 'false'}\n"
     )
-    async with managed_mosquitto(more=more) as running:
+    async with managed_mosquitto(extra_configuration=extra_configuration) as running:
         yield BrokerUrl(running.url.host, running.url.port, tls=True)
 
 
@@ -168,11 +168,11 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     url = "mqtts://broker"
     with pytest.raises(BrokerUnreachableError, match=r"there is no file .*missing"):
         MqttBroker(url, tls=Tls(tmp_path / "missing"))
-    with pytest.raises(BrokerUnreachableError, match="text holds no certificates"):
+    with pytest.raises(BrokerUnreachableError, match="text contains no certificates"):
         MqttBroker(url, tls=Tls(text))
     with pytest.raises(BrokerUnreachableError, match="has no certificate with it"):
         MqttBroker(url, tls=Tls(key_file=tmp_path / "client.key"))
-    with pytest.raises(BrokerUnreachableError, match="are no certificate with its"):
+    with pytest.raises(BrokerUnreachableError, match="are not a certificate and its"):
         MqttBroker(url, tls=Tls(cert_file=tmp_path / "client.crt", key_file=tmp_path / "stranger.key"))
-    with pytest.raises(BrokerUnreachableError, match="are no certificate with its"):
+    with pytest.raises(BrokerUnreachableError, match="are not a certificate and its"):
         MqttBroker(url, tls=Tls(cert_file=text))

@@ -54,8 +54,8 @@ def tls_error(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLEr
         OSError(101, "Network is unreachable"),
         socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
         socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
-        NoAnswerError("the other side closed it"),
-        NoAnswerError("the other side closed it", head=b"\x20"),
+        NoAnswerError("closed by the other side"),
+        NoAnswerError("closed by the other side", first_bytes=b"\x20"),
         NoAnswerError("broken", cause=ConnectionResetError(104, "Connection reset by peer")),
         ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
         tls_error("UNEXPECTED_EOF_WHILE_READING"),
@@ -85,9 +85,13 @@ def test_a_failure_that_may_pass(error: Exception) -> None:
         (tls_error("TLSV1_ALERT_UNKNOWN_CA"), TLS_URL, "the broker refuses ours"),
         (NoAnswerError("closed", cause=tls_error("SSLV3_ALERT_CERTIFICATE_EXPIRED")), TLS_URL, "refuses ours"),
         (tls_error("WRONG_VERSION_NUMBER"), TLS_URL, "it does not speak TLS on this port"),
-        (NoAnswerError("closed", head=b"\x15\x03\x03"), URL, "speaks TLS on this port: write mqtts://broker:1883"),
-        (NoAnswerError("closed", head=b"HTTP/1.1 400 Bad"), URL, "answers as a web server does"),
-        (NoAnswerError("closed", head=b"SSH-2.0-OpenSSH"), URL, "something other than MQTT"),
+        (
+            NoAnswerError("closed", first_bytes=b"\x15\x03\x03"),
+            URL,
+            "speaks TLS on this port: write mqtts://broker:1883",
+        ),
+        (NoAnswerError("closed", first_bytes=b"HTTP/1.1 400 Bad"), URL, "answers as a web server does"),
+        (NoAnswerError("closed", first_bytes=b"SSH-2.0-OpenSSH"), URL, "something other than MQTT"),
         (UnicodeError("label too long"), URL, "there is no host named 'broker'"),
     ],
     ids=lambda value: repr(value)[:60],
@@ -103,7 +107,7 @@ def test_the_cause_is_what_counts() -> None:
     """The client library wraps it in an error of its own."""
     wrapped = MqttError("[Errno 111] Connection refused")
     wrapped.__context__ = ConnectionRefusedError(111, "Connection refused")
-    assert classify(wrapped, URL).reason == "nobody listens there"
+    assert classify(wrapped, URL).reason == "connection refused: no broker is listening there"
 
 
 def test_a_broker_that_serves_others_is_full() -> None:
@@ -111,7 +115,7 @@ def test_a_broker_that_serves_others_is_full() -> None:
     alone = classify(NoAnswerError("closed"), URL).reason
     assert "is it an MQTT broker" in alone
     assert "max_connections" in alone
-    with_others = classify(NoAnswerError("closed"), URL, standing=3).reason
+    with_others = classify(NoAnswerError("closed"), URL, other_connections=3).reason
     assert "is it an MQTT broker" not in with_others
     assert "while it serves 3 other connections" in with_others
     assert "--hosts N" in with_others
@@ -204,7 +208,7 @@ async def test_a_client_gets_through_a_flaky_link() -> None:
                 await host.publish("a", b"through")
                 assert await anext(host.messages()) == Delivery("a", b"through", retain=False)
         assert proxy.spoilt == list(FlakyProxy.WAYS)
-        assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["no connection yet, trying again"]
+        assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["no connection yet, retrying"]
 
 
 @needs_mosquitto
@@ -223,7 +227,7 @@ async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
                 await asyncio.sleep(0)
         async with managed_mosquitto(port=port):
             await connecting
-    assert logs[0]["event"] == "no connection yet, trying again"
+    assert logs[0]["event"] == "no connection yet, retrying"
 
 
 @pytest.mark.parametrize(("limit_wall_s", "answer_wall_s"), [(0.1, 1), (6, 1.5), (60, 10), (300, 10)])
@@ -235,7 +239,9 @@ def test_a_broker_that_hangs_leaves_time_for_other_attempts(limit_wall_s: float,
 async def test_the_limit_ends_the_attempts() -> None:
     """With the reason of the last one, and how long it was tried."""
     url = f"mqtt://127.0.0.1:{free_port()}"
-    with pytest.raises(BrokerAwayError, match=rf"{url}: nobody listens there \(tried for 0.3 s\)"):
+    with pytest.raises(
+        BrokerAwayError, match=rf"{url}: connection refused: no broker is listening there \(tried for 0.3 s\)"
+    ):
         async with MqttBroker(url, lost_after_wall_s=0.3).connect("host"):
             pass
 
@@ -245,8 +251,8 @@ async def test_a_wrong_login_fails_at_once(tmp_path: Path) -> None:
     """Whatever the limit: the test would not end within it."""
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
-    more = f"allow_anonymous false\npassword_file {passwords}\n"
-    async with managed_mosquitto(more=more) as running:
+    extra_configuration = f"allow_anonymous false\npassword_file {passwords}\n"
+    async with managed_mosquitto(extra_configuration=extra_configuration) as running:
         with pytest.raises(BrokerUnreachableError, match="refused the login") as caught:
             async with MqttBroker(running.url, lost_after_wall_s=100_000).connect("host"):
                 pass
@@ -272,7 +278,7 @@ async def test_something_that_is_no_broker_fails_at_once() -> None:
 @needs_mosquitto
 async def test_a_broker_with_a_limit_of_connections() -> None:
     """It is told as full, not as no broker."""
-    async with managed_mosquitto(more="max_connections 1\n") as running:
+    async with managed_mosquitto(extra_configuration="max_connections 1\n") as running:
         broker = MqttBroker(running.url, lost_after_wall_s=0.5)
         async with broker.connect("first"):
             # Mosquitto counts a connection on its way: one more than the limit may get in.
@@ -284,7 +290,7 @@ async def test_a_broker_with_a_limit_of_connections() -> None:
 @needs_mosquitto
 async def test_a_broker_with_a_limit_of_packets() -> None:
     """The reader learns that it is cut off after each large packet, and how large that is."""
-    async with managed_mosquitto(more="max_packet_size 2000\n") as running:
+    async with managed_mosquitto(extra_configuration="max_packet_size 2000\n") as running:
         broker = MqttBroker(running.url)
         async with broker.connect("host") as host:
 

@@ -298,7 +298,7 @@ class _Disturbed:
                 name = f"-copy{fault.step}"
                 copy = neighbourhood.start(house, copy=name)
                 await _ended(copy)
-                self.refused += "it takes part already" in neighbourhood.log(house + name)
+                self.refused += "another process already takes part" in neighbourhood.log(house + name)
                 # Refused; or told that the run has ended; or the broker was away, or is gone with the run.
                 if copy.exitcode not in {0, 1, 4}:
                     self.problems.append(f"the second {house} ended with {copy.exitcode}")

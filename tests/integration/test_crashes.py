@@ -10,14 +10,15 @@ import looptime
 import pytest
 
 from agents.model import MANAGER
-from broker.hosts.journal import Journal, JournalError
+from broker.hosts.journal import HostJournal
+from broker.journal_file import JournalError
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.deployment.record import open_record
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
-from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
+from scenarios.simulation.settings import RunSettings
 from tests.faults.network import Faults
 from tests.faults.soak import CLOCK, Crash, Disturbance, run_disturbed, run_seed
 
@@ -55,16 +56,16 @@ def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path:
 def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
     """Rather than replayed into the wrong neighbourhood."""
     path = tmp_path / "x.sqlite"
-    with Journal(path, {"run": "monday"}):
+    with HostJournal(path, {"run": "monday"}):
         pass
     with pytest.raises(JournalError, match="run 'monday', not 'tuesday'"):
-        Journal(path, {"run": "tuesday"})
+        HostJournal(path, {"run": "tuesday"})
 
 
 def test_the_results_of_another_run_are_left_alone(street: Scenario, tmp_path: Path) -> None:
     """Who takes the id of a run for another one is refused before anything of the first one is touched."""
     settings = RunSettings(seed=1, run_id="r", journals=tmp_path)
-    journal = settings.journal(CLOCK_JOURNAL, settings.fingerprint_of_all(street))
+    journal = settings.clock_journal(settings.fingerprint_of_all(street))
     results_file = tmp_path / "r.sqlite"
     assert journal is not None
     with open_record(results_file, street, replace(settings, journals=tmp_path / "none")) as record, journal:

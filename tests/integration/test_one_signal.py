@@ -277,7 +277,7 @@ def ask_and_wait(url: str, run_id: str, control: Control, state: str) -> None:
 
     async def ask() -> None:
         async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("asker") as bus:
-            await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_FACTS)
+            await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(ask())

@@ -209,13 +209,13 @@ class _Watcher:
         while True:
             with suppress(SsmicError):
                 async with self._memory.connect(f"watch-{secrets.token_hex(4)}") as bus:
-                    self._inbox = bus.inbox
+                    self._inbox = bus.receive_queue
                     await bus.subscribe(*topics.watched(self._run_id))
                     batch: list[tuple[str, bytes]] = []
                     async for item in bus.messages():
                         if isinstance(item, Delivery):
                             batch.append((item.topic, item.payload))
-                        if len(batch) >= _MOST_AT_ONCE or bus.inbox.is_empty:
+                        if len(batch) >= _MOST_AT_ONCE or bus.receive_queue.is_empty:
                             self._parent.tell(Heard(tuple(batch)))
                             batch.clear()
                             await self._parent.settle()
@@ -230,7 +230,7 @@ async def _steer(memory: MemoryBroker, run_id: str, controls: asyncio.Queue[Cont
     async with memory.connect("steering") as bus:
         while True:
             control = await controls.get()
-            await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_FACTS)
+            await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
 
 
 def _summaries(simulation: Simulation) -> tuple[RunSummary, ...]:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 from agents.energy import LoadProfile, Production
 from agents.scheduling.insertion import place_by_insertion
 from agents.scheduling.milp import Exact, delay_wh_s
-from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
 from agents.scheduling.time_grid import Grid, fits
 
 NOW_S = 1_782_000_017
@@ -18,7 +18,7 @@ SEEDS = (*range(20), 91, 102, 114, 134)
 """In the last four a task fits only if another moves, which is rare among so few."""
 
 
-def crowded(seed: int) -> tuple[Problem, Task]:
+def crowded(seed: int) -> tuple[ProducerState, Task]:
     """Return one to three committed tasks and a new one, with windows of minutes, and sun for most of them."""
     rng = Random(seed)
     tasks = []
@@ -41,25 +41,25 @@ def crowded(seed: int) -> tuple[Problem, Task]:
     production = Production(times_s=times, cumulative_wh=tuple(cumulative_wh))
     committed: list[Commitment] = []
     for task in tasks[:-1]:
-        answer = place_by_insertion(Problem(production, tuple(committed), NOW_S - 1), task, rng)
-        if isinstance(answer, Plan):
+        answer = place_by_insertion(ProducerState(production, tuple(committed), NOW_S - 1), task)
+        if isinstance(answer, Schedule):
             committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
-    return Problem(production, tuple(committed), NOW_S), tasks[-1]
+    return ProducerState(production, tuple(committed), NOW_S), tasks[-1]
 
 
-def best_by_trying_all(problem: Problem, task: Task) -> float | None:
+def best_by_trying_all(state: ProducerState, task: Task) -> float | None:
     """Return what the best of all plans is judged by, None if there is no plan."""
-    grid = Grid.of(problem, task)
-    unstarted = [c.task for c in problem.committed if c.start_s > problem.now_s] + [task]
-    running_s = {c.task.job_id: c.start_s for c in problem.committed if c.start_s <= problem.now_s}
+    grid = Grid.of(state, task)
+    unstarted = [c.task for c in state.committed if c.start_s > state.now_s] + [task]
+    running_s = {c.task.job_id: c.start_s for c in state.committed if c.start_s <= state.now_s}
     starts = [
         [group.first_s + 60 * i for group in grid.candidates(candidate) for i in range(group.count)]
         for candidate in unstarted
     ]
     found = [
-        delay_wh_s(unstarted, plan_s, problem.now_s)
+        delay_wh_s(unstarted, plan_s, state.now_s)
         for combination in product(*starts)
-        if fits(problem, task, plan_s := running_s | {t.job_id: s for t, s in zip(unstarted, combination, strict=True)})
+        if fits(state, task, plan_s := running_s | {t.job_id: s for t, s in zip(unstarted, combination, strict=True)})
     ]
     return min(found, default=None)
 
@@ -76,23 +76,23 @@ def with_examples(test: Callable[[int], None]) -> Callable[[int], None]:
 @given(st.integers(min_value=0, max_value=2**32))
 def test_equals_brute_force(seed: int) -> None:
     """On up to four tasks it accepts whenever any plan exists, and its plan is a best one."""
-    problem, task = crowded(seed)
-    best = best_by_trying_all(problem, task)
-    answer = Exact(node_limit=1000)(problem, task, Random(1))
+    state, task = crowded(seed)
+    best = best_by_trying_all(state, task)
+    answer = Exact(node_limit=1000).place(state, task, Random(1))
     if best is None:
-        assert isinstance(answer, Refusal)
+        assert isinstance(answer, Rejection)
     else:
-        assert isinstance(answer, Plan)
-        unstarted = [c.task for c in problem.committed if c.start_s > problem.now_s] + [task]
-        assert delay_wh_s(unstarted, answer.starts_s, problem.now_s) == pytest.approx(best, rel=1e-6, abs=1e-6)
+        assert isinstance(answer, Schedule)
+        unstarted = [c.task for c in state.committed if c.start_s > state.now_s] + [task]
+        assert delay_wh_s(unstarted, answer.starts_s, state.now_s) == pytest.approx(best, rel=1e-6, abs=1e-6)
 
 
 def test_cases_are_of_all_kinds() -> None:
     """The comparison above meets tasks that fit nowhere and tasks that fit only if others move."""
     kinds = set()
     for seed in SEEDS:
-        problem, task = crowded(seed)
-        grid = Grid.of(problem, task)
-        fits_beside = len(grid.feasible_starts(grid.less(problem.committed), task)) > 0
-        kinds.add((best_by_trying_all(problem, task) is not None, fits_beside))
+        state, task = crowded(seed)
+        grid = Grid.of(state, task)
+        fits_beside = len(grid.feasible_starts(grid.remaining_beside(state.committed), task)) > 0
+        kinds.add((best_by_trying_all(state, task) is not None, fits_beside))
     assert kinds == {(True, True), (True, False), (False, False)}

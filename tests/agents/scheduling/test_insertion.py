@@ -7,9 +7,9 @@ import pytest
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling.algorithms import scheduler_for
-from agents.scheduling.insertion import refill
-from agents.scheduling.problem import Commitment, Plan, Problem, Refusal, Task
-from agents.scheduling.repair import Layout, make_room
+from agents.scheduling.insertion import rebuild
+from agents.scheduling.problem import Commitment, ProducerState, Rejection, Schedule, Task
+from agents.scheduling.repair import TentativeSchedule, insert_with_repair
 from agents.scheduling.settings import AlgorithmSettings
 from agents.scheduling.time_grid import Grid, first_feasible_s, fits
 
@@ -26,46 +26,46 @@ def task(name: str, wh: float, lo: int, hi: int) -> Task:
 def test_accepts_only_what_fits(name: str) -> None:
     """Every plan fits; a load stronger than the sun is refused."""
     scheduler = scheduler_for(AlgorithmSettings(name=name))
-    problem = Problem(FLAT, (), 17)
+    state = ProducerState(FLAT, (), 17)
     new = task("a", 900.0, 5, 5 * HOUR + 7)
-    plans = [p for p in (scheduler(problem, new, Random(i)) for i in range(20)) if isinstance(p, Plan)]
-    assert plans
-    assert all(fits(problem, new, p.starts_s) for p in plans)
-    assert isinstance(scheduler(problem, task("b", 1001.0, 0, 4 * HOUR), Random(1)), Refusal)
+    schedules = [p for p in (scheduler.place(state, new, Random(i)) for i in range(20)) if isinstance(p, Schedule)]
+    assert schedules
+    assert all(fits(state, new, p.starts_s) for p in schedules)
+    assert isinstance(scheduler.place(state, task("b", 1001.0, 0, 4 * HOUR), Random(1)), Rejection)
 
 
 def test_moves_what_stands_in_the_way() -> None:
     """A new task with a window of one second gets the time of one that can move."""
     stands = Commitment(task("a", 900.0, 0, 3 * HOUR), HOUR)
     new = task("b", 900.0, HOUR + 1, HOUR + 1)
-    problem = Problem(FLAT, (stands,), 0)
-    plan = scheduler_for(AlgorithmSettings())(problem, new, Random(1))
-    assert isinstance(plan, Plan)
-    assert fits(problem, new, plan.starts_s)
+    state = ProducerState(FLAT, (stands,), 0)
+    schedule = scheduler_for(AlgorithmSettings()).place(state, new, Random(1))
+    assert isinstance(schedule, Schedule)
+    assert fits(state, new, schedule.starts_s)
 
 
 def test_where_tasks_move_none_leaves_sun_before_it_unused() -> None:
     """Two stand later than they need; when one has to move, both go as soon as they can."""
     stands = (Commitment(task("a", 900.0, 0, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 3 * HOUR))
     new = task("c", 900.0, HOUR + 1, HOUR + 1)
-    problem = Problem(FLAT, stands, -1)
-    plan = scheduler_for(AlgorithmSettings())(problem, new, Random(1))
-    assert isinstance(plan, Plan)
-    assert fits(problem, new, plan.starts_s)
-    assert plan.starts_s == {"a": 0, "b": 2 * HOUR, "c": HOUR + 1}
+    state = ProducerState(FLAT, stands, -1)
+    schedule = scheduler_for(AlgorithmSettings()).place(state, new, Random(1))
+    assert isinstance(schedule, Schedule)
+    assert fits(state, new, schedule.starts_s)
+    assert schedule.starts_s == {"a": 0, "b": 2 * HOUR, "c": HOUR + 1}
 
 
 def test_refilling_gives_room_or_nothing() -> None:
     """Put back from scratch, all tasks fit together; where that is impossible or too much work, there is no plan."""
     stands = [Commitment(task("a", 900.0, 60, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 2 * HOUR)]
     new = task("c", 900.0, HOUR + 60, HOUR + 60)
-    problem = Problem(FLAT, tuple(stands), 0)
-    layout = refill(Grid.of(problem, new), stands, new)
-    assert layout is not None
-    assert fits(problem, new, layout.starts_s())
-    assert refill(Grid.of(problem, new), stands, new, max_looks=2) is None
+    state = ProducerState(FLAT, tuple(stands), 0)
+    tentative = rebuild(Grid.of(state, new), stands, new)
+    assert tentative is not None
+    assert fits(state, new, tentative.starts_s())
+    assert rebuild(Grid.of(state, new), stands, new, max_evaluations=2) is None
     impossible = task("d", 1100.0, 0, 3 * HOUR)
-    assert refill(Grid.of(problem, impossible), stands, impossible) is None
+    assert rebuild(Grid.of(state, impossible), stands, impossible) is None
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -80,7 +80,7 @@ def test_the_first_start_that_fits(seed: int) -> None:
     earliest_s = rng.randint(0, 3 * HOUR)
     load = LoadProfile(times_s=(0, rng.choice([30, 150, 400])), cumulative_wh=(0.0, rng.choice([1.0, 5.0, 20.0])))
     new = Task("a", load, earliest_s, earliest_s + rng.choice([0, 1, 59, 600, 8 * HOUR]))
-    grid = Grid.of(Problem(production, (), 7), new)
+    grid = Grid.of(ProducerState(production, (), 7), new)
     found_s = first_feasible_s(grid.candidates(new), grid.free_wh)
     all_s = grid.feasible_starts(grid.free_wh, new)
     assert found_s == (int(all_s[0]) if len(all_s) else None)
@@ -89,11 +89,11 @@ def test_the_first_start_that_fits(seed: int) -> None:
 def test_making_no_room_changes_nothing() -> None:
     """Where the search ends without a plan, all is where it was."""
     stands = [Commitment(task("a", 900.0, 60, 3 * HOUR), HOUR), Commitment(task("b", 900.0, 60, 3 * HOUR), 2 * HOUR)]
-    layout = Layout(Grid.of(Problem(FLAT, tuple(stands), 0)), stands)
-    before_wh = layout.left_wh.copy()
-    assert not make_room(layout, task("c", 900.0, HOUR + 60, HOUR + 60), max_looks=1)
-    assert layout.starts_s() == {"a": HOUR, "b": 2 * HOUR}
-    assert layout.left_wh == pytest.approx(before_wh, abs=1e-9)
+    tentative = TentativeSchedule(Grid.of(ProducerState(FLAT, tuple(stands), 0)), stands)
+    before_wh = tentative.left_wh.copy()
+    assert not insert_with_repair(tentative, task("c", 900.0, HOUR + 60, HOUR + 60), max_evaluations=1)
+    assert tentative.starts_s() == {"a": HOUR, "b": 2 * HOUR}
+    assert tentative.left_wh == pytest.approx(before_wh, abs=1e-9)
 
 
 def test_moves_to_the_only_place_in_a_window_of_days() -> None:
@@ -104,6 +104,8 @@ def test_moves_to_the_only_place_in_a_window_of_days() -> None:
     )
     minute = LoadProfile(times_s=(0, 60), cumulative_wh=(0.0, 30.0))
     stands = Commitment(Task("a", minute, 60, 70 * HOUR), 60)
-    plan = scheduler_for(AlgorithmSettings())(Problem(sun, (stands,), 0), Task("b", minute, 60, 60), Random(1))
-    assert isinstance(plan, Plan)
-    assert plan.starts_s == {"a": far_s, "b": 60}
+    schedule = scheduler_for(AlgorithmSettings()).place(
+        ProducerState(sun, (stands,), 0), Task("b", minute, 60, 60), Random(1)
+    )
+    assert isinstance(schedule, Schedule)
+    assert schedule.starts_s == {"a": far_s, "b": 60}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.basin_hopping import BasinHopping, Method, Overdraft
-from agents.scheduling.problem import Commitment, Problem, Task
+from agents.scheduling.basin_hopping import BasinHopping, Method, PenaltyObjective
+from agents.scheduling.problem import Commitment, ProducerState, Task
 from agents.scheduling.settings import BASIN_HOPPING
 from agents.scheduling.time_grid import Grid
 
@@ -16,7 +16,7 @@ NOW_S = 1_782_000_017
 HOUR_S = 3600
 
 
-def crowd(seed: int, count: int = 12) -> tuple[Problem, list[Commitment]]:
+def crowd(seed: int, count: int = 12) -> tuple[ProducerState, list[Commitment]]:
     """Return a producer at sunrise and tasks at random starts, with about as much demand as sun."""
     rng = Random(seed)
     commitments = []
@@ -31,7 +31,7 @@ def crowd(seed: int, count: int = 12) -> tuple[Problem, list[Commitment]]:
     demand_wh = sum(c.task.load.energy_wh for c in commitments)
     hours_wh = np.cumsum([0.0, *(np.sin((np.arange(9) + 0.5) / 9 * np.pi) * demand_wh / 5)])
     times = tuple((NOW_S + np.arange(10) * HOUR_S).tolist())
-    return Problem(Production(times_s=times, cumulative_wh=tuple(hours_wh.tolist())), (), NOW_S), commitments
+    return ProducerState(Production(times_s=times, cumulative_wh=tuple(hours_wh.tolist())), (), NOW_S), commitments
 
 
 def delays_h(commitments: Sequence[Commitment]) -> np.ndarray:
@@ -41,10 +41,10 @@ def delays_h(commitments: Sequence[Commitment]) -> np.ndarray:
 
 def test_what_is_drawn_is_exact() -> None:
     """Without averaging, whole-second starts draw what the grid says they draw, to rounding."""
-    problem, commitments = crowd(1)
-    grid = Grid.of(problem, *(c.task for c in commitments))
-    objective = Overdraft.of(grid, [c.task for c in commitments], penalty=10.0, step_s=0.001)
-    by_grid_wh = grid.free_wh - grid.less_starts((c.task, c.start_s) for c in commitments)
+    state, commitments = crowd(1)
+    grid = Grid.of(state, *(c.task for c in commitments))
+    objective = PenaltyObjective.of(grid, [c.task for c in commitments], penalty=10.0, step_s=0.001)
+    by_grid_wh = grid.free_wh - grid.remaining_beside_starts((c.task, c.start_s) for c in commitments)
     assert np.allclose(objective.drawn_wh(delays_h(commitments)), by_grid_wh, atol=1e-9)
 
 
@@ -52,9 +52,9 @@ def test_what_is_drawn_is_exact() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_gradient_is_the_slope(step_s: float, seed: int) -> None:
     """It agrees with finite differences, whether starts are averaged or not, and it is not zero."""
-    problem, commitments = crowd(seed)
+    state, commitments = crowd(seed)
     tasks = [c.task for c in commitments]
-    objective = Overdraft.of(Grid.of(problem, *tasks), tasks, penalty=10.0, step_s=step_s)
+    objective = PenaltyObjective.of(Grid.of(state, *tasks), tasks, penalty=10.0, step_s=step_s)
     at = delays_h(commitments) + 1e-4
     _, gradient = objective(at)
     tiny = 1e-5
@@ -67,10 +67,10 @@ def test_the_gradient_is_the_slope(step_s: float, seed: int) -> None:
 @pytest.mark.parametrize(("seed", "count"), [(4, 12), (5, 12), (6, 12), (7, 3), (8, 6), (9, 25), (10, 40)])
 def test_finds_plans_as_good_as_300_draws(method: Method, seed: int, count: int) -> None:
     """From the same start, basin-hopping ends at least as low as the best of 300 random plans, of few tasks or many."""
-    problem, commitments = crowd(seed, count)
+    state, commitments = crowd(seed, count)
     tasks = [c.task for c in commitments]
-    grid = Grid.of(problem, *tasks)
-    objective = Overdraft.of(grid, tasks, penalty=100.0, step_s=60.0)
+    grid = Grid.of(state, *tasks)
+    objective = PenaltyObjective.of(grid, tasks, penalty=100.0, step_s=60.0)
     found = BasinHopping(method, 100.0, 60.0, 0.01).optimise(grid, commitments, Random(1))
     draws = np.random.default_rng(seed)
     lowest = np.array([max(t.earliest_start_s - NOW_S, 0) / HOUR_S for t in tasks])

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agents.energy import LoadProfile, Production
 from agents.scheduling.algorithms import scheduler_for
-from agents.scheduling.problem import Commitment, Plan, Problem, Task
+from agents.scheduling.problem import Commitment, ProducerState, Schedule, Task
 from agents.scheduling.rescheduling import replan
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
@@ -95,10 +95,10 @@ def test_every_plan_keeps_every_promise(name: str) -> None:
         production, asked = day
         committed: list[Commitment] = []
         for now_s, task in asked:
-            problem = Problem(production, tuple(committed), now_s)
-            answer = scheduler(problem, task, Random(1))
-            assert answer == scheduler(problem, task, Random(1))
-            if not isinstance(answer, Plan):
+            state = ProducerState(production, tuple(committed), now_s)
+            answer = scheduler.place(state, task, Random(1))
+            assert answer == scheduler.place(state, task, Random(1))
+            if not isinstance(answer, Schedule):
                 assert answer.reason
                 continue
             assert set(answer.starts_s) == {c.task.job_id for c in committed} | {task.job_id}
@@ -128,15 +128,15 @@ def test_a_new_forecast_is_kept_to(
     committed: list[Commitment] = []
     now_s = asked[0][0]
     for _, task in asked:
-        answer = scheduler(Problem(production, tuple(committed), now_s), task, chance)
-        if isinstance(answer, Plan):
+        answer = scheduler.place(ProducerState(production, tuple(committed), now_s), task, chance)
+        if isinstance(answer, Schedule):
             committed = [Commitment(t, answer.starts_s[t.job_id]) for t in [*(c.task for c in committed), task]]
     now_s += 3000
-    same = replan(Problem(production, tuple(committed), now_s))
+    same = replan(ProducerState(production, tuple(committed), now_s))
     assert dict(same.starts_s) == {c.task.job_id: c.start_s for c in committed}
     assert not same.cancelled
-    changed = replan(Problem(newer, tuple(committed), now_s))
-    assert changed == replan(Problem(newer, tuple(committed), now_s))
+    changed = replan(ProducerState(newer, tuple(committed), now_s))
+    assert changed == replan(ProducerState(newer, tuple(committed), now_s))
     assert changed.starts_s.keys() | changed.cancelled.keys() == {c.task.job_id for c in committed}
     assert not changed.starts_s.keys() & changed.cancelled.keys()
     running = [c for c in committed if c.start_s <= now_s]

@@ -1,7 +1,7 @@
 """A new forecast: what fits stays, what can move moves, what is left is given up."""
 
 from agents.energy import LoadProfile, Production
-from agents.scheduling.problem import Commitment, Problem, Task
+from agents.scheduling.problem import Commitment, ProducerState, Task
 from agents.scheduling.rescheduling import replan
 
 HOUR = 3600
@@ -17,7 +17,7 @@ def committed(name: str, wh: float, lo: int, hi: int, start: int) -> Commitment:
 def test_an_equal_forecast_changes_nothing() -> None:
     """Even a plan that could be nicer stays as it is."""
     committed_ = (committed("a", 600, 0, 3 * HOUR, HOUR + 5), committed("b", 300, 0, 3 * HOUR, HOUR + 7))
-    answer = replan(Problem(FLAT, committed_, HOUR))
+    answer = replan(ProducerState(FLAT, committed_, HOUR))
     assert dict(answer.starts_s) == {"a": HOUR + 5, "b": HOUR + 7}
     assert not answer.cancelled
 
@@ -30,7 +30,7 @@ def test_a_worse_forecast_moves_and_cancels() -> None:
         committed("small", 500, 200, 2 * HOUR, 2 * HOUR),
         committed("large", 900, 200, 2 * HOUR, HOUR),
     )
-    answer = replan(Problem(LATE, committed_, 60))
+    answer = replan(ProducerState(LATE, committed_, 60))
     assert answer.starts_s["runs"] == 0
     assert answer.starts_s["moves"] == 3 * HOUR
     assert answer.starts_s["large"] == 2 * HOUR

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agents.errors import SettingsError
-from agents.scheduling.algorithms import is_heavy, scheduler_for
+from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 
 
@@ -16,7 +16,14 @@ def test_every_name_has_a_scheduler() -> None:
     assert ALGORITHMS == ("fifty_fifty", "insertion", "L-BFGS-B", "SLSQP", "TNC", "exact")
     schedulers = [scheduler_for(AlgorithmSettings(name)) for name in ALGORITHMS]
     assert len({repr(scheduler) for scheduler in schedulers}) == len(ALGORITHMS)
-    assert [is_heavy(AlgorithmSettings(name)) for name in ALGORITHMS] == [False, False, True, True, True, True]
+    assert [scheduler_for(AlgorithmSettings(name)).is_heavy for name in ALGORITHMS] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_ids_too_long_for_a_certificate_log_in_by_password(tmp_path: Path) -> No
     """They are told so where certificates are wanted."""
     long = "ü" * 20
     write_guard(tmp_path / "one", Guard((long,), ("manager",)))
-    with pytest.raises(GuardError, match="120 characters, a certificate's name at most 64"):
+    with pytest.raises(GuardError, match="120 characters; a certificate's name has at most 64"):
         write_guard(tmp_path / "two", Guard((long,), ("manager",), client_certificates=True))
 
 

@@ -271,7 +271,7 @@ async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None
     """It does not knock at the broker for ever, and says why."""
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
-    async with managed_mosquitto(more=f"allow_anonymous false\npassword_file {passwords}\n") as running:
+    async with managed_mosquitto(extra_configuration=f"allow_anonymous false\npassword_file {passwords}\n") as running:
         finder = RunFinder(MqttBroker(running.url, is_patient=False), "guarded")
         async with asyncio.timeout(60):
             await finder.run()

@@ -133,7 +133,7 @@ def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
     """When the limit is over, and without an empty results file."""
     ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--limit", "0.5", "--json")
     assert ended.code == 4
-    assert "mqtt://ann@127.0.0.1:1: nobody listens there" in ended.err
+    assert "mqtt://ann@127.0.0.1:1: connection refused: no broker is listening there" in ended.err
     assert "hush" not in ended.err
     assert not ended.out
     assert not Path("results").exists()
@@ -171,7 +171,7 @@ def test_results_that_cannot_be_written_are_1(ssmic: Ssmic, tmp_path: Path) -> N
     ("error", "code", "said"),
     [
         (AgentFailedError("pv-1", "adler", "Traceback ...\nZeroDivisionError: division by zero"), 1, "agent 'pv-1' on"),
-        (HostsMissingError("waited 60 s for hosts that do not answer: 'adler'"), 1, "'adler'"),
+        (HostsMissingError("no answer from hosts within 60 s: 'adler'"), 1, "'adler'"),
         (BrokerLostError("no connection for 60 s to mqtt://nowhere"), 4, "no connection for 60 s"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (ZeroDivisionError("division by zero"), 1, "internal error: ZeroDivisionError: division by zero"),
