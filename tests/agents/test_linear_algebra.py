@@ -188,6 +188,7 @@ def test_a_decision_that_fails_lifts_the_limit() -> None:
 def test_a_library_that_is_loaded_inside_a_block_is_limited_by_the_next_block() -> None:
     """SciPy is imported by the first decision that needs it, when the limit of NumPy's library is in force."""
     code = """
+import numpy
 from threadpoolctl import threadpool_info
 from agents import one_blas_thread
 def threads(): return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
