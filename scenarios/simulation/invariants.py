@@ -5,10 +5,12 @@ A device runs one job at a time, unless its consumer said with the contract that
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from agents import GRID, TOGETHER, Job, LedgerEntry
+from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
@@ -57,22 +59,86 @@ def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) ->
     ]
 
 
-def disagreements(cast: Cast) -> list[str]:
-    """Return where consumers and producers of this process differ from the ledger at the end of a run."""
-    standing = {e.contract.job_id: e.contract for e in cast.manager.ledger.values() if e.state == "standing"}
-    held = {job_id: c for consumer in cast.consumers.values() for job_id, c in consumer.contracts.items()}
-    local = {job.job_id for consumer in cast.consumers.values() for job in consumer.jobs}
+@dataclass(slots=True)
+class Sides:
+    """The contracts as consumers and producers have them, which the ledger must agree with."""
+
+    contracts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The consumers' side: producer and start, UNIX seconds, by job id."""
+    promised_s: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    """The producers' side: start of each job, UNIX seconds, by producer id and job id."""
+
+    @classmethod
+    def of(cls, cast: Cast) -> Sides:
+        """Return what the agents of this process have."""
+        consumers = cast.consumers.values()
+        held = {job: (c.producer, c.start_s) for consumer in consumers for job, c in consumer.contracts.items()}
+        return cls(held, {producer: dict(agent.promised_s) for producer, agent in cast.producers.items()})
+
+
+class HeardSides:
+    """The sides of agents in other processes, from what they said to each other and to the manager."""
+
+    def __init__(self) -> None:
+        self.sides = Sides()
+        self._reported: dict[str, tuple[str, str]] = {}
+        """Job and producer by contract id."""
+
+    def hear(self, envelope: Envelope) -> None:
+        """Take note of a message; those of other kinds have no part in a contract."""
+        contracts, promised_s = self.sides.contracts, self.sides.promised_s
+        match envelope.body:
+            case {"kind": "Accept" | "Amend", "job_id": str(job_id), "start_s": int(start_s)}:
+                promised_s[envelope.sender][job_id] = start_s
+            case {"kind": "Cancel", "job_id": str(job_id)}:
+                promised_s[envelope.sender].pop(job_id, None)
+            case {"kind": "Withdraw", "job_id": str(job_id)}:
+                # A job that has started is supplied to its end.
+                if promised_s[envelope.to].get(job_id, envelope.time) > envelope.time:
+                    del promised_s[envelope.to][job_id]
+            case {
+                "kind": "ContractAgreed",
+                "contract": {
+                    "contract_id": str(id_),
+                    "job_id": str(job_id),
+                    "producer": str(producer),
+                    "start_s": int(s),
+                },
+            }:
+                self._reported[id_] = (job_id, producer)
+                contracts[job_id] = (producer, s)
+            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if id_ in self._reported:
+                job_id, producer = self._reported[id_]
+                contracts[job_id] = (producer, s)
+            case {"kind": "ContractCancelled", "contract_id": str(id_)} if id_ in self._reported:
+                contracts.pop(self._reported[id_][0], None)
+
+
+def disagreements(
+    ledger: Iterable[LedgerEntry], sides: Sides, jobs: Iterable[Job], producers: Iterable[str]
+) -> list[str]:
+    """Return where consumers, producers and the ledger differ at the end of a run; empty where all agree.
+
+    Args:
+        ledger: All entries.
+        sides: What consumers and producers have.
+        jobs: Those whose consumers' side is known.
+        producers: Ids of those whose side is known.
+    """
+    standing = {entry.contract.job_id: entry.contract for entry in ledger if entry.state == "standing"}
+    in_ledger = {job_id: (contract.producer, contract.start_s) for job_id, contract in standing.items()}
+    known = {job.job_id for job in jobs}
     problems = [
-        f"job {job_id!r}: the consumer holds {held.get(job_id)}, the ledger {standing.get(job_id)}"
-        for job_id in sorted(standing.keys() & local | held.keys())
-        if standing.get(job_id) != held.get(job_id)
+        f"job {job_id!r}: the consumer holds {sides.contracts.get(job_id)}, the ledger {in_ledger.get(job_id)}"
+        for job_id in sorted(known & (in_ledger.keys() | sides.contracts.keys()))
+        if in_ledger.get(job_id) != sides.contracts.get(job_id)
     ]
-    for producer_id, producer in cast.producers.items():
-        in_ledger = {job_id: c.start_s for job_id, c in standing.items() if c.producer == producer_id}
-        promised = dict(producer.promised_s)
+    for producer in producers:
+        promised_s = sides.promised_s.get(producer, {})
+        supplied_s = {job_id: start_s for job_id, (supplier, start_s) in in_ledger.items() if supplier == producer}
         problems += [
-            f"job {job_id!r}: {producer_id!r} promised start {promised.get(job_id)}, the ledger {in_ledger.get(job_id)}"
-            for job_id in sorted(in_ledger.keys() | promised.keys())
-            if in_ledger.get(job_id) != promised.get(job_id)
+            f"job {job_id!r}: {producer!r} promised start {promised_s.get(job_id)}, the ledger {supplied_s.get(job_id)}"
+            for job_id in sorted(known & (supplied_s.keys() | promised_s.keys()))
+            if supplied_s.get(job_id) != promised_s.get(job_id)
         ]
     return problems

@@ -10,6 +10,7 @@ from agents import LedgerEntry
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
+from scenarios.simulation.invariants import HeardSides, Sides
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""
@@ -117,6 +118,7 @@ class WireWatch(Watch):
         """
         super().__init__(recorder)
         self._seen: dict[str, int] = {}
+        self._heard: HeardSides | None = None
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self._seen = dict(recorder.seen)
@@ -125,8 +127,18 @@ class WireWatch(Watch):
         """See `broker.hosts.journal.RoundObserver`."""
         self._take_facts(record.publications)
 
-    def step_ran(self, _moment: Moment, sent: tuple[Envelope, ...]) -> None:
+    @property
+    def sides(self) -> Sides | None:
+        """The contracts as all agents have them; None: the clock came back in between and has not heard everything."""
+        return None if self._heard is None else self._heard.sides
+
+    def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """See `broker.clock.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""
+        if moment.step == 0:
+            self._heard = HeardSides()
+        if self._heard is not None:
+            for envelope in sent:
+                self._heard.hear(envelope)
         # A clock that came back runs its last step again, whose messages may be written already.
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
         if self._recorder is not None:

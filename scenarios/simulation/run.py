@@ -20,7 +20,7 @@ from broker.hosts import Host, HostJournal
 from broker.transport import Broker
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.invariants import disagreements, ledger_problems
+from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 
@@ -168,13 +168,24 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
-        lost_houses = [host for host in clock.membership.dropped if host in homes]
-        problems = ledger_problems(scenario, cast.manager.ledger.values(), clock.acted_until_s, lost_houses)
-        if problems := problems + disagreements(cast):
+        if problems := _violations(scenario, cast, clock, wire):
             violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
             finish("failed", str(violation))
             raise violation
         return finish("interrupted" if clock.is_stopped else "done")
+
+
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
+    """Return how the ledger and the agents violate the invariants of a run that has ended."""
+    ledger = cast.manager.ledger.values()
+    lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
+    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost)
+    if wire is None:
+        return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
+    if wire.sides is None:
+        return problems
+    there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
+    return problems + disagreements(ledger, wire.sides, there.jobs, there.producers)
 
 
 async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:

@@ -37,7 +37,7 @@ from tui.log_level import LogLevel
 if TYPE_CHECKING:
     from broker.transport import MqttBroker
     from scenarios import Scenario as Loaded
-    from scenarios.simulation import RunOutcome, RunSettings, ScoresFile
+    from scenarios.simulation import RunSettings, ScoresFile
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -175,18 +175,16 @@ def _keep_time(
     as_json: bool,
 ) -> None:
     from agents import MANAGER
-    from broker import SsmicError
     from scenarios.deployment import open_record
     from scenarios.simulation import run_scenario
-    from tui.cli.simulate import show_results
+    from tui.cli.simulate import exit_code_of, interruption_told, show_results
     from tui.console import notes
-    from tui.exit_codes import INTERRUPTED, code_for, complain, complain_about
-    from tui.signals import exit_code, run_until_interrupted
+    from tui.signals import run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:
         notes().print(f"Waiting for {len(houses)} hosts: {', '.join(houses)}", soft_wrap=True)
 
-    async def keep_time() -> RunOutcome:
+    async def keep_time() -> int:
         with open_record(results_file, loaded, settings) as record:
             notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
             outcome = await run_scenario(
@@ -201,20 +199,11 @@ def _keep_time(
             record.ended(outcome)
         if outcome.state == "done":
             kept.learn(settings.scores, outcome.scores)
-        return outcome
+        return exit_code_of([outcome])
 
-    code = 0
-    try:
-        if run_until_interrupted(keep_time()).state != "done":
-            complain("stopped before the end")
-            code = INTERRUPTED
-    except KeyboardInterrupt:
-        complain("interrupted")
-        code = exit_code()
-    except SsmicError as error:
-        complain_about(error)
-        code = code_for(error)
+    with interruption_told() as codes:
+        codes.append(run_until_interrupted(keep_time()))
     if results_file.exists():
         show_results(results_file, as_json=as_json)
-    if code:
+    if code := max(codes):
         raise typer.Exit(code)

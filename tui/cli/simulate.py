@@ -14,7 +14,7 @@ import typer
 from broker import SsmicError
 from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import Comparison, compare_simulations, comparison_json, write_comparison
-from scenarios.simulation import Plan, open_simulation
+from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.output import optimum_progress, own_output, progress_of
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
@@ -45,7 +45,22 @@ def simulate(
         overwrite: Whether these may exist already.
     """
     with own_output():
-        files, code = _simulate_all(plans, level, compare_wall_s)
+        files: list[Path] = []
+        code = 0
+        for number, plan in enumerate(plans, start=1):
+            with interruption_told() as codes:  # one just before or after the run itself
+                if len(plans) > 1:
+                    notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
+                # Here results are written, not read: that this fails is no fault of the input.
+                with interruption_told(codes, results_error=FAILED):
+                    try:
+                        codes.append(run_until_interrupted(_run_plan(plan, level, files)))
+                        if compare_wall_s is not None:
+                            _compare(files[-1], compare_wall_s)
+                    finally:
+                        configure_logs(level)
+            if code := next(filter(None, codes), 0):
+                break
         with _after_failing(code):
             if len(plans) == 1:
                 for file in files:
@@ -62,61 +77,48 @@ def simulate(
             raise typer.Exit(code)
 
 
-def _simulate_all(
-    plans: Sequence[Plan], level: LogLevelName | None, compare_wall_s: float | None
-) -> tuple[list[Path], int]:
-    """Run plans until one does not end; return the results files that there are, and the exit code."""
-    files: list[Path] = []
-    for number, plan in enumerate(plans, start=1):
-        if len(plans) > 1:
-            notes().print(f"Algorithm {number} of {len(plans)}: {plan.algorithm.name}", soft_wrap=True)
-        try:
-            file, code = _simulate(plan, level, compare_wall_s)
-        except KeyboardInterrupt:  # just before or after the run itself
-            complain("interrupted")
-            file, code = None, exit_code()
-        if file is not None:
-            files.append(file)
-        if code:
-            return files, code
-    return files, 0
+async def _run_plan(plan: Plan, level: LogLevelName | None, files: list[Path]) -> int:
+    """Run a plan, add its results file to `files` as soon as there is one, and return the exit code."""
+    async with open_simulation(plan) as simulation:
+        files.append(simulation.results_file)
+        log_file = log_file_of(simulation.results_file)
+        configure_logs(level, log_file)
+        notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
+        if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):
+            notes().print(scores, soft_wrap=True)
+        with progress_of(plan) as (on_progress, on_report):
+            outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file), on_report)
+    return exit_code_of(outcomes)
 
 
-def _simulate(plan: Plan, level: LogLevelName | None, compare_wall_s: float | None) -> tuple[Path | None, int]:
-    """Run a plan; return its results file, if there is one, and the exit code."""
-    results_file: Path | None = None
-    code = 0
+def exit_code_of(outcomes: Sequence[RunOutcome]) -> int:
+    """Return the exit code of runs that have ended; say so if a clock was asked to stop, over the broker."""
+    if all(outcome.state == "done" for outcome in outcomes):
+        return 0
+    complain("stopped before the end")
+    return INTERRUPTED
 
-    async def run() -> bool:
-        nonlocal results_file
-        async with open_simulation(plan) as simulation:
-            results_file = simulation.results_file
-            log_file = log_file_of(results_file)
-            configure_logs(level, log_file)
-            notes().print(f"Broker: {simulation.broker.description}", soft_wrap=True)
-            if scores := _scores_note(plan, has_earlier=any(order.settings.scores for order in simulation.orders)):
-                notes().print(scores, soft_wrap=True)
-            with progress_of(plan) as (on_progress, on_report):
-                outcomes = await simulation.run(on_progress, logs_in_workers(level, log_file), on_report)
-            return all(outcome.state == "done" for outcome in outcomes)
 
+@contextmanager
+def interruption_told(codes: list[int] | None = None, results_error: int | None = None) -> Iterator[list[int]]:
+    """Run what is inside; say why it does not end, and go on after it.
+
+    Args:
+        codes: Where the exit code is added then; None: a new list.
+        results_error: Exit code of a results file that cannot be used; None: that of invalid input.
+
+    Yields:
+        The list of exit codes.
+    """
+    codes = [] if codes is None else codes
     try:
-        if not run_until_interrupted(run()):
-            # Somebody asked the clock to stop, over the broker.
-            complain("stopped before the end")
-            code = INTERRUPTED
-        if results_file is not None and compare_wall_s is not None:
-            _compare(results_file, compare_wall_s)
+        yield codes
     except KeyboardInterrupt:
         complain("interrupted")
-        code = exit_code()
+        codes.append(exit_code())
     except SsmicError as error:
         complain_about(error)
-        # Here results are written, not read: that this fails is no fault of the input.
-        code = FAILED if type(error) is ResultsError else code_for(error)
-    finally:
-        configure_logs(level)
-    return results_file, code
+        codes.append(results_error if results_error is not None and type(error) is ResultsError else code_for(error))
 
 
 def _scores_note(plan: Plan, *, has_earlier: bool) -> str:

@@ -1,0 +1,77 @@
+"""At the end of a run all sides must agree on each contract, in one process as in a deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import looptime
+import pytest
+
+from agents.model import GRID, MANAGER, Contract
+from broker.errors import SsmicError
+from broker.transport.memory import MemoryBroker
+from scenarios.load import load_scenario
+from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.settings import RunSettings
+
+SETTINGS = RunSettings(seed=1, run_id="r")
+
+
+class FalsifyingBroker(MemoryBroker):
+    """Reports of one job's contract reach the manager with a start that is a second late."""
+
+    def __init__(self, job_id: str | None = None) -> None:
+        super().__init__()
+        self._job_id = job_id
+
+    def deliver(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Deliver a message, or the falsified one."""
+        if b'"ContractAgreed"' in payload and not retain:
+            message = json.loads(payload)
+            if (contract := message["body"]["contract"])["job_id"] == self._job_id:
+                contract["start_s"] += 1
+                payload = json.dumps(message).encode()
+        super().deliver(topic, payload, retain=retain)
+
+
+async def run_in_one_process(street: Scenario, broker: MemoryBroker) -> RunOutcome:
+    """Run all hosts beside the clock."""
+    return await run_scenario(street, SETTINGS, broker)
+
+
+async def run_deployed(street: Scenario, broker: MemoryBroker) -> RunOutcome:
+    """Run the clock with the manager, and each household for itself."""
+    async with asyncio.TaskGroup() as tasks:
+        for house in street.houses:
+            tasks.create_task(run_hosts(street, SETTINGS, broker, [house.id]))
+        return await run_scenario(street, SETTINGS, broker, [MANAGER])
+
+
+def movable(street: Scenario, outcome: RunOutcome) -> Contract:
+    """Return a contract that nobody amended and that could start a second later."""
+    latest_s = {job.job_id: job.latest_start_s for job in street.jobs}
+    return next(
+        entry.contract
+        for entry in outcome.ledger
+        if entry.state == "standing"
+        and len(entry.history) == 1
+        and entry.contract.producer != GRID
+        and entry.contract.start_s < latest_s[entry.contract.job_id]
+    )
+
+
+@pytest.mark.parametrize("run", [run_in_one_process, run_deployed], ids=["in one process", "deployed"])
+def test_a_run_fails_whose_ledger_differs_from_the_producers_promise(run: object) -> None:
+    """The error names the job, the producer and both starts."""
+    assert callable(run)
+    street = load_scenario("street")
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        outcome = runner.run(run(street, MemoryBroker()))
+        contract = movable(street, outcome)
+        with pytest.raises((SsmicError, ExceptionGroup)) as failed:
+            runner.run(run(street, FalsifyingBroker(contract.job_id)))
+    error = failed.value.exceptions[0] if isinstance(failed.value, ExceptionGroup) else failed.value
+    said = f"job {contract.job_id!r}: {contract.producer!r} promised start {contract.start_s}, the ledger "
+    assert f"{said}{contract.start_s + 1}" in str(error)
