@@ -25,11 +25,11 @@ PAUSE_WALL_S = 0.15
 
 
 Stamp = tuple[int, int, int]
-"""Tells one state of a file from another: when it was written, how long it is, which file it is."""
+"""Tells one state of a file from another: modification time in ns, length in bytes, inode."""
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """Return the state of a file; None where there is none."""
+    """Return the state of a file; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -39,34 +39,34 @@ def stamp_of(path: Path) -> Stamp | None:
 
 @dataclass
 class Work:
-    """What is open."""
+    """A neighbourhood that is open: its history, its file, and the result of its last check."""
 
     history: History
     path: Path | None
-    """Its file; None: it was never saved."""
+    """The file; None: it was never saved."""
     name: str
-    """What it is called while it has no file."""
+    """The title while there is no file."""
     source: str | None = None
-    """Bundled name that it is a copy of."""
+    """Name of the bundled scenario that it is a copy of."""
     stamp: Stamp | None = None
-    """The file as it was read or written last."""
+    """The state of the file when it was last read or written."""
     rescued_from: Path | None = None
-    """The file of rescued changes that it is; not needed any more once they are saved."""
+    """The file of rescued changes that was opened; deleted once they are saved."""
     problems: tuple[Problem, ...] = ()
     """As of the last check."""
     notes: tuple[Note, ...] = ()
     """As of the last check."""
     checked: Version | None = None
-    """Which state that was."""
+    """The version that was checked last."""
     owners: dict[Ref, int] = field(default_factory=dict)
-    """How many problems each part has."""
+    """The number of problems of each part that has any."""
 
     @classmethod
     def opened(cls, path: Path) -> Work:
         """Read a file.
 
         Raises:
-            ScenarioError: It is no YAML.
+            ScenarioError: The file cannot be read, or is not YAML.
         """
         stamp = stamp_of(path)
         document = Document.open(path)
@@ -74,34 +74,34 @@ class Work:
 
     @property
     def title(self) -> str:
-        """What it is called on the screen: its file, or what it was made of."""
+        """The title on the screen: the name of the file, or what the neighbourhood was made from."""
         return self.path.name if self.path else self.name
 
     @property
     def file_stem(self) -> str:
-        """What its file is called without a suffix, or would be."""
+        """The name of the file without its suffix, or a name to propose."""
         return self.path.stem if self.path else self.source or text(self.tree.get("name")) or "neighbourhood"
 
     @property
     def folder(self) -> Path:
-        """That files named in it are relative to."""
+        """The folder that relative file names in it start from."""
         return self.path.parent if self.path else Path.cwd()
 
     @property
     def tree(self) -> Tree:
-        """What is shown."""
+        """The plain data of the current version."""
         return self.history.tree
 
     @property
     def changed_on_disk(self) -> bool:
-        """Whether somebody else wrote the file, or took it away."""
+        """Whether another program wrote or deleted the file."""
         return self.path is not None and self.stamp is not None and stamp_of(self.path) != self.stamp
 
     def save(self, version: Version, path: Path) -> None:
-        """Write a state to a file; takes a while, for a thread.
+        """Write a version to a file. Slow for a large one: call it in a thread.
 
         Raises:
-            ScenarioError: It cannot be written; what is in the file stays.
+            ScenarioError: The file cannot be written; its contents stay.
         """
         path = path.resolve()
         if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
@@ -110,7 +110,7 @@ class Work:
         self.stamp = stamp_of(path)
 
     def moved_to(self, folder: Path) -> list[Put]:
-        """Return what lets the files that it names be found from another folder."""
+        """Return the changes that keep its relative file names valid when it is saved in another folder."""
         if folder.resolve() == self.folder.resolve():
             return []
         steps: list[Put] = []
@@ -118,7 +118,7 @@ class Work:
         return steps
 
     def take(self, checked: Checked) -> None:
-        """Keep what was found."""
+        """Keep the result of a check."""
         self.problems, self.notes, self.checked = checked.problems, checked.notes, checked.version
         self.owners = {}
         for problem in self.problems:
@@ -126,7 +126,7 @@ class Work:
             self.owners[owner] = self.owners.get(owner, 0) + 1
 
     def wrong(self) -> set[Ref]:
-        """Return the parts with problems, and what they are in."""
+        """Return the parts with problems, and the parts that contain them."""
         found: set[Ref] = set()
         for owner in self.owners:
             part: Ref = owner
@@ -341,7 +341,7 @@ class EditSession:
 
 
 def file_reference(path: Path, work: Work) -> str:
-    """Return how a file is named in a scenario: relative to it where that is shorter to say."""
+    """Return how a scenario names a file: relative to its folder, unless that leads three folders up or more."""
     if work.path is None:
         return str(path.absolute())
     return _relative(path.absolute(), work.folder.resolve())
