@@ -1,4 +1,11 @@
-"""Where each value of a YAML text stands, to the character: what editing a text in place needs to know."""
+"""Where each value of a YAML text stands, to the character: what editing a text in place needs to know.
+
+Why not `yaml.compose`, which has nodes with their places: it builds the whole tree before anything can refuse it, and
+its recursion in C ends the process with a segmentation fault at 100,000 nested lists, which are 100 kB. Events let the
+reader stop at the first value that is too deep. `compose` also refuses an anchor that is defined twice, which YAML
+allows, and a syntax error hides every problem on the lines before it. A check would take more than twice as long
+(1.4 MB: 3.4 s with a bare walk against 1.3 s), and the editor as long as now.
+"""
 
 from __future__ import annotations
 

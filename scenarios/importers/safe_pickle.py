@@ -3,6 +3,13 @@
 What a pickle names (`os.system`, `pandas.DataFrame`) becomes a `Global`, an inert name; what it would call or create
 becomes an `Object` that says so. Nothing is imported, no attribute is set, and a name that is not on the caller's list
 ends the reading. So there is no way from a file to code, whatever stands in it.
+
+Why not `pickle.Unpickler` with a `find_class` that returns inert classes: it runs no foreign code either, but it hashes
+the keys of dictionaries, and a key of a million nested tuples (1 MB) ends the process with a segmentation fault. It
+also keeps its memo in an array: an index of 2**32 - 1 in a pickle of nine bytes asks for tens of gigabytes. No limit on
+the size of the file prevents either. Here, keys that are no plain values are dropped unhashed, the memo is a
+dictionary, and the number of instructions is limited. The price is time: three million instructions take about three
+times as long.
 """
 
 from __future__ import annotations

@@ -226,6 +226,26 @@ def test_aliases_cannot_grow_without_bound() -> None:
     assert mistakes("\n".join(lines)) == ["s.yaml:7: more than 5000000 values, aliases counted"]
 
 
+@pytest.mark.parametrize("text", ["a: " + "[" * 100_000, "a: " + "[" * 100_000 + "]" * 100_000, "- " * 100_000 + "1"])
+def test_a_text_nested_a_hundred_thousand_deep_is_refused(text: str) -> None:
+    """A reader that builds the whole tree first ends the process here."""
+    assert mistakes(text) == ["s.yaml:1: nested more than 50 deep"]
+
+
+def test_a_syntax_error_hides_no_mistake_before_it() -> None:
+    """All mistakes up to the line that cannot be read come at once."""
+    assert mistakes("a: 1\na: 2\nb: !t 3\nc: [\n") == [
+        "s.yaml:2: the key 'a' stands here a second time; the first is on line 1",
+        "s.yaml:3: the tag '!t' is not supported",
+        "s.yaml:5: invalid YAML: did not find expected node content (while parsing a flow node, which began on line 5)",
+    ]
+
+
+def test_an_anchor_may_be_defined_again() -> None:
+    """YAML 1.2, section 7.1: an alias refers to the last anchor of its name before it."""
+    assert parse_yaml("a: &x 1\nb: *x\nc: &x 2\nd: *x\n", "s.yaml") == {"a": 1, "b": 1, "c": 2, "d": 2}
+
+
 def test_all_mistakes_come_at_once_in_the_order_of_lines() -> None:
     """What is broken hides nothing else, and brings no complaints of its own."""
     text = GOOD.replace("seed: 1", "sead: 1").replace("15.3", "x").replace("type: consumer", "type: consumr")

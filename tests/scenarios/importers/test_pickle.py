@@ -342,6 +342,21 @@ def test_the_same_thing_again_and_again_is_counted(thing: Thing, tmp_path: Path)
     assert message == "holds more than 1000000 values"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\x80\x02})" + b"\x85" * 1_000_000 + b"Ns.", id="a key of a million nested tuples"),
+        pytest.param(b"\x80\x02)" + b"\x85" * 1_000_000 + b".", id="a million nested tuples"),
+        pytest.param(b"\x80\x02Nr\xff\xff\xff\xff.", id="the last place of a memo"),
+        pytest.param(b"\x80\x05\x96" + b"\xff" * 7 + b"\x7fN.", id="more bytes than any machine has"),
+        pytest.param(b"\x80\x04\x95" + b"\xff" * 7 + b"\x7fN.", id="a frame of more bytes than any machine has"),
+    ],
+)
+def test_a_pickle_made_to_exhaust_the_machine_is_a_message(tmp_path: Path, content: bytes) -> None:
+    """`pickle.Unpickler` crashes on the first and asks for gigabytes of memory for the third, whatever it may import."""
+    assert message_of(content, tmp_path)
+
+
 def test_endless_instructions_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after the limit counts as cut off."""
     monkeypatch.setattr(safe_pickle, "MAX_STEPS", 1000)
