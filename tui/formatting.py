@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scenarios import Scenario
+
 
 def kwh(wh: float) -> str:
     """Return an energy in Wh as kWh."""
@@ -32,3 +37,9 @@ def unfinished(state: str, covered_share: float) -> str:
 def plural(count: int, one: str) -> str:
     """Write a count and what is counted."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def size_of(scenario: Scenario) -> str:
+    """Say how many houses, producers and jobs a scenario has."""
+    parts = ((scenario.houses, "house"), (scenario.producers, "producer"), (scenario.jobs, "job"))
+    return ", ".join(plural(len(group), one) for group, one in parts)
