@@ -94,6 +94,8 @@ class RunControl:
         self._step_from_s = start_s
         self._step_until_s: int | None = None
         self._changed = asyncio.Event()
+        self._is_early = False
+        """Whether it waits until the pace lets the next event come."""
 
     @property
     def pace(self) -> Pace:
@@ -151,16 +153,21 @@ class RunControl:
         due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
         if self._paused or due_in_wall_s <= 0:
             return
+        self._is_early = True
         try:
             async with asyncio.timeout(due_in_wall_s):
                 await self.wait_changed()
         except TimeoutError:
             pass
+        finally:
+            self._is_early = False
 
     def is_due(self, moment: Moment) -> bool:
         """Return whether the pace lets `moment` come. Steps go as fast as a person asks for them."""
         return self._paused or self.is_stopped or self._pacer.due_in_wall_s(moment.time_s) <= 0
 
     def lag_wall_s(self, now: Moment) -> float:
-        """Return how far virtual time is behind its pace."""
+        """Return how far virtual time is behind its pace; 0 while it is paused or waits until its next event is due."""
+        if self._paused or self._is_early:
+            return 0.0
         return max(0.0, -self._pacer.due_in_wall_s(now.time_s))
