@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len, set_cell_size
+
+if TYPE_CHECKING:
+    from scenarios import Scenario
 
 
 def kwh(wh: float) -> str:
@@ -63,3 +68,9 @@ def _end(text: str, width: int) -> str:
             break
         end = character + end
     return end
+
+
+def size_of(scenario: Scenario) -> str:
+    """Say how many houses, producers and jobs a scenario has."""
+    parts = ((scenario.houses, "house"), (scenario.producers, "producer"), (scenario.jobs, "job"))
+    return ", ".join(plural(len(group), one) for group, one in parts)

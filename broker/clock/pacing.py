@@ -100,6 +100,8 @@ class RunControl:
         self._step_from_s = start_s
         self._step_until_s: int | None = None
         self._changed = asyncio.Event()
+        self._is_early = False
+        """Whether it waits until the pace lets the next event come."""
 
     @property
     def pace(self) -> Pace:
@@ -167,16 +169,24 @@ class RunControl:
         due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
         if self._paused or due_in_wall_s <= 0:
             return
+        self._is_early = True
         try:
             async with asyncio.timeout(due_in_wall_s):
                 await self.wait_changed()
         except TimeoutError:
             pass
+        finally:
+            self._is_early = False
 
     def is_due(self, moment: Moment) -> bool:
         """Return whether a round is due at the current pace; single steps are always due."""
         return self._paused or self.is_stopped or self._pacer.due_in_wall_s(moment.time_s) <= 0
 
     def lag_wall_s(self, now: Moment) -> float:
-        """Return how far virtual time lags behind the pace, wall-clock seconds."""
+        """Return how far virtual time lags behind the pace, wall-clock seconds.
+
+        0 while the run is paused, and while it waits until its next event is due.
+        """
+        if self._paused or self._is_early:
+            return 0.0
         return max(0.0, -self._pacer.due_in_wall_s(now.time_s))

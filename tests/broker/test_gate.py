@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from broker.clock.pacing import HOUR_S, Moment, Pace, RunControl
@@ -40,3 +42,18 @@ async def test_a_step_through_a_quiet_night_gets_to_the_morning(until: str, *, r
     assert control.permits(at(5 * HOUR_S), at(0, 1))
     assert control.permits(at(5 * HOUR_S, 1), at(5 * HOUR_S))
     assert not control.permits(at(5 * HOUR_S + 60), at(5 * HOUR_S, 1))
+
+
+@pytest.mark.looptime
+async def test_a_run_that_waits_for_its_pace_does_not_lag() -> None:
+    """At a quiet time the next event is hours away: the run is on time, until that event is overdue."""
+    control = RunControl(Pace.parse("60x"), 0)
+    waiting = asyncio.create_task(control.wait_due(at(HOUR_S)))
+    await asyncio.sleep(59)
+    assert control.lag_wall_s(at(0)) == 0
+    await waiting
+    assert control.is_due(at(HOUR_S))
+    await asyncio.sleep(5)
+    assert control.lag_wall_s(at(HOUR_S)) == pytest.approx(5, abs=0.1), "hosts take longer than the pace allows"
+    control.apply(Control(command="pause"), at(HOUR_S))
+    assert control.lag_wall_s(at(HOUR_S)) == 0

@@ -34,6 +34,7 @@ from tui.shell.dialogs import AskText, Confirm
 from tui.shell.header import StatusLine
 from tui.widgets.chart import Chart
 from tui.widgets.table import VirtualTable
+from tui.widgets.table_rendering import placed
 from tui.widgets.text import Words
 
 Opened = Any
@@ -87,6 +88,11 @@ def table(pilot: Pilot[Any], id_: str) -> VirtualTable[Any]:
     return pilot.app.screen.query_one(f"#{id_}", VirtualTable)
 
 
+def shown_columns(table: VirtualTable[Any]) -> list[tuple[Any, int]]:
+    """Return the columns that there is room for, and their widths in cells."""
+    return [(table.columns[index], width) for index, width in placed(table.columns, table.size.width)]
+
+
 async def test_an_empty_view_says_what_to_do(opened: Opened) -> None:
     """And its button does it."""
     async with opened(first_area="negotiations") as pilot:
@@ -111,6 +117,8 @@ async def test_all_panes_show_the_run(opened: Opened, street: Scenario) -> None:
         await until(pilot, lambda: len(table(pilot, "ledger").rows) == len(outcome.ledger))
         entries: list[LedgerEntry] = list(table(pilot, "ledger").rows)
         assert {e.contract.contract_id: e for e in entries} == {e.contract.contract_id: e for e in outcome.ledger}
+        starts = {column.title: width for column, width in shown_columns(table(pilot, "ledger"))}
+        assert starts["start"] >= len("21 Jun 10:20:05"), "the start of a contract is read in 80 columns, too"
         await pilot.press("H")
         agents = sum(len(house.devices) for house in street.houses) + 1
         await until(pilot, lambda: len(table(pilot, "hosts").rows) == agents + len(street.houses) + 1)

@@ -26,6 +26,7 @@ from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
 from tui.shell.run_controls import neighbour_pace
 from tui.widgets.table import VirtualTable
+from tui.widgets.table_rendering import placed
 
 Opened = Any
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -242,3 +243,19 @@ async def test_what_cannot_meet_in_time_is_told_before_the_run(opened: Opened, t
         told = str(screen.query_one(".about", Static).render())
         assert "! no forecast reaches into the run" in told
         assert told.endswith("Neighbourhoods offers the way out")
+
+
+async def test_nothing_is_cut_at_the_right_edge_of_80_columns(opened: Opened) -> None:
+    """Neither a setting of the algorithm nor a column of the runs."""
+    async with opened(first_area="run", size=(80, 24)) as pilot:
+        screen = await ready(pilot, bus="memory", algorithm="exact")
+        form = screen.query_one(RunForm)
+        limit = screen.query_one("#node_limit", Input)
+        await until(pilot, lambda: limit.region.area)
+        assert limit.region.right <= form.region.right
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._simulation is not None and screen._simulation.is_over)
+        table = screen.query_one("#runs-table", VirtualTable)
+        await until(pilot, lambda: table.rows and table.size.width)
+        widths = [width for _, width in placed(table.columns, table.size.width)]
+        assert sum(widths) + len(widths) - 1 <= table.size.width

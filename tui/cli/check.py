@@ -8,7 +8,7 @@ import typer
 
 from tui.cli.options import ScenarioArgument
 from tui.exit_codes import INVALID, complain_about, tell_notes
-from tui.formatting import plural
+from tui.formatting import plural, size_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -44,9 +44,8 @@ def check(
         )
         if not as_json:
             tell_notes(notes)
-            counts = f"{len(found.houses)} houses, {len(found.producers)} producers, {len(found.jobs)} jobs"
             said = f", {plural(len(notes), 'note')}" if notes else ""
-            typer.echo(f"{scenario}: no problems{said}: {counts}")
+            typer.echo(f"{scenario}: no problems{said}: {size_of(found)}")
     if as_json:
         from tui.cli.simulate import print_json
 

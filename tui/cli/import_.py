@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tui.exit_codes import tell_notes
+from tui.formatting import size_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -53,6 +54,4 @@ def import_(
     save_scenario(imported.file, target)
     scenario = imported.scenario
     tell_notes((*imported.notes, *(note.what for note in coverage_notes(scenario))))
-    typer.echo(
-        f"{target}: {len(scenario.houses)} houses, {len(scenario.producers)} producers, {len(scenario.jobs)} jobs"
-    )
+    typer.echo(f"{target}: {size_of(scenario)}")

@@ -215,7 +215,11 @@ class FieldRow(Vertical):
         """Show what is wrong with the value; nothing is."""
         self.set_class(bool(problems), "wrong")
         said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
-        say(self.query_one(".problem", Static), said)
+        line = self.query_one(".problem", Static)
+        say(line, said)
+        if said and self.has_focus_within:
+            # It takes lines that may lie below the edge; and the list of problems below takes some more.
+            self.call_after_refresh(line.scroll_visible, animate=False)
 
     _offered: tuple[str, ...] = ()
     """Of a choice."""

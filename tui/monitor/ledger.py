@@ -20,12 +20,11 @@ def _producer(entry: LedgerEntry) -> Cell:
 def _columns(zone: Zone) -> tuple[Column[LedgerEntry], ...]:
     return (
         Column("contract", lambda entry: entry.contract.contract_id, is_id=True, most=36),
-        Column("producer", _producer, 16, wide=24, is_id=True),
+        Column("producer", _producer, 14, wide=24, is_id=True),
         Column(
             "start",
             lambda entry: moment(zone, entry.contract.start_s),
-            12,
-            wide=15,
+            15,
             sort=lambda entry: entry.contract.start_s,
         ),
         Column(

@@ -45,6 +45,7 @@ class RunForm(Guarded, VerticalScroll):
     RunForm .row Label.first { width: 13; }
     RunForm .row Input { width: 10; margin-right: 2; background: $panel; }
     RunForm .row Select { width: 36; margin-right: 2; }
+    RunForm #settings Input { width: 7; }  /* four of them fit into 80 columns */
     RunForm .row Tick { margin-right: 3; }
     RunForm #source { width: 1fr; }
     RunForm #choices { width: 28; margin-right: 1; }

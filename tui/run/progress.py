@@ -164,7 +164,7 @@ _COLUMNS: tuple[Column[Row], ...] = (
     _OF_BEST,
     Column("peak/avg", _peak, 8, right=True, from_width=90),
     Column("mess.", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
-    Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True),
+    Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True, from_width=84),
     Column("ledger", _hash, 12, from_width=100),
 )
 

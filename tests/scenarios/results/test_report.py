@@ -197,6 +197,9 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
     assert "all 2: their mean" in drawn
     assert "6 of 6 contracts" in drawn
     assert "Standard deviation" in drawn
+    energy = drawn.partition('aria-labelledby="h-energy"')[2].partition("<section")[0]
+    assert "SD 0" in energy, "how far runs differ goes by its name: ± is a confidence interval on this page"
+    assert "±" not in energy
     assert [tag for tag, _ in page.tags].count("script") == 2
     assert [tag for tag, attrs in page.tags if tag == "rect" and attrs.get("class") == "f-grid"]
     assert "The run ended before" in drawn

@@ -72,7 +72,7 @@ def test_what_cannot_meet_is_told_by_check_run_and_import(ssmic: Ssmic, apart: P
     checked = ssmic("check", apart, "--json")
     assert checked.json["problems"] == []
     assert checked.json["notes"][0].startswith("no forecast reaches into the run")
-    assert "no problems, 1 note: 1 houses" in ssmic("check", apart).out
+    assert "no problems, 1 note: 1 house," in ssmic("check", apart).out
 
 
 def test_days_that_are_too_few_are_told(ssmic: Ssmic, small: Path) -> None:

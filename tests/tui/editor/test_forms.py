@@ -44,3 +44,14 @@ async def test_a_button_does_not_keep_the_focus_for_the_next_part(editing: Editi
         await person.settle()
         assert len(person.work.tree["jobs"]) == before - 1
         await person.until(lambda: isinstance(person.screen.focused, NeighbourhoodTree))
+
+
+async def test_a_problem_in_the_field_being_edited_is_in_sight_to_its_last_line(editing: Editing, file: Path) -> None:
+    """In 80 columns it wraps below the edge of the form, which the list of problems has just made smaller."""
+    async with editing(file, size=(80, 24)) as person:
+        await person.show("jobs", 0)
+        await person.type_in("latest start", "2026-06-20")
+        await person.until(lambda: person.problems_at("latest start"))
+        line = person.row("latest start").query_one(".problem")
+        form = person.screen.query_one("#form")
+        await person.until(lambda: line.region.height > 1 and form.region.contains_region(line.region))

@@ -8,8 +8,8 @@ function tile(name, value, unit, more) {
 }
 // What a figure of half a run says of itself.
 const ofPart = () => (chosen.run === null ? "" : partOf(RUNS[chosen.run]));
-const straying = (stray, unit) => (stray === null ? "" : stray === 0 ? "in every run" : `± ${written(stray, unit)}`);
-// A figure's mean over the shown runs, and how far runs stray from it.
+const straying = (stray, unit) => (stray === null ? "" : stray === 0 ? "in every run" : `SD ${written(stray, unit)}`);
+// A figure's mean over the shown runs, and the standard deviation of the runs: ± is a 95 % interval on this page.
 function figureTile(label, name, unit) {
   const values = meantRuns().map(run => run.kpis[name]).filter(value => value !== null && value !== undefined);
   const stray = deviation(values);

@@ -22,7 +22,7 @@ function drawHouses() {
   }).filter(row => chosen.house === null || row.index === chosen.house);
   const widest = Math.max(...rows.map(row => row.consumed), 1);
   const energy = (name, key) => ({ name: `${name}, kWh`, kind: "num", first: -1, value: row => row[key],
-    cell: row => `${kwh(row[key])}${key === "grid" && row.stray ? ` ± ${kwh(row.stray)}` : ""}` });
+    cell: row => `${kwh(row[key])}${key === "grid" && row.stray ? ` (SD ${kwh(row.stray)})` : ""}` });
   const money = (name, value) => ({ name: `${name}, €`, kind: "num", first: -1, value, cell: row => number(value(row), 2) });
   const bars = row => stack([["own", row.own], ["near", row.near], ["grid", row.grid]], widest,
     `${row.house.label}: own panels ${written(row.own, "wh")}, neighbours ${written(row.near, "wh")}, grid ${written(row.grid, "wh")}`);
