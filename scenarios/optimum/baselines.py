@@ -69,14 +69,14 @@ def baselines(
         end_s: Where the run ended, if not where the scenario says; jobs registered later do not count.
     """
     street = _Street(scenario, end_s)
-    dice = Random(f"{scenario.seed if seed is None else seed}/baselines")
+    rng = Random(f"{scenario.seed if seed is None else seed}/baselines")
     return (
-        Baseline("earliest start", (street.delivered_wh(street.first_taker(street.earliest_starts())),)),
+        Baseline("earliest start", (street.delivered_wh(street.first_fit(street.earliest_starts())),)),
         Baseline(
             "random start",
-            tuple(street.delivered_wh(street.first_taker(street.random_starts(dice))) for _ in range(draws)),
+            tuple(street.delivered_wh(street.first_fit(street.random_starts(rng))) for _ in range(draws)),
         ),
-        Baseline("PySSMic's rule", tuple(street.delivered_wh(_pyssmic(street, dice)) for _ in range(draws))),
+        Baseline("PySSMic's rule", tuple(street.delivered_wh(_pyssmic(street, rng)) for _ in range(draws))),
     )
 
 
@@ -97,7 +97,7 @@ class _Street:
         minutes = max(1, -((self.first_s - last_s) // MINUTE_S))
         self.edges_s = self.first_s + MINUTE_S * np.arange(minutes + 1, dtype=np.float64)
         self._later = self._later_runs()
-        self.sun_wh = {
+        self.production_wh = {
             producer: real_production_wh(of, self.edges_s, self.end_s) for producer, of in scenario.producers.items()
         }
 
@@ -105,20 +105,20 @@ class _Street:
         """Return the first second at which a job can start; after its window if it comes too late."""
         return max(job.earliest_start_s, job.registered_s, self.scenario.start_s)
 
-    def random_start_s(self, job: Job, dice: Random, starts: Starts = ()) -> int:
+    def random_start_s(self, job: Job, rng: Random, starts: Starts = ()) -> int:
         """Return any second among these starts; none: of what is left of its window."""
         earliest_s = self.earliest_s(job)
         stretches = starts or ((earliest_s, max(earliest_s, job.latest_start_s)),)
-        place = dice.randint(0, sum(last_s - first_s + 1 for first_s, last_s in stretches) - 1)
+        place = rng.randint(0, sum(last_s - first_s + 1 for first_s, last_s in stretches) - 1)
         for first_s, last_s in stretches:
             if place <= last_s - first_s:
                 return first_s + place
             place -= last_s - first_s + 1
         return earliest_s
 
-    def random_starts(self, dice: Random) -> Iterator[int]:
+    def random_starts(self, rng: Random) -> Iterator[int]:
         """Return any second for each job at which its device is free."""
-        return self._one_after_the_other(lambda job, starts: self.random_start_s(job, dice, starts))
+        return self._one_after_the_other(lambda job, starts: self.random_start_s(job, rng, starts))
 
     def earliest_starts(self) -> Iterator[int]:
         """Return the first second for each job at which its device is free."""
@@ -154,9 +154,9 @@ class _Street:
         minutes = slice(first, last)
         return minutes, job.load_profile.energy_per_bin_wh(self.edges_s[first : last + 1] - start_s)
 
-    def first_taker(self, starts_s: Iterable[int]) -> list[Contract]:
+    def first_fit(self, starts_s: Iterable[int]) -> list[Contract]:
         """Return the contracts when each job goes to the first producer whose sun carries it beside those before."""
-        room_wh = {producer: sun_wh.copy() for producer, sun_wh in self.sun_wh.items()}
+        room_wh = {producer: production_wh.copy() for producer, production_wh in self.production_wh.items()}
         contracts = []
         for job, start_s in zip(self.jobs, starts_s, strict=True):
             minutes, draw_wh = self.draw(job, start_s)
@@ -180,34 +180,34 @@ class _Producer:
         self.score = FIRST_SCORE
         self._street = street
         self._of = of
-        self._kept: list[tuple[Job, int]] = []
+        self._feasible_part: list[tuple[Job, int]] = []
         self._missed_wh = np.inf
 
-    def accepts(self, job: Job, start_s: int, dice: Random) -> bool:
+    def accepts(self, job: Job, start_s: int, rng: Random) -> bool:
         """Decide on a job that is registered now, and keep it if accepted."""
         now_s = max(job.registered_s, self._street.scenario.start_s)
-        self._kept = [(kept, starts_s) for kept, starts_s in self._kept if starts_s > now_s]
+        self._feasible_part = [(kept, starts_s) for kept, starts_s in self._feasible_part if starts_s > now_s]
         forecast_wh = real_production_wh(Producer(self._of.predictions), self._street.edges_s, now_s)
         load_wh = np.zeros_like(forecast_wh)
-        for other in [*(kept for kept, _ in self._kept), job]:
-            minutes, draw_wh = self._street.draw(other, self._street.random_start_s(other, dice))
+        for other in [*(kept for kept, _ in self._feasible_part), job]:
+            minutes, draw_wh = self._street.draw(other, self._street.random_start_s(other, rng))
             load_wh[minutes] += draw_wh
         missed_wh = float(np.abs(forecast_wh - load_wh).sum() + np.maximum(0.0, load_wh - forecast_wh).sum())
         accepted = missed_wh < self._missed_wh
         if accepted:
             self._missed_wh = missed_wh
-            self._kept.append((job, start_s))
+            self._feasible_part.append((job, start_s))
         self.score += -1 if accepted else 1
         return accepted
 
 
-def _pyssmic(street: _Street, dice: Random) -> list[Contract]:
+def _pyssmic(street: _Street, rng: Random) -> list[Contract]:
     """Return the contracts of one run by PySSMic's rule."""
     producers = {producer: _Producer(street, of) for producer, of in sorted(street.scenario.producers.items())}
     contracts = []
-    for job, start_s in zip(street.jobs, street.random_starts(dice), strict=True):
+    for job, start_s in zip(street.jobs, street.random_starts(rng), strict=True):
         ranked = sorted(producers, key=lambda producer: (producers[producer].score, producer))
-        taker = next((producer for producer in ranked if producers[producer].accepts(job, start_s, dice)), GRID)
+        taker = next((producer for producer in ranked if producers[producer].accepts(job, start_s, rng)), GRID)
         contracts.append(_contract(job, taker, start_s))
     return contracts
 

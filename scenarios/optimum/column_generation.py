@@ -15,16 +15,16 @@ import numpy as np
 
 from agents import FloatArray
 from scenarios.optimum.instance import Instance
-from scenarios.optimum.lagrangian import Column, Prices, Pricing
-from scenarios.optimum.restricted_master import Master, Solved
+from scenarios.optimum.lagrangian import LagrangianBound, Prices, StartColumn
+from scenarios.optimum.restricted_master import MasterSolution, RestrictedMaster
 
 SMOOTHING = 0.5
 """Weight of the best prices known in the prices that are tried next; the master's own swing wildly at first."""
-BLOCKS = (30, 10)
+BLOCK_MINUTES = (30, 10)
 """Minutes that share a price, from one stage to the next; 5 cost ten times as long and gain a few per mille."""
-CLOSE_ENOUGH = 2e-4
+RELATIVE_GAP = 2e-4
 """Of the bound: the gap to the best that prices of a stage can prove at which the next begins."""
-CROWDS_A_ROUND = 60
+CUTS_PER_ROUND = 60
 ROUNDS = 60
 
 
@@ -48,53 +48,53 @@ def prove_bound(instance: Instance, limit_wh: FloatArray, stop: Callable[[float]
     if stop(all_wh):
         # On a large neighbourhood even the first prices take a while.
         return Bound(all_wh, Prices(np.zeros((len(instance.classes), instance.bins)), np.zeros(0)))
-    pricing = Pricing(instance, limit_wh)
-    bound_wh, columns = pricing.evaluate(pricing.nothing())
-    climb = _Climb(pricing, Bound(bound_wh, pricing.nothing()), stop)
-    for minutes in BLOCKS:
+    pricing = LagrangianBound(instance, limit_wh)
+    bound_wh, columns = pricing.evaluate(pricing.zero_prices())
+    climb = _BoundSearch(pricing, Bound(bound_wh, pricing.zero_prices()), stop)
+    for minutes in BLOCK_MINUTES:
         master = climb.begin(minutes, columns)
         solved = climb.converge(master)
         columns = master.columns
     for _ in range(ROUNDS):
-        crowds = [] if solved is None else master.overfull(solved.weights, CROWDS_A_ROUND)
-        if not crowds:
+        cuts = [] if solved is None else master.violated_cuts(solved.weights, CUTS_PER_ROUND)
+        if not cuts:
             break
-        for crowd in crowds:
-            master.meet(crowd)
+        for cut in cuts:
+            master.add_cut(cut)
         solved = climb.converge(master)
     return climb.best
 
 
-class _Climb:
+class _BoundSearch:
     """The best bound so far, on the way down to it."""
 
-    def __init__(self, pricing: Pricing, best: Bound, stop: Callable[[float], bool]) -> None:
+    def __init__(self, pricing: LagrangianBound, best: Bound, stop: Callable[[float], bool]) -> None:
         self.best = best
         self._pricing = pricing
         self._stop = stop
 
-    def begin(self, minutes: int, columns: list[Column]) -> Master:
+    def begin(self, minutes: int, columns: list[StartColumn]) -> RestrictedMaster:
         """Return a master with these columns."""
-        master = Master(self._pricing, minutes)
+        master = RestrictedMaster(self._pricing, minutes)
         for column in columns:
             master.add(column)
         return master
 
-    def converge(self, master: Master) -> Solved | None:
+    def converge(self, master: RestrictedMaster) -> MasterSolution | None:
         """Add columns until the master's prices are nearly the best; return its last solution, None if told to stop."""
         while not self._stop(self.best.bound_wh):
             solved = master.solve()
-            if self.best.bound_wh - solved.value_wh <= CLOSE_ENOUGH * self.best.bound_wh:
+            if self.best.bound_wh - solved.value_wh <= RELATIVE_GAP * self.best.bound_wh:
                 return solved
             # Where the smoothed prices teach the master nothing, its own do.
-            if not any(self._teach(master, solved, weight) for weight in (1.0 - SMOOTHING, 1.0)):
+            if not any(self._add_columns(master, solved, weight) for weight in (1.0 - SMOOTHING, 1.0)):
                 return solved
         return None
 
-    def _teach(self, master: Master, solved: Solved, weight: float) -> bool:
+    def _add_columns(self, master: RestrictedMaster, solved: MasterSolution, weight: float) -> bool:
         """Ask for the cheapest starts on the way to the master's prices; return whether any was new to it."""
-        prices = self.best.prices.towards(solved.prices, weight)
+        prices = self.best.prices.interpolate(solved.prices, weight)
         bound_wh, found = self._pricing.evaluate(prices)
         if bound_wh < self.best.bound_wh:
             self.best = Bound(bound_wh, prices)
-        return sum(master.add(column) for column in master.promising(found, solved)) > 0
+        return sum(master.add(column) for column in master.improving(found, solved)) > 0

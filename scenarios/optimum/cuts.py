@@ -15,12 +15,12 @@ import numpy as np
 
 from agents import FloatArray
 
-HAIR = 1e-7
+EPSILON = 1e-7
 """Of a share: so close to a step a function takes its lower side; then rounding cannot make an inequality false."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DualFeasibleFunction:
     """One function of the share."""
 
     steps: int = 0
@@ -28,28 +28,31 @@ class Kind:
     edge: float = 0.0
     """Shares below it count nothing, those above its complement all; 0: not this kind."""
 
-    def counts(self, share: FloatArray) -> FloatArray:
+    def coefficients(self, share: FloatArray) -> FloatArray:
         """Return what loads count that take these shares of the sun, from 0 to 1."""
         if self.steps:
             scaled = (self.steps + 1) * share
             below = np.floor(scaled)
-            return np.where(scaled - below <= HAIR, np.minimum(share, below / self.steps), below / self.steps)
-        return np.where(share > 1.0 - self.edge + HAIR, 1.0, np.where(share < self.edge + HAIR, 0.0, share))
+            return np.where(scaled - below <= EPSILON, np.minimum(share, below / self.steps), below / self.steps)
+        return np.where(share > 1.0 - self.edge + EPSILON, 1.0, np.where(share < self.edge + EPSILON, 0.0, share))
 
 
-KINDS = (*(Kind(steps=k) for k in (1, 2, 3, 4, 5)), *(Kind(edge=edge) for edge in (0.1, 0.2, 0.3, 0.4)))
+DUAL_FEASIBLE_FUNCTIONS = (
+    *(DualFeasibleFunction(steps=k) for k in (1, 2, 3, 4, 5)),
+    *(DualFeasibleFunction(edge=edge) for edge in (0.1, 0.2, 0.3, 0.4)),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class Cut:
     """One minute of one class of producers, and the function by which loads count in it."""
 
     class_: int
     bin_: int
     limit_wh: float
     """What each of the producers may be asked for in that minute."""
-    kind: Kind
+    function: DualFeasibleFunction
 
-    def counts(self, draw_wh: FloatArray) -> FloatArray:
+    def coefficients(self, draw_wh: FloatArray) -> FloatArray:
         """Return what loads count that draw so much in that minute."""
-        return self.kind.counts(draw_wh / self.limit_wh)
+        return self.function.coefficients(draw_wh / self.limit_wh)

@@ -81,7 +81,7 @@ def delivered_wh(scenario: Scenario, plan: Plan, *, end_s: int | None = None) ->
     end = _run_end_s(scenario, end_s)
     return float(
         sum(
-            np.minimum(load_wh, _sun_wh(scenario.producers[producer], edges_s, end)).sum()
+            np.minimum(load_wh, _production_wh(scenario.producers[producer], edges_s, end)).sum()
             for producer, load_wh in _loads(plan, jobs, edges_s).items()
         )
     )
@@ -117,7 +117,7 @@ def _stages(producer: Producer, end_s: int | None) -> Iterator[tuple[int, Outloo
             yield prediction.issued_s, known
 
 
-def _sun_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+def _production_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
     if producer.actual is not None:
         return producer.actual.energy_per_bin_wh(edges_s)
     last = deque(_stages(producer, end_s), maxlen=1)
@@ -125,7 +125,7 @@ def _sun_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> Float
 
 
 def _promisable_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
-    most_wh = _sun_wh(producer, edges_s, end_s)
+    most_wh = _production_wh(producer, edges_s, end_s)
     for issued_s, outlook in _stages(producer, end_s):
         first = int(np.searchsorted(edges_s[1:], issued_s, side="right"))
         later_s = edges_s[first:]

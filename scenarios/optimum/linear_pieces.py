@@ -19,7 +19,7 @@ from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, draw_fr
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PieceFamily:
     """Like pieces of a window, a minute apart."""
 
     left_wh: FloatArray
@@ -35,7 +35,7 @@ class Stretch:
     count: int
     """How many pieces."""
 
-    def within(self, limit_wh: FloatArray) -> Open:
+    def within(self, limit_wh: FloatArray) -> FeasiblePieces:
         """Return what is left of each piece where no bin may draw more than the limit."""
         under = self._under(limit_wh)
         rise = self.right_wh - self.left_wh
@@ -48,7 +48,7 @@ class Stretch:
         # Whole seconds only. The hair keeps a second that rounding would lose; it can only loosen a bound.
         first_s = np.ceil(first * self.length_s - 1e-6)
         last_s = np.floor(last * self.length_s + 1e-6)
-        return Open(self, first_s, last_s, np.asarray(level & (first_s <= last_s), dtype=np.bool_))
+        return FeasiblePieces(self, first_s, last_s, np.asarray(level & (first_s <= last_s), dtype=np.bool_))
 
     def costs(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return what the draws of each piece's first and last second cost at a price by bin and Wh."""
@@ -61,10 +61,10 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Open:
+class FeasiblePieces:
     """What a producer's limit leaves of a stretch."""
 
-    stretch: Stretch
+    family: PieceFamily
     first_s: FloatArray
     """From the stretch's own first second to the first that fits, shape (pieces,)."""
     last_s: FloatArray
@@ -79,8 +79,8 @@ class Open:
             price: By bin and Wh.
             surcharge: On each piece, shape (pieces,).
         """
-        left, right = self.stretch.costs(price)
-        slope = (right - left) / max(1, self.stretch.length_s)
+        left, right = self.family.costs(price)
+        slope = (right - left) / max(1, self.family.length_s)
         left = left + surcharge
         at_first = np.where(self.mask, left + slope * self.first_s, np.inf)
         at_last = np.where(self.mask, left + slope * self.last_s, np.inf)
@@ -91,11 +91,11 @@ class Open:
 
     def draw_wh(self, second_s: int) -> FloatArray:
         """Return the draw of a piece's second, bin by bin from its first second's on."""
-        share = second_s / max(1, self.stretch.length_s)
-        return (1.0 - share) * self.stretch.left_wh + share * self.stretch.right_wh
+        share = second_s / max(1, self.family.length_s)
+        return (1.0 - share) * self.family.left_wh + share * self.family.right_wh
 
 
-def stretches_of(load: LoadProfile, begin_s: int, window_s: tuple[int, int]) -> tuple[Stretch, ...]:
+def piece_families_of(load: LoadProfile, begin_s: int, window_s: tuple[int, int]) -> tuple[PieceFamily, ...]:
     """Return all seconds of a window, counted from `begin_s`, a whole minute."""
     first_s, last_s = window_s
     knots = {first_s, last_s}
@@ -108,7 +108,7 @@ def stretches_of(load: LoadProfile, begin_s: int, window_s: tuple[int, int]) -> 
         bin_, offset_s = divmod(left_s - begin_s, BIN_S)
         alike.setdefault((offset_s, right_s - left_s), []).append(bin_)
     return tuple(
-        Stretch(*_both_draws(load, offset_s, length_s), offset_s, length_s, bins[0], len(bins))
+        PieceFamily(*_both_draws(load, offset_s, length_s), offset_s, length_s, bins[0], len(bins))
         for (offset_s, length_s), bins in alike.items()
     )
 

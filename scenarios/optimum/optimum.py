@@ -36,9 +36,9 @@ from scenarios.device_overlaps import overlapping
 from scenarios.optimum.column_generation import Bound, prove_bound
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.instance import Instance, instance_of
-from scenarios.optimum.large_neighbourhood_search import early, fill, greedy, improve, priced, tight
-from scenarios.optimum.milp import answers
-from scenarios.optimum.partial_schedule import Choice, Menu, Packing, Place
+from scenarios.optimum.large_neighbourhood_search import earliest, fill, greedy, improve, lowest_price, tightest
+from scenarios.optimum.milp import solve_refined
+from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions, StartCandidates
 from scenarios.optimum.start_grid import IntArray
 from scenarios.scenario import Scenario
 
@@ -104,13 +104,13 @@ def clairvoyant_optimum(
         end_s: Where the run ended, if not where the scenario says; jobs registered later do not count.
         rounds: Of the search, at most.
     """
-    begun_wall_s = time.monotonic()
-    given = {job: place for job, place in (start_plan or {}).items() if place[0] != GRID}
+    started_wall_s = time.monotonic()
+    given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
     together = _together(scenario, start_plan or {})
     extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
     instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)
-    search = _Search(Menu(instance), begun_wall_s, time_limit_wall_s, progress)
-    search.offer(_kept(search.menu, given))
+    search = _Search(PlacementOptions(instance), started_wall_s, time_limit_wall_s, progress)
+    search.offer(_feasible_part(search.options, given))
     search.begin()
     search.prove()
     rng = Random(scenario.seed)
@@ -129,11 +129,11 @@ def clairvoyant_optimum(
         raise AssertionError(f"the optimum's own plan breaks the rules: {'; '.join(problems)}")
     return Optimum(
         best_wh=best_wh,
-        bound_wh=max(search.any_bound_wh, best_wh),  # they may cross by a rounding error
+        bound_wh=max(search.run_bound_wh, best_wh),  # they may cross by a rounding error
         carried_bound_wh=search.bound_wh,
         plan=plan,
         proven=search.bound_wh - best_wh <= PROVEN_WH,
-        wall_s=time.monotonic() - begun_wall_s,
+        wall_s=time.monotonic() - started_wall_s,
     )
 
 
@@ -151,28 +151,32 @@ class _Search:
     """The best plan and the lowest bound so far, and the time that is left."""
 
     def __init__(
-        self, menu: Menu, begun_wall_s: float, limit_wall_s: float, progress: Callable[[float, float], None] | None
+        self,
+        options: PlacementOptions,
+        started_wall_s: float,
+        limit_wall_s: float,
+        progress: Callable[[float, float], None] | None,
     ) -> None:
-        self.menu = menu
-        self.best = Packing(menu)
-        self._starts: list[Packing] = []
-        self.bound_wh = self.any_bound_wh = sum(task.energy_wh for task in menu.instance.tasks)
-        self._price = np.zeros_like(menu.instance.sun_wh)
-        self._begun_wall_s = begun_wall_s
+        self.options = options
+        self.best = PartialSchedule(options)
+        self._starts: list[PartialSchedule] = []
+        self.bound_wh = self.run_bound_wh = sum(task.energy_wh for task in options.instance.tasks)
+        self._price = np.zeros_like(options.instance.production_wh)
+        self._started_wall_s = started_wall_s
         self._limit_wall_s = limit_wall_s
         self._progress = progress
 
-    def offer(self, packing: Packing) -> None:
+    def offer(self, schedule: PartialSchedule) -> None:
         """Take a packing if it is better."""
-        if packing.value_wh > self.best.value_wh:
-            self.best = packing
+        if schedule.value_wh > self.best.value_wh:
+            self.best = schedule
 
     def begin(self) -> None:
         """Make some plans in one go."""
-        for taste in (early, priced(self.menu.instance.sun_wh), tight):
+        for rule in (earliest, lowest_price(self.options.instance.production_wh), tightest):
             if self._used() >= 1.0:
                 break
-            self._starts.append(greedy(self.menu, taste))
+            self._starts.append(greedy(self.options, rule))
             self.offer(self._starts[-1])
 
     def prove(self) -> None:
@@ -180,79 +184,83 @@ class _Search:
 
         def stop(bound_wh: float) -> bool:
             self.bound_wh = min(self.bound_wh, bound_wh)
-            self._tell()
+            self._report_progress()
             return self._done() or self._used() >= PRICES_UNTIL
 
-        instance = self.menu.instance
-        bound = prove_bound(instance, instance.sun_wh, stop)
-        self.bound_wh = self.any_bound_wh = min(self.bound_wh, bound.bound_wh)
+        instance = self.options.instance
+        bound = prove_bound(instance, instance.production_wh, stop)
+        self.bound_wh = self.run_bound_wh = min(self.bound_wh, bound.bound_wh)
         self._price = _by_producer(instance, bound)
         if not instance.forecasts_hold:
             any_ = prove_bound(instance, instance.limit_wh, lambda _: self._used() >= ANY_PRICES_UNTIL)
-            self.any_bound_wh = max(self.bound_wh, any_.bound_wh)
+            self.run_bound_wh = max(self.bound_wh, any_.bound_wh)
 
     def program(self) -> None:
         """Lower both bounds further, and search from what the program would like."""
-        instance = self.menu.instance
+        instance = self.options.instance
 
         def carried_ends() -> bool:
-            self._tell()
+            self._report_progress()
             return self._done() or self._used() >= PROGRAM_UNTIL
 
-        for answer in answers(
-            instance, instance.sun_wh, lambda: self.best, carried_ends, lambda: self._left_wall_s(PROGRAM_UNTIL)
+        for result in solve_refined(
+            instance,
+            instance.production_wh,
+            lambda: self.best,
+            carried_ends,
+            lambda: self._remaining_wall_s(PROGRAM_UNTIL),
         ):
             # Less than a plan that there is would be the solver's mistake.
-            if answer.bound_wh >= self.best.value_wh:
-                self.bound_wh = min(self.bound_wh, answer.bound_wh)
-            wished = _wished(self.menu, answer.places)
+            if result.bound_wh >= self.best.value_wh:
+                self.bound_wh = min(self.bound_wh, result.bound_wh)
+            wished = _repaired(self.options, result.placements)
             self._starts.append(wished)
             self.offer(wished)
         if instance.forecasts_hold:
-            self.any_bound_wh = self.bound_wh
-            self._one_at_a_time()
+            self.run_bound_wh = self.bound_wh
+            self._tighten_with_devices()
             return
-        for answer in answers(
+        for result in solve_refined(
             instance,
             instance.limit_wh,
             lambda: self.best,
             lambda: self._used() >= ANY_PROGRAM_UNTIL,
-            lambda: self._left_wall_s(ANY_PROGRAM_UNTIL),
+            lambda: self._remaining_wall_s(ANY_PROGRAM_UNTIL),
         ):
-            self.any_bound_wh = max(self.bound_wh, min(self.any_bound_wh, answer.bound_wh))
-        self._one_at_a_time()
+            self.run_bound_wh = max(self.bound_wh, min(self.run_bound_wh, result.bound_wh))
+        self._tighten_with_devices()
 
-    def _one_at_a_time(self) -> None:
+    def _tighten_with_devices(self) -> None:
         """Where a gap is left, lower the bound on plans by what devices can do; runs are not bound by it."""
-        if self._done() or not any(self.menu.mates):
+        if self._done() or not any(self.options.same_device):
             return
         until = self._used() + DEVICES_SHARE
 
         def ends() -> bool:
-            self._tell()
+            self._report_progress()
             return self._done() or self._used() >= until
 
-        for answer in answers(
-            self.menu.instance,
-            self.menu.instance.sun_wh,
+        for result in solve_refined(
+            self.options.instance,
+            self.options.instance.production_wh,
             lambda: self.best,
             ends,
-            lambda: self._left_wall_s(until),
-            one_at_a_time=True,
+            lambda: self._remaining_wall_s(until),
+            exclusive_devices=True,
         ):
             # Its wishes are left alone: how far it comes in its short time must not decide on the plan.
-            if answer.bound_wh >= self.best.value_wh:
-                self.bound_wh = min(self.bound_wh, answer.bound_wh)
+            if result.bound_wh >= self.best.value_wh:
+                self.bound_wh = min(self.bound_wh, result.bound_wh)
 
     def improve(self, rng: Random, rounds: int, *, until: float) -> None:
         """Search from the best plan on, for so many rounds, until that share of the time is used."""
         left = rounds
 
-        def stop(best: Packing) -> bool:
+        def stop(best: PartialSchedule) -> bool:
             nonlocal left
             left -= 1
             self.offer(best)
-            self._tell()
+            self._report_progress()
             return left < 0 or self._done() or self._used() >= until
 
         self.offer(improve([self.best, *reversed(self._starts)], self._price, rng, stop=stop))
@@ -261,63 +269,65 @@ class _Search:
         return self.bound_wh - self.best.value_wh <= PROVEN_WH
 
     def _used(self) -> float:
-        return (time.monotonic() - self._begun_wall_s) / self._limit_wall_s
+        return (time.monotonic() - self._started_wall_s) / self._limit_wall_s
 
-    def _left_wall_s(self, until: float) -> float:
+    def _remaining_wall_s(self, until: float) -> float:
         return (until - self._used()) * self._limit_wall_s
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._progress is not None:
             self._progress(self.best.value_wh, self.bound_wh)
 
 
-def _kept(menu: Menu, plan: Mapping[str, tuple[str, int]]) -> Packing:
+def _feasible_part(options: PlacementOptions, plan: Mapping[str, tuple[str, int]]) -> PartialSchedule:
     """Return what of a plan the sun carries in full, large jobs first, and what else fits beside it."""
-    instance = menu.instance
-    packing = Packing(menu)
-    for task in sorted(menu.fitting, key=lambda i: (-instance.tasks[i].energy_wh, i)):
-        place = menu.find(task, *plan.get(instance.tasks[task].job_id, (GRID, 0)))
-        if place is not None and packing.has_room(task, place):
-            packing.put(task, place)
-    fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
-    return packing
+    instance = options.instance
+    schedule = PartialSchedule(options)
+    for task in sorted(options.placeable, key=lambda i: (-instance.tasks[i].energy_wh, i)):
+        placement = options.find(task, *plan.get(instance.tasks[task].job_id, (GRID, 0)))
+        if placement is not None and schedule.has_room(task, placement):
+            schedule.insert(task, placement)
+    fill(schedule, [task for task in options.placeable if task not in schedule.placed], earliest)
+    return schedule
 
 
-def _wished(menu: Menu, places: Mapping[int, Place]) -> Packing:
+def _repaired(options: PlacementOptions, placements: Mapping[int, Placement]) -> PartialSchedule:
     """Return a plan with tasks where they are wished or near by, large ones first, and what else fits beside them."""
-    packing = Packing(menu)
-    for task, wish in sorted(places.items(), key=lambda item: (-menu.instance.tasks[item[0]].energy_wh, item[0])):
-        place = wish if packing.has_room(task, wish) else _nearest(wish, packing.openings(task))
-        if place is not None:
-            packing.put(task, place)
-    fill(packing, [task for task in menu.fitting if task not in packing.placed], early)
-    return packing
+    schedule = PartialSchedule(options)
+    for task, wish in sorted(
+        placements.items(), key=lambda item: (-options.instance.tasks[item[0]].energy_wh, item[0])
+    ):
+        placement = wish if schedule.has_room(task, wish) else _nearest(wish, schedule.feasible_starts(task))
+        if placement is not None:
+            schedule.insert(task, placement)
+    fill(schedule, [task for task in options.placeable if task not in schedule.placed], earliest)
+    return schedule
 
 
-def _nearest(wish: Place, openings: list[tuple[Choice, IntArray]]) -> Place | None:
+def _nearest(wish: Placement, feasible_starts: list[tuple[StartCandidates, IntArray]]) -> Placement | None:
     near = [
         (
-            abs(choice.ladder.first_bin + rung - wish.bins.start),
-            choice.producer,
-            Place(choice.producer, choice.ladder, rung),
+            abs(candidate.start_grid.first_bin + index - wish.bins.start),
+            candidate.producer,
+            Placement(candidate.producer, candidate.start_grid, index),
         )
-        for choice, rungs in openings
-        if choice.producer == wish.producer
-        for rung in rungs.tolist()
+        for candidate, indices in feasible_starts
+        if candidate.producer == wish.producer
+        for index in indices.tolist()
     ]
     return min(near, key=lambda found: found[:2])[2] if near else None
 
 
-def _plan(packing: Packing) -> dict[str, tuple[str, int]]:
-    instance = packing.menu.instance
+def _plan(schedule: PartialSchedule) -> dict[str, tuple[str, int]]:
+    instance = schedule.options.instance
     return {
-        instance.tasks[task].job_id: (instance.producers[place.producer], place.start_s(instance))
-        for task, place in sorted(packing.placed.items())
+        instance.tasks[task].job_id: (instance.producers[placement.producer], placement.start_s(instance))
+        for task, placement in sorted(schedule.placed.items())
     }
 
 
 def _by_producer(instance: Instance, bound: Bound) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    price = np.zeros_like(instance.sun_wh)
+    price = np.zeros_like(instance.production_wh)
     for class_, members in enumerate(instance.classes):
         price[list(members)] = bound.prices.by_bin[class_]
     return price

@@ -17,9 +17,9 @@ from random import Random
 import numpy as np
 
 from agents import Job
-from scenarios.optimum.instance import Instance, Task, instance_of
-from scenarios.optimum.large_neighbourhood_search import fill, improve, tight
-from scenarios.optimum.partial_schedule import Menu, Packing, Place
+from scenarios.optimum.instance import Instance, OptimumTask, instance_of
+from scenarios.optimum.large_neighbourhood_search import fill, improve, tightest
+from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions
 from scenarios.optimum.start_grid import BIN_S
 from scenarios.scenario import Producer, Scenario
 
@@ -27,7 +27,7 @@ Contracts = dict[str, tuple[str, int]]
 """Producer and start by job id."""
 
 
-def plan_as_it_goes(
+def plan_rolling_horizon(
     scenario: Scenario, *, rounds: int = 100, end_s: int | None = None
 ) -> Mapping[str, tuple[str, int]]:
     """Return the contracts of a planner that knows at any time what the neighbourhood knows.
@@ -40,8 +40,8 @@ def plan_as_it_goes(
     if end_s is None and scenario.days is not None:
         end_s = scenario.start_s + scenario.days * 86_400
     contracts: Contracts = {}
-    dice = Random(scenario.seed)
-    for now_s in _moments(scenario, end_s):
+    rng = Random(scenario.seed)
+    for now_s in _event_times_s(scenario, end_s):
         known = [job for job in scenario.jobs if job.registered_s <= now_s]
         open_ = [job for job in known if job.job_id not in contracts or contracts[job.job_id][1] > now_s]
         open_ = [job for job in open_ if job.latest_start_s >= now_s]
@@ -50,12 +50,12 @@ def plan_as_it_goes(
         for job_id in standing:
             del contracts[job_id]
         contracts.update(
-            _planned(_as_known(scenario, open_, started, contracts, now_s, standing), standing, rounds, dice)
+            _planned(_as_known(scenario, open_, started, contracts, now_s, standing), standing, rounds, rng)
         )
     return contracts
 
 
-def _moments(scenario: Scenario, end_s: int | None) -> Iterator[int]:
+def _event_times_s(scenario: Scenario, end_s: int | None) -> Iterator[int]:
     """Yield when there is something new, in order."""
     issued = {p.issued_s for producer in scenario.producers.values() for p in producer.predictions}
     times_s = {max(scenario.start_s, time_s) for time_s in issued | {job.registered_s for job in scenario.jobs}}
@@ -79,46 +79,46 @@ def _as_known(
     instance = instance_of(scene, extra_starts_s=extra_starts_s, busy=busy)
     edges_s = instance.start_s + BIN_S * np.arange(instance.bins + 1, dtype=np.float64)
     # What the newest forecast says now, not the most that any ever said: a planner believes the newest.
-    room_wh = instance.sun_wh.copy()
+    room_wh = instance.production_wh.copy()
     for job in started:
         producer, start_s = contracts[job.job_id]
         room_wh[instance.producers.index(producer)] -= job.load_profile.energy_per_bin_wh(edges_s - start_s)
     # A promise that stands is worth more than any that could be made in its place.
     bonus_wh = sum(job.energy_wh for job in open_)
     tasks = tuple(_worth(task, bonus_wh if task.job_id in standing else 0.0) for task in instance.tasks)
-    return replace(instance, sun_wh=np.maximum(0.0, room_wh), tasks=tasks)
+    return replace(instance, production_wh=np.maximum(0.0, room_wh), tasks=tasks)
 
 
-def _worth(task: Task, bonus_wh: float) -> Task:
+def _worth(task: OptimumTask, bonus_wh: float) -> OptimumTask:
     return replace(task, energy_wh=task.energy_wh + bonus_wh)
 
 
-def _planned(instance: Instance, standing: Contracts, rounds: int, dice: Random) -> Contracts:
+def _planned(instance: Instance, standing: Contracts, rounds: int, rng: Random) -> Contracts:
     """Return the best contracts found from the standing ones on."""
-    menu = Menu(instance)
-    for i in list(menu.fitting):
+    options = PlacementOptions(instance)
+    for i in list(options.placeable):
         task = instance.tasks[i]
         if task.job_id in standing:
             stays = instance.producers.index(standing[task.job_id][0])
-            menu.choices[i] = [choice for choice in menu.choices[i] if choice.producer == stays]
-            if not menu.choices[i]:
-                menu.fitting.remove(i)
-    packing = Packing(menu)
-    for i in menu.fitting:
+            options.candidates[i] = [candidate for candidate in options.candidates[i] if candidate.producer == stays]
+            if not options.candidates[i]:
+                options.placeable.remove(i)
+    schedule = PartialSchedule(options)
+    for i in options.placeable:
         job_id = instance.tasks[i].job_id
-        if job_id in standing and (place := menu.find(i, *standing[job_id])) and packing.has_room(i, place):
-            packing.put(i, place)
-    fill(packing, [i for i in menu.fitting if i not in packing.placed], tight)
+        if job_id in standing and (placement := options.find(i, *standing[job_id])) and schedule.has_room(i, placement):
+            schedule.insert(i, placement)
+    fill(schedule, [i for i in options.placeable if i not in schedule.placed], tightest)
     left = rounds
 
-    def stop(best: Packing) -> bool:
+    def stop(best: PartialSchedule) -> bool:
         nonlocal left
         left -= 1
-        return left < 0 or len(best.placed) == len(menu.fitting)
+        return left < 0 or len(best.placed) == len(options.placeable)
 
-    best = improve([packing], np.zeros_like(instance.sun_wh), dice, stop=stop)
-    return {instance.tasks[i].job_id: _contract(instance, place) for i, place in best.placed.items()}
+    best = improve([schedule], np.zeros_like(instance.production_wh), rng, stop=stop)
+    return {instance.tasks[i].job_id: _contract(instance, placement) for i, placement in best.placed.items()}
 
 
-def _contract(instance: Instance, place: Place) -> tuple[str, int]:
-    return instance.producers[place.producer], place.start_s(instance)
+def _contract(instance: Instance, placement: Placement) -> tuple[str, int]:
+    return instance.producers[placement.producer], placement.start_s(instance)

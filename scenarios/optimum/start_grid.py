@@ -20,7 +20,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Ladder:
+class StartGrid:
     """Starts of a job that lie a minute apart, so that all of them draw the same, shifted by whole bins."""
 
     draw_wh: FloatArray
@@ -32,23 +32,23 @@ class Ladder:
     count: int
     """How many starts."""
 
-    def fits(self, room_wh: FloatArray, rungs: IntArray) -> IntArray:
+    def fits(self, room_wh: FloatArray, indices: IntArray) -> IntArray:
         """Return those of the rungs, given rising, at which no bin draws more than `room_wh`."""
-        low, high = int(rungs[0]), int(rungs[-1])
+        low, high = int(indices[0]), int(indices[-1])
         bins = len(self.draw_wh)
         under = room_wh[self.first_bin + low : self.first_bin + high + bins] + TOLERANCE_WH
         # Most rungs fail where the draw is highest: one running sum asks for that; few are left to be asked in full.
         level_wh, begin, end = self._peak
         short = np.zeros(len(under) + 1, dtype=np.int32)
         (under < level_wh).cumsum(out=short[1:])
-        left: IntArray = rungs[short[rungs + (end - low)] == short[rungs + (begin - low)]]
+        left: IntArray = indices[short[indices + (end - low)] == short[indices + (begin - low)]]
         if not len(left):
             return left
         windows = np.ndarray((len(under) - bins + 1, bins), under.dtype, under, strides=2 * under.strides)[left - low]
         return np.asarray(left[(windows >= self.draw_wh).all(axis=1)], dtype=np.int64)
 
     @cached_property
-    def rungs(self) -> IntArray:
+    def indices(self) -> IntArray:
         """All of its starts."""
         return np.arange(self.count, dtype=np.int64)
 
@@ -66,19 +66,19 @@ class Ladder:
         return np.asarray(np.correlate(under, self.draw_wh, "valid"), dtype=np.float64)
 
 
-def ladders_of(
+def start_grids_of(
     load: LoadProfile, begin_s: int, window_s: tuple[int, int], singles_s: Iterable[int]
-) -> tuple[Ladder, ...]:
+) -> tuple[StartGrid, ...]:
     """Return the whole minutes of a window, and single starts in it, counted from `begin_s`, a whole minute."""
-    ladders = []
+    start_grids = []
     first_bin, last_bin = -((begin_s - window_s[0]) // BIN_S), (window_s[1] - begin_s) // BIN_S
     if last_bin >= first_bin:
-        ladders.append(Ladder(draw_from(load, 0), 0, first_bin, last_bin - first_bin + 1))
+        start_grids.append(StartGrid(draw_from(load, 0), 0, first_bin, last_bin - first_bin + 1))
     for start_s in sorted(singles_s):
         single_bin, offset_s = divmod(start_s - begin_s, BIN_S)
         if offset_s:
-            ladders.append(Ladder(draw_from(load, offset_s), offset_s, single_bin, 1))
-    return tuple(ladders)
+            start_grids.append(StartGrid(draw_from(load, offset_s), offset_s, single_bin, 1))
+    return tuple(start_grids)
 
 
 def draw_from(load: LoadProfile, offset_s: int) -> FloatArray:
