@@ -20,7 +20,7 @@ import numpy as np
 
 from agents.model import GRID, Contract
 from scenarios.load import load_scenario
-from scenarios.metrics.settlement import MINUTE_S, account
+from scenarios.metrics.settlement import MINUTE_S, settle
 from scenarios.results.connection import seal
 from scenarios.results.files import Simulation, create_results
 from scenarios.results.reader import ResultsReader
@@ -136,13 +136,13 @@ def main() -> None:
     village = load_scenario("village")
     contracts = any_contracts(village)
     end_s = village.start_s + 86_400
-    settled_wh = float(account(village, contracts, village.start_s, end_s).delivered_wh.sum())
+    settled_wh = float(settle(village, contracts, village.start_s, end_s).delivered_wh.sum())
     if abs(settled_wh - by_loops(village, contracts)) > 1e-3:
         raise SystemExit("the account and the loops differ")
     print(f"{'':<46} {'ours':>10} {'plain':>10}")
     compare(
         f"settle {len(village.houses)} houses, {len(contracts)} jobs: arrays, loops",
-        lambda: account(village, contracts, village.start_s, end_s),
+        lambda: settle(village, contracts, village.start_s, end_s),
         lambda: by_loops(village, contracts),
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -12,24 +12,23 @@ from scenarios.metrics.energy import (
 )
 from scenarios.metrics.kpis import DEFAULT_INTERVAL_S, Kpis, compute_kpis, producer_houses
 from scenarios.metrics.labels import FIGURES, Figure, Unit, figures_json
-from scenarios.metrics.settlement import MINUTE_S, Account, IntArray, account, real_production_wh
-from scenarios.metrics.statistics import Spread, spread, spread_of
+from scenarios.metrics.settlement import MINUTE_S, IntArray, Settlement, real_production_wh, settle
+from scenarios.metrics.statistics import SampleStatistics, sample_statistics, statistics_by_figure
 
 __all__ = [
     "DEFAULT_INTERVAL_S",
     "FIGURES",
     "MINUTE_S",
-    "Account",
     "Bill",
     "EnergySplit",
     "Figure",
     "IntArray",
     "IntervalError",
     "Kpis",
+    "SampleStatistics",
+    "Settlement",
     "Split",
-    "Spread",
     "Unit",
-    "account",
     "bills",
     "compute_kpis",
     "figures_json",
@@ -38,7 +37,8 @@ __all__ = [
     "peak_to_average",
     "producer_houses",
     "real_production_wh",
+    "sample_statistics",
+    "settle",
     "split_energy",
-    "spread",
-    "spread_of",
+    "statistics_by_figure",
 ]

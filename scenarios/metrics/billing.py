@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.settlement import Account
+from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Tariff
 
 WH_PER_KWH = 1000.0
@@ -44,28 +44,28 @@ class Bill:
         return self.without_eur - self.with_eur
 
 
-def bills(account: Account, producer_house: Mapping[str, str], tariff: Tariff) -> dict[str, Bill]:
+def bills(settlement: Settlement, producer_house: Mapping[str, str], tariff: Tariff) -> dict[str, Bill]:
     """Return every house's bill.
 
     Args:
-        account: The run's account.
+        settlement: The run's settled energy.
         producer_house: Where each producer stands.
         tariff: What energy costs and emits.
     """
-    index = {house: i for i, house in enumerate(account.houses)}
-    roof_wh = np.zeros_like(account.house_consumed_wh)
-    left_wh = np.zeros_like(account.house_consumed_wh)
-    for i, producer in enumerate(account.producers):
-        roof_wh[index[producer_house[producer]]] += account.produced_wh[i]
-        left_wh[index[producer_house[producer]]] += account.export_wh[i]
-    lacking_wh = account.house_consumed_wh - account.house_delivered_wh
+    index = {house: i for i, house in enumerate(settlement.houses)}
+    roof_wh = np.zeros_like(settlement.house_consumed_wh)
+    left_wh = np.zeros_like(settlement.house_consumed_wh)
+    for i, producer in enumerate(settlement.producers):
+        roof_wh[index[producer_house[producer]]] += settlement.produced_wh[i]
+        left_wh[index[producer_house[producer]]] += settlement.export_wh[i]
+    lacking_wh = settlement.house_consumed_wh - settlement.house_delivered_wh
     own_use_wh = np.minimum(left_wh, lacking_wh)
-    bought_wh, sold_wh = _among_neighbours(account, producer_house, index)
+    bought_wh, sold_wh = _among_neighbours(settlement, producer_house, index)
 
     with_import_wh = (lacking_wh - own_use_wh).sum(axis=1)
     with_feed_in_wh = (left_wh - own_use_wh).sum(axis=1)
-    alone_wh = np.minimum(roof_wh, account.house_consumed_wh)
-    without_import_wh = (account.house_consumed_wh - alone_wh).sum(axis=1)
+    alone_wh = np.minimum(roof_wh, settlement.house_consumed_wh)
+    without_import_wh = (settlement.house_consumed_wh - alone_wh).sum(axis=1)
     without_feed_in_wh = (roof_wh - alone_wh).sum(axis=1)
 
     grid, feed_in = tariff.import_eur_per_kwh / WH_PER_KWH, tariff.feed_in_eur_per_kwh / WH_PER_KWH
@@ -88,11 +88,13 @@ def bills(account: Account, producer_house: Mapping[str, str], tariff: Tariff) -
 
 
 def _among_neighbours(
-    account: Account, producer_house: Mapping[str, str], index: Mapping[str, int]
+    settlement: Settlement, producer_house: Mapping[str, str], index: Mapping[str, int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return what each house bought from and sold to other houses, Wh, shape (H,) each."""
     bought_wh, sold_wh = np.zeros(len(index)), np.zeros(len(index))
-    for job, contract, delivered_wh in zip(account.jobs, account.contracts, account.job_delivered_wh, strict=True):
+    for job, contract, delivered_wh in zip(
+        settlement.jobs, settlement.contracts, settlement.job_delivered_wh, strict=True
+    ):
         seller = producer_house.get(contract.producer)
         if seller is not None and seller != job.house:
             bought_wh[index[job.house]] += delivered_wh

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents import FloatArray
 from broker import SsmicError
-from scenarios.metrics.settlement import MINUTE_S, Account
+from scenarios.metrics.settlement import MINUTE_S, Settlement
 
 HOUR_S = 3600
 
@@ -101,17 +101,19 @@ class EnergySplit:
     by_hour: tuple[HourEnergy, ...]
 
 
-def split_energy(account: Account, producer_house: dict[str, str]) -> EnergySplit:
+def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> EnergySplit:
     """Split a run's energy.
 
     Args:
-        account: The run's account.
+        settlement: The run's settled energy.
         producer_house: Where each producer stands.
     """
-    by_house = {house: _Sum() for house in account.houses}
+    by_house = {house: _Sum() for house in settlement.houses}
     by_device: dict[tuple[str, str], _Sum] = {}
-    jobs_of = dict.fromkeys(account.producers, 0)
-    per_job = zip(account.jobs, account.contracts, account.job_consumed_wh, account.job_delivered_wh, strict=True)
+    jobs_of = dict.fromkeys(settlement.producers, 0)
+    per_job = zip(
+        settlement.jobs, settlement.contracts, settlement.job_consumed_wh, settlement.job_delivered_wh, strict=True
+    )
     for job, contract, consumed_wh, delivered_wh in per_job:
         own = producer_house.get(contract.producer) == job.house
         for total in (by_house[job.house], by_device.setdefault((job.house, job.device), _Sum())):
@@ -121,19 +123,19 @@ def split_energy(account: Account, producer_house: dict[str, str]) -> EnergySpli
     by_producer = {
         producer: ProducerEnergy(
             house=producer_house[producer],
-            produced_wh=float(account.produced_wh[i].sum()),
-            contracted_wh=float(account.drawn_wh[i].sum()),
-            delivered_wh=float(account.delivered_wh[i].sum()),
-            export_wh=float(account.export_wh[i].sum()),
+            produced_wh=float(settlement.produced_wh[i].sum()),
+            contracted_wh=float(settlement.drawn_wh[i].sum()),
+            delivered_wh=float(settlement.delivered_wh[i].sum()),
+            export_wh=float(settlement.export_wh[i].sum()),
             jobs=jobs_of[producer],
         )
-        for i, producer in enumerate(account.producers)
+        for i, producer in enumerate(settlement.producers)
     }
     return EnergySplit(
         by_house={house: total.split() for house, total in by_house.items()},
         by_device={key: total.split() for key, total in sorted(by_device.items())},
         by_producer=by_producer,
-        by_hour=_by_hour(account),
+        by_hour=_by_hour(settlement),
     )
 
 
@@ -157,17 +159,17 @@ class _Sum:
         return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs)
 
 
-def _by_hour(account: Account) -> tuple[HourEnergy, ...]:
-    times_s = account.times_s
+def _by_hour(settlement: Settlement) -> tuple[HourEnergy, ...]:
+    times_s = settlement.times_s
     hours = times_s // HOUR_S
     first = int(hours[0])
-    delivered_wh = account.delivered_wh.sum(axis=0)
+    delivered_wh = settlement.delivered_wh.sum(axis=0)
     columns = (
-        account.consumed_wh,
+        settlement.consumed_wh,
         delivered_wh,
-        account.grid_wh,
-        account.produced_wh.sum(axis=0),
-        account.export_wh.sum(axis=0),
+        settlement.grid_wh,
+        settlement.produced_wh.sum(axis=0),
+        settlement.export_wh.sum(axis=0),
     )
     summed = [np.bincount(hours - first, weights=column) for column in columns]
     return tuple(

@@ -12,7 +12,7 @@ from agents import GRID, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import bills
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
-from scenarios.metrics.settlement import Account
+from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
 
 
@@ -163,7 +163,7 @@ class Kpis:
 
 def compute_kpis(
     scenario: Scenario,
-    account: Account,
+    settlement: Settlement,
     entries: Iterable[LedgerEntry],
     end_s: int,
     *,
@@ -174,7 +174,7 @@ def compute_kpis(
 
     Args:
         scenario: The houses, the jobs, the tariff.
-        account: The run's account.
+        settlement: The run's settled energy.
         entries: The run's whole ledger, cancelled contracts too.
         end_s: Where the run ended, UNIX seconds.
         not_registered: How many jobs the run ended too early for.
@@ -183,13 +183,13 @@ def compute_kpis(
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    consumption_wh, production_wh = account.consumed_wh, account.produced_wh.sum(axis=0)
+    consumption_wh, production_wh = settlement.consumed_wh, settlement.produced_wh.sum(axis=0)
     consumed_wh, produced_wh = float(consumption_wh.sum()), float(production_wh.sum())
-    contracted_wh, delivered_wh = float(account.drawn_wh.sum()), float(account.delivered_wh.sum())
+    contracted_wh, delivered_wh = float(settlement.drawn_wh.sum()), float(settlement.delivered_wh.sum())
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     net_wh = consumption_wh - production_wh
     counts = count_jobs(scenario, entries, end_s, not_registered)
-    billed = bills(account, producer_houses(scenario), scenario.tariff).values() if scenario.tariff else None
+    billed = bills(settlement, producer_houses(scenario), scenario.tariff).values() if scenario.tariff else None
     return Kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,

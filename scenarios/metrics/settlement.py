@@ -37,7 +37,7 @@ class JobMinutes:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Settlement:
     """A run's energy. P producers, H houses, J jobs, M minutes."""
 
     start_s: int
@@ -105,7 +105,7 @@ class Account:
         return np.bincount(self.job_minutes.job, weights=values_wh, minlength=len(self.jobs)).astype(np.float64)
 
 
-def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_s: int) -> Account:
+def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_s: int) -> Settlement:
     """Settle a run's energy.
 
     Args:
@@ -143,7 +143,7 @@ def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end
     house_of = {house: i for i, house in enumerate(houses)}
     at_house = np.array([house_of[j.house] for j in jobs], dtype=np.int64)[job]
     in_houses = (len(houses), minutes)
-    return Account(
+    return Settlement(
         start_s=first_s,
         producers=producers,
         houses=houses,

@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SampleStatistics:
     """Of one figure over runs."""
 
     runs: int
@@ -27,20 +27,22 @@ class Spread:
     maximum: float | None
 
 
-def spread_of(values: Sequence[float | None]) -> Spread:
+def sample_statistics(values: Sequence[float | None]) -> SampleStatistics:
     """Return how a figure is spread over runs."""
     known = [float(value) for value in values if value is not None]
     if not known:
-        return Spread(0, None, None, None, None, None, None)
+        return SampleStatistics(0, None, None, None, None, None, None)
     mean, minimum, maximum = fmean(known), min(known), max(known)
     if len(known) == 1:
-        return Spread(1, mean, None, None, None, minimum, maximum)
+        return SampleStatistics(1, mean, None, None, None, minimum, maximum)
     deviation = stdev(known)
     half = t_quantile(len(known) - 1) * deviation / math.sqrt(len(known))
-    return Spread(len(known), mean, deviation, mean - half, mean + half, minimum, maximum)
+    return SampleStatistics(len(known), mean, deviation, mean - half, mean + half, minimum, maximum)
 
 
-def spread(runs: Sequence[Mapping[str, float | None]], complete: Sequence[bool] | None = None) -> dict[str, Spread]:
+def statistics_by_figure(
+    runs: Sequence[Mapping[str, float | None]], complete: Sequence[bool] | None = None
+) -> dict[str, SampleStatistics]:
     """Return how each figure is spread over runs, figures in the order of the first run.
 
     Args:
@@ -50,7 +52,7 @@ def spread(runs: Sequence[Mapping[str, float | None]], complete: Sequence[bool] 
     """
     names = list(dict.fromkeys(name for run in runs for name in run))
     counted = [run for run, is_complete in zip(runs, complete or [True] * len(runs), strict=True) if is_complete]
-    return {name: spread_of([run.get(name) for run in counted]) for name in names}
+    return {name: sample_statistics([run.get(name) for run in counted]) for name in names}
 
 
 def t_quantile(degrees_of_freedom: int) -> float:

@@ -1,40 +1,49 @@
 """Follows a run by reading its topics; no screen in it."""
 
-from scenarios.monitor.feed import BusFeed, Feed, FoundRun, NotConnectedError, RunFinder, Status
-from scenarios.monitor.message_log import Line, Stream, shown_agent
+from scenarios.monitor.feed import BusFeed, Feed, FoundRun, NotConnectedError, RunFinder
+from scenarios.monitor.message_log import MessageLog, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import Negotiation, Step
-from scenarios.monitor.producers import WatchedProducer
+from scenarios.monitor.producers import ObservedProducer
 from scenarios.monitor.rate import Rate
-from scenarios.monitor.run_state import Backdrop, Watched, WatchedHost, backdrop_of
-from scenarios.monitor.run_status import SIGNS, Standing, Tone, gravest, names, standing_of, standing_of_reported
-from scenarios.monitor.summaries import KINDS, energy, say
+from scenarios.monitor.run_state import ObservedHost, ObservedRun, ScenarioContext, context_of_scenario
+from scenarios.monitor.run_status import (
+    SIGNS,
+    LinkStatus,
+    RunStatus,
+    Tone,
+    most_urgent,
+    names,
+    status_of_reported,
+    status_of_run,
+)
+from scenarios.monitor.summaries import KINDS, energy, summarize
 
 __all__ = [
     "KINDS",
     "SIGNS",
-    "Backdrop",
     "BusFeed",
     "Feed",
     "FoundRun",
-    "Line",
+    "LinkStatus",
+    "MessageLog",
+    "MessageSummary",
     "Negotiation",
     "NotConnectedError",
+    "ObservedHost",
+    "ObservedProducer",
+    "ObservedRun",
     "Rate",
     "RunFinder",
-    "Standing",
-    "Status",
+    "RunStatus",
+    "ScenarioContext",
     "Step",
-    "Stream",
     "Tone",
-    "Watched",
-    "WatchedHost",
-    "WatchedProducer",
-    "backdrop_of",
+    "context_of_scenario",
     "energy",
-    "gravest",
+    "most_urgent",
     "names",
-    "say",
     "shown_agent",
-    "standing_of",
-    "standing_of_reported",
+    "status_of_reported",
+    "status_of_run",
+    "summarize",
 ]

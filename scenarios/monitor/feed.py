@@ -14,10 +14,8 @@ from pydantic import ValidationError
 from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.protocol import Control, TimeReport, topics
 from broker.transport import Broker, Bus, Delivery, MqttBus
-from scenarios.monitor.run_state import Watched
-from scenarios.monitor.run_status import Link
-
-Status = Link
+from scenarios.monitor.run_state import ObservedRun
+from scenarios.monitor.run_status import LinkStatus
 
 _SLICE_WALL_S = 0.004
 """How long messages are taken in before others in the loop have a turn: a screen has to answer its keys."""
@@ -30,14 +28,14 @@ class NotConnectedError(SsmicError):
 
 
 class Feed(Protocol):
-    """Fills a `Watched`, and carries what a person asks of the clock."""
+    """Fills a `ObservedRun`, and carries what a person asks of the clock."""
 
-    watched: Watched
+    watched: ObservedRun
     title: str
     """Where it comes from, for people."""
 
     @property
-    def status(self) -> Status:
+    def status(self) -> LinkStatus:
         """How the connection is."""
         ...
 
@@ -76,7 +74,7 @@ class Listener(ABC):
         self._is_refused = False
 
     @property
-    def status(self) -> Status:
+    def status(self) -> LinkStatus:
         """How the connection is."""
         bus = self._bus
         if bus is None:
@@ -128,7 +126,7 @@ class Listener(ABC):
 class BusFeed(Listener):
     """One run on a broker."""
 
-    def __init__(self, broker: Broker, watched: Watched, title: str) -> None:
+    def __init__(self, broker: Broker, watched: ObservedRun, title: str) -> None:
         """Make a feed.
 
         Args:

@@ -29,7 +29,7 @@ MARKED: Zone = _Marked()
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MessageSummary:
     """A message in short."""
 
     number: int
@@ -101,7 +101,7 @@ class ArchiveError(Exception):
     """The file cannot be written or read; what was in it is lost."""
 
 
-class Archive:
+class MessageArchive:
     """Lines by number, without a gap; SQLite deletes the file when it is closed, however this process ends."""
 
     def __init__(self, first: int, most_bytes: int) -> None:
@@ -117,7 +117,7 @@ class Archive:
         self.first = first
         self.end = first
         """Number of the line after the newest."""
-        self._pages: OrderedDict[int, list[Line]] = OrderedDict()
+        self._pages: OrderedDict[int, list[MessageSummary]] = OrderedDict()
         try:
             # Without a name it is a file where the system keeps temporary ones, once it outgrows the cache.
             self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -128,7 +128,7 @@ class Archive:
         except sqlite3.Error as error:
             raise ArchiveError(str(error)) from error
 
-    def add(self, lines: Sequence[Line]) -> None:
+    def add(self, lines: Sequence[MessageSummary]) -> None:
         """Add the lines that come next.
 
         Raises:
@@ -156,7 +156,7 @@ class Archive:
                 raise ArchiveError(str(error)) from error
             self.first = number
 
-    def get(self, number: int) -> Line:
+    def get(self, number: int) -> MessageSummary:
         """Return a line; its neighbours are at hand then, for who looks at one looks at them too."""
         page, offset = divmod(number, _LINES_A_PAGE)
         lines = self._pages.get(page)
@@ -169,17 +169,17 @@ class Archive:
                 self._pages.popitem(last=False)
         return lines[offset]
 
-    def between(self, begin: int, end: int) -> list[Line]:
+    def between(self, begin: int, end: int) -> list[MessageSummary]:
         """Return the lines from one number to another, that one not included."""
         rows = self._db.execute("SELECT * FROM line WHERE number >= ? AND number < ? ORDER BY number", (begin, end))
-        return [Line(*row) for row in rows]
+        return [MessageSummary(*row) for row in rows]
 
-    def about(self, job_id: str, most: int) -> list[Line]:
+    def about(self, job_id: str, most: int) -> list[MessageSummary]:
         """Return the newest lines about a job, in their order."""
         rows = self._db.execute(
             "SELECT * FROM line WHERE job_id = ? AND job_id <> '' ORDER BY number DESC LIMIT ?", (job_id, most)
         )
-        return [Line(*row) for row in rows][::-1]
+        return [MessageSummary(*row) for row in rows][::-1]
 
     def close(self) -> None:
         """Delete the file."""
@@ -195,7 +195,7 @@ _MOVED_AT_ONCE = 500
 _READ_AT_ONCE = 1_000
 
 
-class Stream:
+class MessageLog:
     """The lines by their numbers, which count from 0 without a gap."""
 
     def __init__(self, kept: int = KEPT_LINES, most_bytes: int = MOST_BYTES) -> None:
@@ -209,8 +209,8 @@ class Stream:
         """Lines there ever were."""
         self._kept = kept
         self._most_bytes = most_bytes
-        self._newest: list[Line] = []
-        self._archive: Archive | None = None
+        self._newest: list[MessageSummary] = []
+        self._archive: MessageArchive | None = None
 
     @property
     def first(self) -> int:
@@ -224,7 +224,7 @@ class Stream:
         """Lines that are not kept any more."""
         return self.first
 
-    def add(self, line: Line) -> None:
+    def add(self, line: MessageSummary) -> None:
         """Keep a line; it is number `total`."""
         self._newest.append(line)
         self.total += 1
@@ -232,33 +232,33 @@ class Stream:
             self._move(self._newest[:_MOVED_AT_ONCE])
             del self._newest[:_MOVED_AT_ONCE]
 
-    def _move(self, lines: list[Line]) -> None:
+    def _move(self, lines: list[MessageSummary]) -> None:
         if self._kept <= IN_MEMORY:
             return
         try:
             if self._archive is None:
-                self._archive = Archive(lines[0].number, self._most_bytes)
+                self._archive = MessageArchive(lines[0].number, self._most_bytes)
             self._archive.add(lines)
             self._archive.drop_before(self.total - self._kept)
         except ArchiveError:
             # No room: what was there is given up, and the room with it; the next lines begin anew.
             self.close()
 
-    def get(self, number: int) -> Line:
+    def get(self, number: int) -> MessageSummary:
         """Return a line that is kept."""
         index = number - (self.total - len(self._newest))
         if index >= 0 or self._archive is None:
             return self._newest[max(0, index)]
         return self._archive.get(max(number, self._archive.first))
 
-    def between(self, begin: int, end: int) -> list[Line]:
+    def between(self, begin: int, end: int) -> list[MessageSummary]:
         """Return the kept lines from one number to another, that one not included."""
         begin = max(begin, self.first)
         in_memory = self.total - len(self._newest)
         older = [] if self._archive is None or begin >= in_memory else self._archive.between(begin, min(end, in_memory))
         return [*older, *self._newest[max(0, begin - in_memory) : max(0, end - in_memory)]]
 
-    def since(self, number: int) -> Iterator[Line]:
+    def since(self, number: int) -> Iterator[MessageSummary]:
         """Return the kept lines from a number on."""
         begin = max(number, self.first)
         while begin < self.total:
@@ -266,7 +266,7 @@ class Stream:
             yield from self.between(begin, end)
             begin = end
 
-    def about(self, job_id: str, most: int) -> list[Line]:
+    def about(self, job_id: str, most: int) -> list[MessageSummary]:
         """Return the newest lines about a job, in their order.
 
         Args:

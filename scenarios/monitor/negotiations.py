@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents import GRID, LedgerEntry, LoadProfile
-from scenarios.monitor.message_log import Line
+from scenarios.monitor.message_log import MessageSummary
 
 KEPT_JOBS = 2_000
 """Jobs that were talked about most recently."""
 KEPT_STEPS = 2_000
 """Of one job: its newest ones are shown."""
 
-Step = Line
+Step = MessageSummary
 State = Literal["asking", "waiting", "agreed", "moved", "grid", "cancelled", "lost"]
 
 

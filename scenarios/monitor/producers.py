@@ -14,7 +14,7 @@ PAST_KEPT_S = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class EnergyBins:
     """Energy of a producer in equal bins of time, Wh each."""
 
     edges_s: FloatArray
@@ -30,7 +30,7 @@ class Day:
 
 
 @dataclass(slots=True)
-class WatchedProducer:
+class ObservedProducer:
     """What is known of a producer."""
 
     id: str
@@ -61,7 +61,9 @@ class WatchedProducer:
         self.issued_s = prediction.issued_s
         self.forecasts += 1
 
-    def day(self, start_s: int, end_s: int, bins: int, profiles: Iterable[tuple[int, LoadProfile | None]]) -> Day:
+    def day(
+        self, start_s: int, end_s: int, bins: int, profiles: Iterable[tuple[int, LoadProfile | None]]
+    ) -> EnergyBins:
         """Return forecast and promises between two times.
 
         Args:
@@ -79,4 +81,4 @@ class WatchedProducer:
                 unknown += 1
             elif job_start_s < end_s and job_start_s + profile.duration_s > start_s:
                 committed_wh += profile.energy_per_bin_wh(edges_s - job_start_s)
-        return Day(edges_s, forecast_wh, committed_wh, unknown)
+        return EnergyBins(edges_s, forecast_wh, committed_wh, unknown)

@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
 from broker.protocol.topics import Address
-from scenarios.monitor.message_log import KEPT_LINES, MARKED, Line, Stream, house_of_consumer
+from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
-from scenarios.monitor.producers import Day, WatchedProducer
-from scenarios.monitor.summaries import say
+from scenarios.monitor.producers import EnergyBins, ObservedProducer
+from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone
 
 
 @dataclass(frozen=True, slots=True)
-class Backdrop:
+class ScenarioContext:
     """Facts of a scenario that do not travel, or travelled before a watcher came."""
 
     name: str = ""
@@ -38,14 +38,14 @@ class Backdrop:
     """How times are shown; None: as the run's roster says."""
 
 
-def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
+def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> ScenarioContext:
     """Return what a scenario tells a watcher.
 
     Args:
         scenario: The one that runs.
         end_s: When the run is over at the latest.
     """
-    return Backdrop(
+    return ScenarioContext(
         name=scenario.name,
         start_s=scenario.start_s,
         end_s=end_s,
@@ -75,7 +75,7 @@ class _Sender:
         self.given_up = 0
 
 
-class Seen:
+class Deduplicator:
     """Sequence numbers by sender."""
 
     def __init__(self, *, from_the_start: bool = False) -> None:
@@ -126,7 +126,7 @@ _KEPT_ADDRESSES = 20_000
 
 
 @dataclass(slots=True)
-class WatchedHost:
+class ObservedHost:
     """A host as it announced itself."""
 
     id: str
@@ -140,13 +140,13 @@ class WatchedHost:
     """Virtual time of the newest of them."""
 
 
-class Watched:
+class ObservedRun:
     """What is known of a run. Read anything; change it with `take` alone."""
 
     def __init__(
         self,
         run_id: str,
-        backdrop: Backdrop | None = None,
+        scenario_context: ScenarioContext | None = None,
         *,
         from_the_start: bool = False,
         kept_lines: int = KEPT_LINES,
@@ -155,20 +155,20 @@ class Watched:
 
         Args:
             run_id: Which run.
-            backdrop: What is known of its scenario.
+            scenario_context: What is known of its scenario.
             from_the_start: Whether the watcher is there before the first message; else scores are of what it saw.
             kept_lines: How many messages are kept.
         """
         self.run_id = run_id
-        self.backdrop = backdrop or Backdrop()
+        self.scenario_context = scenario_context or ScenarioContext()
         self.from_the_start = from_the_start
         self.time: TimeReport | None = None
         self.time_reports = 0
         """How many reports of the clock came in."""
-        self.hosts: dict[str, WatchedHost] = {}
-        self.lines = Stream(kept_lines)
+        self.hosts: dict[str, ObservedHost] = {}
+        self.lines = MessageLog(kept_lines)
         self.jobs = Negotiations()
-        self.producers: dict[str, WatchedProducer] = {}
+        self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order in which they were told first."""
         self.contracts_dropped = 0
@@ -181,7 +181,7 @@ class Watched:
         """Grows with whatever is learnt."""
         self.last_control: Control | None = None
         """What somebody asked of the clock."""
-        self._seen = Seen(from_the_start=from_the_start)
+        self._seen = Deduplicator(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
         self._roster_zone = Zone()
         self._addresses: dict[str, Address | None] = {}
@@ -189,7 +189,7 @@ class Watched:
     @property
     def zone(self) -> Zone:
         """How the run's times are shown: as its scenario says, or else its roster; UTC before either is known."""
-        return self.backdrop.zone or self._roster_zone
+        return self.scenario_context.zone or self._roster_zone
 
     @property
     def missing(self) -> int:
@@ -239,11 +239,11 @@ class Watched:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
         kind = body["kind"]
-        job_id, text = say(kind, body, MARKED)
+        job_id, text = summarize(kind, body, MARKED)
         if not self._seen.is_new(envelope.sender, envelope.seq):
             self.doubled += 1
             return
-        line = Line(
+        line = MessageSummary(
             self.lines.total,
             envelope.time,
             envelope.round,
@@ -264,7 +264,7 @@ class Watched:
         if kind in _SCORED:
             self._score(kind, body)
 
-    def _about_job(self, line: Line, body: dict[str, Any]) -> None:
+    def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
         if line.kind == "Request" and negotiation.load_profile is None:
@@ -289,13 +289,13 @@ class Watched:
             case "Declined":
                 producer.declined += 1
 
-    def _producer(self, producer_id: str) -> WatchedProducer:
+    def _producer(self, producer_id: str) -> ObservedProducer:
         producer = self.producers.get(producer_id)
         if producer is None:
-            house = self.backdrop.house_of_producer.get(producer_id) or self._host_of.get(producer_id, "")
-            first_score = self.backdrop.scores.get(producer_id, NEW_PRODUCER)
+            house = self.scenario_context.house_of_producer.get(producer_id) or self._host_of.get(producer_id, "")
+            first_score = self.scenario_context.scores.get(producer_id, NEW_PRODUCER)
             self._make_room(self.producers)
-            producer = self.producers[producer_id] = WatchedProducer(producer_id, house, first_score)
+            producer = self.producers[producer_id] = ObservedProducer(producer_id, house, first_score)
         return producer
 
     # What is told to everybody.
@@ -322,7 +322,7 @@ class Watched:
         host = self.hosts.get(announcement.host)
         if host is None:
             self._make_room(self.hosts)
-            host = self.hosts[announcement.host] = WatchedHost(announcement.host)
+            host = self.hosts[announcement.host] = ObservedHost(announcement.host)
         host.is_there = announcement.state == "there"
         host.was_there = True
         if announcement.agents:
@@ -332,7 +332,7 @@ class Watched:
         self._roster_zone = Zone(roster.utc_offset_s)
         self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         for host_id, member in roster.hosts.items():
-            host = self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=bool(member.session)))
+            host = self.hosts.setdefault(host_id, ObservedHost(host_id, is_there=bool(member.session)))
             host.agents = member.agents
             host.was_there = host.was_there or bool(member.session)
         for producer in self.producers.values():
@@ -345,7 +345,7 @@ class Watched:
 
     # Questions.
 
-    def day_of(self, producer: WatchedProducer, start_s: int, end_s: int, bins: int) -> Day:
+    def day_of(self, producer: ObservedProducer, start_s: int, end_s: int, bins: int) -> EnergyBins:
         """Return what a producer expects and promised between two times; see `WatchedProducer.day`."""
         profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
         return producer.day(start_s, end_s, bins, profiles)
@@ -353,8 +353,8 @@ class Watched:
     @property
     def first_s(self) -> int | None:
         """When the run starts: as its scenario says, else the first forecast or contract; None where nothing does."""
-        if self.backdrop.start_s is not None:
-            return self.backdrop.start_s
+        if self.scenario_context.start_s is not None:
+            return self.scenario_context.start_s
         starts_s = [p.forecast.start_s for p in self.producers.values() if p.forecast is not None]
         starts_s += [start_s for p in self.producers.values() for start_s in p.contracts.values()]
         return min(starts_s, default=None)
@@ -369,21 +369,21 @@ class Watched:
         return ends_s
 
     def _profile(self, job_id: str) -> LoadProfile | None:
-        known = self.backdrop.profiles.get(job_id)
+        known = self.scenario_context.profiles.get(job_id)
         if known is None and (negotiation := self.jobs.get(job_id)) is not None:
             return negotiation.load_profile
         return known
 
     def share_done(self) -> float | None:
         """Return how much of the run's virtual time has passed, 0 to 1; None where its end is not known."""
-        start_s, end_s = self.backdrop.start_s, self.backdrop.end_s
+        start_s, end_s = self.scenario_context.start_s, self.scenario_context.end_s
         if self.time is None or start_s is None or end_s is None or end_s <= start_s:
             return None
         return min(1.0, max(0.0, (self.time.time - start_s) / (end_s - start_s)))
 
     def houses(self) -> list[str]:
         """Return the ids of the houses that are known, sorted."""
-        found: set[str] = set(self.backdrop.houses)
+        found: set[str] = set(self.scenario_context.houses)
         found.update(producer.house for producer in self.producers.values() if producer.house)
         agents: Iterable[str] = (agent for host in self.hosts.values() for agent in host.agents)
         found.update(house for agent in agents if (house := house_of_consumer(agent)) is not None)

@@ -11,7 +11,7 @@ from broker.protocol import TimeReport
 
 Kind = Literal["connecting", "waiting", "running", "paused", "stalled", "disconnected", "ended", "failed"]
 Tone = Literal["good", "warning", "bad", "plain"]
-Link = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
+LinkStatus = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
 """`unreachable` is tried again; `refused`, such as a wrong login, is not."""
 
 SILENT_AFTER = 4
@@ -41,7 +41,7 @@ TONES: dict[Kind, Tone] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """How a run stands."""
 
     kind: Kind
@@ -71,15 +71,15 @@ class Standing:
         return self.kind in {"ended", "failed"}
 
 
-def standing_of(
+def status_of_run(
     report: TimeReport | None,
     *,
-    link: Link = "connected",
+    link: LinkStatus = "connected",
     problem: str = "",
     silent_wall_s: float = 0.0,
     is_over: bool = False,
     me: str = "",
-) -> Standing:
+) -> RunStatus:
     """Return how a run stands.
 
     Args:
@@ -91,38 +91,38 @@ def standing_of(
         me: Who looks, as `Control.by` has it.
     """
     if report is not None and report.state == "failed":
-        return Standing("failed", "failed")
+        return RunStatus("failed", "failed")
     if report is not None and (is_over or report.state == "ended"):
-        return Standing("ended", f"ended, stopped{_by(report.stopped_by, me)}" if report.stopped_by else "ended")
+        return RunStatus("ended", f"ended, stopped{_by(report.stopped_by, me)}" if report.stopped_by else "ended")
     if link != "connected":
         return _unlinked(link, problem)
     if report is None:
-        return Standing("waiting", "waiting for the run to begin")
+        return RunStatus("waiting", "waiting for the run to begin")
     return _live(report, silent_wall_s, me)
 
 
-def _live(report: TimeReport, silent_wall_s: float, me: str) -> Standing:
+def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
     waited_wall_s = report.waiting_wall_s + silent_wall_s
     if report.every_wall_s and silent_wall_s >= SILENT_AFTER * report.every_wall_s:
-        return Standing("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
+        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
     if report.state == "waiting":
         whom = names(report.waiting_for, report.waiting_more) or "hosts"
         since = f" for {_span(waited_wall_s)}" if waited_wall_s >= STALLED_AFTER_WALL_S else ""
-        return Standing("waiting", f"waiting{since} for {whom}", report.waiting_for)
+        return RunStatus("waiting", f"waiting{since} for {whom}", report.waiting_for)
     if report.state == "paused":
-        return Standing("paused", f"paused{_by(report.paused_by, me)}")
+        return RunStatus("paused", f"paused{_by(report.paused_by, me)}")
     if report.waiting_for and waited_wall_s >= STALLED_AFTER_WALL_S:
         whom = names(report.waiting_for, report.waiting_more)
-        return Standing("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", report.waiting_for)
-    return Standing("running", "running")
+        return RunStatus("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", report.waiting_for)
+    return RunStatus("running", "running")
 
 
-def standing_of_reported(reported: Reported, me: str = "") -> Standing:
-    """Return how a run stands whose clock is in a process of ours; `me` as in `standing_of`."""
-    return standing_of(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
+def status_of_reported(reported: Reported, me: str = "") -> RunStatus:
+    """Return how a run stands whose clock is in a process of ours; `me` as in `status_of_run`."""
+    return status_of_run(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
 
 
-def gravest(standings: Iterable[Standing]) -> Standing | None:
+def most_urgent(standings: Iterable[RunStatus]) -> RunStatus | None:
     """Return the one of several runs that needs attention most; None where no run is under way."""
     order: tuple[Kind, ...] = ("stalled", "disconnected", "paused", "connecting", "waiting", "running")
     under_way = [standing for standing in standings if standing.kind in order]
@@ -143,14 +143,14 @@ def names(hosts: Sequence[str], more: int = 0) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def _unlinked(link: Link, problem: str) -> Standing:
+def _unlinked(link: LinkStatus, problem: str) -> RunStatus:
     if link == "connecting":
-        return Standing("connecting", "connecting to the broker")
+        return RunStatus("connecting", "connecting to the broker")
     if link == "reconnecting":
-        return Standing("disconnected", "disconnected, trying again")
+        return RunStatus("disconnected", "disconnected, trying again")
     if link == "refused":
-        return Standing("disconnected", f"disconnected: {problem}")
-    return Standing("disconnected", f"disconnected, trying again: {problem}" if problem else "disconnected")
+        return RunStatus("disconnected", f"disconnected: {problem}")
+    return RunStatus("disconnected", f"disconnected, trying again: {problem}" if problem else "disconnected")
 
 
 def _by(who: str, me: str) -> str:

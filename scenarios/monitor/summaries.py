@@ -62,7 +62,7 @@ KINDS = tuple(_WORDING)
 """Of messages, as `agents.messages` has them."""
 
 
-def say(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
+def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
     """Return the id of the job that a message is about (empty: none), and what it says.
 
     Args:

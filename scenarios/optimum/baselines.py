@@ -29,7 +29,7 @@ import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, Run, Starts, open_starts
 from scenarios.device_overlaps import jobs_without_room, run_of
-from scenarios.metrics import MINUTE_S, account, real_production_wh
+from scenarios.metrics import MINUTE_S, real_production_wh, settle
 from scenarios.scenario import Producer, Scenario
 
 TOLERANCE_WH = 1e-6
@@ -169,7 +169,7 @@ class _Street:
 
     def delivered_wh(self, contracts: list[Contract]) -> float:
         """Return what the producers deliver, as a run's account has it."""
-        settled = account(self.scenario, contracts, self.scenario.start_s, self.end_s)
+        settled = settle(self.scenario, contracts, self.scenario.start_s, self.end_s)
         return float(settled.delivered_wh.sum())
 
 

@@ -42,7 +42,7 @@ def compare(
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         for run in results.runs():
             if run.state == "done":
-                delivered_wh[run.run] = float(results.account(run.run).delivered_wh.sum())
+                delivered_wh[run.run] = float(results.settlement(run.run).delivered_wh.sum())
                 end_s[run.run] = run.end_s
                 alike[_known_by(scenario, run.end_s)].append(run.run)
         plans = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics import Account, Kpis
+from scenarios.metrics import Kpis, Settlement
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
@@ -163,7 +163,7 @@ def _kpis(results: ResultsReader) -> Iterator[Row]:
 def _contracts(results: ResultsReader) -> Iterator[Row]:
     jobs = {job.job_id: job for job in results.scenario.jobs}
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         covered_wh = dict(
             zip((c.contract_id for c in settled.contracts), settled.job_delivered_wh.tolist(), strict=True)
         )
@@ -202,7 +202,7 @@ def _messages(results: ResultsReader) -> Iterator[Row]:
 
 def _minutes(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         columns = (
             settled.produced_wh.sum(axis=0),
             settled.consumed_wh,
@@ -217,7 +217,7 @@ def _minutes(results: ResultsReader) -> Iterator[Row]:
 
 def _production(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         for i, producer in enumerate(settled.producers):
             columns = settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i]
             for row in _where_anything_is(settled, columns):
@@ -226,13 +226,13 @@ def _production(results: ResultsReader) -> Iterator[Row]:
 
 def _consumption(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         for i, house in enumerate(settled.houses):
             for row in _where_anything_is(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
                 yield (run.run, house, *row)
 
 
-def _where_anything_is(settled: Account, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
+def _where_anything_is(settled: Settlement, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
     """Return rows of minute and columns, without the minutes in which all of them are zero."""
     minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
     return zip(settled.times_s[minutes].tolist(), *(column[minutes].tolist() for column in columns), strict=True)

@@ -16,7 +16,7 @@ from typing import Self, cast
 from pydantic import ValidationError
 
 from agents import LedgerEntry
-from scenarios.metrics import DEFAULT_INTERVAL_S, Account, Kpis, account, compute_kpis
+from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
 from scenarios.results.connection import ResultsError, open_for_reading, readable
 from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
@@ -120,7 +120,7 @@ class ResultsReader:
         houses = ", ".join(known.id for known in self.scenario.houses)
         raise ResultsError(f"{self.path}: has no house {house!r}; there are {houses}")
 
-    def account(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Account:
+    def settlement(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Settlement:
         """Return a run's energy, minute by minute.
 
         Args:
@@ -131,7 +131,7 @@ class ResultsReader:
         entries = self.ledger(run) if ledger is None else ledger
         standing = [entry.contract for entry in entries if entry.state == "standing"]
         with self._damage_said():
-            return account(self.scenario, standing, info.start_s, info.end_s)
+            return settle(self.scenario, standing, info.start_s, info.end_s)
 
     def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
         """Return a run's figures.
@@ -143,7 +143,7 @@ class ResultsReader:
         ledger = self.ledger(run)
         return compute_kpis(
             self.scenario,
-            self.account(run, ledger),
+            self.settlement(run, ledger),
             ledger,
             info.end_s,
             not_registered=len(info.not_registered),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agents import Job, LedgerEntry
-from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, spread
+from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, statistics_by_figure
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import load_run
@@ -23,7 +23,7 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
     """
     info = results.info
     runs = [run_json(results, run, interval_s) for run in results.runs()]
-    statistics = spread([run["kpis"] for run in runs], [run["complete"] for run in runs])
+    statistics = statistics_by_figure([run["kpis"] for run in runs], [run["complete"] for run in runs])
     return {
         "scenario": info.scenario,
         "algorithm": info.algorithm,
@@ -43,7 +43,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
     """Return one run with its figures, its standing contracts, and what it was compared with."""
     scenario = results.scenario
     loaded = load_run(results, run.run)
-    settled, ledger, split = loaded.account, loaded.ledger, loaded.split
+    settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
     figures = compute_kpis(
         scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s
     )

@@ -9,22 +9,22 @@ import numpy as np
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
-    Account,
     Bill,
     EnergySplit,
     IntArray,
     Kpis,
+    SampleStatistics,
+    Settlement,
     Split,
-    Spread,
-    account,
     bills,
     compute_kpis,
     load_factor,
     mean_power_w,
     peak_to_average,
     producer_houses,
+    settle,
     split_energy,
-    spread,
+    statistics_by_figure,
 )
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
@@ -175,7 +175,7 @@ class RunsView:
     """All runs of a simulation."""
 
     runs: tuple[tuple[RunInfo, Kpis], ...]
-    spread: dict[str, Spread]
+    statistics: dict[str, SampleStatistics]
     """By figure, over the runs that came to their end."""
 
 
@@ -185,7 +185,7 @@ class RunResults:
 
     run: RunInfo
     ledger: tuple[LedgerEntry, ...]
-    account: Account
+    settlement: Settlement
     producer_houses: dict[str, str]
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
@@ -198,12 +198,12 @@ def load_run(results: ResultsReader, run: int) -> RunResults:
         ResultsError: There is no such run, or the file is damaged.
     """
     ledger = results.ledger(run)
-    settled = results.account(run, ledger)
+    settled = results.settlement(run, ledger)
     houses = producer_houses(results.scenario)
     return RunResults(
         run=results.run(run),
         ledger=ledger,
-        account=settled,
+        settlement=settled,
         producer_houses=houses,
         split=split_energy(settled, houses),
         contracts=contract_rows(settled, ledger, houses),
@@ -218,7 +218,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         IntervalError: The interval is not a positive number of whole minutes.
     """
     loaded = load_run(results, run)
-    settled, tariff = loaded.account, results.scenario.tariff
+    settled, tariff = loaded.settlement, results.scenario.tariff
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
@@ -263,7 +263,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     """
     own_producers = results.producers_of(house)
     loaded = load_run(results, run)
-    settled, tariff = loaded.account, results.scenario.tariff
+    settled, tariff = loaded.settlement, results.scenario.tariff
     row = settled.houses.index(house)
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
@@ -297,11 +297,13 @@ def view_runs(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> R
         IntervalError: The interval is not a positive number of whole minutes.
     """
     runs = tuple((info, results.kpis(info.run, interval_s)) for info in results.runs())
-    return RunsView(runs, spread([figures.as_dict() for _, figures in runs], [info.is_complete for info, _ in runs]))
+    return RunsView(
+        runs, statistics_by_figure([figures.as_dict() for _, figures in runs], [info.is_complete for info, _ in runs])
+    )
 
 
 def contract_rows(
-    settled: Account, ledger: tuple[LedgerEntry, ...], producer_house: dict[str, str]
+    settled: Settlement, ledger: tuple[LedgerEntry, ...], producer_house: dict[str, str]
 ) -> tuple[ContractRow, ...]:
     """Return the standing contracts beside their jobs, by start, then contract id."""
     entries = {entry.contract.contract_id: entry for entry in ledger}
@@ -336,7 +338,7 @@ def contract_rows(
 
 
 def _day(
-    settled: Account, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
+    settled: Settlement, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
 ) -> Day:
     production_w = mean_power_w(produced_wh, interval_s)
     return Day(
@@ -400,20 +402,22 @@ def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, ho
         raise ResultsError(f"{results.path}: has no run yet")
     runs = [run for run in begun if run.is_complete] or begun[:1]
     own = None if house is None else results.producers_of(house)
-    spans = [(one.start_s, one.end_s) for one in (results.account(run.run) for run in runs)]
+    spans = [(one.start_s, one.end_s) for one in (results.settlement(run.run) for run in runs)]
     # Settled anew over the time that any run covers: the sun shines on after a run's last job.
     start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
     powers_w = []
     for run in runs:
         standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
-        settled = account(results.scenario, standing, start_s, end_s)
+        settled = settle(results.scenario, standing, start_s, end_s)
         powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
     production, local, grid = (_course(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)
     return AverageDay(len(runs), interval_s, times_s, production, local, grid)
 
 
-def _columns_wh(settled: Account, house: str | None, own: set[str] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _columns_wh(
+    settled: Settlement, house: str | None, own: set[str] | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return production, local and grid consumption of each minute, Wh, shape (M,) each."""
     if house is None or own is None:
         return settled.produced_wh.sum(axis=0), settled.delivered_wh.sum(axis=0), np.maximum(settled.grid_wh, 0.0)

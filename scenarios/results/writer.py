@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
-from scenarios.metrics import Account, account, compute_kpis
+from scenarios.metrics import Settlement, compute_kpis, settle
 from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
 from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
 from scenarios.results.schema import SCORES_TABLE
@@ -187,7 +187,7 @@ class RunWriter:
         standing = [entry.contract for entry in entries if entry.state == "standing"]
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(standing)])
-        settled = account(self._scenario, standing, self._start_s, end_s)
+        settled = settle(self._scenario, standing, self._start_s, end_s)
         figures = compute_kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
         with said_plainly(self.path), transaction(self._connection):
             self._write_waiting()
@@ -233,7 +233,7 @@ class RunWriter:
         self._messages.clear()
         self._changed.clear()
 
-    def _write_minutes(self, settled: Account) -> None:
+    def _write_minutes(self, settled: Settlement) -> None:
         ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
         for i, producer in enumerate(settled.producers):
             self._connection.executemany(
@@ -258,7 +258,7 @@ class RunWriter:
         )
 
     def _minute_rows(
-        self, owner_id: int, settled: Account, columns: tuple[FloatArray, ...]
+        self, owner_id: int, settled: Settlement, columns: tuple[FloatArray, ...]
     ) -> Iterator[tuple[int | float, ...]]:
         """Return rows of run, owner, minute and the columns, for the minutes in which one of them is not zero."""
         minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.energy import Prediction, Production
-from scenarios.monitor.producers import WatchedProducer
+from scenarios.monitor.producers import ObservedProducer
 from scenarios.results.views import AverageDay, Course, Day
 from scenarios.scenario import Zone
 from tui.editor.preview_chart import Artist, Kept
@@ -115,7 +115,7 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
 
 def test_a_watcher_forgets_forecasts_of_last_month() -> None:
     """What it knows of a producer on the last day of a year takes no more room, or time, than on the tenth."""
-    watched = WatchedProducer("pv")
+    watched = ObservedProducer("pv")
     points = []
     for number in range(40):
         issued_s = START_S + number * DAY_S

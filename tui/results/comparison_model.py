@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Zone
-from scenarios.metrics import Figure, Spread
+from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results import AverageDay, ContractRow, ResultsReader, average_day, load_run
 from scenarios.results.comparison import Compared, compare_simulations
 from scenarios.results.comparison import Comparison as Statistics
@@ -38,9 +38,9 @@ class FigureRow:
     """A figure of all of them, over their runs."""
 
     figure: Figure
-    spreads: tuple[Spread, ...]
+    spreads: tuple[SampleStatistics, ...]
     """One a simulation."""
-    differences: tuple[Spread | None, ...]
+    differences: tuple[SampleStatistics | None, ...]
     """From the first simulation, paired by seed; None where there are no pairs, as for the first itself."""
 
 
@@ -88,7 +88,7 @@ def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
     figures = tuple(
         FigureRow(
             figure,
-            tuple(statistics.spread(i, figure.name) for i in statistics.indexes),
+            tuple(statistics.statistics_of(i, figure.name) for i in statistics.indexes),
             tuple(None if of is None else of.figures[figure.name] for of in differences),
         )
         for figure in statistics.figures

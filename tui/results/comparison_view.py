@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TabbedContent, TabPane
 
 from scenarios import Zone
-from scenarios.metrics import DEFAULT_INTERVAL_S, Spread
+from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
 from scenarios.results import AverageDay, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
 from tui.formatting import plural
@@ -132,7 +132,7 @@ def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
     return (Column("paired by seed", lambda row: _label(row, of_difference=True), most=40), *rest)
 
 
-def _mean(spread: Spread | None) -> float:
+def _mean(spread: SampleStatistics | None) -> float:
     return 0.0 if spread is None or spread.mean is None else spread.mean
 
 

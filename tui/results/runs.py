@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from scenarios import Zone
-from scenarios.metrics import Spread
+from scenarios.metrics import SampleStatistics
 from scenarios.results import AverageDay, ResultsReader, RunInfo, average_day, view_runs
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import number_kwh, state_cell
@@ -63,7 +63,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         for run, figures in view.runs
     ]
     if len(rows) > 1:
-        spreads = {**view.spread, **_count_spreads(rows)}
+        spreads = {**view.statistics, **_count_spreads(rows)}
         rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
         rows.append(RunRow("± sd", None, {name: of.standard_deviation for name, of in spreads.items()}))
     return RunsSheet(tuple(rows), average, results.scenario.zone)
@@ -81,12 +81,12 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
     }
 
 
-def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
-    from scenarios.metrics import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
+def _count_spreads(rows: list[RunRow]) -> dict[str, SampleStatistics]:
+    from scenarios.metrics import sample_statistics  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     names = ("negotiations", "messages", "wall_s", "of_best")
     complete = [row for row in rows if row.run is not None and row.run.is_complete]
-    return {name: spread_of([row.figures[name] for row in complete]) for name in names}
+    return {name: sample_statistics([row.figures[name] for row in complete]) for name in names}
 
 
 def _column(title: str, name: str, width: int, kind: str, from_width: int = 0) -> Column[RunRow]:

@@ -14,7 +14,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics import DEFAULT_INTERVAL_S, FIGURES, Figure, Spread, spread, spread_of
+from scenarios.metrics import (
+    DEFAULT_INTERVAL_S,
+    FIGURES,
+    Figure,
+    SampleStatistics,
+    sample_statistics,
+    statistics_by_figure,
+)
 from scenarios.results.connection import ResultsError, SameSimulationError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo, SimulationInfo
@@ -46,7 +53,7 @@ class Compared:
     """Unlike the others': the algorithm, with what tells it from another simulation of the same algorithm."""
     by_seed: Mapping[int, Mapping[str, float | None]]
     """The figures of each run that came to its end, by seed."""
-    figures: Mapping[str, Spread]
+    figures: Mapping[str, SampleStatistics]
     """Over these runs."""
     excluded: tuple[tuple[int, str], ...]
     """Seed and state of each run that began and did not come to its end."""
@@ -66,7 +73,7 @@ class Difference:
     other: int
     """Index of the simulation that it is subtracted from."""
     seeds: tuple[int, ...]
-    figures: Mapping[str, Spread]
+    figures: Mapping[str, SampleStatistics]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +90,14 @@ class Comparison:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """The figures that at least one of them has."""
-        return tuple(f for f in COMPARED_FIGURES if any(self.spread(i, f.name).runs for i in self.indexes))
+        return tuple(f for f in COMPARED_FIGURES if any(self.statistics_of(i, f.name).runs for i in self.indexes))
 
     @property
     def indexes(self) -> range:
         """The indexes of the simulations."""
         return range(len(self.simulations))
 
-    def spread(self, index: int, figure: str) -> Spread:
+    def statistics_of(self, index: int, figure: str) -> SampleStatistics:
         """Return a figure of one simulation."""
         return self.simulations[index].figures.get(figure, _NOTHING)
 
@@ -99,7 +106,7 @@ class Comparison:
         return next((d for d in self.differences if (d.reference, d.other) == (reference, other)), None)
 
 
-_NOTHING = spread_of(())
+_NOTHING = sample_statistics(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
                 "reference": simulations[of.reference].label,
                 "simulation": simulations[of.other].label,
                 "seeds": list(of.seeds),
-                "statistics": {name: asdict(spread) for name, spread in of.figures.items()},
+                "statistics": {name: asdict(statistics_by_figure) for name, statistics_by_figure in of.figures.items()},
             }
             for of in comparison.differences
         ],
@@ -214,7 +221,9 @@ def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str,
 
 def _compared(read: _Read, label: str) -> Compared:
     excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
-    return Compared(read.path, read.info, label, read.figures, spread(list(read.figures.values())), excluded)
+    return Compared(
+        read.path, read.info, label, read.figures, statistics_by_figure(list(read.figures.values())), excluded
+    )
 
 
 def _labels(read: Sequence[_Read]) -> list[str]:
@@ -239,7 +248,7 @@ def _difference(simulations: Sequence[Compared], reference: int, other: int) -> 
         return []
     names = [figure.name for figure in COMPARED_FIGURES]
     pairs = {name: [_less(more[seed].get(name), one[seed].get(name)) for seed in seeds] for name in names}
-    return [Difference(reference, other, seeds, {name: spread_of(values) for name, values in pairs.items()})]
+    return [Difference(reference, other, seeds, {name: sample_statistics(values) for name, values in pairs.items()})]
 
 
 def _less(minuend: float | None, subtrahend: float | None) -> float | None:

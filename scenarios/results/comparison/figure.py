@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from scenarios.metrics import Figure, Spread
+from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results.comparison.comparison import OF_BEST, Comparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
 from scenarios.results.connection import FigureFormatError
@@ -125,7 +125,7 @@ def draw(comparison: Comparison) -> Drawing:
     described = "; ".join(
         f"{one.label}: "
         + ", ".join(
-            f"{figure.label} {mean_text(figure, comparison.spread(i, figure.name))} {unit_of(figure)}".rstrip()
+            f"{figure.label} {mean_text(figure, comparison.statistics_of(i, figure.name))} {unit_of(figure)}".rstrip()
             for figure in figures
         )
         for i, one in enumerate(comparison.simulations)
@@ -140,7 +140,7 @@ def _panel(comparison: Comparison, figure: Figure, top: float, *, has_difference
     ]
     top += 14
     simulations = comparison.simulations
-    spreads = [comparison.spread(i, figure.name) for i in comparison.indexes]
+    spreads = [comparison.statistics_of(i, figure.name) for i in comparison.indexes]
     runs = [
         [scaled(figure, value) for run in one.by_seed.values() if (value := run.get(figure.name)) is not None]
         for one in simulations
@@ -173,12 +173,12 @@ def _difference_panel(comparison: Comparison, figure: Figure, top: float, bottom
     return parts
 
 
-def _ends(figure: Figure, spreads: Sequence[Spread]) -> list[float]:
+def _ends(figure: Figure, spreads: Sequence[SampleStatistics]) -> list[float]:
     found = [value for of in spreads for value in (of.mean, of.low_95, of.high_95) if value is not None]
     return [scaled(figure, value) for value in found]
 
 
-def _interval(axis: _Axis, figure: Figure, spread: Spread, y: float, i: int) -> list[Line | Marker | Words]:
+def _interval(axis: _Axis, figure: Figure, spread: SampleStatistics, y: float, i: int) -> list[Line | Marker | Words]:
     if spread.mean is None:
         return []
     colour, shape = _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)]

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scenarios.metrics import Figure, Spread, Unit
+from scenarios.metrics import Figure, SampleStatistics, Unit
 from scenarios.results.comparison.comparison import OF_BEST, Comparison
 
 MAIN_FIGURES = (
@@ -62,12 +62,12 @@ def scaled(figure: Figure, value: float) -> float:
     return value * _SCALES[figure.unit][1]
 
 
-def half_width(spread: Spread) -> float | None:
+def half_width(spread: SampleStatistics) -> float | None:
     """Return how far the 95 % interval of the mean reaches to either side; None for fewer than two runs."""
     return None if spread.high_95 is None or spread.mean is None else spread.high_95 - spread.mean
 
 
-def mean_text(figure: Figure, spread: Spread, *, signed: bool = False) -> str:
+def mean_text(figure: Figure, spread: SampleStatistics, *, signed: bool = False) -> str:
     """Write a mean with its 95 % interval, `61.2 ± 0.5`; `-` where no run has the figure."""
     if spread.mean is None:
         return "-"
@@ -90,7 +90,7 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
         f"{scenario_title(comparison)}: mean ± 95 % interval over seeds",
         tuple(f"{one.label} ({len(one.by_seed)})" for one in simulations),
         tuple(
-            (_label(figure), *(mean_text(figure, comparison.spread(i, figure.name)) for i in comparison.indexes))
+            (_label(figure), *(mean_text(figure, comparison.statistics_of(i, figure.name)) for i in comparison.indexes))
             for figure in figures
         ),
     )
@@ -229,7 +229,7 @@ def csv_text(comparison: Comparison) -> str:
     reference = comparison.simulations[0].label
     for figure in comparison.figures:
         for i, one in enumerate(comparison.simulations):
-            of = comparison.spread(i, figure.name)
+            of = comparison.statistics_of(i, figure.name)
             paired = comparison.difference(0, i)
             change = None if paired is None else paired.figures[figure.name]
             rows.writerow(

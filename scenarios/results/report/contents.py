@@ -18,16 +18,16 @@ from agents import GRID
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     MINUTE_S,
-    Account,
     Kpis,
-    Spread,
-    account,
+    SampleStatistics,
+    Settlement,
     bills,
     compute_kpis,
     figures_json,
     mean_power_w,
     peak_to_average,
-    spread,
+    settle,
+    statistics_by_figure,
 )
 from scenarios.monitor import shown_agent
 from scenarios.results.connection import ResultsError
@@ -118,11 +118,11 @@ class _Contents:
         figures, runs = [], []
         for each in self._infos:  # one after the other: a hundred houses' minutes of every run would fill the memory
             loaded = load_run(self._results, each.run)
-            self._end_s = max(self._end_s, loaded.account.end_s)
+            self._end_s = max(self._end_s, loaded.settlement.end_s)
             figures.append(self._kpis(loaded))
             runs.append(self._run(loaded, figures[-1]))
         # The sun shines on after a run's last job: production over the time that any run covers.
-        sky = account(self._scenario, (), self._start_s, self._end_s)
+        sky = settle(self._scenario, (), self._start_s, self._end_s)
         info = self._results.info
         return {
             "scenario": info.scenario,
@@ -148,14 +148,14 @@ class _Contents:
             "production_step": self._production_step(sky),
             "jobs": self._job_rows() if any(run["contracts"] is not None for run in runs) else [],
             "figures": figures_json(self._interval_s),
-            "spread": {name: asdict(of) for name, of in self._spread(figures).items()},
+            "spread": {name: asdict(of) for name, of in self._statistics(figures).items()},
             "tariff": None if self._scenario.tariff is None else asdict(self._scenario.tariff),
             "runs": runs,
             "texts": list(self._texts),
         }
 
-    def _spread(self, figures: list[Kpis]) -> dict[str, Spread]:
-        return spread([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
+    def _statistics(self, figures: list[Kpis]) -> dict[str, SampleStatistics]:
+        return statistics_by_figure([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
 
     def _job_rows(self) -> list[list[Any]]:
         return [
@@ -181,15 +181,15 @@ class _Contents:
         missing = len(run.run.not_registered)
         end_s, interval_s = run.run.end_s, self._interval_s
         return compute_kpis(
-            self._scenario, run.account, run.ledger, end_s, not_registered=missing, interval_s=interval_s
+            self._scenario, run.settlement, run.ledger, end_s, not_registered=missing, interval_s=interval_s
         )
 
-    def _production_step(self, sky: Account) -> int:
+    def _production_step(self, sky: Settlement) -> int:
         """Return by how many intervals production is drawn at once: a long run of many panels would fill the page."""
         intervals = -(-(self._end_s - self._start_s) // self._interval_s)
         return max(1, -(-intervals * len(sky.producers) // self._powers))
 
-    def _producers(self, sky: Account) -> list[list[Any]]:
+    def _producers(self, sky: Settlement) -> list[list[Any]]:
         step_s = self._interval_s * self._production_step(sky)
         house_of = {d.id: house.id for house in self._scenario.houses for d in house.devices if d.type == "producer"}
         return [
@@ -221,7 +221,7 @@ class _Contents:
             "kpis": {name: None if value is None else round(value, 6) for name, value in figures.as_dict().items()},
             "houses": self._house_rows(run),
             "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
-            "peaks": _peaks(run.account),
+            "peaks": _peaks(run.settlement),
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,
             "said": said,
@@ -230,7 +230,7 @@ class _Contents:
 
     def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:
         tariff = self._scenario.tariff
-        billed = bills(run.account, run.producer_houses, tariff) if tariff else {}
+        billed = bills(run.settlement, run.producer_houses, tariff) if tariff else {}
         rows: list[list[float | int | None]] = []
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
@@ -240,7 +240,7 @@ class _Contents:
 
     def _contract_rows(self, run: RunResults) -> list[list[Any]]:
         """Return contracts with the power of each over its intervals, in W: first one, then local and grid."""
-        settled = run.account
+        settled = run.settlement
         minutes = settled.job_minutes
         width_s = self._interval_s
         interval = (settled.start_s - self._start_s + MINUTE_S * minutes.minute) // width_s
@@ -326,7 +326,7 @@ class _Contents:
         return f"start \ue000{start_s}\ue001" if isinstance(start_s, int) else ""
 
 
-def _peaks(settled: Account) -> list[list[float | None]]:
+def _peaks(settled: Settlement) -> list[list[float | None]]:
     """Return for each of `PEAK_INTERVALS_S`: peak and peak to average of consumption, then of production."""
     rows: list[list[float | None]] = []
     for interval_s in PEAK_INTERVALS_S:

@@ -69,7 +69,7 @@ def write(tmp_path: Path, street: Scenario) -> Write:
 
 def delivered(comparison: Comparison, index: int) -> Any:
     """Return the spread of what panels delivered."""
-    return comparison.spread(index, "delivered_wh")
+    return comparison.statistics_of(index, "delivered_wh")
 
 
 def test_means_and_differences_have_student_intervals(write: Write) -> None:

@@ -41,7 +41,7 @@ def test_means_and_intervals_are_of_complete_runs(half_done: Path) -> None:
     for spread in (whole["statistics"]["self_sufficiency"], report["spread"]["self_sufficiency"]):
         assert (spread["runs"], spread["mean"]) == (2, pytest.approx(sum(complete) / 2))
         assert spread["maximum"] == max(complete)
-    assert view.spread["consumed_wh"].runs == 2
+    assert view.statistics["consumed_wh"].runs == 2
     assert listed.self_sufficiency == pytest.approx(sum(complete) / 2)
 
 

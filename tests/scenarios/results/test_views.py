@@ -110,7 +110,7 @@ def test_all_runs(results_file: Path) -> None:
 
     assert [info.seed for info, _ in view.runs] == [1, 2]
     figures = [of.grid_wh for _, of in view.runs]
-    assert view.spread["grid_wh"].mean == pytest.approx(sum(figures) / 2)
+    assert view.statistics["grid_wh"].mean == pytest.approx(sum(figures) / 2)
     assert average.runs == 2
     local_w = [day.local_w[: len(average.times_s)] for day in days]
     assert average.local.mean_w == pytest.approx((local_w[0] + local_w[1]) / 2)
