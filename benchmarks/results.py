@@ -22,7 +22,7 @@ from agents.model import GRID, Contract
 from scenarios.load import load_scenario
 from scenarios.metrics.settlement import MINUTE_S, settle
 from scenarios.results.connection import seal
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
@@ -77,7 +77,7 @@ def told(count: int) -> Iterator[tuple[int, str, str, dict[str, object]]]:
 
 def write_ours(path: Path, scenario: Scenario, count: int) -> None:
     """Write messages as a run does, with all indices, a commit every now and then."""
-    create_results(Simulation(scenario, "insertion", (1,), "memory"), out=path)
+    create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=path)
     with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
         for seq, sender, to, body in told(count):
             writer.message(scenario.start_s + seq, 0, sender, seq, to, "Decline", body)

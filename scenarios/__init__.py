@@ -3,13 +3,13 @@
 from scenarios.appliances import APPLIANCES, Appliance
 from scenarios.device_notes import overlap_notes
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
-from scenarios.scenario import Producer, Scenario, Zone, planned_end_s
+from scenarios.scenario import ProducerSeries, Scenario, Zone, planned_end_s
 
 __all__ = [
     "APPLIANCES",
     "Appliance",
     "Problem",
-    "Producer",
+    "ProducerSeries",
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",

@@ -75,7 +75,7 @@ class Tariff:
 
 
 @dataclass(frozen=True, slots=True)
-class Producer:
+class ProducerSeries:
     """A producer's sun: what it expects when, and what it really gets."""
 
     predictions: tuple[Prediction, ...]
@@ -97,7 +97,7 @@ class Scenario:
     houses: tuple[House, ...]
     jobs: tuple[Job, ...]
     """In the order of registration, then of job id."""
-    producers: Mapping[str, Producer]
+    producers: Mapping[str, ProducerSeries]
     """By the producer device's id; every producer device has an entry."""
     description: str = ""
     days: int | None = None

@@ -11,7 +11,7 @@ from typing import Any
 
 from scenarios.deployment.clock import CLOCK_JOURNAL
 from scenarios.deployment.settings import DeploymentSettings
-from scenarios.results import ResultsError, RunWriter, Simulation, create_results, seal
+from scenarios.results import ResultsError, RunWriter, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
 from scenarios.simulation import RunOutcome
 
@@ -68,7 +68,8 @@ def open_record(path: Path, scenario: Scenario, settings: DeploymentSettings) ->
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         create_results(
-            Simulation(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=settings.described()), path
+            SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=settings.described()),
+            path,
         )
     with RunWriter(
         path,

@@ -6,7 +6,7 @@ from scenarios.files.document import Document
 from scenarios.files.dump import consumer_entry, natural_order, producer_entry, profile_entries, save_scenario, to_yaml
 from scenarios.files.model import VERSION, LoadProfileEntry, ProductionEntry, ScenarioFile
 from scenarios.files.parse import load_text
-from scenarios.files.problems import Findings, KeyPath, in_words, locate_in, suggest
+from scenarios.files.problems import KeyPath, ProblemCollector, in_words, locate_in, suggest
 from scenarios.files.read import lines_of, read_bytes, read_text
 from scenarios.files.series import SeriesReader, cap_problems, known, read_points, read_series, series_problems
 from scenarios.files.times import MAX_TIME_S, counts_from_start, format_after_start, format_iso, offset_of, parse_time
@@ -19,12 +19,12 @@ __all__ = [
     "RESERVED",
     "VERSION",
     "Document",
-    "Findings",
     "JobIds",
     "KeyPath",
     "LoadProfileEntry",
     "MoveStart",
     "Note",
+    "ProblemCollector",
     "ProductionEntry",
     "RunDays",
     "ScenarioFile",

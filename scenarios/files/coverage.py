@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agents import Job, Production
 from scenarios.files.problems import KeyPath
-from scenarios.scenario import Producer, Scenario, Zone
+from scenarios.scenario import ProducerSeries, Scenario, Zone
 
 DAY_S = 86_400
 _YEAR_S = 365 * DAY_S
@@ -116,7 +116,7 @@ class _Coverage:
                 notes.append(Note(f"{what}, and {self._run()}: it counts as 0", self._path_of(id_)))
         return notes, len(missing) < len(producers)
 
-    def _missing_sun(self, missing: dict[str, Producer], *, is_all: bool) -> Note:
+    def _missing_sun(self, missing: dict[str, ProducerSeries], *, is_all: bool) -> Note:
         spans = [_span(sun) for sun in missing.values()]
         first_s, last_s = min(start for start, _ in spans), max(end for _, end in spans)
         days = self._days_to(first_s)
@@ -166,7 +166,7 @@ class _Coverage:
         last_day = -(-(production.end_s + offset_s) // DAY_S)
         return first_day * DAY_S - offset_s, last_day * DAY_S - offset_s
 
-    def _reaches(self, sun: Producer) -> bool:
+    def _reaches(self, sun: ProducerSeries) -> bool:
         end_s = self._end_s
         return any(
             self._overlaps(prediction.production.start_s, prediction.production.end_s)
@@ -238,7 +238,7 @@ def _end_s(scenario: Scenario, days: int | None) -> int | None:
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=None)
 
 
-def _span(producer: Producer) -> tuple[int, int]:
+def _span(producer: ProducerSeries) -> tuple[int, int]:
     """Return from when to when a producer's forecasts reach."""
     series: list[Production] = [prediction.production for prediction in producer.predictions]
     return min(one.start_s for one in series), max(one.end_s for one in series)

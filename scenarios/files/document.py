@@ -59,7 +59,7 @@ class Document:
             return list(error.problems)
         return []
 
-    def findings(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
+    def check(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
         """Return everything that is wrong with it, or else what cannot meet in time."""
         try:
             return [], coverage_notes(self.scenario(where, folder))

@@ -81,13 +81,13 @@ ProductionPoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
 Power = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Part(BaseModel):
+class FileEntry(BaseModel):
     """A mapping in the file: unknown keys are refused, values are never guessed from others (no text for numbers)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class LoadProfileEntry(Part):
+class LoadProfileEntry(FileEntry):
     """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
     points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
@@ -96,7 +96,7 @@ class LoadProfileEntry(Part):
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
 
-class ProductionEntry(Part):
+class ProductionEntry(FileEntry):
     """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
 
     points: list[ProductionPoint] | None = Field(None, description="[time, cumulative Wh]; only differences count")
@@ -108,7 +108,7 @@ class ProductionEntry(Part):
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
 
-class Issued(Part):
+class Issued(FileEntry):
     """What holds from some time on."""
 
     issued: Time = Field(description="When the producer learns of it")
@@ -118,7 +118,7 @@ class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes 
     """A forecast; it replaces older ones from its first point on."""
 
 
-class ConsumerEntry(Part):
+class ConsumerEntry(FileEntry):
     """A device that draws energy."""
 
     id: Id = Field(description="Unique in its house")
@@ -130,7 +130,7 @@ class ConsumerEntry(Part):
     )
 
 
-class ProducerEntry(Part):
+class ProducerEntry(FileEntry):
     """A device that gives energy."""
 
     id: Id = Field(description="Unique in the neighbourhood")
@@ -146,7 +146,7 @@ class ProducerEntry(Part):
 DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type")]
 
 
-class HouseEntry(Part):
+class HouseEntry(FileEntry):
     """A household."""
 
     id: Id = Field(description="Unique in the neighbourhood")
@@ -154,7 +154,7 @@ class HouseEntry(Part):
     devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
 
 
-class JobEntry(Part):
+class JobEntry(FileEntry):
     """One run of a consumer."""
 
     house: Id = Field(description="Id of the device's house")
@@ -166,7 +166,7 @@ class JobEntry(Part):
     latest_start: Time = Field(description="It starts at this time or earlier")
 
 
-class TariffEntry(Part):
+class TariffEntry(FileEntry):
     """What energy costs and what it emits."""
 
     import_eur_per_kwh: Finite = Field(description="Bought from the grid")
@@ -175,7 +175,7 @@ class TariffEntry(Part):
     grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
 
 
-class ScenarioFile(Part):
+class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its sun."""
 
     version: Literal[1] = Field(description="Of this format")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
-from scenarios.files.problems import Findings, in_words
+from scenarios.files.problems import ProblemCollector, in_words
 from scenarios.files.validation import validate
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
@@ -26,17 +26,17 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
         ScenarioError: It cannot be used.
     """
     tree = parse_yaml(text, where)
-    findings = Findings(
+    collector = ProblemCollector(
         lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
     )
-    file, broken = validate(tree, findings)
+    file, unresolved = validate(tree, collector)
     try:
         if file is not None:
-            return build_scenario(file, findings, folder=folder, broken=broken)
+            return build_scenario(file, collector, folder=folder, unresolved=unresolved)
     except ScenarioError:
-        # The findings hold what it carries.
+        # The collector already holds the problems that it carries.
         pass
-    raise ScenarioError(sorted(dict.fromkeys(findings.problems), key=partial(_line, where)))
+    raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
 
 
 def _line(where: str, problem: Problem) -> int:

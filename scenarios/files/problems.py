@@ -36,7 +36,7 @@ _WORD = re.compile(r"[\w-]+")
 
 
 @dataclass(slots=True)
-class Findings:
+class ProblemCollector:
     """Problems found so far, and how to say where they are."""
 
     locate: Locate

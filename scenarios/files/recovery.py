@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.files.model import UNKNOWN, VERSION
-from scenarios.files.problems import Findings, KeyPath
+from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import Mapping, Sequence
@@ -63,7 +63,7 @@ _SERIES: tuple[KeyPath, ...] = (
 
 
 @dataclass(slots=True)
-class Broken:
+class UnresolvedNames:
     """Names of what was taken out: references to them are no mistakes."""
 
     houses: set[str] = field(default_factory=set)
@@ -85,7 +85,7 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     return None
 
 
-def replace_or_take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
+def replace_or_take_out(tree: Mapping, path: KeyPath, unresolved: UnresolvedNames) -> None:
     """Change the tree so that what is wrong at `path` is gone."""
     *outer, last = path
     parent: Any = tree
@@ -95,22 +95,22 @@ def replace_or_take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
     if pattern is not None:
         parent[last] = _STAND_INS[pattern]
         parent.lines.setdefault(last, parent.line)
-        broken.every_house |= path == ("houses",)
+        unresolved.every_house |= path == ("houses",)
         return
-    _remember(tree, path, parent[last], broken)
+    _remember(tree, path, parent[last], unresolved)
     if isinstance(parent, Sequence) and isinstance(last, int):
         parent.without(last)
     else:
         del parent[last]
 
 
-def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], findings: Findings) -> None:
+def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
     """Say what else is wrong with the points of series that are to be taken out, as far as they can be read."""
     for path in paths:
-        _tell_of_points(tree, path, findings)
+        _tell_of_points(tree, path, collector)
 
 
-def _tell_of_points(tree: Mapping, path: KeyPath, findings: Findings) -> None:
+def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -> None:
     if not any(_fits(pattern, path) for pattern in _SERIES):
         return
     entry: Any = tree
@@ -128,23 +128,23 @@ def _tell_of_points(tree: Mapping, path: KeyPath, findings: Findings) -> None:
         times_s.append(time if type(time) is int else None if is_load else _time(time, start_s))
         energies_wh.append(float(wh) if isinstance(wh, int | float) and math.isfinite(wh) else None)
     for index, what in series_problems(times_s, energies_wh, from_zero=is_load)[:MAX_TOLD]:
-        findings.at((*path, "points") if index is None else (*path, "points", index), what)
+        collector.at((*path, "points") if index is None else (*path, "points", index), what)
 
 
-def _remember(tree: Mapping, path: KeyPath, gone: object, broken: Broken) -> None:
+def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
     if path == ("load_profiles",):
-        broken.every_profile = True
+        unresolved.every_profile = True
     elif path[0] == "load_profiles" and len(path) == 2:
-        broken.profiles.add(str(path[1]))
+        unresolved.profiles.add(str(path[1]))
     elif path[0] == "houses" and len(path) in (2, 4):
         name = gone.get("id") if isinstance(gone, dict) else None
         house = name if len(path) == 2 else tree["houses"][path[1]].get("id")
         if house is None:
-            broken.every_house = True
+            unresolved.every_house = True
         elif len(path) == 2 or name is None:
-            broken.houses.add(str(house))
+            unresolved.houses.add(str(house))
         else:
-            broken.devices.add((str(house), str(name)))
+            unresolved.devices.add((str(house), str(name)))
 
 
 def _pattern_of(path: KeyPath, patterns: dict[KeyPath, Any]) -> KeyPath | None:

@@ -15,7 +15,7 @@ import numpy as np
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
-from scenarios.files.problems import Findings, KeyPath
+from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import lines_of, read_text
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
@@ -31,7 +31,7 @@ _BETWEEN = re.compile(r"[,;]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SeriesRow:
     """A line of two columns; what could not be read is None, and told."""
 
     line: int
@@ -57,7 +57,7 @@ def read_columns(text: str) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
     return tuple(int(time) for time in times), energies_wh
 
 
-def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
+def read_rows(text: str, where: str) -> tuple[list[SeriesRow], list[Problem]]:
     """Return the rows of a text file and what is wrong with single values; order and sign are not looked at here.
 
     Columns are separated by spaces, `,` or `;`; blank lines do not count.
@@ -65,7 +65,7 @@ def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
     Raises:
         ScenarioError: There is none.
     """
-    rows: list[Row] = []
+    rows: list[SeriesRow] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines_of(text), start=1):
         row = line.strip()
@@ -76,7 +76,7 @@ def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
             count = "is 1" if len(columns) == 1 else f"are {len(columns)}"
             what = f"two columns are expected (seconds, cumulative Wh), there {count}: {_short(row)}"
             problems.append(Problem(f"{where}:{number}", what))
-            rows.append(Row(number, None, None))
+            rows.append(SeriesRow(number, None, None))
             continue
         values: list[float | None] = []
         for parse, column in zip((_whole, _number), columns, strict=True):
@@ -86,7 +86,7 @@ def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
                 problems.append(Problem(f"{where}:{number}", str(error)))
                 values.append(None)
         time_s, wh = values
-        rows.append(Row(number, None if time_s is None else int(time_s), wh))
+        rows.append(SeriesRow(number, None if time_s is None else int(time_s), wh))
     if not rows:
         raise ScenarioError([Problem(where, "is empty; lines of 'seconds Wh' are expected")])
     return rows, problems
@@ -146,7 +146,7 @@ _Number = TypeVar("_Number", int, float)
 class SeriesReader:
     """Makes series of file entries; what is wrong goes to the findings, and None comes out."""
 
-    findings: Findings
+    collector: ProblemCollector
     folder: Path | None
     """That file names are relative to; None: there is none, files cannot be named."""
     start_s: int | None
@@ -191,7 +191,7 @@ class SeriesReader:
         try:
             return parse_time(value, self.start_s)
         except ValueError as error:
-            self.findings.at(path, str(error))
+            self.collector.at(path, str(error))
             return None
 
     def _form(
@@ -205,11 +205,11 @@ class SeriesReader:
         if len(forms) != 1:
             choice = f"'points', 'file', or {' with '.join(repr(key) for key in reversed(power_keys))}"
             found = f"there are {' and '.join(map(repr, forms))}" if forms else "there is none"
-            self.findings.at(path, f"exactly one is expected of {choice}; {found}")
+            self.collector.at(path, f"exactly one is expected of {choice}; {found}")
             return None
         if forms == ["power_w"] and (missing := [key for key in power_keys if key not in given]):
             what = f"{' and '.join(map(repr, power_keys))} go together; {' and '.join(map(repr, missing))} is missing"
-            self.findings.at(path, what)
+            self.collector.at(path, what)
             return None
         return forms[0]
 
@@ -218,11 +218,11 @@ class SeriesReader:
     ) -> _Series | None:
         times_s = tuple(range(first_s, first_s + step_s * len(power_w) + 1, step_s))
         energies_wh = tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
-        return self._checked(kind, times_s, energies_wh, lambda _, what: self.findings.at((*path, "power_w"), what))
+        return self._checked(kind, times_s, energies_wh, lambda _, what: self.collector.at((*path, "power_w"), what))
 
     def _from_file(self, kind: type[_Series], name: str, path: KeyPath) -> _Series | None:
         if self.folder is None:
-            self.findings.at((*path, "file"), "a file cannot be named here")
+            self.collector.at((*path, "file"), "a file cannot be named here")
             return None
         key = (name, kind)
         if key not in self._files:
@@ -236,13 +236,13 @@ class SeriesReader:
     def _in_file(self, path: KeyPath, problems: Iterable[Problem]) -> None:
         """Tell what is wrong in a file, and where that is named."""
         named = (*path, "file")
-        where, origin = self.findings.locate(named), self.findings.origin(named)
-        self.findings.extend(Problem(f"{where}: {problem.where}", problem.what, origin) for problem in problems)
+        where, origin = self.collector.locate(named), self.collector.origin(named)
+        self.collector.extend(Problem(f"{where}: {problem.where}", problem.what, origin) for problem in problems)
 
     def _at_points(self, path: KeyPath) -> Callable[[int | None, str], None]:
         def tell(index: int | None, what: str) -> None:
             place = (*path, "points") if index is None else (*path, "points", index)
-            self.findings.at(place, what)
+            self.collector.at(place, what)
 
         return tell
 

@@ -26,22 +26,22 @@ from scenarios.files.model import (
     ScenarioFile,
     TariffEntry,
 )
-from scenarios.files.problems import Findings, KeyPath, Locate, suggest
-from scenarios.files.recovery import Broken, replace_or_take_out, replaceable, tell_of_points
+from scenarios.files.problems import KeyPath, Locate, ProblemCollector, suggest
+from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.yaml_nodes import Mapping
 
 _MAX_ROUNDS = 10
 
 
-def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Broken]:
+def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile | None, UnresolvedNames]:
     """Return what could be made of the file; None where its problems leave nothing to check further."""
-    broken = Broken()
-    if not _version_is_ours(tree, findings):
-        return None, broken
-    _tell_of_doubles(tree, findings)
+    unresolved = UnresolvedNames()
+    if not _version_is_ours(tree, collector):
+        return None, unresolved
+    _tell_of_doubles(tree, collector)
     for round_ in range(_MAX_ROUNDS):
         try:
-            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), broken
+            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), unresolved
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=True)
         whole = True
@@ -49,7 +49,7 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
         for details in errors:
             path = _path_in(details["loc"])
             if round_ == 0:
-                _report(tree, path, details, findings)
+                _report(tree, path, details, collector)
             target = replaceable(path, is_unknown_key=details["type"] == "extra_forbidden")
             if target is None:
                 whole = False
@@ -58,11 +58,11 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
         if not whole:
             break
         if round_ == 0:
-            tell_of_points(tree, doomed, findings)
+            tell_of_points(tree, doomed, collector)
         # From the end, so that indexes still to come stay what they are; an outer path goes after what is inside it.
         for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
-            replace_or_take_out(tree, path, broken)
-    return None, broken
+            replace_or_take_out(tree, path, unresolved)
+    return None, unresolved
 
 
 def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
@@ -75,25 +75,25 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     Raises:
         ScenarioError: Something in it cannot stand in a file.
     """
-    findings = Findings(locate)
+    collector = ProblemCollector(locate)
     try:
         return ScenarioFile.model_validate(data)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            _report(data, _path_in(details["loc"]), details, findings)
-    raise ScenarioError(findings.problems)
+            _report(data, _path_in(details["loc"]), details, collector)
+    raise ScenarioError(collector.problems)
 
 
-def _version_is_ours(tree: Mapping, findings: Findings) -> bool:
+def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
     version = tree.get("version")
     if type(version) is int and version > VERSION:
         what = f"written for a newer ssmic: format version {version}; this one reads version {VERSION}"
-        findings.at(("version",), what)
+        collector.at(("version",), what)
         return False
     return True
 
 
-def _tell_of_doubles(tree: Mapping, findings: Findings) -> None:
+def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
     """Say which load profiles have names that look the same; YAML holds them as two keys, a scenario as one."""
     profiles = tree.get("load_profiles")
     seen: dict[str, str] = {}
@@ -101,7 +101,7 @@ def _tell_of_doubles(tree: Mapping, findings: Findings) -> None:
         first = seen.setdefault(canonical(name), name)
         if first != name:
             what = f"there is a load profile {canonical(name)!r} already; its letters are only written differently"
-            findings.at(("load_profiles", name), what)
+            collector.at(("load_profiles", name), what)
 
 
 def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
@@ -137,32 +137,32 @@ def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
 
 
-def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, findings: Findings) -> None:
+def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collector: ProblemCollector) -> None:
     kind = details["type"]
     if kind == "extra_forbidden":
-        _report_unknown_key(tree, path, findings)
+        _report_unknown_key(tree, path, collector)
     elif kind == "missing" and isinstance(path[-1], int):
-        findings.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
+        collector.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
     elif kind == "missing":
         description = model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
-        findings.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
+        collector.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
     else:
-        findings.at(_device_type(path, kind), _in_words(path, details))
+        collector.at(_device_type(path, kind), _in_words(path, details))
 
 
 def _device_type(path: KeyPath, kind: str) -> KeyPath:
     return (*path, "type") if kind.startswith("union_tag") else path
 
 
-def _report_unknown_key(tree: dict[str, Any], path: KeyPath, findings: Findings) -> None:
+def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
     key = str(path[-1])
     model = model_at(tree, path[:-1])
     if model is ConsumerEntry and key in ("predictions", "actual"):
-        findings.at(path, "a consumer has no predictions; a panel is 'type: producer'")
+        collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")
     elif model is ProducerEntry and key == "load_profile":
-        findings.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
+        collector.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
     else:
-        findings.at(path, f"unknown key{suggest(key, model.model_fields)}")
+        collector.at(path, f"unknown key{suggest(key, model.model_fields)}")
 
 
 _WORDS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from scenarios.generate.dump import scenario_yaml
-from scenarios.generate.neighbourhood import Plan, neighbourhood
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.generate.street import NOTES, PREFACE, street
 from scenarios.scenario import Scenario
 
@@ -17,24 +17,24 @@ FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 """Where the files are."""
 
 
-_SCARCE = Plan(
+_SCARCE = NeighbourhoodSpec(
     name="scarce",
     seed=1,
     houses=12,
     roofs=2,
     jobs=70,
-    demand_per_sun=1.2,
+    demand_per_production=1.2,
     date=date(2026, 9, 12),
     weather="fair",
     description="Twelve houses, two roofs with panels, a September day with clouds: not enough sun for all.",
 )
-_VILLAGE = Plan(
+_VILLAGE = NeighbourhoodSpec(
     name="village",
     seed=1,
     houses=100,
     roofs=40,
     jobs=360,
-    demand_per_sun=0.3,
+    demand_per_production=0.3,
     date=date(2026, 6, 20),
     weather="fair",
     description="A hundred houses, forty roofs with panels, a day in June with some clouds.",

@@ -11,7 +11,7 @@ from itertools import pairwise
 from agents import CumulativeSeries, Device, House, Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.roofs import utc_offset_s
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 _WIDTH = 118
 
@@ -96,7 +96,7 @@ def _house(house: House, scenario: Scenario, default_profiles: Mapping[tuple[str
             )
 
 
-def _producer(device: Device, producer: Producer, start_s: int) -> Iterator[str]:
+def _producer(device: Device, producer: ProducerSeries, start_s: int) -> Iterator[str]:
     yield f"      - id: {device.id}"
     yield "        type: producer"
     yield f"        name: {json.dumps(device.name, ensure_ascii=False)}"

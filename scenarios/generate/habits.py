@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents import Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.rng import Dice
+from scenarios.generate.rng import Rng
 
 Range = tuple[float, float]
 
@@ -84,14 +84,14 @@ HEATING = Habit(
 """On a cold day, besides the others."""
 
 
-def draw_job(dice: Dice, habit: Habit, house: str, start_s: int, *, wait_factor: float, late_share: float) -> Job:
+def draw_job(rng: Rng, habit: Habit, house: str, start_s: int, *, wait_factor: float, late_share: float) -> Job:
     """Return a run of such a device in the house on the day that starts at `start_s`; its id is not unique yet.
 
     Starts wait `wait_factor` times as long as usual; a share of the jobs is registered only when it could run already.
     """
-    profile = dice.pick([name for name, _ in habit.programmes], [weight for _, weight in habit.programmes])
-    opens_s = round(dice.uniform(*dice.pick(habit.opens_h)) * 3600)
-    wait_min = dice.log_uniform(*habit.waits_min)
+    profile = rng.pick([name for name, _ in habit.programmes], [weight for _, weight in habit.programmes])
+    opens_s = round(rng.uniform(*rng.pick(habit.opens_h)) * 3600)
+    wait_min = rng.log_uniform(*habit.waits_min)
     if habit.is_background:
         earliest_s = opens_s
         latest_s = earliest_s + round(wait_min * 60)
@@ -100,9 +100,9 @@ def draw_job(dice: Dice, habit: Habit, house: str, start_s: int, *, wait_factor:
         earliest_s = opens_s // 300 * 300
         wait_min = min(LONGEST_WAIT_MIN, max(SHORTEST_WAIT_MIN, wait_min * wait_factor))
         latest_s = max(earliest_s, min(earliest_s + round(wait_min / 5) * 300, _LAST_START_H * 3600))
-        registered_s = max(0, earliest_s - round(dice.uniform(*habit.ahead_min)) * 60)
-        if dice.chance(late_share):
-            registered_s = earliest_s + round(dice.uniform(0, (latest_s - earliest_s) / 3) / 60) * 60
+        registered_s = max(0, earliest_s - round(rng.uniform(*habit.ahead_min)) * 60)
+        if rng.chance(late_share):
+            registered_s = earliest_s + round(rng.uniform(0, (latest_s - earliest_s) / 3) / 60) * 60
     job_id = f"{house}-{habit.device}"
     return Job(
         job_id=job_id,

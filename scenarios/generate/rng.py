@@ -13,7 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Dice:
+class Rng:
     """A generator for one purpose; what another purpose draws does not change it."""
 
     def __init__(self, seed: int, purpose: str) -> None:

@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from agents import Prediction, Production
 from scenarios.appliances import steps_wh
-from scenarios.generate.solar import Light, Roof, Site, clear_light
-from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, Sky
-from scenarios.scenario import Producer, Tariff
+from scenarios.generate.solar import ClearSkyPower, Roof, Site, clear_sky_power
+from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, CloudCover
+from scenarios.scenario import ProducerSeries, Tariff
 
 SITE = Site(latitude_deg=50.1, longitude_deg=8.7)
 TARIFF = Tariff(import_eur_per_kwh=0.35, feed_in_eur_per_kwh=0.08, neighbour_eur_per_kwh=0.2, grid_kg_co2_per_kwh=0.38)
@@ -37,13 +37,13 @@ ISSUE_HOURS = (0, 6, 12, 18)
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class WeatherDay:
     """When and where, and under which sky."""
 
     site: Site
     start_s: int
     """Midnight there, UNIX seconds."""
-    sky: Sky
+    cloud_cover: CloudCover
 
     @property
     def end_s(self) -> int:
@@ -51,43 +51,45 @@ class Day:
         return self.start_s + MINUTES * 60
 
 
-def producer_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Producer:
+def producer_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> ProducerSeries:
     """Return what the roof gives on this day, and its forecasts at `ISSUE_HOURS`.
 
     `delay_min` after the first roof each cloud comes over this one.
     """
-    light = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
+    clear_sky = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
     predictions = []
     for hour in ISSUE_HOURS:
         expected_w = [0.0] * MINUTES
         for minute in range(hour * 60, MINUTES, FORECAST_STEP_MIN):
             middle = minute + FORECAST_STEP_MIN // 2
-            step_w = roof.peak_kw * day.sky.forecast_w(light[middle], middle, hour * 60)
+            step_w = roof.peak_kw * day.cloud_cover.forecast_w(clear_sky[middle], middle, hour * 60)
             expected_w[minute : minute + FORECAST_STEP_MIN] = [step_w] * FORECAST_STEP_MIN
-        production = _production(day, expected_w, FORECAST_STEP_MIN, light, first_minute=hour * 60)
+        production = _production(day, expected_w, FORECAST_STEP_MIN, clear_sky, first_minute=hour * 60)
         predictions.append(Prediction(issued_s=day.start_s + hour * 3600, production=production))
-    return Producer(predictions=tuple(predictions), actual=actual_of(day, roof, delay_min=delay_min))
+    return ProducerSeries(predictions=tuple(predictions), actual=actual_of(day, roof, delay_min=delay_min))
 
 
-def actual_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Production:
+def actual_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> Production:
     """Return what the roof gives on this day."""
-    light = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
-    minutes_w = [roof.peak_kw * day.sky.power_w(light[minute], minute - delay_min) for minute in range(MINUTES)]
-    return _production(day, minutes_w, ACTUAL_STEP_MIN, light, first_minute=0)
+    clear_sky = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
+    minutes_w = [
+        roof.peak_kw * day.cloud_cover.power_w(clear_sky[minute], minute - delay_min) for minute in range(MINUTES)
+    ]
+    return _production(day, minutes_w, ACTUAL_STEP_MIN, clear_sky, first_minute=0)
 
 
 @lru_cache(maxsize=128)
-def _clear_day(site: Site, tilt_deg: float, azimuth_deg: float, start_s: int) -> tuple[Light, ...]:
+def _clear_day(site: Site, tilt_deg: float, azimuth_deg: float, start_s: int) -> tuple[ClearSkyPower, ...]:
     """Light in the middle of each minute of the day, W per kWp."""
     plane = Roof(tilt_deg, azimuth_deg, peak_kw=1)
-    return tuple(clear_light(site, plane, start_s + minute * 60 + 30) for minute in range(MINUTES))
+    return tuple(clear_sky_power(site, plane, start_s + minute * 60 + 30) for minute in range(MINUTES))
 
 
 def _production(
-    day: Day, minutes_w: Sequence[float], step_min: int, light: Sequence[Light], *, first_minute: int
+    day: WeatherDay, minutes_w: Sequence[float], step_min: int, clear_sky: Sequence[ClearSkyPower], *, first_minute: int
 ) -> Production:
     """Average each step, in whole watts, from the first hour with light to the last (or the first hour that counts)."""
-    lit = [minute for minute in range(MINUTES) if light[minute].clear_w > 0]
+    lit = [minute for minute in range(MINUTES) if clear_sky[minute].clear_w > 0]
     start = max(first_minute, lit[0] // 60 * 60)
     end = max(start + step_min, -(-(lit[-1] + 1) // 60) * 60)
     power_w = [

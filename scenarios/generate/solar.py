@@ -39,7 +39,7 @@ class Roof:
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
+class ClearSkyPower:
     """What reaches a roof under a clear sky, as the power that the panels make of it, W per kWp."""
 
     beam_w: float
@@ -55,7 +55,7 @@ class Light:
         return self.beam_w + self.diffuse_w
 
 
-DARK = Light(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
+DARK = ClearSkyPower(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
 
 
 def sun_position(site: Site, time_s: int) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def sun_position(site: Site, time_s: int) -> tuple[float, float]:
     return math.acos(max(-1.0, min(1.0, up))), math.atan2(east, north) % (2 * math.pi)
 
 
-def clear_light(site: Site, roof: Roof, time_s: int) -> Light:
+def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     """Return what reaches the roof at a UNIX second when no cloud is in the way."""
     zenith, azimuth = sun_position(site, time_s)
     height = math.cos(zenith)
@@ -105,7 +105,7 @@ def clear_light(site: Site, roof: Roof, time_s: int) -> Light:
         azimuth - math.radians(roof.azimuth_deg)
     )
     from_ground = (beam_w_per_m2 * height + diffuse_w_per_m2) * _GROUND_REFLECTS * (1 - math.cos(tilt)) / 2
-    return Light(
+    return ClearSkyPower(
         # Rated power is given at 1000 W/m2: so many W/m2 on the plane are as many W per kWp, less the losses.
         beam_w=_PERFORMANCE * beam_w_per_m2 * max(0.0, facing),
         diffuse_w=_PERFORMANCE * (diffuse_w_per_m2 * (1 + math.cos(tilt)) / 2 + from_ground),

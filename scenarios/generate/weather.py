@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from scenarios.generate.rng import Dice
-from scenarios.generate.solar import Light
+from scenarios.generate.rng import Rng
+from scenarios.generate.solar import ClearSkyPower
 
 MINUTES = 24 * 60
 FORECAST_STEP_MIN = 15
@@ -52,7 +52,7 @@ WEATHERS: Mapping[str, Weather] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Sky:
+class CloudCover:
     """One day's weather, minute by minute; all roofs of a neighbourhood lie under it."""
 
     haze: float
@@ -61,51 +61,51 @@ class Sky:
     errors: tuple[tuple[float, ...], ...]
     """For each part of the forecasts' error (nearest first) and each forecast step of the day: a factor's logarithm."""
 
-    def power_w(self, light: Light, minute: int) -> float:
+    def power_w(self, clear_sky: ClearSkyPower, minute: int) -> float:
         """Return what comes through haze and clouds in this minute of the day, W per kWp."""
         through = self.beam_through[minute % MINUTES]
-        scattered_w = _SCATTERED * (1 - through) * light.horizontal_beam_w
-        return self.haze * (light.beam_w * through + light.diffuse_w + scattered_w)
+        scattered_w = _SCATTERED * (1 - through) * clear_sky.horizontal_beam_w
+        return self.haze * (clear_sky.beam_w * through + clear_sky.diffuse_w + scattered_w)
 
     def cloudiness(self, minute: int) -> float:
         """Return the share of the beam that comes through around this minute, as a forecaster sees it."""
         around = range(max(0, minute - _CLOUDS_KNOWN_WITHIN_MIN), min(MINUTES, minute + _CLOUDS_KNOWN_WITHIN_MIN))
         return math.fsum(self.beam_through[m] for m in around) / len(around)
 
-    def forecast_w(self, light: Light, minute: int, issued_minute: int) -> float:
+    def forecast_w(self, clear_sky: ClearSkyPower, minute: int, issued_minute: int) -> float:
         """Return what a forecast issued at one minute of the day expects for another, W per kWp.
 
         Forecasters know the clear sky: none expects more than that.
         """
         through = self.cloudiness(minute)
-        scattered_w = _SCATTERED * (1 - through) * light.horizontal_beam_w
-        expected_w = self.haze * (light.beam_w * through + light.diffuse_w + scattered_w)
+        scattered_w = _SCATTERED * (1 - through) * clear_sky.horizontal_beam_w
+        expected_w = self.haze * (clear_sky.beam_w * through + clear_sky.diffuse_w + scattered_w)
         parts_left = min(_LEADS, max(0, minute - issued_minute) // (LEAD_H * 60) + 1)
         error = math.fsum(part[minute // FORECAST_STEP_MIN % len(part)] for part in self.errors[:parts_left])
-        return min(expected_w * math.exp(error), light.clear_w)
+        return min(expected_w * math.exp(error), clear_sky.clear_w)
 
 
-def draw_sky(seed: int, weather: Weather) -> Sky:
+def draw_cloud_cover(seed: int, weather: Weather) -> CloudCover:
     """Return a day of such weather."""
-    clouds = Dice(seed, "clouds")
+    clouds = Rng(seed, "clouds")
     through: list[float] = []
     while len(through) < MINUTES:
         through += [1.0] * round(clouds.exponential(weather.clear_min))
         through += [clouds.uniform(*weather.beam_through)] * max(1, round(clouds.exponential(weather.cloud_min)))
-    return Sky(
-        haze=Dice(seed, "haze").uniform(*weather.haze),
+    return CloudCover(
+        haze=Rng(seed, "haze").uniform(*weather.haze),
         beam_through=tuple(through[:MINUTES]),
-        errors=tuple(_error_part(Dice(seed, f"forecast {n}"), weather.forecast_error) for n in range(_LEADS)),
+        errors=tuple(_error_part(Rng(seed, f"forecast {n}"), weather.forecast_error) for n in range(_LEADS)),
     )
 
 
-def _error_part(dice: Dice, day_ahead: float) -> tuple[float, ...]:
+def _error_part(rng: Rng, day_ahead: float) -> tuple[float, ...]:
     """One part of the error: neighbouring quarters of an hour err alike (an autoregressive series of first order)."""
     keeps = math.exp(-FORECAST_STEP_MIN / 120)
     spread = day_ahead / math.sqrt(_LEADS)
-    value = dice.normal()
+    value = rng.normal()
     series: list[float] = []
     for _ in range(MINUTES // FORECAST_STEP_MIN):
         series.append(spread * value)
-        value = keeps * value + math.sqrt(1 - keeps * keeps) * dice.normal()
+        value = keeps * value + math.sqrt(1 - keeps * keeps) * rng.normal()
     return tuple(series)

@@ -12,8 +12,8 @@ from scenarios.appliances import APPLIANCES, Appliance, steps_wh
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
     MAX_DAYS,
-    Findings,
     KeyPath,
+    ProblemCollector,
     ScenarioFile,
     build_scenario,
     format_iso,
@@ -22,7 +22,7 @@ from scenarios.files import (
     make_file,
     natural_order,
 )
-from scenarios.generate import Roof, Site, clear_light
+from scenarios.generate import Roof, Site, clear_sky_power
 from scenarios.scenario import Scenario
 
 SEED = 1
@@ -94,7 +94,7 @@ def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -
     """
     try:
         file = make_file(content, places.locate)
-        return Imported(file, build_scenario(file, Findings(places.locate)), tuple(notes))
+        return Imported(file, build_scenario(file, ProblemCollector(places.locate)), tuple(notes))
     except ScenarioError as error:
         # A scenario's parts are not in the order of the input, and people read a file from its first line.
         raise ScenarioError(sorted(error.problems, key=lambda problem: natural_order(problem.where))) from None
@@ -157,6 +157,8 @@ def cloudless(start_s: int, end_s: int) -> Prediction:
     first_s = start_s // _DAY_S * _DAY_S
     last_s = max(-(-end_s // _DAY_S) * _DAY_S, first_s + _DAY_S)
     times_s = range(first_s, last_s + 1, STEP_S)
-    power_w = [round(ROOF.peak_kw * clear_light(SITE, ROOF, time_s + STEP_S // 2).clear_w) for time_s in times_s[:-1]]
+    power_w = [
+        round(ROOF.peak_kw * clear_sky_power(SITE, ROOF, time_s + STEP_S // 2).clear_w) for time_s in times_s[:-1]
+    ]
     production = Production(times_s=tuple(times_s), cumulative_wh=steps_wh(power_w, STEP_S))
     return Prediction(issued_s=start_s, production=production)

@@ -73,7 +73,7 @@ class _ForecastLine:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _FolderReader:
     folder: Path
     problems: list[Problem] = field(default_factory=list)
     profiles: dict[str, LoadProfile | None] = field(default_factory=dict)
@@ -200,7 +200,7 @@ def import_folder(folder: Path) -> Imported:
     if not any((folder / name).exists() for name in (CONSUMER_EVENTS, PRODUCER_EVENTS)):
         what = f"is not a PySSMic input folder: {CONSUMER_EVENTS} and {PRODUCER_EVENTS} are expected in it"
         raise ScenarioError([Problem(str(folder), what)])
-    reader = _Reader(folder)
+    reader = _FolderReader(folder)
     job_columns = ("registered", "earliest start", "latest start", "id", "load profile file")
     jobs = reader.read(CONSUMER_EVENTS, job_columns, reader.job)
     forecasts = reader.read(PRODUCER_EVENTS, ("time of issue", "producer id", "prediction file"), reader.forecast)
@@ -253,7 +253,7 @@ def parse_producer_house(producer: str) -> str:
     return house[1].strip() or producer if house else producer
 
 
-def _notes(reader: _Reader, forecasts: list[_ForecastLine]) -> list[str]:
+def _notes(reader: _FolderReader, forecasts: list[_ForecastLine]) -> list[str]:
     """Return what was assumed and what was left out."""
     notes = forecast_notes((f"{PREDICTIONS}/{line.file}", line.forecast) for line in forecasts)
     homeless = [line.producer for line in forecasts if _HOUSE.search(line.producer) is None]

@@ -47,7 +47,7 @@ MAX_VALUES = 1_000_000
 
 
 @dataclass(slots=True)
-class _Found:
+class _PickleContent:
     where: str
     houses: list[InputHouse] = field(default_factory=list)
     forecasts: list[tuple[str, Forecast]] = field(default_factory=list)
@@ -81,7 +81,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
     where = str(path)
     try:
         root = read_pickle(read_bytes(path, where), ALLOWED)
-        found = _Found(where)
+        found = _PickleContent(where)
         _read(root, found)
     except PickleError as error:
         raise ScenarioError([Problem(where, f"{error}{_hint(error)}")]) from None
@@ -113,7 +113,7 @@ def _hint(error: PickleError) -> str:
     )
 
 
-def _read(root: object, found: _Found) -> None:
+def _read(root: object, found: _PickleContent) -> None:
     if _class_of(root) != "Neighbourhood":
         raise PickleError("holds no neighbourhood of PySSMic")
     for house in _members(root, "houses", "House", found):
@@ -125,7 +125,7 @@ def _read(root: object, found: _Found) -> None:
                 _read_device(device, house_id, user_id, found)
 
 
-def _read_device(device: Object, house: str, user: str, found: _Found) -> None:
+def _read_device(device: Object, house: str, user: str, found: _PickleContent) -> None:
     device_id = _id(device)
     place = f"{found.where}: house {house}, device {device_id}"
     state = _state(device)
@@ -165,7 +165,7 @@ def _state(value: Object) -> dict[Any, Any]:
     return value.state
 
 
-def _members(value: object, attribute: str, kind: str, found: _Found) -> Iterator[Object]:
+def _members(value: object, attribute: str, kind: str, found: _PickleContent) -> Iterator[Object]:
     assert isinstance(value, Object)  # noqa: S101 - _class_of said so
     members = _state(value).get(attribute)
     if not isinstance(members, list):
@@ -192,7 +192,7 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, int) and abs(value) < 10**18 else ""
 
 
-def _read_job(event: Object, job: InputJob, found: _Found) -> None:
+def _read_job(event: Object, job: InputJob, found: _PickleContent) -> None:
     """Add a job, of which all but the times is known."""
     state = _state(event)
     times = {name: _time(state, name, job.where, found) for name in ("timestamp", "est", "lst")}
@@ -201,7 +201,7 @@ def _read_job(event: Object, job: InputJob, found: _Found) -> None:
     found.jobs.append(replace(job, registered_s=registered_s, earliest_start_s=earliest_s, latest_start_s=latest_s))
 
 
-def _time(state: dict[Any, Any], name: str, place: str, found: _Found) -> int | None:
+def _time(state: dict[Any, Any], name: str, place: str, found: _PickleContent) -> int | None:
     try:
         time_s = number(state.get(name))
     except PickleError as error:
@@ -213,13 +213,13 @@ def _time(state: dict[Any, Any], name: str, place: str, found: _Found) -> int | 
     return int(time_s)
 
 
-def _load_profile(state: dict[Any, Any], place: str, found: _Found) -> LoadProfile | None:
+def _load_profile(state: dict[Any, Any], place: str, found: _PickleContent) -> LoadProfile | None:
     frame = state.get("load_profile")
     points = None if frame is None else _points(frame, f"{place}: load_profile", found, from_zero=True)
     return None if points is None else LoadProfile(times_s=points[0], cumulative_wh=points[1])
 
 
-def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[InputPrediction, ...]:
+def _predictions(state: dict[Any, Any], place: str, found: _PickleContent) -> tuple[InputPrediction, ...]:
     predictions: dict[int, InputPrediction] = {}
     for name, frame in state.items():
         if frame is None or not isinstance(name, str) or not _PREDICTION.fullmatch(name):
@@ -238,7 +238,7 @@ def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[Inpu
 
 
 def _points(
-    frame: object, place: str, found: _Found, *, from_zero: bool
+    frame: object, place: str, found: _PickleContent, *, from_zero: bool
 ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
     """Return times (seconds) and cumulative energies (Wh) in a frame; None after telling all that is wrong with it."""
     try:

@@ -72,7 +72,7 @@ class Element:
 
 
 @dataclass(slots=True)
-class _Tree:
+class _TreeBuilder:
     """Takes the parser's events."""
 
     where: str
@@ -124,7 +124,7 @@ def read_xml(path: Path, root: str) -> Element:
     content = read_bytes(path, where)
     if not content.strip():
         raise ScenarioError([Problem(where, "is empty")])
-    tree = _Tree(where)
+    tree = _TreeBuilder(where)
     parser = _Parser(target=tree, forbid_dtd=True)
     try:
         parser.feed(content)
@@ -161,7 +161,7 @@ _KNOWN: dict[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _XmlDevice:
     """A device, or a job, in its house and of its user."""
 
     house: str
@@ -170,11 +170,11 @@ class _Found:
 
 
 @dataclass(slots=True)
-class _Content:
+class _XmlContent:
     """What is in a file."""
 
     houses: list[InputHouse] = field(default_factory=list)
-    devices: list[_Found] = field(default_factory=list)
+    devices: list[_XmlDevice] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
     """Names of elements that are not read, each with its first place."""
 
@@ -237,7 +237,7 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     )
 
 
-def _device(found: _Found, problems: list[Problem]) -> InputDevice:
+def _device(found: _XmlDevice, problems: list[Problem]) -> InputDevice:
     """Return a device of a neighbourhood; what is wrong with it is added to the problems."""
     element = found.element
     kind = element.required("type", problems).lower()
@@ -292,7 +292,7 @@ def _line(problem: Problem) -> int:
     return int(line) if line.isdigit() else 0
 
 
-def _job(found: _Found, problems: list[Problem]) -> InputJob:
+def _job(found: _XmlDevice, problems: list[Problem]) -> InputJob:
     element = found.element
     device = canonical(element.required("id", problems))
     registered_s, earliest_s, latest_s = (element.time(tag, problems) for tag in _OF_A_JOB)
@@ -309,9 +309,9 @@ def _job(found: _Found, problems: list[Problem]) -> InputJob:
     )
 
 
-def _content(path: Path, problems: list[Problem]) -> _Content:
+def _content(path: Path, problems: list[Problem]) -> _XmlContent:
     """Return house, user and element of each device in a file; a device may stand right in its house."""
-    content = _Content()
+    content = _XmlContent()
     try:
         root = read_xml(path, ROOT)
     except ScenarioError as error:
@@ -321,16 +321,16 @@ def _content(path: Path, problems: list[Problem]) -> _Content:
     for house in root.all("house"):
         house_id = canonical(house.required("id", problems))
         content.houses.append(InputHouse(house.where, house_id))
-        content.devices += [_Found(house_id, "", element) for element in house.all("device")]
+        content.devices += [_XmlDevice(house_id, "", element) for element in house.all("device")]
         for user in house.all("user"):
             user_id = canonical(user.value("id") or "")
-            content.devices += [_Found(house_id, user_id, element) for element in user.all("device")]
+            content.devices += [_XmlDevice(house_id, user_id, element) for element in user.all("device")]
         if len(content.devices) > MAX_DEVICES:
             raise ScenarioError([Problem(house.where, f"more than {MAX_DEVICES} devices")])
     return content
 
 
-def _note_unknown(element: Element, content: _Content) -> None:
+def _note_unknown(element: Element, content: _XmlContent) -> None:
     for child in element.children:
         if child.tag not in _KNOWN.get(element.tag, ()):
             content.unknown.setdefault(child.tag, child.where)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import GRID, Contract, FloatArray, Job, Prediction
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 MINUTE_S = 60
 
@@ -158,7 +158,7 @@ def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_
     )
 
 
-def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
+def real_production_wh(producer: ProducerSeries, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
     """Return what a panel really gave between neighbouring edges, Wh, shape (edges - 1,): what is called *produced*.
 
     That is its actual production; where the scenario has none, the newest prediction for each moment among those

@@ -1,11 +1,11 @@
-"""A proven upper bound for any prices of sunlight.
+"""Lagrangian bound: any prices of production prove an upper bound on delivered energy.
 
-Put a price on every minute of every producer's sun, and on the place in its crowded minutes (`crowding`). Sold at these
-prices the sun earns so much; whatever a job's energy is worth more than its cheapest start costs is its profit. Revenue
-and profits together bound what any plan delivers (Lagrangian duality), for any prices at all: so the bound needs no
-trust in a solver, only this one evaluation.
+Put a price on every Wh of every producer and minute, and on each capacity cut (`scenarios.optimum.cuts`). Production
+sold at these prices earns a revenue; what a job's energy is worth beyond the cost of its cheapest start is its profit.
+Revenue plus profits bound what any plan delivers (Lagrangian duality). This holds for any non-negative prices, so the
+bound needs no trust in a solver, only this one evaluation.
 
-Alike producers share one price: the linear program is symmetric in them, so nothing is lost.
+Identical producers share one price: the linear program is symmetric in them, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from agents import FloatArray
-from scenarios.optimum.cuts import Cut
+from scenarios.optimum.cuts import CapacityCut
 from scenarios.optimum.instance import Instance
 from scenarios.optimum.linear_pieces import FeasiblePieces
 from scenarios.optimum.start_grid import TOLERANCE_WH
@@ -24,15 +24,20 @@ from scenarios.optimum.start_grid import TOLERANCE_WH
 
 @dataclass(frozen=True)
 class Prices:
-    """What sun costs."""
+    """Lagrange multipliers of the capacity constraints and of the cuts."""
 
     by_bin: FloatArray
-    """Of a Wh in each bin, shape (classes, bins)."""
+    """Price per Wh in each bin, shape (classes, bins)."""
     by_cut: FloatArray
-    """Of a whole minute's place, shape (crowds,); crowds that were found later cost nothing."""
+    """Price of each cut's whole capacity, shape (cuts,); cuts found later have the price 0."""
 
     def interpolate(self, other: Prices, weight: float) -> Prices:
-        """Return prices between these and others: these with a weight of 0."""
+        """Return prices between these and others.
+
+        Args:
+            other: The other prices.
+            weight: Weight of `other`, 0 to 1; 0 returns these.
+        """
         cuts = max(len(self.by_cut), len(other.by_cut))
         mine = np.pad(self.by_cut, (0, cuts - len(self.by_cut)))
         others = np.pad(other.by_cut, (0, cuts - len(other.by_cut)))
@@ -41,28 +46,32 @@ class Prices:
 
 @dataclass(frozen=True)
 class StartColumn:
-    """One start of one job on one class of producers, or rather the end of a piece of a stretch."""
+    """A column of the linear program: one start of one task on one class of producers.
+
+    Pricing returns only starts at an end of the feasible part of a linear piece, where a linear cost is lowest.
+    """
 
     task: int
     class_: int
     first_bin: int
     draw_wh: FloatArray
-    """Of this very start, bin by bin."""
+    """Draw of this start, Wh, bin by bin from `first_bin`."""
     least_wh: FloatArray
-    """The least that any start of its piece draws, bin by bin; what it counts by in crowds, which bend everywhere."""
+    """Least draw of any start of its piece, Wh, by bin. Coefficients in cuts use it, as they are not linear in the
+    start."""
 
     @cached_property
     def key(self) -> tuple[int, int, int, bytes]:
-        """What tells it from others."""
+        """Identity of the column, to recognise duplicates."""
         return self.task, self.class_, self.first_bin, self.draw_wh.tobytes()
 
     @property
     def bins(self) -> slice:
-        """The bins that it draws in."""
+        """The bins in which it may draw."""
         return slice(self.first_bin, self.first_bin + len(self.draw_wh))
 
-    def coefficient_in(self, cut: Cut) -> float:
-        """Return what it counts in a crowd."""
+    def coefficient_in(self, cut: CapacityCut) -> float:
+        """Return the column's coefficient in a cut; 0 where it does not draw in the cut's minute."""
         place = cut.bin_ - self.first_bin
         if cut.class_ != self.class_ or not 0 <= place < len(self.least_wh):
             return 0.0
@@ -70,7 +79,7 @@ class StartColumn:
 
 
 class PricingRange:
-    """One job's starts in one stretch on one class of producers."""
+    """Starts of one task in one family of pieces on one class of producers: the unit of pricing."""
 
     def __init__(self, task: int, class_: int, feasible: FeasiblePieces) -> None:
         self.task = task
@@ -80,8 +89,13 @@ class PricingRange:
         self._least_wh = np.minimum(family.left_wh, family.right_wh)
         self._in_cuts: list[tuple[int, slice, FloatArray]] = []
 
-    def add_cut(self, number: int, cut: Cut) -> None:
-        """Take a crowd into account from now on, if it can be met."""
+    def add_cut(self, number: int, cut: CapacityCut) -> None:
+        """Take a cut into account from now on, if a start of this range has a coefficient in it.
+
+        Args:
+            number: Index of the cut in `Prices.by_cut`.
+            cut: The cut.
+        """
         family = self._open.family
         first = max(0, cut.bin_ - family.first_bin - len(self._least_wh) + 1)
         last = min(family.count - 1, cut.bin_ - family.first_bin)
@@ -93,7 +107,7 @@ class PricingRange:
             self._in_cuts.append((number, slice(first, last + 1), coefficients))
 
     def cheapest(self, prices: Prices) -> tuple[float, StartColumn]:
-        """Return the start that costs least, and what it costs."""
+        """Return the lowest cost of any start in the range, and that start's column."""
         surcharge = np.zeros(self._open.family.count)
         for number, pieces, coefficients in self._in_cuts:
             if number < len(prices.by_cut) and prices.by_cut[number] > 0.0:
@@ -107,7 +121,12 @@ class LagrangianBound:
     """The bound as a function of the prices."""
 
     def __init__(self, instance: Instance, limit_wh: FloatArray) -> None:
-        """Begin; `limit_wh` is the most that each producer may be asked for, shape (producers, bins)."""
+        """Prepare the pricing of all starts.
+
+        Args:
+            instance: The optimisation problem.
+            limit_wh: Energy that each producer may be asked for, Wh, shape (producers, bins); at least its production.
+        """
         members = [members[0] for members in instance.classes]
         self.copies = np.array([len(members) for members in instance.classes], dtype=np.float64)
         self.production_wh = instance.production_wh[members] + TOLERANCE_WH
@@ -115,7 +134,7 @@ class LagrangianBound:
         self.over_wh = self.limit_wh - self.production_wh
         self.over_wh[self.over_wh <= TOLERANCE_WH] = 0.0
         self.worth_wh = np.array([task.energy_wh for task in instance.tasks], dtype=np.float64)
-        self.cuts: list[Cut] = []
+        self.cuts: list[CapacityCut] = []
         feasible_families = [
             (i, c, family.within(limit_wh[p]))
             for i, task in enumerate(instance.tasks)
@@ -130,17 +149,17 @@ class LagrangianBound:
             )
 
     def zero_prices(self) -> Prices:
-        """Return prices of zero."""
+        """Return prices of zero, for the cuts known so far."""
         return Prices(np.zeros_like(self.production_wh), np.zeros(len(self.cuts)))
 
-    def add_cut(self, cut: Cut) -> None:
-        """Take a crowd into account from now on."""
+    def add_cut(self, cut: CapacityCut) -> None:
+        """Take a cut into account from now on."""
         for range_ in self.ranges:
             range_.add_cut(len(self.cuts), cut)
         self.cuts.append(cut)
 
     def evaluate(self, prices: Prices) -> tuple[float, list[StartColumn]]:
-        """Return the bound that the prices prove, and each job's cheapest start in each range."""
+        """Return the bound that prices prove, Wh, and the cheapest column of each range."""
         by_bin = prices.by_bin
         revenue = float(
             self.copies @ (by_bin * self.production_wh + np.maximum(0.0, by_bin - 1.0) * self.over_wh).sum(axis=1)
@@ -157,14 +176,14 @@ class LagrangianBound:
         return revenue + float(profit.sum()), columns
 
     def cost(self, column: StartColumn, prices: Prices) -> float:
-        """Return what a column costs."""
+        """Return what a column costs at given prices, cuts included."""
         by_bin = float(column.draw_wh @ prices.by_bin[column.class_, column.bins])
         priced = np.flatnonzero(prices.by_cut > 0.0)
         return by_bin + sum(float(prices.by_cut[k]) * column.coefficient_in(self.cuts[k]) for k in priced)
 
 
 def _peaks(feasible_families: list[tuple[int, FeasiblePieces]], shape: tuple[int, ...]) -> FloatArray:
-    """Return the most that one job could draw in each bin, or more, shape (classes, bins)."""
+    """Return an upper bound on one task's draw in each bin, Wh, shape (classes, bins)."""
     peak_wh = np.zeros(shape)
     for c, feasible in feasible_families:
         family = feasible.family

@@ -1,11 +1,11 @@
-"""Good plans fast: tasks are taken off and put back in other orders and places.
+"""Large neighbourhood search (ruin and recreate) with simulated annealing, for good plans fast.
 
-Large neighbourhood search (ruin and recreate) with simulated annealing. A round takes off tasks that draw at about the
-same time, or forces one in that found no place and takes off what is in its way; then it fills the room by one of
-several tastes: at random, as early or as late as it goes, where the bound's prices or the sun are low, or where the
-least room is left unused. None of them is the best on all neighbourhoods, and together they beat each. (Exact programs
-over a dozen tasks at a time, the others fixed, were tried: seconds each, and they found nothing that this had not.)
-Everything is drawn from one seeded generator, so the same number of rounds gives the same plan.
+A round removes tasks that draw at about the same time, or forces in a task that has no placement and removes whatever
+is in its way. It then fills the room by one of several insertion rules: a random start, the earliest, the latest, the
+one where dual prices or production are lowest, or the one that leaves the least production unused. No single rule is
+best in all neighbourhoods; together they beat each of them. (Exact programs over a dozen tasks with the others fixed
+were tried: seconds each, and they found nothing better.) All random numbers come from one seeded generator, so the
+same number of rounds gives the same plan.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from scenarios.optimum.start_grid import TOLERANCE_WH, IntArray
 
 EPSILON_WH = 1e-6
 CYCLE = 1500
-"""Rounds from one heating to the next."""
+"""Rounds of one annealing cycle."""
 TEMPERATURES = (0.03, 0.2, 0.01, 0.08)
-"""Of a mean task: the loss that the first rounds of a cycle take lightly. No single heat is best everywhere."""
+"""Initial temperature of each cycle, as a share of the mean energy of a task. No single temperature is best
+everywhere."""
 
 InsertionRule = Callable[[PartialSchedule, list[tuple[StartCandidates, IntArray]]], tuple[StartCandidates, int]]
-"""Chooses one of the places that fit."""
+"""Chooses one of the feasible starts of a task: the candidates and the index of the start in their grid."""
 
 
 def earliest(
     _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
 ) -> tuple[StartCandidates, int]:
-    """Choose the first start that fits."""
+    """Choose the earliest feasible start."""
     candidate, indices = min(
         feasible_starts, key=lambda feasible_start: feasible_start[0].start_grid.first_bin + int(feasible_start[1][0])
     )
@@ -43,7 +44,7 @@ def earliest(
 def latest(
     _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
 ) -> tuple[StartCandidates, int]:
-    """Choose the last start that fits."""
+    """Choose the latest feasible start."""
     candidate, indices = max(
         feasible_starts, key=lambda feasible_start: feasible_start[0].start_grid.first_bin + int(feasible_start[1][-1])
     )
@@ -53,17 +54,21 @@ def latest(
 def tightest(
     schedule: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
 ) -> tuple[StartCandidates, int]:
-    """Choose where the least room stands unused."""
+    """Choose the start that leaves the least production unused."""
     return _cheapest(schedule.room_wh, feasible_starts)
 
 
 def lowest_price(price: FloatArray) -> InsertionRule:
-    """Return the taste for low prices by producer, bin and Wh."""
+    """Return the rule that chooses the start with the lowest cost.
+
+    Args:
+        price: Price per Wh by producer and bin, shape (producers, bins).
+    """
     return lambda _packing, feasible_starts: _cheapest(price, feasible_starts)
 
 
 def any_start(rng: Random) -> InsertionRule:
-    """Return the taste for anything."""
+    """Return the rule that draws any feasible start, with equal probability."""
 
     def choose(
         _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
@@ -75,7 +80,12 @@ def any_start(rng: Random) -> InsertionRule:
 
 
 def greedy(options: PlacementOptions, rule: InsertionRule) -> PartialSchedule:
-    """Place the tasks one by one, large ones first."""
+    """Place the tasks one by one in the order of falling energy.
+
+    Args:
+        options: Where each task fits on its own.
+        rule: Chooses among the feasible starts of a task.
+    """
     schedule = PartialSchedule(options)
     fill(schedule, sorted(options.placeable, key=lambda i: (-options.instance.tasks[i].energy_wh, i)), rule)
     return schedule
@@ -108,14 +118,15 @@ def fill(
 def improve(
     starts: Sequence[PartialSchedule], price: FloatArray, rng: Random, *, stop: Callable[[PartialSchedule], bool]
 ) -> PartialSchedule:
-    """Return the best packing found from given ones on.
+    """Return the best schedule found from given ones.
 
     Args:
-        starts: Where to begin, one cycle each, at least one; they are not changed. No task that is not in one of them
-            fits beside it.
-        price: Of sun by producer, bin and Wh; shape (producers, bins).
-        rng: Where chance comes from.
-        stop: Asked with the best packing after each round; true ends the search.
+        starts: Initial schedules, at least one, each the start of one annealing cycle; not changed. No task missing
+            from
+            one of them fits beside it.
+        price: Price per Wh by producer and bin, shape (producers, bins).
+        rng: The random number generator.
+        stop: Called with the best schedule after each round; True ends the search.
     """
     best = current = max(starts, key=lambda schedule: schedule.value_wh)
     options = best.options
@@ -152,7 +163,7 @@ def improve(
 
 
 def _ruin(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
-    """Take off some tasks, those that draw about the same time or any; return where they were."""
+    """Remove some tasks, neighbours in time or any; return where they were."""
     placed = sorted(schedule.placed)
     if not placed:
         return {}
@@ -172,7 +183,7 @@ def _ruin(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
 
 
 def _force(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
-    """Put a task that found no place somewhere, and take off what is in its way; return where that was."""
+    """Insert a task that has no placement and remove whatever is in its way; return where that was."""
     missing = [task for task in schedule.options.placeable if task not in schedule.placed]
     if not missing:
         return _ruin(schedule, rng)
@@ -204,7 +215,7 @@ def _force(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
 
 
 def _recreate(schedule: PartialSchedule, removed: dict[int, Placement], rule: InsertionRule, rng: Random) -> None:
-    """Put back what fits, large tasks first more often than not."""
+    """Insert what fits, large tasks first more often than not."""
     freed: Freed = {}
     for placement in removed.values():
         begin, end = freed.get(placement.producer, (placement.bins.start, placement.bins.stop))

@@ -32,25 +32,34 @@ from scenarios.optimum.partial_schedule import PartialSchedule, Placement
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, IntArray, StartGrid
 
 ROUNDED_WH = 1e-6
-"""Draws are rounded down to this, so that those that differ by arithmetic only are one."""
+"""Draws are rounded down to multiples of this, so that draws that differ by rounding errors only are merged."""
 
 
 @dataclass(frozen=True, eq=False)
 class AggregatedColumn:
-    """Some starts of one task on one class of producers."""
+    """Starts of one task on one class of producers that draw alike in the sampled minutes."""
 
     draw_wh: FloatArray
-    """What is drawn in each sampled minute: by all of its starts, or by the first if it has a slope."""
+    """Draw in each sampled minute, Wh, shape (sampled minutes,): a lower bound for all starts; with a slope, the
+    first one's."""
     slope_wh: FloatArray | None
-    """How much more the last start draws than the first, if that counts; shape (sampled minutes,)."""
+    """Draw of the last start less that of the first, Wh, shape (sampled minutes,); None where they are equal or not
+    needed."""
     feasible: FeasiblePieces
     piece: int
-    """Of the stretch: the one that stands for the cell."""
+    """Index of the representative piece in its family."""
     occupies: BoolArray
-    """At the beginning of which sampled minutes the task runs, whichever of the cell's starts it has."""
+    """Sampled minutes at whose beginning the task runs whichever of the starts is chosen, shape (sampled minutes,)."""
 
     def share_at(self, draw_wh: FloatArray) -> float | None:
-        """Return how far towards its last start it draws no more than this in any sampled minute; None if nowhere."""
+        """Return the share of the way from the first to the last start at which the column draws at most `draw_wh`.
+
+        Args:
+            draw_wh: Draw in each sampled minute, Wh, shape (sampled minutes,).
+
+        Returns:
+            A share from 0 to 1; None where every start draws more in some sampled minute.
+        """
         share = 0.0
         if self.slope_wh is not None:
             steepest = int(np.abs(self.slope_wh).argmax())
@@ -59,7 +68,7 @@ class AggregatedColumn:
         return share if (own_wh <= draw_wh + ROUNDED_WH).all() else None
 
     def start_grid(self, share: float) -> StartGrid:
-        """Return the piece's whole second at this share of the way from its first to its last, as a start of a plan."""
+        """Return the whole second at this share of the way from the piece's first start to its last, as a grid."""
         family = self.feasible.family
         first_s, last_s = self.feasible.first_s[self.piece], self.feasible.last_s[self.piece]
         second_s = round(float(first_s + share * (last_s - first_s)))
@@ -71,14 +80,14 @@ class AggregatedColumn:
 def aggregated_columns(
     task: OptimumTask, limit_wh: FloatArray, minutes: IntArray, *, sloped: bool, tied: bool = False
 ) -> list[AggregatedColumn]:
-    """Return the cells of a task on a producer, those that draw least first.
+    """Return the aggregated columns of a task on a producer, those with the least draw first.
 
     Args:
-        task: Which.
-        limit_wh: The most that the producer may be asked for, by bin.
-        minutes: The sample, rising: bins.
-        sloped: Whether each piece is a cell of its own, with its slope.
-        tied: Whether it counts when the task's device is taken; starts that take it at other times then differ.
+        task: The task.
+        limit_wh: Energy that the producer may be asked for in each bin of the instance, Wh, shape (bins,).
+        minutes: The sampled bins, rising, shape (sampled minutes,).
+        sloped: Whether each piece becomes a column of its own, with its slope.
+        tied: Whether occupation of the device matters; starts that occupy it at different times are then kept apart.
     """
     duration_s = task.run.duration_s if tied else 0
     found = [
@@ -129,30 +138,30 @@ def _pieces(feasible: FeasiblePieces, minutes: IntArray, duration_s: int, *, slo
 
 
 SAMPLE_STEPS = (16, 8, 4, 2, 1)
-"""Minutes from one that is looked at to the next."""
+"""Distance between sampled minutes, from one model to the next."""
 GROWTH = 3.0
-"""How many times as long the next program takes, at least; most often more."""
+"""Least factor by which the next model takes longer; most often it is more."""
 MOST_ENTRIES = 1_000_000
-"""Of the matrix; a larger program is not begun."""
+"""Largest number of matrix entries; larger models are not solved."""
 WH_PER_KWH = 1000.0
 MARGIN_WH = 0.01
-"""Added to what HiGHS proves, for its tolerances: a millionth of everything that it compares."""
+"""Added to the bound that HiGHS reports, to cover its tolerances: a millionth of all that it compares."""
 NEGLIGIBLE_WH = 1e-3
-"""Of a minute: with less sun it has no row; a share of next to nothing would mean nothing."""
+"""Minutes with a lower limit have no row, as shares of next to nothing would be meaningless."""
 POLL_WALL_S = 0.05
-"""How often whoever waits for HiGHS is asked whether to go on."""
+"""How often the caller is asked whether to stop while HiGHS runs."""
 
 
 @dataclass(frozen=True)
 class MilpResult:
-    """What a program says."""
+    """Result of one model."""
 
     bound_wh: float
-    """What no plan exceeds."""
+    """Upper bound for every plan, Wh."""
     solved: bool
-    """Whether it was solved to its end."""
+    """Whether HiGHS ran to optimality."""
     placements: Mapping[int, Placement]
-    """By task: about where it would like to have it. They may overdraw minutes that were not looked at."""
+    """Approximate placement of each task in the best solution found; they may exceed limits in minutes not sampled."""
 
 
 def solve_refined(
@@ -184,25 +193,25 @@ def solve_refined(
         result = program.solve(best(), stop, remaining_wall_s())
         took_wall_s = time.monotonic() - started_wall_s
         yield result
-        # What would not end anyway leaves its time to the search for plans.
+        # A model that would not finish anyway leaves its time to the search for plans.
         if not result.solved or GROWTH * took_wall_s > remaining_wall_s():
             return
 
 
 @dataclass(frozen=True)
 class _Option:
-    """A cell on a producer."""
+    """An aggregated column on a producer."""
 
     task: int
     producer: int
     column: AggregatedColumn
     variable: int
-    """The one that says whether it is chosen; the next one is its share, if it has a slope."""
+    """Index of the variable that says whether it is chosen; with a slope, the next variable is its share."""
 
 
 @dataclass(frozen=True)
 class _Variable:
-    """A column of the program."""
+    """A variable of the model: its column of the constraint matrix."""
 
     rows: IntArray
     entries: FloatArray
@@ -222,7 +231,7 @@ class MilpModel:
         sloped: bool,
         exclusive_devices: bool,
     ) -> None:
-        """Begin; see `solve_refined` and `aggregated_columns`."""
+        """Prepare an empty model; for the arguments see `solve_refined` and `aggregated_columns`."""
         self._instance = instance
         self._limit_wh = limit_wh
         self._minutes = minutes
@@ -230,9 +239,9 @@ class MilpModel:
         self._options: list[_Option] = []
         self._variables: list[_Variable] = []
         self._most = [1.0] * len(instance.tasks)
-        """Of each row: what its entries may sum up to. The first are of the tasks: each starts once."""
+        """Upper bound of each row. The first rows are the tasks': each starts at most once."""
         self._device_rows: dict[str, int] = {}
-        """Of each device that several tasks want, the row of its first sampled minute: it runs one of them then."""
+        """By device with several tasks, the row of its first sampled minute; it runs at most one of them then."""
         if exclusive_devices:
             wanted = Counter(task.device for task in instance.tasks if task.device)
             for device in sorted(device for device, count in wanted.items() if count > 1):
@@ -240,7 +249,7 @@ class MilpModel:
                 self._most += [1.0] * len(minutes)
 
     def build(self, stop: Callable[[], bool]) -> bool:
-        """Collect variables and rows; return False if told to stop, or if they are too many."""
+        """Collect variables and rows; return False if stopped or if the model is too large."""
         for members in self._instance.classes:
             limit_wh = self._limit_wh[members[0]]
             columns: list[list[AggregatedColumn]] = []
@@ -262,7 +271,13 @@ class MilpModel:
         return True
 
     def solve(self, best: PartialSchedule, stop: Callable[[], bool], remaining_wall_s: float) -> MilpResult:
-        """Solve it, from a plan on."""
+        """Solve the model.
+
+        Args:
+            best: The best known schedule, used as a warm start.
+            stop: Polled while HiGHS runs; True ends it.
+            remaining_wall_s: Time limit, wall-clock seconds.
+        """
         if not self._variables:
             return MilpResult(0.0, solved=True, placements={})
         solver = self._make_solver(remaining_wall_s)
@@ -284,7 +299,7 @@ class MilpModel:
         return 0.0 if option.column.slope_wh is None else min(1.0, max(0.0, float(value[option.variable + 1])))
 
     def _contested(self, columns: list[list[AggregatedColumn]], limit_wh: FloatArray) -> IntArray:
-        """Return which of the sampled minutes have sun, but not for all tasks that could draw in them."""
+        """Return the indices of sampled minutes with production, but too little for all tasks that could draw."""
         most_wh = np.zeros(len(self._minutes))
         for of in columns:
             if of:
@@ -298,7 +313,7 @@ class MilpModel:
     def _add(
         self, task: int, producer: int, column: AggregatedColumn, contested: IntArray, limits_wh: FloatArray
     ) -> None:
-        """Add a cell; its rows are the next to come."""
+        """Add an aggregated column; its capacity rows are the next to be added."""
         self._options.append(_Option(task, producer, column, len(self._variables)))
         draw = column.draw_wh[contested] / limits_wh
         rows = np.flatnonzero(draw)
@@ -318,7 +333,7 @@ class MilpModel:
             self._variables.append(_Variable(len(self._most) + rows, slope[rows]))
 
     def _make_solver(self, remaining_wall_s: float) -> highspy.Highs:
-        """Return a solver that knows the program."""
+        """Return a solver loaded with the model."""
         solver = highspy.Highs()  # type: ignore[no-untyped-call]
         options = {"output_flag": False, "threads": 1, "mip_rel_gap": 0.0, "time_limit": max(0.0, remaining_wall_s)}
         for name, setting in options.items():
@@ -347,7 +362,7 @@ class MilpModel:
         return solver
 
     def _warm_start(self, best: PartialSchedule) -> highspy.HighsSolution:
-        """Return a plan in the program's variables; what of it the program has no variables for is left out."""
+        """Return a schedule in the model's variables, leaving out placements for which it has none."""
         value = np.zeros(len(self._variables))
         copies = self._copies(best)
         begun: set[int] = set()
@@ -368,7 +383,7 @@ class MilpModel:
         return solution
 
     def _copies(self, best: PartialSchedule) -> dict[int, int]:
-        """Return which producer's jobs a plan may give to which alike one, so that first jobs have first producers."""
+        """Map producers to identical ones so that lower tasks use lower producers, as the model requires."""
         first = {producer: len(self._instance.tasks) for producer in range(len(self._instance.producers))}
         for task, place in best.placed.items():
             first[place.producer] = min(first[place.producer], task)
@@ -380,7 +395,7 @@ class MilpModel:
 
 
 def _solve_interruptibly(solver: highspy.Highs, stop: Callable[[], bool]) -> None:
-    """Let it solve until it is done or told to stop; in a thread of its own, for nothing else can interrupt it."""
+    """Solve until done or stopped. HiGHS runs in a thread of its own, as nothing else can interrupt it."""
     solver.HandleUserInterrupt = True
     solver.startSolve()
     try:

@@ -1,25 +1,25 @@
-"""The clairvoyant optimum: what the neighbourhood's sun could have carried, had everything been known in advance.
+"""The clairvoyant optimum: how much energy the production could have delivered had everything been known in advance.
 
-What is maximised is what a run's `delivered_wh` counts: the real sun that reaches jobs, minute by minute, each producer
-serving the jobs that it has contracts with. The rule is the rule of contracts: a producer takes only jobs that its sun
-carries in full in every minute; a clairvoyant makes no promise that it knows will not be kept. `best_wh` is the best
-such plan found, and `carried_bound_wh` is what no such plan can exceed.
+The objective is a run's `delivered_wh`: actual production that reaches jobs, minute by minute, each producer serving
+the jobs that it has contracts with. Contracts follow a rule: a producer takes only jobs that its production covers in
+full in every minute, and a clairvoyant makes no promise that it knows will be broken. `best_wh` is the best such plan
+found, and `carried_bound_wh` is an upper bound for all such plans.
 
-A run knows less, and where a forecast was too high its contracts deliver a part. Such a run may deliver more than any
-plan that is carried in full, by luck. So there is a second bound, `bound_wh`, over all plans in which no producer is
-asked for more, in any minute, than it could have promised at some time, by a forecast or by its real sun: no run that
-keeps the rule of contracts can exceed it. And if the plan to begin with, the run's own, delivers more than any other
-plan known, it is the best plan known. So a run's share of `best_wh` never exceeds 1, and where forecasts come true
-both bounds are one. (The other way round, counting only those contracts of a run that were kept in full, was dropped: a
-minute's cloud over a whole wash would count as a whole wash lost.)
+A run knows less: where a forecast was too high, its contracts deliver only in part. By luck such a run may deliver more
+than any fully covered plan. So there is a second bound, `bound_wh`, over all plans in which no producer is asked for
+more, in any minute, than it could have promised at some time, by a forecast or by its actual production. No run that
+keeps the rule of contracts can exceed it. If the given plan, the run's own, delivers more than any other known plan, it
+is the best known plan, so a run's share of `best_wh` never exceeds 1. Where forecasts come true both bounds coincide.
+(The alternative, to count only those contracts of a run that were kept in full, was rejected: one cloudy minute during
+a wash would count as a whole wash lost.)
 
-Jobs of one device follow one another in every plan, those on grid power too, save where windows leave no way.
-`bound_wh` does not ask for that: it holds for runs, which learn of jobs one by one and may have had to run some
-together.
+In every plan the jobs of one device follow one another, those on grid power too, unless their windows make that
+impossible. `bound_wh` does not require it, because it holds for runs, which learn of jobs one by one and may have had
+to run some together.
 
-Jobs of a run may start at any second of their windows, so both bounds hold for any second, too. Each is the lower of
-two: that of prices (`bounding`), which one evaluation proves, and that of the mixed-integer program (`program`), which
-is HiGHS's word, with a margin for its tolerances.
+Jobs of a run may start at any second of their windows, so both bounds hold for any second as well. Each is the lower
+of two: the Lagrangian bound (`scenarios.optimum.column_generation`), which a single evaluation proves, and that of the
+mixed-integer program (`scenarios.optimum.milp`), which relies on HiGHS and includes a margin for its tolerances.
 """
 
 from __future__ import annotations
@@ -43,42 +43,51 @@ from scenarios.optimum.start_grid import IntArray
 from scenarios.scenario import Scenario
 
 ROUNDS = 30_000
-"""Of the search; with them the answer repeats on any machine that needs less than the time limit for them."""
+"""Search rounds. They make the answer reproducible on any machine that completes them within the time limit."""
 FIRST_ROUNDS = 0.2
-"""Of the rounds, before the program, which begins from the plan that they find."""
+"""Share of the search rounds that run before the integer program, which is warm-started from the plan that they
+find."""
 PROVEN_WH = 0.02
-"""A gap below this is rounding, that of the program's margin too."""
+"""A gap below this is rounding, including the margin of the integer program."""
 PRICES_UNTIL, ANY_PRICES_UNTIL, SEARCH_UNTIL, PROGRAM_UNTIL, ANY_PROGRAM_UNTIL = 0.25, 0.35, 0.5, 0.75, 0.85
-"""Of the time, by when each part ends; prices come first, for they guide the search, which goes on at the end."""
+"""Shares of the time limit at which each part ends. Prices come first, as they guide the search, which also runs
+last."""
 DEVICES_SHARE = 0.05
-"""Of the time, for the program that asks for one job of a device at a time."""
+"""Share of the time limit for the integer program with exclusive devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The best plan found, and how good any plan could be."""
+    """The best plan found, and bounds on how good any plan could be."""
 
     best_wh: float
-    """What the best plan known delivers."""
+    """Energy that the best known plan delivers."""
     bound_wh: float
-    """What no run can exceed that keeps the rule of contracts, whatever it was led to promise; proven."""
+    """Proven upper bound for every run that keeps the rule of contracts, whatever its forecasts led it to promise."""
     carried_bound_wh: float
-    """What no plan can exceed that the sun carries in full; proven."""
+    """Proven upper bound for every plan that production covers in full."""
     plan: Mapping[str, tuple[str, int]]
-    """Producer and start (UNIX seconds) by job id; jobs that are not in it run on grid power."""
+    """Producer and start (UNIX seconds) by job id; jobs without an entry run on grid power."""
     proven: bool
-    """Whether no plan that the sun carries in full is better."""
+    """Whether no fully covered plan is better."""
     wall_s: float
-    """How long it took, real seconds."""
+    """Wall-clock time that it took."""
 
     @property
     def gap(self) -> float:
-        """How far the best plan may be from the best that is carried in full, as a share of that bound."""
+        """Relative gap between `best_wh` and `carried_bound_wh`, 0 to 1."""
         most_wh = self.carried_bound_wh
         return max(0.0, most_wh - self.best_wh) / most_wh if most_wh > 0.0 else 0.0
 
     def share(self, delivered: float) -> float | None:
-        """Return the share of the best plan that a run delivered, Wh; None where no plan delivers anything."""
+        """Return the share of the best plan that a run delivered.
+
+        Args:
+            delivered: Energy that the run delivered, Wh.
+
+        Returns:
+            The share; None where even the best plan delivers nothing.
+        """
         return delivered / self.best_wh if self.best_wh > 0.0 else None
 
 
@@ -94,15 +103,16 @@ def clairvoyant_optimum(
     """Find the best plan for a scenario, and bound it.
 
     Args:
-        scenario: Neighbourhood, jobs and sun.
-        start_plan: A plan to begin with, such as a run's contracts; jobs on grid power may be in it or not. Its jobs
-            that run at the same time as another job of their device, as the run had no other way, may do so in
-            every plan.
-        time_limit_wall_s: After so many real seconds the best found so far is returned. Below it, the same arguments
-            give the same answer.
-        progress: Told the best plan's energy and the bound, Wh, now and then.
-        end_s: Where the run ended, if not where the scenario says; jobs registered later do not count.
-        rounds: Of the search, at most.
+        scenario: Neighbourhood, jobs and production.
+        start_plan: An initial plan such as a run's contracts: producer and start (UNIX seconds) by job id; jobs on grid
+            power may be included. Those of its jobs that overlap another job of their device, because the run had no
+            other
+            way, may do so in every plan.
+        time_limit_wall_s: Wall-clock seconds after which the best plan found so far is returned. If the search ends
+            earlier, the same arguments give the same answer.
+        progress: Called now and then with the energy of the best plan and the bound, Wh.
+        end_s: End of the run, UNIX seconds; None: the scenario's own. Jobs registered later are left out.
+        rounds: Search rounds at most.
     """
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
@@ -138,7 +148,7 @@ def clairvoyant_optimum(
 
 
 def _together(scenario: Scenario, plan: Mapping[str, tuple[str, int]]) -> frozenset[str]:
-    """Return the jobs that start, in a plan, while another job of their device runs."""
+    """Return the jobs of a plan that start while another job of their device runs."""
     jobs = {job.job_id: job for job in scenario.jobs}
     placed = [
         Contract(contract_id="", job_id=job_id, producer=producer, start_s=start_s, agreed_s=0, energy_wh=0.0)
@@ -148,7 +158,7 @@ def _together(scenario: Scenario, plan: Mapping[str, tuple[str, int]]) -> frozen
 
 
 class _Search:
-    """The best plan and the lowest bound so far, and the time that is left."""
+    """The best plan and the lowest bounds so far, and the time that is left."""
 
     def __init__(
         self,
@@ -167,12 +177,12 @@ class _Search:
         self._progress = progress
 
     def offer(self, schedule: PartialSchedule) -> None:
-        """Take a packing if it is better."""
+        """Keep a schedule if it is better than the best one."""
         if schedule.value_wh > self.best.value_wh:
             self.best = schedule
 
     def begin(self) -> None:
-        """Make some plans in one go."""
+        """Construct initial schedules."""
         for rule in (earliest, lowest_price(self.options.instance.production_wh), tightest):
             if self._used() >= 1.0:
                 break
@@ -180,7 +190,7 @@ class _Search:
             self.offer(self._starts[-1])
 
     def prove(self) -> None:
-        """Lower both bounds."""
+        """Lower both bounds by column generation."""
 
         def stop(bound_wh: float) -> bool:
             self.bound_wh = min(self.bound_wh, bound_wh)
@@ -196,7 +206,7 @@ class _Search:
             self.run_bound_wh = max(self.bound_wh, any_.bound_wh)
 
     def program(self) -> None:
-        """Lower both bounds further, and search from what the program would like."""
+        """Lower both bounds by the integer program, and repair its solutions into schedules."""
         instance = self.options.instance
 
         def carried_ends() -> bool:
@@ -210,7 +220,7 @@ class _Search:
             carried_ends,
             lambda: self._remaining_wall_s(PROGRAM_UNTIL),
         ):
-            # Less than a plan that there is would be the solver's mistake.
+            # A bound below a known plan would be an error of the solver.
             if result.bound_wh >= self.best.value_wh:
                 self.bound_wh = min(self.bound_wh, result.bound_wh)
             wished = _repaired(self.options, result.placements)
@@ -231,7 +241,7 @@ class _Search:
         self._tighten_with_devices()
 
     def _tighten_with_devices(self) -> None:
-        """Where a gap is left, lower the bound on plans by what devices can do; runs are not bound by it."""
+        """Where a gap remains, lower the bound for plans by one job per device; runs are not bound by it."""
         if self._done() or not any(self.options.same_device):
             return
         until = self._used() + DEVICES_SHARE
@@ -248,12 +258,18 @@ class _Search:
             lambda: self._remaining_wall_s(until),
             exclusive_devices=True,
         ):
-            # Its wishes are left alone: how far it comes in its short time must not decide on the plan.
+            # Its solution is not used: how far it gets in its short time must not decide the plan.
             if result.bound_wh >= self.best.value_wh:
                 self.bound_wh = min(self.bound_wh, result.bound_wh)
 
     def improve(self, rng: Random, rounds: int, *, until: float) -> None:
-        """Search from the best plan on, for so many rounds, until that share of the time is used."""
+        """Search from the best schedule.
+
+        Args:
+            rng: The random number generator.
+            rounds: Search rounds at most.
+            until: Share of the time limit at which the search ends.
+        """
         left = rounds
 
         def stop(best: PartialSchedule) -> bool:
@@ -280,7 +296,7 @@ class _Search:
 
 
 def _feasible_part(options: PlacementOptions, plan: Mapping[str, tuple[str, int]]) -> PartialSchedule:
-    """Return what of a plan the sun carries in full, large jobs first, and what else fits beside it."""
+    """Return what production covers of a plan, large jobs first, and whatever else fits beside it."""
     instance = options.instance
     schedule = PartialSchedule(options)
     for task in sorted(options.placeable, key=lambda i: (-instance.tasks[i].energy_wh, i)):
@@ -292,7 +308,7 @@ def _feasible_part(options: PlacementOptions, plan: Mapping[str, tuple[str, int]
 
 
 def _repaired(options: PlacementOptions, placements: Mapping[int, Placement]) -> PartialSchedule:
-    """Return a plan with tasks where they are wished or near by, large ones first, and what else fits beside them."""
+    """Return a schedule with tasks at or near the wished placements, large ones first, and whatever else fits."""
     schedule = PartialSchedule(options)
     for task, wish in sorted(
         placements.items(), key=lambda item: (-options.instance.tasks[item[0]].energy_wh, item[0])

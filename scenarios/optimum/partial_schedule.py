@@ -1,4 +1,4 @@
-"""A plan under construction: which start of which job stands on which producer, and the room that is left."""
+"""A schedule under construction: the placement of each task, and the production that is left."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scenarios.optimum.instance import Instance
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, IntArray, StartGrid, draw_from
 
 MAX_KEPT = 100_000
-"""Of what was found for a device's tasks, before it is forgotten."""
+"""Entries of a device's caches before they are cleared."""
 MAX_EDGES = 16
-"""Ends of stretches of open starts that are looked at beside whole minutes."""
+"""Ends of intervals of free starts that are tried beside whole minutes."""
 FIRST_INDEX: IntArray = np.zeros(1, dtype=np.int64)
-"""The only start of a ladder that has no other."""
+"""The only start of a grid with a single start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Placement:
     """Index in the instance."""
     start_grid: StartGrid
     index: int
-    """Which of the ladder's starts."""
+    """Which start of the grid."""
 
     @property
     def bins(self) -> slice:
-        """The bins that it draws in."""
+        """The bins in which it draws."""
         first = self.start_grid.first_bin + self.index
         return slice(first, first + len(self.start_grid.draw_wh))
 
     def draws_in(self, bin_: int) -> bool:
-        """Return whether it draws anything in this bin of the instance."""
+        """Return whether it draws energy in a bin of the instance."""
         own = bin_ - self.start_grid.first_bin - self.index
         return 0 <= own < len(self.start_grid.draw_wh) and bool(self.start_grid.draw_wh[own] > 0.0)
 
@@ -49,20 +49,20 @@ class Placement:
 
 @dataclass(frozen=True)
 class StartCandidates:
-    """A ladder on a producer, without the starts that would not fit even if the task were alone."""
+    """The starts of a grid that fit on a producer if the task is alone there."""
 
     producer: int
     start_grid: StartGrid
     indices: IntArray
-    """The ladder's starts that fit alone, rising."""
+    """Indices of those starts in the grid, rising, shape (starts,)."""
 
 
 Freed = dict[int, tuple[int, int]]
-"""By producer: the bins from the first to before the last in which room came free."""
+"""By producer, the range of bins in which energy was freed: the first bin and the one after the last."""
 
 
 class PlacementOptions:
-    """Where each task fits alone; tasks that fit nowhere have no choice."""
+    """Where each task fits on its own; tasks that fit nowhere have no candidates."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
@@ -84,12 +84,18 @@ class PlacementOptions:
             tuple(other for other in by_device[task.device] if other != i) if task.device else ()
             for i, task in enumerate(instance.tasks)
         ]
-        """Of each task, the others of its device that it must not meet."""
+        """By task, the other tasks of its device, which must not overlap it."""
         self._open_starts: dict[tuple[int, tuple[tuple[int, int], ...]], Starts] = {}
         self._single_starts: dict[tuple[int, int], StartGrid] = {}
 
     def find(self, task: int, producer: str, start_s: int) -> Placement | None:
-        """Return a task's place at this start, UNIX seconds; None if it does not fit there even alone."""
+        """Return the placement of a task at a given start; None if it does not fit there even alone.
+
+        Args:
+            task: Index of the task.
+            producer: Id of the producer.
+            start_s: The start, UNIX seconds.
+        """
         for candidate in self.candidates[task]:
             start_grid = candidate.start_grid
             since_s = start_s - self.instance.start_s - BIN_S * start_grid.first_bin - start_grid.offset_s
@@ -99,16 +105,19 @@ class PlacementOptions:
         return None
 
     def is_constrained(self, task: int) -> bool:
-        """Say whether anything of its device can be in a task's way."""
+        """Return whether its device can keep a task from some starts."""
         of = self.instance.tasks[task]
         return bool(self.same_device[task] or (of.device and self.instance.busy.get(of.device)))
 
     def open_starts(self, task: int, placed_s: tuple[tuple[int, int], ...]) -> Starts:
-        """Return the starts, UNIX seconds, after which all tasks of the device that are not placed find room.
+        """Return the starts that leave room for all tasks of the device that are not placed yet.
 
         Args:
-            task: Which.
-            placed_s: Its placed mates with their starts, in the order of `same_device`.
+            task: Index of the task.
+            placed_s: Placed tasks of the same device with their starts (UNIX seconds), in the order of `same_device`.
+
+        Returns:
+            Intervals of starts, UNIX seconds.
         """
         key = (task, placed_s)
         if key not in self._open_starts:
@@ -122,7 +131,7 @@ class PlacementOptions:
         return self._open_starts[key]
 
     def single_start(self, task: int, start_s: int) -> StartGrid:
-        """Return a ladder of this one start, UNIX seconds."""
+        """Return a grid that has only this start, UNIX seconds."""
         key = (task, start_s)
         if key not in self._single_starts:
             if len(self._single_starts) >= MAX_KEPT:
@@ -133,12 +142,12 @@ class PlacementOptions:
 
     @cached_property
     def placeable_wh(self) -> float:
-        """Energy of the tasks that fit somewhere alone: what no plan carried in full can exceed."""
+        """Energy of the tasks that fit somewhere on their own, Wh; no plan fully covered by production exceeds it."""
         return sum(self.instance.tasks[i].energy_wh for i in self.placeable)
 
 
 class PartialSchedule:
-    """Placed tasks, all carried in full, and the room beside them."""
+    """Placed tasks, each fully covered by production in every minute, and the production that is left."""
 
     def __init__(self, options: PlacementOptions) -> None:
         self.options = options
@@ -154,20 +163,20 @@ class PartialSchedule:
         return twin
 
     def insert(self, task: int, placement: Placement) -> None:
-        """Place a task; that it fits is the caller's to know."""
+        """Place a task; the caller has made sure that it fits."""
         self.room_wh[placement.producer, placement.bins] -= placement.start_grid.draw_wh
         self.placed[task] = placement
         self.value_wh += self.options.instance.tasks[task].energy_wh
 
     def remove(self, task: int) -> Placement:
-        """Take a task off again."""
+        """Remove a task and return where it was placed."""
         placement = self.placed.pop(task)
         self.room_wh[placement.producer, placement.bins] += placement.start_grid.draw_wh
         self.value_wh -= self.options.instance.tasks[task].energy_wh
         return placement
 
     def is_free(self, task: int, start_s: int) -> bool:
-        """Return whether a device is free for its task at this start, UNIX seconds, and all others find room beside."""
+        """Return whether the device is free at this start (UNIX seconds) and its other tasks still find room."""
         return not self.options.is_constrained(task) or covers(
             self.options.open_starts(task, self._placed_mates(task)), start_s
         )
@@ -181,20 +190,21 @@ class PartialSchedule:
         )
 
     def has_room(self, task: int, placement: Placement) -> bool:
-        """Return whether a task's device is free for it at a place, and the sun left carries it in every bin."""
+        """Return whether a placement is feasible: the device is free, and the production left covers every bin."""
         return self.is_free(task, placement.start_s(self.options.instance)) and self.has_production(placement)
 
     def has_production(self, placement: Placement) -> bool:
-        """Return whether no bin of a place draws more than the room that is left."""
+        """Return whether the production left covers a placement in every bin."""
         room_wh = self.room_wh[placement.producer, placement.bins]
         return bool((placement.start_grid.draw_wh <= room_wh + TOLERANCE_WH).all())
 
     def feasible_starts(self, task: int, freed: Freed | None = None) -> list[tuple[StartCandidates, IntArray]]:
-        """Return where a task fits now, ladder by ladder, with the rungs that fit.
+        """Return the candidates of a task that fit now, grid by grid, with the indices of the starts that fit.
 
         Args:
-            task: Which.
-            freed: Where room came free since it last found none; None: look everywhere.
+            task: Index of the task.
+            freed: Bins, by producer, in which energy was freed since the task last had no feasible start; None: all
+                bins.
         """
         if not self.options.is_constrained(task):
             return self._feasible_starts(self.options.candidates[task], freed)

@@ -1,4 +1,7 @@
-"""The linear program over the starts found so far, in blocks of minutes; its duals are prices."""
+"""Restricted master problem of the column generation: the linear program over the columns found so far.
+
+Minutes share capacity rows in blocks. The duals of the rows are prices for `scenarios.optimum.lagrangian`.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,40 @@ import highspy
 import numpy as np
 
 from agents import FloatArray
-from scenarios.optimum.cuts import DUAL_FEASIBLE_FUNCTIONS, Cut
+from scenarios.optimum.cuts import DUAL_FEASIBLE_FUNCTIONS, CapacityCut
 from scenarios.optimum.lagrangian import LagrangianBound, Prices, StartColumn
 from scenarios.optimum.start_grid import IntArray
 
 PRIMAL, DUAL = 4, 1
-"""HiGHS's simplex strategies: new columns leave a basis feasible for the one, new rows for the other."""
+"""HiGHS's simplex strategies. After new columns the basis stays primal feasible, after new rows dual feasible."""
 VIOLATED = 1e-2
-"""By how much of a place a crowd must be overfull to be told."""
+"""Least violation at which a cut is added."""
 APART_BINS = 4
-"""Crowds of one kind nearer than that say much the same."""
+"""Violated cuts of one function closer together than this say much the same; only the worst of them is added."""
 
 
 @dataclass(frozen=True)
 class MasterSolution:
-    """What the linear program says."""
+    """A solution of the linear program."""
 
     value_wh: float
     prices: Prices
     profit: FloatArray
-    """Of each task, at these prices."""
+    """Dual value of each task, Wh, shape (tasks,)."""
     weights: FloatArray
-    """Of each column, from 0 to 1."""
+    """Value of each column, 0 to 1, shape (columns,)."""
 
 
 class RestrictedMaster:
-    """The linear program over the starts found so far."""
+    """The linear program over the columns found so far."""
 
     def __init__(self, pricing: LagrangianBound, minutes: int) -> None:
-        """Begin without starts; `minutes` share a price."""
+        """Make a master problem without columns.
+
+        Args:
+            pricing: The pricing of columns; provides tasks, production and limits.
+            minutes: Number of neighbouring minutes that share a capacity row and thus a price.
+        """
         self.columns: list[StartColumn] = []
         self._pricing = pricing
         self._known: set[tuple[int, int, int, bytes]] = set()
@@ -81,8 +89,8 @@ class RestrictedMaster:
         self.columns.append(column)
         return True
 
-    def add_cut(self, cut: Cut) -> None:
-        """Add a crowd, here and to the pricing."""
+    def add_cut(self, cut: CapacityCut) -> None:
+        """Add a cut to this program and to the pricing."""
         self._pricing.add_cut(cut)
         coefficients = [
             (self._overs + i, count) for i, c in enumerate(self.columns) if (count := c.coefficient_in(cut)) > 0.0
@@ -92,7 +100,7 @@ class RestrictedMaster:
         self._strategy = DUAL
 
     def solve(self) -> MasterSolution:
-        """Solve it."""
+        """Solve the program, from the previous basis where there is one."""
         self._solver.setOptionValue("simplex_strategy", self._strategy)
         self._strategy = PRIMAL
         self._solver.run()
@@ -107,7 +115,12 @@ class RestrictedMaster:
         )
 
     def improving(self, found: list[StartColumn], solved: MasterSolution) -> list[StartColumn]:
-        """Return the columns that would raise the value at the master's own prices."""
+        """Return the columns with positive reduced profit.
+
+        Args:
+            found: Candidate columns.
+            solved: The solution that gives the prices and profits.
+        """
         worth_wh = self._pricing.worth_wh
         return [
             column
@@ -116,11 +129,16 @@ class RestrictedMaster:
             > solved.profit[column.task] + 1e-7 * worth_wh[column.task]
         ]
 
-    def violated_cuts(self, weights: FloatArray, most: int) -> list[Cut]:
-        """Return the crowds that a solution overfills most."""
+    def violated_cuts(self, weights: FloatArray, most: int) -> list[CapacityCut]:
+        """Return the cuts that a solution violates most, the worst first.
+
+        Args:
+            weights: Value of each column in the solution, shape (columns,).
+            most: Number of cuts to return at most.
+        """
         pricing = self._pricing
         used = [(column, weight) for column, weight in zip(self.columns, weights, strict=True) if weight > 1e-9]
-        found: list[tuple[float, Cut]] = []
+        found: list[tuple[float, CapacityCut]] = []
         for function in DUAL_FEASIBLE_FUNCTIONS:
             full = np.zeros_like(pricing.limit_wh)
             for column, weight in used:
@@ -129,7 +147,7 @@ class RestrictedMaster:
             excess = full - pricing.copies[:, None]
             while excess.max(initial=0.0) > VIOLATED:
                 c, t = (int(i) for i in np.unravel_index(excess.argmax(), excess.shape))
-                found.append((float(excess[c, t]), Cut(c, t, float(pricing.limit_wh[c, t]), function)))
+                found.append((float(excess[c, t]), CapacityCut(c, t, float(pricing.limit_wh[c, t]), function)))
                 excess[c, max(0, t - APART_BINS) : t + APART_BINS + 1] = 0.0
         known = set(pricing.cuts)
         found.sort(key=lambda pair: -pair[0])
@@ -149,7 +167,7 @@ class RestrictedMaster:
         )
 
     def _blocks(self, minutes: int) -> IntArray:
-        """Return the row of each class and bin, after those of the tasks; -1 where the sun suffices for all."""
+        """Return the row of each class and bin, after those of the tasks; -1 where production suffices for all."""
         pricing = self._pricing
         contended = pricing.peak_wh > pricing.copies[:, None] * pricing.production_wh
         classes, bins = contended.shape

@@ -1,10 +1,10 @@
-"""How well one could do without knowing the future: a planner that sees all and decides as the day goes.
+"""Rolling-horizon planner: how well one could do without knowing the future.
 
-At each moment at which a job is registered or a forecast comes, it plans anew, with the same search as the clairvoyant
-but with the forecasts of that moment and the jobs known by then. Contracts stand: a job that was promised sun stays
-with its producer and may move in its window until it starts; it loses its contract only if the forecast no longer
-carries it. A job that finds no place waits while its window lasts. What such a planner misses of the clairvoyant
-optimum is for want of knowledge; what a negotiation misses of the planner is for want of search.
+Whenever a job is registered or a forecast is issued, it plans again, with the same search as the clairvoyant optimum
+but with the jobs and forecasts known by then. Contracts stand: a job with a contract stays with its producer and may
+move within its window until it starts; it loses its contract only if the newest forecast no longer covers it. A job
+without a feasible start waits while its window lasts. The gap between this planner and the clairvoyant optimum is the
+value of knowledge; the gap between a negotiation and this planner is the value of search.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scenarios.optimum.instance import Instance, OptimumTask, instance_of
 from scenarios.optimum.large_neighbourhood_search import fill, improve, tightest
 from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions
 from scenarios.optimum.start_grid import BIN_S
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 Contracts = dict[str, tuple[str, int]]
 """Producer and start by job id."""
@@ -33,9 +33,12 @@ def plan_rolling_horizon(
     """Return the contracts of a planner that knows at any time what the neighbourhood knows.
 
     Args:
-        scenario: Neighbourhood, jobs and sun.
-        rounds: Of search, at each moment that leaves a job without a place.
-        end_s: Where the run ends, if not where the scenario says; later jobs and forecasts do not come.
+        scenario: Neighbourhood, jobs and production.
+        rounds: Search rounds at each event that leaves a job without a placement.
+        end_s: End of the run, UNIX seconds; None: the scenario's own. Later jobs and forecasts are left out.
+
+    Returns:
+        Producer and start (UNIX seconds) by job id.
     """
     if end_s is None and scenario.days is not None:
         end_s = scenario.start_s + scenario.days * 86_400
@@ -56,7 +59,7 @@ def plan_rolling_horizon(
 
 
 def _event_times_s(scenario: Scenario, end_s: int | None) -> Iterator[int]:
-    """Yield when there is something new, in order."""
+    """Yield the times of registrations and forecasts in order, UNIX seconds."""
     issued = {p.issued_s for producer in scenario.producers.values() for p in producer.predictions}
     times_s = {max(scenario.start_s, time_s) for time_s in issued | {job.registered_s for job in scenario.jobs}}
     return (time_s for time_s in sorted(times_s) if end_s is None or time_s <= end_s)
@@ -65,9 +68,9 @@ def _event_times_s(scenario: Scenario, end_s: int | None) -> Iterator[int]:
 def _as_known(
     scenario: Scenario, open_: list[Job], started: list[Job], contracts: Contracts, now_s: int, standing: Contracts
 ) -> Instance:
-    """Return the program's data as they are known now, less what runs already."""
+    """Return the optimisation problem as it is known at `now_s`, less what is running already."""
     forecasts = {
-        producer: Producer(tuple(p for p in of.predictions if p.issued_s <= now_s))
+        producer: ProducerSeries(tuple(p for p in of.predictions if p.issued_s <= now_s))
         for producer, of in scenario.producers.items()
     }
     scene = replace(scenario, start_s=now_s, days=None, jobs=tuple(open_), producers=forecasts)
@@ -94,7 +97,7 @@ def _worth(task: OptimumTask, bonus_wh: float) -> OptimumTask:
 
 
 def _planned(instance: Instance, standing: Contracts, rounds: int, rng: Random) -> Contracts:
-    """Return the best contracts found from the standing ones on."""
+    """Return the best contracts found, starting from the standing ones."""
     options = PlacementOptions(instance)
     for i in list(options.placeable):
         task = instance.tasks[i]

@@ -58,12 +58,12 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             f"(format {version}; this one reads up to {SCHEMA_VERSION}): upgrade ssmic"
         )
     _check_length(path, header)
-    with readable(path):
+    with translate_read_errors(path):
         return _connect(path)
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def translate_read_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one that names the file."""
     try:
         yield
@@ -139,7 +139,7 @@ def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> No
     Raises:
         ResultsError: The file cannot be written, or has no such run.
     """
-    with said_plainly(path):
+    with translate_sqlite_errors(path):
         connection = open_for_writing(path)
         try:
             changed = connection.execute(
@@ -156,7 +156,7 @@ def seal(path: Path) -> None:
 
     Does nothing while somebody else has it open, for it is complete without this too.
     """
-    with said_plainly(path):
+    with translate_sqlite_errors(path):
         connection = open_for_writing(path, busy_wall_s=0.2)
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -204,7 +204,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def said_plainly(path: Path) -> Iterator[None]:
+def translate_sqlite_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one that names the file."""
     try:
         yield

@@ -25,7 +25,7 @@ Kind = Literal["text", "int", "float", "instant"]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ExportColumn:
     """Its name says the unit."""
 
     name: str
@@ -33,36 +33,36 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExportTable:
     """One file of an export."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[ExportColumn, ...]
     rows: Callable[[], Iterator[Row]]
     """Reads them anew, one by one."""
 
 
-def tables(results: ResultsReader) -> tuple[Table, ...]:
+def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
     """Return all tables of a simulation."""
     return (
-        Table("runs", RUNS, lambda: _runs(results)),
-        Table("kpis", KPIS, lambda: _kpis(results)),
-        Table("contracts", CONTRACTS, lambda: _contracts(results)),
-        Table("history", HISTORY, lambda: _history(results)),
-        Table("messages", MESSAGES, lambda: _messages(results)),
-        Table("minutes", MINUTES, lambda: _minutes(results)),
-        Table("production", PRODUCTION, lambda: _production(results)),
-        Table("consumption", CONSUMPTION, lambda: _consumption(results)),
+        ExportTable("runs", RUNS, lambda: _runs(results)),
+        ExportTable("kpis", KPIS, lambda: _kpis(results)),
+        ExportTable("contracts", CONTRACTS, lambda: _contracts(results)),
+        ExportTable("history", HISTORY, lambda: _history(results)),
+        ExportTable("messages", MESSAGES, lambda: _messages(results)),
+        ExportTable("minutes", MINUTES, lambda: _minutes(results)),
+        ExportTable("production", PRODUCTION, lambda: _production(results)),
+        ExportTable("consumption", CONSUMPTION, lambda: _consumption(results)),
     )
 
 
-def _columns(**kinds: Kind) -> tuple[Column, ...]:
-    return tuple(Column(name, kind) for name, kind in kinds.items())
+def _columns(**kinds: Kind) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(name, kind) for name, kind in kinds.items())
 
 
-def _kpi_columns() -> tuple[Column, ...]:
+def _kpi_columns() -> tuple[ExportColumn, ...]:
     hints = get_type_hints(Kpis)
-    return tuple(Column(field.name, "int" if hints[field.name] is int else "float") for field in fields(Kpis))
+    return tuple(ExportColumn(field.name, "int" if hints[field.name] is int else "float") for field in fields(Kpis))
 
 
 RUNS = _columns(
@@ -246,14 +246,14 @@ _TYPES = {"text": "string", "int": "Int64", "float": "float64", "instant": "Int6
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def write_csv(table: Table, path: Path) -> None:
+def write_csv(table: ExportTable, path: Path) -> None:
     """Write with a header line, comma-separated, UTF-8; what is not known is an empty cell."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for n, frame in enumerate(_frames(table)):
             frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
 
 
-def write_json(table: Table, path: Path) -> None:
+def write_json(table: ExportTable, path: Path) -> None:
     """Write an array of objects, one a line, UTF-8."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
@@ -267,7 +267,7 @@ def write_json(table: Table, path: Path) -> None:
         file.write("\n]\n")
 
 
-def write_parquet(table: Table, path: Path) -> None:
+def write_parquet(table: ExportTable, path: Path) -> None:
     """Write with one type a column: instants as integers, and once more as UTC timestamps.
 
     Raises:
@@ -299,7 +299,7 @@ def require_parquet() -> None:
         ) from error
 
 
-def _frames(table: Table) -> Iterator[pd.DataFrame]:
+def _frames(table: ExportTable) -> Iterator[pd.DataFrame]:
     """Yield all rows, frame by frame, at least one; every instant also as a timestamp behind its seconds."""
     import pandas as pd  # noqa: PLC0415 - takes half a second, and only who exports needs it
 
@@ -321,7 +321,7 @@ def _frames(table: Table) -> Iterator[pd.DataFrame]:
 Format = Literal["csv", "json", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_WRITERS: dict[Format, Callable[[Table, Path], None]] = {
+_WRITERS: dict[Format, Callable[[ExportTable, Path], None]] = {
     "csv": write_csv,
     "json": write_json,
     "parquet": write_parquet,

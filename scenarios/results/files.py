@@ -16,7 +16,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from scenarios.results.connection import ResultsError, ResultsExistError, ResultsWriteError, open_for_reading, readable
+from scenarios.results.connection import (
+    ResultsError,
+    ResultsExistError,
+    ResultsWriteError,
+    open_for_reading,
+    translate_read_errors,
+)
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import SCENARIO, Scenario
 
@@ -76,7 +82,7 @@ def _fit(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
+class SimulationSpec:
     """What is about to be run."""
 
     scenario: Scenario
@@ -91,7 +97,7 @@ class Simulation:
     """All else that was chosen, fit for JSON: the algorithm's settings, the pace, patience, ..."""
 
 
-def create_results(simulation: Simulation, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
+def create_results(simulation: SimulationSpec, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
     """Make a results file without runs and return where it is.
 
     Args:
@@ -139,7 +145,7 @@ def without_login(broker: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", broker)
 
 
-def _build(path: Path, simulation: Simulation, created: datetime) -> None:
+def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     scenario = simulation.scenario
     connection = sqlite3.connect(path, isolation_level=None)
     try:
@@ -199,7 +205,7 @@ def _build(path: Path, simulation: Simulation, created: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ResultsEntry:
     """A results file at a glance."""
 
     path: Path
@@ -223,7 +229,7 @@ class Listed:
         return dict(self.states).get("done", 0)
 
 
-def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
+def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[ResultsEntry, ...]:
     """Return the results files in a folder, newest first; none if there is no such folder.
 
     Raises:
@@ -232,7 +238,7 @@ def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
     return newest_first(glance(path) for path in results_files(folder))
 
 
-def newest_first(listed: Iterable[Listed]) -> tuple[Listed, ...]:
+def newest_first(listed: Iterable[ResultsEntry]) -> tuple[ResultsEntry, ...]:
     """Return results files by when their simulations began, the newest first; those that cannot be read come last."""
     return tuple(sorted(listed, key=lambda one: (one.created_utc, one.path.name), reverse=True))
 
@@ -281,7 +287,7 @@ def results_files(folder: Path) -> tuple[Path, ...]:
         raise ResultsError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
 
-def glance(path: Path) -> Listed:
+def glance(path: Path) -> ResultsEntry:
     """Return what a results file is about, without reading its scenario or its runs."""
     try:
         size_bytes = path.stat().st_size
@@ -290,15 +296,15 @@ def glance(path: Path) -> Listed:
     try:
         return _glance(path, size_bytes)
     except ResultsError as error:
-        return Listed(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
+        return ResultsEntry(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
     except (ValueError, TypeError) as error:
-        return Listed(path, size_bytes, problem=f"is damaged: {error}")
+        return ResultsEntry(path, size_bytes, problem=f"is damaged: {error}")
 
 
-def _glance(path: Path, size_bytes: int) -> Listed:
+def _glance(path: Path, size_bytes: int) -> ResultsEntry:
     connection = open_for_reading(path)
     try:
-        with readable(path):
+        with translate_read_errors(path):
             about = connection.execute(
                 "SELECT scenario, algorithm, broker, seeds_json, created_utc FROM simulation"
             ).fetchone()
@@ -309,7 +315,7 @@ def _glance(path: Path, size_bytes: int) -> Listed:
         raise ResultsError(f"{path}: is damaged: it does not say what was simulated")
     figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"] and row["state"] == "done"]
     shares = [of["self_sufficiency"] for of in figures if of["self_sufficiency"] is not None]
-    return Listed(
+    return ResultsEntry(
         path,
         size_bytes,
         created_utc=about["created_utc"],

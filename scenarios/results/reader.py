@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from agents import LedgerEntry
 from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
-from scenarios.results.connection import ResultsError, open_for_reading, readable
+from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
 
@@ -105,7 +105,7 @@ class ResultsReader:
 
     def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
         """Return a run's contracts with their history, cancelled ones too, in the order of contract ids."""
-        with self._damage_said(), readable(self.path):
+        with self._damage_said(), translate_read_errors(self.path):
             return read_ledger(self._connection, run)
 
     def producers_of(self, house: str) -> set[str]:
@@ -212,7 +212,7 @@ class ResultsReader:
             )
 
     def _rows(self, query: str, *values: int | str) -> list[sqlite3.Row]:
-        with readable(self.path):
+        with translate_read_errors(self.path):
             return self._connection.execute(query, values).fetchall()
 
     def _one(self, query: str, *values: int | str) -> sqlite3.Row:

@@ -63,7 +63,7 @@ class ContractRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class PowerProfile:
     """Mean powers over the intervals of a run, W, shape (intervals,) each."""
 
     interval_s: int
@@ -85,7 +85,7 @@ class Day:
         """How many days there are to look at one by one; 1 where all of it is looked at together."""
         return day_count(len(self.times_s), self.interval_s)
 
-    def of_day(self, index: int) -> Day:
+    def of_day(self, index: int) -> PowerProfile:
         """Return one of the days, 0 the first; all of it where it is looked at together."""
         part = day_slice(len(self.times_s), self.interval_s, index)
         return replace(
@@ -123,7 +123,7 @@ class NeighbourhoodView:
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
     """By start, then contract id."""
-    day: Day
+    day: PowerProfile
     bills: dict[str, Bill]
     """Empty without a tariff."""
 
@@ -165,7 +165,7 @@ class HouseView:
     """Of the house's jobs; by start, then contract id."""
     supplied: tuple[ContractRow, ...]
     """Of other houses' jobs with the house's panels."""
-    day: Day
+    day: PowerProfile
     bill: Bill | None
     """None without a tariff."""
 
@@ -339,9 +339,9 @@ def contract_rows(
 
 def _day(
     settled: Settlement, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
-) -> Day:
+) -> PowerProfile:
     production_w = mean_power_w(produced_wh, interval_s)
-    return Day(
+    return PowerProfile(
         interval_s=interval_s,
         times_s=settled.start_s + interval_s * np.arange(len(production_w), dtype=np.int64),
         production_w=production_w,
@@ -351,7 +351,7 @@ def _day(
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PowerStatistics:
     """A power over the intervals of the runs, W, shape (intervals,) each."""
 
     mean_w: FloatArray
@@ -360,17 +360,17 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class AverageDay:
+class AveragePowerProfile:
     """All complete runs at once, over the time that any of them covers."""
 
     runs: int
     interval_s: int
     times_s: IntArray
     """Where each interval begins, UNIX seconds."""
-    production: Course
-    local: Course
+    production: PowerStatistics
+    local: PowerStatistics
     """Consumption that contracts' panels covered."""
-    grid: Course
+    grid: PowerStatistics
     """Consumption that they did not cover."""
 
     @property
@@ -378,14 +378,18 @@ class AverageDay:
         """How many days there are to look at one by one, see `scenarios.results.views.Day`."""
         return day_count(len(self.times_s), self.interval_s)
 
-    def of_day(self, index: int) -> AverageDay:
+    def of_day(self, index: int) -> AveragePowerProfile:
         """Return one of the days, 0 the first."""
         part = day_slice(len(self.times_s), self.interval_s, index)
-        courses = (Course(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid))
-        return AverageDay(self.runs, self.interval_s, self.times_s[part], *courses)
+        courses = (
+            PowerStatistics(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid)
+        )
+        return AveragePowerProfile(self.runs, self.interval_s, self.times_s[part], *courses)
 
 
-def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None) -> AverageDay:
+def average_power_profile(
+    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None
+) -> AveragePowerProfile:
     """Return the average over all runs that came to their end; of the first one while there is none.
 
     Args:
@@ -412,7 +416,7 @@ def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, ho
         powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
     production, local, grid = (_course(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)
-    return AverageDay(len(runs), interval_s, times_s, production, local, grid)
+    return AveragePowerProfile(len(runs), interval_s, times_s, production, local, grid)
 
 
 def _columns_wh(
@@ -427,6 +431,6 @@ def _columns_wh(
     return produced_wh, delivered_wh, np.maximum(settled.house_consumed_wh[row] - delivered_wh, 0.0)
 
 
-def _course(runs_w: FloatArray) -> Course:
+def _course(runs_w: FloatArray) -> PowerStatistics:
     deviation_w = runs_w.std(axis=0, ddof=1) if len(runs_w) > 1 else np.zeros(runs_w.shape[1])
-    return Course(mean_w=runs_w.mean(axis=0), deviation_w=deviation_w)
+    return PowerStatistics(mean_w=runs_w.mean(axis=0), deviation_w=deviation_w)

@@ -17,7 +17,7 @@ import numpy as np
 
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
 from scenarios.metrics import Settlement, compute_kpis, settle
-from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
+from scenarios.results.connection import now_utc, open_for_writing, transaction, translate_sqlite_errors
 from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
 from scenarios.results.schema import SCORES_TABLE
 from scenarios.scenario import Scenario
@@ -73,7 +73,7 @@ class RunWriter:
         """By sender, the last message that the file has."""
         self.negotiations = 0
         """As far as the file has them."""
-        with said_plainly(path):
+        with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
             if resume and self._take_up():
                 return
@@ -150,7 +150,7 @@ class RunWriter:
         """
         if not self._changed and not self._messages:
             return
-        with said_plainly(self.path), transaction(self._connection):
+        with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             self._connection.execute(
                 "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
@@ -189,7 +189,7 @@ class RunWriter:
             end_s = max([self._reached_s, *self._ends_s(standing)])
         settled = settle(self._scenario, standing, self._start_s, end_s)
         figures = compute_kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
-        with said_plainly(self.path), transaction(self._connection):
+        with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             self._write_minutes(settled)
             self._write_scores(scores or {})

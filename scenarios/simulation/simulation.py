@@ -10,7 +10,7 @@ from pathlib import Path
 
 from broker.clock import Reported
 from broker.protocol import Timeouts
-from scenarios.results import Simulation as Record
+from scenarios.results import SimulationSpec as Record
 from scenarios.results import create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.plan import Plan

@@ -25,7 +25,7 @@ from scenarios.deployment.clock import run_clock
 from scenarios.deployment.household import run_households
 from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome
@@ -141,7 +141,7 @@ async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int,
         ) as writer:
             return await run_clock(scenario, settings, way, recorder=writer, on_moment=on_moment)
 
-    results_file = create_results(Simulation(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
+    results_file = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
     processes[CLOCK] = _Process(CLOCK, clock, broker)
     async with asyncio.TaskGroup() as tasks:
         for house in houses:

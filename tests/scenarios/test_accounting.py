@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Contract
 from scenarios.metrics.settlement import MINUTE_S, Settlement, real_production_wh, settle
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, settled_runs, sun
 
 EXACT_WH = 1e-6
@@ -86,14 +86,14 @@ def test_a_new_prediction_counts_from_its_first_point_and_only_if_it_was_issued(
     late = Prediction(issued_s=START_S + 999, production=sun((0, 0), (240, 4000)))
     edges_s = START_S + np.arange(5.0) * MINUTE_S
 
-    given_wh = real_production_wh(Producer(predictions=(old, new, late)), edges_s, START_S + 300)
+    given_wh = real_production_wh(ProducerSeries(predictions=(old, new, late)), edges_s, START_S + 300)
 
     assert given_wh.tolist() == pytest.approx([10, 10, 1, 0])
 
 
 def test_actual_production_counts_instead_of_any_prediction() -> None:
     """A panel that was promised 40 Wh and gave 4 delivered 4."""
-    producer = Producer(predictions=forecast(sun((0, 0), (60, 40))).predictions, actual=sun((0, 0), (60, 4)))
+    producer = ProducerSeries(predictions=forecast(sun((0, 0), (60, 40))).predictions, actual=sun((0, 0), (60, 4)))
     washing = job("wash", "a", load((0, 0), (60, 40)))
     scenario = neighbourhood({"a": {"pv": producer}}, [washing])
 
@@ -177,7 +177,7 @@ def _by_loops(
     return delivered_wh, job_wh
 
 
-def _known_production(producer: Producer, end_s: int) -> Production | None:
+def _known_production(producer: ProducerSeries, end_s: int) -> Production | None:
     if producer.actual is not None:
         return producer.actual
     known: Production | None = None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scenarios import Zone
 from scenarios.metrics import Figure, SampleStatistics
-from scenarios.results import AverageDay, ContractRow, ResultsReader, average_day, load_run
+from scenarios.results import AveragePowerProfile, ContractRow, ResultsReader, average_power_profile, load_run
 from scenarios.results.comparison import Compared, compare_simulations
-from scenarios.results.comparison import Comparison as Statistics
+from scenarios.results.comparison import SimulationComparison as Statistics
 
 
 def letter_of(index: int) -> str:
@@ -24,7 +24,7 @@ class Side:
 
     letter: str
     compared: Compared
-    day: AverageDay
+    day: AveragePowerProfile
     contracts: dict[str, ContractRow]
     """Of its first finished run, by job."""
     seed: int
@@ -106,7 +106,7 @@ def _side(one: Compared, letter: str, interval_s: int) -> Side:
         return Side(
             letter=letter,
             compared=one,
-            day=average_day(results, interval_s),
+            day=average_power_profile(results, interval_s),
             contracts={row.job_id: row for row in first.contracts},
             seed=first.run.seed,
             zone=results.scenario.zone,

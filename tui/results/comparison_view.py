@@ -17,7 +17,7 @@ from textual.widgets import Static, TabbedContent, TabPane
 
 from scenarios import Zone
 from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
-from scenarios.results import AverageDay, ContractRow
+from scenarios.results import AveragePowerProfile, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
 from tui.formatting import plural
 from tui.results.comparison_model import Comparison, FigureRow, JobRow, Side, compare, letter_of
@@ -212,7 +212,7 @@ class DayOfSide(Vertical):
         yield Static("", markup=False)
         yield Chart()
 
-    def show(self, title: str, day: AverageDay, zone: Zone, top_w: float) -> None:
+    def show(self, title: str, day: AveragePowerProfile, zone: Zone, top_w: float) -> None:
         """Draw another day, on a scale that reaches as far as the other side's."""
         self.query_one(Static).update(title)
         start_s = float(day.times_s[0])
@@ -228,7 +228,7 @@ class DayOfSide(Vertical):
         )
 
 
-def most_w(day: AverageDay) -> float:
+def most_w(day: AveragePowerProfile) -> float:
     """Return how far the scale of a day's chart has to reach."""
     return float(max(day.production.mean_w.max(initial=0), (day.local.mean_w + day.grid.mean_w).max(initial=0)))
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from scenarios.metrics import Figure, SampleStatistics
-from scenarios.results.comparison import Comparison, drawn_figures, mean_text, scaled, unit_of
+from scenarios.results.comparison import SimulationComparison, drawn_figures, mean_text, scaled, unit_of
 
 MARKS = "●■◆▲▼★✚"
 """By simulation, so that nobody has to tell colours."""
@@ -28,9 +28,9 @@ class Intervals(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._comparison: Comparison | None = None
+        self._comparison: SimulationComparison | None = None
 
-    def show(self, comparison: Comparison) -> None:
+    def show(self, comparison: SimulationComparison) -> None:
         """Draw another comparison."""
         self._comparison = comparison
         self.refresh(layout=True)
@@ -51,7 +51,7 @@ class Intervals(Widget):
         return Text("\n", no_wrap=True).join(lines)
 
     def _figure(
-        self, comparison: Comparison, figure: Figure, label: int, plot: int, *, has_differences: bool
+        self, comparison: SimulationComparison, figure: Figure, label: int, plot: int, *, has_differences: bool
     ) -> list[Text]:
         theme = self.app.theme_variables
         spreads = [comparison.statistics_of(i, figure.name) for i in comparison.indexes]

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics
-from scenarios.results import AverageDay, ResultsReader, RunInfo, average_day, view_runs
+from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import number_kwh, state_cell
 from tui.shell import Days, Guarded, shown_zone
@@ -38,7 +38,7 @@ class RunsSheet:
     """All runs of a simulation."""
 
     rows: tuple[RunRow, ...]
-    average: AverageDay | None
+    average: AveragePowerProfile | None
     """None: no run has begun."""
     zone: Zone
     """How times are shown."""
@@ -52,7 +52,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         IntervalError: The interval is not a positive number of whole minutes.
     """
     view = view_runs(results, interval_s)
-    average = average_day(results, interval_s) if view.runs else None
+    average = average_power_profile(results, interval_s) if view.runs else None
     rows = [
         RunRow(
             f"{run.run}{'' if run.is_complete else '*'}",
@@ -237,7 +237,7 @@ class RunsPane(Guarded, Vertical):
             self.post_message(self.RunChosen(event.row.run.run))
 
 
-def _said(day: AverageDay, rows: Sequence[RunRow]) -> str:
+def _said(day: AveragePowerProfile, rows: Sequence[RunRow]) -> str:
     """Say what the mean is of, and which runs are not in it."""
     parts = [(row.run, unfinished(row.run.state, row.covered_share)) for row in rows if row.run is not None]
     left_out = "; ".join(f"* run {run.run}: {how}" for run, how in parts if how)

@@ -1,6 +1,6 @@
 """Several simulations compared: statistics over seeds, tables and figures."""
 
-from scenarios.results.comparison.comparison import Compared, Comparison, compare_simulations, comparison_json
+from scenarios.results.comparison.comparison import Compared, SimulationComparison, compare_simulations, comparison_json
 from scenarios.results.comparison.figure import drawn_figures
 from scenarios.results.comparison.files import ENDINGS, check_files, write_comparison
 from scenarios.results.comparison.tables import blocks, mean_text, scaled, tables_of, unit_of
@@ -8,7 +8,7 @@ from scenarios.results.comparison.tables import blocks, mean_text, scaled, table
 __all__ = [
     "ENDINGS",
     "Compared",
-    "Comparison",
+    "SimulationComparison",
     "blocks",
     "check_files",
     "compare_simulations",

@@ -77,7 +77,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SimulationComparison:
     """All of them."""
 
     simulations: tuple[Compared, ...]
@@ -119,7 +119,7 @@ class _Read:
     """The scenario as JSON, without what runs may differ in."""
 
 
-def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> Comparison:
+def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> SimulationComparison:
     """Read simulations and compare them; differences are those from the first to each of the later ones.
 
     Args:
@@ -147,7 +147,7 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
         if read[reference].neighbourhood == read[other].neighbourhood
         for difference in _difference(simulations, reference, other)
     )
-    return Comparison(
+    return SimulationComparison(
         simulations,
         differences,
         tuple(_warnings(read, simulations, differences)),
@@ -155,7 +155,7 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
     )
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: SimulationComparison) -> dict[str, Any]:
     """Return a comparison, fit for JSON: energies in Wh, shares from 0 to 1."""
     simulations = comparison.simulations
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scenarios.results.comparison.comparison import Comparison
+from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.figure import check_png, png, svg
 from scenarios.results.comparison.tables import WRITERS
 from scenarios.results.connection import FigureFormatError, ResultsExistError, ResultsWriteError
@@ -35,7 +35,7 @@ def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
             raise ResultsExistError(f"{path}: exists already; --force overwrites it")
 
 
-def write_comparison(comparison: Comparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:
+def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:
     """Write a comparison; folders are made where they are not there.
 
     Raises:
@@ -55,7 +55,7 @@ def write_comparison(comparison: Comparison, paths: Sequence[Path], *, overwrite
             raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _content(comparison: Comparison, path: Path) -> bytes:
+def _content(comparison: SimulationComparison, path: Path) -> bytes:
     ending = path.suffix.lower()
-    figures: dict[str, Callable[[Comparison], bytes]] = {".svg": svg, ".png": png}
+    figures: dict[str, Callable[[SimulationComparison], bytes]] = {".svg": svg, ".png": png}
     return figures[ending](comparison) if ending in figures else WRITERS[ending](comparison).encode()

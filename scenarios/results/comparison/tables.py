@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scenarios.metrics import Figure, SampleStatistics, Unit
-from scenarios.results.comparison.comparison import OF_BEST, Comparison
+from scenarios.results.comparison.comparison import OF_BEST, SimulationComparison
 
 MAIN_FIGURES = (
     "delivered_wh",
@@ -41,7 +41,7 @@ _SCALES: dict[Unit, tuple[str, float, int]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """A table in words."""
 
     title: str
@@ -82,11 +82,11 @@ def _number(value: float, decimals: int, *, signed: bool = False) -> str:
     return f"{rounded:{'+' if signed and rounded else ''},.{decimals}f}"
 
 
-def tables_of(comparison: Comparison) -> tuple[Table, ...]:
+def tables_of(comparison: SimulationComparison) -> tuple[TextTable, ...]:
     """Return the means, then the paired differences from the first simulation where there are any."""
     figures = main_figures(comparison)
     simulations = comparison.simulations
-    means = Table(
+    means = TextTable(
         f"{scenario_title(comparison)}: mean ± 95 % interval over seeds",
         tuple(f"{one.label} ({len(one.by_seed)})" for one in simulations),
         tuple(
@@ -97,7 +97,7 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
     differences = [of for i in comparison.indexes[1:] if (of := comparison.difference(0, i)) is not None]
     if not differences:
         return (means,)
-    paired = Table(
+    paired = TextTable(
         f"Difference from {simulations[0].label} on the same seeds: mean ± 95 % interval",
         tuple(f"{simulations[of.other].label} ({len(of.seeds)})" for of in differences),
         tuple(
@@ -111,13 +111,13 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
     return means, paired
 
 
-def main_figures(comparison: Comparison) -> tuple[Figure, ...]:
+def main_figures(comparison: SimulationComparison) -> tuple[Figure, ...]:
     """Return the figures of the tables for people that at least one simulation has."""
     by_name = {figure.name: figure for figure in comparison.figures}
     return tuple(by_name[name] for name in MAIN_FIGURES if name in by_name)
 
 
-def scenario_title(comparison: Comparison) -> str:
+def scenario_title(comparison: SimulationComparison) -> str:
     """Return the scenario, or scenarios, that were run."""
     return ", ".join(dict.fromkeys(one.info.scenario for one in comparison.simulations))
 
@@ -130,7 +130,7 @@ def _label(figure: Figure, *, of_difference: bool = False) -> str:
 # Markdown.
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(comparison: SimulationComparison) -> str:
     """Return the tables in GitHub's Markdown, with the warnings below."""
     parts = []
     for table in tables_of(comparison):
@@ -163,7 +163,7 @@ _LATEX = {
 }
 
 
-def latex(comparison: Comparison) -> str:
+def latex(comparison: SimulationComparison) -> str:
     r"""Return the tables as LaTeX `tabular`s that need the package booktabs."""
     parts = [r"% Needs \usepackage{booktabs}; put each tabular into a table with a caption of your own."]
     for table in tables_of(comparison):
@@ -218,7 +218,7 @@ _CSV_COLUMNS = (
 )
 
 
-def csv_text(comparison: Comparison) -> str:
+def csv_text(comparison: SimulationComparison) -> str:
     """Return every figure of every simulation, a line each, in stored units (Wh, W, s, shares from 0 to 1).
 
     The difference is that from the first simulation, paired by seed; empty where there is none.
@@ -258,11 +258,11 @@ def _plain(value: float | None) -> str:
     return "" if value is None else repr(round(value, 9) + 0.0).removesuffix(".0")
 
 
-WRITERS: dict[str, Callable[[Comparison], str]] = {".csv": csv_text, ".md": markdown, ".tex": latex}
+WRITERS: dict[str, Callable[[SimulationComparison], str]] = {".csv": csv_text, ".md": markdown, ".tex": latex}
 """By ending of the file, what writes a table."""
 
 
-def blocks(table: Table, width: int, gap: int = 2) -> Sequence[Table]:
+def blocks(table: TextTable, width: int, gap: int = 2) -> Sequence[TextTable]:
     """Return a table in parts that fit a width in columns of text, each with some of the simulations."""
     first = max([len(row[0]) for row in table.rows] or [0])
     widths = [
@@ -278,7 +278,7 @@ def blocks(table: Table, width: int, gap: int = 2) -> Sequence[Table]:
         parts[-1].append(i)
         used += gap + needed
     return [
-        Table(
+        TextTable(
             table.title,
             tuple(table.columns[i] for i in part),
             tuple((row[0], *(row[1 + i] for i in part)) for row in table.rows),

@@ -9,7 +9,7 @@ from scenarios.generate.neighbourhood import scarce
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.optimum.rolling_horizon import plan_rolling_horizon
-from scenarios.scenario import Producer
+from scenarios.scenario import ProducerSeries
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
@@ -50,7 +50,7 @@ def test_believes_the_newest_forecast_and_lets_the_job_wait() -> None:
     dark = Prediction(issued_s=START_S, production=sun((0, 0.0), (24 * HOUR_S, 0.0)))
     bright = Prediction(issued_s=START_S + 9 * HOUR_S, production=NOON)
     scenario = neighbourhood(
-        {"1": {"pv": Producer((dark, bright))}}, [job("wash", "1", WASH, (8 * HOUR_S, 11 * HOUR_S))]
+        {"1": {"pv": ProducerSeries((dark, bright))}}, [job("wash", "1", WASH, (8 * HOUR_S, 11 * HOUR_S))]
     )
     assert plan_rolling_horizon(scenario)["wash"][1] >= START_S + 10 * HOUR_S
     assert plan_rolling_horizon(scenario, end_s=START_S + 8 * HOUR_S) == {}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.energy import Prediction
 from scenarios.optimum.instance import instance_of
 from scenarios.optimum.lagrangian import LagrangianBound, Prices
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
 from tests.scenarios.optimum.tiny import best_by_force, every_second, street, tiny
 
@@ -37,7 +37,7 @@ def test_sun_that_was_only_promised_is_sold_for_what_it_costs_beyond_its_worth()
     promised = Prediction(issued_s=START_S, production=sun((0, 0.0), (HOUR_S, 1000.0), (2 * HOUR_S, 1000.0)))
     real = sun((0, 0.0), (HOUR_S, 800.0), (2 * HOUR_S, 800.0))
     wash = job("wash", "1", load((0, 0.0), (HOUR_S, 1000.0)), (0, 0))
-    instance = instance_of(street({"pv": Producer((promised,), real)}, wash))
+    instance = instance_of(street({"pv": ProducerSeries((promised,), real)}, wash))
     pricing = LagrangianBound(instance, instance.limit_wh)
 
     def bound_at(price: float) -> float:

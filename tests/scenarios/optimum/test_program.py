@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from scenarios.generate.neighbourhood import Plan, neighbourhood
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.instance import instance_of
 from scenarios.optimum.milp import SAMPLE_STEPS, MilpResult, aggregated_columns, solve_refined
@@ -58,13 +58,13 @@ def test_no_plan_that_runs_one_job_of_a_device_at_a_time_beats_a_program_that_as
 
 def small(seed: int, jobs: int, roofs: int) -> Scenario:
     """Return a scarce neighbourhood."""
-    plan = Plan(
+    plan = NeighbourhoodSpec(
         name="small",
         seed=seed,
         houses=6,
         roofs=roofs,
         jobs=jobs,
-        demand_per_sun=1.0,
+        demand_per_production=1.0,
         date=date(2026, 6, 12),
         weather="fair",
     )

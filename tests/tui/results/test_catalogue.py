@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
@@ -104,7 +104,7 @@ async def test_a_run_that_is_being_written_is_followed(
     scenario = load_scenario("street")
     async with opened(first_area="results") as pilot:
         await listed(pilot)
-        plan = Simulation(scenario=scenario, algorithm="exact", seeds=(1,), broker="memory")
+        plan = SimulationSpec(scenario=scenario, algorithm="exact", seeds=(1,), broker="memory")
         path = create_results(plan, results_folder / "now.sqlite")
         await until(pilot, lambda: len(table(pilot, "#books").rows) == 3)
         row = table(pilot, "#books").rows[0]
