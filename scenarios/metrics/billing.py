@@ -1,11 +1,11 @@
-"""What every house pays, with the neighbourhood and without it, and what its grid power emits.
+"""What every house pays with and without the neighbourhood, and the emissions of its grid power.
 
-With the neighbourhood: energy from the house's own panel is free; from a neighbour's panel it costs the price among
-neighbours, which that neighbour earns. Behind its own meter a house then uses what its panels have left in a minute for
-what it still lacks in that minute. What is lacking after that is bought from the grid; what is left is fed in.
+With the neighbourhood, energy from a house's own panels is free; energy from a neighbour's panel costs the price among
+neighbours, which that neighbour earns. Behind its own meter, a house then covers what it still lacks in a minute by
+what its panels have left in that minute. Whatever is still lacking is bought from the grid; whatever is left is fed in.
 
-Without it: the house's jobs run at the very same times, but only its own panels serve them; the rest is bought, the
-surplus fed in. So the difference is what contracts are worth, not what shifting a job in time is worth.
+Without the neighbourhood, the house's jobs run at the very same times, but only its own panels serve them; the rest is
+bought, the surplus fed in. The difference is thus the value of contracts, not the value of shifting jobs in time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ WH_PER_KWH = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One house's. A negative bill is paid out."""
+    """The bill of one house; negative amounts are paid to the house."""
 
     with_eur: float
-    """With the neighbourhood."""
+    """Cost with the neighbourhood."""
     without_eur: float
-    """The same jobs at the same times, on the house's own panels and the grid alone."""
+    """Cost of the same jobs at the same times, with the house's own panels and the grid only."""
     with_kg_co2: float
-    """Of the grid power that it buys, with the neighbourhood."""
+    """Emissions of the grid power that it buys, with the neighbourhood."""
     without_kg_co2: float
     bought_from_grid_wh: float
     bought_from_neighbours_wh: float
@@ -40,17 +40,17 @@ class Bill:
 
     @property
     def saving_eur(self) -> float:
-        """What the neighbourhood saves the house; negative if it costs it something."""
+        """What the house saves by the neighbourhood; negative if it pays more."""
         return self.without_eur - self.with_eur
 
 
 def bills(settlement: Settlement, producer_house: Mapping[str, str], tariff: Tariff) -> dict[str, Bill]:
-    """Return every house's bill.
+    """Return every house's bill, by house id.
 
     Args:
         settlement: The run's settled energy.
-        producer_house: Where each producer stands.
-        tariff: What energy costs and emits.
+        producer_house: The house of each producer, by producer id.
+        tariff: Prices and emissions.
     """
     index = {house: i for i, house in enumerate(settlement.houses)}
     roof_wh = np.zeros_like(settlement.house_consumed_wh)
@@ -90,7 +90,7 @@ def bills(settlement: Settlement, producer_house: Mapping[str, str], tariff: Tar
 def _among_neighbours(
     settlement: Settlement, producer_house: Mapping[str, str], index: Mapping[str, int]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return what each house bought from and sold to other houses, Wh, shape (H,) each."""
+    """Return the energy that each house bought from and sold to other houses, Wh, shape (H,) each."""
     bought_wh, sold_wh = np.zeros(len(index)), np.zeros(len(index))
     for job, contract, delivered_wh in zip(
         settlement.jobs, settlement.contracts, settlement.job_delivered_wh, strict=True
