@@ -142,7 +142,7 @@ class _Street:
             yield start_s
 
     def _later_runs(self) -> dict[str, list[Run]]:
-        """Return by job id the later jobs of its device, for jobs that can run one after another."""
+        """Return the later jobs of the same device by job id, where jobs can run one after another."""
         without = {job.job_id for job in jobs_without_room(self.jobs, self.scenario.start_s)}
         by_device: dict[str, list[Run]] = defaultdict(list)
         later: dict[str, list[Run]] = {}
@@ -160,9 +160,7 @@ class _Street:
         return minutes, job.load_profile.energy_per_bin_wh(self.edges_s[first : last + 1] - start_s)
 
     def first_fit(self, starts_s: Iterable[int]) -> list[Contract]:
-        """Return contracts where each job goes to the first producer whose production covers it beside those before
-        it.
-        """
+        """Return contracts in which each job goes to the first producer that covers it beside earlier jobs."""
         room_wh = {producer: production_wh.copy() for producer, production_wh in self.production_wh.items()}
         contracts = []
         for job, start_s in zip(self.jobs, starts_s, strict=True):

@@ -63,5 +63,9 @@ class CapacityCut:
     function: DualFeasibleFunction
 
     def coefficients(self, draw_wh: FloatArray) -> FloatArray:
-        """Return the coefficients of loads that draw `draw_wh` (Wh, any shape) in that minute."""
+        """Return the coefficients of loads in this cut.
+
+        Args:
+            draw_wh: Energy that each load draws in the cut's minute, Wh, any shape.
+        """
         return self.function.coefficients(draw_wh / self.limit_wh)

@@ -82,6 +82,13 @@ class PricingRange:
     """Starts of one task in one family of pieces on one class of producers: the unit of pricing."""
 
     def __init__(self, task: int, class_: int, feasible: FeasiblePieces) -> None:
+        """Make a range.
+
+        Args:
+            task: Index of the task.
+            class_: Index of the class of producers.
+            feasible: The family of pieces, within the limit of that class.
+        """
         self.task = task
         self.class_ = class_
         self._open = feasible

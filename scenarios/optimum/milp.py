@@ -231,7 +231,15 @@ class MilpModel:
         sloped: bool,
         exclusive_devices: bool,
     ) -> None:
-        """Prepare an empty model; for the arguments see `solve_refined` and `aggregated_columns`."""
+        """Prepare an empty model.
+
+        Args:
+            instance: The instance to bound.
+            limit_wh: Energy that each producer may be asked for, Wh, shape (producers, bins); at least its production.
+            minutes: The sampled bins, rising, shape (sampled minutes,).
+            sloped: Whether each linear piece becomes a column of its own, with its slope.
+            exclusive_devices: Whether a device runs at most one job at a time.
+        """
         self._instance = instance
         self._limit_wh = limit_wh
         self._minutes = minutes
