@@ -1,4 +1,4 @@
-"""Follows a run by reading its topics; no screen in it."""
+"""Monitoring: observes a run through its topics, independent of any screen."""
 
 from scenarios.monitor.feed import BusFeed, Feed, FoundRun, NotConnectedError, RunFinder
 from scenarios.monitor.message_log import MessageLog, MessageSummary, shown_agent

@@ -1,4 +1,4 @@
-"""How a run stands: one state, in words and with a tone, for every screen and line that says it. Pure."""
+"""Status of a run: one state with text and tone, derived by a pure function, for every screen that shows it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from broker.protocol import TimeReport
 Kind = Literal["connecting", "waiting", "running", "paused", "stalled", "disconnected", "ended", "failed"]
 Tone = Literal["good", "warning", "bad", "plain"]
 LinkStatus = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
-"""`unreachable` is tried again; `refused`, such as a wrong login, is not."""
+"""`unreachable` is retried; `refused`, for example after a wrong login, is not."""
 
 SILENT_AFTER = 4
-"""So many reports have to be missing before the clock is said to be silent: a busy machine loses a few."""
+"""Number of missing reports after which the clock counts as silent; a busy machine may lose a few."""
 _NAMED = 3
 
 SIGNS: dict[Kind, str] = {
@@ -42,13 +42,13 @@ TONES: dict[Kind, Tone] = {
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How a run stands."""
+    """The status of a run."""
 
     kind: Kind
     words: str
-    """Such as `stalled for 26 s, waiting for adler`."""
+    """For example `stalled for 26 s, waiting for adler`."""
     awaited: tuple[str, ...] = ()
-    """The hosts that it waits for, as far as they are known by name."""
+    """Ids of the hosts that it waits for, as far as they are known."""
 
     @property
     def text(self) -> str:
@@ -57,12 +57,12 @@ class RunStatus:
 
     @property
     def tone(self) -> Tone:
-        """What colour says."""
+        """Tone, which screens map to a colour."""
         return TONES[self.kind]
 
     @property
     def moves(self) -> bool:
-        """Whether virtual time passes; only then an estimate of what is left means anything."""
+        """Whether virtual time advances; only then is an estimate of the remaining time meaningful."""
         return self.kind == "running"
 
     @property
@@ -80,15 +80,15 @@ def status_of_run(
     is_over: bool = False,
     me: str = "",
 ) -> RunStatus:
-    """Return how a run stands.
+    """Return the status of a run.
 
     Args:
-        report: What its clock said last; None: nothing yet.
-        link: How the connection over which the clock is heard is.
-        problem: Why there is none.
-        silent_wall_s: How long ago the report was heard, seconds of the wall clock.
-        is_over: Whether the run is known to be over, whatever was heard last.
-        me: Who looks, as `Control.by` has it.
+        report: The latest report of its clock; None: none yet.
+        link: State of the connection over which reports arrive.
+        problem: Why there is no connection.
+        silent_wall_s: Age of the report, wall-clock seconds.
+        is_over: Whether the run is known to be over, whatever the report says.
+        me: Name of this user, as in `Control.by`.
     """
     if report is not None and report.state == "failed":
         return RunStatus("failed", "failed")
@@ -118,23 +118,23 @@ def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
 
 
 def status_of_reported(reported: Reported, me: str = "") -> RunStatus:
-    """Return how a run stands whose clock is in a process of ours; `me` as in `status_of_run`."""
+    """Return the status of a run whose clock is in a process of our own; `me` as in `status_of_run`."""
     return status_of_run(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
 
 
 def most_urgent(standings: Iterable[RunStatus]) -> RunStatus | None:
-    """Return the one of several runs that needs attention most; None where no run is under way."""
+    """Return the status that needs attention most among several runs; None where no run is under way."""
     order: tuple[Kind, ...] = ("stalled", "disconnected", "paused", "connecting", "waiting", "running")
     under_way = [standing for standing in standings if standing.kind in order]
     return min(under_way, key=lambda standing: order.index(standing.kind), default=None)
 
 
 def names(hosts: Sequence[str], more: int = 0) -> str:
-    """Return a few names, and how many others there are.
+    """Return a few host names and the number of others as a phrase.
 
     Args:
         hosts: The names.
-        more: Hosts that are not named.
+        more: Number of hosts that are not named.
     """
     shown = list(hosts[:_NAMED])
     others = len(hosts) - len(shown) + more
