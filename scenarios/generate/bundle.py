@@ -1,4 +1,4 @@
-"""The scenarios that ship with the package, and their files."""
+"""The bundled scenarios and their files."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ scenarios.generate`. Energy is in Wh, power in W."""
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = MappingProxyType(
     {"street": street, "scarce": partial(neighbourhood, _SCARCE), "village": partial(neighbourhood, _VILLAGE)}
 )
-"""By name."""
+"""Generators by scenario name."""
 
 
 def bundled_text(name: str) -> str:
-    """Return what the file of a bundled scenario says."""
+    """Return the text of a bundled scenario's file, generated afresh."""
     scenario = SCENARIOS[name]()
     if name == "street":
         return scenario_yaml(scenario, preface=PREFACE, notes=NOTES)
@@ -60,7 +60,7 @@ def bundled_text(name: str) -> str:
 
 
 def write_bundled(folder: Path = FOLDER) -> list[Path]:
-    """Write the files of all bundled scenarios into the folder and return them."""
+    """Write the files of all bundled scenarios into a folder and return their paths."""
     written = []
     for name in SCENARIOS:
         path = folder / f"{name}.yaml"

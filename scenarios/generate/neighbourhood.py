@@ -1,4 +1,4 @@
-"""Neighbourhoods from a seed: houses, roofs, jobs and a day's weather that go with each other."""
+"""Random neighbourhoods from a seed: consistent houses, roofs, jobs and weather of a day."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ _TRIES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourhoodSpec:
-    """What a neighbourhood is to be like."""
+    """Specification of a neighbourhood."""
 
     name: str
     seed: int
     houses: int
     """From 1 to 100."""
     roofs: int
-    """Houses with panels."""
+    """Number of houses with panels."""
     jobs: int
     demand_per_production: float
-    """All that the jobs draw, as a multiple of all that the panels really give; the panels are made to fit."""
+    """Energy of all jobs as a multiple of the actual production; the panels are scaled to fit."""
     date: date
     weather: str = "fair"
     """One of `WEATHERS`."""
     wait_factor: float = 1.0
-    """How long starts can wait, compared with the usual; in any case from 5 minutes to 8 hours."""
+    """Flexibility of starts as a multiple of the usual one; within 5 minutes and 8 hours in any case."""
     late_share: float = 0.1
-    """Share of the jobs that are registered only after their earliest start."""
+    """Share of jobs that are registered only after their earliest start."""
     description: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built."""
+        """Raise `ValueError` for a specification that cannot be met."""
         if not 1 <= self.houses <= MOST_HOUSES:
             raise ValueError(f"from 1 to {MOST_HOUSES} houses, not {self.houses}")
         if not 1 <= self.roofs <= self.houses:
@@ -68,7 +68,7 @@ class NeighbourhoodSpec:
 
 
 def neighbourhood(spec: NeighbourhoodSpec) -> Scenario:
-    """Return the neighbourhood that the plan's seed gives; the same one every time."""
+    """Return the neighbourhood of a specification; the same seed always gives the same one."""
     day = WeatherDay(SITE, midnight_s(spec.date), draw_cloud_cover(spec.seed, WEATHERS[spec.weather]))
     names = _house_names(spec.houses)
     jobs = _jobs(spec, tuple(names), day)
@@ -90,9 +90,10 @@ def neighbourhood(spec: NeighbourhoodSpec) -> Scenario:
 
 
 def scarce(seed: int) -> Scenario:
-    """Return a neighbourhood with too little sun for all, drawn from the seed.
+    """Return a random neighbourhood with scarce production: less than demand in most cases.
 
-    1 to 3 producers, 40 to 100 jobs, total demand 0.7 to 1.5 times the sun, windows from minutes to 8 hours.
+    It has 1 to 3 producers, 40 to 100 jobs, a demand of 0.7 to 1.5 times the production, and windows from minutes to
+    8 hours.
     """
     rng = Rng(seed, "scarce")
     roofs = rng.integer(1, 3)
@@ -103,7 +104,7 @@ def scarce(seed: int) -> Scenario:
             houses=rng.integer(6, 16),
             roofs=roofs,
             jobs=rng.integer(25 + 15 * roofs, 55 + 15 * roofs),
-            # So little sun on many roofs that none of them could heat a dishwasher would leave nothing to choose.
+            # If no roof could supply even a dishwasher, there would be nothing to decide.
             demand_per_production=rng.uniform(0.72, 1.66 - 0.18 * roofs),
             date=date(2026, rng.integer(4, 9), rng.integer(1, 28)),
             weather=rng.pick(tuple(WEATHERS), (3, 2, 1)),
@@ -115,7 +116,7 @@ def scarce(seed: int) -> Scenario:
 
 
 def _house_names(count: int) -> dict[str, str]:
-    """Names by id: street after street, numbers from 1."""
+    """Return names by id: street after street, numbers from 1."""
     names = {}
     for i in range(count):
         street, number = _STREETS[i // _HOUSES_A_STREET], i % _HOUSES_A_STREET + 1
@@ -124,14 +125,14 @@ def _house_names(count: int) -> dict[str, str]:
 
 
 def _jobs(spec: NeighbourhoodSpec, houses: tuple[str, ...], day: WeatherDay) -> list[Job]:
-    """Draw house, habit and hour of each job; a device is never asked to run twice at once."""
+    """Draw house, habit and time of each job such that no device is asked to run twice at once."""
     rng = Rng(spec.seed, "jobs")
     habits = (*HABITS, HEATING) if spec.date.month in _COLD_MONTHS else HABITS
     weights = [habit.weight for habit in habits]
     jobs: dict[tuple[str, str], list[Job]] = {}
     for n in range(spec.jobs):
         for _ in range(_TRIES):
-            # Everybody runs something; who runs more is left to chance.
+            # Every house has at least one job; the rest are distributed at random.
             house = houses[n] if n < len(houses) else rng.pick(houses)
             habit: Habit = rng.pick(habits, weights)
             before = jobs.setdefault((house, habit.device), [])
@@ -152,14 +153,14 @@ def _jobs(spec: NeighbourhoodSpec, houses: tuple[str, ...], day: WeatherDay) -> 
 
 
 def _numbered(runs: list[Job]) -> list[Job]:
-    """A device's jobs, their ids made unique by a number in the order of the day."""
+    """Make the ids of a device's jobs unique by numbers in the order of the day."""
     in_order = sorted(runs, key=lambda job: job.earliest_start_s)
     ids = [f"{job.job_id}-{n}" for n, job in enumerate(in_order, start=1)]
     return [job.model_copy(update={"job_id": i, "source_id": i}) for i, job in zip(ids, in_order, strict=True)]
 
 
 def _may_meet(job: Job, other: Job) -> bool:
-    """Whether both may run at one time, whenever they start in their windows."""
+    """Return whether two jobs can overlap for some starts within their windows."""
     return (
         job.earliest_start_s < other.latest_start_s + other.duration_s
         and other.earliest_start_s < job.latest_start_s + job.duration_s
@@ -167,18 +168,18 @@ def _may_meet(job: Job, other: Job) -> bool:
 
 
 def _roofs(spec: NeighbourhoodSpec, houses: tuple[str, ...], day: WeatherDay, *, demand_wh: float) -> dict[str, Roof]:
-    """Draw roofs of different size and direction, as large together as makes the demand the planned multiple."""
+    """Draw roofs of different size and orientation, scaled so that demand is the specified multiple of production."""
     rng = Rng(spec.seed, "roofs")
     planes = {}
     for house in rng.sample(houses, spec.roofs):
-        looks_south = rng.chance(0.5)
-        azimuth_deg = rng.integer(150, 210) if looks_south else rng.integer(80, 280)
+        faces_south = rng.chance(0.5)
+        azimuth_deg = rng.integer(150, 210) if faces_south else rng.integer(80, 280)
         planes[house] = Roof(tilt_deg=rng.integer(15, 45), azimuth_deg=azimuth_deg, peak_kw=rng.uniform(0.5, 1.5))
-    sun_wh = math.fsum(
+    production_wh = math.fsum(
         actual_of(day, roof, delay_min=_cloud_delay_min(houses.index(house))).energy_wh
         for house, roof in planes.items()
     )
-    factor = demand_wh / (spec.demand_per_production * sun_wh)
+    factor = demand_wh / (spec.demand_per_production * production_wh)
     return {
         house: Roof(roof.tilt_deg, roof.azimuth_deg, max(0.1, round(roof.peak_kw * factor, 2)))
         for house, roof in planes.items()
@@ -186,7 +187,7 @@ def _roofs(spec: NeighbourhoodSpec, houses: tuple[str, ...], day: WeatherDay, *,
 
 
 def _cloud_delay_min(place: int) -> int:
-    """How long after the first house a cloud comes to the one at this place: it passes three a minute."""
+    """Return the minutes by which clouds reach this house later than the first one; they pass three houses a minute."""
     return place // 3
 
 

@@ -1,4 +1,4 @@
-"""The street: six families on a summer day, written by hand; sun and clouds are generated."""
+"""The street: six families on a summer day. Households are written by hand, weather and production are generated."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ _JOBS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
 
 
 def street() -> Scenario:
-    """Return the street."""
+    """Return the bundled scenario "street"."""
     day = WeatherDay(SITE, _MIDNIGHT_S, draw_cloud_cover(1, WEATHERS["clear"]))
     # Clouds drift along the street from one house to the next.
     producers = {roof_id: producer_of(day, roof, delay_min=i) for i, (roof_id, roof) in enumerate(_ROOFS.items())}
