@@ -1,4 +1,4 @@
-"""What is run and what came out: scenario files, runs, results and figures."""
+"""Scenarios and their results: files, runs, results and metrics."""
 
 from scenarios.appliances import APPLIANCES, Appliance
 from scenarios.device_notes import overlap_notes

@@ -1,4 +1,4 @@
-"""Results files: SQLite, written as a run goes on; views, summaries and exports."""
+"""Results files: SQLite databases written during a run; readers, views, summaries and exports."""
 
 from scenarios.results.connection import (
     FigureFormatError,

@@ -1,4 +1,4 @@
-"""What results there are in a folder, one line each; files that cannot be read are listed as such."""
+"""Results files in a folder: naming, creating, finding and listing them."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ SUFFIX = ".sqlite"
 
 
 def file_name(created: datetime, scenario: str, algorithm: str, runs: int) -> str:
-    """Return the name of a simulation's results.
+    """Return the file name of a simulation's results.
 
     Args:
-        created: In UTC.
-        scenario: The scenario's name; what does not suit a file name becomes `-`.
-        algorithm: Likewise.
-        runs: How many runs the simulation has.
+        created: Time of creation, UTC.
+        scenario: Name of the scenario; characters that do not suit a file name become `-`.
+        algorithm: Name of the algorithm, likewise.
+        runs: Number of runs.
     """
     return f"{created:%Y-%m-%d_%H%M%S}_{_fit(scenario)}_{_fit(algorithm)}_{runs}{SUFFIX}"
 
 
 def reserve(folder: Path, name: str) -> Path:
-    """Make an empty file of this name and return it; where it exists, `-2`, `-3`, ... is put behind the name.
+    """Create an empty file and return its path; if the name is taken, `-2`, `-3`, ... is appended.
 
     Raises:
-        ResultsError: The folder cannot be made or written to.
+        ResultsError: The folder cannot be created or written to.
     """
     stem = name.removesuffix(SUFFIX)
     for n in count(1):
@@ -59,11 +59,11 @@ def reserve(folder: Path, name: str) -> Path:
 
 
 def reserve_exactly(path: Path) -> Path:
-    """Make an empty file.
+    """Create an empty file.
 
     Raises:
-        FileExistsError: It is there already.
-        ResultsError: It cannot be made.
+        FileExistsError: It exists already.
+        ResultsError: It cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,30 +83,30 @@ def _fit(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SimulationSpec:
-    """What is about to be run."""
+    """Specification of a simulation that is about to run."""
 
     scenario: Scenario
     algorithm: str
     seeds: tuple[int, ...]
-    """One a run."""
+    """One per run."""
     broker: str
-    """`memory`, `mosquitto`, `embedded` or a URL; login data in it are not kept."""
+    """`memory`, `mosquitto`, `embedded` or a URL; credentials in it are not stored."""
     hosts: int | None = None
-    """Connections that the agents are spread over; None: one a household."""
+    """Number of connections that the agents are distributed over; None: one per household."""
     settings: Mapping[str, Any] | None = None
-    """All else that was chosen, fit for JSON: the algorithm's settings, the pace, patience, ..."""
+    """All other choices as JSON values: the algorithm's settings, pace, patience, ..."""
 
 
 def create_results(simulation: SimulationSpec, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Make a results file without runs and return where it is.
+    """Create a results file without runs and return its path.
 
     Args:
-        simulation: What is about to be run.
-        out: The file to make; None: one named after the simulation and the present moment, in `folder`.
-        folder: Where results go that are not told otherwise; made if it is not there.
+        simulation: The simulation that is about to run.
+        out: File to create; None: one named after the simulation and the current time, in `folder`.
+        folder: Default folder for results; created if missing.
 
     Raises:
-        ResultsError: `out` exists, or the place cannot be written to.
+        ResultsError: `out` exists already, or cannot be written.
     """
     created = datetime.now(UTC)
     if out is None:
@@ -117,7 +117,7 @@ def create_results(simulation: SimulationSpec, out: Path | None = None, folder: 
             path = reserve_exactly(out)
         except FileExistsError:
             raise ResultsExistError(f"{out}: exists already; results are never written over") from None
-    # Built beside its place and moved there whole: who looks meanwhile finds an empty file, never half of one.
+    # Built beside its target and moved there: readers see an empty file or a complete one, never a partial one.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         _build(draft, simulation, created)
@@ -130,7 +130,7 @@ def create_results(simulation: SimulationSpec, out: Path | None = None, folder: 
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a result may depend on."""
+    """Return the versions of software that results may depend on."""
     found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
     for package in ("ssmic", "numpy", "scipy"):
         try:
@@ -141,7 +141,7 @@ def versions() -> dict[str, str]:
 
 
 def without_login(broker: str) -> str:
-    """Return a broker's URL without user and password."""
+    """Return a broker URL without user name and password."""
     return re.sub(r"(?<=//)[^/]*@", "", broker)
 
 
@@ -150,7 +150,7 @@ def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        # Not yet the write-ahead log that runs use: what does not fit on the disk would stay behind in it unnoticed.
+        # Not yet the write-ahead log that runs use: on a full disk, content could stay behind in it unnoticed.
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {SCHEMA_VERSION};")
@@ -211,7 +211,7 @@ class ResultsEntry:
     path: Path
     size_bytes: int
     problem: str = ""
-    """Why it cannot be read; the rest is empty then."""
+    """Why the file cannot be read; empty if it can."""
     created_utc: str = ""
     """ISO 8601."""
     scenario: str = ""
@@ -219,13 +219,13 @@ class ResultsEntry:
     broker: str = ""
     planned_runs: int = 0
     states: tuple[tuple[str, int], ...] = ()
-    """How many runs are in which state."""
+    """Number of runs by state."""
     self_sufficiency: float | None = None
-    """By contract, mean of the runs that came to their end and consumed something."""
+    """By contract; mean of the completed runs with any consumption."""
 
     @property
     def done_runs(self) -> int:
-        """How many runs came to their end."""
+        """Number of completed runs."""
         return dict(self.states).get("done", 0)
 
 
@@ -239,7 +239,7 @@ def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[ResultsEntry, ...]:
 
 
 def newest_first(listed: Iterable[ResultsEntry]) -> tuple[ResultsEntry, ...]:
-    """Return results files by when their simulations began, the newest first; those that cannot be read come last."""
+    """Return entries by time of creation, newest first; unreadable files come last."""
     return tuple(sorted(listed, key=lambda one: (one.created_utc, one.path.name), reverse=True))
 
 
@@ -247,14 +247,14 @@ _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 
 
 def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Return the results file that a user names.
+    """Return the results file that a user refers to.
 
     Args:
-        name: A path; or `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
-        folder: Where the latest ones are looked for.
+        name: A path, `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
+        folder: Folder in which `latest` is resolved.
 
     Raises:
-        ResultsError: There are not so many, or the folder cannot be read.
+        ResultsError: There are fewer simulations, or the folder cannot be read.
     """
     found = _LATEST.fullmatch(name)
     if found is None or Path(name).exists():
@@ -288,7 +288,7 @@ def results_files(folder: Path) -> tuple[Path, ...]:
 
 
 def glance(path: Path) -> ResultsEntry:
-    """Return what a results file is about, without reading its scenario or its runs."""
+    """Return the entry of a results file without reading its scenario or its runs' content."""
     try:
         size_bytes = path.stat().st_size
     except OSError:

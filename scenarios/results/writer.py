@@ -23,7 +23,7 @@ from scenarios.results.schema import SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
-"""So many messages are written without waiting for an agreement."""
+"""Messages buffered at most before they are written, even if nothing was agreed."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -31,7 +31,7 @@ EndState = Literal["done", "interrupted", "failed"]
 
 
 class RunWriter:
-    """One run's record; the runner tells it what happens, in a deterministic order."""
+    """Records one run; called with every event, in a deterministic order."""
 
     def __init__(
         self,
@@ -44,19 +44,19 @@ class RunWriter:
         start_s: int,
         resume: bool = False,
     ) -> None:
-        """Begin a run, in the state `running`.
+        """Start recording a run, in the state `running`.
 
         Args:
-            path: A file that `create_results` made.
-            scenario: What is run, as in the file.
-            run: Which one of the simulation, from 1.
-            run_id: Names the run on the broker.
-            seed: The run's.
-            start_s: Where it starts, UNIX seconds.
-            resume: Go on with this run where the file has it: its clock comes back after a crash.
+            path: A file made by `create_results`.
+            scenario: The scenario, as in the file.
+            run: Number of the run within the simulation, from 1.
+            run_id: Id of the run on the broker.
+            seed: Seed of the run.
+            start_s: Start of the run, UNIX seconds.
+            resume: Continue this run where the file has it: its clock is back after a crash.
 
         Raises:
-            ResultsError: The file cannot be written, or has this run already and is not to go on with it.
+            ResultsError: The file cannot be written, or has this run already and `resume` is false.
         """
         self.path = path
         self.run = run
@@ -70,9 +70,9 @@ class RunWriter:
         self._ledger: dict[str, LedgerEntry] = {}
         self._ended = False
         self.seen: dict[str, int] = {}
-        """By sender, the last message that the file has."""
+        """Number of the last recorded message, by sender."""
         self.negotiations = 0
-        """As far as the file has them."""
+        """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
             if resume and self._take_up():
@@ -86,7 +86,7 @@ class RunWriter:
 
     @property
     def messages(self) -> int:
-        """How many were recorded."""
+        """Number of recorded messages."""
         return self._message_count
 
     def _take_up(self) -> bool:
@@ -97,7 +97,7 @@ class RunWriter:
         self._message_count, self._reached_s = row
         self._ledger = {entry.contract.contract_id: entry for entry in read_ledger(self._connection, self.run)}
         with transaction(self._connection):
-            # A clock that was ended in good order has closed its books, too early.
+            # A clock that was shut down properly has finished the run too early.
             self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
             for table in ("production", "consumption"):
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
@@ -115,7 +115,7 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close; a run that was not finished has failed, or was interrupted."""
+        """Close the file; a run that was not finished has failed, or was interrupted."""
         try:
             if not self._ended and kind is not None:
                 interrupted = issubclass(kind, KeyboardInterrupt | asyncio.CancelledError)
@@ -126,7 +126,17 @@ class RunWriter:
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
     ) -> None:
-        """Record a message between agents."""
+        """Record a message between agents.
+
+        Args:
+            time_s: Virtual time of sending, UNIX seconds.
+            round_: Round in which it was sent.
+            sender: Agent id of the sender.
+            seq: Sequence number of the sender.
+            to: Agent id of the recipient.
+            kind: Kind of the message.
+            body: Its body, as JSON values.
+        """
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         text = _encoded(self._condenser.condensed(body))
@@ -136,14 +146,14 @@ class RunWriter:
             self.commit()
 
     def entry(self, entry: LedgerEntry) -> None:
-        """Record a contract as it stands from now on: agreed, amended, cancelled."""
+        """Record a new version of a ledger entry: agreed, amended or cancelled."""
         self._ledger[entry.contract.contract_id] = entry
         self._changed[entry.contract.contract_id] = entry
         if entry.history:
             self._reached_s = max(self._reached_s, entry.history[-1].at_s)
 
     def commit(self) -> None:
-        """Write what was recorded since the last time; once it returns, a crash cannot take it away.
+        """Write everything recorded since the last commit; once it returns, a crash cannot lose it.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -169,16 +179,16 @@ class RunWriter:
         error: str = "",
         scores: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        """Write the rest, the energy of every minute and the run's figures; the run is over.
+        """Write what is left, the energy of every minute, and the run's figures; the run is over.
 
         Args:
             state: How it ended.
-            end_s: Where virtual time stood, UNIX seconds; None: the run went on until its last job had run.
-            negotiations: How many there were.
-            wall_s: How long the run took.
-            not_registered: Ids of the jobs that it ended too early for.
+            end_s: Virtual time reached, UNIX seconds; None: the run lasted until its last job had run.
+            negotiations: Number of negotiations.
+            wall_s: Duration of the run, wall-clock seconds.
+            not_registered: Ids of the jobs for which it ended too early.
             error: Why it failed.
-            scores: By producer id, its score at the beginning and at the end; None: not known.
+            scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -218,7 +228,7 @@ class RunWriter:
         return [contract.start_s + durations_s.get(contract.job_id, 0) for contract in contracts]
 
     def close(self) -> None:
-        """Let go of the file; what was not committed is forgotten."""
+        """Close the file; anything that was not committed is lost."""
         self._connection.close()
 
     def _write_waiting(self) -> None:
@@ -250,7 +260,7 @@ class RunWriter:
             )
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
-        self._connection.execute(SCORES_TABLE)  # a run that is taken up may be in a file that has none
+        self._connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table
         ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
         self._connection.executemany(
             "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
@@ -260,7 +270,7 @@ class RunWriter:
     def _minute_rows(
         self, owner_id: int, settled: Settlement, columns: tuple[FloatArray, ...]
     ) -> Iterator[tuple[int | float, ...]]:
-        """Return rows of run, owner, minute and the columns, for the minutes in which one of them is not zero."""
+        """Return rows of run, owner, minute and columns for the minutes in which a column is not zero."""
         minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
         times_s = settled.times_s[minutes].tolist()
         values = [column[minutes].tolist() for column in columns]

@@ -179,7 +179,7 @@ def comparison_json(comparison: SimulationComparison) -> dict[str, Any]:
                 "reference": simulations[of.reference].label,
                 "simulation": simulations[of.other].label,
                 "seeds": list(of.seeds),
-                "statistics": {name: asdict(statistics_by_figure) for name, statistics_by_figure in of.figures.items()},
+                "statistics": {name: asdict(one) for name, one in of.figures.items()},
             }
             for of in comparison.differences
         ],
