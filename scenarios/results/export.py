@@ -1,4 +1,4 @@
-"""Exports a results file into a folder, one file a table."""
+"""Exports a results file into a folder, one file per table."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from scenarios.results.summary import simulation_json
 Value = str | int | float | None
 Row = tuple[Value, ...]
 Kind = Literal["text", "int", "float", "instant"]
-"""An `instant` is in UNIX seconds, its name ends in `_s`; an ISO 8601 column ending in `_utc` is written beside it."""
+"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is written beside
+it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
-    """Its name says the unit."""
+    """A column; its name includes the unit."""
 
     name: str
     kind: Kind
@@ -34,12 +35,12 @@ class ExportColumn:
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """One file of an export."""
+    """A table, written to one file."""
 
     name: str
     columns: tuple[ExportColumn, ...]
     rows: Callable[[], Iterator[Row]]
-    """Reads them anew, one by one."""
+    """Returns a fresh iterator over the rows."""
 
 
 def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
@@ -220,7 +221,7 @@ def _production(results: ResultsReader) -> Iterator[Row]:
         settled = results.settlement(run.run)
         for i, producer in enumerate(settled.producers):
             columns = settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i]
-            for row in _where_anything_is(settled, columns):
+            for row in _non_zero_minutes(settled, columns):
                 yield (run.run, producer, *row)
 
 
@@ -228,12 +229,12 @@ def _consumption(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
         settled = results.settlement(run.run)
         for i, house in enumerate(settled.houses):
-            for row in _where_anything_is(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
+            for row in _non_zero_minutes(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
                 yield (run.run, house, *row)
 
 
-def _where_anything_is(settled: Settlement, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
-    """Return rows of minute and columns, without the minutes in which all of them are zero."""
+def _non_zero_minutes(settled: Settlement, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
+    """Return rows of minute and columns for the minutes in which a column is not zero."""
     minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
     return zip(settled.times_s[minutes].tolist(), *(column[minutes].tolist() for column in columns), strict=True)
 
@@ -247,14 +248,14 @@ _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def write_csv(table: ExportTable, path: Path) -> None:
-    """Write with a header line, comma-separated, UTF-8; what is not known is an empty cell."""
+    """Write a table as CSV with a header, comma-separated, UTF-8; unknown values are empty cells."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for n, frame in enumerate(_frames(table)):
             frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
 
 
 def write_json(table: ExportTable, path: Path) -> None:
-    """Write an array of objects, one a line, UTF-8."""
+    """Write a table as a JSON array of objects, one per line, UTF-8."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
         between = "\n"
@@ -268,7 +269,7 @@ def write_json(table: ExportTable, path: Path) -> None:
 
 
 def write_parquet(table: ExportTable, path: Path) -> None:
-    """Write with one type a column: instants as integers, and once more as UTC timestamps.
+    """Write a table as Parquet with one type per column; instants both as integers and as UTC timestamps.
 
     Raises:
         ResultsError: pyarrow is not installed.
@@ -289,7 +290,7 @@ def require_parquet() -> None:
     """Check that Parquet can be written.
 
     Raises:
-        ResultsError: pyarrow is not installed; the message says how to get it.
+        ResultsError: pyarrow is not installed; the message says how to install it.
     """
     try:
         import pyarrow as pa  # noqa: F401, PLC0415 - an extra
@@ -300,8 +301,8 @@ def require_parquet() -> None:
 
 
 def _frames(table: ExportTable) -> Iterator[pd.DataFrame]:
-    """Yield all rows, frame by frame, at least one; every instant also as a timestamp behind its seconds."""
-    import pandas as pd  # noqa: PLC0415 - takes half a second, and only who exports needs it
+    """Yield all rows, frame by frame, at least one; each instant is followed by a timestamp column."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second, and only exports need it
 
     rows = table.rows()
     group = list(islice(rows, ROWS_A_FRAME))
@@ -336,20 +337,20 @@ def export_results(
     overwrite: bool = False,
     wrote: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write all tables of a simulation, and `simulation.json` with what `ssmic run --json` prints.
+    """Write all tables of a simulation, and `simulation.json` with the output of `ssmic run --json`.
 
     Args:
         results: An open results file.
-        format_: Of the tables.
-        folder: Made if it is not there.
-        overwrite: Write over files of the same names.
-        wrote: Told of every file once it is there.
+        format_: Format of the tables.
+        folder: Target folder; created if missing.
+        overwrite: Whether to overwrite files of the same names.
+        wrote: Called with each file once it is complete.
 
     Returns:
         The files, in the order of writing.
 
     Raises:
-        ResultsError: Files are there already, the folder cannot be written to, pyarrow is missing, or the results are
+        ResultsError: Files exist already, the folder cannot be written to, pyarrow is missing, or the results are
             damaged.
     """
     if format_ == "parquet":
@@ -375,7 +376,7 @@ def export_results(
 
 
 def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the place and move there: what has the name is complete."""
+    """Write to a draft beside the target and move it there, so that the target is always complete."""
     draft = path.with_name(f".{path.name}.part")
     try:
         write(draft)

@@ -1,7 +1,6 @@
-"""Writes one run into a results file while it goes on; other processes write other runs of the same file meanwhile.
+"""Writes one run into a results file while it is in progress; other processes may write other runs of the file.
 
-What an agreement step changed is one short transaction, so a process that is killed loses nothing that was agreed.
-Messages wait in memory for the next of these.
+The changes of a step form one short transaction, so a killed process loses nothing that was agreed.
 """
 
 from __future__ import annotations

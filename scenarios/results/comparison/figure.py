@@ -1,7 +1,7 @@
-"""A comparison as a figure: means with 95 % intervals, and beside them the paired differences from the first one.
+"""Figure of a comparison: means with 95 % intervals, and beside them paired differences from the first simulation.
 
-The layout is made once, of lines, markers and text; an SVG needs nothing but this, a PNG is drawn by matplotlib, which
-is an extra.
+The layout is computed once, from lines, markers and text. An SVG needs nothing else; a PNG is drawn by matplotlib, an
+optional extra.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from scenarios.results.comparison.tables import mean_text, scaled, scenario_titl
 from scenarios.results.connection import FigureFormatError
 
 DRAWN_FIGURES = ("self_sufficiency", "self_consumption", "grid_wh", OF_BEST, "consumption_peak_to_average")
-"""Those that are drawn, where a simulation has them."""
+"""Figures that are drawn, where a simulation has them."""
 
 _WIDTH, _MARGIN, _ROW, _PANEL_GAP = 900.0, 18.0, 24.0, 62.0
 _LEFT, _MIDDLE, _RIGHT = (0.20, 0.55), (0.55, 0.60), (0.64, 0.97)
 _LABEL_WIDTH = (_LEFT[0] * _WIDTH - 10 - _MARGIN) / 0.58
-"""Room for a label, pixels, over how wide a letter is on average for its size."""
+"""Room for a label, pixels, divided by the average width of a letter relative to its size."""
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
-"""Okabe and Ito's, which those who confuse colours tell apart; the shapes differ too."""
+"""The palette of Okabe and Ito, safe for colour-blind readers; the shapes differ as well."""
 _SHAPES: tuple[Shape, ...] = ("circle", "square", "diamond", "triangle")
 _INK, _FAINT, _GRID = "#222222", "#666666", "#dddddd"
 _PNG_DPI = 200
@@ -51,7 +51,7 @@ class LineShape:
 
 @dataclass(frozen=True, slots=True)
 class MarkerShape:
-    """A filled mark around a point."""
+    """A filled marker at a point."""
 
     x: float
     y: float
@@ -62,7 +62,7 @@ class MarkerShape:
 
     @property
     def corners(self) -> tuple[tuple[float, float], ...]:
-        """Its corners; none of a circle."""
+        """Its corners; empty for a circle."""
         x, y, r = self.x, self.y, self.radius
         return {
             "circle": (),
@@ -74,7 +74,7 @@ class MarkerShape:
 
 @dataclass(frozen=True, slots=True)
 class TextShape:
-    """A line of text; `y` is its base line."""
+    """A line of text; `y` is its baseline."""
 
     x: float
     y: float
@@ -87,7 +87,7 @@ class TextShape:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is to be drawn, the first at the bottom."""
+    """Shapes to draw, bottom-most first."""
 
     width: float
     height: float
@@ -97,7 +97,7 @@ class Drawing:
 
 
 def drawn_figures(comparison: SimulationComparison) -> tuple[Figure, ...]:
-    """Return the figures that are drawn: those of `DRAWN_FIGURES` that a simulation has."""
+    """Return those of `DRAWN_FIGURES` that a simulation has."""
     by_name = {figure.name: figure for figure in comparison.figures}
     return tuple(by_name[name] for name in DRAWN_FIGURES if name in by_name)
 
@@ -168,11 +168,11 @@ def _difference_panel(
     comparison: SimulationComparison, figure: Figure, top: float, bottom: float
 ) -> list[LineShape | MarkerShape | TextShape]:
     differences = [(i, of.figures[figure.name]) for i in comparison.indexes if (of := comparison.difference(0, i))]
-    axis = _Axis(_RIGHT, [0.0, *_ends(figure, [spread for _, spread in differences])])
+    axis = _Axis(_RIGHT, [0.0, *_ends(figure, [statistics for _, statistics in differences])])
     parts: list[LineShape | MarkerShape | TextShape] = [*axis.grid(top, bottom)]
     parts.append(LineShape(axis.x(0), top, axis.x(0), bottom, _INK, 1, is_dashed=True))
-    for i, spread in differences:
-        parts += _interval(axis, figure, spread, top + (i + 0.5) * _ROW, i)
+    for i, statistics in differences:
+        parts += _interval(axis, figure, statistics, top + (i + 0.5) * _ROW, i)
     unit = unit_of(figure, of_difference=True)
     if unit:
         parts.append(TextShape(_RIGHT[1] * _WIDTH + 4, bottom + 15, unit, 10, colour=_FAINT))
@@ -185,17 +185,17 @@ def _ends(figure: Figure, spreads: Sequence[SampleStatistics]) -> list[float]:
 
 
 def _interval(
-    axis: _Axis, figure: Figure, spread: SampleStatistics, y: float, i: int
+    axis: _Axis, figure: Figure, statistics: SampleStatistics, y: float, i: int
 ) -> list[LineShape | MarkerShape | TextShape]:
-    if spread.mean is None:
+    if statistics.mean is None:
         return []
     colour, shape = _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)]
     parts: list[LineShape | MarkerShape | TextShape] = []
-    if spread.low_95 is not None and spread.high_95 is not None:
-        low, high = axis.x(scaled(figure, spread.low_95)), axis.x(scaled(figure, spread.high_95))
+    if statistics.low_95 is not None and statistics.high_95 is not None:
+        low, high = axis.x(scaled(figure, statistics.low_95)), axis.x(scaled(figure, statistics.high_95))
         parts.append(LineShape(low, y, high, y, colour, 2.5))
         parts += [LineShape(x, y - 5, x, y + 5, colour, 2) for x in (low, high)]
-    return [*parts, MarkerShape(axis.x(scaled(figure, spread.mean)), y, 5, colour, shape)]
+    return [*parts, MarkerShape(axis.x(scaled(figure, statistics.mean)), y, 5, colour, shape)]
 
 
 class _Axis:

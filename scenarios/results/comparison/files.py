@@ -1,4 +1,4 @@
-"""Writes a comparison to files whose endings say what they hold: a table (.csv, .md, .tex) or a figure (.svg, .png)."""
+"""Writes a comparison to files; the suffix selects a table (.csv, .md, .tex) or a figure (.svg, .png)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ ENDINGS = (".csv", ".tex", ".md", ".svg", ".png")
 
 
 def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
-    """Find what would be wrong with writing there, before anything is run.
+    """Check that files can be written, before anything is run.
+
+    Args:
+        paths: The target files.
+        overwrite: Whether existing files may be overwritten.
 
     Raises:
-        FigureFormatError: An ending says nothing that can be written, a file is named twice, or a library is missing.
-        ResultsExistError: A file is there already.
+        FigureFormatError: A suffix is not supported, a file is named twice, or a library is missing.
+        ResultsExistError: A file exists already.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -36,7 +40,12 @@ def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
 
 
 def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:
-    """Write a comparison; folders are made where they are not there.
+    """Write a comparison; missing folders are created.
+
+    Args:
+        comparison: The comparison.
+        paths: The target files; the suffix selects the format.
+        overwrite: Whether existing files may be overwritten.
 
     Raises:
         FigureFormatError, ResultsExistError: See `check_files`; nothing was written.
