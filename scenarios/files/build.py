@@ -1,4 +1,4 @@
-"""From the file model to a scenario: what single values cannot show is checked here, and all of it is told at once."""
+"""Builds a scenario from the file model, with all checks that span several values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.scenario import ProducerSeries, Scenario, Tariff
 
 MAX_DAYS = 3660
-"""How long after the run's start anything can happen; more is a mistake in a date."""
+"""Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
 RESERVED = frozenset({MANAGER, GRID, "clock"})
-"""Ids that neither a house nor a producer can have: agents, hosts and contracts use them."""
+"""Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 
 
 def build_scenario(
@@ -32,11 +32,11 @@ def build_scenario(
     Args:
         file: The file's content.
         collector: Problems found so far; raised together with those found here.
-        folder: That files named in it are relative to.
+        folder: Folder that file names in it are relative to.
         unresolved: Names that the file defines but that could not be read; references to them are no problems.
 
     Raises:
-        ScenarioError: Something is wrong with it; carries everything found.
+        ScenarioError: The file has problems; carries all of them.
     """
     start_s = None
     try:
@@ -51,14 +51,14 @@ def build_scenario(
 
 
 class JobIds:
-    """The first job with a source id keeps it, the next get `#2`, `#3`, ..., skipping taken ones."""
+    """Assigns unique job ids: a job keeps its source id if it is the first, the next ones get `#2`, `#3`, ..."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._counts: dict[str, int] = {}
 
     def next_for(self, source_id: str) -> str:
-        """Return the id that the next job with this source id gets."""
+        """Return the id that the next job with this source id will get."""
         if source_id not in self._taken:
             return source_id
         count = self._counts.get(source_id, 1) + 1
@@ -67,7 +67,7 @@ class JobIds:
         return f"{source_id}#{count}"
 
     def take(self, source_id: str) -> str:
-        """Return the id of the next job with this source id; it is taken from now on."""
+        """Return the id for the next job with this source id, and mark it as taken."""
         job_id = self.next_for(source_id)
         self._taken.add(job_id)
         if job_id != source_id:
@@ -118,7 +118,7 @@ class _ScenarioBuilder:
         )
 
     def _moment(self, value: int | str, path: KeyPath) -> int | None:
-        """Return when something happens in the run, UNIX seconds; None after telling what is wrong."""
+        """Return the time of an event in the run, UNIX seconds; None after reporting a problem."""
         time_s = self.series.time(path, value)
         start_s = self.series.start_s
         if time_s is None or start_s is None or time_s <= start_s + MAX_DAYS * 86_400:

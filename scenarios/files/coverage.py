@@ -1,7 +1,7 @@
-"""Parts of a scenario that cannot meet in time: forecasts outside the run, jobs outside the run or all forecasts.
+"""Notes on parts of a scenario that do not meet in time, such as forecasts outside the run.
 
-Nothing of it is an error: the scenario runs, and says 0.00 kWh. So it is said before, with what covers which time, and
-with the ways out.
+These are not errors: the scenario runs, and delivers 0.00 kWh. So the notes say in advance what covers which time, and
+suggest remedies.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from scenarios.scenario import ProducerSeries, Scenario, Zone
 DAY_S = 86_400
 _YEAR_S = 365 * DAY_S
 _SHOWN = 3
-"""Names in a sentence; more are counted."""
+"""Names listed in a sentence; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoveStart:
-    """The run may start on another day."""
+    """Remedy: start the run on another day."""
 
     days: int
-    """By how many; the time of day stays."""
+    """Number of days to move by; the time of day is kept."""
     start_s: int
-    """When it starts then, UNIX seconds."""
+    """The new start, UNIX seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftSun:
-    """Forecasts and actual production of some producers may be moved to other days."""
+    """Remedy: shift forecasts and actual production of some producers to other days."""
 
     producers: tuple[str, ...]
     days: int
-    """By how many; negative: earlier."""
+    """Number of days to shift by; negative: earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDays:
-    """The run may last longer."""
+    """Remedy: run longer."""
 
     days: int
-    """How many days in all."""
+    """Total number of days."""
 
 
 WayOut = MoveStart | ShiftSun | RunDays
@@ -51,21 +51,21 @@ WayOut = MoveStart | ShiftSun | RunDays
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is probably not meant, though the scenario runs."""
+    """Something that is probably unintended, though the scenario runs."""
 
     what: str
-    """One or two sentences, with the ways out."""
+    """One or two sentences, including the remedies."""
     path: KeyPath = ()
-    """The part of a scenario file that it is about."""
+    """The part of the scenario file that it is about."""
     ways_out: tuple[WayOut, ...] = ()
 
 
 def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[Note, ...]:
-    """Return what cannot meet in time.
+    """Return notes on what does not meet in time.
 
     Args:
-        scenario: What is to be run.
-        days: How long; None: as the scenario says, else until the last job has run.
+        scenario: The scenario to run.
+        days: Duration in days; None: the scenario's, or until the last job has run.
     """
     return _Coverage(scenario, scenario.days if days is None else days).notes()
 
@@ -85,7 +85,7 @@ class _Coverage:
         return (*self._start(), *sun, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
 
     def _start(self) -> Iterable[Note]:
-        """Say where the run begins long before anything happens, or at the beginning of computer time."""
+        """Note a run that starts long before anything happens, or near the UNIX epoch."""
         scenario = self._scenario
         if self._start_s < _YEAR_S:
             what = f"the run starts at {self._moment(self._start_s)}: were seconds of a day meant as UNIX seconds?"
@@ -101,7 +101,7 @@ class _Coverage:
             yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([way])}", ("start",), (way,))
 
     def _sun(self) -> tuple[list[Note], bool]:
-        """Say whose forecasts and actual production miss the run; and whether any forecast does not."""
+        """Note forecasts and actual production outside the run; also return whether any forecast is within it."""
         producers = self._scenario.producers
         if self._end_s is None or not producers:
             return [], False
@@ -133,7 +133,7 @@ class _Coverage:
         return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(ways))
 
     def _late_jobs(self) -> Iterable[Note]:
-        """Say which jobs the run never gets to."""
+        """Note jobs that start after the run is over."""
         end_s = self._end_s
         if self._days is None or end_s is None:
             return
@@ -147,7 +147,7 @@ class _Coverage:
             yield Note(f"{what}{rest}", self._path_of_job(late[0]), ways)
 
     def _dark_jobs(self) -> Iterable[Note]:
-        """Say which jobs have a window on days without any forecast; nights belong to the days beside them."""
+        """Note jobs with a window on days without any forecast; a night belongs to the days beside it."""
         spans = _merged(
             self._whole_days(prediction.production)
             for sun in self._scenario.producers.values()
@@ -178,7 +178,7 @@ class _Coverage:
         return self._end_s is not None and start_s < self._end_s and end_s > self._start_s
 
     def _days_to(self, time_s: int) -> int:
-        """Return how many days a time is away from the day of the first job; without jobs, from the first day."""
+        """Return the number of days between the first job's day (without jobs: the first day) and a time."""
         first_s = min((_first_s(job) for job in self._scenario.jobs), default=self._start_s)
         return (time_s - self._start_s) // DAY_S - (first_s - self._start_s) // DAY_S
 
@@ -220,7 +220,7 @@ class _Coverage:
 
 
 def way_in_words(way: WayOut, zone: Zone) -> str:
-    """Return a way out as an instruction."""
+    """Return a remedy as an instruction."""
     match way:
         case MoveStart(start_s=start_s):
             return f"move the start to {zone.iso(start_s)} (times written as HH:MM move with it)"
@@ -232,20 +232,20 @@ def way_in_words(way: WayOut, zone: Zone) -> str:
 
 
 def _end_s(scenario: Scenario, days: int | None) -> int | None:
-    """Return when the run is over; None where neither days nor jobs say."""
+    """Return the end of the run, UNIX seconds; None where neither days nor jobs determine it."""
     if days is not None:
         return scenario.start_s + days * DAY_S
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=None)
 
 
 def _span(producer: ProducerSeries) -> tuple[int, int]:
-    """Return from when to when a producer's forecasts reach."""
+    """Return first and last time covered by a producer's forecasts, UNIX seconds."""
     series: list[Production] = [prediction.production for prediction in producer.predictions]
     return min(one.start_s for one in series), max(one.end_s for one in series)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return spans of time in order, those that touch as one."""
+    """Return time spans in order, with touching ones merged."""
     merged: list[tuple[int, int]] = []
     for start_s, end_s in sorted(spans):
         if merged and start_s <= merged[-1][1]:
@@ -261,7 +261,7 @@ def _meets(job: Job, spans: Sequence[tuple[int, int]]) -> bool:
 
 
 def _first_s(job: Job) -> int:
-    """Return when a job can start first."""
+    """Return the first possible start of a job, UNIX seconds."""
     return max(job.earliest_start_s, job.registered_s)
 
 

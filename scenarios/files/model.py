@@ -1,4 +1,4 @@
-"""The YAML format, version 1: what stands where. What the values mean together, `build` knows.
+"""The YAML format, version 1: its keys and types. Checks that span several values are in `scenarios.files.build`.
 
 The JSON schema beside this module is generated from it (`python -m scenarios.files.schema`).
 """
@@ -23,11 +23,11 @@ from agents.scheduling import ALGORITHMS, INSERTION
 from broker import MAX_CHARACTERS, canonical, character_problem
 
 VERSION = 1
-"""Of the format; a file of a higher one is refused."""
+"""Version of the format; files of a higher version are rejected."""
 UNKNOWN = "\0unknown"
-"""Stands for a time or an id that could not be read while the rest of its file is looked at."""
+"""Stand-in for a time or an id that could not be read, while the rest of the file is checked."""
 STAND_INS = "stand_ins"
-"""In the context of a validation: stand-ins may occur. In a user's own file `UNKNOWN` is a mistake like any other."""
+"""Key in a validation's context: stand-ins are allowed. In a user's own file `UNKNOWN` is an error like any other."""
 
 
 def _may_stand_in(value: object, info: ValidationInfo) -> bool:

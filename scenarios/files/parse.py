@@ -1,4 +1,4 @@
-"""From the text of a scenario file to the scenario, with everything that is wrong with it."""
+"""Parses the text of a scenario file into a scenario, or all of its problems."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
     """Return the scenario that a YAML text describes.
 
     Args:
-        text: The content of a file.
-        where: Its name, for messages.
-        folder: That the files which it names are relative to.
+        text: Content of the file.
+        where: Name of the file, for messages.
+        folder: Folder that file names in it are relative to; None: it cannot refer to files.
 
     Raises:
-        ScenarioError: It cannot be used.
+        ScenarioError: It cannot be used; carries all problems.
     """
     tree = parse_yaml(text, where)
     collector = ProblemCollector(

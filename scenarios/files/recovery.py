@@ -1,7 +1,7 @@
-"""What is done with the broken parts of a file, so that the rest of it can be checked in the same go.
+"""Error recovery: repairs a broken file so that the rest of it can be checked in the same pass.
 
-A part that nothing else needs is taken out; where something has to stand, a stand-in does, and whoever meets one says
-nothing about it. Names of what was lost are kept: references to them are no mistakes.
+A part that nothing else needs is removed; a required part is replaced by a stand-in, which later checks ignore. The
+names of what was lost are kept, so that references to them are not reported as problems.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("days",),
     ("algorithm",),
 )
-"""What can be taken out so that the rest still makes sense, the innermost first."""
+"""Parts that can be removed so that the rest still makes sense, innermost first."""
 
 _STAND_INS: dict[KeyPath, Any] = {
     ("name",): "unnamed",
@@ -53,7 +53,7 @@ _STAND_INS: dict[KeyPath, Any] = {
         UNKNOWN,
     ),
 }
-"""For what has to be there."""
+"""Stand-ins for required values."""
 
 _SERIES: tuple[KeyPath, ...] = (
     ("load_profiles", "*"),
@@ -64,19 +64,24 @@ _SERIES: tuple[KeyPath, ...] = (
 
 @dataclass(slots=True)
 class UnresolvedNames:
-    """Names of what was taken out: references to them are no mistakes."""
+    """Names that were lost with removed parts; references to them are no problems."""
 
     houses: set[str] = field(default_factory=set)
     devices: set[tuple[str, str]] = field(default_factory=set)
     profiles: set[str] = field(default_factory=set)
     every_house: bool = False
-    """Houses were lost whose names are not known."""
+    """Houses with unknown names were lost."""
     every_profile: bool = False
-    """As for houses."""
+    """Load profiles with unknown names were lost."""
 
 
 def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
-    """Return the path of what goes, or gets a stand-in, because of a mistake at `path`; None: nothing can."""
+    """Return the path of the part to remove or replace because of a problem at `path`; None: there is none.
+
+    Args:
+        path: Key path of the problem.
+        is_unknown_key: Whether the problem is a key that the format does not have.
+    """
     if is_unknown_key or _pattern_of(path, _STAND_INS) is not None:
         return path
     for pattern in _REMOVABLE:
@@ -86,7 +91,13 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
 
 
 def replace_or_take_out(tree: Mapping, path: KeyPath, unresolved: UnresolvedNames) -> None:
-    """Change the tree so that what is wrong at `path` is gone."""
+    """Repair the tree at a path, in place.
+
+    Args:
+        tree: The file's content.
+        path: Key path of the part to remove or replace, from `replaceable`.
+        unresolved: Receives the names that are lost.
+    """
     *outer, last = path
     parent: Any = tree
     for part in outer:
@@ -105,7 +116,13 @@ def replace_or_take_out(tree: Mapping, path: KeyPath, unresolved: UnresolvedName
 
 
 def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
-    """Say what else is wrong with the points of series that are to be taken out, as far as they can be read."""
+    """Report further problems in the points of series that will be removed, as far as they can be read.
+
+    Args:
+        tree: The file's content.
+        paths: Key paths of the parts that will be removed.
+        collector: Receives the problems.
+    """
     for path in paths:
         _tell_of_points(tree, path, collector)
 

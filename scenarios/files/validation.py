@@ -1,7 +1,7 @@
-"""From located YAML data to the file model: pydantic checks each part, this says it in words a user understands.
+"""Validates YAML data against the file model: pydantic checks each part, and its errors become readable messages.
 
-What is broken is taken out or replaced (`salvage`), so that what is left can be checked as a whole and a file's
-problems come all at once.
+Broken parts are removed or replaced (`scenarios.files.recovery`), so that the rest can be checked as a whole and all
+problems are reported at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ _MAX_ROUNDS = 10
 
 
 def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile | None, UnresolvedNames]:
-    """Return what could be made of the file; None where its problems leave nothing to check further."""
+    """Return the file model as far as it could be recovered, and the names that were lost.
+
+    Args:
+        tree: Content of the file.
+        collector: Receives the problems.
+
+    Returns:
+        The model, None where nothing is left to check further; and the lost names.
+    """
     unresolved = UnresolvedNames()
     if not _version_is_ours(tree, collector):
         return None, unresolved
@@ -59,21 +67,21 @@ def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile |
             break
         if round_ == 0:
             tell_of_points(tree, doomed, collector)
-        # From the end, so that indexes still to come stay what they are; an outer path goes after what is inside it.
+        # From the end, so that remaining indexes stay valid; an outer path comes after its inner ones.
         for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
             replace_or_take_out(tree, path, unresolved)
     return None, unresolved
 
 
 def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
-    """Return the file model of plain data that did not come from YAML.
+    """Return the file model of plain data that does not come from YAML.
 
     Args:
-        data: A file's content.
-        locate: Says where a value comes from.
+        data: Content of a file.
+        locate: Describes where a value comes from.
 
     Raises:
-        ScenarioError: Something in it cannot stand in a file.
+        ScenarioError: It is not valid as the content of a file.
     """
     collector = ProblemCollector(locate)
     try:
@@ -94,7 +102,7 @@ def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
 
 
 def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
-    """Say which load profiles have names that look the same; YAML holds them as two keys, a scenario as one."""
+    """Report load profiles whose names are canonically equal; YAML has two keys, the scenario would have one."""
     profiles = tree.get("load_profiles")
     seen: dict[str, str] = {}
     for name in profiles if isinstance(profiles, dict) else ():
@@ -105,14 +113,14 @@ def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
 
 
 def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
-    """Return a pydantic location without the names of union members in it."""
+    """Return a pydantic location as a key path, without the names of union members."""
     path: list[str | int] = []
     for i, part in enumerate(loc):
         device = len(path) == 4 and path[0] == "houses" and path[2] == "devices"
         if device and part in ("consumer", "producer") and i == 4:
             continue
         if part == "[key]" and i == len(loc) - 1:
-            # Pydantic's word for a key that is wrong itself.
+            # How pydantic marks an invalid key.
             continue
         path.append(part)
     return tuple(path)
@@ -130,7 +138,7 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
 
 
 def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
-    """Return the model of the mapping at `path`; that of the file where there is no other."""
+    """Return the model of the mapping at `path`, the file's if there is no other."""
     if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
         return ProducerEntry
     pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
