@@ -121,7 +121,7 @@ class Scenario:
             self,
             houses=houses,
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
-            producers={producer: sun for producer, sun in self.producers.items() if producer in devices},
+            producers={producer: series for producer, series in self.producers.items() if producer in devices},
         )
 
 

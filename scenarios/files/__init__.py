@@ -1,7 +1,7 @@
 """The YAML scenario format: reading, validating, editing and writing."""
 
 from scenarios.files.build import MAX_DAYS, RESERVED, JobIds, build_scenario
-from scenarios.files.coverage import MoveStart, Note, RunDays, ShiftSun, WayOut, coverage_notes
+from scenarios.files.coverage import MoveStart, Note, Remedy, RunDays, ShiftForecasts, coverage_notes
 from scenarios.files.document import Document
 from scenarios.files.dump import consumer_entry, natural_order, producer_entry, profile_entries, save_scenario, to_yaml
 from scenarios.files.model import VERSION, LoadProfileEntry, ProductionEntry, ScenarioFile
@@ -26,11 +26,11 @@ __all__ = [
     "Note",
     "ProblemCollector",
     "ProductionEntry",
+    "Remedy",
     "RunDays",
     "ScenarioFile",
     "SeriesReader",
-    "ShiftSun",
-    "WayOut",
+    "ShiftForecasts",
     "build_scenario",
     "cap_problems",
     "consumer_entry",

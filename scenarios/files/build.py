@@ -105,7 +105,7 @@ class _ScenarioBuilder:
         jobs = self._jobs()
         return Scenario(
             name=file.name,
-            start_s=self.series.start_s or 0,  # where it could not be read, nobody gets to see this scenario
+            start_s=self.series.start_s or 0,  # if it could not be read, this scenario is never returned
             seed=file.seed,
             houses=tuple(self.houses.values()),
             jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
@@ -218,7 +218,7 @@ class _ScenarioBuilder:
         elif name is not None:
             profile = self.profiles.get(name)
         elif consumer is not None:
-            what = f"is missing; neither the job nor device {entry.device!r} names one"
+            what = f"required; neither the job nor device {entry.device!r} names one"
             self.collector.at((*path, "load_profile"), what)
         times = self._times(entry, path)
         if consumer is None or name is None or profile is None or times is None:

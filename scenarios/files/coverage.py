@@ -30,7 +30,7 @@ class MoveStart:
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftSun:
+class ShiftForecasts:
     """Remedy: shift forecasts and actual production of some producers to other days."""
 
     producers: tuple[str, ...]
@@ -46,7 +46,7 @@ class RunDays:
     """Total number of days."""
 
 
-WayOut = MoveStart | ShiftSun | RunDays
+Remedy = MoveStart | ShiftForecasts | RunDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Note:
     """One or two sentences, including the remedies."""
     path: KeyPath = ()
     """The part of the scenario file that it is about."""
-    ways_out: tuple[WayOut, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
 
 
 def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[Note, ...]:
@@ -81,8 +81,8 @@ class _Coverage:
         self._end_s = _end_s(scenario, days)
 
     def notes(self) -> tuple[Note, ...]:
-        sun, covered = self._sun()
-        return (*self._start(), *sun, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
+        series, covered = self._production()
+        return (*self._start(), *series, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
 
     def _start(self) -> Iterable[Note]:
         """Note a run that starts long before anything happens, or near the UNIX epoch."""
@@ -96,41 +96,41 @@ class _Coverage:
         first_s = min(times_s, default=self._start_s)
         days = (first_s - self._start_s) // DAY_S
         if days > 1 and (not scenario.jobs or min(job.registered_s for job in scenario.jobs) >= first_s):
-            way = self._move(days)
+            remedy = self._move(days)
             what = f"the run starts at {self._moment(self._start_s)}, {_days(days)} before its first job or forecast"
-            yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([way])}", ("start",), (way,))
+            yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([remedy])}", ("start",), (remedy,))
 
-    def _sun(self) -> tuple[list[Note], bool]:
+    def _production(self) -> tuple[list[Note], bool]:
         """Note forecasts and actual production outside the run; also return whether any forecast is within it."""
         producers = self._scenario.producers
         if self._end_s is None or not producers:
             return [], False
-        missing = {id_: sun for id_, sun in producers.items() if not self._reaches(sun)}
+        missing = {id_: series for id_, series in producers.items() if not self._reaches(series)}
         notes = []
         if missing:
-            notes.append(self._missing_sun(missing, is_all=len(missing) == len(producers)))
-        for id_, sun in producers.items():
-            actual = sun.actual
+            notes.append(self._missing_production(missing, is_all=len(missing) == len(producers)))
+        for id_, series in producers.items():
+            actual = series.actual
             if actual is not None and id_ not in missing and not self._overlaps(actual.start_s, actual.end_s):
                 what = f"the actual production of {id_} is {self._span(actual.start_s, actual.end_s)}"
                 notes.append(Note(f"{what}, and {self._run()}: it counts as 0", self._path_of(id_)))
         return notes, len(missing) < len(producers)
 
-    def _missing_sun(self, missing: dict[str, ProducerSeries], *, is_all: bool) -> Note:
-        spans = [_span(sun) for sun in missing.values()]
+    def _missing_production(self, missing: dict[str, ProducerSeries], *, is_all: bool) -> Note:
+        spans = [_span(series) for series in missing.values()]
         first_s, last_s = min(start for start, _ in spans), max(end for _, end in spans)
         days = self._days_to(first_s)
-        ways: list[WayOut] = [ShiftSun(tuple(missing), -days)]
+        remedies: list[Remedy] = [ShiftForecasts(tuple(missing), -days)]
         if is_all:
-            ways.insert(0, self._move(days))
+            remedies.insert(0, self._move(days))
         whose = "" if is_all else f" of {_listed(missing)}"
         span = self._span(first_s, last_s)
         late = self._overlaps(first_s, last_s)
         covers = f"are issued after its end, or are for before and after it ({span})" if late else f"are {span}"
         what = f"no forecast{whose} reaches into the run: {self._run()}, the forecasts {covers}"
-        ways = [] if late else ways
-        rest = f"; {self._in_words(ways)}" if ways else ""
-        return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(ways))
+        remedies = [] if late else remedies
+        rest = f"; {self._in_words(remedies)}" if remedies else ""
+        return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(remedies))
 
     def _late_jobs(self) -> Iterable[Note]:
         """Note jobs that start after the run is over."""
@@ -140,18 +140,18 @@ class _Coverage:
         late = [job for job in self._scenario.jobs if _first_s(job) >= end_s]
         if late:
             last_s = max(job.latest_start_s + job.duration_s for job in late)
-            way = RunDays(-(-(last_s - self._start_s) // DAY_S))
+            remedy = RunDays(-(-(last_s - self._start_s) // DAY_S))
             what = f"{self._jobs(late)} only when the run is over: {self._run()}"
-            ways: tuple[WayOut, ...] = (way,) if way.days <= _YEAR_S // DAY_S else ()
-            rest = f"; {self._in_words(ways)}" if ways else ""
-            yield Note(f"{what}{rest}", self._path_of_job(late[0]), ways)
+            remedies: tuple[Remedy, ...] = (remedy,) if remedy.days <= _YEAR_S // DAY_S else ()
+            rest = f"; {self._in_words(remedies)}" if remedies else ""
+            yield Note(f"{what}{rest}", self._path_of_job(late[0]), remedies)
 
     def _dark_jobs(self) -> Iterable[Note]:
         """Note jobs with a window on days without any forecast; a night belongs to the days beside it."""
         spans = _merged(
             self._whole_days(prediction.production)
-            for sun in self._scenario.producers.values()
-            for prediction in sun.predictions
+            for series in self._scenario.producers.values()
+            for prediction in series.predictions
         )
         dark = [job for job in self._scenario.jobs if not _meets(job, spans)]
         if dark:
@@ -166,12 +166,12 @@ class _Coverage:
         last_day = -(-(production.end_s + offset_s) // DAY_S)
         return first_day * DAY_S - offset_s, last_day * DAY_S - offset_s
 
-    def _reaches(self, sun: ProducerSeries) -> bool:
+    def _reaches(self, series: ProducerSeries) -> bool:
         end_s = self._end_s
         return any(
             self._overlaps(prediction.production.start_s, prediction.production.end_s)
             and (end_s is None or prediction.issued_s <= end_s)
-            for prediction in sun.predictions
+            for prediction in series.predictions
         )
 
     def _overlaps(self, start_s: int, end_s: int) -> bool:
@@ -185,8 +185,8 @@ class _Coverage:
     def _move(self, days: int) -> MoveStart:
         return MoveStart(days, self._start_s + days * DAY_S)
 
-    def _in_words(self, ways: Sequence[WayOut]) -> str:
-        return ", or ".join(way_in_words(way, self._zone) for way in ways)
+    def _in_words(self, remedies: Sequence[Remedy]) -> str:
+        return ", or ".join(remedy_text(remedy, self._zone) for remedy in remedies)
 
     def _run(self) -> str:
         return f"the run is {self._span(self._start_s, self._end_s or self._start_s)}"
@@ -219,12 +219,12 @@ class _Coverage:
         return ()
 
 
-def way_in_words(way: WayOut, zone: Zone) -> str:
+def remedy_text(remedy: Remedy, zone: Zone) -> str:
     """Return a remedy as an instruction."""
-    match way:
+    match remedy:
         case MoveStart(start_s=start_s):
             return f"move the start to {zone.iso(start_s)} (times written as HH:MM move with it)"
-        case ShiftSun(producers, days):
+        case ShiftForecasts(producers, days):
             whose = f" of {_listed(producers)}" if len(producers) <= _SHOWN else ""
             return f"shift the forecasts{whose} by {days:+} day{'' if abs(days) == 1 else 's'}"
         case RunDays(days):

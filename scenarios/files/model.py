@@ -176,7 +176,7 @@ class TariffEntry(FileEntry):
 
 
 class ScenarioFile(FileEntry):
-    """A scenario of ssmic: a neighbourhood, its jobs and its sun."""
+    """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
     version: Literal[1] = Field(description="Of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
@@ -185,7 +185,7 @@ class ScenarioFile(FileEntry):
     days: int | None = Field(
         None, ge=1, le=3660, description="How many days to run; default: until the last job has run"
     )
-    seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs repeat")
+    seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
     )

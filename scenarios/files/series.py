@@ -205,8 +205,8 @@ class SeriesReader:
             forms.append("power_w")
         if len(forms) != 1:
             choice = f"'points', 'file', or {' with '.join(repr(key) for key in reversed(power_keys))}"
-            found = f"there are {' and '.join(map(repr, forms))}" if forms else "there is none"
-            self.collector.at(path, f"exactly one is expected of {choice}; {found}")
+            found = " and ".join(map(repr, forms)) or "none"
+            self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None
         if forms == ["power_w"] and (missing := [key for key in power_keys if key not in given]):
             what = f"{' and '.join(map(repr, power_keys))} go together; {' and '.join(map(repr, missing))} is missing"
@@ -223,7 +223,7 @@ class SeriesReader:
 
     def _from_file(self, kind: type[_Series], name: str, path: KeyPath) -> _Series | None:
         if self.folder is None:
-            self.collector.at((*path, "file"), "a file cannot be named here")
+            self.collector.at((*path, "file"), "a file cannot be referred to here")
             return None
         key = (name, kind)
         if key not in self._files:
@@ -323,8 +323,7 @@ def series_problems(
         fewest: Number of points needed.
     """
     if len(times_s) < fewest:
-        count = "is one" if times_s else "are none"
-        return [(None, f"at least two points are needed, there {count}")]
+        return [(None, f"at least two points are needed, found {'one' if times_s else 'none'}")]
     if _is_sound(times_s, energies_wh, from_zero=from_zero):
         return []
     problems: list[tuple[int | None, str]] = []
@@ -332,10 +331,12 @@ def series_problems(
         problems.append((0, f"the first point of a load profile is at 0 s, not at {times_s[0]} s"))
     for i, before_s, after_s in _steps(times_s):
         if after_s <= before_s:
-            problems.append((i, f"the time {after_s} does not come after {before_s}; times have to rise"))
+            problems.append((i, f"the time {after_s} is not after {before_s}; times must increase"))
     for i, before_wh, after_wh in _steps(energies_wh):
         if after_wh < before_wh:
-            problems.append((i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy cannot fall"))
+            problems.append(
+                (i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy must not decrease")
+            )
     problems += [
         (i, f"{wh:g} Wh is out of range; at most {MAX_WH:g} are possible")
         for i, wh in enumerate(energies_wh)

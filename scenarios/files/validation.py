@@ -108,7 +108,7 @@ def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
     for name in profiles if isinstance(profiles, dict) else ():
         first = seen.setdefault(canonical(name), name)
         if first != name:
-            what = f"there is a load profile {canonical(name)!r} already; its letters are only written differently"
+            what = f"there is a load profile {canonical(name)!r} already; they differ in Unicode form only"
             collector.at(("load_profiles", name), what)
 
 
@@ -153,7 +153,7 @@ def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collecto
         collector.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
     elif kind == "missing":
         description = model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
-        collector.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
+        collector.at(path, f"required ({description[0].lower()}{description[1:]})" if description else "required")
     else:
         collector.at(_device_type(path, kind), _in_words(path, details))
 
@@ -186,7 +186,7 @@ _WORDS = {
     "model_type": "keys and their values are expected",
     "model_attributes_type": "keys and their values are expected",
     "time_type": 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start',
-    "union_tag_not_found": "is missing ('consumer' or 'producer')",
+    "union_tag_not_found": "required ('consumer' or 'producer')",
     "union_tag_invalid": "'consumer' or 'producer' is expected",
 }
 
@@ -205,10 +205,10 @@ def _in_words(path: KeyPath, details: ErrorDetails) -> str:
         return "is empty"
     words = _WORDS.get(kind)
     if kind == "identifier":
-        told = f"{shown(str(value))} {limits['problem']}"
+        message = f"{shown(str(value))} {limits['problem']}"
     else:
-        told = f"{words or _limit_in_words(path, kind, limits) or details['msg']}, not {_short(value)}"
-    return told
+        message = f"{words or _limit_in_words(path, kind, limits) or details['msg']}, not {_short(value)}"
+    return message
 
 
 def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:

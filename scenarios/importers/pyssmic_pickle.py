@@ -1,7 +1,8 @@
-"""A neighbourhood as PySSMic saves it: a pickle of its classes, load profiles and forecasts in pandas frames.
+"""Imports a neighbourhood saved by PySSMic: a pickle of its classes, with load profiles and forecasts in pandas frames.
 
-It is read by `inert_pickle`, so no code in it can run. A device's `events` are its jobs; a producer's forecasts
-`weather_prediction1`, `2`, ... are issued at their first row. What they say of the time before it, `forecast` knows.
+It is read by `scenarios.importers.safe_pickle`, so no code in it can run. A device's `events` are its jobs; a
+producer's forecasts `weather_prediction1`, `2`, ... are issued at their first row. For the time before that row see
+`scenarios.importers.forecast`.
 """
 
 from __future__ import annotations
@@ -33,17 +34,18 @@ from scenarios.importers.safe_pickle import ForeignNameError, Object, PickleErro
 _MODULE = "backend.neighbourhood"
 _CLASSES = ("Neighbourhood", "House", "User", "Device", "Event")
 ALLOWED = FRAME_NAMES | {f"{_MODULE}.{name}" for name in _CLASSES} | {"copyreg._reconstructor", "builtins.object"}
+"""Names that may occur; they identify the type of a value and are never resolved."""
 ALLOWED |= {"copy_reg._reconstructor", "__builtin__.object"}
 """Every name that may occur; it says what a value is, and is never looked up."""
 
 _PREDICTION = re.compile(r"weather_prediction[0-9]{1,4}")
 _CUT = MAX_CHARACTERS + 1
-"""Characters of a text that are read: one more than an id may have, so that a longer one is refused, not cut."""
+"""Characters of a text that are read: one more than an id may have, so that longer ones are rejected, not truncated."""
 _WORDS = {"registered": "timestamp", "earliest_start": "est", "latest_start": "lst"}
-"""What an event calls its times."""
+"""Names of an event's times."""
 
 MAX_VALUES = 1_000_000
-"""Houses, users, devices, jobs and points of one neighbourhood."""
+"""Maximum number of houses, users, devices, jobs and points of a neighbourhood."""
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class _PickleContent:
         self.problems.append(Problem(place, what))
 
     def count(self, values: int) -> None:
-        """Count what was read; a small pickle can hold the same things again and again."""
+        """Count values that were read, as a small pickle can contain the same ones again and again."""
         self.values += values
         if self.values > MAX_VALUES:
             raise ScenarioError([Problem(self.where, f"holds more than {MAX_VALUES} values")])
@@ -72,11 +74,11 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
 
     Args:
         path: The pickle.
-        jobs: A jobs XML; its jobs come after those in the pickle.
-        loads: Folders of load profiles for devices that hold none, beside `loads/` next to the file.
+        jobs: A jobs XML; its jobs are added to those in the pickle. None: no further jobs.
+        loads: Folders with load profiles for devices that have none, in addition to `loads/` beside the file.
 
     Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong with it.
+        ScenarioError: It cannot be used; carries all problems.
     """
     where = str(path)
     try:
@@ -104,7 +106,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
 
 
 def _hint(error: PickleError) -> str:
-    """Return what to do where a newer pandas may have written the pickle; empty where it is something else."""
+    """Return advice where a newer pandas may have written the pickle; else empty."""
     if not isinstance(error, ForeignNameError) or error.name.module.partition(".")[0] not in ("pandas", "pyarrow"):
         return ""
     return (
@@ -155,7 +157,7 @@ def _read_device(device: Object, house: str, user: str, found: _PickleContent) -
 
 
 def _class_of(value: object) -> str:
-    """Return the name of the PySSMic class that a value is of; empty where it is of none."""
+    """Return the name of a value's PySSMic class; empty where it has none."""
     return value.kind.name if isinstance(value, Object) and value.kind.module == _MODULE else ""
 
 
@@ -193,7 +195,7 @@ def _text(value: object) -> str:
 
 
 def _read_job(event: Object, job: InputJob, found: _PickleContent) -> None:
-    """Add a job, of which all but the times is known."""
+    """Add a job, given everything but its times."""
     state = _state(event)
     times = {name: _time(state, name, job.where, found) for name in ("timestamp", "est", "lst")}
     found.problems += window_problems(job.where, *times.values())

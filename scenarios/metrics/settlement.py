@@ -223,7 +223,7 @@ def _row(row_of: Mapping[str, int], contract: Contract, grid_row: int) -> int:
     if contract.producer == GRID:
         return grid_row
     if contract.producer not in row_of:
-        raise ValueError(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
+        raise ValueError(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is not a producer")
     return row_of[contract.producer]
 
 

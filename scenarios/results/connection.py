@@ -20,7 +20,7 @@ class ResultsError(SsmicError):
 
 
 class ResultsExistError(ResultsError):
-    """The target exists already and is not overwritten without being told to."""
+    """The target exists already and is not overwritten unless requested."""
 
 
 class ResultsWriteError(ResultsError):
@@ -48,10 +48,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """
     header = _header(path)
     if not header.startswith(MAGIC):
-        raise ResultsError(f"{path}: is not a results file of ssmic (no SQLite file at all)")
+        raise ResultsError(f"{path}: is not an ssmic results file (not an SQLite file)")
     application_id, version = struct.unpack(">I", header[68:72])[0], struct.unpack(">I", header[60:64])[0]
     if application_id != APPLICATION_ID:
-        raise ResultsError(f"{path}: is an SQLite file, but not one with results of ssmic")
+        raise ResultsError(f"{path}: is an SQLite file, but not an ssmic results file")
     if version > SCHEMA_VERSION:
         raise ResultsError(
             f"{path}: was written by a newer ssmic "
@@ -86,7 +86,7 @@ def _header(path: Path) -> bytes:
     if not header:
         raise ResultsError(f"{path}: is empty; a simulation is just beginning, or never began")
     if len(header) < HEADER_BYTES and MAGIC.startswith(header[: len(MAGIC)]):
-        raise ResultsError(f"{path}: is damaged: it breaks off after {len(header)} bytes")
+        raise ResultsError(f"{path}: is damaged: truncated after {len(header)} bytes")
     return header
 
 
@@ -99,7 +99,7 @@ def _check_length(path: Path, header: bytes) -> None:
     expected_bytes = struct.unpack(">I", header[28:32])[0] * page_bytes
     actual_bytes = path.stat().st_size
     if actual_bytes < expected_bytes:
-        raise ResultsError(f"{path}: is damaged: it breaks off after {actual_bytes} of {expected_bytes} bytes")
+        raise ResultsError(f"{path}: is damaged: truncated after {actual_bytes} of {expected_bytes} bytes")
 
 
 def _log_bytes(path: Path) -> int:

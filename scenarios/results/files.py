@@ -116,7 +116,7 @@ def create_results(simulation: SimulationSpec, out: Path | None = None, folder: 
         try:
             path = reserve_exactly(out)
         except FileExistsError:
-            raise ResultsExistError(f"{out}: exists already; results are never written over") from None
+            raise ResultsExistError(f"{out}: exists already; refusing to overwrite results") from None
     # Built beside its target and moved there: readers see an empty file or a complete one, never a partial one.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -101,10 +101,10 @@ class Condenser:
         return {**body, "job": {key: value for key, value in job.items() if key != "load_profile"}}
 
 
-def _is_same(told: dict[str, Any], load: LoadProfile) -> bool:
+def _is_same(sent: dict[str, Any], load: LoadProfile) -> bool:
     """Return whether a message's load profile, with lists or tuples, equals this one."""
-    return told.keys() == {"times_s", "cumulative_wh"} and all(
-        isinstance(told[key], list | tuple) and tuple(told[key]) == getattr(load, key) for key in told
+    return sent.keys() == {"times_s", "cumulative_wh"} and all(
+        isinstance(sent[key], list | tuple) and tuple(sent[key]) == getattr(load, key) for key in sent
     )
 
 

@@ -139,8 +139,8 @@ class RunWriter:
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         text = _encoded(self._condenser.condensed(body))
-        told = (time_s, round_, sender, seq, to, kind, job_of(body), text)
-        self._messages.append((self.run, self._message_count, *told))
+        row = (time_s, round_, sender, seq, to, kind, job_of(body), text)
+        self._messages.append((self.run, self._message_count, *row))
         if len(self._messages) >= MAX_WAITING_MESSAGES:
             self.commit()
 

@@ -117,7 +117,7 @@ def test_a_contract_of_an_unknown_job_or_producer_is_refused() -> None:
 
     with pytest.raises(ValueError, match="jobs that scenario 'sample' does not have: wash/1"):
         settle(neighbourhood({"a": {}}, []), [contract(washing, GRID, 0)], START_S, START_S)
-    with pytest.raises(ValueError, match="'wash/1' is with 'nobody', which is no producer"):
+    with pytest.raises(ValueError, match="'wash/1' is with 'nobody', which is not a producer"):
         settle(neighbourhood({"a": {}}, [washing]), [contract(washing, "nobody", 0)], START_S, START_S)
 
 

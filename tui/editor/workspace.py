@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
 from scenarios import Problem
-from scenarios.files import KeyPath, WayOut
+from scenarios.files import KeyPath, Remedy
 from tui.editor import commands, tree_model
 from tui.editor.checker import Checker
 from tui.editor.edits import Change
@@ -364,7 +364,7 @@ class Desk(AreaScreen):
     def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
         self.begin(self.bring_together, event.way)
 
-    async def bring_together(self, way: WayOut) -> None:
+    async def bring_together(self, way: Remedy) -> None:
         """Let parts meet in time that did not; files may have to be read, so not on this thread."""
         work = self.work
         if work is None:

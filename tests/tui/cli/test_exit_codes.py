@@ -82,7 +82,7 @@ def test_results_are_never_written_over(ssmic: Ssmic, tmp_path: Path) -> None:
     out.write_text("precious")
     ended = ssmic("run", "street", "--bus", "memory", "--out", out)
     assert ended.code == 2
-    assert "never written over" in ended.err
+    assert "refusing to overwrite results" in ended.err
     assert out.read_text() == "precious"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, Static
 
-from scenarios.files.coverage import MoveStart, ShiftSun, coverage_notes
+from scenarios.files.coverage import MoveStart, ShiftForecasts, coverage_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from tests.scenarios.test_coverage import SUN, TEXT
@@ -59,7 +59,7 @@ def brought_together(text: str, folder: Path) -> str:
     """Return a text after its forecasts were shifted into the run."""
     document = Document(text)
     (note,) = document.check("s.yaml", folder)[1]
-    way = next(way for way in note.ways_out if isinstance(way, ShiftSun))
+    way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
     change = change_for(way, document.value(), folder)
     assert change is not None
     for step in change.steps:
@@ -96,7 +96,7 @@ def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
         text = text.replace(f'"{time}"', f'"2026-06-21T{time}:00+02:00"')
     document = Document(text)
     (note,) = document.check("s.yaml", tmp_path)[1]
-    move, shift = note.ways_out
+    move, shift = note.remedies
     assert isinstance(move, MoveStart)
     assert not is_possible(move, document.value())
     assert is_possible(shift, document.value())

@@ -82,8 +82,8 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
         await listed(pilot, 5)
         problems = {row.path: row.listed.problem for row in table(pilot, "#books").rows if row.state == "broken"}
         assert "newer ssmic" in problems[newer.relative_to(Path.cwd())]
-        assert "breaks off after 9000" in problems[broken.relative_to(Path.cwd())]
-        assert "no SQLite file" in problems[other.relative_to(Path.cwd())]
+        assert "truncated after 9000" in problems[broken.relative_to(Path.cwd())]
+        assert "not an SQLite file" in problems[other.relative_to(Path.cwd())]
         for path, problem in problems.items():
             table(pilot, "#books").go_to(path)
             await until(pilot, partial(explained, pilot, problem))
