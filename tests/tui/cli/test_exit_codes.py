@@ -113,7 +113,7 @@ def test_a_file_without_results_is_3(ssmic: Ssmic, small: Path, command: list[st
     assert ssmic("results", *command, "none.sqlite").code == 3
     ended = ssmic("results", *command, small)
     assert ended.code == 3
-    assert "small.yaml: is not a results file of ssmic" in ended.err
+    assert "small.yaml: is not an ssmic results file" in ended.err
 
 
 def test_bad_scores_are_3_unless_reset(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:
