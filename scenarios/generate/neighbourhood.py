@@ -62,7 +62,7 @@ class NeighbourhoodSpec:
         if not 1 <= self.roofs <= self.houses:
             raise ValueError(f"from 1 to {self.houses} roofs, not {self.roofs}")
         if self.jobs < 1 or self.demand_per_production <= 0 or self.wait_factor <= 0:
-            raise ValueError("jobs, demand_per_sun and wait_factor are positive")
+            raise ValueError("jobs, demand_per_production and wait_factor are positive")
         if self.weather not in WEATHERS:
             raise ValueError(f"weather is one of {', '.join(WEATHERS)}, not {self.weather!r}")
 

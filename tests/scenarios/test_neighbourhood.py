@@ -194,7 +194,7 @@ def test_cold_days_have_space_heating_and_summer_has_none() -> None:
         {"roofs": 0},
         {"roofs": 6},
         {"jobs": 0},
-        {"demand_per_sun": 0.0},
+        {"demand_per_production": 0.0},
         {"wait_factor": -1.0},
         {"weather": "hail"},
     ],
@@ -207,7 +207,7 @@ def test_what_cannot_be_built_is_refused(wrong: dict[str, int | float | str]) ->
         "houses": 5,
         "roofs": 1,
         "jobs": 10,
-        "demand_per_sun": 1.0,
+        "demand_per_production": 1.0,
         "date": date(2026, 6, 1),
     }
 
