@@ -17,7 +17,7 @@ from pathlib import Path
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.files.dump import save_scenario
-from scenarios.generate.neighbourhood import Plan, neighbourhood
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 
 KIB = 1024
 
@@ -32,13 +32,13 @@ def memory_mb(pid: int) -> tuple[float, float]:
 def main() -> None:
     """Run it and print what it took."""
     houses = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    plan = Plan(
+    plan = NeighbourhoodSpec(
         name="many",
         seed=1,
         houses=houses,
         roofs=houses // 3,
         jobs=3 * houses,
-        demand_per_sun=0.5,
+        demand_per_production=0.5,
         date=date(2026, 6, 21),
     )
     scenario = neighbourhood(plan)

@@ -25,12 +25,12 @@ from agents.energy import LoadProfile, Prediction, Production
 from agents.model import Device, House, Job
 from broker.clock.pacing import Moment
 from broker.transport.memory import MemoryBroker
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.page import write_report
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tui.logs import configure_logs
@@ -57,7 +57,7 @@ def scenario_of(houses: int, days: int, seed: int = 1) -> Scenario:
         members.append(House(id=house, devices=(panel, washer)))
         clouds = np.repeat(sky.uniform(0.2, 1.0, days), 1440)
         power_w = np.tile(clear_w, days) * clouds
-        producers[panel.id] = Producer(
+        producers[panel.id] = ProducerSeries(
             predictions=tuple(_forecast(power_w, day, min(2, days - day)) for day in range(days)),
             actual=_series(power_w * sky.uniform(0.8, 1.1, len(power_w)), START_S),
         )
@@ -154,7 +154,7 @@ async def main(houses: int, days: int, folder: Path) -> None:
     print(f"  the scenario in memory, {len(scenario.jobs)} jobs {'':24} {peak_mb():6.0f} MB at most")
     watch, path = Watch(), folder / "long.sqlite"
     settings = RunSettings(seed=1, run_id="long")
-    simulation = Simulation(scenario, "insertion", seeds=(1,), broker="memory")
+    simulation = SimulationSpec(scenario, "insertion", seeds=(1,), broker="memory")
     timed("the results file is begun", lambda: create_results(simulation, path))
     began_s = time.process_time()
     with _TimedWriter(path, scenario, run=1, run_id="long", seed=1, start_s=START_S) as writer:

@@ -21,7 +21,7 @@ from scenarios.load import load_scenario
 from scenarios.optimum.baselines import baselines
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.optimum import clairvoyant_optimum
-from scenarios.optimum.rolling_horizon import plan_as_it_goes
+from scenarios.optimum.rolling_horizon import plan_rolling_horizon
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
@@ -51,7 +51,7 @@ def measure(name: str, algorithm: str, time_limit_wall_s: float, rounds: int) ->
     outcome = asyncio.run(_run(scenario, algorithm))
     contracts = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
     run = {c.job_id: (c.producer, c.start_s) for c in contracts if c.producer != GRID}
-    planned = plan_as_it_goes(scenario, rounds=rounds, end_s=outcome.end_s)
+    planned = plan_rolling_horizon(scenario, rounds=rounds, end_s=outcome.end_s)
     run_wh, planned_wh = (delivered_wh(scenario, plan, end_s=outcome.end_s) for plan in (run, planned))
     start = run if run_wh >= planned_wh else planned
     best = clairvoyant_optimum(scenario, start, time_limit_wall_s, end_s=outcome.end_s)

@@ -20,9 +20,9 @@ import numpy as np
 
 from agents.model import GRID, Contract
 from scenarios.load import load_scenario
-from scenarios.metrics.settlement import MINUTE_S, account
+from scenarios.metrics.settlement import MINUTE_S, settle
 from scenarios.results.connection import seal
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
@@ -77,7 +77,7 @@ def told(count: int) -> Iterator[tuple[int, str, str, dict[str, object]]]:
 
 def write_ours(path: Path, scenario: Scenario, count: int) -> None:
     """Write messages as a run does, with all indices, a commit every now and then."""
-    create_results(Simulation(scenario, "insertion", (1,), "memory"), out=path)
+    create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=path)
     with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
         for seq, sender, to, body in told(count):
             writer.message(scenario.start_s + seq, 0, sender, seq, to, "Decline", body)
@@ -136,13 +136,13 @@ def main() -> None:
     village = load_scenario("village")
     contracts = any_contracts(village)
     end_s = village.start_s + 86_400
-    settled_wh = float(account(village, contracts, village.start_s, end_s).delivered_wh.sum())
+    settled_wh = float(settle(village, contracts, village.start_s, end_s).delivered_wh.sum())
     if abs(settled_wh - by_loops(village, contracts)) > 1e-3:
         raise SystemExit("the account and the loops differ")
     print(f"{'':<46} {'ours':>10} {'plain':>10}")
     compare(
         f"settle {len(village.houses)} houses, {len(contracts)} jobs: arrays, loops",
-        lambda: account(village, contracts, village.start_s, end_s),
+        lambda: settle(village, contracts, village.start_s, end_s),
         lambda: by_loops(village, contracts),
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ from textual.widgets import Input
 from agents.ledger import LedgerEntry, LedgerEvent
 from results import any_contracts, told
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.views import view_neighbourhood
 from scenarios.results.writer import RunWriter
@@ -49,7 +49,7 @@ def enlarged(scenario: Scenario, jobs: int) -> Scenario:
 
 def write(path: Path, scenario: Scenario, messages: int) -> None:
     """Write a run in which every job has a contract."""
-    create_results(Simulation(scenario, "insertion", (1,), "memory"), out=path)
+    create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=path)
     with RunWriter(path, scenario, run=1, run_id="large", seed=1, start_s=scenario.start_s) as writer:
         for seq, sender, recipient, body in told(messages):
             writer.message(scenario.start_s + seq, 0, sender, seq, recipient, "Decline", body)

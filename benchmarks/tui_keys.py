@@ -32,7 +32,7 @@ from textual.widgets import Input
 from broker.protocol import topics
 from broker.protocol.wire import Envelope
 from scenarios.load import load_scenario
-from scenarios.monitor.run_state import Watched
+from scenarios.monitor.run_state import ObservedRun
 from scenarios.simulation.plan import Plan
 from tui.app import SsmicApp
 from tui.run.simulation_client import Running
@@ -119,7 +119,7 @@ async def many_messages(count: int) -> None:
     """Send many messages through the live view."""
     app = SsmicApp(first_area="negotiations", remember=False, collector=Collector())
     async with app.run_test(size=(140, 45)) as pilot:
-        watched = Watched("r", from_the_start=True)
+        watched = ObservedRun("r", from_the_start=True)
         app.watching.begin(_Idle(watched))
         await pilot.pause(0.5)
         fingers: list[Fingers] = []
@@ -159,7 +159,7 @@ class _Idle:
 
     title, status, problem = "benchmark", "connected", ""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: ObservedRun) -> None:
         self.watched = watched
 
     async def run(self) -> None:

@@ -11,7 +11,7 @@ from .errors import (
     ScenarioWriteError as ScenarioWriteError,
 )
 from .scenario import (
-    Producer as Producer,
+    ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     Zone as Zone,
     planned_end_s as planned_end_s,
@@ -21,7 +21,7 @@ __all__ = [
     "APPLIANCES",
     "Appliance",
     "Problem",
-    "Producer",
+    "ProducerSeries",
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",

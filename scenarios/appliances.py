@@ -1,9 +1,9 @@
-"""Load profiles of household appliances, at one-minute steps, for those who have no measurements of their own.
+"""Load profiles of household appliances in one-minute steps, for users without measurements of their own.
 
-They are our own: built from the phases that an appliance goes through, with the power each phase is known to take
-(the rating plates and energy labels of current European models; the shape of a washing cycle follows Pipattanasomporn
-et al., "Load Profiles of Selected Major Household Appliances", IEEE Trans. Power Systems 29 (2014)). None is a copy
-of a measured series. Power is a whole number of watts in every minute.
+They are synthetic: built from the phases of an appliance, with the typical power of each phase (rating plates and
+energy labels of current European models; the shape of a washing cycle follows Pipattanasomporn et al., "Load Profiles
+of Selected Major Household Appliances", IEEE Trans. Power Systems 29 (2014)). None is a copy of a measured series.
+Power is a whole number of watts in every minute.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from types import MappingProxyType
 from agents import LoadProfile
 
 STEP_S = 60
-"""Every profile here has one power for each minute."""
+"""Length of a step, seconds."""
 
 Phase = tuple[int, int]
-"""So many minutes at so many watts."""
+"""Duration in minutes and power in watts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appliance:
-    """One way to use a device, and what it draws."""
+    """One programme of a kind of device, and its load."""
 
     name: str
-    """Names the load profile: lower-case letters, digits and hyphens."""
+    """Name of the load profile: lower-case letters, digits and hyphens."""
     device: str
-    """The device that is used like this, as a template: `dishwasher`, `car`."""
+    """Template of the device: `dishwasher`, `car`."""
     title: str
     description: str
     power_w: tuple[int, ...]
@@ -37,26 +37,30 @@ class Appliance:
 
     @property
     def load_profile(self) -> LoadProfile:
-        """What one run draws."""
+        """Load profile of one run."""
         return profile_of_steps(self.power_w, STEP_S)
 
     @property
     def energy_wh(self) -> float:
-        """What one run draws in all."""
+        """Energy of one run, Wh."""
         return sum(self.power_w) * STEP_S / 3600
 
 
 def profile_of_steps(power_w: Sequence[float], step_s: int) -> LoadProfile:
-    """Return the load profile that draws these average powers, W, one after the other."""
+    """Return the load profile with average powers `power_w` (W) in consecutive steps of `step_s` seconds."""
     return LoadProfile(
         times_s=tuple(i * step_s for i in range(len(power_w) + 1)), cumulative_wh=steps_wh(power_w, step_s)
     )
 
 
 def steps_wh(power_w: Sequence[float], step_s: int) -> tuple[float, ...]:
-    """Return the cumulative energy, Wh, at the edges of steps with these average powers, W.
+    """Return the cumulative energy at the edges of steps with given average powers, Wh.
 
-    Added up as the loading of files does it, so that a series comes back the very same.
+    Summed in the same way as when files are loaded, so that a series survives a round trip exactly.
+
+    Args:
+        power_w: Average power of each step, W.
+        step_s: Length of a step, seconds.
     """
     return tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
 
@@ -70,14 +74,14 @@ def _repeated(times: int, *phases: Phase) -> tuple[int, ...]:
 
 
 def _ramp(minutes: int, from_w: int, to_w: int) -> tuple[int, ...]:
-    """Power that changes evenly from the first minute to the last."""
+    """Return power that changes linearly from the first minute to the last."""
     return tuple(round(from_w + (to_w - from_w) * i / (minutes - 1)) for i in range(minutes))
 
 
 def _charge(energy_wh: int, power_w: int, *, floor_w: int) -> tuple[int, ...]:
-    """Constant power for all but the last tenth of the energy, then a taper down to `floor_w`, until it is full.
+    """Return constant power for the first nine tenths of the energy, then a taper down to `floor_w` until full.
 
-    The charger of a lithium battery holds the current until the cells reach their final voltage, then lets it fall.
+    A lithium battery is charged at constant current until the cells reach their final voltage, then the current falls.
     """
     steps = [power_w] * (energy_wh * 9 * 60 // (power_w * 10))
     rest_w_min = energy_wh * 60 - sum(steps)

@@ -1,4 +1,4 @@
-"""Notes on jobs that must run together: which of a device's jobs its windows leave no time of their own, and where."""
+"""Notes on jobs that have to overlap another job of their device, with their location in the source."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from scenarios.load import bundled_text
 from scenarios.scenario import Scenario
 
 JOBS_IN_FOLDER = "consumer_event.csv"
-"""A line a job, in PySSMic's input folders."""
+"""File of jobs in PySSMic's input folders, one job per line."""
 SHOWN = 3
-"""Jobs that a note names."""
+"""Number of jobs that a note names."""
 
 
 def overlap_notes(source: str | Path, scenario: Scenario) -> tuple[str, ...]:
-    """Return a note for each job that cannot but run at the same time as another job of its device.
+    """Return a note for each job that has to overlap another job of its device.
 
     Args:
-        source: What the scenario was loaded from; the notes say where in it the jobs stand.
-        scenario: What was loaded.
+        source: What the scenario was loaded from; the notes name the location of each job in it.
+        scenario: The loaded scenario.
     """
     without = jobs_without_room(scenario.jobs, scenario.start_s)
     if not without:
@@ -50,7 +50,7 @@ def _note(job: Job, scenario: Scenario) -> str:
 
 
 def _places(source: str | Path) -> Callable[[str], str]:
-    """Return what says where a job stands: file, line and key where they are known."""
+    """Return a function that locates a job by its id: file, line and key where they are known."""
     path = Path(source)
     if path.is_dir():
         return partial(_in_folder, _lines_of(path / JOBS_IN_FOLDER), path)
@@ -68,7 +68,7 @@ def _places(source: str | Path) -> Callable[[str], str]:
 
 
 def _lines_of(path: Path) -> Mapping[str, int]:
-    """Return the line of each job in a PySSMic folder's list of jobs."""
+    """Return the line of each job in a PySSMic folder's list of jobs, by job id."""
     ids = JobIds()
     lines = enumerate(read_text(path, str(path)).splitlines(), start=1)
     return {ids.take(line.split(";")[3].strip()): number for number, line in lines if line.strip()}

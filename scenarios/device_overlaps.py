@@ -1,4 +1,4 @@
-"""A device runs one job at a time: which contracts break that, and which jobs have no other way."""
+"""A device runs one job at a time: contracts that violate this, and jobs that cannot avoid it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from agents import Busy, Contract, Job, Run, largest_sequence
 
 
 def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[tuple[Contract, Contract]]:
-    """Return the contracts whose jobs start while another job of their device runs, each after that other one.
+    """Return pairs of contracts on one device in which the second job starts while the first one runs.
 
-    A job that meets several others comes once, after the one that runs longest.
+    A job that overlaps several others appears once, after the one that runs longest.
 
     Args:
-        jobs: By job id; contracts of other jobs are left out.
-        contracts: One a job.
+        jobs: Jobs by job id; contracts of other jobs are ignored.
+        contracts: Contracts, one per job.
     """
     by_device: dict[str, list[Contract]] = defaultdict(list)
     for contract in contracts:
@@ -33,20 +33,20 @@ def overlapping(jobs: Mapping[str, Job], contracts: Iterable[Contract]) -> list[
 
 
 def run_of(job: Job, run_start_s: int) -> Run:
-    """Return a job as its device sees it, with the starts that are left when the neighbourhood learns of it."""
+    """Return a job as its device's calendar sees it, with the starts left once the neighbourhood knows of it."""
     earliest_s = max(job.earliest_start_s, job.registered_s, run_start_s)
     return Run(job.job_id, earliest_s, job.latest_start_s, job.duration_s)
 
 
 def jobs_without_room(jobs: Iterable[Job], run_start_s: int, busy: Mapping[str, Busy] | None = None) -> tuple[Job, ...]:
-    """Return the jobs that run at the same time as another job of their device, whatever is known in advance.
+    """Return the jobs that have to overlap another job of their device even with perfect foresight.
 
-    As few as were found; of jobs that are alike the last ones.
+    As few as were found; among identical jobs, the last ones.
 
     Args:
-        jobs: In the order of registration; those that come after their window are left out.
-        run_start_s: No job starts before it.
-        busy: When devices are taken by other jobs, by the id of their consumer.
+        jobs: Jobs in the order of registration; those registered after their window are ignored.
+        run_start_s: Start of the run, UNIX seconds; no job starts earlier.
+        busy: When devices are busy with other jobs, UNIX seconds, by the agent id of the consumer.
     """
     by_device: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:

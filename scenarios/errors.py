@@ -1,4 +1,4 @@
-"""What is wrong with a scenario's files: each problem with its place, all problems at once."""
+"""Problems in a scenario's files: each with its location, all reported at once."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from broker import SsmicError
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file that a user wrote."""
+    """One problem in a user's file."""
 
     where: str
-    """File, and as far as they are known line and key: `street.yaml:14: jobs[0].latest_start`."""
+    """File, line and key as far as they are known: `street.yaml:14: jobs[0].latest_start`."""
     what: str
-    """What is wrong and what is expected instead."""
+    """What is wrong and what was expected instead."""
     path: tuple[str | int, ...] = field(default=(), compare=False)
-    """Keys and indexes from the top of a scenario file to the value that is wrong; empty where that is not known."""
+    """Keys and indexes from the top of a scenario file to the value that is wrong; empty where not known."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
 
 
 class ScenarioError(SsmicError):
-    """A scenario, or a file that it is made of, cannot be used; carries everything that is wrong with it."""
+    """A scenario or one of its files cannot be used; carries all problems found."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -32,4 +32,4 @@ class ScenarioError(SsmicError):
 
 
 class ScenarioWriteError(ScenarioError):
-    """A scenario's file cannot be written, which is no fault of the scenario."""
+    """A scenario's file cannot be written, through no fault of the scenario."""

@@ -1,4 +1,4 @@
-"""Loads a scenario: a YAML file, an input of PySSMic, or a bundled name."""
+"""Loads a scenario from a YAML file, a PySSMic input or a bundled name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scenarios.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A scenario, and what had to be assumed to make it."""
+    """A scenario, and what was assumed to complete it."""
 
     scenario: Scenario
     notes: tuple[str, ...] = ()
@@ -27,11 +27,11 @@ def load(source: str | Path) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
-        source: A YAML file, an input of PySSMic (folder, neighbourhood XML or pickle), or the name of a bundled
-            scenario. A file or folder is preferred; what looks like a path is never taken for a name.
+        source: A YAML file, a PySSMic input (folder, neighbourhood XML or pickle), or the name of a bundled scenario.
+            An existing file or folder takes precedence; anything that looks like a path is never taken for a name.
 
     Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong with it.
+        ScenarioError: The scenario cannot be used; carries all problems found.
     """
     path = Path(source)
     if needs_import(path):
@@ -43,12 +43,12 @@ def load(source: str | Path) -> Loaded:
 
 
 def load_scenario(source: str | Path) -> Scenario:
-    """Return the scenario that `source` names, as `load` does."""
+    """Return the scenario that `source` names; see `load`."""
     return load(source).scenario
 
 
 def check_scenario(source: str | Path) -> list[Problem]:
-    """Return everything that is wrong with a scenario; empty where nothing is."""
+    """Return all problems of a scenario; empty where there are none."""
     try:
         load_scenario(source)
     except ScenarioError as error:
@@ -65,7 +65,7 @@ def bundled_names() -> list[str]:
 
 
 def bundled_description(name: str) -> str:
-    """Return what a bundled scenario says of itself, on one line; reads no further than that."""
+    """Return the description of a bundled scenario on one line, without parsing the rest of the file."""
     with (resources.files("scenarios") / "bundled" / f"{name}.yaml").open(encoding="utf-8") as file:
         depth, key = 0, None
         for event in yaml.parse(file, Loader=yaml.SafeLoader):

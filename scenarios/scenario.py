@@ -1,4 +1,4 @@
-"""A scenario as it is run: checked, complete, and independent of the file format that it came from."""
+"""A scenario as it is run: validated, complete, and independent of the file format it came from."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pydantic import TypeAdapter
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
 
 _LAST_S = 253_402_300_799
-"""The end of the year 9999: no clock shows more."""
+"""The end of the year 9999, the last time that can be formatted."""
 _NEUTRAL_S = 1_000_000_000
-"""Any time, to ask for nothing but the offset."""
+"""An arbitrary time, used to format the offset alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """An offset from UTC."""
+    """A fixed offset from UTC, in which times are shown."""
 
     offset_s: int = 0
 
@@ -32,12 +32,12 @@ class Zone:
         return "UTC" if not self.offset_s else self.at(_NEUTRAL_S).isoformat()[19:]
 
     def at(self, time_s: float) -> datetime:
-        """Return a time as calendar and clock show it there."""
+        """Return a UNIX time as local date and time."""
         zone = timezone(timedelta(seconds=self.offset_s))
         return datetime.fromtimestamp(min(time_s, _LAST_S - max(0, self.offset_s)), zone)
 
     def iso(self, time_s: int) -> str:
-        """Return `2026-06-21T06:00:00Z`, or with the offset."""
+        """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""
         return self.at(time_s).isoformat().replace("+00:00", "Z")
 
     def hours(self, time_s: float) -> str:
@@ -45,7 +45,7 @@ class Zone:
         return f"{self.at(time_s):%H:%M}"
 
     def clock(self, time_s: float) -> str:
-        """Return hours and minutes; seconds where there are any."""
+        """Return hours and minutes, and seconds unless they are zero."""
         at = self.at(time_s)
         return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
 
@@ -63,7 +63,7 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What energy costs and what it emits."""
+    """Prices and emissions of energy."""
 
     import_eur_per_kwh: float
     """Bought from the grid."""
@@ -75,62 +75,62 @@ class Tariff:
 
 
 @dataclass(frozen=True, slots=True)
-class Producer:
-    """A producer's sun: what it expects when, and what it really gets."""
+class ProducerSeries:
+    """Energy series of a producer: its predictions and its actual production."""
 
     predictions: tuple[Prediction, ...]
     """At least one, in the order of issue."""
     actual: Production | None = None
-    """What the panel really gave; None: the newest prediction for each moment."""
+    """Actual production; None: the newest prediction for each moment stands in for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A neighbourhood, its jobs and its sun."""
+    """A neighbourhood, its jobs and its production."""
 
     name: str
-    """Fit for a file name."""
+    """Valid as part of a file name."""
     start_s: int
-    """When the run starts, UNIX seconds."""
+    """Start of the run, UNIX seconds."""
     seed: int
-    """Used where the command line gives none."""
+    """Used unless the command line specifies one."""
     houses: tuple[House, ...]
     jobs: tuple[Job, ...]
-    """In the order of registration, then of job id."""
-    producers: Mapping[str, Producer]
-    """By the producer device's id; every producer device has an entry."""
+    """Ordered by registration, then job id."""
+    producers: Mapping[str, ProducerSeries]
+    """By producer id; every producer has an entry."""
     description: str = ""
     days: int | None = None
-    """How many days to run; None: until the last job has run."""
+    """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
-    """Used where the command line names none."""
+    """Used unless the command line names one."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
-    """Of the start, as the file writes it: people are shown times so, nothing is reckoned with it."""
+    """UTC offset of `start`. Display only; never used in calculations."""
 
     @property
     def zone(self) -> Zone:
-        """How times are shown."""
+        """Zone in which times are shown."""
         return Zone(self.utc_offset_s)
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
-        """Return what concerns these houses and nothing of the others; the name and the time stay."""
+        """Return the part of the scenario that concerns these houses; name and times are kept."""
         houses = tuple(house for house in self.houses if house.id in house_ids)
         devices = {device.id for house in houses for device in house.devices if device.type == "producer"}
         return replace(
             self,
             houses=houses,
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
-            producers={producer: sun for producer, sun in self.producers.items() if producer in devices},
+            producers={producer: series for producer, series in self.producers.items() if producer in devices},
         )
 
 
 def planned_end_s(scenario: Scenario, days: int | None) -> int:
-    """Return when a run is over at the latest, UNIX seconds.
+    """Return the latest end of a run, UNIX seconds.
 
     Args:
-        scenario: What is run.
-        days: For how many days; None: as the scenario says, which may be until the last job has run.
+        scenario: The scenario to run.
+        days: Duration in days; None: the scenario's, or until the last job has run.
     """
     days = scenario.days if days is None else days
     if days is not None:
@@ -139,21 +139,22 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
 
 
 SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
-"""Turns a scenario into JSON and back."""
+"""Converts scenarios to and from JSON."""
 
 
 _SERIES = re.compile(r'"(load_profile|production|actual)":(\{"times_s":\[[^\]]*\],"cumulative_wh":\[[^\]]*\]\})')
-"""Energy over time in that JSON. No id or name can look like it: a quote in a text has a backslash before it."""
+"""Matches energy series in that JSON. No id or name can look like one, as quotes within a text are escaped."""
 
 
 def scenario_of(text: str) -> Scenario:
     """Return the scenario that JSON describes.
 
-    One series after the other, so that other threads get their turn: a year of minutes is a hundred megabytes. Jobs
-    with the same load share it.
+    Series are parsed one after another so that other threads get their turn, as a year of minutes is a hundred
+    megabytes.
+    Jobs with the same load profile share one object.
 
     Raises:
-        ValidationError: It describes none.
+        ValidationError: The JSON does not describe a scenario.
     """
     series: list[CumulativeSeries] = []
     known: dict[tuple[str, str], CumulativeSeries] = {}
@@ -170,7 +171,7 @@ def scenario_of(text: str) -> Scenario:
             end = found.end()
         return SCENARIO.validate_python(_put_back(json.loads("".join((*pieces, text[end:]))), series))
     except (ValueError, LookupError, TypeError, AttributeError):
-        # What is wrong has its place in the whole.
+        # Validate the whole text, so that the error locates the problem in it.
         return SCENARIO.validate_json(text)
 
 
@@ -186,5 +187,5 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
 
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
-    """Return a hash of a scenario and of what else was chosen, by its `repr`."""
+    """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
     return hashlib.sha256(SCENARIO.dump_json(scenario) + b"\0" + repr(chosen).encode()).hexdigest()[:32]

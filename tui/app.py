@@ -23,7 +23,7 @@ from textual.screen import ModalScreen, Screen, SystemModalScreen
 
 from broker import new_loop
 from scenarios import Zone
-from scenarios.monitor import Feed, Standing, names
+from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
 from tui.shell import (
     DEFAULT_VARIABLES,
@@ -115,7 +115,7 @@ class SsmicApp(Guarded, App[None]):
         self.rescues: list[Rescue] = []
         """Called when nobody can be asked."""
         self.watching = Watching(self)
-        self._stood: tuple[Feed | None, Standing | None] = (None, None)
+        self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
         """The watched run, and how it stood, when it was looked at last."""
         """The run that is watched, in whatever area."""
         self.open_neighbourhood: Callable[[], OpenNeighbourhood | None] = lambda: None

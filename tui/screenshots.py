@@ -89,9 +89,9 @@ async def take_pictures(folder: Path) -> None:
 
 def _seconds_in(app: SsmicApp) -> int:
     feed = app.watching.feed
-    if feed is None or feed.watched.time is None or feed.watched.backdrop.start_s is None:
+    if feed is None or feed.watched.time is None or feed.watched.scenario_context.start_s is None:
         return 0
-    return feed.watched.time.time - feed.watched.backdrop.start_s
+    return feed.watched.time.time - feed.watched.scenario_context.start_s
 
 
 def main() -> None:

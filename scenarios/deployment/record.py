@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scenarios.results import ResultsError, Simulation, create_results, seal
+from scenarios.results import ResultsError, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
 from scenarios.simulation import CLOCK_JOURNAL, Order, RunRecord, RunSettings, described, record_run
 
@@ -28,7 +28,8 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         chosen = described(settings, "mqtt", settings.days, {settings.seed: settings.scores})
-        create_results(Simulation(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen), path)
+        spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
+        create_results(spec, path)
     with record_run(scenario, Order(1, settings, path), resume=comes_back) as record:
         yield record
     seal(path)

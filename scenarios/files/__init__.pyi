@@ -7,9 +7,9 @@ from .build import (
 from .coverage import (
     MoveStart as MoveStart,
     Note as Note,
+    Remedy as Remedy,
     RunDays as RunDays,
-    ShiftSun as ShiftSun,
-    WayOut as WayOut,
+    ShiftForecasts as ShiftForecasts,
     coverage_notes as coverage_notes,
 )
 from .document import (
@@ -33,8 +33,8 @@ from .parse import (
     load_text as load_text,
 )
 from .problems import (
-    Findings as Findings,
     KeyPath as KeyPath,
+    ProblemCollector as ProblemCollector,
     in_words as in_words,
     locate_in as locate_in,
     suggest as suggest,
@@ -74,18 +74,18 @@ __all__ = [
     "RESERVED",
     "VERSION",
     "Document",
-    "Findings",
     "JobIds",
     "KeyPath",
     "LoadProfileEntry",
     "MoveStart",
     "Note",
+    "ProblemCollector",
     "ProductionEntry",
+    "Remedy",
     "RunDays",
     "ScenarioFile",
     "SeriesReader",
-    "ShiftSun",
-    "WayOut",
+    "ShiftForecasts",
     "build_scenario",
     "cap_problems",
     "consumer_entry",

@@ -1,4 +1,4 @@
-"""From the file model to a scenario: what single values cannot show is checked here, and all of it is told at once."""
+"""Builds a scenario from the file model, with all checks that span several values."""
 
 from __future__ import annotations
 
@@ -8,51 +8,57 @@ from pathlib import Path
 from agents import GRID, MANAGER, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import ALGORITHMS
 from scenarios.files.model import UNKNOWN, ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
-from scenarios.files.problems import Findings, KeyPath, suggest
-from scenarios.files.recovery import Broken
+from scenarios.files.problems import KeyPath, ProblemCollector, suggest
+from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_iso, offset_of, parse_time
-from scenarios.scenario import Producer, Scenario, Tariff
+from scenarios.scenario import ProducerSeries, Scenario, Tariff
 
 MAX_DAYS = 3660
-"""How long after the run's start anything can happen; more is a mistake in a date."""
+"""Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
 RESERVED = frozenset({MANAGER, GRID, "clock"})
-"""Ids that neither a house nor a producer can have: agents, hosts and contracts use them."""
+"""Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 
 
 def build_scenario(
-    file: ScenarioFile, findings: Findings, *, folder: Path | None = None, broken: Broken | None = None
+    file: ScenarioFile,
+    collector: ProblemCollector,
+    *,
+    folder: Path | None = None,
+    unresolved: UnresolvedNames | None = None,
 ) -> Scenario:
     """Return the scenario that a file describes.
 
     Args:
         file: The file's content.
-        findings: Problems found before; they are raised together with those found here.
-        folder: That files named in it are relative to.
-        broken: Names of what is in the file, but could not be read.
+        collector: Problems found so far; raised together with those found here.
+        folder: Folder that file names in it are relative to.
+        unresolved: Names that the file defines but that could not be read; references to them are no problems.
 
     Raises:
-        ScenarioError: Something is wrong with it; carries everything found.
+        ScenarioError: The file has problems; carries all of them.
     """
     start_s = None
     try:
         start_s = None if file.start == UNKNOWN else parse_time(file.start, None)
     except ValueError as error:
-        findings.at(("start",), str(error))
-    scenario = _Builder(file, findings, SeriesReader(findings, folder, start_s), broken or Broken()).build()
-    findings.raise_if_any()
+        collector.at(("start",), str(error))
+    scenario = _ScenarioBuilder(
+        file, collector, SeriesReader(collector, folder, start_s), unresolved or UnresolvedNames()
+    ).build()
+    collector.raise_if_any()
     return scenario
 
 
 class JobIds:
-    """The first job with a source id keeps it, the next get `#2`, `#3`, ..., skipping taken ones."""
+    """Assigns unique job ids: a job keeps its source id if it is the first, the next ones get `#2`, `#3`, ..."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._counts: dict[str, int] = {}
 
     def next_for(self, source_id: str) -> str:
-        """Return the id that the next job with this source id gets."""
+        """Return the id that the next job with this source id will get."""
         if source_id not in self._taken:
             return source_id
         count = self._counts.get(source_id, 1) + 1
@@ -61,7 +67,7 @@ class JobIds:
         return f"{source_id}#{count}"
 
     def take(self, source_id: str) -> str:
-        """Return the id of the next job with this source id; it is taken from now on."""
+        """Return the id for the next job with this source id, and mark it as taken."""
         job_id = self.next_for(source_id)
         self._taken.add(job_id)
         if job_id != source_id:
@@ -70,14 +76,14 @@ class JobIds:
 
 
 @dataclass(slots=True)
-class _Builder:
+class _ScenarioBuilder:
     file: ScenarioFile
-    findings: Findings
+    collector: ProblemCollector
     series: SeriesReader
-    broken: Broken
+    unresolved: UnresolvedNames
     profiles: dict[str, LoadProfile] = field(default_factory=dict)
     consumers: dict[tuple[str, str], ConsumerEntry] = field(default_factory=dict)
-    producers: dict[str, Producer] = field(default_factory=dict)
+    producers: dict[str, ProducerSeries] = field(default_factory=dict)
     devices: dict[tuple[str, str], KeyPath] = field(default_factory=dict)
     """By house and device."""
     agents: dict[str, KeyPath] = field(default_factory=dict)
@@ -88,18 +94,18 @@ class _Builder:
         for name, entry in file.load_profiles.items():
             profile = self.series.load_profile(entry, ("load_profiles", name))
             if profile is None:
-                self.broken.profiles.add(name)
+                self.unresolved.profiles.add(name)
             else:
                 self.profiles[name] = profile
         if file.algorithm not in ALGORITHMS:
             what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, ALGORITHMS)}"
-            self.findings.at(("algorithm",), what)
+            self.collector.at(("algorithm",), what)
         for i in range(len(file.houses)):
             self._house(i)
         jobs = self._jobs()
         return Scenario(
             name=file.name,
-            start_s=self.series.start_s or 0,  # where it could not be read, nobody gets to see this scenario
+            start_s=self.series.start_s or 0,  # if it could not be read, this scenario is never returned
             seed=file.seed,
             houses=tuple(self.houses.values()),
             jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
@@ -112,22 +118,22 @@ class _Builder:
         )
 
     def _moment(self, value: int | str, path: KeyPath) -> int | None:
-        """Return when something happens in the run, UNIX seconds; None after telling what is wrong."""
+        """Return the time of an event in the run, UNIX seconds; None after reporting a problem."""
         time_s = self.series.time(path, value)
         start_s = self.series.start_s
         if time_s is None or start_s is None or time_s <= start_s + MAX_DAYS * 86_400:
             return time_s
         what = f"{format_iso(time_s)} is more than {MAX_DAYS} days after the run starts"
-        self.findings.at(path, f"{what} ({format_iso(start_s)})")
+        self.collector.at(path, f"{what} ({format_iso(start_s)})")
         return None
 
     def _house(self, index: int) -> None:
         entry = self.file.houses[index]
         path: KeyPath = ("houses", index)
         if entry.id in RESERVED:
-            self.findings.at((*path, "id"), f"{entry.id!r} is reserved; give the house another id")
+            self.collector.at((*path, "id"), f"{entry.id!r} is reserved; give the house another id")
         if entry.id in self.houses:
-            self.findings.at((*path, "id"), f"there is a house {entry.id!r} already")
+            self.collector.at((*path, "id"), f"there is a house {entry.id!r} already")
         devices = []
         for i, device_entry in enumerate(entry.devices):
             device_path = (*path, "devices", i)
@@ -149,17 +155,16 @@ class _Builder:
     def _unique(self, device: Device, path: KeyPath) -> None:
         kind = device.type
         if kind == "producer" and device.id in RESERVED:
-            self.findings.at((*path, "id"), f"{device.id!r} is reserved; give the producer another id")
+            self.collector.at((*path, "id"), f"{device.id!r} is reserved; give the producer another id")
         if (device.house, device.id) in self.devices:
-            self.findings.at((*path, "id"), f"house {device.house!r} has a device {device.id!r} already")
+            self.collector.at((*path, "id"), f"house {device.house!r} has a device {device.id!r} already")
         elif kind == "producer" and device.id in self.producers:
             what = f"there is a producer {device.id!r} already; a producer's id is unique in the neighbourhood"
-            self.findings.at((*path, "id"), what)
+            self.collector.at((*path, "id"), what)
         elif device.agent in self.agents:
-            what = (
-                f"{device.id!r} is the agent's id of another device ({self.findings.locate(self.agents[device.agent])})"
-            )
-            self.findings.at((*path, "id"), what)
+            other = self.collector.locate(self.agents[device.agent])
+            what = f"{device.id!r} is the agent's id of another device ({other})"
+            self.collector.at((*path, "id"), what)
         self.devices.setdefault((device.house, device.id), path)
         self.agents.setdefault(device.agent, path)
 
@@ -170,9 +175,11 @@ class _Builder:
 
     def _profile(self, name: str, path: KeyPath) -> LoadProfile | None:
         profile = self.profiles.get(name)
-        if profile is None and not (name == UNKNOWN or self.broken.every_profile or name in self.broken.profiles):
-            known = {*self.profiles, *self.broken.profiles}
-            self.findings.at(path, f"there is no load profile {name!r}{suggest(name, known)}")
+        if profile is None and not (
+            name == UNKNOWN or self.unresolved.every_profile or name in self.unresolved.profiles
+        ):
+            known = {*self.profiles, *self.unresolved.profiles}
+            self.collector.at(path, f"there is no load profile {name!r}{suggest(name, known)}")
         return profile
 
     def _producer(self, entry: ProducerEntry, path: KeyPath) -> None:
@@ -186,15 +193,15 @@ class _Builder:
                 continue
             if issued_s in predictions:
                 what = f"there is a prediction issued at this time already ({format_iso(issued_s)})"
-                self.findings.at((*place, "issued"), what)
+                self.collector.at((*place, "issued"), what)
             elif start_s is not None and issued_s < start_s:
                 what = f"{format_iso(issued_s)} is before the run starts ({format_iso(start_s)}); what is known"
-                self.findings.at((*place, "issued"), f'{what} from the beginning is issued at "00:00"')
+                self.collector.at((*place, "issued"), f'{what} from the beginning is issued at "00:00"')
             elif production is not None:
                 predictions[issued_s] = Prediction(issued_s=issued_s, production=production)
         actual = self.series.production(entry.actual, (*path, "actual")) if entry.actual else None
         in_order = tuple(predictions[issued_s] for issued_s in sorted(predictions))
-        self.producers.setdefault(entry.id, Producer(in_order, actual))
+        self.producers.setdefault(entry.id, ProducerSeries(in_order, actual))
 
     def _jobs(self) -> list[Job]:
         job_ids = JobIds()
@@ -211,8 +218,8 @@ class _Builder:
         elif name is not None:
             profile = self.profiles.get(name)
         elif consumer is not None:
-            what = f"is missing; neither the job nor device {entry.device!r} names one"
-            self.findings.at((*path, "load_profile"), what)
+            what = f"required; neither the job nor device {entry.device!r} names one"
+            self.collector.at((*path, "load_profile"), what)
         times = self._times(entry, path)
         if consumer is None or name is None or profile is None or times is None:
             return None
@@ -231,21 +238,21 @@ class _Builder:
 
     def _device_of(self, entry: JobEntry, path: KeyPath) -> ConsumerEntry | None:
         key = (entry.house, entry.device)
-        if key in self.consumers or entry.house in self.broken.houses or key in self.broken.devices:
+        if key in self.consumers or entry.house in self.unresolved.houses or key in self.unresolved.devices:
             return self.consumers.get(key)
-        if entry.house == UNKNOWN or (entry.house not in self.houses and self.broken.every_house):
+        if entry.house == UNKNOWN or (entry.house not in self.houses and self.unresolved.every_house):
             return None
         if entry.house not in self.houses:
             what = f"there is no house {entry.house!r}{suggest(entry.house, self.houses)}"
-            self.findings.at((*path, "house"), what)
+            self.collector.at((*path, "house"), what)
         elif entry.device == UNKNOWN:
             pass
         elif key in self.devices:
-            self.findings.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
+            self.collector.at((*path, "device"), f"{entry.device!r} is a producer; a job runs on a consumer")
         else:
             known = [device for house, device in self.consumers if house == entry.house]
             what = f"house {entry.house!r} has no device {entry.device!r}{suggest(entry.device, known)}"
-            self.findings.at((*path, "device"), what)
+            self.collector.at((*path, "device"), what)
         return None
 
     def _times(self, entry: JobEntry, path: KeyPath) -> tuple[int, int, int] | None:
@@ -255,15 +262,15 @@ class _Builder:
         start_s = self.series.start_s
         if registered_s is not None and start_s is not None and registered_s < start_s:
             what = f"{format_iso(registered_s)} is before the run starts ({format_iso(start_s)})"
-            self.findings.at((*path, "registered"), what)
+            self.collector.at((*path, "registered"), what)
         latest_path = (*path, "latest_start")
         if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
             what = f"{_shown(entry.latest_start)} is before the earliest start {_shown(entry.earliest_start)}"
-            self.findings.at(latest_path, what)
+            self.collector.at(latest_path, what)
             return None
         if latest_s is not None and registered_s is not None and latest_s < registered_s:
             what = f"{_shown(entry.latest_start)} is before the job is registered ({_shown(entry.registered)})"
-            self.findings.at(latest_path, what)
+            self.collector.at(latest_path, what)
             return None
         if registered_s is None or earliest_s is None or latest_s is None:
             return None

@@ -1,7 +1,7 @@
-"""Parts of a scenario that cannot meet in time: forecasts outside the run, jobs outside the run or all forecasts.
+"""Notes on parts of a scenario that do not meet in time, such as forecasts outside the run.
 
-Nothing of it is an error: the scenario runs, and says 0.00 kWh. So it is said before, with what covers which time, and
-with the ways out.
+These are not errors: the scenario runs, and delivers 0.00 kWh. So the notes say in advance what covers which time, and
+suggest remedies.
 """
 
 from __future__ import annotations
@@ -11,61 +11,61 @@ from dataclasses import dataclass
 
 from agents import Job, Production
 from scenarios.files.problems import KeyPath
-from scenarios.scenario import Producer, Scenario, Zone
+from scenarios.scenario import ProducerSeries, Scenario, Zone
 
 DAY_S = 86_400
 _YEAR_S = 365 * DAY_S
 _SHOWN = 3
-"""Names in a sentence; more are counted."""
+"""Names listed in a sentence; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoveStart:
-    """The run may start on another day."""
+    """Remedy: start the run on another day."""
 
     days: int
-    """By how many; the time of day stays."""
+    """Number of days to move by; the time of day is kept."""
     start_s: int
-    """When it starts then, UNIX seconds."""
+    """The new start, UNIX seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftSun:
-    """Forecasts and actual production of some producers may be moved to other days."""
+class ShiftForecasts:
+    """Remedy: shift forecasts and actual production of some producers to other days."""
 
     producers: tuple[str, ...]
     days: int
-    """By how many; negative: earlier."""
+    """Number of days to shift by; negative: earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDays:
-    """The run may last longer."""
+    """Remedy: run longer."""
 
     days: int
-    """How many days in all."""
+    """Total number of days."""
 
 
-WayOut = MoveStart | ShiftSun | RunDays
+Remedy = MoveStart | ShiftForecasts | RunDays
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is probably not meant, though the scenario runs."""
+    """Something that is probably unintended, though the scenario runs."""
 
     what: str
-    """One or two sentences, with the ways out."""
+    """One or two sentences, including the remedies."""
     path: KeyPath = ()
-    """The part of a scenario file that it is about."""
-    ways_out: tuple[WayOut, ...] = ()
+    """The part of the scenario file that it is about."""
+    remedies: tuple[Remedy, ...] = ()
 
 
 def coverage_notes(scenario: Scenario, days: int | None = None) -> tuple[Note, ...]:
-    """Return what cannot meet in time.
+    """Return notes on what does not meet in time.
 
     Args:
-        scenario: What is to be run.
-        days: How long; None: as the scenario says, else until the last job has run.
+        scenario: The scenario to run.
+        days: Duration in days; None: the scenario's, or until the last job has run.
     """
     return _Coverage(scenario, scenario.days if days is None else days).notes()
 
@@ -81,11 +81,11 @@ class _Coverage:
         self._end_s = _end_s(scenario, days)
 
     def notes(self) -> tuple[Note, ...]:
-        sun, covered = self._sun()
-        return (*self._start(), *sun, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
+        series, covered = self._production()
+        return (*self._start(), *series, *self._late_jobs(), *(self._dark_jobs() if covered else ()))
 
     def _start(self) -> Iterable[Note]:
-        """Say where the run begins long before anything happens, or at the beginning of computer time."""
+        """Note a run that starts long before anything happens, or near the UNIX epoch."""
         scenario = self._scenario
         if self._start_s < _YEAR_S:
             what = f"the run starts at {self._moment(self._start_s)}: were seconds of a day meant as UNIX seconds?"
@@ -96,62 +96,62 @@ class _Coverage:
         first_s = min(times_s, default=self._start_s)
         days = (first_s - self._start_s) // DAY_S
         if days > 1 and (not scenario.jobs or min(job.registered_s for job in scenario.jobs) >= first_s):
-            way = self._move(days)
+            remedy = self._move(days)
             what = f"the run starts at {self._moment(self._start_s)}, {_days(days)} before its first job or forecast"
-            yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([way])}", ("start",), (way,))
+            yield Note(f"{what} ({self._moment(first_s)}); {self._in_words([remedy])}", ("start",), (remedy,))
 
-    def _sun(self) -> tuple[list[Note], bool]:
-        """Say whose forecasts and actual production miss the run; and whether any forecast does not."""
+    def _production(self) -> tuple[list[Note], bool]:
+        """Note forecasts and actual production outside the run; also return whether any forecast is within it."""
         producers = self._scenario.producers
         if self._end_s is None or not producers:
             return [], False
-        missing = {id_: sun for id_, sun in producers.items() if not self._reaches(sun)}
+        missing = {id_: series for id_, series in producers.items() if not self._reaches(series)}
         notes = []
         if missing:
-            notes.append(self._missing_sun(missing, is_all=len(missing) == len(producers)))
-        for id_, sun in producers.items():
-            actual = sun.actual
+            notes.append(self._missing_production(missing, is_all=len(missing) == len(producers)))
+        for id_, series in producers.items():
+            actual = series.actual
             if actual is not None and id_ not in missing and not self._overlaps(actual.start_s, actual.end_s):
                 what = f"the actual production of {id_} is {self._span(actual.start_s, actual.end_s)}"
                 notes.append(Note(f"{what}, and {self._run()}: it counts as 0", self._path_of(id_)))
         return notes, len(missing) < len(producers)
 
-    def _missing_sun(self, missing: dict[str, Producer], *, is_all: bool) -> Note:
-        spans = [_span(sun) for sun in missing.values()]
+    def _missing_production(self, missing: dict[str, ProducerSeries], *, is_all: bool) -> Note:
+        spans = [_span(series) for series in missing.values()]
         first_s, last_s = min(start for start, _ in spans), max(end for _, end in spans)
         days = self._days_to(first_s)
-        ways: list[WayOut] = [ShiftSun(tuple(missing), -days)]
+        remedies: list[Remedy] = [ShiftForecasts(tuple(missing), -days)]
         if is_all:
-            ways.insert(0, self._move(days))
+            remedies.insert(0, self._move(days))
         whose = "" if is_all else f" of {_listed(missing)}"
         span = self._span(first_s, last_s)
         late = self._overlaps(first_s, last_s)
         covers = f"are issued after its end, or are for before and after it ({span})" if late else f"are {span}"
         what = f"no forecast{whose} reaches into the run: {self._run()}, the forecasts {covers}"
-        ways = [] if late else ways
-        rest = f"; {self._in_words(ways)}" if ways else ""
-        return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(ways))
+        remedies = [] if late else remedies
+        rest = f"; {self._in_words(remedies)}" if remedies else ""
+        return Note(f"{what}{rest}", self._path_of(next(iter(missing))), tuple(remedies))
 
     def _late_jobs(self) -> Iterable[Note]:
-        """Say which jobs the run never gets to."""
+        """Note jobs that start after the run is over."""
         end_s = self._end_s
         if self._days is None or end_s is None:
             return
         late = [job for job in self._scenario.jobs if _first_s(job) >= end_s]
         if late:
             last_s = max(job.latest_start_s + job.duration_s for job in late)
-            way = RunDays(-(-(last_s - self._start_s) // DAY_S))
+            remedy = RunDays(-(-(last_s - self._start_s) // DAY_S))
             what = f"{self._jobs(late)} only when the run is over: {self._run()}"
-            ways: tuple[WayOut, ...] = (way,) if way.days <= _YEAR_S // DAY_S else ()
-            rest = f"; {self._in_words(ways)}" if ways else ""
-            yield Note(f"{what}{rest}", self._path_of_job(late[0]), ways)
+            remedies: tuple[Remedy, ...] = (remedy,) if remedy.days <= _YEAR_S // DAY_S else ()
+            rest = f"; {self._in_words(remedies)}" if remedies else ""
+            yield Note(f"{what}{rest}", self._path_of_job(late[0]), remedies)
 
     def _dark_jobs(self) -> Iterable[Note]:
-        """Say which jobs have a window on days without any forecast; nights belong to the days beside them."""
+        """Note jobs with a window on days without any forecast; a night belongs to the days beside it."""
         spans = _merged(
             self._whole_days(prediction.production)
-            for sun in self._scenario.producers.values()
-            for prediction in sun.predictions
+            for series in self._scenario.producers.values()
+            for prediction in series.predictions
         )
         dark = [job for job in self._scenario.jobs if not _meets(job, spans)]
         if dark:
@@ -166,27 +166,27 @@ class _Coverage:
         last_day = -(-(production.end_s + offset_s) // DAY_S)
         return first_day * DAY_S - offset_s, last_day * DAY_S - offset_s
 
-    def _reaches(self, sun: Producer) -> bool:
+    def _reaches(self, series: ProducerSeries) -> bool:
         end_s = self._end_s
         return any(
             self._overlaps(prediction.production.start_s, prediction.production.end_s)
             and (end_s is None or prediction.issued_s <= end_s)
-            for prediction in sun.predictions
+            for prediction in series.predictions
         )
 
     def _overlaps(self, start_s: int, end_s: int) -> bool:
         return self._end_s is not None and start_s < self._end_s and end_s > self._start_s
 
     def _days_to(self, time_s: int) -> int:
-        """Return how many days a time is away from the day of the first job; without jobs, from the first day."""
+        """Return the number of days between the first job's day (without jobs: the first day) and a time."""
         first_s = min((_first_s(job) for job in self._scenario.jobs), default=self._start_s)
         return (time_s - self._start_s) // DAY_S - (first_s - self._start_s) // DAY_S
 
     def _move(self, days: int) -> MoveStart:
         return MoveStart(days, self._start_s + days * DAY_S)
 
-    def _in_words(self, ways: Sequence[WayOut]) -> str:
-        return ", or ".join(way_in_words(way, self._zone) for way in ways)
+    def _in_words(self, remedies: Sequence[Remedy]) -> str:
+        return ", or ".join(remedy_text(remedy, self._zone) for remedy in remedies)
 
     def _run(self) -> str:
         return f"the run is {self._span(self._start_s, self._end_s or self._start_s)}"
@@ -219,12 +219,12 @@ class _Coverage:
         return ()
 
 
-def way_in_words(way: WayOut, zone: Zone) -> str:
-    """Return a way out as an instruction."""
-    match way:
+def remedy_text(remedy: Remedy, zone: Zone) -> str:
+    """Return a remedy as an instruction."""
+    match remedy:
         case MoveStart(start_s=start_s):
             return f"move the start to {zone.iso(start_s)} (times written as HH:MM move with it)"
-        case ShiftSun(producers, days):
+        case ShiftForecasts(producers, days):
             whose = f" of {_listed(producers)}" if len(producers) <= _SHOWN else ""
             return f"shift the forecasts{whose} by {days:+} day{'' if abs(days) == 1 else 's'}"
         case RunDays(days):
@@ -232,20 +232,20 @@ def way_in_words(way: WayOut, zone: Zone) -> str:
 
 
 def _end_s(scenario: Scenario, days: int | None) -> int | None:
-    """Return when the run is over; None where neither days nor jobs say."""
+    """Return the end of the run, UNIX seconds; None where neither days nor jobs determine it."""
     if days is not None:
         return scenario.start_s + days * DAY_S
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=None)
 
 
-def _span(producer: Producer) -> tuple[int, int]:
-    """Return from when to when a producer's forecasts reach."""
+def _span(producer: ProducerSeries) -> tuple[int, int]:
+    """Return first and last time covered by a producer's forecasts, UNIX seconds."""
     series: list[Production] = [prediction.production for prediction in producer.predictions]
     return min(one.start_s for one in series), max(one.end_s for one in series)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return spans of time in order, those that touch as one."""
+    """Return time spans in order, with touching ones merged."""
     merged: list[tuple[int, int]] = []
     for start_s, end_s in sorted(spans):
         if merged and start_s <= merged[-1][1]:
@@ -261,7 +261,7 @@ def _meets(job: Job, spans: Sequence[tuple[int, int]]) -> bool:
 
 
 def _first_s(job: Job) -> int:
-    """Return when a job can start first."""
+    """Return the first possible start of a job, UNIX seconds."""
     return max(job.earliest_start_s, job.registered_s)
 
 

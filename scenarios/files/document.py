@@ -1,7 +1,7 @@
-"""A scenario file while it is edited: each change goes into the text at its place, and the rest stays as it was.
+"""A scenario file being edited: each change is spliced into the text in place, and the rest stays untouched.
 
-Comments, order, blank lines and the way in which numbers are written survive, to the byte. A document is immutable:
-keep the old one, and undoing is taking it back.
+Comments, order, blank lines and the notation of numbers survive to the byte. A document is immutable: to undo, go back
+to the previous one.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _END_OF_LINE = re.compile(r"[^\n]*(?:\n|$)")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of a scenario file that is valid YAML; whether it is a valid scenario, `problems` says."""
+    """Text of a scenario file that is valid YAML; whether it is a valid scenario, see `problems`."""
 
     text: str
 
     @classmethod
     def open(cls, path: Path) -> Document:
-        """Return the document in a file; raise `ScenarioError` where it is no YAML."""
+        """Return the document in a file; raise `ScenarioError` where it is not YAML."""
         text = read_text(path, str(path))
         parse_yaml(text, str(path))
         return cls(text)
 
     def save(self, path: Path) -> None:
-        """Write it to a file, whole or not at all; raise `ScenarioError` where that fails."""
+        """Write the document to a file atomically; raise `ScenarioError` where that fails."""
         write_text(self.text, path)
 
     def value(self, path: KeyPath = ()) -> Any:  # noqa: ANN401 - any YAML value
@@ -52,26 +52,26 @@ class Document:
         return node
 
     def problems(self, where: str, folder: Path | None) -> list[Problem]:
-        """Return everything that is wrong with it, each problem with its key path."""
+        """Return all problems, each with its key path."""
         try:
             self.scenario(where, folder)
         except ScenarioError as error:
             return list(error.problems)
         return []
 
-    def findings(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
-        """Return everything that is wrong with it, or else what cannot meet in time."""
+    def check(self, where: str, folder: Path | None) -> tuple[list[Problem], tuple[Note, ...]]:
+        """Return all problems, or if there are none, notes on parts that do not meet in time."""
         try:
             return [], coverage_notes(self.scenario(where, folder))
         except ScenarioError as error:
             return list(error.problems), ()
 
     def scenario(self, where: str, folder: Path | None) -> Scenario:
-        """Return the scenario that it describes; raise `ScenarioError` where it describes none."""
+        """Return the scenario that it describes; raise `ScenarioError` where it is not valid."""
         return load_text(self.text, where, folder)
 
     def with_value(self, path: KeyPath, value: object) -> Document:
-        """Return it with another value at a path; a key that is not there yet is added where the format has it."""
+        """Return the document with a new value at a path; a missing key is inserted where the format has it."""
         parent, key = self._parent(path)
         entry = parent.entry(key)
         if entry is None and isinstance(key, int):
@@ -90,7 +90,16 @@ class Document:
         return self._spliced(start, old.end, "\n".join([first, *lines[1:]]))
 
     def with_item(self, path: KeyPath, index: int, value: object) -> Document:
-        """Return it with an item more in the list at `path`, before the one at `index`; the list is made if need be."""
+        """Return the document with an item inserted into a list, which is created if missing.
+
+        Args:
+            path: Key path of the list.
+            index: Position of the new item.
+            value: The item, as plain data.
+
+        Raises:
+            ScenarioError: The list cannot be edited, for example because it is an alias.
+        """
         span = self._at(path)
         if span is None or span.kind != "list" or not span.entries:
             return self.with_value(path, [value])
@@ -108,7 +117,7 @@ class Document:
         return self._with_lines_after(span.entries[index - 1].value.end, lines)
 
     def without(self, path: KeyPath) -> Document:
-        """Return it without the value at `path`, and without its key."""
+        """Return the document without the value at `path` and its key."""
         parent, key = self._parent(path)
         entry = parent.entry(key)
         if entry is None:
@@ -154,7 +163,7 @@ class Document:
         return self._with_lines_after(before.value.end, lines)
 
     def _key_before(self, parent: Span, path: KeyPath) -> Entry | None:
-        """Return the entry after which the format has a key; the last one if it knows no order."""
+        """Return the entry after which a key belongs; the last one if the format has no such key."""
         try:
             order = list(model_at(cast("dict[str, Any]", plain(self._root())), path[:-1]).model_fields)
         except (TypeError, KeyError, IndexError, AttributeError):
@@ -176,7 +185,7 @@ class Document:
         return self._spliced(at, at, text if self.text[at - 1 : at] == "\n" else "\n" + text)
 
     def _dash(self, span: Span, index: str | int) -> int:
-        """Return where the dash of an item of a list stands."""
+        """Return the position of the dash of a list item."""
         if not isinstance(index, int) or index == 0:
             return span.start
         at = self._line_end(span.entries[index - 1].value.end)
@@ -185,7 +194,7 @@ class Document:
         return at + span.column
 
     def _line_end(self, at: int) -> int:
-        """Return where the next line begins."""
+        """Return the position of the beginning of the next line."""
         found = _END_OF_LINE.match(self.text, at)
         return found.end() if found else len(self.text)
 

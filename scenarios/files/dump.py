@@ -1,4 +1,4 @@
-"""A scenario as YAML that people like to read: a job a line, points in rows, times in quotes."""
+"""Writes a scenario as readable YAML: one job per line, points in rows, times quoted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from scenarios.scenario import Scenario
 
 
 def describe(scenario: Scenario) -> ScenarioFile:
-    """Return the file of which `scenario` is built.
+    """Return the file model from which `scenario` would be built.
 
     Raises:
-        ScenarioError: No file makes this scenario: two load profiles with one name, job ids that do not follow from
-            source ids, a producer without a prediction.
+        ScenarioError: No file produces this scenario: two load profiles share a name, job ids do not follow from source
+            ids, or a producer has no prediction.
     """
     where = f"scenario {scenario.name!r}"
     profiles: dict[str, LoadProfile] = {}
@@ -71,7 +71,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
 
 
 def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:
-    """Return load profiles as they stand in a file."""
+    """Return load profiles as file entries, by name."""
     return {
         name: {"points": list(zip(profiles[name].times_s, profiles[name].cumulative_wh, strict=True))}
         for name in sorted(profiles, key=natural_order)
@@ -79,7 +79,14 @@ def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:
 
 
 def consumer_entry(device: str, name: str, template: str, profile: str | None) -> dict[str, Any]:
-    """Return a consumer as it stands in a file."""
+    """Return a consumer as a file entry.
+
+    Args:
+        device: Id of the device.
+        name: Name for people.
+        template: Kind of appliance.
+        profile: Name of the default load profile of its jobs; None: each job names its own.
+    """
     return {"id": device, "type": "consumer", "name": name, "template": template, "load_profile": profile}
 
 
@@ -92,7 +99,16 @@ def producer_entry(
     start_s: int,
     actual: Production | None = None,
 ) -> dict[str, Any]:
-    """Return a producer as it stands in a file."""
+    """Return a producer as a file entry.
+
+    Args:
+        device: Id of the device.
+        name: Name for people.
+        template: Kind of panel.
+        predictions: Its predictions, in the order of issue.
+        start_s: Start of the run, UNIX seconds; times are written relative to it.
+        actual: Its actual production; None: not known.
+    """
     return {
         "id": device,
         "type": "producer",
@@ -115,7 +131,7 @@ def _points(production: Production, start_s: int) -> list[tuple[str, float]]:
 
 
 def _shared_profiles(jobs: Sequence[Job]) -> dict[tuple[str, str], str]:
-    """Return the load profile of each device whose jobs all have the same."""
+    """Return the load profile of each device whose jobs all have the same one."""
     names: dict[tuple[str, str], set[str]] = {}
     for job in jobs:
         names.setdefault((job.house, job.device), set()).add(job.profile)
@@ -135,7 +151,7 @@ def _job(job: Job, start_s: int, shared: Mapping[tuple[str, str], str]) -> dict[
 
 
 def _in_id_order(jobs: Sequence[Job], where: str) -> list[Job]:
-    """Return the jobs as they are, but each after those that its id counts from."""
+    """Return the jobs in their order, except that each follows those its id counts from."""
     ids = JobIds()
     ordered: list[Job] = []
     pending = list(jobs)
@@ -155,19 +171,19 @@ def _in_id_order(jobs: Sequence[Job], where: str) -> list[Job]:
 
 
 def natural_order(text: str) -> tuple[tuple[bool, int, str], ...]:
-    """Return a sort key under which `9` comes before `10`."""
+    """Return a sort key that places `9` before `10`."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
     return tuple((False, int(part), part) if part[0] in "0123456789" else (True, 0, part) for part in parts)
 
 
 WIDTH = 120
-"""Of a line of points."""
+"""Width of a line of points."""
 WIDTH_OF_ENTRY = 200
-"""Of a line that says all of a job or a device."""
+"""Width of a line with a whole job or device."""
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./()+-]*(?: [A-Za-z0-9_./()+-]+)*", re.ASCII)
 _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
-"""Words that readers of YAML 1.1 take for true and false."""
+"""Words that YAML 1.1 reads as booleans."""
 _UNPRINTABLE = re.compile(
     '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
 )
@@ -175,21 +191,21 @@ _SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff"})
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:
-    """Write a scenario to a YAML file; an existing one is replaced whole or not at all.
+    """Write a scenario to a YAML file atomically.
 
     Args:
-        scenario: What to write.
+        scenario: The scenario.
         path: The file.
-        schema: Path or URL of the JSON schema, for editors that complete keys by it.
+        schema: Path or URL of the JSON schema, for editors; None: no reference to it.
 
     Raises:
-        ScenarioError: No file makes this scenario, or the file cannot be written.
+        ScenarioError: No file produces this scenario, or the file cannot be written.
     """
     write_text(to_yaml(scenario, schema=schema), path)
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a text to a file; an existing one is replaced whole or not at all.
+    """Write a text to a file atomically.
 
     Raises:
         ScenarioError: The file cannot be written.
@@ -202,7 +218,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> str:
-    """Return the text that `load_text` makes the same scenario of."""
+    """Return YAML text from which `load_text` builds the same scenario."""
     file = describe(scenario) if isinstance(scenario, Scenario) else scenario
     lines = [f"# yaml-language-server: $schema={schema}"] if schema else []
     content = file.model_dump(exclude_none=True, exclude_defaults=True)
@@ -214,7 +230,7 @@ def to_yaml(scenario: Scenario | ScenarioFile, *, schema: str | None = None) -> 
 
 
 def block_lines(value: dict[str, Any] | list[Any], indent: int) -> list[str]:
-    """Return a mapping or a list as lines."""
+    """Return a mapping or a list as lines in block style."""
     lines = []
     items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
     for key, item in items:
@@ -238,7 +254,7 @@ def block_lines(value: dict[str, Any] | list[Any], indent: int) -> list[str]:
 
 
 def _is_flat(value: object) -> bool:
-    """Return whether it reads well on one line: no mapping inside of anything."""
+    """Return whether a value reads well on one line: it contains no nested mapping."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     return not any(isinstance(item, dict) or not _is_flat(item) for item in inner)
 
@@ -258,7 +274,7 @@ def _rows(items: list[Any], indent: int) -> list[str]:
 
 
 def flow_text(value: object) -> str:
-    """Return any value on one line."""
+    """Return any value in flow style, on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{scalar(key)}: {flow_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -267,7 +283,7 @@ def flow_text(value: object) -> str:
 
 
 def scalar(value: object) -> str:
-    """Return a scalar as YAML 1.1 and 1.2 both read it."""
+    """Return a scalar that YAML 1.1 and 1.2 read alike."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):

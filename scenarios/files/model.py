@@ -1,4 +1,4 @@
-"""The YAML format, version 1: what stands where. What the values mean together, `build` knows.
+"""The YAML format, version 1: its keys and types. Checks that span several values are in `scenarios.files.build`.
 
 The JSON schema beside this module is generated from it (`python -m scenarios.files.schema`).
 """
@@ -23,11 +23,11 @@ from agents.scheduling import ALGORITHMS, INSERTION
 from broker import MAX_CHARACTERS, canonical, character_problem
 
 VERSION = 1
-"""Of the format; a file of a higher one is refused."""
+"""Version of the format; files of a higher version are rejected."""
 UNKNOWN = "\0unknown"
-"""Stands for a time or an id that could not be read while the rest of its file is looked at."""
+"""Stand-in for a time or an id that could not be read, while the rest of the file is checked."""
 STAND_INS = "stand_ins"
-"""In the context of a validation: stand-ins may occur. In a user's own file `UNKNOWN` is a mistake like any other."""
+"""Key in a validation's context: stand-ins are allowed. In a user's own file `UNKNOWN` is an error like any other."""
 
 
 def _may_stand_in(value: object, info: ValidationInfo) -> bool:
@@ -81,13 +81,13 @@ ProductionPoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
 Power = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Part(BaseModel):
+class FileEntry(BaseModel):
     """A mapping in the file: unknown keys are refused, values are never guessed from others (no text for numbers)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class LoadProfileEntry(Part):
+class LoadProfileEntry(FileEntry):
     """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
     points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
@@ -96,7 +96,7 @@ class LoadProfileEntry(Part):
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
 
-class ProductionEntry(Part):
+class ProductionEntry(FileEntry):
     """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
 
     points: list[ProductionPoint] | None = Field(None, description="[time, cumulative Wh]; only differences count")
@@ -108,7 +108,7 @@ class ProductionEntry(Part):
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
 
-class Issued(Part):
+class Issued(FileEntry):
     """What holds from some time on."""
 
     issued: Time = Field(description="When the producer learns of it")
@@ -118,7 +118,7 @@ class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes 
     """A forecast; it replaces older ones from its first point on."""
 
 
-class ConsumerEntry(Part):
+class ConsumerEntry(FileEntry):
     """A device that draws energy."""
 
     id: Id = Field(description="Unique in its house")
@@ -130,7 +130,7 @@ class ConsumerEntry(Part):
     )
 
 
-class ProducerEntry(Part):
+class ProducerEntry(FileEntry):
     """A device that gives energy."""
 
     id: Id = Field(description="Unique in the neighbourhood")
@@ -146,7 +146,7 @@ class ProducerEntry(Part):
 DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type")]
 
 
-class HouseEntry(Part):
+class HouseEntry(FileEntry):
     """A household."""
 
     id: Id = Field(description="Unique in the neighbourhood")
@@ -154,7 +154,7 @@ class HouseEntry(Part):
     devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
 
 
-class JobEntry(Part):
+class JobEntry(FileEntry):
     """One run of a consumer."""
 
     house: Id = Field(description="Id of the device's house")
@@ -166,7 +166,7 @@ class JobEntry(Part):
     latest_start: Time = Field(description="It starts at this time or earlier")
 
 
-class TariffEntry(Part):
+class TariffEntry(FileEntry):
     """What energy costs and what it emits."""
 
     import_eur_per_kwh: Finite = Field(description="Bought from the grid")
@@ -175,8 +175,8 @@ class TariffEntry(Part):
     grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
 
 
-class ScenarioFile(Part):
-    """A scenario of ssmic: a neighbourhood, its jobs and its sun."""
+class ScenarioFile(FileEntry):
+    """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
     version: Literal[1] = Field(description="Of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Letters, digits, - and _")
@@ -185,7 +185,7 @@ class ScenarioFile(Part):
     days: int | None = Field(
         None, ge=1, le=3660, description="How many days to run; default: until the last job has run"
     )
-    seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs repeat")
+    seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
     )

@@ -1,4 +1,4 @@
-"""From the text of a scenario file to the scenario, with everything that is wrong with it."""
+"""Parses the text of a scenario file into a scenario, or all of its problems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
-from scenarios.files.problems import Findings, in_words
+from scenarios.files.problems import ProblemCollector, in_words
 from scenarios.files.validation import validate
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
@@ -18,25 +18,25 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
     """Return the scenario that a YAML text describes.
 
     Args:
-        text: The content of a file.
-        where: Its name, for messages.
-        folder: That the files which it names are relative to.
+        text: Content of the file.
+        where: Name of the file, for messages.
+        folder: Folder that file names in it are relative to; None: it cannot refer to files.
 
     Raises:
-        ScenarioError: It cannot be used.
+        ScenarioError: It cannot be used; carries all problems.
     """
     tree = parse_yaml(text, where)
-    findings = Findings(
+    collector = ProblemCollector(
         lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
     )
-    file, broken = validate(tree, findings)
+    file, unresolved = validate(tree, collector)
     try:
         if file is not None:
-            return build_scenario(file, findings, folder=folder, broken=broken)
+            return build_scenario(file, collector, folder=folder, unresolved=unresolved)
     except ScenarioError:
-        # The findings hold what it carries.
+        # The collector already holds the problems that it carries.
         pass
-    raise ScenarioError(sorted(dict.fromkeys(findings.problems), key=partial(_line, where)))
+    raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
 
 
 def _line(where: str, problem: Problem) -> int:

@@ -1,4 +1,4 @@
-"""Collecting problems on the way, so that a file's are told all at once."""
+"""Collects problems, so that all of a file's problems are reported at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_LISTED = 12
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return `did you mean ...?`, or else what is known, as the end of a message; empty where nothing is known."""
+    """Return the end of a message: `did you mean ...?`, or else the known names; empty where none are known."""
     names = sorted(set(known))
     by_fold = {known_name.casefold(): known_name for known_name in names}
     near = get_close_matches(name[:200].casefold(), by_fold, n=1, cutoff=0.6)
@@ -29,44 +29,44 @@ def suggest(name: str, known: Iterable[str]) -> str:
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the top of a file to a value: `("jobs", 0, "latest_start")`."""
 Locate: TypeAlias = Callable[[KeyPath], str]
-"""Says where a value stands, for people."""
+"""Describes the location of a value, for people."""
 
 
 _WORD = re.compile(r"[\w-]+")
 
 
 @dataclass(slots=True)
-class Findings:
-    """Problems found so far, and how to say where they are."""
+class ProblemCollector:
+    """Collects problems, and knows how to locate them."""
 
     locate: Locate
     origin: Callable[[KeyPath], KeyPath] = lambda path: path
-    """Says where a value stood before anything was taken out."""
+    """Returns the key path of a value before anything was removed."""
     problems: list[Problem] = field(default_factory=list)
 
     def at(self, path: KeyPath, what: str) -> None:
-        """Add what is wrong with the value at `path`."""
+        """Add a problem with the value at `path`."""
         self.problems.append(Problem(self.locate(path), what, self.origin(path)))
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Add problems that know where they are."""
+        """Add problems that are already located."""
         self.problems.extend(problems)
 
     def raise_if_any(self) -> None:
-        """Raise `ScenarioError` with all problems, each once."""
+        """Raise `ScenarioError` with all problems, without duplicates."""
         if self.problems:
             raise ScenarioError(dict.fromkeys(self.problems))
 
 
 def in_words(path: KeyPath) -> str:
-    """Return a key path as people write it: `jobs[0].latest_start`; keys that are no plain words in quotes."""
+    """Return a key path in readable form: `jobs[0].latest_start`; keys that are not plain words are quoted."""
     words = (part if isinstance(part, int) or _WORD.fullmatch(part) else repr(part) for part in path)
     keys = "".join(f"[{word}]" if isinstance(word, int) else f".{word}" for word in words)
     return keys.removeprefix(".")
 
 
 def locate_in(where: str) -> Locate:
-    """Return a `Locate` for data that did not come from a text with lines."""
+    """Return a `Locate` for data that does not come from a text with lines."""
 
     def locate(path: KeyPath) -> str:
         return f"{where}: {in_words(path)}" if path else where

@@ -1,4 +1,4 @@
-"""Reading a user's files: whole, of bounded size, as text where they have to be text."""
+"""Reads users' files as a whole, with a size limit, and decodes text."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from scenarios.errors import Problem, ScenarioError
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 MAX_BYTES = 64 * 2**20
-"""Of one file; a year of a large neighbourhood stays far below."""
+"""Maximum size of a file; a year of a large neighbourhood is far smaller."""
 
 
 def read_bytes(path: Path, where: str) -> bytes:
-    """Return the content of a file; raise `ScenarioError` where it is missing, too large or cannot be read."""
+    """Return the content of a file.
+
+    Args:
+        path: The file.
+        where: Its name, for messages.
+
+    Raises:
+        ScenarioError: It is missing, too large or cannot be read.
+    """
     try:
         if path.is_dir():
             raise ScenarioError([Problem(where, "is a folder, a file is expected")])
         with path.open("rb") as file:
-            # Not asked beforehand: what a device or a pipe holds shows only when it is read.
+            # The size is not checked beforehand, as that of a device or a pipe shows only when it is read.
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ScenarioError([Problem(where, "there is no such file")]) from None
@@ -31,17 +39,25 @@ def read_bytes(path: Path, where: str) -> bytes:
 
 
 def read_text(path: Path, where: str) -> str:
-    """Return the text of a file; raise `ScenarioError` where it is missing, too large or not text."""
+    """Return the text of a file.
+
+    Args:
+        path: The file.
+        where: Its name, for messages.
+
+    Raises:
+        ScenarioError: It is missing, too large or not text.
+    """
     return decode(read_bytes(path, where), where)
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text as editors count them; other separators of Unicode stay in their line."""
+    """Return the lines of a text as editors count them; other Unicode line separators do not end a line."""
     return _LINE_BREAK.split(text)
 
 
 def decode(content: bytes, where: str) -> str:
-    """Return the text of a file's content; raise `ScenarioError` where it is none."""
+    """Return the text of a file's content; raise `ScenarioError` where it is not text."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
-"""What is done with the broken parts of a file, so that the rest of it can be checked in the same go.
+"""Error recovery: repairs a broken file so that the rest of it can be checked in the same pass.
 
-A part that nothing else needs is taken out; where something has to stand, a stand-in does, and whoever meets one says
-nothing about it. Names of what was lost are kept: references to them are no mistakes.
+A part that nothing else needs is removed; a required part is replaced by a stand-in, which later checks ignore. The
+names of what was lost are kept, so that references to them are not reported as problems.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.files.model import UNKNOWN, VERSION
-from scenarios.files.problems import Findings, KeyPath
+from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
 from scenarios.files.times import parse_time
 from scenarios.files.yaml_nodes import Mapping, Sequence
@@ -35,7 +35,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("days",),
     ("algorithm",),
 )
-"""What can be taken out so that the rest still makes sense, the innermost first."""
+"""Parts that can be removed so that the rest still makes sense, innermost first."""
 
 _STAND_INS: dict[KeyPath, Any] = {
     ("name",): "unnamed",
@@ -53,7 +53,7 @@ _STAND_INS: dict[KeyPath, Any] = {
         UNKNOWN,
     ),
 }
-"""For what has to be there."""
+"""Stand-ins for required values."""
 
 _SERIES: tuple[KeyPath, ...] = (
     ("load_profiles", "*"),
@@ -63,20 +63,25 @@ _SERIES: tuple[KeyPath, ...] = (
 
 
 @dataclass(slots=True)
-class Broken:
-    """Names of what was taken out: references to them are no mistakes."""
+class UnresolvedNames:
+    """Names that were lost with removed parts; references to them are no problems."""
 
     houses: set[str] = field(default_factory=set)
     devices: set[tuple[str, str]] = field(default_factory=set)
     profiles: set[str] = field(default_factory=set)
     every_house: bool = False
-    """Houses were lost whose names are not known."""
+    """Houses with unknown names were lost."""
     every_profile: bool = False
-    """As for houses."""
+    """Load profiles with unknown names were lost."""
 
 
 def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
-    """Return the path of what goes, or gets a stand-in, because of a mistake at `path`; None: nothing can."""
+    """Return the path of the part to remove or replace because of a problem at `path`; None: there is none.
+
+    Args:
+        path: Key path of the problem.
+        is_unknown_key: Whether the problem is a key that the format does not have.
+    """
     if is_unknown_key or _pattern_of(path, _STAND_INS) is not None:
         return path
     for pattern in _REMOVABLE:
@@ -85,8 +90,14 @@ def replaceable(path: KeyPath, *, is_unknown_key: bool) -> KeyPath | None:
     return None
 
 
-def replace_or_take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
-    """Change the tree so that what is wrong at `path` is gone."""
+def replace_or_take_out(tree: Mapping, path: KeyPath, unresolved: UnresolvedNames) -> None:
+    """Repair the tree at a path, in place.
+
+    Args:
+        tree: The file's content.
+        path: Key path of the part to remove or replace, from `replaceable`.
+        unresolved: Receives the names that are lost.
+    """
     *outer, last = path
     parent: Any = tree
     for part in outer:
@@ -95,22 +106,28 @@ def replace_or_take_out(tree: Mapping, path: KeyPath, broken: Broken) -> None:
     if pattern is not None:
         parent[last] = _STAND_INS[pattern]
         parent.lines.setdefault(last, parent.line)
-        broken.every_house |= path == ("houses",)
+        unresolved.every_house |= path == ("houses",)
         return
-    _remember(tree, path, parent[last], broken)
+    _remember(tree, path, parent[last], unresolved)
     if isinstance(parent, Sequence) and isinstance(last, int):
         parent.without(last)
     else:
         del parent[last]
 
 
-def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], findings: Findings) -> None:
-    """Say what else is wrong with the points of series that are to be taken out, as far as they can be read."""
+def tell_of_points(tree: Mapping, paths: Iterable[KeyPath], collector: ProblemCollector) -> None:
+    """Report further problems in the points of series that will be removed, as far as they can be read.
+
+    Args:
+        tree: The file's content.
+        paths: Key paths of the parts that will be removed.
+        collector: Receives the problems.
+    """
     for path in paths:
-        _tell_of_points(tree, path, findings)
+        _tell_of_points(tree, path, collector)
 
 
-def _tell_of_points(tree: Mapping, path: KeyPath, findings: Findings) -> None:
+def _tell_of_points(tree: Mapping, path: KeyPath, collector: ProblemCollector) -> None:
     if not any(_fits(pattern, path) for pattern in _SERIES):
         return
     entry: Any = tree
@@ -128,23 +145,23 @@ def _tell_of_points(tree: Mapping, path: KeyPath, findings: Findings) -> None:
         times_s.append(time if type(time) is int else None if is_load else _time(time, start_s))
         energies_wh.append(float(wh) if isinstance(wh, int | float) and math.isfinite(wh) else None)
     for index, what in series_problems(times_s, energies_wh, from_zero=is_load)[:MAX_TOLD]:
-        findings.at((*path, "points") if index is None else (*path, "points", index), what)
+        collector.at((*path, "points") if index is None else (*path, "points", index), what)
 
 
-def _remember(tree: Mapping, path: KeyPath, gone: object, broken: Broken) -> None:
+def _remember(tree: Mapping, path: KeyPath, gone: object, unresolved: UnresolvedNames) -> None:
     if path == ("load_profiles",):
-        broken.every_profile = True
+        unresolved.every_profile = True
     elif path[0] == "load_profiles" and len(path) == 2:
-        broken.profiles.add(str(path[1]))
+        unresolved.profiles.add(str(path[1]))
     elif path[0] == "houses" and len(path) in (2, 4):
         name = gone.get("id") if isinstance(gone, dict) else None
         house = name if len(path) == 2 else tree["houses"][path[1]].get("id")
         if house is None:
-            broken.every_house = True
+            unresolved.every_house = True
         elif len(path) == 2 or name is None:
-            broken.houses.add(str(house))
+            unresolved.houses.add(str(house))
         else:
-            broken.devices.add((str(house), str(name)))
+            unresolved.devices.add((str(house), str(name)))
 
 
 def _pattern_of(path: KeyPath, patterns: dict[KeyPath, Any]) -> KeyPath | None:

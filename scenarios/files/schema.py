@@ -1,6 +1,6 @@
-"""The JSON schema of scenario files, for editors that complete keys and underline mistakes.
+"""JSON schema of scenario files, for editors with completion and validation.
 
-`python -m scenarios.files.schema` writes it anew beside this module.
+`python -m scenarios.files.schema` regenerates the file beside this module.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _FORMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "ProductionEntry": (("points",), ("file",), ("start", "step_s", "power_w")),
     "PredictionEntry": (("points",), ("file",), ("start", "step_s", "power_w")),
 }
-"""The keys of each form that energy over time can have: exactly one of them."""
+"""Keys of the forms of an energy series; an entry has exactly one form."""
 
 
 def schema_text() -> str:
-    """Return the schema as it stands in `SCHEMA_FILE`."""
+    """Return the schema as text, as in `SCHEMA_FILE`."""
     schema = ScenarioFile.model_json_schema()
     for name, forms in _FORMS.items():
         schema["$defs"][name]["oneOf"] = [{"required": list(keys)} for keys in forms]
@@ -30,7 +30,7 @@ def schema_text() -> str:
 
 
 def _without_nulls(node: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return the schema without `null` and without titles: a key that is not needed is left out, not null."""
+    """Remove `null` and titles: an optional key is left out, not null."""
     if isinstance(node, list):
         return [_without_nulls(item) for item in node]
     if not isinstance(node, dict):

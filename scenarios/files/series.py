@@ -1,4 +1,4 @@
-"""The forms of energy over time in a file, made into the series that agents know."""
+"""Reads energy series in their forms within a file (points, file, power steps) and checks them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import numpy as np
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
-from scenarios.files.problems import Findings, KeyPath
+from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import lines_of, read_text
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
 MAX_PROBLEMS = 10
-"""Of one file; the rest are counted."""
+"""Problems reported per file; the rest are counted."""
 
 _SPACE = re.compile(r"\s+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-"""What a number looks like; Python would take `6_0` and digits of other scripts for numbers too."""
+"""What a number looks like; Python would also accept `6_0` and digits of other scripts."""
 _PLAIN = re.compile(r"(?:[ \t]*+[0-9.eE+-]++(?:[ \t]*+[,;][ \t]*+|[ \t]++)[0-9.eE+-]++[ \t]*+(?:[\r\n]++|\Z))++")
-"""Lines of two plain numbers. Beside a semicolon a comma would be a decimal comma: that is not plain."""
+"""Lines of two plain numbers. Next to a semicolon a comma would be a decimal comma, which is not plain."""
 _BETWEEN = re.compile(r"[,;]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A line of two columns; what could not be read is None, and told."""
+class SeriesRow:
+    """A line with two columns; values that could not be read are None and have been reported."""
 
     line: int
     time_s: int | None
@@ -40,10 +40,11 @@ class Row:
 
 
 def read_columns(text: str) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
-    """Return times and energies of a text in the plain form that programs write, all at once.
+    """Return times and energies of a text in the plain form that programs write, in one pass.
 
-    None: some line is not two plain numbers with spaces, a comma or a semicolon between them; `read_rows` knows the
-    other forms, and what is wrong.
+    None if any line is not two plain numbers separated by spaces, a comma or a semicolon; `read_rows` handles other
+    forms
+    and reports problems.
     """
     if not _PLAIN.fullmatch(text):
         return None
@@ -57,15 +58,15 @@ def read_columns(text: str) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
     return tuple(int(time) for time in times), energies_wh
 
 
-def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
-    """Return the rows of a text file and what is wrong with single values; order and sign are not looked at here.
+def read_rows(text: str, where: str) -> tuple[list[SeriesRow], list[Problem]]:
+    """Return the rows of a text file and the problems of single values; order and sign are not checked here.
 
-    Columns are separated by spaces, `,` or `;`; blank lines do not count.
+    Columns are separated by spaces, `,` or `;`; blank lines are ignored.
 
     Raises:
-        ScenarioError: There is none.
+        ScenarioError: There are no rows.
     """
-    rows: list[Row] = []
+    rows: list[SeriesRow] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines_of(text), start=1):
         row = line.strip()
@@ -76,7 +77,7 @@ def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
             count = "is 1" if len(columns) == 1 else f"are {len(columns)}"
             what = f"two columns are expected (seconds, cumulative Wh), there {count}: {_short(row)}"
             problems.append(Problem(f"{where}:{number}", what))
-            rows.append(Row(number, None, None))
+            rows.append(SeriesRow(number, None, None))
             continue
         values: list[float | None] = []
         for parse, column in zip((_whole, _number), columns, strict=True):
@@ -86,14 +87,14 @@ def read_rows(text: str, where: str) -> tuple[list[Row], list[Problem]]:
                 problems.append(Problem(f"{where}:{number}", str(error)))
                 values.append(None)
         time_s, wh = values
-        rows.append(Row(number, None if time_s is None else int(time_s), wh))
+        rows.append(SeriesRow(number, None if time_s is None else int(time_s), wh))
     if not rows:
         raise ScenarioError([Problem(where, "is empty; lines of 'seconds Wh' are expected")])
     return rows, problems
 
 
 def cap_problems(problems: list[Problem], where: str) -> list[Problem]:
-    """Return the first problems, and how many more there are."""
+    """Return the first problems, and the number of the others as one more problem."""
     if len(problems) <= MAX_PROBLEMS:
         return problems
     return [*problems[:MAX_PROBLEMS], Problem(where, f"and {len(problems) - MAX_PROBLEMS} more problems")]
@@ -131,12 +132,12 @@ def _short(text: str) -> str:
 
 
 MAX_WH = 1e12
-"""Of a series: far more than a neighbourhood has, and far from where floats lose what a minute needs."""
+"""Limit of a series' energy: far more than a neighbourhood has, and small enough for full precision within a minute."""
 MAX_DURATION_S = 366 * 86_400
-"""Of a load profile."""
+"""Limit of a load profile's duration."""
 
 MAX_TOLD = 10
-"""Problems of one series; the rest are counted."""
+"""Problems reported per series; the rest are counted."""
 
 _Series = TypeVar("_Series", LoadProfile, Production)
 _Number = TypeVar("_Number", int, float)
@@ -144,19 +145,19 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(slots=True)
 class SeriesReader:
-    """Makes series of file entries; what is wrong goes to the findings, and None comes out."""
+    """Converts file entries to series; problems go to the collector, and the result is then None."""
 
-    findings: Findings
+    collector: ProblemCollector
     folder: Path | None
-    """That file names are relative to; None: there is none, files cannot be named."""
+    """Folder that file names are relative to; None: files cannot be referred to."""
     start_s: int | None
-    """None: it could not be read."""
+    """Start of the run, UNIX seconds; None: it could not be read."""
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
 
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
-        """Return the load profile that an entry describes."""
+        """Return the load profile that an entry describes; None after reporting its problems."""
         form = self._form(entry, path, ("step_s", "power_w"))
         if form == "points" and entry.points is not None:
             times_s, energies_wh = zip(*entry.points, strict=True) if entry.points else ((), ())
@@ -168,7 +169,7 @@ class SeriesReader:
         return None
 
     def production(self, entry: ProductionEntry, path: KeyPath) -> Production | None:
-        """Return the production that an entry describes."""
+        """Return the production that an entry describes; None after reporting its problems."""
         form = self._form(entry, path, ("start", "step_s", "power_w"))
         if form == "points" and entry.points is not None:
             times_s = tuple(
@@ -185,31 +186,31 @@ class SeriesReader:
         return None
 
     def time(self, path: KeyPath, value: int | str) -> int | None:
-        """Return UNIX seconds; None after telling what is wrong, or where that is told already."""
+        """Return a time in UNIX seconds; None after reporting a problem, or where one has been reported already."""
         if value == UNKNOWN or (self.start_s is None and counts_from_start(value)):
             return None
         try:
             return parse_time(value, self.start_s)
         except ValueError as error:
-            self.findings.at(path, str(error))
+            self.collector.at(path, str(error))
             return None
 
     def _form(
         self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath, power_keys: tuple[str, ...]
     ) -> str | None:
-        """Return which of the three forms an entry has, if it is exactly one, and that complete."""
+        """Return which of the three forms an entry has; None after reporting if it is not exactly one, and complete."""
         given = {key for key in ("points", "file", *power_keys) if getattr(entry, key) is not None}
         forms: list[str] = [form for form in ("points", "file") if form in given]
         if given.intersection(power_keys):
             forms.append("power_w")
         if len(forms) != 1:
             choice = f"'points', 'file', or {' with '.join(repr(key) for key in reversed(power_keys))}"
-            found = f"there are {' and '.join(map(repr, forms))}" if forms else "there is none"
-            self.findings.at(path, f"exactly one is expected of {choice}; {found}")
+            found = " and ".join(map(repr, forms)) or "none"
+            self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None
         if forms == ["power_w"] and (missing := [key for key in power_keys if key not in given]):
             what = f"{' and '.join(map(repr, power_keys))} go together; {' and '.join(map(repr, missing))} is missing"
-            self.findings.at(path, what)
+            self.collector.at(path, what)
             return None
         return forms[0]
 
@@ -218,11 +219,11 @@ class SeriesReader:
     ) -> _Series | None:
         times_s = tuple(range(first_s, first_s + step_s * len(power_w) + 1, step_s))
         energies_wh = tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
-        return self._checked(kind, times_s, energies_wh, lambda _, what: self.findings.at((*path, "power_w"), what))
+        return self._checked(kind, times_s, energies_wh, lambda _, what: self.collector.at((*path, "power_w"), what))
 
     def _from_file(self, kind: type[_Series], name: str, path: KeyPath) -> _Series | None:
         if self.folder is None:
-            self.findings.at((*path, "file"), "a file cannot be named here")
+            self.collector.at((*path, "file"), "a file cannot be referred to here")
             return None
         key = (name, kind)
         if key not in self._files:
@@ -234,15 +235,15 @@ class SeriesReader:
         return cast("_Series | None", self._files[key])
 
     def _in_file(self, path: KeyPath, problems: Iterable[Problem]) -> None:
-        """Tell what is wrong in a file, and where that is named."""
+        """Report problems within a file at the key that refers to it."""
         named = (*path, "file")
-        where, origin = self.findings.locate(named), self.findings.origin(named)
-        self.findings.extend(Problem(f"{where}: {problem.where}", problem.what, origin) for problem in problems)
+        where, origin = self.collector.locate(named), self.collector.origin(named)
+        self.collector.extend(Problem(f"{where}: {problem.where}", problem.what, origin) for problem in problems)
 
     def _at_points(self, path: KeyPath) -> Callable[[int | None, str], None]:
         def tell(index: int | None, what: str) -> None:
             place = (*path, "points") if index is None else (*path, "points", index)
-            self.findings.at(place, what)
+            self.collector.at(place, what)
 
         return tell
 
@@ -265,12 +266,12 @@ def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:
     """Return the series in a text file.
 
     Args:
-        path: The file; see `series_file` for what stands in it.
+        path: The file; see `read_rows` for its format.
         where: Its name, for messages.
-        kind: What it describes; a load profile begins at 0 s.
+        kind: Type of the series; a load profile begins at 0 s.
 
     Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong with it, each problem with its line.
+        ScenarioError: It cannot be used; carries all problems, each with its line.
     """
     times_s, energies_wh = read_points(path, where, from_zero=kind is LoadProfile)
     return kind(times_s=times_s, cumulative_wh=energies_wh)
@@ -279,16 +280,16 @@ def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:
 def read_points(
     path: Path, where: str, *, from_zero: bool, fewest: Callable[[int | None], int] = lambda _: 2
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return times (seconds) and cumulative energies (Wh) in a text file.
+    """Return times (seconds) and cumulative energies (Wh) of a text file.
 
     Args:
         path: The file.
         where: Its name, for messages.
         from_zero: Whether the first time has to be 0 s.
-        fewest: How many points are needed, by the first time.
+        fewest: Returns the number of points needed, given the first time.
 
     Raises:
-        ScenarioError: As `read_series`.
+        ScenarioError: See `read_series`.
     """
     text = read_text(path, where)
     columns = read_columns(text)
@@ -313,13 +314,16 @@ def known(values: Iterable[_Number | None]) -> tuple[_Number, ...]:
 def series_problems(
     times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool, fewest: int = 2
 ) -> list[tuple[int | None, str]]:
-    """Return what is wrong with a cumulative series: index of the point (None: the whole) and what.
+    """Return the problems of a cumulative series: index of the point (None: the series as a whole) and text.
 
-    A value that is None could not be read: that is told already, and what stands around it is compared all the same.
+    Args:
+        times_s: Time of each point, seconds; None where it could not be read, which has been reported already.
+        energies_wh: Cumulative energy of each point, Wh; None likewise.
+        from_zero: Whether the first time has to be 0 s, as in a load profile.
+        fewest: Number of points needed.
     """
     if len(times_s) < fewest:
-        count = "is one" if times_s else "are none"
-        return [(None, f"at least two points are needed, there {count}")]
+        return [(None, f"at least two points are needed, found {'one' if times_s else 'none'}")]
     if _is_sound(times_s, energies_wh, from_zero=from_zero):
         return []
     problems: list[tuple[int | None, str]] = []
@@ -327,10 +331,12 @@ def series_problems(
         problems.append((0, f"the first point of a load profile is at 0 s, not at {times_s[0]} s"))
     for i, before_s, after_s in _steps(times_s):
         if after_s <= before_s:
-            problems.append((i, f"the time {after_s} does not come after {before_s}; times have to rise"))
+            problems.append((i, f"the time {after_s} is not after {before_s}; times must increase"))
     for i, before_wh, after_wh in _steps(energies_wh):
         if after_wh < before_wh:
-            problems.append((i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy cannot fall"))
+            problems.append(
+                (i, f"{after_wh:g} Wh is less than {before_wh:g} Wh before; cumulative energy must not decrease")
+            )
     problems += [
         (i, f"{wh:g} Wh is out of range; at most {MAX_WH:g} are possible")
         for i, wh in enumerate(energies_wh)
@@ -345,7 +351,7 @@ def series_problems(
 
 
 def _is_sound(times_s: Sequence[int | None], energies_wh: Sequence[float | None], *, from_zero: bool) -> bool:
-    """Say whether nothing is wrong, all points at once: a year of minutes has half a million of them."""
+    """Return whether there is no problem, vectorised: a year of minutes has half a million points."""
     if len(times_s) < 2 or None in times_s or None in energies_wh:
         return False
     try:
@@ -364,7 +370,7 @@ def _is_sound(times_s: Sequence[int | None], energies_wh: Sequence[float | None]
 
 
 def _steps(values: Sequence[_Number | None]) -> Iterator[tuple[int, _Number, _Number]]:
-    """Yield the index of each value that is known but the first, the known one before it, and itself."""
+    """Yield, for each known value but the first: its index, the known value before it, and itself."""
     places = [(i, value) for i, value in enumerate(values) if value is not None]
     for (_, before), (i, after) in pairwise(places):
         yield i, before, after

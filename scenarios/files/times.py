@@ -1,4 +1,4 @@
-"""Times as people write them in a scenario file, and as the emulator counts them: whole UNIX seconds."""
+"""Times in a scenario file, and their conversion to and from UNIX seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00),
 
 
 def parse_time(value: int | str, start_s: int | None) -> int:
-    """Return UNIX seconds.
+    """Return a time in UNIX seconds.
 
     Args:
-        value: UNIX seconds, ISO 8601 with an offset, or `HH:MM[:SS]` after the start; hours may pass 24.
-        start_s: The run's start; None where there is none yet.
+        value: UNIX seconds, ISO 8601 with an offset, or `HH:MM[:SS]` after the start; hours may exceed 24.
+        start_s: Start of the run, UNIX seconds; None where it is not known.
 
     Raises:
-        ValueError: It is no such time; the message says what is expected.
+        ValueError: It is not a valid time; the message says what is expected.
     """
     if isinstance(value, int):
         time_s = value
@@ -37,7 +37,7 @@ def parse_time(value: int | str, start_s: int | None) -> int:
 
 
 def counts_from_start(value: int | str) -> bool:
-    """Say whether a time is one of `HH:MM[:SS]` after the start."""
+    """Return whether a time is written as `HH:MM[:SS]` after the start."""
     return isinstance(value, str) and _AFTER_START.fullmatch(value) is not None
 
 
@@ -66,7 +66,7 @@ def format_iso(time_s: int) -> str:
 
 
 def offset_of(value: int | str) -> int:
-    """Return the offset from UTC, in seconds, that a time is written with; 0 where it has none, or is no time."""
+    """Return the UTC offset that a time is written with, seconds; 0 where it has none or is not a time."""
     try:
         offset = datetime.fromisoformat(str(value)).utcoffset()
     except ValueError:
@@ -75,7 +75,7 @@ def offset_of(value: int | str) -> int:
 
 
 def format_after_start(time_s: int, start_s: int) -> str:
-    """Return `HH:MM[:SS]` after the start, or an ISO time where that is before the start or weeks away."""
+    """Return `HH:MM[:SS]` after the start, or an ISO time where that is before the start or weeks later."""
     after_s = time_s - start_s
     if not 0 <= after_s < 1000 * 3600:
         return format_iso(time_s)

@@ -1,7 +1,7 @@
-"""From located YAML data to the file model: pydantic checks each part, this says it in words a user understands.
+"""Validates YAML data against the file model: pydantic checks each part, and its errors become readable messages.
 
-What is broken is taken out or replaced (`salvage`), so that what is left can be checked as a whole and a file's
-problems come all at once.
+Broken parts are removed or replaced (`scenarios.files.recovery`), so that the rest can be checked as a whole and all
+problems are reported at once.
 """
 
 from __future__ import annotations
@@ -26,22 +26,30 @@ from scenarios.files.model import (
     ScenarioFile,
     TariffEntry,
 )
-from scenarios.files.problems import Findings, KeyPath, Locate, suggest
-from scenarios.files.recovery import Broken, replace_or_take_out, replaceable, tell_of_points
+from scenarios.files.problems import KeyPath, Locate, ProblemCollector, suggest
+from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.yaml_nodes import Mapping
 
 _MAX_ROUNDS = 10
 
 
-def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Broken]:
-    """Return what could be made of the file; None where its problems leave nothing to check further."""
-    broken = Broken()
-    if not _version_is_ours(tree, findings):
-        return None, broken
-    _tell_of_doubles(tree, findings)
+def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile | None, UnresolvedNames]:
+    """Return the file model as far as it could be recovered, and the names that were lost.
+
+    Args:
+        tree: Content of the file.
+        collector: Receives the problems.
+
+    Returns:
+        The model, None where nothing is left to check further; and the lost names.
+    """
+    unresolved = UnresolvedNames()
+    if not _version_is_ours(tree, collector):
+        return None, unresolved
+    _tell_of_doubles(tree, collector)
     for round_ in range(_MAX_ROUNDS):
         try:
-            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), broken
+            return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), unresolved
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=True)
         whole = True
@@ -49,7 +57,7 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
         for details in errors:
             path = _path_in(details["loc"])
             if round_ == 0:
-                _report(tree, path, details, findings)
+                _report(tree, path, details, collector)
             target = replaceable(path, is_unknown_key=details["type"] == "extra_forbidden")
             if target is None:
                 whole = False
@@ -58,61 +66,61 @@ def validate(tree: Mapping, findings: Findings) -> tuple[ScenarioFile | None, Br
         if not whole:
             break
         if round_ == 0:
-            tell_of_points(tree, doomed, findings)
-        # From the end, so that indexes still to come stay what they are; an outer path goes after what is inside it.
+            tell_of_points(tree, doomed, collector)
+        # From the end, so that remaining indexes stay valid; an outer path comes after its inner ones.
         for path in sorted(doomed, key=lambda path: [(isinstance(part, str), part) for part in path], reverse=True):
-            replace_or_take_out(tree, path, broken)
-    return None, broken
+            replace_or_take_out(tree, path, unresolved)
+    return None, unresolved
 
 
 def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
-    """Return the file model of plain data that did not come from YAML.
+    """Return the file model of plain data that does not come from YAML.
 
     Args:
-        data: A file's content.
-        locate: Says where a value comes from.
+        data: Content of a file.
+        locate: Describes where a value comes from.
 
     Raises:
-        ScenarioError: Something in it cannot stand in a file.
+        ScenarioError: It is not valid as the content of a file.
     """
-    findings = Findings(locate)
+    collector = ProblemCollector(locate)
     try:
         return ScenarioFile.model_validate(data)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            _report(data, _path_in(details["loc"]), details, findings)
-    raise ScenarioError(findings.problems)
+            _report(data, _path_in(details["loc"]), details, collector)
+    raise ScenarioError(collector.problems)
 
 
-def _version_is_ours(tree: Mapping, findings: Findings) -> bool:
+def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
     version = tree.get("version")
     if type(version) is int and version > VERSION:
         what = f"written for a newer ssmic: format version {version}; this one reads version {VERSION}"
-        findings.at(("version",), what)
+        collector.at(("version",), what)
         return False
     return True
 
 
-def _tell_of_doubles(tree: Mapping, findings: Findings) -> None:
-    """Say which load profiles have names that look the same; YAML holds them as two keys, a scenario as one."""
+def _tell_of_doubles(tree: Mapping, collector: ProblemCollector) -> None:
+    """Report load profiles whose names are canonically equal; YAML has two keys, the scenario would have one."""
     profiles = tree.get("load_profiles")
     seen: dict[str, str] = {}
     for name in profiles if isinstance(profiles, dict) else ():
         first = seen.setdefault(canonical(name), name)
         if first != name:
-            what = f"there is a load profile {canonical(name)!r} already; its letters are only written differently"
-            findings.at(("load_profiles", name), what)
+            what = f"there is a load profile {canonical(name)!r} already; they differ in Unicode form only"
+            collector.at(("load_profiles", name), what)
 
 
 def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
-    """Return a pydantic location without the names of union members in it."""
+    """Return a pydantic location as a key path, without the names of union members."""
     path: list[str | int] = []
     for i, part in enumerate(loc):
         device = len(path) == 4 and path[0] == "houses" and path[2] == "devices"
         if device and part in ("consumer", "producer") and i == 4:
             continue
         if part == "[key]" and i == len(loc) - 1:
-            # Pydantic's word for a key that is wrong itself.
+            # How pydantic marks an invalid key.
             continue
         path.append(part)
     return tuple(path)
@@ -130,39 +138,39 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
 
 
 def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
-    """Return the model of the mapping at `path`; that of the file where there is no other."""
+    """Return the model of the mapping at `path`, the file's if there is no other."""
     if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
         return ProducerEntry
     pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
     return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
 
 
-def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, findings: Findings) -> None:
+def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collector: ProblemCollector) -> None:
     kind = details["type"]
     if kind == "extra_forbidden":
-        _report_unknown_key(tree, path, findings)
+        _report_unknown_key(tree, path, collector)
     elif kind == "missing" and isinstance(path[-1], int):
-        findings.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
+        collector.at(path[:-1], "a point is two numbers: [time, cumulative Wh]")
     elif kind == "missing":
         description = model_at(tree, path[:-1]).model_fields[str(path[-1])].description or ""
-        findings.at(path, f"is missing ({description[0].lower()}{description[1:]})" if description else "is missing")
+        collector.at(path, f"required ({description[0].lower()}{description[1:]})" if description else "required")
     else:
-        findings.at(_device_type(path, kind), _in_words(path, details))
+        collector.at(_device_type(path, kind), _in_words(path, details))
 
 
 def _device_type(path: KeyPath, kind: str) -> KeyPath:
     return (*path, "type") if kind.startswith("union_tag") else path
 
 
-def _report_unknown_key(tree: dict[str, Any], path: KeyPath, findings: Findings) -> None:
+def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
     key = str(path[-1])
     model = model_at(tree, path[:-1])
     if model is ConsumerEntry and key in ("predictions", "actual"):
-        findings.at(path, "a consumer has no predictions; a panel is 'type: producer'")
+        collector.at(path, "a consumer has no predictions; a panel is 'type: producer'")
     elif model is ProducerEntry and key == "load_profile":
-        findings.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
+        collector.at(path, "a producer has no load profile; a device that draws energy is 'type: consumer'")
     else:
-        findings.at(path, f"unknown key{suggest(key, model.model_fields)}")
+        collector.at(path, f"unknown key{suggest(key, model.model_fields)}")
 
 
 _WORDS = {
@@ -178,7 +186,7 @@ _WORDS = {
     "model_type": "keys and their values are expected",
     "model_attributes_type": "keys and their values are expected",
     "time_type": 'a time is expected: UNIX seconds, an ISO time with its offset, or "HH:MM" after the start',
-    "union_tag_not_found": "is missing ('consumer' or 'producer')",
+    "union_tag_not_found": "required ('consumer' or 'producer')",
     "union_tag_invalid": "'consumer' or 'producer' is expected",
 }
 
@@ -197,10 +205,10 @@ def _in_words(path: KeyPath, details: ErrorDetails) -> str:
         return "is empty"
     words = _WORDS.get(kind)
     if kind == "identifier":
-        told = f"{shown(str(value))} {limits['problem']}"
+        message = f"{shown(str(value))} {limits['problem']}"
     else:
-        told = f"{words or _limit_in_words(path, kind, limits) or details['msg']}, not {_short(value)}"
-    return told
+        message = f"{words or _limit_in_words(path, kind, limits) or details['msg']}, not {_short(value)}"
+    return message
 
 
 def _limit_in_words(path: KeyPath, kind: str, limits: dict[str, Any]) -> str:

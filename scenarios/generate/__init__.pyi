@@ -1,11 +1,11 @@
 from .solar import (
     Roof as Roof,
     Site as Site,
-    clear_light as clear_light,
+    clear_sky_power as clear_sky_power,
 )
 
 __all__ = [
     "Roof",
     "Site",
-    "clear_light",
+    "clear_sky_power",
 ]

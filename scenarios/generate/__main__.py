@@ -1,4 +1,4 @@
-"""`python -m scenarios.generate`: write the bundled scenarios anew."""
+"""`python -m scenarios.generate`: regenerate the files of the bundled scenarios."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scenarios.generate.bundle import write_bundled
 
 
 def main() -> None:
-    """Write the files and say which."""
+    """Write the files and print their paths."""
     for path in write_bundled():
         sys.stdout.write(f"{path}\n")
 

@@ -1,4 +1,4 @@
-"""The scenarios that ship with the package, and their files."""
+"""The bundled scenarios and their files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from scenarios.generate.dump import scenario_yaml
-from scenarios.generate.neighbourhood import Plan, neighbourhood
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.generate.street import NOTES, PREFACE, street
 from scenarios.scenario import Scenario
 
@@ -17,24 +17,24 @@ FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 """Where the files are."""
 
 
-_SCARCE = Plan(
+_SCARCE = NeighbourhoodSpec(
     name="scarce",
     seed=1,
     houses=12,
     roofs=2,
     jobs=70,
-    demand_per_sun=1.2,
+    demand_per_production=1.2,
     date=date(2026, 9, 12),
     weather="fair",
     description="Twelve houses, two roofs with panels, a September day with clouds: not enough sun for all.",
 )
-_VILLAGE = Plan(
+_VILLAGE = NeighbourhoodSpec(
     name="village",
     seed=1,
     houses=100,
     roofs=40,
     jobs=360,
-    demand_per_sun=0.3,
+    demand_per_production=0.3,
     date=date(2026, 6, 20),
     weather="fair",
     description="A hundred houses, forty roofs with panels, a day in June with some clouds.",
@@ -48,11 +48,11 @@ scenarios.generate`. Energy is in Wh, power in W."""
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = MappingProxyType(
     {"street": street, "scarce": partial(neighbourhood, _SCARCE), "village": partial(neighbourhood, _VILLAGE)}
 )
-"""By name."""
+"""Generators by scenario name."""
 
 
 def bundled_text(name: str) -> str:
-    """Return what the file of a bundled scenario says."""
+    """Return the text of a bundled scenario's file, generated afresh."""
     scenario = SCENARIOS[name]()
     if name == "street":
         return scenario_yaml(scenario, preface=PREFACE, notes=NOTES)
@@ -60,7 +60,7 @@ def bundled_text(name: str) -> str:
 
 
 def write_bundled(folder: Path = FOLDER) -> list[Path]:
-    """Write the files of all bundled scenarios into the folder and return them."""
+    """Write the files of all bundled scenarios into a folder and return their paths."""
     written = []
     for name in SCENARIOS:
         path = folder / f"{name}.yaml"

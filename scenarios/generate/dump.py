@@ -1,4 +1,4 @@
-"""A generated scenario as a YAML file that is pleasant to read: comments, blank lines, power in steps."""
+"""Writes a generated scenario as readable YAML: with comments, blank lines, and power in steps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from itertools import pairwise
 from agents import CumulativeSeries, Device, House, Job
 from scenarios.appliances import APPLIANCES
 from scenarios.generate.roofs import utc_offset_s
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 _WIDTH = 118
 
 
 def scenario_yaml(scenario: Scenario, *, preface: str, notes: Mapping[str, str]) -> str:
-    """Return the scenario as YAML of format version 1.
+    """Return a generated scenario as YAML of format version 1.
 
-    It starts at midnight of a place less than twelve hours from Greenwich, all series have even steps, and every
-    consumer has a job. `preface` becomes the comment at the top; `notes` has a comment for a house, by its id.
+    Args:
+        scenario: It starts at local midnight, less than twelve hours from UTC; all series have even steps, and every
+            consumer has a job.
+        preface: Comment at the top of the file.
+        notes: Comments for houses, by house id.
     """
     return "\n".join(_lines(scenario, preface, notes)) + "\n"
 
@@ -96,7 +99,7 @@ def _house(house: House, scenario: Scenario, default_profiles: Mapping[tuple[str
             )
 
 
-def _producer(device: Device, producer: Producer, start_s: int) -> Iterator[str]:
+def _producer(device: Device, producer: ProducerSeries, start_s: int) -> Iterator[str]:
     yield f"      - id: {device.id}"
     yield "        type: producer"
     yield f"        name: {json.dumps(device.name, ensure_ascii=False)}"
@@ -114,7 +117,7 @@ def _producer(device: Device, producer: Producer, start_s: int) -> Iterator[str]
 
 
 def _default_profiles(scenario: Scenario) -> dict[tuple[str, str], str]:
-    """For each consumer, by house and id, the load profile of most of its jobs."""
+    """Return the load profile of most jobs of each consumer, by house and device id."""
     used: dict[tuple[str, str], dict[str, int]] = {}
     for job in scenario.jobs:
         counts = used.setdefault((job.house, job.device), {})
@@ -152,7 +155,7 @@ def _comment(text: str, indent: str = "") -> list[str]:
 
 
 def _midnight(start_s: int) -> str:
-    """The start with the offset from Greenwich at which it is midnight."""
+    """Return the start with the UTC offset at which it is midnight."""
     return datetime.fromtimestamp(start_s, tz=timezone(timedelta(seconds=utc_offset_s(start_s)))).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""When households run what: for each kind of device, the programmes, the hours, and how long they can wait."""
+"""When households run their devices: programmes, time of day and flexibility of each kind of device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents import Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.rng import Dice
+from scenarios.generate.rng import Rng
 
 Range = tuple[float, float]
 
@@ -22,15 +22,15 @@ class Habit:
     device: str
     name: str
     weight: float
-    """How many of a hundred runs in the neighbourhood are of this kind."""
+    """Relative frequency; in a neighbourhood, about so many of a hundred runs are of this kind."""
     programmes: tuple[tuple[str, float], ...]
-    """Load profiles and how often each is chosen."""
+    """Load profiles and their relative frequencies."""
     opens_h: tuple[Range, ...]
-    """Hours of the day between which the earliest start lies."""
+    """Intervals of the day in which the earliest start lies, hours."""
     waits_min: Range
-    """How long a start can wait, minutes; every doubling alike likely. Less than 5 minutes: a background load."""
+    """Flexibility of the start, minutes, log-uniform. Below 5 minutes the device is a background load."""
     ahead_min: Range = (0, 120)
-    """So long before the earliest start it is registered."""
+    """How long before its earliest start a job is registered, minutes."""
 
     @property
     def is_background(self) -> bool:
@@ -76,22 +76,28 @@ HABITS: tuple[Habit, ...] = (
     Habit("fridge", "Refrigerator", 8, (("fridge-cycle", 1),), ((0, 23),), (1 / 3, 1 / 3), (0, 0)),
     Habit("freezer", "Freezer", 6, (("freezer-cycle", 1),), ((0, 23),), (1 / 3, 1), (0, 0)),
 )
-"""On a day when nothing needs heating."""
+"""On a day without heating."""
 
 HEATING = Habit(
     "heat-pump", "Heat pump, heating", 14, (("space-heating", 1),), ((5, 8), (10, 16)), (60, 300), (30, 300)
 )
-"""On a cold day, besides the others."""
+"""On a cold day, in addition to the others."""
 
 
-def draw_job(dice: Dice, habit: Habit, house: str, start_s: int, *, wait_factor: float, late_share: float) -> Job:
-    """Return a run of such a device in the house on the day that starts at `start_s`; its id is not unique yet.
+def draw_job(rng: Rng, habit: Habit, house: str, start_s: int, *, wait_factor: float, late_share: float) -> Job:
+    """Draw a random job of a device; its id is not unique yet.
 
-    Starts wait `wait_factor` times as long as usual; a share of the jobs is registered only when it could run already.
+    Args:
+        rng: The random number generator.
+        habit: How the device is used.
+        house: Id of the house.
+        start_s: Midnight at which the day starts, UNIX seconds.
+        wait_factor: Flexibility of starts as a multiple of the usual one.
+        late_share: Probability that the job is registered only after its earliest start.
     """
-    profile = dice.pick([name for name, _ in habit.programmes], [weight for _, weight in habit.programmes])
-    opens_s = round(dice.uniform(*dice.pick(habit.opens_h)) * 3600)
-    wait_min = dice.log_uniform(*habit.waits_min)
+    profile = rng.pick([name for name, _ in habit.programmes], [weight for _, weight in habit.programmes])
+    opens_s = round(rng.uniform(*rng.pick(habit.opens_h)) * 3600)
+    wait_min = rng.log_uniform(*habit.waits_min)
     if habit.is_background:
         earliest_s = opens_s
         latest_s = earliest_s + round(wait_min * 60)
@@ -100,9 +106,9 @@ def draw_job(dice: Dice, habit: Habit, house: str, start_s: int, *, wait_factor:
         earliest_s = opens_s // 300 * 300
         wait_min = min(LONGEST_WAIT_MIN, max(SHORTEST_WAIT_MIN, wait_min * wait_factor))
         latest_s = max(earliest_s, min(earliest_s + round(wait_min / 5) * 300, _LAST_START_H * 3600))
-        registered_s = max(0, earliest_s - round(dice.uniform(*habit.ahead_min)) * 60)
-        if dice.chance(late_share):
-            registered_s = earliest_s + round(dice.uniform(0, (latest_s - earliest_s) / 3) / 60) * 60
+        registered_s = max(0, earliest_s - round(rng.uniform(*habit.ahead_min)) * 60)
+        if rng.chance(late_share):
+            registered_s = earliest_s + round(rng.uniform(0, (latest_s - earliest_s) / 3) / 60) * 60
     job_id = f"{house}-{habit.device}"
     return Job(
         job_id=job_id,

@@ -1,4 +1,4 @@
-"""From sun and sky to a roof's production and its forecasts: power at even steps, in whole watts, as files have it."""
+"""Production of a roof and its forecasts, from irradiance and clouds: even steps, whole watts, as in files."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from functools import lru_cache
 
 from agents import Prediction, Production
 from scenarios.appliances import steps_wh
-from scenarios.generate.solar import Light, Roof, Site, clear_light
-from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, Sky
-from scenarios.scenario import Producer, Tariff
+from scenarios.generate.solar import ClearSkyPower, Roof, Site, clear_sky_power
+from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, CloudCover
+from scenarios.scenario import ProducerSeries, Tariff
 
 SITE = Site(latitude_deg=50.1, longitude_deg=8.7)
 TARIFF = Tariff(import_eur_per_kwh=0.35, feed_in_eur_per_kwh=0.08, neighbour_eur_per_kwh=0.2, grid_kg_co2_per_kwh=0.38)
-"""About what a household pays and gets in the middle of the 2020s."""
+"""Typical of a German household in the mid-2020s."""
 _SUMMER_TIME_MONTHS = range(4, 11)
 
 
 def midnight_s(day: date) -> int:
-    """Return the day's first UNIX second there; summer time by whole months, near enough for days that are made up."""
+    """Return local midnight of a day, UNIX seconds.
+
+    Summer time is by whole months, which is close enough for synthetic days.
+    """
     offset = timedelta(hours=2 if day.month in _SUMMER_TIME_MONTHS else 1)
     return int((datetime(day.year, day.month, day.day, tzinfo=UTC) - offset).timestamp())
 
 
 def utc_offset_s(midnight_s: int) -> int:
-    """Return the offset from Greenwich at which it is midnight then."""
+    """Return the offset from UTC at which this moment is midnight, seconds."""
     past_s = midnight_s % 86400
     return -past_s if past_s < 43200 else 86400 - past_s
 
@@ -37,57 +40,68 @@ ISSUE_HOURS = (0, 6, 12, 18)
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """When and where, and under which sky."""
+class WeatherDay:
+    """A day at a site, with its weather."""
 
     site: Site
     start_s: int
-    """Midnight there, UNIX seconds."""
-    sky: Sky
+    """Local midnight, UNIX seconds."""
+    cloud_cover: CloudCover
 
     @property
     def end_s(self) -> int:
-        """The next midnight."""
+        """The next midnight, UNIX seconds."""
         return self.start_s + MINUTES * 60
 
 
-def producer_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Producer:
-    """Return what the roof gives on this day, and its forecasts at `ISSUE_HOURS`.
+def producer_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> ProducerSeries:
+    """Return a roof's production on a day and its forecasts, issued at `ISSUE_HOURS`.
 
-    `delay_min` after the first roof each cloud comes over this one.
+    Args:
+        day: Site, date and weather.
+        roof: Tilt, azimuth and rated power.
+        delay_min: Minutes by which each cloud reaches this roof later than the first one.
     """
-    light = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
+    clear_sky = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
     predictions = []
     for hour in ISSUE_HOURS:
         expected_w = [0.0] * MINUTES
         for minute in range(hour * 60, MINUTES, FORECAST_STEP_MIN):
             middle = minute + FORECAST_STEP_MIN // 2
-            step_w = roof.peak_kw * day.sky.forecast_w(light[middle], middle, hour * 60)
+            step_w = roof.peak_kw * day.cloud_cover.forecast_w(clear_sky[middle], middle, hour * 60)
             expected_w[minute : minute + FORECAST_STEP_MIN] = [step_w] * FORECAST_STEP_MIN
-        production = _production(day, expected_w, FORECAST_STEP_MIN, light, first_minute=hour * 60)
+        production = _production(day, expected_w, FORECAST_STEP_MIN, clear_sky, first_minute=hour * 60)
         predictions.append(Prediction(issued_s=day.start_s + hour * 3600, production=production))
-    return Producer(predictions=tuple(predictions), actual=actual_of(day, roof, delay_min=delay_min))
+    return ProducerSeries(predictions=tuple(predictions), actual=actual_of(day, roof, delay_min=delay_min))
 
 
-def actual_of(day: Day, roof: Roof, *, delay_min: int = 0) -> Production:
-    """Return what the roof gives on this day."""
-    light = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
-    minutes_w = [roof.peak_kw * day.sky.power_w(light[minute], minute - delay_min) for minute in range(MINUTES)]
-    return _production(day, minutes_w, ACTUAL_STEP_MIN, light, first_minute=0)
+def actual_of(day: WeatherDay, roof: Roof, *, delay_min: int = 0) -> Production:
+    """Return a roof's actual production on a day.
+
+    Args:
+        day: Site, date and weather.
+        roof: Tilt, azimuth and rated power.
+        delay_min: Minutes by which each cloud reaches this roof later than the first one.
+    """
+    clear_sky = _clear_day(day.site, roof.tilt_deg, roof.azimuth_deg, day.start_s)
+    minutes_w = [
+        roof.peak_kw * day.cloud_cover.power_w(clear_sky[minute], minute - delay_min) for minute in range(MINUTES)
+    ]
+    return _production(day, minutes_w, ACTUAL_STEP_MIN, clear_sky, first_minute=0)
 
 
 @lru_cache(maxsize=128)
-def _clear_day(site: Site, tilt_deg: float, azimuth_deg: float, start_s: int) -> tuple[Light, ...]:
-    """Light in the middle of each minute of the day, W per kWp."""
+def _clear_day(site: Site, tilt_deg: float, azimuth_deg: float, start_s: int) -> tuple[ClearSkyPower, ...]:
+    """Clear-sky power in the middle of each minute of the day, W per kWp."""
     plane = Roof(tilt_deg, azimuth_deg, peak_kw=1)
-    return tuple(clear_light(site, plane, start_s + minute * 60 + 30) for minute in range(MINUTES))
+    return tuple(clear_sky_power(site, plane, start_s + minute * 60 + 30) for minute in range(MINUTES))
 
 
 def _production(
-    day: Day, minutes_w: Sequence[float], step_min: int, light: Sequence[Light], *, first_minute: int
+    day: WeatherDay, minutes_w: Sequence[float], step_min: int, clear_sky: Sequence[ClearSkyPower], *, first_minute: int
 ) -> Production:
-    """Average each step, in whole watts, from the first hour with light to the last (or the first hour that counts)."""
-    lit = [minute for minute in range(MINUTES) if light[minute].clear_w > 0]
+    """Average the power over steps, in whole watts, from the first hour with light (or that counts) to the last."""
+    lit = [minute for minute in range(MINUTES) if clear_sky[minute].clear_w > 0]
     start = max(first_minute, lit[0] // 60 * 60)
     end = max(start + step_min, -(-(lit[-1] + 1) // 60) * 60)
     power_w = [
@@ -97,7 +111,13 @@ def _production(
 
 
 def production_of_steps(start_s: int, power_w: Sequence[float], step_s: int) -> Production:
-    """Return the production that gives these average powers, W, one after the other."""
+    """Return the production with given average powers.
+
+    Args:
+        start_s: Beginning of the first step, UNIX seconds.
+        power_w: Average power of each step, W.
+        step_s: Length of a step, seconds.
+    """
     return Production(
         times_s=tuple(start_s + i * step_s for i in range(len(power_w) + 1)), cumulative_wh=steps_wh(power_w, step_s)
     )

@@ -1,9 +1,10 @@
-"""Where the sun stands, and what a roof gives under a clear sky.
+"""Position of the sun, and what a roof produces under a clear sky.
 
 Position: Spencer's series for declination and equation of time (Search 2 (1971) 172), as in Iqbal, *An Introduction
-to Solar Radiation* (1983), chapter 1. Clear sky: beam by Meinel and Meinel, *Applied Solar Energy* (1976), with the
-air mass of Kasten and Young (Applied Optics 28 (1989) 4735); a tenth of the beam as even diffuse light. Tilted plane:
-Liu and Jordan (Solar Energy 7 (1963) 53). Good to a few per cent, which is less than one day differs from the next.
+to Solar Radiation* (1983), chapter 1. Clear sky: beam irradiance by Meinel and Meinel, *Applied Solar Energy* (1976),
+with the air mass of Kasten and Young (Applied Optics 28 (1989) 4735); diffuse irradiance as a tenth of the beam,
+isotropic. Tilted plane: Liu and Jordan (Solar Energy 7 (1963) 53). Accurate to a few per cent, which is less than one
+day differs from the next.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 _EXTRATERRESTRIAL_W_PER_M2 = 1361.0
 _GROUND_REFLECTS = 0.2
 _PERFORMANCE = 0.85
-"""What is left of the rated power after heat, wiring, dirt and inverter."""
+"""Performance ratio: what is left of the rated power after heat, wiring, soiling and inverter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +29,26 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Panels on one plane."""
+    """PV panels on one plane."""
 
     tilt_deg: float
-    """0: flat."""
+    """0 is horizontal."""
     azimuth_deg: float
-    """Where it looks, clockwise from north: 90 east, 180 south, 270 west."""
+    """Orientation, clockwise from north: 90 east, 180 south, 270 west."""
     peak_kw: float
     """Rated power under standard test conditions, kWp."""
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
-    """What reaches a roof under a clear sky, as the power that the panels make of it, W per kWp."""
+class ClearSkyPower:
+    """Irradiance on a roof under a clear sky, as the power that the panels produce from it, W per kWp."""
 
     beam_w: float
-    """Straight from the sun."""
+    """From direct irradiance."""
     diffuse_w: float
     """From the blue sky and the ground."""
     horizontal_beam_w: float
-    """The beam on level ground; what clouds scatter comes from it."""
+    """From the direct irradiance on level ground, part of which clouds scatter."""
 
     @property
     def clear_w(self) -> float:
@@ -55,11 +56,11 @@ class Light:
         return self.beam_w + self.diffuse_w
 
 
-DARK = Light(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
+DARK = ClearSkyPower(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
 
 
 def sun_position(site: Site, time_s: int) -> tuple[float, float]:
-    """Return the sun's zenith angle and its azimuth clockwise from north, radians, at a UNIX second."""
+    """Return the sun's zenith angle and azimuth (clockwise from north), radians, at a UNIX second."""
     moment = datetime.fromtimestamp(time_s, tz=UTC)
     day = moment.timetuple().tm_yday
     hour_utc = moment.hour + moment.minute / 60 + moment.second / 3600
@@ -91,8 +92,17 @@ def sun_position(site: Site, time_s: int) -> tuple[float, float]:
     return math.acos(max(-1.0, min(1.0, up))), math.atan2(east, north) % (2 * math.pi)
 
 
-def clear_light(site: Site, roof: Roof, time_s: int) -> Light:
-    """Return what reaches the roof at a UNIX second when no cloud is in the way."""
+def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
+    """Return what a roof produces under a clear sky; see the module for the sources of the formulas.
+
+    Args:
+        site: Latitude and longitude.
+        roof: Tilt and azimuth; its rated power does not matter.
+        time_s: The moment, UNIX seconds.
+
+    Returns:
+        Power per kWp, W; zero while the sun is below the horizon.
+    """
     zenith, azimuth = sun_position(site, time_s)
     height = math.cos(zenith)
     if height <= 0:
@@ -105,7 +115,7 @@ def clear_light(site: Site, roof: Roof, time_s: int) -> Light:
         azimuth - math.radians(roof.azimuth_deg)
     )
     from_ground = (beam_w_per_m2 * height + diffuse_w_per_m2) * _GROUND_REFLECTS * (1 - math.cos(tilt)) / 2
-    return Light(
+    return ClearSkyPower(
         # Rated power is given at 1000 W/m2: so many W/m2 on the plane are as many W per kWp, less the losses.
         beam_w=_PERFORMANCE * beam_w_per_m2 * max(0.0, facing),
         diffuse_w=_PERFORMANCE * (diffuse_w_per_m2 * (1 + math.cos(tilt)) / 2 + from_ground),

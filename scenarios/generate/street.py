@@ -1,4 +1,4 @@
-"""The street: six families on a summer day, written by hand; sun and clouds are generated."""
+"""The street: six families on a summer day. Households are written by hand, weather and production are generated."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from agents import Device, House, Job
 from scenarios.appliances import APPLIANCES
-from scenarios.generate.roofs import SITE, TARIFF, Day, midnight_s, producer_of, utc_offset_s
+from scenarios.generate.roofs import SITE, TARIFF, WeatherDay, midnight_s, producer_of, utc_offset_s
 from scenarios.generate.solar import Roof
-from scenarios.generate.weather import WEATHERS, draw_sky
+from scenarios.generate.weather import WEATHERS, draw_cloud_cover
 from scenarios.scenario import Scenario
 
 _MIDNIGHT_S = midnight_s(date(2026, 6, 21))
@@ -105,8 +105,8 @@ _JOBS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
 
 
 def street() -> Scenario:
-    """Return the street."""
-    day = Day(SITE, _MIDNIGHT_S, draw_sky(1, WEATHERS["clear"]))
+    """Return the bundled scenario "street"."""
+    day = WeatherDay(SITE, _MIDNIGHT_S, draw_cloud_cover(1, WEATHERS["clear"]))
     # Clouds drift along the street from one house to the next.
     producers = {roof_id: producer_of(day, roof, delay_min=i) for i, (roof_id, roof) in enumerate(_ROOFS.items())}
     jobs = (

@@ -1,8 +1,8 @@
-"""A day's weather over a neighbourhood: haze, clouds that pass, and what the forecasters know of them beforehand.
+"""A day's weather over a neighbourhood: haze, passing clouds, and forecasts of them.
 
-Clouds come and go by waiting times: so long clear, so long a cloud, each cloud of its own thickness. A forecaster
-sees how cloudy an hour will be, not when a cloud comes; and is wrong by an error made of four parts, one for each six
-hours ahead. Each newer forecast is rid of one part, so it is closer to what happens (not always, but on the whole).
+Clear and cloudy spells alternate with exponential durations, and each cloud has its own transmittance. A forecaster
+knows how cloudy an hour will be but not when a cloud comes, and errs by a sum of four parts, one for every six hours of
+lead time. Each newer forecast drops one part and is thus closer to what happens (not always, but on average).
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from scenarios.generate.rng import Dice
-from scenarios.generate.solar import Light
+from scenarios.generate.rng import Rng
+from scenarios.generate.solar import ClearSkyPower
 
 MINUTES = 24 * 60
 FORECAST_STEP_MIN = 15
 LEAD_H = 6
-"""Each part of a forecast's error stands for so many hours between issue and sun."""
+"""Lead time that each part of a forecast's error stands for, hours."""
 _LEADS = 4
 _CLOUDS_KNOWN_WITHIN_MIN = 30
 _SCATTERED = 0.3
-"""So much of the beam that a cloud takes comes back as diffuse light."""
+"""Share of the beam blocked by a cloud that returns as diffuse irradiance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What kind of day it is."""
+    """Statistics of a kind of day."""
 
     haze: tuple[float, float]
-    """The day's air lets so much of the light through, from, to."""
+    """Transmittance of the day's air, lower and upper limit."""
     clear_min: float
-    """Average time between two clouds, minutes."""
+    """Mean time between two clouds, minutes."""
     cloud_min: float
-    """Average time that a cloud stands before the sun, minutes."""
+    """Mean time that a cloud covers the sun, minutes."""
     beam_through: tuple[float, float]
-    """A cloud lets so much of the beam through, from, to."""
+    """Transmittance of a cloud for the beam, lower and upper limit."""
     forecast_error: float
-    """Standard deviation of the forecast for a day ahead, as a share of what comes."""
+    """Standard deviation of a day-ahead forecast, relative to the actual value."""
 
 
 WEATHERS: Mapping[str, Weather] = MappingProxyType(
@@ -48,64 +48,67 @@ WEATHERS: Mapping[str, Weather] = MappingProxyType(
         "changeable": Weather((0.85, 0.98), 25.0, 9.0, (0.2, 0.8), 0.2),
     }
 )
-"""By name: hardly a cloud; some that pass; as many clouds as sun."""
+"""By name: hardly any clouds; some passing clouds; as much cloud as sunshine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sky:
-    """One day's weather, minute by minute; all roofs of a neighbourhood lie under it."""
+class CloudCover:
+    """One day's weather, minute by minute, shared by all roofs of a neighbourhood."""
 
     haze: float
     beam_through: tuple[float, ...]
-    """Share of the beam that the clouds let through, for each minute of the day, at the first roof they reach."""
+    """Transmittance of the clouds for the beam in each minute of the day, at the roof that they reach first."""
     errors: tuple[tuple[float, ...], ...]
-    """For each part of the forecasts' error (nearest first) and each forecast step of the day: a factor's logarithm."""
+    """Logarithm of the forecast's error factor, by part (nearest lead time first) and forecast step of the day."""
 
-    def power_w(self, light: Light, minute: int) -> float:
-        """Return what comes through haze and clouds in this minute of the day, W per kWp."""
+    def power_w(self, clear_sky: ClearSkyPower, minute: int) -> float:
+        """Return the power that remains under haze and clouds in a minute of the day, W per kWp."""
         through = self.beam_through[minute % MINUTES]
-        scattered_w = _SCATTERED * (1 - through) * light.horizontal_beam_w
-        return self.haze * (light.beam_w * through + light.diffuse_w + scattered_w)
+        scattered_w = _SCATTERED * (1 - through) * clear_sky.horizontal_beam_w
+        return self.haze * (clear_sky.beam_w * through + clear_sky.diffuse_w + scattered_w)
 
     def cloudiness(self, minute: int) -> float:
-        """Return the share of the beam that comes through around this minute, as a forecaster sees it."""
+        """Return the mean transmittance for the beam around a minute, which a forecaster knows."""
         around = range(max(0, minute - _CLOUDS_KNOWN_WITHIN_MIN), min(MINUTES, minute + _CLOUDS_KNOWN_WITHIN_MIN))
         return math.fsum(self.beam_through[m] for m in around) / len(around)
 
-    def forecast_w(self, light: Light, minute: int, issued_minute: int) -> float:
-        """Return what a forecast issued at one minute of the day expects for another, W per kWp.
+    def forecast_w(self, clear_sky: ClearSkyPower, minute: int, issued_minute: int) -> float:
+        """Return the power that a forecast expects, W per kWp; never more than that of a clear sky.
 
-        Forecasters know the clear sky: none expects more than that.
+        Args:
+            clear_sky: Power under a clear sky in that minute.
+            minute: Minute of the day that the forecast is for.
+            issued_minute: Minute of the day at which it is issued.
         """
         through = self.cloudiness(minute)
-        scattered_w = _SCATTERED * (1 - through) * light.horizontal_beam_w
-        expected_w = self.haze * (light.beam_w * through + light.diffuse_w + scattered_w)
+        scattered_w = _SCATTERED * (1 - through) * clear_sky.horizontal_beam_w
+        expected_w = self.haze * (clear_sky.beam_w * through + clear_sky.diffuse_w + scattered_w)
         parts_left = min(_LEADS, max(0, minute - issued_minute) // (LEAD_H * 60) + 1)
         error = math.fsum(part[minute // FORECAST_STEP_MIN % len(part)] for part in self.errors[:parts_left])
-        return min(expected_w * math.exp(error), light.clear_w)
+        return min(expected_w * math.exp(error), clear_sky.clear_w)
 
 
-def draw_sky(seed: int, weather: Weather) -> Sky:
-    """Return a day of such weather."""
-    clouds = Dice(seed, "clouds")
+def draw_cloud_cover(seed: int, weather: Weather) -> CloudCover:
+    """Return a random day of a kind of weather."""
+    clouds = Rng(seed, "clouds")
     through: list[float] = []
     while len(through) < MINUTES:
         through += [1.0] * round(clouds.exponential(weather.clear_min))
         through += [clouds.uniform(*weather.beam_through)] * max(1, round(clouds.exponential(weather.cloud_min)))
-    return Sky(
-        haze=Dice(seed, "haze").uniform(*weather.haze),
+    return CloudCover(
+        haze=Rng(seed, "haze").uniform(*weather.haze),
         beam_through=tuple(through[:MINUTES]),
-        errors=tuple(_error_part(Dice(seed, f"forecast {n}"), weather.forecast_error) for n in range(_LEADS)),
+        errors=tuple(_error_part(Rng(seed, f"forecast {n}"), weather.forecast_error) for n in range(_LEADS)),
     )
 
 
-def _error_part(dice: Dice, day_ahead: float) -> tuple[float, ...]:
-    """One part of the error: neighbouring quarters of an hour err alike (an autoregressive series of first order)."""
+def _error_part(rng: Rng, day_ahead: float) -> tuple[float, ...]:
+    """Return one part of the error, a first-order autoregressive series: neighbouring quarter-hours err alike."""
     keeps = math.exp(-FORECAST_STEP_MIN / 120)
-    spread = day_ahead / math.sqrt(_LEADS)
-    value = dice.normal()
+    deviation = day_ahead / math.sqrt(_LEADS)
+    value = rng.normal()
     series: list[float] = []
     for _ in range(MINUTES // FORECAST_STEP_MIN):
-        series.append(spread * value)
-        value = keeps * value + math.sqrt(1 - keeps * keeps) * dice.normal()
+        series.append(deviation * value)
+        value = keeps * value + math.sqrt(1 - keeps * keeps) * rng.normal()
     return tuple(series)

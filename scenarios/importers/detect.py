@@ -1,4 +1,4 @@
-"""Importing by what a file turns out to be: `ssmic import`."""
+"""Detects the format of an input by its content and imports it: `ssmic import`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LOOK_AT = 256
 
 
 def needs_import(path: Path) -> bool:
-    """Say whether a path is an input of PySSMic, as far as its beginning shows, and not a scenario in YAML."""
+    """Return whether a path looks like a PySSMic input and not like a YAML scenario, judging by its beginning."""
     if path.is_dir():
         return True
     try:
         return path.is_file() and _kind_of(path) is not None
     except ScenarioError:
-        # Whoever reads the file says why it cannot be read.
+        # The error is reported when the file is read.
         return False
 
 
@@ -30,12 +30,12 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
     """Return the scenario of a PySSMic folder, a neighbourhood XML or a neighbourhood pickle.
 
     Args:
-        source: Folder or file; what it holds counts, not what it is called.
-        jobs: A jobs XML for a neighbourhood.
-        loads: Folders of load profiles that a neighbourhood names.
+        source: Folder or file; its content decides on the format, not its name.
+        jobs: A jobs XML for a neighbourhood; None: no further jobs.
+        loads: Folders with load profiles that a neighbourhood refers to.
 
     Raises:
-        ScenarioError: It is none of them or cannot be used; carries everything that is wrong.
+        ScenarioError: It has no known format or cannot be used; carries all problems.
     """
     path = Path(source)
     if path.is_dir():
@@ -49,7 +49,7 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
     kind = _kind_of(path)
     if kind is not None:
         return (import_xml if kind == "xml" else import_pickle)(path, jobs=jobs, loads=loads)
-    what = "is no PySSMic input: a folder, a neighbourhood XML or a neighbourhood pickle is expected"
+    what = "is not a PySSMic input: a folder, a neighbourhood XML or a neighbourhood pickle is expected"
     if path.suffix.lower() in (".yaml", ".yml"):
         what += "; a scenario in YAML needs no import"
     raise ScenarioError([Problem(str(path), what)])

@@ -1,14 +1,13 @@
-"""A PySSMic forecast: rows of cumulative energy, and what they say of the time before the first of them.
+"""PySSMic forecasts: rows of cumulative energy, and what they imply for the time before the first row.
 
-Each value is the energy up to its row, so the first one is the energy of a step that has no row at its beginning. The
-step is the file's own, and three cases are told apart:
+Each value is the energy up to its row, so the first value is the energy of a step that has no row at its beginning. The
+length of that step is the file's own. Three cases are distinguished:
 
 - `step`: the first value is the energy of the step before the first row.
-- `begins`: a first value of 0 makes no step of darkness. The forecast begins at its first row or, where that comes
-  later, when it is issued.
-- `counter`: no step of the file gives anywhere near the first value, or it is below 0. Then a meter was read that
-  stood there before, and only differences count. Where the first row comes after the time of issue, the step before
-  it gives as much as the step after it.
+- `begins`: the first value is 0, which does not imply a step without production. The forecast begins at its first row,
+  or at the time of issue if that is later.
+- `counter`: the first value is far more than any step of the file, or negative. It is then a meter reading, and only
+  differences count. If the first row is after the time of issue, the step before it has the power of the step after.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from agents import Production
 Beginning = Literal["step", "begins", "counter"]
 
 MANY = 10
-"""A first value of more than this many of the file's largest steps is the reading of a counter."""
+"""A first value of more than this many times the largest step is a meter reading."""
 
 _SHOWN = 3
 _USUAL_STEP_S = 3600
@@ -33,18 +32,18 @@ _UNITS = ((86_400, "day", "days"), (3600, "h", "h"), (60, "min", "min"), (1, "s"
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A forecast with the time before its first row made up for."""
+    """A forecast, completed by the time before its first row."""
 
     production: Production
     beginning: Beginning
     step_s: int
     """Length of the step before the first row, seconds."""
     first_wh: float
-    """The first value as the file has it."""
+    """The first value in the file, Wh."""
 
 
 def fewest_rows(first_s: int | None, issued_s: int | None) -> int:
-    """Return how many rows a forecast needs: one is enough where it comes after the time of issue."""
+    """Return how many rows a forecast needs; a single one suffices if it is after the time of issue."""
     return 1 if first_s is not None and issued_s is not None and issued_s < first_s else 2
 
 
@@ -53,8 +52,8 @@ def make_forecast(times_s: Sequence[int], cumulative_wh: Sequence[float], issued
 
     Args:
         times_s: UNIX seconds, rising; at least `fewest_rows` of them.
-        cumulative_wh: Energy up to each time, Wh, never falling.
-        issued_s: When the producer learns of it, UNIX seconds.
+        cumulative_wh: Energy up to each time, Wh, non-decreasing.
+        issued_s: Time of issue, UNIX seconds.
     """
     steps_s = [after_s - before_s for before_s, after_s in pairwise(times_s)]
     steps_wh = [after_wh - before_wh for before_wh, after_wh in pairwise(cumulative_wh)]
@@ -74,7 +73,7 @@ def make_forecast(times_s: Sequence[int], cumulative_wh: Sequence[float], issued
 
 
 def _largest_wh(steps_s: Sequence[int], steps_wh: Sequence[float], step_s: int) -> float:
-    """Return the most energy of one step, Wh, as the file has them and at the file's usual length."""
+    """Return the largest energy of a step, Wh, as it is in the file or scaled to the usual step length."""
     return max(max(wh, wh * step_s / length_s) for length_s, wh in zip(steps_s, steps_wh, strict=True))
 
 
@@ -93,12 +92,12 @@ def _forecast(
 
 
 def forecast_notes(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
-    """Return what was assumed of the time before first rows, one sentence for all forecasts of a kind.
+    """Return what was assumed for the time before first rows, one sentence per kind of assumption.
 
-    PySSMic's own forecasts are hourly, so an hour before the first row is no assumption.
+    PySSMic's own forecasts are hourly, so an hour before the first row is not an assumption.
 
     Args:
-        forecasts: Each with the name of its file or table.
+        forecasts: Name of the file or table, and forecast.
     """
     steps: dict[int, list[str]] = {}
     begin: list[str] = []
@@ -125,7 +124,7 @@ def forecast_notes(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
 
 
 def duration(seconds: int) -> str:
-    """Return a duration as people say it: `15 min`, `1 h`, `1 day`, `1 h 30 min`."""
+    """Return a duration in words: `15 min`, `1 h`, `1 day`, `1 h 30 min`."""
     words = []
     for size_s, one, more in _UNITS:
         count, seconds = divmod(seconds, size_s)
@@ -135,7 +134,7 @@ def duration(seconds: int) -> str:
 
 
 def listed(names: Iterable[str], show: Callable[[str], str] = str) -> str:
-    """Return the first few different names, and how many more there are."""
+    """Return the first few distinct names, and the number of further ones."""
     different = list(dict.fromkeys(names))
     shown = ", ".join(show(name) for name in different[:_SHOWN])
     return shown if len(different) <= _SHOWN else f"{shown} and {len(different) - _SHOWN} more"

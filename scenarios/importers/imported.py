@@ -1,4 +1,4 @@
-"""What is assumed where a PySSMic neighbourhood names a load profile or a prediction, but does not hold it."""
+"""Completes an import: what is assumed where a PySSMic input lacks something, and the scenario that results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scenarios.appliances import APPLIANCES, Appliance, steps_wh
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
     MAX_DAYS,
-    Findings,
     KeyPath,
+    ProblemCollector,
     ScenarioFile,
     build_scenario,
     format_iso,
@@ -22,19 +22,19 @@ from scenarios.files import (
     make_file,
     natural_order,
 )
-from scenarios.generate import Roof, Site, clear_light
+from scenarios.generate import Roof, Site, clear_sky_power
 from scenarios.scenario import Scenario
 
 SEED = 1
-"""Of an imported scenario: the inputs have none."""
+"""Seed of imported scenarios, as the inputs have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A scenario made of somebody else's input."""
+    """A scenario imported from another format."""
 
     file: ScenarioFile
-    """Self-contained: it names no other file."""
+    """Self-contained: it refers to no other file."""
     scenario: Scenario
     notes: tuple[str, ...] = ()
     """What was assumed where the input says nothing, and what was left out; one sentence each."""
@@ -42,17 +42,17 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where in the input each part of a scenario's content comes from, so that a finding names that place."""
+    """Locations in the input of each part of a scenario, so that problems can name them."""
 
     where: str
-    """The input as a whole."""
+    """Name of the input as a whole."""
     words: Mapping[str, str]
-    """What the input calls a key of the scenario format."""
+    """The input's names for keys of the scenario format."""
     parts: dict[KeyPath, str] = field(default_factory=dict)
-    """By the key path of a part in the content: file and, as far as it has lines, line."""
+    """Location by key path: file and, where it has lines, line."""
 
     def add(self, path: KeyPath, place: str) -> None:
-        """Say where a part comes from; the first place counts."""
+        """Record where a part comes from; the first location counts."""
         self.parts.setdefault(path, place)
 
     def locate(self, path: KeyPath) -> str:
@@ -66,11 +66,11 @@ class Places:
 
 
 def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[int, str]]) -> list[Problem]:
-    """Return what is wrong where jobs and forecasts are of times that no run spans; told once, not on every line.
+    """Return a problem where jobs and forecasts are too far apart for any run; reported once, not per line.
 
     Args:
-        jobs: When each is registered, UNIX seconds, and where it stands.
-        forecasts: When each is issued, likewise.
+        jobs: Time of registration (UNIX seconds) and location of each job.
+        forecasts: Time of issue (UNIX seconds) and location of each forecast.
     """
     first_job, first_forecast = min(jobs, default=None), min(forecasts, default=None)
     if first_job is None or first_forecast is None or abs(first_job[0] - first_forecast[0]) <= MAX_DAYS * 86_400:
@@ -82,31 +82,31 @@ def apart_problems(jobs: Iterable[tuple[int, str]], forecasts: Iterable[tuple[in
 
 
 def finish(content: dict[str, Any], places: Places, notes: Sequence[str] = ()) -> Imported:
-    """Return what was imported.
+    """Build the imported scenario.
 
     Args:
-        content: A scenario file's content as plain data.
-        places: Where its parts come from.
+        content: Content of a scenario file as plain data.
+        places: Locations of its parts in the input.
         notes: What was assumed or left out, one sentence each.
 
     Raises:
-        ScenarioError: The input makes no valid scenario.
+        ScenarioError: The input is not a valid scenario.
     """
     try:
         file = make_file(content, places.locate)
-        return Imported(file, build_scenario(file, Findings(places.locate)), tuple(notes))
+        return Imported(file, build_scenario(file, ProblemCollector(places.locate)), tuple(notes))
     except ScenarioError as error:
-        # A scenario's parts are not in the order of the input, and people read a file from its first line.
+        # A scenario's parts are not in the order of the input; sort by location.
         raise ScenarioError(sorted(error.problems, key=lambda problem: natural_order(problem.where))) from None
 
 
 def scenario_name(text: str) -> str:
-    """Return a scenario's name made of any text."""
+    """Return a valid scenario name derived from any text."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:100] or "imported"
 
 
 START_S = 1_782_000_000 - 1_782_000_000 % 86_400
-"""When a neighbourhood without any time in it starts: midnight (UTC) of 21 June 2026."""
+"""Start of a neighbourhood without any times: midnight (UTC) of 21 June 2026."""
 
 DEFAULT_APPLIANCE = "dishwasher-eco"
 _BY_WORD = {
@@ -133,10 +133,10 @@ _BY_WORD = {
     "mow": "mower-charge",
     "vacuum": "vacuum-charge",
 }
-"""The bundled appliance for a device whose name or template begins a word like this; the first that fits."""
+"""Bundled appliance for a device whose name or template contains a word with this beginning; the first match counts."""
 
 SITE = Site(47.66, 9.18)
-"""Konstanz, where CoSSMic had its houses."""
+"""Konstanz, where the houses of CoSSMic were."""
 ROOF = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=5)
 ROOF_IN_WORDS = "cloudless sky over a roof of 5 kWp that looks south, in Konstanz"
 STEP_S = 900
@@ -144,7 +144,7 @@ _DAY_S = 86_400
 
 
 def appliance_for(*texts: str) -> Appliance:
-    """Return the bundled appliance that a device's name or template sounds like, or else the default one."""
+    """Return the bundled appliance that matches a device's name or template, else the default one."""
     words = " ".join(texts).lower().replace("-", " ")
     for begin, name in _BY_WORD.items():
         if f" {begin}" in f" {words}":
@@ -153,10 +153,17 @@ def appliance_for(*texts: str) -> Appliance:
 
 
 def cloudless(start_s: int, end_s: int) -> Prediction:
-    """Return a forecast, issued at the start, for whole days (UTC) from the start's to the end's."""
+    """Return a clear-sky forecast.
+
+    Args:
+        start_s: Time of issue, UNIX seconds; the forecast begins at midnight (UTC) of that day.
+        end_s: Time that it has to reach, UNIX seconds; it ends at the next midnight.
+    """
     first_s = start_s // _DAY_S * _DAY_S
     last_s = max(-(-end_s // _DAY_S) * _DAY_S, first_s + _DAY_S)
     times_s = range(first_s, last_s + 1, STEP_S)
-    power_w = [round(ROOF.peak_kw * clear_light(SITE, ROOF, time_s + STEP_S // 2).clear_w) for time_s in times_s[:-1]]
+    power_w = [
+        round(ROOF.peak_kw * clear_sky_power(SITE, ROOF, time_s + STEP_S // 2).clear_w) for time_s in times_s[:-1]
+    ]
     production = Production(times_s=tuple(times_s), cumulative_wh=steps_wh(power_w, STEP_S))
     return Prediction(issued_s=start_s, production=production)

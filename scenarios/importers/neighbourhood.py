@@ -1,13 +1,13 @@
-"""A PySSMic neighbourhood as its XML and its pickle hold it, made into the content of a scenario file.
+"""Converts a PySSMic neighbourhood, from XML or pickle, into the content of a scenario file.
 
-Such a neighbourhood is often unfinished. It becomes a scenario all the same, and the user is told what was assumed:
+Such a neighbourhood is often incomplete. It becomes a scenario anyway, with notes on what was assumed:
 
-- A load profile that is only named (`template`, `profile`) is looked for as `<name>.csv` in a folder of load profiles;
-  where it is not there, a bundled appliance that the device's name sounds like takes its place.
-- A producer without a forecast gets a cloudless sky over a roof of 5 kWp.
-- Without jobs it is a neighbourhood all the same, with none.
-- An id that devices of several users or houses share is told apart by them: `<user>.<device>`, and for producers,
-  whose ids are unique in the neighbourhood, `<house>.<device>`.
+- A load profile given by name only (`template`, `profile`) is looked up as `<name>.csv` in folders of load profiles; if
+  it is not there, the bundled appliance that matches the device's name replaces it.
+- A producer without a forecast gets a clear sky over a roof of 5 kWp.
+- A neighbourhood without jobs is imported without jobs.
+- An id shared by devices of several users or houses is made unique: `<user>.<device>`, and for producers, whose ids are
+  unique in the neighbourhood, `<house>.<device>`.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ from scenarios.importers.imported import (
 )
 
 MAX_DEVICES = 100_000
-"""Of one neighbourhood."""
-_MAX_DAYS_OF_SUN = 366
+"""Maximum number of devices in a neighbourhood."""
+_MAX_DAYS_OF_FORECAST = 366
 _DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class InputHouse:
-    """A house as the input has it; the id is empty where it could not be read, which is told already."""
+    """A house in the input; the id is empty where it could not be read, which has been reported."""
 
     where: str
     id: str
@@ -61,7 +61,7 @@ class InputHouse:
 
 @dataclass(frozen=True, slots=True)
 class InputPrediction:
-    """A producer's forecast as the input has it."""
+    """A producer's forecast in the input."""
 
     where: str
     prediction: Prediction
@@ -69,7 +69,7 @@ class InputPrediction:
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
-    """A device as the input has it; house and id are empty where they could not be read, which is told already."""
+    """A device in the input; house and id are empty where they could not be read, which has been reported."""
 
     where: str
     house: str
@@ -84,14 +84,14 @@ class InputDevice:
 
 @dataclass(frozen=True, slots=True)
 class InputJob:
-    """A job as the input has it; times in UNIX seconds. House and device are empty where they could not be read."""
+    """A job in the input, times in UNIX seconds; house and device are empty where they could not be read."""
 
     where: str
     house: str
     user: str
     device: str
     profile: str
-    """Empty: the device's."""
+    """Empty: that of the device."""
     registered_s: int
     earliest_start_s: int
     latest_start_s: int
@@ -100,7 +100,14 @@ class InputJob:
 def window_problems(
     where: str, registered_s: int | None, earliest_start_s: int | None, latest_start_s: int | None
 ) -> list[Problem]:
-    """Return what is wrong with a job's window, as far as its times are known."""
+    """Return the problem of a job's time window, if any.
+
+    Args:
+        where: Location of the job.
+        registered_s: Time of registration, UNIX seconds; None where it could not be read.
+        earliest_start_s: Earliest start, likewise.
+        latest_start_s: Latest start, likewise.
+    """
     if latest_start_s is None:
         return []
     latest = f"the latest start {_show(latest_start_s)}"
@@ -126,14 +133,14 @@ class _Assembly:
     profiles: dict[str, LoadProfile] = field(default_factory=dict)
 
     def name_empty_houses(self) -> None:
-        """Say which houses are left out, because nothing is in them."""
+        """Note the houses that are left out because they have no devices."""
         full = {device.house for device in self.devices}
         for house in self.houses:
             if house.id and house.id not in full:
                 self.notes.append(f"house {house.id} has no device and was left out ({house.where})")
 
     def name_devices(self) -> None:
-        """Give every device an id that is unique where it has to be."""
+        """Assign an id to every device that is unique where it has to be."""
         in_house = Counter((device.house, device.id) for device in self.devices)
         producers = Counter(device.id for device in self.devices if device.type == "producer")
         for device in self.devices:
@@ -150,11 +157,11 @@ class _Assembly:
             if device.type == "producer" and producers[device.id] > 1:
                 new = f"{device.house}.{new}"
             if new != device.id:
-                self.notes.append(f"device {device.id} of house {device.house}: several have this id; it is now {new}")
+                self.notes.append(f"device {device.id} of house {device.house}: the id is not unique; renamed to {new}")
             self.ids[key] = new
 
     def profile_of(self, device: InputDevice, name: str) -> str:
-        """Return the name of the load profile that `name` stands for, and make sure that it is there."""
+        """Return the name of the load profile that `name` refers to, and make sure that it exists."""
         if device.load_profile is not None:
             name = device.template or f"{device.house}-{device.id}"
             if self.profiles.setdefault(name, device.load_profile) != device.load_profile:
@@ -180,7 +187,11 @@ class _Assembly:
         return appliance.name
 
     def look_at_profiles(self, targets: Sequence[InputDevice | None]) -> None:
-        """Find what is wrong with the files of load profiles that devices and jobs name; `targets` are the jobs'."""
+        """Report problems in the files of load profiles that devices and jobs refer to.
+
+        Args:
+            targets: The device of each job; None where it was not found.
+        """
         for device in self.devices:
             if device.type == "consumer":
                 self.profile_of(device, device.template)
@@ -201,7 +212,7 @@ class _Assembly:
         return None
 
     def device_of(self, job: InputJob) -> InputDevice | None:
-        """Return the consumer that a job is for."""
+        """Return the consumer of a job; None after reporting a problem."""
         of_house = self.by_house.get(job.house, [])
         found = [device for device in of_house if device.id == job.device]
         of_user = [device for device in found if device.user == job.user]
@@ -237,21 +248,21 @@ def assemble(
     """Return the scenario of a neighbourhood.
 
     Args:
-        places: Names the input, for messages, and what it calls the times of a job.
-        name: Of the scenario to be.
-        houses: All of them; those without a device are left out, and a note says so.
-        devices: In the order of the input.
-        jobs: In the order of the input.
-        loads: Folders of load profiles, the first that has one wins.
-        what: The input in words, for the description.
-        problems: What was wrong with the input when it was read; raised together with what is found here.
-        notes: What was assumed or left out when it was read.
+        places: Name of the input, for messages, and its names for the times of a job.
+        name: Name of the resulting scenario.
+        houses: All houses; those without a device are left out with a note.
+        devices: Devices in the order of the input.
+        jobs: Jobs in the order of the input.
+        loads: Folders with load profiles; the first match counts.
+        what: Description of the input.
+        problems: Problems found while reading; raised together with those found here.
+        notes: What was assumed or left out while reading.
 
     Raises:
-        ScenarioError: Something is wrong with it; carries everything found.
+        ScenarioError: The input has problems; carries all of them.
     """
     if not devices:
-        raise ScenarioError(problems or [Problem(places.where, "holds no house with a device")])
+        raise ScenarioError(problems or [Problem(places.where, "contains no house with a device")])
     assembly = _Assembly(places, houses, devices, jobs, loads, [*problems], [*notes])
     assembly.name_empty_houses()
     assembly.name_devices()
@@ -266,7 +277,7 @@ def assemble(
     times_s += [found.prediction.issued_s for device in devices for found in device.predictions]
     start_s = min(times_s, default=START_S)
     if not times_s:
-        assembly.notes.append(f"there is no time in it; the run starts at {format_iso(start_s)}")
+        assembly.notes.append(f"it contains no times; the run starts at {format_iso(start_s)}")
     content = {
         "version": VERSION,
         "name": scenario_name(name),
@@ -300,7 +311,7 @@ def assemble(
 
 def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
     end_s = max((job.latest_start_s for job in assembly.jobs), default=start_s) + _DAY_S
-    sun = cloudless(start_s, min(end_s, start_s + _MAX_DAYS_OF_SUN * _DAY_S))
+    clear_sky = cloudless(start_s, min(end_s, start_s + _MAX_DAYS_OF_FORECAST * _DAY_S))
     of_house: dict[str, list[tuple[InputDevice, dict[str, Any], list[str]]]] = {}
     for device in assembly.devices:
         device_id = assembly.ids[device.house, device.user, device.id]
@@ -312,7 +323,7 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             if not device.predictions:
                 note = f"producer {device.id} ({device.name}) of house {device.house}: no prediction"
                 assembly.notes.append(f"{note}; assumed is a {ROOF_IN_WORDS}")
-            known = device.predictions or (InputPrediction(device.where, sun),)
+            known = device.predictions or (InputPrediction(device.where, clear_sky),)
             predictions = sorted(known, key=lambda found: found.prediction.issued_s)
             in_order = [found.prediction for found in predictions]
             entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s)

@@ -1,7 +1,7 @@
-"""The rows of a pandas frame out of a pickle, without pandas.
+"""Reads the rows of a pickled pandas frame without pandas.
 
-The layouts of pandas 0.23 to 3 are known, with numpy 1 and 2: arrays of numpy, and what pandas 3 has beside them, text
-of its own (with pyarrow installed, or without), and numbers that may be missing.
+It supports the layouts of pandas 0.23 to 3 with numpy 1 and 2: numpy arrays, and pandas 3's own arrays of text (with or
+without pyarrow) and of nullable numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from scenarios.importers.safe_pickle import Object, PickleError, short
 
 MAX_ROWS = 1_000_000
-"""Of a table: almost two years of minutes."""
+"""Maximum number of rows of a table: almost two years of minutes."""
 
 FRAME_NAMES = frozenset(
     {
@@ -71,23 +71,23 @@ FRAME_NAMES = frozenset(
         "__builtin__.slice",
     }
 )
-"""What a frame's pickle names; all of it stays a name (`inert_pickle`)."""
+"""Names in the pickle of a frame; they are never resolved (`scenarios.importers.safe_pickle`)."""
 
 NEWEST = "3.1"
-"""The newest pandas whose frames are known."""
+"""The newest pandas whose frames are supported."""
 
 _TEXT_OFFSETS = {"string": "<i4", "large_string": "<i8"}
-"""How long the places of texts are, by Arrow's name for the type."""
+"""Type of the text offsets, by Arrow's name for the type."""
 _ARROW_NUMBERS = {"int64": "<i8", "int32": "<i4", "double": "<f8", "float": "<f4"}
 _NUMBERS = frozenset({"f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"})
 _COLUMNS = 2
 
 
 def frame_rows(frame: object) -> list[tuple[object, object]]:
-    """Return a frame's rows of two values; `number` says which numbers they are.
+    """Return a frame's rows of two values; `number` converts them.
 
     Raises:
-        PickleError: It is no such frame.
+        PickleError: It is not a frame with two columns.
     """
     if not isinstance(frame, Object) or frame.kind.name != "DataFrame" or not isinstance(frame.state, dict):
         raise PickleError("a table (pandas.DataFrame) is expected")
@@ -104,7 +104,11 @@ def frame_rows(frame: object) -> list[tuple[object, object]]:
 
 
 def number(value: object) -> float:
-    """Return the finite number that a value is or spells; raise `PickleError` where it is none."""
+    """Return a value, or the number that a text spells, as a finite float.
+
+    Raises:
+        PickleError: It is not a finite number.
+    """
     if isinstance(value, Object) and value.made_by.name == "scalar":
         value = _scalar(value)
     if isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -118,7 +122,7 @@ def number(value: object) -> float:
 
 
 def _blocks(manager: object) -> list[tuple[object, object]]:
-    """Return values and placement of each block of columns with the same type."""
+    """Return values and placement of each block of columns of the same type."""
     if isinstance(manager, Object) and manager.kind.name == "BlockManager":
         match manager.given, manager.state:
             case (tuple() | list() as blocks, *_), _ if all(
@@ -142,7 +146,7 @@ def _places(placement: object, count: int) -> list[int]:
 
 
 def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
-    """Return a numpy array as rows; one of one dimension, or one of pandas' own, is a single row."""
+    """Return a numpy array as rows; a one-dimensional array, or a pandas array, is a single row."""
     if not isinstance(array, Object):
         raise PickleError("an array of numbers is expected")
     own = _pandas_array(array)
@@ -160,7 +164,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
         raise PickleError(f"an array of at most {MAX_ROWS} numbers is expected")
     rows, columns = shape if dimensions == 2 else (1, shape[0])
     if isinstance(data, list):
-        # Objects are listed row by row, whatever the order in memory was.
+        # Objects are listed row by row, whatever their order in memory.
         values, fortran = data, False
     else:
         values = _numbers(data, dtype)
@@ -172,7 +176,7 @@ def _array(array: object, dimensions: int = 2) -> list[list[Any]]:
 
 
 def _pandas_array(array: Object) -> list[Any] | None:
-    """Return the values of an array of pandas' own, None for those that are missing; None for one of numpy."""
+    """Return the values of a pandas array, None for missing ones; None for a numpy array."""
     state = array.state
     match array.kind.name, state:
         case "__pyx_unpickle_NDArrayBacked", tuple():
@@ -196,7 +200,7 @@ def _masked(values: list[Any], missing: list[bool]) -> list[Any]:
 
 
 def _flags(mask: Object) -> list[bool]:
-    """Return an array of truth values."""
+    """Return an array of booleans."""
     data = mask.arguments[0] if mask.made_by.name == "_frombuffer" and mask.arguments else None
     if data is None and isinstance(mask.state, tuple) and mask.state:
         data = mask.state[-1]
@@ -204,7 +208,7 @@ def _flags(mask: Object) -> list[bool]:
 
 
 def _arrow(array: object) -> list[Any]:
-    """Return the values of an array of Arrow, whose parts are types, lengths and buffers."""
+    """Return the values of an Arrow array, which consists of types, lengths and buffers."""
     match array:
         case Object(made_by=made_by, arguments=(list() as chunks, *_)) if made_by.name == "chunked_array":
             return [value for chunk in chunks for value in _arrow(chunk)]
@@ -249,7 +253,7 @@ def _frombuffer(data: bytes, kind: str) -> list[Any]:
 
 
 def _bytes(value: object) -> bytes:
-    """Return the bytes that a value is, or stands for: a buffer, a bytearray, text of protocol 2."""
+    """Return the bytes of a value: a buffer, a bytearray, or text of pickle protocol 2."""
     for _ in range(6):
         match value:
             case bytes() | bytearray():
@@ -268,7 +272,7 @@ def _is_size(size: object) -> bool:
 
 
 def _numbers(data: object, dtype: object) -> list[Any]:
-    # Protocol 2 has no bytes; it writes them as text.
+    # Protocol 2 has no bytes and writes them as text.
     data = _bytes(data)
     code = dtype.arguments[0] if isinstance(dtype, Object) and dtype.made_by.name == "dtype" and dtype.arguments else ""
     state = dtype.state if isinstance(dtype, Object) else None

@@ -1,10 +1,10 @@
-"""A PySSMic input folder.
+"""Imports a PySSMic input folder.
 
-`consumer_event.csv` holds a job a line, `producer_event.csv` a forecast a line; they name files in `loads/` and
-`predictions/`. An id `[57]:[222]:[3]` is house 57, device 222 and a mode; a producer `pv_producer[57]:[220]` belongs to
-house 57, one that names no house gets a house of its own. What a forecast says of the time before its first row,
-`forecast` knows. The run starts with the first registration or issue. Files that no line names are not read, and are
-named in a note.
+`consumer_event.csv` has one job per line, `producer_event.csv` one forecast per line; they refer to files in `loads/`
+and `predictions/`. An id `[57]:[222]:[3]` means house 57, device 222 and a mode; a producer `pv_producer[57]:[220]`
+belongs to house 57, and one without a house gets its own. For the time before a forecast's first row see
+`scenarios.importers.forecast`. The run starts with the first registration or issue. Files that no line refers to are
+not read, and a note names them.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ LOADS = "loads"
 PREDICTIONS = "predictions"
 
 _WORDS = {"earliest_start": "earliest start", "latest_start": "latest start", "issued": "time of issue"}
-"""What a column is called here."""
+"""Names of columns in these files."""
 
 _UNREADABLE = LoadProfile(times_s=(0, 1), cumulative_wh=(0, 0))
-"""In the place of a load profile that could not be read, for looking at the rest."""
+"""Stand-in for a load profile that could not be read, so that the rest can be checked."""
 _HOUSE = re.compile(r"\[([^\[\]]+)\]")
 
 _Event = TypeVar("_Event")
@@ -73,7 +73,7 @@ class _ForecastLine:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _FolderReader:
     folder: Path
     problems: list[Problem] = field(default_factory=list)
     profiles: dict[str, LoadProfile | None] = field(default_factory=dict)
@@ -93,9 +93,9 @@ class _Reader:
                 what = f"{len(columns)} columns are expected ({'; '.join(columns)}), there are {len(values)}"
                 self._tell(where, what)
                 continue
-            told = len(self.problems)
+            known_problems = len(self.problems)
             event = parse(where, values)
-            if event is not None and len(self.problems) == told:
+            if event is not None and len(self.problems) == known_problems:
                 events.append(event)
         return events
 
@@ -195,12 +195,12 @@ def import_folder(folder: Path) -> Imported:
     """Return the scenario in a PySSMic input folder.
 
     Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong in any of its files.
+        ScenarioError: It cannot be used; carries the problems of all its files.
     """
     if not any((folder / name).exists() for name in (CONSUMER_EVENTS, PRODUCER_EVENTS)):
         what = f"is not a PySSMic input folder: {CONSUMER_EVENTS} and {PRODUCER_EVENTS} are expected in it"
         raise ScenarioError([Problem(str(folder), what)])
-    reader = _Reader(folder)
+    reader = _FolderReader(folder)
     job_columns = ("registered", "earliest start", "latest start", "id", "load profile file")
     jobs = reader.read(CONSUMER_EVENTS, job_columns, reader.job)
     forecasts = reader.read(PRODUCER_EVENTS, ("time of issue", "producer id", "prediction file"), reader.forecast)
@@ -240,7 +240,7 @@ def import_folder(folder: Path) -> Imported:
 
 
 def parse_consumer_id(source_id: str) -> tuple[str, str]:
-    """Return house and device of `[house]:[device]:[mode]`, `[house]:device` or, with a house of its own, `device`."""
+    """Return house and device of `[house]:[device]:[mode]`, `[house]:device` or `device`, which is its own house."""
     parts = [canonical(part.strip().removeprefix("[").removesuffix("]")) for part in source_id.split(":")]
     if not all(parts):
         raise ValueError(f"an id [house]:[device]:[mode] is expected, not {source_id!r}")
@@ -248,12 +248,12 @@ def parse_consumer_id(source_id: str) -> tuple[str, str]:
 
 
 def parse_producer_house(producer: str) -> str:
-    """Return the house of `pv_producer[house]:[device]`; an id that names none is its own."""
+    """Return the house of `pv_producer[house]:[device]`; an id without a house is its own house."""
     house = _HOUSE.search(producer)
     return house[1].strip() or producer if house else producer
 
 
-def _notes(reader: _Reader, forecasts: list[_ForecastLine]) -> list[str]:
+def _notes(reader: _FolderReader, forecasts: list[_ForecastLine]) -> list[str]:
     """Return what was assumed and what was left out."""
     notes = forecast_notes((f"{PREDICTIONS}/{line.file}", line.forecast) for line in forecasts)
     homeless = [line.producer for line in forecasts if _HOUSE.search(line.producer) is None]

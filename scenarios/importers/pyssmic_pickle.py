@@ -1,7 +1,8 @@
-"""A neighbourhood as PySSMic saves it: a pickle of its classes, load profiles and forecasts in pandas frames.
+"""Imports a neighbourhood saved by PySSMic: a pickle of its classes, with load profiles and forecasts in pandas frames.
 
-It is read by `inert_pickle`, so no code in it can run. A device's `events` are its jobs; a producer's forecasts
-`weather_prediction1`, `2`, ... are issued at their first row. What they say of the time before it, `forecast` knows.
+It is read by `scenarios.importers.safe_pickle`, so no code in it can run. A device's `events` are its jobs; a
+producer's forecasts `weather_prediction1`, `2`, ... are issued at their first row. For the time before that row see
+`scenarios.importers.forecast`.
 """
 
 from __future__ import annotations
@@ -33,21 +34,22 @@ from scenarios.importers.safe_pickle import ForeignNameError, Object, PickleErro
 _MODULE = "backend.neighbourhood"
 _CLASSES = ("Neighbourhood", "House", "User", "Device", "Event")
 ALLOWED = FRAME_NAMES | {f"{_MODULE}.{name}" for name in _CLASSES} | {"copyreg._reconstructor", "builtins.object"}
+"""Names that may occur; they identify the type of a value and are never resolved."""
 ALLOWED |= {"copy_reg._reconstructor", "__builtin__.object"}
 """Every name that may occur; it says what a value is, and is never looked up."""
 
 _PREDICTION = re.compile(r"weather_prediction[0-9]{1,4}")
 _CUT = MAX_CHARACTERS + 1
-"""Characters of a text that are read: one more than an id may have, so that a longer one is refused, not cut."""
+"""Characters of a text that are read: one more than an id may have, so that longer ones are rejected, not truncated."""
 _WORDS = {"registered": "timestamp", "earliest_start": "est", "latest_start": "lst"}
-"""What an event calls its times."""
+"""Names of an event's times."""
 
 MAX_VALUES = 1_000_000
-"""Houses, users, devices, jobs and points of one neighbourhood."""
+"""Maximum number of houses, users, devices, jobs and points of a neighbourhood."""
 
 
 @dataclass(slots=True)
-class _Found:
+class _PickleContent:
     where: str
     houses: list[InputHouse] = field(default_factory=list)
     forecasts: list[tuple[str, Forecast]] = field(default_factory=list)
@@ -61,7 +63,7 @@ class _Found:
         self.problems.append(Problem(place, what))
 
     def count(self, values: int) -> None:
-        """Count what was read; a small pickle can hold the same things again and again."""
+        """Count values that were read, as a small pickle can contain the same ones again and again."""
         self.values += values
         if self.values > MAX_VALUES:
             raise ScenarioError([Problem(self.where, f"holds more than {MAX_VALUES} values")])
@@ -72,16 +74,16 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
 
     Args:
         path: The pickle.
-        jobs: A jobs XML; its jobs come after those in the pickle.
-        loads: Folders of load profiles for devices that hold none, beside `loads/` next to the file.
+        jobs: A jobs XML; its jobs are added to those in the pickle. None: no further jobs.
+        loads: Folders with load profiles for devices that have none, in addition to `loads/` beside the file.
 
     Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong with it.
+        ScenarioError: It cannot be used; carries all problems.
     """
     where = str(path)
     try:
         root = read_pickle(read_bytes(path, where), ALLOWED)
-        found = _Found(where)
+        found = _PickleContent(where)
         _read(root, found)
     except PickleError as error:
         raise ScenarioError([Problem(where, f"{error}{_hint(error)}")]) from None
@@ -104,7 +106,7 @@ def import_pickle(path: Path, *, jobs: Path | None = None, loads: Sequence[Path]
 
 
 def _hint(error: PickleError) -> str:
-    """Return what to do where a newer pandas may have written the pickle; empty where it is something else."""
+    """Return advice where a newer pandas may have written the pickle; else empty."""
     if not isinstance(error, ForeignNameError) or error.name.module.partition(".")[0] not in ("pandas", "pyarrow"):
         return ""
     return (
@@ -113,7 +115,7 @@ def _hint(error: PickleError) -> str:
     )
 
 
-def _read(root: object, found: _Found) -> None:
+def _read(root: object, found: _PickleContent) -> None:
     if _class_of(root) != "Neighbourhood":
         raise PickleError("holds no neighbourhood of PySSMic")
     for house in _members(root, "houses", "House", found):
@@ -125,7 +127,7 @@ def _read(root: object, found: _Found) -> None:
                 _read_device(device, house_id, user_id, found)
 
 
-def _read_device(device: Object, house: str, user: str, found: _Found) -> None:
+def _read_device(device: Object, house: str, user: str, found: _PickleContent) -> None:
     device_id = _id(device)
     place = f"{found.where}: house {house}, device {device_id}"
     state = _state(device)
@@ -155,7 +157,7 @@ def _read_device(device: Object, house: str, user: str, found: _Found) -> None:
 
 
 def _class_of(value: object) -> str:
-    """Return the name of the PySSMic class that a value is of; empty where it is of none."""
+    """Return the name of a value's PySSMic class; empty where it has none."""
     return value.kind.name if isinstance(value, Object) and value.kind.module == _MODULE else ""
 
 
@@ -165,7 +167,7 @@ def _state(value: Object) -> dict[Any, Any]:
     return value.state
 
 
-def _members(value: object, attribute: str, kind: str, found: _Found) -> Iterator[Object]:
+def _members(value: object, attribute: str, kind: str, found: _PickleContent) -> Iterator[Object]:
     assert isinstance(value, Object)  # noqa: S101 - _class_of said so
     members = _state(value).get(attribute)
     if not isinstance(members, list):
@@ -192,8 +194,8 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, int) and abs(value) < 10**18 else ""
 
 
-def _read_job(event: Object, job: InputJob, found: _Found) -> None:
-    """Add a job, of which all but the times is known."""
+def _read_job(event: Object, job: InputJob, found: _PickleContent) -> None:
+    """Add a job, given everything but its times."""
     state = _state(event)
     times = {name: _time(state, name, job.where, found) for name in ("timestamp", "est", "lst")}
     found.problems += window_problems(job.where, *times.values())
@@ -201,7 +203,7 @@ def _read_job(event: Object, job: InputJob, found: _Found) -> None:
     found.jobs.append(replace(job, registered_s=registered_s, earliest_start_s=earliest_s, latest_start_s=latest_s))
 
 
-def _time(state: dict[Any, Any], name: str, place: str, found: _Found) -> int | None:
+def _time(state: dict[Any, Any], name: str, place: str, found: _PickleContent) -> int | None:
     try:
         time_s = number(state.get(name))
     except PickleError as error:
@@ -213,13 +215,13 @@ def _time(state: dict[Any, Any], name: str, place: str, found: _Found) -> int | 
     return int(time_s)
 
 
-def _load_profile(state: dict[Any, Any], place: str, found: _Found) -> LoadProfile | None:
+def _load_profile(state: dict[Any, Any], place: str, found: _PickleContent) -> LoadProfile | None:
     frame = state.get("load_profile")
     points = None if frame is None else _points(frame, f"{place}: load_profile", found, from_zero=True)
     return None if points is None else LoadProfile(times_s=points[0], cumulative_wh=points[1])
 
 
-def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[InputPrediction, ...]:
+def _predictions(state: dict[Any, Any], place: str, found: _PickleContent) -> tuple[InputPrediction, ...]:
     predictions: dict[int, InputPrediction] = {}
     for name, frame in state.items():
         if frame is None or not isinstance(name, str) or not _PREDICTION.fullmatch(name):
@@ -238,7 +240,7 @@ def _predictions(state: dict[Any, Any], place: str, found: _Found) -> tuple[Inpu
 
 
 def _points(
-    frame: object, place: str, found: _Found, *, from_zero: bool
+    frame: object, place: str, found: _PickleContent, *, from_zero: bool
 ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
     """Return times (seconds) and cumulative energies (Wh) in a frame; None after telling all that is wrong with it."""
     try:

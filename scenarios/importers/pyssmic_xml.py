@@ -1,8 +1,8 @@
-"""PySSMic's XML: a neighbourhood of houses, users and devices, and in a file of its own the jobs.
+"""Imports PySSMic's XML: a neighbourhood of houses, users and devices, and jobs in a separate file.
 
-Of a device are read `id`, `name`, `template` and `type`; of a job `id` (the device's), `est`, `lst`, `creation_time`
-and `profile`. Other elements are left out, and a note names them. What a neighbourhood lacks, `neighbourhood` makes up
-for.
+Of a device, `id`, `name`, `template` and `type` are read; of a job, `id` (the device's), `est`, `lst`, `creation_time`
+and `profile`. Other elements are ignored, and a note names them. What a neighbourhood lacks is assumed by
+`scenarios.importers.neighbourhood`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from scenarios.importers.imported import Imported, Places
 from scenarios.importers.neighbourhood import MAX_DEVICES, InputDevice, InputHouse, InputJob, assemble, window_problems
 
 MAX_DEPTH = 100
-"""Of elements in each other; a neighbourhood needs five."""
+"""Maximum nesting depth of elements; a neighbourhood needs five."""
 
 
 @dataclass(slots=True)
 class Element:
-    """An element with its place."""
+    """An element and its location."""
 
     tag: str
     attributes: dict[str, str]
@@ -40,11 +40,11 @@ class Element:
     text: str = ""
 
     def all(self, tag: str) -> list[Element]:
-        """Return the children of this name."""
+        """Return the children with this tag."""
         return [child for child in self.children if child.tag == tag]
 
     def value(self, tag: str) -> str | None:
-        """Return the text of the child of this name, or else the attribute; None where there is neither."""
+        """Return the text of the child with this tag, else the attribute of this name; None where there is neither."""
         for child in self.children:
             if child.tag == tag:
                 return child.text.strip()
@@ -52,7 +52,13 @@ class Element:
         return None if attribute is None else attribute.strip()
 
     def required(self, tag: str, problems: list[Problem], default: str = "") -> str:
-        """Return the value of this name; without one, add a problem and return `default`."""
+        """Return the value of this name.
+
+        Args:
+            tag: Name of the child or attribute.
+            problems: Receives a problem if there is no value.
+            default: Returned if there is no value.
+        """
         value = self.value(tag)
         if not value:
             problems.append(Problem(self.where, f"<{self.tag}>: {tag!r} is {'missing' if value is None else 'empty'}"))
@@ -60,7 +66,7 @@ class Element:
         return value
 
     def time(self, tag: str, problems: list[Problem]) -> int | None:
-        """Return the UNIX seconds of this name; without them, add a problem."""
+        """Return the time of this name, UNIX seconds; None after adding a problem."""
         text = self.required(tag, problems)
         if not text:
             return None
@@ -72,8 +78,8 @@ class Element:
 
 
 @dataclass(slots=True)
-class _Tree:
-    """Takes the parser's events."""
+class _TreeBuilder:
+    """Builds the tree from the parser's events."""
 
     where: str
     root: Element | None = None
@@ -102,7 +108,7 @@ class _Tree:
 
 
 class _Parser(DefusedXMLParser):
-    """Tells the tree the line of each element."""
+    """Passes the line of each element to the tree builder."""
 
     def _start(self, tag: str, attributes: list[str]) -> Any:  # noqa: ANN401 - whatever the parser does with it
         tree: Any = self.target
@@ -115,16 +121,16 @@ def read_xml(path: Path, root: str) -> Element:
 
     Args:
         path: The file.
-        root: What its root element has to be called.
+        root: Expected tag of the root element.
 
     Raises:
-        ScenarioError: It is missing, too large, no XML, another XML, or declares a document type.
+        ScenarioError: The file is missing, too large, not XML, has another root, or declares a document type.
     """
     where = str(path)
     content = read_bytes(path, where)
     if not content.strip():
         raise ScenarioError([Problem(where, "is empty")])
-    tree = _Tree(where)
+    tree = _TreeBuilder(where)
     parser = _Parser(target=tree, forbid_dtd=True)
     try:
         parser.feed(content)
@@ -149,7 +155,7 @@ def read_xml(path: Path, root: str) -> Element:
 ROOT = "neighborhood"
 
 _WORDS = {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}
-"""What a job calls its times."""
+"""Names of a job's times in this format."""
 _OF_A_JOB = ("creation_time", "est", "lst")
 _KNOWN: dict[str, frozenset[str]] = {
     ROOT: frozenset({"house", "id", "name"}),
@@ -157,12 +163,12 @@ _KNOWN: dict[str, frozenset[str]] = {
     "user": frozenset({"device", "id", "name"}),
     "device": frozenset({"id", "name", "template", "type", "profile", *_OF_A_JOB}),
 }
-"""Which elements are read in which; others are named in a note."""
+"""Elements that are read within each element; others are named in a note."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A device, or a job, in its house and of its user."""
+class _XmlDevice:
+    """A device, or a job, with its house and user."""
 
     house: str
     user: str
@@ -170,28 +176,28 @@ class _Found:
 
 
 @dataclass(slots=True)
-class _Content:
-    """What is in a file."""
+class _XmlContent:
+    """Content of a file."""
 
     houses: list[InputHouse] = field(default_factory=list)
-    devices: list[_Found] = field(default_factory=list)
+    devices: list[_XmlDevice] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
-    """Names of elements that are not read, each with its first place."""
+    """Tags of ignored elements, each with its first location."""
 
     @property
     def looks_like_jobs(self) -> bool:
-        """Whether its devices are jobs: they say when to run, and not what they are."""
+        """Whether its devices are jobs: they have times but no type."""
         elements = [found.element for found in self.devices]
         return any(_says_when(element) for element in elements) and not any(map(_says_what, elements))
 
     @property
     def looks_like_a_neighbourhood(self) -> bool:
-        """Whether its devices say what they are, and not when to run."""
+        """Whether its devices have a type but no times."""
         elements = [found.element for found in self.devices]
         return any(map(_says_what, elements)) and not any(_says_when(element) for element in elements)
 
     def notes(self) -> list[str]:
-        """Return what is left out."""
+        """Return what was ignored."""
         if not self.unknown:
             return []
         return [f"elements that are not known were left out: {listed(self.unknown, self._shown)}"]
@@ -205,11 +211,11 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
 
     Args:
         path: The neighbourhood.
-        jobs: Its jobs; None: there are none.
-        loads: Folders of load profiles, beside `loads/` next to the files.
+        jobs: Its jobs; None: no jobs.
+        loads: Folders with load profiles, in addition to `loads/` beside the files.
 
     Raises:
-        ScenarioError: One of the files cannot be used; carries everything that is wrong with both.
+        ScenarioError: A file cannot be used; carries the problems of both.
     """
     problems: list[Problem] = []
     content = _content(path, problems)
@@ -237,8 +243,8 @@ def import_xml(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = 
     )
 
 
-def _device(found: _Found, problems: list[Problem]) -> InputDevice:
-    """Return a device of a neighbourhood; what is wrong with it is added to the problems."""
+def _device(found: _XmlDevice, problems: list[Problem]) -> InputDevice:
+    """Return a device of a neighbourhood; its problems are added to `problems`."""
     element = found.element
     kind = element.required("type", problems).lower()
     if kind and kind not in ("consumer", "producer"):
@@ -259,7 +265,7 @@ def read_jobs(path: Path) -> list[InputJob]:
     """Return the jobs in a jobs XML.
 
     Raises:
-        ScenarioError: It cannot be used; carries everything that is wrong with it.
+        ScenarioError: It cannot be used; carries all problems.
     """
     problems: list[Problem] = []
     jobs = jobs_in(path, problems, [])
@@ -273,8 +279,8 @@ def jobs_in(path: Path, problems: list[Problem], notes: list[str]) -> list[Input
 
     Args:
         path: The file.
-        problems: What is wrong with it is added here.
-        notes: What is left out of it is added here.
+        problems: Receives its problems.
+        notes: Receives what was ignored.
     """
     own: list[Problem] = []
     content = _content(path, own)
@@ -292,7 +298,7 @@ def _line(problem: Problem) -> int:
     return int(line) if line.isdigit() else 0
 
 
-def _job(found: _Found, problems: list[Problem]) -> InputJob:
+def _job(found: _XmlDevice, problems: list[Problem]) -> InputJob:
     element = found.element
     device = canonical(element.required("id", problems))
     registered_s, earliest_s, latest_s = (element.time(tag, problems) for tag in _OF_A_JOB)
@@ -309,9 +315,9 @@ def _job(found: _Found, problems: list[Problem]) -> InputJob:
     )
 
 
-def _content(path: Path, problems: list[Problem]) -> _Content:
-    """Return house, user and element of each device in a file; a device may stand right in its house."""
-    content = _Content()
+def _content(path: Path, problems: list[Problem]) -> _XmlContent:
+    """Return house, user and element of each device in a file; a device may be directly within its house."""
+    content = _XmlContent()
     try:
         root = read_xml(path, ROOT)
     except ScenarioError as error:
@@ -321,16 +327,16 @@ def _content(path: Path, problems: list[Problem]) -> _Content:
     for house in root.all("house"):
         house_id = canonical(house.required("id", problems))
         content.houses.append(InputHouse(house.where, house_id))
-        content.devices += [_Found(house_id, "", element) for element in house.all("device")]
+        content.devices += [_XmlDevice(house_id, "", element) for element in house.all("device")]
         for user in house.all("user"):
             user_id = canonical(user.value("id") or "")
-            content.devices += [_Found(house_id, user_id, element) for element in user.all("device")]
+            content.devices += [_XmlDevice(house_id, user_id, element) for element in user.all("device")]
         if len(content.devices) > MAX_DEVICES:
             raise ScenarioError([Problem(house.where, f"more than {MAX_DEVICES} devices")])
     return content
 
 
-def _note_unknown(element: Element, content: _Content) -> None:
+def _note_unknown(element: Element, content: _XmlContent) -> None:
     for child in element.children:
         if child.tag not in _KNOWN.get(element.tag, ()):
             content.unknown.setdefault(child.tag, child.where)

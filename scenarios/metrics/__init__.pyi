@@ -25,32 +25,31 @@ from .labels import (
 )
 from .settlement import (
     MINUTE_S as MINUTE_S,
-    Account as Account,
     IntArray as IntArray,
-    account as account,
+    Settlement as Settlement,
     real_production_wh as real_production_wh,
+    settle as settle,
 )
 from .statistics import (
-    Spread as Spread,
-    spread as spread,
-    spread_of as spread_of,
+    SampleStatistics as SampleStatistics,
+    sample_statistics as sample_statistics,
+    statistics_by_figure as statistics_by_figure,
 )
 
 __all__ = [
     "DEFAULT_INTERVAL_S",
     "FIGURES",
     "MINUTE_S",
-    "Account",
     "Bill",
     "EnergySplit",
     "Figure",
     "IntArray",
     "IntervalError",
     "Kpis",
+    "SampleStatistics",
+    "Settlement",
     "Split",
-    "Spread",
     "Unit",
-    "account",
     "bills",
     "compute_kpis",
     "figures_json",
@@ -59,7 +58,8 @@ __all__ = [
     "peak_to_average",
     "producer_houses",
     "real_production_wh",
+    "sample_statistics",
+    "settle",
     "split_energy",
-    "spread",
-    "spread_of",
+    "statistics_by_figure",
 ]

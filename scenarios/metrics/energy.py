@@ -1,4 +1,4 @@
-"""A run's energy by house, by device, by producer and by hour."""
+"""A run's energy split by house, device, producer and hour, and the shape of a load: mean power, peaks, load factor."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import numpy as np
 
 from agents import FloatArray
 from broker import SsmicError
-from scenarios.metrics.settlement import MINUTE_S, Account
+from scenarios.metrics.settlement import MINUTE_S, Settlement
 
 HOUR_S = 3600
 
 
 class IntervalError(SsmicError):
-    """An interval that is not a positive number of whole minutes."""
+    """The interval is not a positive number of whole minutes."""
 
 
 def mean_power_w(energy_wh: FloatArray, interval_s: int) -> FloatArray:
-    """Return the mean power over each interval, W, shape (ceil(minutes / interval),).
+    """Return the mean power over each interval, W, shape (ceil(minutes / minutes per interval),).
 
     Args:
         energy_wh: Energy of each minute, Wh, shape (minutes,).
-        interval_s: Whole minutes, in seconds. Intervals count from the first minute; the last one is filled up with
-            zeros, for the account ends when nothing runs any more.
+        interval_s: Length of an interval, seconds, whole minutes. Intervals count from the first minute; the last one
+            is
+            padded with zeros, as a settlement ends when nothing runs any more.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
@@ -39,25 +40,47 @@ def mean_power_w(energy_wh: FloatArray, interval_s: int) -> FloatArray:
 
 
 def peak_to_average(energy_wh: FloatArray, interval_s: int) -> float | None:
-    """Return the highest mean power of an interval over the mean of all intervals; None where there is no energy."""
+    """Return the peak-to-average ratio of mean powers.
+
+    Args:
+        energy_wh: Energy of each minute, Wh, shape (minutes,).
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
+    Returns:
+        The highest mean power of an interval divided by the mean of all intervals; None where there is no energy.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
     power_w = mean_power_w(energy_wh, interval_s)
     mean_w = float(power_w.mean()) if len(power_w) else 0.0
     return float(power_w.max()) / mean_w if mean_w > 0 else None
 
 
 def load_factor(energy_wh: FloatArray, interval_s: int) -> float | None:
-    """Return the mean of all intervals over the highest one: 1 is flat; None where there is no energy."""
+    """Return the load factor: average over peak of the mean powers, 1 for a flat load.
+
+    Args:
+        energy_wh: Energy of each minute, Wh, shape (minutes,).
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
+    Returns:
+        The load factor, 0 to 1; None where there is no energy.
+
+    Raises:
+        IntervalError: The interval is not a positive number of whole minutes.
+    """
     ratio = peak_to_average(energy_wh, interval_s)
     return None if ratio is None else 1.0 / ratio
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What somebody drew, and where it came from."""
+    """Consumption of a house or a device, and where the energy came from."""
 
     consumed_wh: float
     own_wh: float
-    """Delivered by a panel of the same house."""
+    """Delivered by panels of the same house."""
     neighbours_wh: float
     """Delivered by panels of other houses."""
     grid_wh: float
@@ -66,14 +89,14 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class ProducerEnergy:
-    """What a panel gave, promised and delivered."""
+    """Energy that a producer produced, promised and delivered."""
 
     house: str
     produced_wh: float
     contracted_wh: float
     delivered_wh: float
     export_wh: float
-    """Given beyond its own contracts."""
+    """Produced beyond its own contracts."""
     jobs: int
 
 
@@ -82,7 +105,7 @@ class HourEnergy:
     """The neighbourhood's energy in one hour."""
 
     start_s: int
-    """A whole UNIX hour."""
+    """Beginning of the hour, UNIX seconds."""
     consumed_wh: float
     delivered_wh: float
     grid_wh: float
@@ -92,7 +115,7 @@ class HourEnergy:
 
 @dataclass(frozen=True, slots=True)
 class EnergySplit:
-    """Every part adds up to the same whole."""
+    """A run's energy, split in four ways that each add up to the same total."""
 
     by_house: dict[str, Split]
     by_device: dict[tuple[str, str], Split]
@@ -101,17 +124,19 @@ class EnergySplit:
     by_hour: tuple[HourEnergy, ...]
 
 
-def split_energy(account: Account, producer_house: dict[str, str]) -> EnergySplit:
-    """Split a run's energy.
+def split_energy(settlement: Settlement, producer_house: dict[str, str]) -> EnergySplit:
+    """Split a run's energy by house, device, producer and hour.
 
     Args:
-        account: The run's account.
-        producer_house: Where each producer stands.
+        settlement: The run's settled energy.
+        producer_house: The house of each producer, by producer id.
     """
-    by_house = {house: _Sum() for house in account.houses}
+    by_house = {house: _Sum() for house in settlement.houses}
     by_device: dict[tuple[str, str], _Sum] = {}
-    jobs_of = dict.fromkeys(account.producers, 0)
-    per_job = zip(account.jobs, account.contracts, account.job_consumed_wh, account.job_delivered_wh, strict=True)
+    jobs_of = dict.fromkeys(settlement.producers, 0)
+    per_job = zip(
+        settlement.jobs, settlement.contracts, settlement.job_consumed_wh, settlement.job_delivered_wh, strict=True
+    )
     for job, contract, consumed_wh, delivered_wh in per_job:
         own = producer_house.get(contract.producer) == job.house
         for total in (by_house[job.house], by_device.setdefault((job.house, job.device), _Sum())):
@@ -121,19 +146,19 @@ def split_energy(account: Account, producer_house: dict[str, str]) -> EnergySpli
     by_producer = {
         producer: ProducerEnergy(
             house=producer_house[producer],
-            produced_wh=float(account.produced_wh[i].sum()),
-            contracted_wh=float(account.drawn_wh[i].sum()),
-            delivered_wh=float(account.delivered_wh[i].sum()),
-            export_wh=float(account.export_wh[i].sum()),
+            produced_wh=float(settlement.produced_wh[i].sum()),
+            contracted_wh=float(settlement.drawn_wh[i].sum()),
+            delivered_wh=float(settlement.delivered_wh[i].sum()),
+            export_wh=float(settlement.export_wh[i].sum()),
             jobs=jobs_of[producer],
         )
-        for i, producer in enumerate(account.producers)
+        for i, producer in enumerate(settlement.producers)
     }
     return EnergySplit(
         by_house={house: total.split() for house, total in by_house.items()},
         by_device={key: total.split() for key, total in sorted(by_device.items())},
         by_producer=by_producer,
-        by_hour=_by_hour(account),
+        by_hour=_by_hour(settlement),
     )
 
 
@@ -157,17 +182,17 @@ class _Sum:
         return Split(self.consumed_wh, self.own_wh, self.neighbours_wh, grid_wh, self.jobs)
 
 
-def _by_hour(account: Account) -> tuple[HourEnergy, ...]:
-    times_s = account.times_s
+def _by_hour(settlement: Settlement) -> tuple[HourEnergy, ...]:
+    times_s = settlement.times_s
     hours = times_s // HOUR_S
     first = int(hours[0])
-    delivered_wh = account.delivered_wh.sum(axis=0)
+    delivered_wh = settlement.delivered_wh.sum(axis=0)
     columns = (
-        account.consumed_wh,
+        settlement.consumed_wh,
         delivered_wh,
-        account.grid_wh,
-        account.produced_wh.sum(axis=0),
-        account.export_wh.sum(axis=0),
+        settlement.grid_wh,
+        settlement.produced_wh.sum(axis=0),
+        settlement.export_wh.sum(axis=0),
     )
     summed = [np.bincount(hours - first, weights=column) for column in columns]
     return tuple(

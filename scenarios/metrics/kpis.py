@@ -1,4 +1,4 @@
-"""All figures of one run that are a single number, as they stand in tables and in JSON."""
+"""Key performance indicators of one run: every figure that is a single number, as in tables and JSON."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from agents import GRID, LedgerEntry
 from scenarios.device_overlaps import overlapping
 from scenarios.metrics.billing import bills
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
-from scenarios.metrics.settlement import Account
+from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """Numbers of jobs, if nothing else is said."""
+    """Numbers of jobs, unless stated otherwise."""
 
     jobs: int
-    """With a standing contract."""
+    """Jobs with a standing contract."""
     jobs_on_grid: int
-    """Whose standing contract is with the grid."""
+    """Jobs whose standing contract is with the grid."""
     jobs_late: int
-    """Started after the earliest moment that was left to them: earliest start, registration, or the run's start."""
+    """Jobs that started later than possible: after earliest start, registration and the start of the run."""
     mean_delay_s: float | None
-    """Of all jobs' starts after that moment; None where there are no jobs."""
+    """Mean delay of all starts after that moment; None where there are no jobs."""
     jobs_waited: int
-    """Got their first contract later than they asked for it."""
+    """Jobs whose first contract was agreed later than they asked for it."""
     jobs_moved: int
-    """Had a contract amended, at least once."""
+    """Jobs with at least one amended contract."""
     jobs_cancelled: int
-    """Had a contract cancelled, at least once."""
+    """Jobs with at least one cancelled contract."""
     jobs_renegotiated: int
-    """Lost a contract and got another, from a producer or the grid."""
+    """Jobs that lost a contract and got another, from a producer or the grid."""
     jobs_lost: int
-    """Whose household stayed away, so that they have no standing contract."""
+    """Jobs without a standing contract because their household stayed offline."""
     jobs_overlapping: int
-    """Started while another job of their device ran, because their windows left no other way."""
+    """Jobs that started while another job of their device ran, because their windows left no other way."""
     jobs_unfinished: int
-    """Still ran, or had not started, when the run ended."""
+    """Jobs still running or not yet started when the run ended."""
     jobs_not_registered: int
-    """Would have been registered only after the run's end."""
+    """Jobs that would have been registered only after the end of the run."""
 
 
 def count_jobs(scenario: Scenario, entries: Iterable[LedgerEntry], end_s: int, not_registered: int = 0) -> JobCounts:
-    """Count how the jobs fared.
+    """Count the outcomes of a run's jobs.
 
     Args:
-        scenario: Knows the jobs.
-        entries: The whole ledger, cancelled contracts too.
-        end_s: Where the run ended, UNIX seconds.
-        not_registered: How many jobs the run ended too early for.
+        scenario: The scenario, which knows the jobs.
+        entries: The complete ledger, including cancelled contracts.
+        end_s: End of the run, UNIX seconds.
+        not_registered: Number of jobs for which the run ended too early.
     """
     jobs = {job.job_id: job for job in scenario.jobs}
     ledger = [entry for entry in entries if entry.contract.job_id in jobs]
@@ -95,48 +95,49 @@ DEFAULT_INTERVAL_S = 900
 
 @dataclass(frozen=True, slots=True)
 class Kpis:
-    """Energy in Wh over the run's horizon; a ratio is None where its denominator is zero.
+    """Energies in Wh over the run's horizon; a ratio is None where its denominator is zero.
 
-    *By contract* a panel serves the jobs that it has a contract with, and no others. *Pooled*, the neighbourhood stands
-    behind one meter: all panels' power serves all jobs that draw in the same minute, whatever was agreed.
+    *By contract*, a panel serves only the jobs that it has a contract with. *Pooled*, the whole neighbourhood is behind
+    one
+    meter: the power of all panels serves all jobs that draw in the same minute, whatever was agreed.
     """
 
     consumed_wh: float
-    """What all jobs drew; jobs with a standing contract count whole."""
+    """Energy that all jobs drew; a job with a standing contract counts in full."""
     contracted_wh: float
-    """Promised by producers."""
+    """Energy promised by producers."""
     delivered_wh: float
-    """What their panels covered of it, minute by minute, each its own jobs."""
+    """The part of it that their panels covered, minute by minute, each for its own jobs."""
     shortfall_wh: float
-    """Promised but not covered; grid power."""
+    """Promised but not delivered; supplied by the grid."""
     grid_wh: float
-    """Import by contract: consumed less delivered."""
+    """Grid import by contract: consumed less delivered."""
     produced_wh: float
     export_wh: float
-    """By contract: produced less delivered."""
+    """Surplus by contract: produced less delivered."""
     self_consumption: float | None
     """Delivered over produced, by contract."""
     self_sufficiency: float | None
     """Delivered over consumed, by contract."""
     pooled_covered_wh: float
-    """What all panels together covered of what all jobs drew in the same minute."""
+    """What all panels together covered of the consumption in the same minute."""
     pooled_grid_wh: float
-    """Import at the neighbourhood's one meter."""
+    """Import at the neighbourhood's single meter."""
     pooled_export_wh: float
-    """Export at the neighbourhood's one meter."""
+    """Export at the neighbourhood's single meter."""
     pooled_self_consumption: float | None
     pooled_self_sufficiency: float | None
     interval_s: int
-    """Over which the powers below are averaged."""
+    """Interval over which the powers below are averaged."""
     peak_consumption_w: float
     peak_production_w: float
     peak_import_w: float
-    """At the neighbourhood's one meter, minute by minute netted, then averaged over the interval."""
+    """At the neighbourhood's single meter: netted minute by minute, then averaged over the interval."""
     peak_export_w: float
     consumption_peak_to_average: float | None
     production_peak_to_average: float | None
     load_factor: float | None
-    """Of consumption: mean over peak."""
+    """Of consumption: average over peak."""
     jobs: int
     jobs_on_grid: int
     jobs_late: int
@@ -150,7 +151,7 @@ class Kpis:
     jobs_unfinished: int
     jobs_not_registered: int
     bill_eur: float | None
-    """All houses' bills together; None without a tariff, as the next three."""
+    """Sum of all houses' bills; None without a tariff, as are the next three."""
     bill_without_eur: float | None
     """The same without the neighbourhood."""
     kg_co2: float | None
@@ -163,33 +164,33 @@ class Kpis:
 
 def compute_kpis(
     scenario: Scenario,
-    account: Account,
+    settlement: Settlement,
     entries: Iterable[LedgerEntry],
     end_s: int,
     *,
     not_registered: int = 0,
     interval_s: int = DEFAULT_INTERVAL_S,
 ) -> Kpis:
-    """Return a run's figures.
+    """Return a run's key performance indicators.
 
     Args:
-        scenario: The houses, the jobs, the tariff.
-        account: The run's account.
-        entries: The run's whole ledger, cancelled contracts too.
-        end_s: Where the run ended, UNIX seconds.
-        not_registered: How many jobs the run ended too early for.
-        interval_s: Over which powers are averaged; whole minutes.
+        scenario: Houses, jobs and tariff.
+        settlement: The run's settled energy.
+        entries: The complete ledger, including cancelled contracts.
+        end_s: End of the run, UNIX seconds.
+        not_registered: Number of jobs for which the run ended too early.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
 
     Raises:
         IntervalError: The interval is not a positive number of whole minutes.
     """
-    consumption_wh, production_wh = account.consumed_wh, account.produced_wh.sum(axis=0)
+    consumption_wh, production_wh = settlement.consumed_wh, settlement.produced_wh.sum(axis=0)
     consumed_wh, produced_wh = float(consumption_wh.sum()), float(production_wh.sum())
-    contracted_wh, delivered_wh = float(account.drawn_wh.sum()), float(account.delivered_wh.sum())
+    contracted_wh, delivered_wh = float(settlement.drawn_wh.sum()), float(settlement.delivered_wh.sum())
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     net_wh = consumption_wh - production_wh
     counts = count_jobs(scenario, entries, end_s, not_registered)
-    billed = bills(account, producer_houses(scenario), scenario.tariff).values() if scenario.tariff else None
+    billed = bills(settlement, producer_houses(scenario), scenario.tariff).values() if scenario.tariff else None
     return Kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,
@@ -222,7 +223,7 @@ def compute_kpis(
 
 
 def producer_houses(scenario: Scenario) -> dict[str, str]:
-    """Return where each producer stands, by its id."""
+    """Return the house of each producer, by producer id."""
     return {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
 
 
@@ -231,6 +232,6 @@ def _ratio(part: float, whole: float) -> float | None:
 
 
 def _rest(whole_wh: float, part_wh: float) -> float:
-    """Return what is left; what is only the rounding of long sums is nothing."""
+    """Return the difference, and 0 where it is only a rounding error of long sums."""
     rest_wh = whole_wh - part_wh
     return 0.0 if abs(rest_wh) <= 1e-12 * whole_wh else rest_wh

@@ -1,4 +1,4 @@
-"""How the figures of a run are called and written in a report."""
+"""Labels, units and notes of the figures, for screens, tables and reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Unit = Literal["wh", "share", "w", "ratio", "count", "s", "eur", "kg"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One of `scenarios.metrics.Kpis`."""
+    """How one figure of `scenarios.metrics.Kpis` is presented."""
 
     name: str
     label: str
@@ -28,8 +28,8 @@ FIGURES = (
     Figure("export_wh", "Surplus", "wh", "Produced minus delivered."),
     Figure("self_sufficiency", "Self-sufficiency", "share", "Delivered divided by consumed, by contract."),
     Figure("self_consumption", "Self-consumption", "share", "Delivered divided by produced, by contract."),
-    Figure("pooled_self_sufficiency", "Self-sufficiency, pooled", "share", "As if all houses stood behind one meter."),
-    Figure("pooled_self_consumption", "Self-consumption, pooled", "share", "As if all houses stood behind one meter."),
+    Figure("pooled_self_sufficiency", "Self-sufficiency, pooled", "share", "As if all houses shared one meter."),
+    Figure("pooled_self_consumption", "Self-consumption, pooled", "share", "As if all houses shared one meter."),
     Figure("pooled_grid_wh", "Grid import, pooled", "wh", "At the neighbourhood's one meter."),
     Figure("pooled_export_wh", "Grid export, pooled", "wh", "At the neighbourhood's one meter."),
     Figure("peak_consumption_w", "Peak consumption", "w", "Highest mean over {interval}."),
@@ -41,7 +41,9 @@ FIGURES = (
     Figure("load_factor", "Load factor", "ratio", "Mean over peak of consumption: 1 is flat."),
     Figure("jobs", "Jobs", "count", "With a standing contract."),
     Figure("jobs_on_grid", "Jobs on the grid", "count", "Supplied by the grid, by no producer."),
-    Figure("jobs_late", "Jobs started after their earliest time", "count", "Moved to where there is more sun."),
+    Figure(
+        "jobs_late", "Jobs started after their earliest time", "count", "Shifted to where more production is available."
+    ),
     Figure("mean_delay_s", "Mean delay", "s", "After the earliest start that was still possible."),
     Figure("jobs_waited", "Jobs that waited for a contract", "count"),
     Figure("jobs_moved", "Jobs moved", "count", "Their contract was amended."),
@@ -56,7 +58,7 @@ FIGURES = (
     ),
     Figure("jobs_unfinished", "Jobs unfinished", "count", "Still running when the run ended."),
     Figure("jobs_not_registered", "Jobs not registered", "count", "The run ended before they became known."),
-    Figure("bill_eur", "Total bill", "eur", "Of all houses; negative: paid out."),
+    Figure("bill_eur", "Total bill", "eur", "Sum of all houses; negative: income."),
     Figure(
         "bill_without_eur",
         "Total bill without neighbourhood",
@@ -71,6 +73,6 @@ FIGURES = (
 
 
 def figures_json(interval_s: int) -> list[dict[str, str]]:
-    """Return the figures for the page, in the order in which it shows them; their notes name the interval."""
+    """Return the figures as JSON in display order; their notes name the interval."""
     interval = f"{interval_s // 60} min"
     return [asdict(replace(figure, note=figure.note.format(interval=interval))) for figure in FIGURES]

@@ -1,8 +1,9 @@
-"""Who drew what, and whose sun covered it, minute by minute: from the contracts and what the panels really gave.
+"""Settles a run's energy minute by minute, from its contracts and the actual production.
 
-Physics is settled in bins of 60 s on whole UNIX minutes. In a minute a producer delivers the smaller of what its panel
-gave and what the jobs that it has a contract with drew; the rest of what it had promised is grid power. Delivered
-energy is shared among a producer's jobs in proportion to what each drew in that minute. So, to the last Wh:
+Energy is settled in bins of 60 s on whole UNIX minutes. In each minute a producer delivers the smaller of its
+production
+and the draw of the jobs it has contracts with; the rest of what it had promised is grid power. Delivered energy is
+shared among a producer's jobs in proportion to their draw in that minute. Two identities hold to the last Wh:
 contracted = delivered + shortfall, and consumed = delivered + grid.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import GRID, Contract, FloatArray, Job, Prediction
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 MINUTE_S = 60
 
@@ -24,98 +25,98 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class JobMinutes:
-    """Energy of every job in every minute that it touches: the jobs' stretches laid end to end."""
+    """Energy of every job in every minute in which it runs, in sparse form, job by job."""
 
     job: IntArray
-    """Index of the job, shape (entries,); rising."""
+    """Index of the job, shape (entries,); non-decreasing."""
     minute: IntArray
     """Index of the minute, shape (entries,)."""
     consumed_wh: FloatArray
-    """What the job drew, shape (entries,)."""
+    """Energy that the job drew, shape (entries,)."""
     delivered_wh: FloatArray
-    """What its producer's panel covered of it, shape (entries,)."""
+    """The part of it that its producer delivered, shape (entries,)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A run's energy. P producers, H houses, J jobs, M minutes."""
+class Settlement:
+    """A run's settled energy. P producers, H houses, J jobs, M minutes."""
 
     start_s: int
-    """Where minute 0 begins, UNIX seconds."""
+    """Beginning of minute 0, UNIX seconds."""
     producers: tuple[str, ...]
-    """Ids, in the order of the houses' devices."""
+    """Producer ids, in the order of the houses' devices."""
     houses: tuple[str, ...]
     jobs: tuple[Job, ...]
-    """Those with a standing contract, in the order of the contracts."""
+    """Jobs with a standing contract, in the order of the contracts."""
     contracts: tuple[Contract, ...]
-    """The standing contracts, each beside its job."""
+    """The standing contracts, in the same order as the jobs."""
     produced_wh: FloatArray
-    """What the panels gave, shape (P, M)."""
+    """Actual production, shape (P, M)."""
     drawn_wh: FloatArray
-    """What the jobs drew that each producer has a contract with, shape (P, M)."""
+    """Draw of the jobs that each producer has a contract with, shape (P, M)."""
     delivered_wh: FloatArray
-    """What the panels covered of it, shape (P, M)."""
+    """The part of it that production covered, shape (P, M)."""
     house_consumed_wh: FloatArray
-    """What each house's jobs drew, shape (H, M)."""
+    """Draw of each house's jobs, shape (H, M)."""
     house_delivered_wh: FloatArray
-    """What panels covered of it, whosever they are, shape (H, M)."""
+    """The part of it that any producer delivered, shape (H, M)."""
     job_minutes: JobMinutes
 
     @property
     def minutes(self) -> int:
-        """How many minutes the account covers."""
+        """Number of minutes that the settlement covers."""
         return int(self.produced_wh.shape[1])
 
     @property
     def end_s(self) -> int:
-        """Where the last minute ends, UNIX seconds."""
+        """End of the last minute, UNIX seconds."""
         return self.start_s + self.minutes * MINUTE_S
 
     @property
     def times_s(self) -> IntArray:
-        """Where each minute begins, UNIX seconds, shape (M,)."""
+        """Beginning of each minute, UNIX seconds, shape (M,)."""
         return self.start_s + MINUTE_S * np.arange(self.minutes, dtype=np.int64)
 
     @property
     def consumed_wh(self) -> FloatArray:
-        """What all jobs drew, shape (M,)."""
+        """Draw of all jobs, shape (M,)."""
         return np.asarray(self.house_consumed_wh.sum(axis=0), dtype=np.float64)
 
     @property
     def grid_wh(self) -> FloatArray:
-        """Grid import by contract: what was drawn and no contract's panel covered, shape (M,)."""
+        """Grid import by contract: draw that no producer delivered, shape (M,)."""
         return self.consumed_wh - np.asarray(self.delivered_wh.sum(axis=0), dtype=np.float64)
 
     @property
     def export_wh(self) -> FloatArray:
-        """Surplus by contract: what each panel gave beyond its own contracts, shape (P, M)."""
+        """Surplus by contract: production of each producer beyond its own contracts, shape (P, M)."""
         return self.produced_wh - self.delivered_wh
 
     @property
     def job_consumed_wh(self) -> FloatArray:
-        """What each job drew in all, shape (J,)."""
+        """Total energy that each job drew, shape (J,)."""
         return self._per_job(self.job_minutes.consumed_wh)
 
     @property
     def job_delivered_wh(self) -> FloatArray:
-        """What panels covered of each job in all, shape (J,)."""
+        """Total energy delivered to each job, shape (J,)."""
         return self._per_job(self.job_minutes.delivered_wh)
 
     def _per_job(self, values_wh: FloatArray) -> FloatArray:
         return np.bincount(self.job_minutes.job, weights=values_wh, minlength=len(self.jobs)).astype(np.float64)
 
 
-def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_s: int) -> Account:
+def settle(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end_s: int) -> Settlement:
     """Settle a run's energy.
 
     Args:
-        scenario: The houses, the jobs and the sun.
-        contracts: The standing ones; one a job.
-        start_s: Where the run started, UNIX seconds.
-        end_s: Where the run ended, UNIX seconds. Forecasts issued later do not count.
+        scenario: Houses, jobs and production.
+        contracts: The standing contracts, one per job.
+        start_s: Start of the run, UNIX seconds.
+        end_s: End of the run, UNIX seconds. Forecasts issued later do not count.
 
     Returns:
-        The account from the minute in which the run starts to the one in which the run and its last job have ended.
+        The settlement from the minute in which the run starts to the one in which the run and its last job have ended.
 
     Raises:
         ValueError: A contract names a job or a producer that the scenario does not have.
@@ -132,7 +133,7 @@ def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end
 
     job, minute, consumed_wh = _stretches(jobs, contracts, first_s)
     row_of = {producer: i for i, producer in enumerate(producers)}
-    # The grid has a row of its own below the producers', which delivers nothing and is cut off again.
+    # The grid gets a row below the producers, which delivers nothing and is cut off again.
     supplier = np.array([_row(row_of, contract, len(producers)) for contract in contracts], dtype=np.int64)
     drawn_wh = _summed(supplier[job], minute, consumed_wh, (len(producers) + 1, minutes))
     delivered_wh = np.vstack([np.minimum(produced_wh, drawn_wh[:-1]), np.zeros((1, minutes))])
@@ -143,7 +144,7 @@ def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end
     house_of = {house: i for i, house in enumerate(houses)}
     at_house = np.array([house_of[j.house] for j in jobs], dtype=np.int64)[job]
     in_houses = (len(houses), minutes)
-    return Account(
+    return Settlement(
         start_s=first_s,
         producers=producers,
         houses=houses,
@@ -158,12 +159,20 @@ def account(scenario: Scenario, contracts: Sequence[Contract], start_s: int, end
     )
 
 
-def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
-    """Return what a panel really gave between neighbouring edges, Wh, shape (edges - 1,): what is called *produced*.
+def real_production_wh(producer: ProducerSeries, edges_s: FloatArray, known_until_s: int | None = None) -> FloatArray:
+    """Return a producer's actual production between neighbouring edges, the figure that is called *produced*.
 
-    That is its actual production; where the scenario has none, the newest prediction for each moment among those
-    issued by `known_until_s` (None: among all), and nothing before the first and after the last of its points. Every
-    screen that says how much is produced asks here.
+    Where the scenario has no actual production, the newest prediction for each moment stands in for it, and there is
+    none
+    before the first and after the last point. Every screen that shows production uses this function.
+
+    Args:
+        producer: The producer's predictions and actual production.
+        edges_s: Edges of the bins, UNIX seconds, rising, shape (bins + 1,).
+        known_until_s: Predictions issued later do not count, UNIX seconds; None: all count.
+
+    Returns:
+        Energy of each bin, Wh, shape (bins,).
     """
     if producer.actual is not None:
         return producer.actual.energy_per_bin_wh(edges_s)
@@ -175,10 +184,12 @@ def real_production_wh(producer: Producer, edges_s: FloatArray, known_until_s: i
 
 
 def _spliced(predictions: Sequence[Prediction]) -> tuple[FloatArray, FloatArray]:
-    """Splice predictions in the order of issue: each replaces what was before from its first point on.
+    """Splice predictions in the order of issue: each replaces the earlier ones from its first point on.
 
-    `agents.energy.Outlook` says the same one by one. Here every point is copied once, for a year of forecasts has a
-    million: pieces are kept apart, each with the energy before it and how many of its points a later one has left.
+    `agents.energy.Outlook` does the same one prediction at a time. Here every point is copied only once, as a year of
+    forecasts has a million: pieces are kept apart, each with its cumulative energy before it and the number of its
+    points
+    that later predictions have left.
     """
     pieces: list[tuple[FloatArray, FloatArray]] = []
     for production in (prediction.production for prediction in predictions):
@@ -189,7 +200,7 @@ def _spliced(predictions: Sequence[Prediction]) -> tuple[FloatArray, FloatArray]
         if pieces:
             times_s, cumulative_wh = pieces.pop()
             kept = int(np.searchsorted(times_s, production.start_s, side="left"))
-            if replaced is not None:  # the last piece ran on into it
+            if replaced is not None:  # the last piece extended into it
                 around_s = np.append(times_s[-1:], replaced[0][:1])
                 around_wh = np.append(cumulative_wh[-1:], replaced[1][:1])
             if replaced is None or kept < len(times_s):
@@ -212,12 +223,12 @@ def _row(row_of: Mapping[str, int], contract: Contract, grid_row: int) -> int:
     if contract.producer == GRID:
         return grid_row
     if contract.producer not in row_of:
-        raise ValueError(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
+        raise ValueError(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is not a producer")
     return row_of[contract.producer]
 
 
 def _horizon(jobs: Sequence[Job], contracts: Sequence[Contract], start_s: int, end_s: int) -> tuple[int, FloatArray]:
-    """Return where the account begins, UNIX seconds, and the edges of its minutes; there is at least one minute."""
+    """Return the beginning of the settlement, UNIX seconds, and the edges of its minutes (at least one)."""
     ends_s = [c.start_s + job.duration_s for job, c in zip(jobs, contracts, strict=True)]
     first = min([start_s, *(contract.start_s for contract in contracts)]) // MINUTE_S
     last = max(first + 1, -(-max([end_s, *ends_s]) // MINUTE_S))
@@ -227,7 +238,7 @@ def _horizon(jobs: Sequence[Job], contracts: Sequence[Contract], start_s: int, e
 def _stretches(
     jobs: Sequence[Job], contracts: Sequence[Contract], first_s: int
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return job index, minute index and energy in Wh of every minute that a job touches, job by job."""
+    """Return job index, minute index and energy (Wh) of every minute in which a job runs, job by job."""
     job_parts, minute_parts, energy_parts = [], [], []
     for i, (job, contract) in enumerate(zip(jobs, contracts, strict=True)):
         begin = (contract.start_s - first_s) // MINUTE_S
@@ -246,6 +257,6 @@ def _stretches(
 
 
 def _summed(row: IntArray, minute: IntArray, energy_wh: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Return a table of `shape` (rows, minutes) with every energy added up in its place, Wh."""
+    """Return a table of `shape` (rows, minutes) with the energies summed into their cells, Wh."""
     flat = np.bincount(row * shape[1] + minute, weights=energy_wh, minlength=shape[0] * shape[1])
     return flat.astype(np.float64).reshape(shape)

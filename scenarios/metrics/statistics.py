@@ -1,4 +1,4 @@
-"""Figures over several runs: mean, standard deviation, and the interval that holds the mean with 95 % confidence."""
+"""Sample statistics of a figure over runs: mean, standard deviation, 95 % confidence interval of the mean."""
 
 from __future__ import annotations
 
@@ -11,50 +11,52 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Of one figure over runs."""
+class SampleStatistics:
+    """Statistics of one figure over runs."""
 
     runs: int
-    """How many of them have the figure; runs where it is None do not count."""
+    """Number of runs that have the figure; runs where it is None do not count."""
     mean: float | None
     """None where no run has the figure."""
     standard_deviation: float | None
-    """Of a sample (n - 1); None for fewer than two runs."""
+    """Sample standard deviation (n - 1); None for fewer than two runs."""
     low_95: float | None
-    """Where the 95 % interval of the mean begins (Student's t); None for fewer than two runs."""
+    """Lower end of the 95 % confidence interval of the mean (Student's t); None for fewer than two runs."""
     high_95: float | None
+    """Upper end of that interval."""
     minimum: float | None
     maximum: float | None
 
 
-def spread_of(values: Sequence[float | None]) -> Spread:
-    """Return how a figure is spread over runs."""
+def sample_statistics(values: Sequence[float | None]) -> SampleStatistics:
+    """Return the statistics of a figure, given its value in each run; None values do not count."""
     known = [float(value) for value in values if value is not None]
     if not known:
-        return Spread(0, None, None, None, None, None, None)
+        return SampleStatistics(0, None, None, None, None, None, None)
     mean, minimum, maximum = fmean(known), min(known), max(known)
     if len(known) == 1:
-        return Spread(1, mean, None, None, None, minimum, maximum)
+        return SampleStatistics(1, mean, None, None, None, minimum, maximum)
     deviation = stdev(known)
     half = t_quantile(len(known) - 1) * deviation / math.sqrt(len(known))
-    return Spread(len(known), mean, deviation, mean - half, mean + half, minimum, maximum)
+    return SampleStatistics(len(known), mean, deviation, mean - half, mean + half, minimum, maximum)
 
 
-def spread(runs: Sequence[Mapping[str, float | None]], complete: Sequence[bool] | None = None) -> dict[str, Spread]:
-    """Return how each figure is spread over runs, figures in the order of the first run.
+def statistics_by_figure(
+    runs: Sequence[Mapping[str, float | None]], complete: Sequence[bool] | None = None
+) -> dict[str, SampleStatistics]:
+    """Return the statistics of each figure, in the order of the first run.
 
     Args:
-        runs: Each one's figures.
-        complete: Which of them came to their end; None: all did. Figures of half a run are of another size, so they do
-            not count.
+        runs: The figures of each run, by name.
+        complete: Which runs completed; None: all of them. Others do not count, as their figures cover a shorter time.
     """
     names = list(dict.fromkeys(name for run in runs for name in run))
     counted = [run for run, is_complete in zip(runs, complete or [True] * len(runs), strict=True) if is_complete]
-    return {name: spread_of([run.get(name) for run in counted]) for name in names}
+    return {name: sample_statistics([run.get(name) for run in counted]) for name in names}
 
 
 def t_quantile(degrees_of_freedom: int) -> float:
-    """Return Student's t that 97.5 % lie below: both sides together leave out 5 %."""
+    """Return the two-sided 95 % quantile of Student's t distribution (97.5 % of the distribution lies below it)."""
     from scipy.special import stdtrit  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))

@@ -4,11 +4,10 @@ from .feed import (
     FoundRun as FoundRun,
     NotConnectedError as NotConnectedError,
     RunFinder as RunFinder,
-    Status as Status,
 )
 from .message_log import (
-    Line as Line,
-    Stream as Stream,
+    MessageLog as MessageLog,
+    MessageSummary as MessageSummary,
     shown_agent as shown_agent,
 )
 from .negotiations import (
@@ -16,58 +15,59 @@ from .negotiations import (
     Step as Step,
 )
 from .producers import (
-    WatchedProducer as WatchedProducer,
+    ObservedProducer as ObservedProducer,
 )
 from .rate import (
     Rate as Rate,
 )
 from .run_state import (
-    Backdrop as Backdrop,
-    Watched as Watched,
-    WatchedHost as WatchedHost,
-    backdrop_of as backdrop_of,
+    ObservedHost as ObservedHost,
+    ObservedRun as ObservedRun,
+    ScenarioContext as ScenarioContext,
+    context_of_scenario as context_of_scenario,
 )
 from .run_status import (
     SIGNS as SIGNS,
-    Standing as Standing,
+    LinkStatus as LinkStatus,
+    RunStatus as RunStatus,
     Tone as Tone,
-    gravest as gravest,
+    most_urgent as most_urgent,
     names as names,
-    standing_of as standing_of,
-    standing_of_reported as standing_of_reported,
+    status_of_reported as status_of_reported,
+    status_of_run as status_of_run,
 )
 from .summaries import (
     KINDS as KINDS,
     energy as energy,
-    say as say,
+    summarize as summarize,
 )
 
 __all__ = [
     "KINDS",
     "SIGNS",
-    "Backdrop",
     "BusFeed",
     "Feed",
     "FoundRun",
-    "Line",
+    "LinkStatus",
+    "MessageLog",
+    "MessageSummary",
     "Negotiation",
     "NotConnectedError",
+    "ObservedHost",
+    "ObservedProducer",
+    "ObservedRun",
     "Rate",
     "RunFinder",
-    "Standing",
-    "Status",
+    "RunStatus",
+    "ScenarioContext",
     "Step",
-    "Stream",
     "Tone",
-    "Watched",
-    "WatchedHost",
-    "WatchedProducer",
-    "backdrop_of",
+    "context_of_scenario",
     "energy",
-    "gravest",
+    "most_urgent",
     "names",
-    "say",
     "shown_agent",
-    "standing_of",
-    "standing_of_reported",
+    "status_of_reported",
+    "status_of_run",
+    "summarize",
 ]

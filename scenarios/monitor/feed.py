@@ -1,4 +1,4 @@
-"""Where a watcher's knowledge comes from: a broker, joined at any time, left and found again."""
+"""Feeds a monitor from a broker: connects at any time, and reconnects after a loss."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from pydantic import ValidationError
 from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.protocol import Control, TimeReport, topics
 from broker.transport import Broker, Bus, Delivery, MqttBus
-from scenarios.monitor.run_state import Watched
-from scenarios.monitor.run_status import Link
-
-Status = Link
+from scenarios.monitor.run_state import ObservedRun
+from scenarios.monitor.run_status import LinkStatus
 
 _SLICE_WALL_S = 0.004
-"""How long messages are taken in before others in the loop have a turn: a screen has to answer its keys."""
+"""How long messages are processed before other tasks of the event loop get a turn, so that a screen can answer its
+keys."""
 _FIRST_RETRY_WALL_S = 0.5
 _LONGEST_RETRY_WALL_S = 5.0
 
 
 class NotConnectedError(SsmicError):
-    """There is no connection over which something could be asked of a run."""
+    """There is no connection over which the clock could be controlled."""
 
 
 class Feed(Protocol):
-    """Fills a `Watched`, and carries what a person asks of the clock."""
+    """Fills an `ObservedRun`, and carries control requests to the clock."""
 
-    watched: Watched
+    watched: ObservedRun
     title: str
-    """Where it comes from, for people."""
+    """Name of the source, for people."""
 
     @property
-    def status(self) -> Status:
-        """How the connection is."""
+    def status(self) -> LinkStatus:
+        """State of the connection."""
         ...
 
     @property
@@ -47,27 +46,27 @@ class Feed(Protocol):
         ...
 
     async def run(self) -> None:
-        """Take in what comes, until cancelled."""
+        """Process deliveries until cancelled."""
         ...
 
     async def control(self, control: Control) -> None:
-        """Ask something of the clock.
+        """Send a control request to the clock.
 
         Raises:
-            NotConnectedError: there is no connection now.
+            NotConnectedError: There is no connection at the moment.
         """
         ...
 
 
 class Listener(ABC):
-    """A client that connects again and again, as long as the broker may come back."""
+    """A client that reconnects for as long as the broker may come back."""
 
     def __init__(self, broker: Broker, title: str) -> None:
         """Make a listener.
 
         Args:
-            broker: Where to listen; one that is not patient, or `problem` is told only when its patience is over.
-            title: Of the broker, for people.
+            broker: The broker; it must not be patient, or `problem` is set only once its patience is over.
+            title: Name of the broker, for people.
         """
         self.title = title
         self.problem = ""
@@ -76,8 +75,8 @@ class Listener(ABC):
         self._is_refused = False
 
     @property
-    def status(self) -> Status:
-        """How the connection is."""
+    def status(self) -> LinkStatus:
+        """State of the connection."""
         bus = self._bus
         if bus is None:
             if self._is_refused:
@@ -88,7 +87,7 @@ class Listener(ABC):
         return "connected"
 
     async def run(self) -> None:
-        """Listen until cancelled, or refused by the broker."""
+        """Listen until cancelled or refused by the broker."""
         pause_wall_s = _FIRST_RETRY_WALL_S
         while True:
             try:
@@ -118,33 +117,33 @@ class Listener(ABC):
 
     @abstractmethod
     def filters(self) -> tuple[str, ...]:
-        """Return what to listen to."""
+        """Return the topic filters to subscribe to."""
 
     @abstractmethod
     def take(self, delivery: Delivery) -> None:
-        """Take in what came."""
+        """Process a delivery."""
 
 
 class BusFeed(Listener):
-    """One run on a broker."""
+    """Feeds the monitor of one run from a broker."""
 
-    def __init__(self, broker: Broker, watched: Watched, title: str) -> None:
+    def __init__(self, broker: Broker, watched: ObservedRun, title: str) -> None:
         """Make a feed.
 
         Args:
-            broker: Where the run is.
-            watched: What to fill.
-            title: Of the broker, for people.
+            broker: The broker of the run.
+            watched: The observed run to fill.
+            title: Name of the broker, for people.
         """
         super().__init__(broker, title)
         self.watched = watched
 
     def filters(self) -> tuple[str, ...]:
-        """Listen to all that people look at."""
+        """Return the filters of all topics that monitors show."""
         return topics.watched(self.watched.run_id)
 
     def take(self, delivery: Delivery) -> None:
-        """Learn from it."""
+        """Pass a delivery to the observed run."""
         self.watched.take(delivery.topic, delivery.payload)
 
     async def control(self, control: Control) -> None:
@@ -157,21 +156,21 @@ class BusFeed(Listener):
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """A run on a broker."""
+    """A run found on a broker."""
 
     run_id: str
     report: TimeReport
     heard_wall_s: float = 0.0
-    """When it came, on the monotonic clock."""
+    """When its report arrived, on the monotonic clock."""
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended; its last words stay at the broker."""
+        """Whether it has ended; its last report is retained by the broker."""
         return self.report.state in {"ended", "failed"}
 
 
 class RunFinder(Listener):
-    """Finds the runs on a broker by what their clocks say."""
+    """Finds the runs on a broker by their clocks' retained reports."""
 
     MOST_RUNS = 1_000
 
@@ -180,11 +179,11 @@ class RunFinder(Listener):
         self.runs: dict[str, FoundRun] = {}
 
     def filters(self) -> tuple[str, ...]:
-        """Listen to all clocks."""
+        """Return the filter of all clocks' reports."""
         return (topics.times(),)
 
     def take(self, delivery: Delivery) -> None:
-        """Note where a run stands; what is no clock's report is left alone."""
+        """Record a clock's report; anything else is ignored."""
         address = topics.parse(delivery.topic)
         if address is None or address.kind != "time":
             return

@@ -1,4 +1,4 @@
-"""The messages between agents, each as one line: the newest in memory, older ones in a temporary file."""
+"""Log of the messages between agents, one line each: the newest in memory, older ones in a temporary SQLite file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from urllib.parse import unquote
 from scenarios.scenario import Zone
 
 _MARK = re.compile("\ue000([0-9]{1,11})\ue001")
-"""A time inside a text, between characters that no keyboard writes. A stranger who sends such characters makes a time
-appear, and nothing else."""
+"""A time within a text, between private-use characters. A stranger who sends them can make a time appear, nothing
+more."""
 
 
 class _Marked(Zone):
-    """Writes a time as a mark that `Line.said` turns into a clock's time."""
+    """Writes a time as a mark, which `MessageSummary.said` replaces by a clock time."""
 
     def clock(self, time_s: float) -> str:
         super().clock(time_s)  # raises where it is no time
@@ -25,15 +25,15 @@ class _Marked(Zone):
 
 
 MARKED: Zone = _Marked()
-"""The zone of texts that are kept, and shown later in a zone that may not be known yet."""
+"""Zone of stored texts, which are shown later in a zone that may not be known yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A message in short."""
+class MessageSummary:
+    """One message in short form."""
 
     number: int
-    """Counts what was seen, from 0."""
+    """Running number of observed messages, from 0."""
     time_s: int
     round: int
     sender: str
@@ -41,15 +41,17 @@ class Line:
     to: str
     kind: str
     job_id: str
-    """Empty where the message is about no job."""
+    """Empty where the message is not about a job."""
     text: str
-    """What it says, in a few words; times in it are marks, which `said` writes."""
+    """Its content in a few words; times in it are marks, see `said`."""
 
     def said(self, zone: Zone) -> str:
-        """Return what it says.
+        """Return the content in words.
 
         Args:
-            zone: How times are shown; one on another day than the message, or the time before it, has its day with it.
+            zone: Zone in which times are shown. A time includes its date where that differs from the date of the
+                message, or
+                of the time before it.
         """
         if "\ue000" not in self.text:
             return self.text
@@ -64,22 +66,27 @@ class Line:
         return _MARK.sub(written, self.text)
 
     def involves(self, agent: str) -> bool:
-        """Return whether an agent sent or got it."""
+        """Return whether an agent sent or received the message."""
         return agent in (self.sender, self.to)
 
     def involves_house(self, house: str, producers: frozenset[str]) -> bool:
-        """Return whether an agent of a house sent or got it; `producers` are the house's."""
+        """Return whether an agent of a house sent or received the message.
+
+        Args:
+            house: Id of the house.
+            producers: Ids of the house's producers.
+        """
         return any(agent in producers or house_of_consumer(agent) == house for agent in (self.sender, self.to))
 
 
 def shown_agent(agent: str) -> str:
-    """Return an agent's id as people read it: a consumer's has its house and device percent-encoded."""
+    """Return an agent's id in readable form: house and device in a consumer's id are percent-encoded."""
     house, separator, device = agent.partition("/")
     return f"{unquote(house)}/{unquote(device)}" if separator else agent
 
 
 def house_of_consumer(agent: str) -> str | None:
-    """Return the house in a consumer's agent id; None for any other agent."""
+    """Return the house of a consumer's agent id; None for any other agent."""
     house, separator, _ = agent.partition("/")
     return unquote(house) if separator else None
 
@@ -98,28 +105,28 @@ _KEPT_PAGES = 32
 
 
 class ArchiveError(Exception):
-    """The file cannot be written or read; what was in it is lost."""
+    """The temporary file cannot be written or read; its content is lost."""
 
 
-class Archive:
-    """Lines by number, without a gap; SQLite deletes the file when it is closed, however this process ends."""
+class MessageArchive:
+    """Older messages by number, without gaps. SQLite deletes the file when it is closed, however the process ends."""
 
     def __init__(self, first: int, most_bytes: int) -> None:
-        """Make it, empty.
+        """Make an empty archive.
 
         Args:
-            first: Number of the first line that will be added.
-            most_bytes: How large the file may grow.
+            first: Number of the first message to be added.
+            most_bytes: Maximum size of the file, bytes.
 
         Raises:
-            ArchiveError: There is no place for a temporary file.
+            ArchiveError: No temporary file can be made.
         """
         self.first = first
         self.end = first
-        """Number of the line after the newest."""
-        self._pages: OrderedDict[int, list[Line]] = OrderedDict()
+        """Number after that of the newest message."""
+        self._pages: OrderedDict[int, list[MessageSummary]] = OrderedDict()
         try:
-            # Without a name it is a file where the system keeps temporary ones, once it outgrows the cache.
+            # Without a name it is a temporary file, created once it outgrows the cache.
             self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = OFF")
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
@@ -128,11 +135,11 @@ class Archive:
         except sqlite3.Error as error:
             raise ArchiveError(str(error)) from error
 
-    def add(self, lines: Sequence[Line]) -> None:
-        """Add the lines that come next.
+    def add(self, lines: Sequence[MessageSummary]) -> None:
+        """Append messages.
 
         Raises:
-            ArchiveError: There is no room for them.
+            ArchiveError: The file is full or cannot be written.
         """
         rows = ((n.number, n.time_s, n.round, n.sender, n.seq, n.to, n.kind, n.job_id, n.text) for n in lines)
         try:
@@ -144,7 +151,7 @@ class Archive:
         self.end = lines[-1].number + 1
 
     def drop_before(self, number: int) -> None:
-        """Forget the lines before one.
+        """Delete the messages before a number.
 
         Raises:
             ArchiveError: The file cannot be written.
@@ -156,8 +163,8 @@ class Archive:
                 raise ArchiveError(str(error)) from error
             self.first = number
 
-    def get(self, number: int) -> Line:
-        """Return a line; its neighbours are at hand then, for who looks at one looks at them too."""
+    def get(self, number: int) -> MessageSummary:
+        """Return a message. A page of its neighbours is cached, as they are usually looked at next."""
         page, offset = divmod(number, _LINES_A_PAGE)
         lines = self._pages.get(page)
         if lines is None or offset >= len(lines):
@@ -169,109 +176,109 @@ class Archive:
                 self._pages.popitem(last=False)
         return lines[offset]
 
-    def between(self, begin: int, end: int) -> list[Line]:
-        """Return the lines from one number to another, that one not included."""
+    def between(self, begin: int, end: int) -> list[MessageSummary]:
+        """Return the messages from number `begin` up to, but not including, `end`."""
         rows = self._db.execute("SELECT * FROM line WHERE number >= ? AND number < ? ORDER BY number", (begin, end))
-        return [Line(*row) for row in rows]
+        return [MessageSummary(*row) for row in rows]
 
-    def about(self, job_id: str, most: int) -> list[Line]:
-        """Return the newest lines about a job, in their order."""
+    def about(self, job_id: str, most: int) -> list[MessageSummary]:
+        """Return the newest messages about a job, oldest first; at most `most` of them."""
         rows = self._db.execute(
             "SELECT * FROM line WHERE job_id = ? AND job_id <> '' ORDER BY number DESC LIMIT ?", (job_id, most)
         )
-        return [Line(*row) for row in rows][::-1]
+        return [MessageSummary(*row) for row in rows][::-1]
 
     def close(self) -> None:
-        """Delete the file."""
+        """Close the file, which deletes it."""
         self._db.close()
 
 
 KEPT_LINES = 1_000_000
-"""Of one run; a results file has all."""
+"""Messages kept per run; a results file has all of them."""
 MOST_BYTES = 512 * 1024 * 1024
-"""Of the temporary file; a million lines take about a third of it."""
+"""Maximum size of the temporary file; a million messages take about a third of it."""
 IN_MEMORY = 4_000
 _MOVED_AT_ONCE = 500
 _READ_AT_ONCE = 1_000
 
 
-class Stream:
-    """The lines by their numbers, which count from 0 without a gap."""
+class MessageLog:
+    """All observed messages by number, from 0 without gaps."""
 
     def __init__(self, kept: int = KEPT_LINES, most_bytes: int = MOST_BYTES) -> None:
-        """Begin.
+        """Make an empty log.
 
         Args:
-            kept: How many of the newest lines.
-            most_bytes: How large the temporary file may grow; beyond that it is begun anew.
+            kept: Number of newest messages to keep.
+            most_bytes: Maximum size of the temporary file, bytes; when it is full, it is emptied.
         """
         self.total = 0
-        """Lines there ever were."""
+        """Number of messages observed so far."""
         self._kept = kept
         self._most_bytes = most_bytes
-        self._newest: list[Line] = []
-        self._archive: Archive | None = None
+        self._newest: list[MessageSummary] = []
+        self._archive: MessageArchive | None = None
 
     @property
     def first(self) -> int:
-        """Number of the oldest line that is kept."""
+        """Number of the oldest message that is kept."""
         archive = self._archive
         oldest = self.total - len(self._newest) if archive is None else archive.first
         return max(oldest, self.total - self._kept)
 
     @property
     def dropped(self) -> int:
-        """Lines that are not kept any more."""
+        """Number of messages that are no longer kept."""
         return self.first
 
-    def add(self, line: Line) -> None:
-        """Keep a line; it is number `total`."""
+    def add(self, line: MessageSummary) -> None:
+        """Append a message, whose number must be `total`."""
         self._newest.append(line)
         self.total += 1
         if len(self._newest) >= IN_MEMORY + _MOVED_AT_ONCE:
             self._move(self._newest[:_MOVED_AT_ONCE])
             del self._newest[:_MOVED_AT_ONCE]
 
-    def _move(self, lines: list[Line]) -> None:
+    def _move(self, lines: list[MessageSummary]) -> None:
         if self._kept <= IN_MEMORY:
             return
         try:
             if self._archive is None:
-                self._archive = Archive(lines[0].number, self._most_bytes)
+                self._archive = MessageArchive(lines[0].number, self._most_bytes)
             self._archive.add(lines)
             self._archive.drop_before(self.total - self._kept)
         except ArchiveError:
-            # No room: what was there is given up, and the room with it; the next lines begin anew.
+            # The file is full: drop it with its content; the next messages start a new one.
             self.close()
 
-    def get(self, number: int) -> Line:
-        """Return a line that is kept."""
+    def get(self, number: int) -> MessageSummary:
+        """Return a message that is kept."""
         index = number - (self.total - len(self._newest))
         if index >= 0 or self._archive is None:
             return self._newest[max(0, index)]
         return self._archive.get(max(number, self._archive.first))
 
-    def between(self, begin: int, end: int) -> list[Line]:
-        """Return the kept lines from one number to another, that one not included."""
+    def between(self, begin: int, end: int) -> list[MessageSummary]:
+        """Return the kept messages from number `begin` up to, but not including, `end`."""
         begin = max(begin, self.first)
         in_memory = self.total - len(self._newest)
         older = [] if self._archive is None or begin >= in_memory else self._archive.between(begin, min(end, in_memory))
         return [*older, *self._newest[max(0, begin - in_memory) : max(0, end - in_memory)]]
 
-    def since(self, number: int) -> Iterator[Line]:
-        """Return the kept lines from a number on."""
+    def since(self, number: int) -> Iterator[MessageSummary]:
+        """Yield the kept messages from a number on."""
         begin = max(number, self.first)
         while begin < self.total:
             end = min(self.total, begin + _READ_AT_ONCE)
             yield from self.between(begin, end)
             begin = end
 
-    def about(self, job_id: str, most: int) -> list[Line]:
-        """Return the newest lines about a job, in their order.
+    def about(self, job_id: str, most: int) -> list[MessageSummary]:
+        """Return the newest messages about a job, oldest first.
 
         Args:
-            job_id: Of the job.
-            most: How many at most.
+            job_id: Id of the job.
+            most: Number of messages at most.
         """
         first = self.first
         newest = [line for line in self._newest if line.job_id == job_id and line.number >= first][-most:]
@@ -281,7 +288,7 @@ class Stream:
         return [*(line for line in older if line.number >= first), *newest]
 
     def close(self) -> None:
-        """Let go of all that is not in memory."""
+        """Discard everything that is not in memory."""
         if self._archive is not None:
             self._archive.close()
             self._archive = None

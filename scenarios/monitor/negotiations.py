@@ -1,4 +1,4 @@
-"""One job as a watcher sees it: what was said about it, step by step, and where it stands."""
+"""A job as a monitor sees it: the messages about it, and the state of its negotiation."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents import GRID, LedgerEntry, LoadProfile
-from scenarios.monitor.message_log import Line
+from scenarios.monitor.message_log import MessageSummary
 
 KEPT_JOBS = 2_000
-"""Jobs that were talked about most recently."""
+"""Number of jobs kept: those with the most recent messages."""
 KEPT_STEPS = 2_000
-"""Of one job: its newest ones are shown."""
+"""Number of newest messages shown for one job."""
 
-Step = Line
+Step = MessageSummary
 State = Literal["asking", "waiting", "agreed", "moved", "grid", "cancelled", "lost"]
 
 
 @dataclass(slots=True)
 class Negotiation:
-    """What is known of a job."""
+    """What is known about a job."""
 
     job_id: str
     number: int = 0
-    """Counts the jobs as they were heard of."""
+    """Running number of jobs, in the order of their first message."""
     consumer: str = ""
     house: str = ""
     device: str = ""
@@ -34,16 +34,16 @@ class Negotiation:
     load_profile: LoadProfile | None = None
     state: State = "asking"
     producer: str = ""
-    """Who supplies it, where somebody does."""
+    """Its supplier, where it has one."""
     start_s: int | None = None
     contracts: int = 0
     """Number of its newest contract."""
     declines: int = 0
     steps: int = 0
-    """How many messages were about it; the stream has them."""
+    """Number of messages about it; the message log has them."""
 
     def add(self, step: Step) -> None:
-        """Take what was said next."""
+        """Process the next message."""
         self.steps += 1
         match step.kind:
             case "Decline":
@@ -54,7 +54,7 @@ class Negotiation:
                 self.state = "waiting"
 
     def settle(self, entry: LedgerEntry) -> bool:
-        """Take what the ledger says; return False where it is of an older contract than the one known."""
+        """Process a ledger entry; return False where it belongs to an older contract than the known one."""
         contract = entry.contract
         number = int(contract.contract_id.rpartition("/")[2])
         if number < self.contracts:
@@ -73,16 +73,16 @@ NOBODY = "No producer left to ask"
 
 
 class Negotiations:
-    """The jobs that were talked about most recently."""
+    """The jobs with the most recent messages."""
 
     def __init__(self, kept: int = KEPT_JOBS) -> None:
         self.total = 0
-        """Jobs there ever were; one that was forgotten and comes up again counts twice."""
+        """Number of jobs so far; one that was dropped and comes up again counts twice."""
         self._jobs: OrderedDict[str, Negotiation] = OrderedDict()
         self._kept = kept
 
     def of(self, job_id: str) -> Negotiation:
-        """Return what is known of a job, for more to be added."""
+        """Return a job for updating; it is created if it is not known."""
         negotiation = self._jobs.get(job_id)
         if negotiation is None:
             negotiation = self._jobs[job_id] = Negotiation(job_id, self.total)
@@ -94,11 +94,11 @@ class Negotiations:
         return negotiation
 
     def get(self, job_id: str) -> Negotiation | None:
-        """Return what is known of a job, None where nothing is."""
+        """Return a job; None where it is not known."""
         return self._jobs.get(job_id)
 
     def all(self) -> list[Negotiation]:
-        """Return the kept ones, as they were heard of."""
+        """Return the kept jobs in the order of their first message."""
         return sorted(self._jobs.values(), key=lambda job: job.number)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""How many a second, of late."""
+"""Recent rate of a count, per second."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ WINDOW_WALL_S = 3.0
 
 
 class Rate:
-    """Counts against the wall clock, which its user reads."""
+    """Rate of a count over the last seconds of the wall clock, which the caller reads."""
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
 
     def mark(self, now_wall_s: float, total: int) -> float:
-        """Note how many there are by now; return how many a second came of late.
+        """Record the current count and return the recent rate per second.
 
         Args:
-            now_wall_s: On any clock that never goes back.
-            total: Counted from the beginning.
+            now_wall_s: Time on any monotonic clock, seconds.
+            total: The count so far.
         """
         marks = self._marks
         marks.append((now_wall_s, total))

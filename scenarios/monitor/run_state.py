@@ -1,4 +1,4 @@
-"""All that a watcher of one run knows, fed delivery by delivery."""
+"""Everything that a monitor knows about one run, updated delivery by delivery."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from pydantic import ValidationError
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
 from broker.protocol.topics import Address
-from scenarios.monitor.message_log import KEPT_LINES, MARKED, Line, Stream, house_of_consumer
+from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
-from scenarios.monitor.producers import Day, WatchedProducer
-from scenarios.monitor.summaries import say
+from scenarios.monitor.producers import EnergyBins, ObservedProducer
+from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone
 
 
 @dataclass(frozen=True, slots=True)
-class Backdrop:
-    """Facts of a scenario that do not travel, or travelled before a watcher came."""
+class ScenarioContext:
+    """Facts of a scenario that are not published, or were published before the monitor joined."""
 
     name: str = ""
     start_s: int | None = None
     end_s: int | None = None
-    """When the run is over at the latest, for the share that is done."""
+    """Latest possible end of the run, UNIX seconds, for the share that is done."""
     houses: Mapping[str, str] = field(default_factory=dict)
-    """Names of houses by id."""
+    """Names of houses, by id."""
     house_of_producer: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
-    """By job id."""
+    """Load profiles, by job id."""
     scores: Mapping[str, int] = field(default_factory=dict)
-    """What producers start with, by id; others with that of a new one."""
+    """Initial scores of producers, by id; others have that of a new producer."""
     zone: Zone | None = None
-    """How times are shown; None: as the run's roster says."""
+    """Zone in which times are shown; None: that of the run's roster."""
 
 
-def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
-    """Return what a scenario tells a watcher.
+def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> ScenarioContext:
+    """Return the context that a scenario provides.
 
     Args:
-        scenario: The one that runs.
-        end_s: When the run is over at the latest.
+        scenario: The scenario that runs.
+        end_s: Latest possible end of the run, UNIX seconds.
     """
-    return Backdrop(
+    return ScenarioContext(
         name=scenario.name,
         start_s=scenario.start_s,
         end_s=end_s,
@@ -58,8 +58,8 @@ def backdrop_of(scenario: Scenario, end_s: int | None = None) -> Backdrop:
     )
 
 
-_SPREAD = 500
-"""Messages of one sender that may overtake each other."""
+_REORDER_WINDOW = 500
+"""Number of messages of one sender that may arrive before a missing one is given up."""
 
 
 _KEPT_SENDERS = 20_000
@@ -69,30 +69,39 @@ class _Sender:
     __slots__ = ("above", "floor", "given_up")
 
     def __init__(self, first: int) -> None:
-        # Somebody who joins late starts here; what was sent before is not missing.
+        # An observer who joins late starts here; earlier messages do not count as missing.
         self.floor = first
         self.above: set[int] = set()
         self.given_up = 0
 
 
-class Seen:
-    """Sequence numbers by sender."""
+class Deduplicator:
+    """Recognises duplicates and gaps by each sender's sequence numbers."""
 
     def __init__(self, *, from_the_start: bool = False) -> None:
-        """Begin.
+        """Make a deduplicator.
 
         Args:
-            from_the_start: Whether the watcher was there before the first message, so that earlier ones are missing.
+            from_the_start: Whether the observer was there before the first message, so that earlier ones count as
+                missing.
         """
         self._from_the_start = from_the_start
         self._senders: dict[str, _Sender] = {}
 
     def is_new(self, sender: str, seq: int) -> bool:
-        """Note a message; return False if it was noted before."""
+        """Record a message; return False if it was recorded before.
+
+        Args:
+            sender: Agent id of the sender.
+            seq: Its sequence number.
+
+        Raises:
+            ValueError: There are more senders than any neighbourhood has.
+        """
         known = self._senders.get(sender)
         if known is None:
             if len(self._senders) >= _KEPT_SENDERS:
-                raise ValueError(f"more than {_KEPT_SENDERS} senders: somebody makes them up")
+                raise ValueError(f"more than {_KEPT_SENDERS} senders: they must be forged")
             known = self._senders[sender] = _Sender(0 if self._from_the_start else seq)
         if seq == known.floor and not known.above:
             known.floor += 1
@@ -103,7 +112,7 @@ class Seen:
         while known.floor in known.above:
             known.above.remove(known.floor)
             known.floor += 1
-        if len(known.above) > _SPREAD:
+        if len(known.above) > _REORDER_WINDOW:
             lowest = min(known.above)
             known.given_up += lowest - known.floor
             known.floor = lowest
@@ -114,90 +123,92 @@ class Seen:
 
     @property
     def missing(self) -> int:
-        """Messages between those that were seen."""
+        """Number of gaps in the sequence numbers."""
         gaps = (max(s.above) + 1 - s.floor - len(s.above) for s in self._senders.values() if s.above)
         return sum(gaps) + sum(s.given_up for s in self._senders.values())
 
 
 KEPT_CONTRACTS = 20_000
 KEPT_PARTIES = 5_000
-"""Hosts, and producers: far more than a neighbourhood has; a stranger could announce any number."""
+"""Maximum number of hosts, and of producers: far more than a neighbourhood has, as a stranger could announce any
+number."""
 _KEPT_ADDRESSES = 20_000
 
 
 @dataclass(slots=True)
-class WatchedHost:
-    """A host as it announced itself."""
+class ObservedHost:
+    """A host according to its announcements."""
 
     id: str
     agents: tuple[str, ...] = ()
     is_there: bool = False
     was_there: bool = False
-    """Whether it was there at any time."""
+    """Whether it was ever online."""
     sent: int = 0
-    """Messages of its agents that were seen."""
+    """Number of observed messages of its agents."""
     last_s: int | None = None
-    """Virtual time of the newest of them."""
+    """Virtual time of the newest of them, UNIX seconds."""
 
 
-class Watched:
-    """What is known of a run. Read anything; change it with `take` alone."""
+class ObservedRun:
+    """What is known about a run. Read anything; change it through `take` only."""
 
     def __init__(
         self,
         run_id: str,
-        backdrop: Backdrop | None = None,
+        scenario_context: ScenarioContext | None = None,
         *,
         from_the_start: bool = False,
         kept_lines: int = KEPT_LINES,
     ) -> None:
-        """Begin to watch.
+        """Start observing.
 
         Args:
-            run_id: Which run.
-            backdrop: What is known of its scenario.
-            from_the_start: Whether the watcher is there before the first message; else scores are of what it saw.
-            kept_lines: How many messages are kept.
+            run_id: Id of the run.
+            scenario_context: What is known of its scenario.
+            from_the_start: Whether the monitor is there before the first message; if not, scores cover observed
+                messages only.
+            kept_lines: Number of messages to keep.
         """
         self.run_id = run_id
-        self.backdrop = backdrop or Backdrop()
+        self.scenario_context = scenario_context or ScenarioContext()
         self.from_the_start = from_the_start
         self.time: TimeReport | None = None
         self.time_reports = 0
-        """How many reports of the clock came in."""
-        self.hosts: dict[str, WatchedHost] = {}
-        self.lines = Stream(kept_lines)
+        """Number of clock reports received."""
+        self.hosts: dict[str, ObservedHost] = {}
+        self.lines = MessageLog(kept_lines)
         self.jobs = Negotiations()
-        self.producers: dict[str, WatchedProducer] = {}
+        self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
-        """By contract id, in the order in which they were told first."""
+        """By contract id, in the order of first publication."""
         self.contracts_dropped = 0
-        """Contracts that are not kept any more."""
+        """Number of contracts that are no longer kept."""
         self.refused = 0
-        """What came in and was no message of ours."""
+        """Number of deliveries that could not be parsed."""
         self.doubled = 0
-        """What came in more than once."""
+        """Number of duplicate messages."""
         self.changes = 0
-        """Grows with whatever is learnt."""
+        """Increases with every update."""
         self.last_control: Control | None = None
-        """What somebody asked of the clock."""
-        self._seen = Seen(from_the_start=from_the_start)
+        """The latest control request."""
+        self._seen = Deduplicator(from_the_start=from_the_start)
         self._host_of: dict[str, str] = {}
         self._roster_zone = Zone()
         self._addresses: dict[str, Address | None] = {}
 
     @property
     def zone(self) -> Zone:
-        """How the run's times are shown: as its scenario says, or else its roster; UTC before either is known."""
-        return self.backdrop.zone or self._roster_zone
+        """Zone in which the run's times are shown: the scenario's, else the roster's; UTC before either is known."""
+        return self.scenario_context.zone or self._roster_zone
 
     @property
     def missing(self) -> int:
-        """Messages that were sent between those seen, and never came."""
+        """Number of messages that were sent between observed ones but never arrived."""
         return self._seen.missing
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Learn from what came in; what is foreign or broken is counted."""
+        """Process a delivery; foreign or malformed ones are counted."""
         address = self._address(topic)
         if address is None or address.run != self.run_id or not payload:
             return
@@ -231,7 +242,7 @@ class Watched:
             address = self._addresses[topic] = topics.parse(topic)
             return address
 
-    # What agents say.
+    # Messages between agents.
 
     def _message(self, address: Address, envelope: Envelope) -> None:
         host_id = address.ids[2]
@@ -239,11 +250,11 @@ class Watched:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
         kind = body["kind"]
-        job_id, text = say(kind, body, MARKED)
+        job_id, text = summarize(kind, body, MARKED)
         if not self._seen.is_new(envelope.sender, envelope.seq):
             self.doubled += 1
             return
-        line = Line(
+        line = MessageSummary(
             self.lines.total,
             envelope.time,
             envelope.round,
@@ -264,7 +275,7 @@ class Watched:
         if kind in _SCORED:
             self._score(kind, body)
 
-    def _about_job(self, line: Line, body: dict[str, Any]) -> None:
+    def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
         if line.kind == "Request" and negotiation.load_profile is None:
@@ -289,16 +300,16 @@ class Watched:
             case "Declined":
                 producer.declined += 1
 
-    def _producer(self, producer_id: str) -> WatchedProducer:
+    def _producer(self, producer_id: str) -> ObservedProducer:
         producer = self.producers.get(producer_id)
         if producer is None:
-            house = self.backdrop.house_of_producer.get(producer_id) or self._host_of.get(producer_id, "")
-            first_score = self.backdrop.scores.get(producer_id, NEW_PRODUCER)
+            house = self.scenario_context.house_of_producer.get(producer_id) or self._host_of.get(producer_id, "")
+            first_score = self.scenario_context.scores.get(producer_id, NEW_PRODUCER)
             self._make_room(self.producers)
-            producer = self.producers[producer_id] = WatchedProducer(producer_id, house, first_score)
+            producer = self.producers[producer_id] = ObservedProducer(producer_id, house, first_score)
         return producer
 
-    # What is told to everybody.
+    # Retained publications.
 
     def _forecast(self, address: Address, prediction: Prediction) -> None:
         self._producer(address.ids[1]).learn(prediction)
@@ -312,7 +323,7 @@ class Watched:
         negotiation = self.jobs.of(contract.job_id)
         before = negotiation.producer
         if not negotiation.settle(entry):
-            return  # an old contract of a job that has another one by now
+            return  # an old contract of a job that has a newer one
         if before in self.producers:
             self.producers[before].contracts.pop(contract.job_id, None)
         if entry.state == "standing" and contract.producer != GRID:
@@ -322,7 +333,7 @@ class Watched:
         host = self.hosts.get(announcement.host)
         if host is None:
             self._make_room(self.hosts)
-            host = self.hosts[announcement.host] = WatchedHost(announcement.host)
+            host = self.hosts[announcement.host] = ObservedHost(announcement.host)
         host.is_there = announcement.state == "there"
         host.was_there = True
         if announcement.agents:
@@ -332,7 +343,7 @@ class Watched:
         self._roster_zone = Zone(roster.utc_offset_s)
         self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         for host_id, member in roster.hosts.items():
-            host = self.hosts.setdefault(host_id, WatchedHost(host_id, is_there=bool(member.session)))
+            host = self.hosts.setdefault(host_id, ObservedHost(host_id, is_there=bool(member.session)))
             host.agents = member.agents
             host.was_there = host.was_there or bool(member.session)
         for producer in self.producers.values():
@@ -341,26 +352,33 @@ class Watched:
     @staticmethod
     def _make_room(known: Mapping[str, object]) -> None:
         if len(known) >= KEPT_PARTIES:
-            raise ValueError(f"more than {KEPT_PARTIES}: somebody makes them up")
+            raise ValueError(f"more than {KEPT_PARTIES}: they must be forged")
 
-    # Questions.
+    # Queries.
 
-    def day_of(self, producer: WatchedProducer, start_s: int, end_s: int, bins: int) -> Day:
-        """Return what a producer expects and promised between two times; see `WatchedProducer.day`."""
+    def day_of(self, producer: ObservedProducer, start_s: int, end_s: int, bins: int) -> EnergyBins:
+        """Return a producer's forecast and commitments.
+
+        Args:
+            producer: The producer.
+            start_s: Beginning of the first bin, UNIX seconds.
+            end_s: End of the last bin, UNIX seconds.
+            bins: Number of bins.
+        """
         profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
         return producer.day(start_s, end_s, bins, profiles)
 
     @property
     def first_s(self) -> int | None:
-        """When the run starts: as its scenario says, else the first forecast or contract; None where nothing does."""
-        if self.backdrop.start_s is not None:
-            return self.backdrop.start_s
+        """Start of the run, UNIX seconds: the scenario's, else the first forecast or contract; None if unknown."""
+        if self.scenario_context.start_s is not None:
+            return self.scenario_context.start_s
         starts_s = [p.forecast.start_s for p in self.producers.values() if p.forecast is not None]
         starts_s += [start_s for p in self.producers.values() for start_s in p.contracts.values()]
         return min(starts_s, default=None)
 
     def ends_of_plans(self) -> list[int]:
-        """Return when each producer's forecast ends, and each job that it supplies."""
+        """Return the ends of all forecasts and of all jobs with a producer, UNIX seconds."""
         ends_s = [p.forecast.end_s for p in self.producers.values() if p.forecast is not None]
         for producer in self.producers.values():
             for job_id, start_s in producer.contracts.items():
@@ -369,36 +387,36 @@ class Watched:
         return ends_s
 
     def _profile(self, job_id: str) -> LoadProfile | None:
-        known = self.backdrop.profiles.get(job_id)
+        known = self.scenario_context.profiles.get(job_id)
         if known is None and (negotiation := self.jobs.get(job_id)) is not None:
             return negotiation.load_profile
         return known
 
     def share_done(self) -> float | None:
-        """Return how much of the run's virtual time has passed, 0 to 1; None where its end is not known."""
-        start_s, end_s = self.backdrop.start_s, self.backdrop.end_s
+        """Return the share of the run's virtual time that has passed, 0 to 1; None where its end is not known."""
+        start_s, end_s = self.scenario_context.start_s, self.scenario_context.end_s
         if self.time is None or start_s is None or end_s is None or end_s <= start_s:
             return None
         return min(1.0, max(0.0, (self.time.time - start_s) / (end_s - start_s)))
 
     def houses(self) -> list[str]:
-        """Return the ids of the houses that are known, sorted."""
-        found: set[str] = set(self.backdrop.houses)
+        """Return the ids of the known houses, in natural order."""
+        found: set[str] = set(self.scenario_context.houses)
         found.update(producer.house for producer in self.producers.values() if producer.house)
         agents: Iterable[str] = (agent for host in self.hosts.values() for agent in host.agents)
         found.update(house for agent in agents if (house := house_of_consumer(agent)) is not None)
         return sorted(found, key=natural)
 
     def producers_of(self, house: str) -> frozenset[str]:
-        """Return the producers of a house."""
+        """Return the ids of a house's producers."""
         return frozenset(p.id for p in self.producers.values() if p.house == house)
 
     def steps(self, negotiation: Negotiation) -> list[Step]:
-        """Return what was said about a job, step by step; of a very long talk its newest steps."""
+        """Return the messages about a job, oldest first; only the newest ones of a very long negotiation."""
         return self.lines.about(negotiation.job_id, KEPT_STEPS)
 
     def negotiations(self) -> list[Negotiation]:
-        """Return the jobs that are known, as they were heard of."""
+        """Return the known jobs in the order of their first message."""
         return self.jobs.all()
 
 

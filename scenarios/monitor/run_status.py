@@ -1,4 +1,4 @@
-"""How a run stands: one state, in words and with a tone, for every screen and line that says it. Pure."""
+"""Status of a run: one state with text and tone, derived by a pure function, for every screen that shows it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from broker.protocol import TimeReport
 
 Kind = Literal["connecting", "waiting", "running", "paused", "stalled", "disconnected", "ended", "failed"]
 Tone = Literal["good", "warning", "bad", "plain"]
-Link = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
-"""`unreachable` is tried again; `refused`, such as a wrong login, is not."""
+LinkStatus = Literal["connecting", "connected", "reconnecting", "unreachable", "refused"]
+"""`unreachable` is retried; `refused`, for example after a wrong login, is not."""
 
 SILENT_AFTER = 4
-"""So many reports have to be missing before the clock is said to be silent: a busy machine loses a few."""
+"""Number of missing reports after which the clock counts as silent; a busy machine may lose a few."""
 _NAMED = 3
 
 SIGNS: dict[Kind, str] = {
@@ -41,14 +41,14 @@ TONES: dict[Kind, Tone] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a run stands."""
+class RunStatus:
+    """The status of a run."""
 
     kind: Kind
     words: str
-    """Such as `stalled for 26 s, waiting for adler`."""
+    """For example `stalled for 26 s, waiting for adler`."""
     awaited: tuple[str, ...] = ()
-    """The hosts that it waits for, as far as they are known by name."""
+    """Ids of the hosts that it waits for, as far as they are known."""
 
     @property
     def text(self) -> str:
@@ -57,12 +57,12 @@ class Standing:
 
     @property
     def tone(self) -> Tone:
-        """What colour says."""
+        """Tone, which screens map to a colour."""
         return TONES[self.kind]
 
     @property
     def moves(self) -> bool:
-        """Whether virtual time passes; only then an estimate of what is left means anything."""
+        """Whether virtual time advances; only then is an estimate of the remaining time meaningful."""
         return self.kind == "running"
 
     @property
@@ -71,70 +71,70 @@ class Standing:
         return self.kind in {"ended", "failed"}
 
 
-def standing_of(
+def status_of_run(
     report: TimeReport | None,
     *,
-    link: Link = "connected",
+    link: LinkStatus = "connected",
     problem: str = "",
     silent_wall_s: float = 0.0,
     is_over: bool = False,
     me: str = "",
-) -> Standing:
-    """Return how a run stands.
+) -> RunStatus:
+    """Return the status of a run.
 
     Args:
-        report: What its clock said last; None: nothing yet.
-        link: How the connection over which the clock is heard is.
-        problem: Why there is none.
-        silent_wall_s: How long ago the report was heard, seconds of the wall clock.
-        is_over: Whether the run is known to be over, whatever was heard last.
-        me: Who looks, as `Control.by` has it.
+        report: The latest report of its clock; None: none yet.
+        link: State of the connection over which reports arrive.
+        problem: Why there is no connection.
+        silent_wall_s: Age of the report, wall-clock seconds.
+        is_over: Whether the run is known to be over, whatever the report says.
+        me: Name of this user, as in `Control.by`.
     """
     if report is not None and report.state == "failed":
-        return Standing("failed", "failed")
+        return RunStatus("failed", "failed")
     if report is not None and (is_over or report.state == "ended"):
-        return Standing("ended", f"ended, stopped{_by(report.stopped_by, me)}" if report.stopped_by else "ended")
+        return RunStatus("ended", f"ended, stopped{_by(report.stopped_by, me)}" if report.stopped_by else "ended")
     if link != "connected":
         return _unlinked(link, problem)
     if report is None:
-        return Standing("waiting", "waiting for the run to begin")
+        return RunStatus("waiting", "waiting for the run to begin")
     return _live(report, silent_wall_s, me)
 
 
-def _live(report: TimeReport, silent_wall_s: float, me: str) -> Standing:
+def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
     waited_wall_s = report.waiting_wall_s + silent_wall_s
     if report.every_wall_s and silent_wall_s >= SILENT_AFTER * report.every_wall_s:
-        return Standing("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
+        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
     if report.state == "waiting":
         whom = names(report.waiting_for, report.waiting_more) or "hosts"
         since = f" for {_span(waited_wall_s)}" if waited_wall_s >= STALLED_AFTER_WALL_S else ""
-        return Standing("waiting", f"waiting{since} for {whom}", report.waiting_for)
+        return RunStatus("waiting", f"waiting{since} for {whom}", report.waiting_for)
     if report.state == "paused":
-        return Standing("paused", f"paused{_by(report.paused_by, me)}")
+        return RunStatus("paused", f"paused{_by(report.paused_by, me)}")
     if report.waiting_for and waited_wall_s >= STALLED_AFTER_WALL_S:
         whom = names(report.waiting_for, report.waiting_more)
-        return Standing("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", report.waiting_for)
-    return Standing("running", "running")
+        return RunStatus("stalled", f"stalled for {_span(waited_wall_s)}, waiting for {whom}", report.waiting_for)
+    return RunStatus("running", "running")
 
 
-def standing_of_reported(reported: Reported, me: str = "") -> Standing:
-    """Return how a run stands whose clock is in a process of ours; `me` as in `standing_of`."""
-    return standing_of(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
+def status_of_reported(reported: Reported, me: str = "") -> RunStatus:
+    """Return the status of a run whose clock is in a process of our own; `me` as in `status_of_run`."""
+    return status_of_run(reported.report, link="connected" if reported.is_connected else "reconnecting", me=me)
 
 
-def gravest(standings: Iterable[Standing]) -> Standing | None:
-    """Return the one of several runs that needs attention most; None where no run is under way."""
+def most_urgent(standings: Iterable[RunStatus]) -> RunStatus | None:
+    """Return the status that needs attention most among several runs; None where no run is under way."""
     order: tuple[Kind, ...] = ("stalled", "disconnected", "paused", "connecting", "waiting", "running")
     under_way = [standing for standing in standings if standing.kind in order]
     return min(under_way, key=lambda standing: order.index(standing.kind), default=None)
 
 
 def names(hosts: Sequence[str], more: int = 0) -> str:
-    """Return a few names, and how many others there are.
+    """Return a few host names and the number of others as a phrase.
 
     Args:
         hosts: The names.
-        more: Hosts that are not named.
+        more: Number of hosts that are not named.
     """
     shown = list(hosts[:_NAMED])
     others = len(hosts) - len(shown) + more
@@ -143,14 +143,14 @@ def names(hosts: Sequence[str], more: int = 0) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def _unlinked(link: Link, problem: str) -> Standing:
+def _unlinked(link: LinkStatus, problem: str) -> RunStatus:
     if link == "connecting":
-        return Standing("connecting", "connecting to the broker")
+        return RunStatus("connecting", "connecting to the broker")
     if link == "reconnecting":
-        return Standing("disconnected", "disconnected, trying again")
+        return RunStatus("disconnected", "disconnected, trying again")
     if link == "refused":
-        return Standing("disconnected", f"disconnected: {problem}")
-    return Standing("disconnected", f"disconnected, trying again: {problem}" if problem else "disconnected")
+        return RunStatus("disconnected", f"disconnected: {problem}")
+    return RunStatus("disconnected", f"disconnected, trying again: {problem}" if problem else "disconnected")
 
 
 def _by(who: str, me: str) -> str:

@@ -1,4 +1,4 @@
-"""What an agent's message says, in a few words a person reads at a glance."""
+"""Summarises an agent's message in a few words that can be read at a glance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _request(body: Body, zone: Zone) -> str:
     return f"{energy(wh[-1] - wh[0])}, start {window}?"
 
 
-def _stretches(body: Body, zone: Zone) -> str:
+def _intervals(body: Body, zone: Zone) -> str:
     starts = [(zone.clock(first_s), zone.clock(last_s)) for first_s, last_s in body["starts"]]
     return ", ".join(first if first == last else f"{first}-{last}" for first, last in starts)
 
@@ -48,7 +48,7 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "Decline": lambda body, _: f"No: {body['reason']}",
     "Withdraw": lambda _body, _zone: "Request withdrawn",
     "Hold": lambda _body, _zone: "Keep it where it is: another job is being planned",
-    "Release": lambda body, zone: f"May move to {_stretches(body, zone)}",
+    "Release": lambda body, zone: f"May move to {_intervals(body, zone)}",
     "Opening": lambda _body, _zone: "Ask again: it fits now",
     "Amend": lambda body, zone: f"Moved to {zone.clock(body['start_s'])}",
     "Cancel": lambda body, _: f"Cannot deliver: {body['reason']}",
@@ -59,19 +59,19 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
 }
 
 KINDS = tuple(_WORDING)
-"""Of messages, as `agents.messages` has them."""
+"""Message kinds, as in `agents.messages`."""
 
 
-def say(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
-    """Return the id of the job that a message is about (empty: none), and what it says.
+def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
+    """Return the id of the job that a message is about (empty: none), and a summary of its content.
 
     Args:
-        kind: Of the message.
-        body: Of the message.
-        zone: How times are shown.
+        kind: The message's kind.
+        body: The message's body.
+        zone: Zone in which times are shown.
 
     Raises:
-        KeyError, TypeError, ValueError, OverflowError, OSError: it is no message of ours.
+        KeyError, TypeError, ValueError, OverflowError, OSError: It is not a message of ours.
     """
     return _job_of(kind, body), _WORDING[kind](body, zone)
 
@@ -90,5 +90,5 @@ def _job_of(kind: str, body: Body) -> str:
 
 
 def energy(wh: float) -> str:
-    """Return an energy in Wh or kWh, three digits."""
+    """Return an energy in Wh or kWh with about three digits."""
     return f"{wh:.0f} Wh" if abs(wh) < 1000 else f"{wh / 1000:.2f} kWh"

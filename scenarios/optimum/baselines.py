@@ -1,20 +1,19 @@
-"""What would have come of it without our negotiation: earliest starts, random starts, PySSMic's own rule.
+"""Baselines without negotiation: earliest starts, random starts, and PySSMic's own rule.
 
-All are measured as a run is, minute by minute against the real sun, each producer for its own jobs
-(`scenarios.metrics.settlement`). Two of them say only when a job starts, not who serves it. There, in the order of
-registration, a job gets the first producer whose real sun carries it in full beside those before it, else the grid:
-the rule of contracts, with a knowledge of the sun that favours the baseline. What they lack is a choice of start.
-Jobs of one device follow one another here, too: each start leaves room for all later jobs of its device, known by then
-or not, which favours the baselines again.
-(Who lets every minute's sun go to whoever draws just then covers more, in parts: that is another rule, and what the
-pooled self-consumption among the figures of a run is about.)
+All are measured as runs are: minute by minute against actual production, each producer for its own jobs
+(`scenarios.metrics.settlement`). Two of them determine only when a job starts, not who supplies it. There, in order of
+registration, a job gets the first producer whose actual production covers it in full beside the jobs before it, else
+the grid: the rule of contracts, with knowledge of the actual production, which favours the baseline. What they lack is
+a choice of start. Jobs of one device follow one another here, too; each start leaves room for all later jobs of its
+device, known by then or not, which again favours the baselines. (Giving each minute's production to whoever draws at
+that moment would cover more, in parts; that is a different rule, measured by a run's pooled self-consumption.)
 
-PySSMic's rule: the start is drawn from the window once, and stays. Producers are asked in the order of their scores
-(accepted: -1, declined: +1; the lowest first). A producer sets the new job and all of its jobs that have not started to
-random starts, which is where its optimiser ends, rounding having taken away every gradient; if the energy by which its
-forecast and these jobs miss each other, what goes beyond the forecast counted twice, is less than at its last
-acceptance, it accepts. A new forecast changes no contract, a job that has started is forgotten, and who finds no
-producer is on the grid. Its slips in arithmetic (uneven intervals, interpolation by position) are not repeated.
+PySSMic's rule: a start is drawn from the window once and never moves. Producers are asked in the order of their scores
+(accepted: -1, declined: +1; lowest first). A producer sets the new job and all of its jobs that have not started to
+random starts; this is where its optimiser ends, as rounding removes every gradient. It accepts if the mismatch between
+its forecast and these jobs, with demand beyond the forecast counted twice, is less than at its last acceptance. A new
+forecast changes no contract, a job that has started is forgotten, and a job without a producer runs on grid power.
+PySSMic's errors in arithmetic (uneven intervals, interpolation by position) are not reproduced.
 """
 
 from __future__ import annotations
@@ -29,31 +28,31 @@ import numpy as np
 
 from agents import GRID, Contract, FloatArray, Job, Run, Starts, open_starts
 from scenarios.device_overlaps import jobs_without_room, run_of
-from scenarios.metrics import MINUTE_S, account, real_production_wh
-from scenarios.scenario import Producer, Scenario
+from scenarios.metrics import MINUTE_S, real_production_wh, settle
+from scenarios.scenario import ProducerSeries, Scenario
 
 TOLERANCE_WH = 1e-6
-"""Of one minute, as for promises."""
+"""Tolerance of one minute, as for promises."""
 FIRST_SCORE = 10
 DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """One way to do without, and what its producers delivered."""
+    """A strategy without negotiation, and the energy that it delivers."""
 
     name: str
     draws_wh: tuple[float, ...]
-    """Delivered energy of each draw of chance; one where there is none in it."""
+    """Delivered energy of each random draw; a single value where the strategy is deterministic."""
 
     @property
     def delivered_wh(self) -> float:
-        """The mean over the draws."""
+        """Mean over the draws."""
         return fmean(self.draws_wh)
 
     @property
     def deviation_wh(self) -> float | None:
-        """The standard deviation over the draws; None for a single one."""
+        """Sample standard deviation over the draws; None for a single one."""
         return stdev(self.draws_wh) if len(self.draws_wh) > 1 else None
 
 
@@ -63,25 +62,25 @@ def baselines(
     """Return all baselines of a scenario.
 
     Args:
-        scenario: Neighbourhood, jobs and sun.
-        seed: Of all chance in them; None: the scenario's.
-        draws: How often those with chance in them are tried.
-        end_s: Where the run ended, if not where the scenario says; jobs registered later do not count.
+        scenario: Neighbourhood, jobs and production.
+        seed: Seed of the random draws; None: the scenario's.
+        draws: Number of draws of each random strategy.
+        end_s: End of the run, UNIX seconds; None: the scenario's own. Jobs registered later are left out.
     """
     street = _Street(scenario, end_s)
-    dice = Random(f"{scenario.seed if seed is None else seed}/baselines")
+    rng = Random(f"{scenario.seed if seed is None else seed}/baselines")
     return (
-        Baseline("earliest start", (street.delivered_wh(street.first_taker(street.earliest_starts())),)),
+        Baseline("earliest start", (street.delivered_wh(street.first_fit(street.earliest_starts())),)),
         Baseline(
             "random start",
-            tuple(street.delivered_wh(street.first_taker(street.random_starts(dice))) for _ in range(draws)),
+            tuple(street.delivered_wh(street.first_fit(street.random_starts(rng))) for _ in range(draws)),
         ),
-        Baseline("PySSMic's rule", tuple(street.delivered_wh(_pyssmic(street, dice)) for _ in range(draws))),
+        Baseline("PySSMic's rule", tuple(street.delivered_wh(_pyssmic(street, rng)) for _ in range(draws))),
     )
 
 
 class _Street:
-    """The jobs that a run learns of, and the sun by minute."""
+    """The jobs that a run learns of, and production by minute."""
 
     def __init__(self, scenario: Scenario, end_s: int | None) -> None:
         if end_s is None and scenario.days is not None:
@@ -97,35 +96,41 @@ class _Street:
         minutes = max(1, -((self.first_s - last_s) // MINUTE_S))
         self.edges_s = self.first_s + MINUTE_S * np.arange(minutes + 1, dtype=np.float64)
         self._later = self._later_runs()
-        self.sun_wh = {
+        self.production_wh = {
             producer: real_production_wh(of, self.edges_s, self.end_s) for producer, of in scenario.producers.items()
         }
 
     def earliest_s(self, job: Job) -> int:
-        """Return the first second at which a job can start; after its window if it comes too late."""
+        """Return the first second at which a job can start; after its window if it was registered too late."""
         return max(job.earliest_start_s, job.registered_s, self.scenario.start_s)
 
-    def random_start_s(self, job: Job, dice: Random, starts: Starts = ()) -> int:
-        """Return any second among these starts; none: of what is left of its window."""
+    def random_start_s(self, job: Job, rng: Random, starts: Starts = ()) -> int:
+        """Draw a start of a job.
+
+        Args:
+            job: The job.
+            rng: The random number generator.
+            starts: Intervals of starts to draw from, UNIX seconds; empty: what is left of its window.
+        """
         earliest_s = self.earliest_s(job)
         stretches = starts or ((earliest_s, max(earliest_s, job.latest_start_s)),)
-        place = dice.randint(0, sum(last_s - first_s + 1 for first_s, last_s in stretches) - 1)
+        place = rng.randint(0, sum(last_s - first_s + 1 for first_s, last_s in stretches) - 1)
         for first_s, last_s in stretches:
             if place <= last_s - first_s:
                 return first_s + place
             place -= last_s - first_s + 1
         return earliest_s
 
-    def random_starts(self, dice: Random) -> Iterator[int]:
-        """Return any second for each job at which its device is free."""
-        return self._one_after_the_other(lambda job, starts: self.random_start_s(job, dice, starts))
+    def random_starts(self, rng: Random) -> Iterator[int]:
+        """Yield a random start for each job at which its device is free."""
+        return self._one_after_the_other(lambda job, starts: self.random_start_s(job, rng, starts))
 
     def earliest_starts(self) -> Iterator[int]:
-        """Return the first second for each job at which its device is free."""
+        """Yield the earliest start for each job at which its device is free."""
         return self._one_after_the_other(lambda job, starts: starts[0][0] if starts else self.earliest_s(job))
 
     def _one_after_the_other(self, choose: Callable[[Job, Starts], int]) -> Iterator[int]:
-        """Return a start for each job, chosen among those that leave room for the later jobs of its device."""
+        """Yield a start for each job, chosen among those that leave room for the later jobs of its device."""
         busy: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for job in self.jobs:
             starts: Starts = ()
@@ -137,7 +142,7 @@ class _Street:
             yield start_s
 
     def _later_runs(self) -> dict[str, list[Run]]:
-        """Return the later jobs of its device for each job that can follow the others, by job id."""
+        """Return the later jobs of the same device by job id, where jobs can run one after another."""
         without = {job.job_id for job in jobs_without_room(self.jobs, self.scenario.start_s)}
         by_device: dict[str, list[Run]] = defaultdict(list)
         later: dict[str, list[Run]] = {}
@@ -148,15 +153,15 @@ class _Street:
         return later
 
     def draw(self, job: Job, start_s: int) -> tuple[slice, FloatArray]:
-        """Return the minutes that a job touches and what it draws in them, Wh."""
+        """Return the minutes in which a job draws, and its energy in them, Wh."""
         first = (start_s - self.first_s) // MINUTE_S
         last = -((self.first_s - start_s - job.duration_s) // MINUTE_S)
         minutes = slice(first, last)
         return minutes, job.load_profile.energy_per_bin_wh(self.edges_s[first : last + 1] - start_s)
 
-    def first_taker(self, starts_s: Iterable[int]) -> list[Contract]:
-        """Return the contracts when each job goes to the first producer whose sun carries it beside those before."""
-        room_wh = {producer: sun_wh.copy() for producer, sun_wh in self.sun_wh.items()}
+    def first_fit(self, starts_s: Iterable[int]) -> list[Contract]:
+        """Return contracts in which each job goes to the first producer that covers it beside earlier jobs."""
+        room_wh = {producer: production_wh.copy() for producer, production_wh in self.production_wh.items()}
         contracts = []
         for job, start_s in zip(self.jobs, starts_s, strict=True):
             minutes, draw_wh = self.draw(job, start_s)
@@ -168,46 +173,46 @@ class _Street:
         return contracts
 
     def delivered_wh(self, contracts: list[Contract]) -> float:
-        """Return what the producers deliver, as a run's account has it."""
-        settled = account(self.scenario, contracts, self.scenario.start_s, self.end_s)
+        """Return the energy that producers deliver, Wh, as a run's settlement counts it."""
+        settled = settle(self.scenario, contracts, self.scenario.start_s, self.end_s)
         return float(settled.delivered_wh.sum())
 
 
 class _Producer:
-    """A producer of PySSMic's."""
+    """A producer that follows PySSMic's rule."""
 
-    def __init__(self, street: _Street, of: Producer) -> None:
+    def __init__(self, street: _Street, of: ProducerSeries) -> None:
         self.score = FIRST_SCORE
         self._street = street
         self._of = of
-        self._kept: list[tuple[Job, int]] = []
+        self._feasible_part: list[tuple[Job, int]] = []
         self._missed_wh = np.inf
 
-    def accepts(self, job: Job, start_s: int, dice: Random) -> bool:
+    def accepts(self, job: Job, start_s: int, rng: Random) -> bool:
         """Decide on a job that is registered now, and keep it if accepted."""
         now_s = max(job.registered_s, self._street.scenario.start_s)
-        self._kept = [(kept, starts_s) for kept, starts_s in self._kept if starts_s > now_s]
-        forecast_wh = real_production_wh(Producer(self._of.predictions), self._street.edges_s, now_s)
+        self._feasible_part = [(kept, starts_s) for kept, starts_s in self._feasible_part if starts_s > now_s]
+        forecast_wh = real_production_wh(ProducerSeries(self._of.predictions), self._street.edges_s, now_s)
         load_wh = np.zeros_like(forecast_wh)
-        for other in [*(kept for kept, _ in self._kept), job]:
-            minutes, draw_wh = self._street.draw(other, self._street.random_start_s(other, dice))
+        for other in [*(kept for kept, _ in self._feasible_part), job]:
+            minutes, draw_wh = self._street.draw(other, self._street.random_start_s(other, rng))
             load_wh[minutes] += draw_wh
         missed_wh = float(np.abs(forecast_wh - load_wh).sum() + np.maximum(0.0, load_wh - forecast_wh).sum())
         accepted = missed_wh < self._missed_wh
         if accepted:
             self._missed_wh = missed_wh
-            self._kept.append((job, start_s))
+            self._feasible_part.append((job, start_s))
         self.score += -1 if accepted else 1
         return accepted
 
 
-def _pyssmic(street: _Street, dice: Random) -> list[Contract]:
-    """Return the contracts of one run by PySSMic's rule."""
+def _pyssmic(street: _Street, rng: Random) -> list[Contract]:
+    """Return the contracts of one run under PySSMic's rule."""
     producers = {producer: _Producer(street, of) for producer, of in sorted(street.scenario.producers.items())}
     contracts = []
-    for job, start_s in zip(street.jobs, street.random_starts(dice), strict=True):
+    for job, start_s in zip(street.jobs, street.random_starts(rng), strict=True):
         ranked = sorted(producers, key=lambda producer: (producers[producer].score, producer))
-        taker = next((producer for producer in ranked if producers[producer].accepts(job, start_s, dice)), GRID)
+        taker = next((producer for producer in ranked if producers[producer].accepts(job, start_s, rng)), GRID)
         contracts.append(_contract(job, taker, start_s))
     return contracts
 

@@ -1,7 +1,7 @@
-"""Runs measured against what was possible: the clairvoyant optimum, and what would have come of it without negotiation.
+"""Compares runs with what was possible: the clairvoyant optimum, and baselines without negotiation.
 
-Both are written beside each run in its results file. Runs that ended at different moments, but learned of the same jobs
-and forecasts by then, have the same optimum: it is sought once, from the best of their plans on.
+Both are stored beside each run in its results file. Runs that ended at different moments but had learned of the same
+jobs and forecasts have the same optimum; it is searched for once, starting from the best of their plans.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def compare(
     time_limit_wall_s: float = TIME_LIMIT_WALL_S,
     progress: Callable[[float, float], None] | None = None,
 ) -> None:
-    """Find the optimum and the baselines of every run of a simulation that is done, and write them beside the run.
+    """Find optimum and baselines of every completed run of a simulation and store them in its results file.
 
     Args:
-        results_file: Of the simulation.
-        time_limit_wall_s: After so many real seconds the best plan found so far is taken.
-        progress: Told the best plan's energy and the bound, Wh, now and then.
+        results_file: The simulation's results.
+        time_limit_wall_s: Wall-clock seconds for all optima together; then the best plans found so far count.
+        progress: Called now and then with the energy of the best plan and the bound, Wh.
 
     Raises:
         ResultsError: The file cannot be read or written.
@@ -42,7 +42,7 @@ def compare(
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)
         for run in results.runs():
             if run.state == "done":
-                delivered_wh[run.run] = float(results.account(run.run).delivered_wh.sum())
+                delivered_wh[run.run] = float(results.settlement(run.run).delivered_wh.sum())
                 end_s[run.run] = run.end_s
                 alike[_known_by(scenario, run.end_s)].append(run.run)
         plans = {
@@ -70,7 +70,7 @@ def compare(
 
 
 def _known_by(scenario: Scenario, end_s: int) -> tuple[int, int]:
-    """Return how many jobs and how many forecasts a run that ended then has learned of: what its optimum depends on."""
+    """Return how many jobs and forecasts a run that ended then knew; equal numbers share an optimum."""
     forecasts = (forecast for producer in scenario.producers.values() for forecast in producer.predictions)
     return (
         sum(job.registered_s <= end_s for job in scenario.jobs),
@@ -79,11 +79,11 @@ def _known_by(scenario: Scenario, end_s: int) -> tuple[int, int]:
 
 
 def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[str, Any]:
-    """Return an optimum, fit for JSON.
+    """Return an optimum as a JSON object.
 
     Args:
-        optimum: What was found.
-        delivered_wh: What a run's producers delivered, to say its share; None: there is no run.
+        optimum: The optimum.
+        delivered_wh: Energy that a run delivered, to state its share; None: no run.
     """
     found: dict[str, Any] = {"best_wh": optimum.best_wh, "bound_wh": optimum.bound_wh}
     if delivered_wh is not None:
@@ -98,7 +98,7 @@ def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[st
 
 
 def baseline_json(baseline: Baseline, optimum: Optimum) -> dict[str, Any]:
-    """Return a baseline, fit for JSON, with its share of the best plan known."""
+    """Return a baseline as a JSON object, with its share of the best known plan."""
     return {
         "name": baseline.name,
         "delivered_wh": baseline.delivered_wh,

@@ -1,4 +1,4 @@
-"""Whether a plan keeps the rules, and what it delivers: from the scenario alone, nothing of it from the program."""
+"""Independent check of a plan: whether it keeps the rules and what it delivers, computed from the scenario alone."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ import numpy as np
 
 from agents import FloatArray, Job, Outlook, can_run_in_sequence
 from scenarios.device_overlaps import jobs_without_room, run_of
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 
 BIN_S = 60
 TOLERANCE_WH = 1e-6
-"""Of one bin, as for promises."""
+"""Tolerance of one bin, as for promises."""
 
 Plan = Mapping[str, tuple[str, int]]
-"""Producer and start (UNIX seconds) by job id; a job that is not in it runs on grid power."""
+"""Producer and start (UNIX seconds) by job id; a job without an entry runs on grid power."""
 
 
 def plan_problems(
     scenario: Scenario, plan: Plan, *, end_s: int | None = None, together: Collection[str] = ()
 ) -> list[str]:
-    """Return what is wrong with a plan, in words; empty if nothing is.
+    """Return the rules that a plan breaks, in words; empty if it keeps them all.
 
-    A plan is right if every job starts in its window, not before it is registered, on a producer that there is, and no
-    producer is asked for more in any minute than it could have promised: its real sun, or a forecast that it had. Jobs
-    of one device follow one another, and leave room for those on grid power to do so, too; jobs whose windows leave no
-    way, and those in `together`, may run at any time.
+    Every job starts within its window, not before it is registered, on an existing producer. No producer is asked for
+    more
+    in any minute than it could have promised: its actual production, or a forecast that it had. Jobs of one device
+    follow
+    one another and leave room for those on grid power to do so as well.
+
+    Args:
+        scenario: Neighbourhood, jobs and production.
+        plan: The plan to check.
+        end_s: End of the run, UNIX seconds; None: the scenario's own.
+        together: Ids of jobs that may overlap others of their device, as jobs whose windows leave no other way always
+            may.
     """
     jobs = {job.job_id: job for job in scenario.jobs}
     problems = []
@@ -75,13 +83,19 @@ def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together
 
 
 def delivered_wh(scenario: Scenario, plan: Plan, *, end_s: int | None = None) -> float:
-    """Return what the plan's producers deliver: minute by minute, the lesser of their real sun and their jobs' draw."""
+    """Return the energy that a plan delivers: in each minute and producer, the lesser of production and its jobs' draw.
+
+    Args:
+        scenario: Neighbourhood, jobs and production.
+        plan: The plan.
+        end_s: End of the run, UNIX seconds; None: the scenario's own. Forecasts issued later do not count.
+    """
     jobs = {job.job_id: job for job in scenario.jobs}
     _, edges_s = _edges(scenario, plan, jobs)
     end = _run_end_s(scenario, end_s)
     return float(
         sum(
-            np.minimum(load_wh, _sun_wh(scenario.producers[producer], edges_s, end)).sum()
+            np.minimum(load_wh, _production_wh(scenario.producers[producer], edges_s, end)).sum()
             for producer, load_wh in _loads(plan, jobs, edges_s).items()
         )
     )
@@ -107,8 +121,8 @@ def _run_end_s(scenario: Scenario, end_s: int | None) -> int | None:
     return scenario.start_s + scenario.days * 86_400
 
 
-def _stages(producer: Producer, end_s: int | None) -> Iterator[tuple[int, Outlook]]:
-    """Yield what the producer expects from each time of issue on; one after the other, for a year has many."""
+def _stages(producer: ProducerSeries, end_s: int | None) -> Iterator[tuple[int, Outlook]]:
+    """Yield the combined forecast after each time of issue; built up one by one, as a year has many."""
     known: Outlook | None = None
     for prediction in producer.predictions:
         if end_s is None or prediction.issued_s <= end_s:
@@ -117,15 +131,15 @@ def _stages(producer: Producer, end_s: int | None) -> Iterator[tuple[int, Outloo
             yield prediction.issued_s, known
 
 
-def _sun_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+def _production_wh(producer: ProducerSeries, edges_s: FloatArray, end_s: int | None) -> FloatArray:
     if producer.actual is not None:
         return producer.actual.energy_per_bin_wh(edges_s)
     last = deque(_stages(producer, end_s), maxlen=1)
     return last[0][1].energy_per_bin_wh(edges_s) if last else np.zeros(len(edges_s) - 1)
 
 
-def _promisable_wh(producer: Producer, edges_s: FloatArray, end_s: int | None) -> FloatArray:
-    most_wh = _sun_wh(producer, edges_s, end_s)
+def _promisable_wh(producer: ProducerSeries, edges_s: FloatArray, end_s: int | None) -> FloatArray:
+    most_wh = _production_wh(producer, edges_s, end_s)
     for issued_s, outlook in _stages(producer, end_s):
         first = int(np.searchsorted(edges_s[1:], issued_s, side="right"))
         later_s = edges_s[first:]

@@ -1,11 +1,11 @@
-"""Good plans fast: tasks are taken off and put back in other orders and places.
+"""Large neighbourhood search (ruin and recreate) with simulated annealing, for good plans fast.
 
-Large neighbourhood search (ruin and recreate) with simulated annealing. A round takes off tasks that draw at about the
-same time, or forces one in that found no place and takes off what is in its way; then it fills the room by one of
-several tastes: at random, as early or as late as it goes, where the bound's prices or the sun are low, or where the
-least room is left unused. None of them is the best on all neighbourhoods, and together they beat each. (Exact programs
-over a dozen tasks at a time, the others fixed, were tried: seconds each, and they found nothing that this had not.)
-Everything is drawn from one seeded generator, so the same number of rounds gives the same plan.
+A round removes tasks that draw at about the same time, or forces in a task that has no placement and removes whatever
+is in its way. It then fills the room by one of several insertion rules: a random start, the earliest, the latest, the
+one where dual prices or production are lowest, or the one that leaves the least production unused. No single rule is
+best in all neighbourhoods; together they beat each of them. (Exact programs over a dozen tasks with the others fixed
+were tried: seconds each, and they found nothing better.) All random numbers come from one seeded generator, so the
+same number of rounds gives the same plan.
 """
 
 from __future__ import annotations
@@ -17,183 +17,226 @@ from random import Random
 import numpy as np
 
 from agents import FloatArray
-from scenarios.optimum.partial_schedule import Choice, Freed, Menu, Packing, Place
+from scenarios.optimum.partial_schedule import Freed, PartialSchedule, Placement, PlacementOptions, StartCandidates
 from scenarios.optimum.start_grid import TOLERANCE_WH, IntArray
 
 EPSILON_WH = 1e-6
 CYCLE = 1500
-"""Rounds from one heating to the next."""
-HEATS = (0.03, 0.2, 0.01, 0.08)
-"""Of a mean task: the loss that the first rounds of a cycle take lightly. No single heat is best everywhere."""
+"""Rounds of one annealing cycle."""
+TEMPERATURES = (0.03, 0.2, 0.01, 0.08)
+"""Initial temperature of each cycle, as a share of the mean energy of a task. No single temperature is best
+everywhere."""
 
-Taste = Callable[[Packing, list[tuple[Choice, IntArray]]], tuple[Choice, int]]
-"""Chooses one of the places that fit."""
-
-
-def early(_packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
-    """Choose the first start that fits."""
-    choice, rungs = min(openings, key=lambda opening: opening[0].ladder.first_bin + int(opening[1][0]))
-    return choice, int(rungs[0])
+InsertionRule = Callable[[PartialSchedule, list[tuple[StartCandidates, IntArray]]], tuple[StartCandidates, int]]
+"""Chooses one of the feasible starts of a task: the candidates and the index of the start in their grid."""
 
 
-def late(_packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
-    """Choose the last start that fits."""
-    choice, rungs = max(openings, key=lambda opening: opening[0].ladder.first_bin + int(opening[1][-1]))
-    return choice, int(rungs[-1])
+def earliest(
+    _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
+) -> tuple[StartCandidates, int]:
+    """Choose the earliest feasible start."""
+    candidate, indices = min(
+        feasible_starts, key=lambda feasible_start: feasible_start[0].start_grid.first_bin + int(feasible_start[1][0])
+    )
+    return candidate, int(indices[0])
 
 
-def tight(packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
-    """Choose where the least room stands unused."""
-    return _cheapest(packing.room_wh, openings)
+def latest(
+    _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
+) -> tuple[StartCandidates, int]:
+    """Choose the latest feasible start."""
+    candidate, indices = max(
+        feasible_starts, key=lambda feasible_start: feasible_start[0].start_grid.first_bin + int(feasible_start[1][-1])
+    )
+    return candidate, int(indices[-1])
 
 
-def priced(price: FloatArray) -> Taste:
-    """Return the taste for low prices by producer, bin and Wh."""
-    return lambda _packing, openings: _cheapest(price, openings)
+def tightest(
+    schedule: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
+) -> tuple[StartCandidates, int]:
+    """Choose the start that leaves the least production unused."""
+    return _cheapest(schedule.room_wh, feasible_starts)
 
 
-def chance(rng: Random) -> Taste:
-    """Return the taste for anything."""
+def lowest_price(price: FloatArray) -> InsertionRule:
+    """Return the rule that chooses the start with the lowest cost.
 
-    def choose(_packing: Packing, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
-        choice, rungs = rng.choices(openings, [len(rungs) for _, rungs in openings])[0]
-        return choice, int(rungs[rng.randrange(len(rungs))])
+    Args:
+        price: Price per Wh by producer and bin, shape (producers, bins).
+    """
+    return lambda _packing, feasible_starts: _cheapest(price, feasible_starts)
+
+
+def any_start(rng: Random) -> InsertionRule:
+    """Return the rule that draws any feasible start, with equal probability."""
+
+    def choose(
+        _packing: PartialSchedule, feasible_starts: list[tuple[StartCandidates, IntArray]]
+    ) -> tuple[StartCandidates, int]:
+        candidate, indices = rng.choices(feasible_starts, [len(indices) for _, indices in feasible_starts])[0]
+        return candidate, int(indices[rng.randrange(len(indices))])
 
     return choose
 
 
-def greedy(menu: Menu, taste: Taste) -> Packing:
-    """Place the tasks one by one, large ones first."""
-    packing = Packing(menu)
-    fill(packing, sorted(menu.fitting, key=lambda i: (-menu.instance.tasks[i].energy_wh, i)), taste)
-    return packing
+def greedy(options: PlacementOptions, rule: InsertionRule) -> PartialSchedule:
+    """Place the tasks one by one in the order of falling energy.
+
+    Args:
+        options: Where each task fits on its own.
+        rule: Chooses among the feasible starts of a task.
+    """
+    schedule = PartialSchedule(options)
+    fill(schedule, sorted(options.placeable, key=lambda i: (-options.instance.tasks[i].energy_wh, i)), rule)
+    return schedule
 
 
 def fill(
-    packing: Packing, order: Iterable[int], taste: Taste, freed: Freed | None = None, loose: Iterable[int] = ()
+    schedule: PartialSchedule,
+    order: Iterable[int],
+    rule: InsertionRule,
+    freed: Freed | None = None,
+    loose: Iterable[int] = (),
 ) -> None:
-    """Place what fits of the tasks, in the order given.
+    """Insert as many tasks as fit, in the order given.
 
     Args:
-        packing: Where.
-        order: Which.
-        taste: Chooses the place.
-        freed: The only places to look at, for tasks that found no other before; None: all.
-        loose: Tasks that may go anywhere all the same.
+        schedule: The schedule to fill; changed in place.
+        order: Indices of the tasks to try, first one first.
+        rule: Chooses among the feasible starts of a task.
+        freed: Bins, by producer, to which the search for a start is limited; None: all bins.
+        loose: Tasks that may start in any bin despite `freed`.
     """
     anywhere = set(loose)
     for task in order:
-        openings = packing.openings(task, None if task in anywhere else freed)
-        if openings:
-            choice, rung = taste(packing, openings)
-            packing.put(task, Place(choice.producer, choice.ladder, rung))
+        feasible_starts = schedule.feasible_starts(task, None if task in anywhere else freed)
+        if feasible_starts:
+            candidate, index = rule(schedule, feasible_starts)
+            schedule.insert(task, Placement(candidate.producer, candidate.start_grid, index))
 
 
-def improve(starts: Sequence[Packing], price: FloatArray, rng: Random, *, stop: Callable[[Packing], bool]) -> Packing:
-    """Return the best packing found from given ones on.
+def improve(
+    starts: Sequence[PartialSchedule], price: FloatArray, rng: Random, *, stop: Callable[[PartialSchedule], bool]
+) -> PartialSchedule:
+    """Return the best schedule found from given ones.
 
     Args:
-        starts: Where to begin, one cycle each, at least one; they are not changed. No task that is not in one of them
-            fits beside it.
-        price: Of sun by producer, bin and Wh; shape (producers, bins).
-        rng: Where chance comes from.
-        stop: Asked with the best packing after each round; true ends the search.
+        starts: Initial schedules, at least one, each the start of one annealing cycle; not changed. No task missing
+            from
+            one of them fits beside it.
+        price: Price per Wh by producer and bin, shape (producers, bins).
+        rng: The random number generator.
+        stop: Called with the best schedule after each round; True ends the search.
     """
-    best = current = max(starts, key=lambda packing: packing.value_wh)
-    menu = best.menu
-    if not menu.fitting:
+    best = current = max(starts, key=lambda schedule: schedule.value_wh)
+    options = best.options
+    if not options.placeable:
         return best
-    tastes = (early, late, tight, priced(price), priced(menu.instance.sun_wh), chance(rng), chance(rng))
-    mean_wh = sum(menu.instance.tasks[i].energy_wh for i in menu.fitting) / len(menu.fitting)
+    rules = (
+        earliest,
+        latest,
+        tightest,
+        lowest_price(price),
+        lowest_price(options.instance.production_wh),
+        any_start(rng),
+        any_start(rng),
+    )
+    mean_wh = sum(options.instance.tasks[i].energy_wh for i in options.placeable) / len(options.placeable)
     round_ = 0
     while not stop(best):
         cycle, turn = divmod(round_, CYCLE)
-        heat_wh = HEATS[cycle % len(HEATS)] * mean_wh * (1.0 - turn / CYCLE) ** 2
+        temperature_wh = TEMPERATURES[cycle % len(TEMPERATURES)] * mean_wh * (1.0 - turn / CYCLE) ** 2
         if turn == 0 and cycle < len(starts):
             current = starts[cycle]
         elif turn == 0 and cycle % 2 == 0:
             current = best
         round_ += 1
         trial = current.copy()
-        taken = _force(trial, rng) if rng.random() < 0.5 else _ruin(trial, rng)
-        _recreate(trial, taken, rng.choice(tastes), rng)
+        removed = _force(trial, rng) if rng.random() < 0.5 else _ruin(trial, rng)
+        _recreate(trial, removed, rng.choice(rules), rng)
         loss_wh = current.value_wh - trial.value_wh
-        if loss_wh <= EPSILON_WH or (heat_wh > 0.0 and rng.random() < math.exp(-loss_wh / heat_wh)):
+        if loss_wh <= EPSILON_WH or (temperature_wh > 0.0 and rng.random() < math.exp(-loss_wh / temperature_wh)):
             current = trial
             if current.value_wh > best.value_wh + EPSILON_WH:
                 best = current.copy()
     return best
 
 
-def _ruin(packing: Packing, rng: Random) -> dict[int, Place]:
-    """Take off some tasks, those that draw about the same time or any; return where they were."""
-    placed = sorted(packing.placed)
+def _ruin(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
+    """Remove some tasks, neighbours in time or any; return where they were."""
+    placed = sorted(schedule.placed)
     if not placed:
         return {}
     count = min(len(placed), rng.randint(1, 8))
     if rng.random() < 0.7:
-        centre = packing.placed[rng.choice(placed)].bins
+        centre = schedule.placed[rng.choice(placed)].bins
         middle = (centre.start + centre.stop) / 2
 
         def apart(task: int) -> float:
-            bins = packing.placed[task].bins
+            bins = schedule.placed[task].bins
             return float(abs((bins.start + bins.stop) / 2 - middle) * rng.uniform(0.5, 1.5))
 
         chosen = sorted(placed, key=apart)[:count]
     else:
         chosen = rng.sample(placed, count)
-    return {task: packing.take(task) for task in chosen}
+    return {task: schedule.remove(task) for task in chosen}
 
 
-def _force(packing: Packing, rng: Random) -> dict[int, Place]:
-    """Put a task that found no place somewhere, and take off what is in its way; return where that was."""
-    missing = [task for task in packing.menu.fitting if task not in packing.placed]
+def _force(schedule: PartialSchedule, rng: Random) -> dict[int, Placement]:
+    """Insert a task that has no placement and remove whatever is in its way; return where that was."""
+    missing = [task for task in schedule.options.placeable if task not in schedule.placed]
     if not missing:
-        return _ruin(packing, rng)
-    tasks = packing.menu.instance.tasks
+        return _ruin(schedule, rng)
+    tasks = schedule.options.instance.tasks
     task = rng.choices(missing, [tasks[i].energy_wh + EPSILON_WH for i in missing])[0]
-    choice = rng.choice(packing.menu.choices[task])
-    place = Place(choice.producer, choice.ladder, int(choice.rungs[rng.randrange(len(choice.rungs))]))
-    taken: dict[int, Place] = {}
-    start_s = place.start_s(packing.menu.instance)
-    for mate in packing.menu.mates[task]:
-        if mate in packing.placed and not packing.is_free(task, start_s):
-            taken[mate] = packing.take(mate)
-    if not packing.is_free(task, start_s):
-        return taken
-    while not packing.has_sun(place):
-        short = packing.room_wh[place.producer, place.bins] < place.ladder.draw_wh - TOLERANCE_WH
-        bin_ = place.bins.start + int(rng.choice(np.flatnonzero(short)))
+    candidate = rng.choice(schedule.options.candidates[task])
+    placement = Placement(
+        candidate.producer, candidate.start_grid, int(candidate.indices[rng.randrange(len(candidate.indices))])
+    )
+    removed: dict[int, Placement] = {}
+    start_s = placement.start_s(schedule.options.instance)
+    for mate in schedule.options.same_device[task]:
+        if mate in schedule.placed and not schedule.is_free(task, start_s):
+            removed[mate] = schedule.remove(mate)
+    if not schedule.is_free(task, start_s):
+        return removed
+    while not schedule.has_production(placement):
+        short = schedule.room_wh[placement.producer, placement.bins] < placement.start_grid.draw_wh - TOLERANCE_WH
+        bin_ = placement.bins.start + int(rng.choice(np.flatnonzero(short)))
         in_the_way = [
-            other for other, at in sorted(packing.placed.items()) if at.producer == place.producer and at.draws_in(bin_)
+            other
+            for other, at in sorted(schedule.placed.items())
+            if at.producer == placement.producer and at.draws_in(bin_)
         ]
         other = rng.choices(in_the_way, [1.0 / (tasks[i].energy_wh + EPSILON_WH) for i in in_the_way])[0]
-        taken[other] = packing.take(other)
-    packing.put(task, place)
-    return taken
+        removed[other] = schedule.remove(other)
+    schedule.insert(task, placement)
+    return removed
 
 
-def _recreate(packing: Packing, taken: dict[int, Place], taste: Taste, rng: Random) -> None:
-    """Put back what fits, large tasks first more often than not."""
+def _recreate(schedule: PartialSchedule, removed: dict[int, Placement], rule: InsertionRule, rng: Random) -> None:
+    """Insert what fits, large tasks first more often than not."""
     freed: Freed = {}
-    for place in taken.values():
-        begin, end = freed.get(place.producer, (place.bins.start, place.bins.stop))
-        freed[place.producer] = (min(begin, place.bins.start), max(end, place.bins.stop))
-    tasks = packing.menu.instance.tasks
-    missing = [task for task in packing.menu.fitting if task not in packing.placed]
+    for placement in removed.values():
+        begin, end = freed.get(placement.producer, (placement.bins.start, placement.bins.stop))
+        freed[placement.producer] = (min(begin, placement.bins.start), max(end, placement.bins.stop))
+    tasks = schedule.options.instance.tasks
+    missing = [task for task in schedule.options.placeable if task not in schedule.placed]
     missing.sort(key=lambda i: -tasks[i].energy_wh * rng.uniform(0.3, 1.0))
     # Where a task was taken off, its device is free again for its mates, at every producer.
-    mates = [mate for task in taken for mate in packing.menu.mates[task]]
-    fill(packing, missing, taste, freed, loose=[*taken, *mates])
+    same_device = [mate for task in removed for mate in schedule.options.same_device[task]]
+    fill(schedule, missing, rule, freed, loose=[*removed, *same_device])
 
 
-def _cheapest(price: FloatArray, openings: list[tuple[Choice, IntArray]]) -> tuple[Choice, int]:
-    best: tuple[float, Choice, int] | None = None
-    for choice, rungs in openings:
-        cost = choice.ladder.cost(price[choice.producer])[rungs]
+def _cheapest(
+    price: FloatArray, feasible_starts: list[tuple[StartCandidates, IntArray]]
+) -> tuple[StartCandidates, int]:
+    best: tuple[float, StartCandidates, int] | None = None
+    for candidate, indices in feasible_starts:
+        cost = candidate.start_grid.cost(price[candidate.producer])[indices]
         low = int(cost.argmin())
         if best is None or cost[low] < best[0]:
-            best = float(cost[low]), choice, int(rungs[low])
+            best = float(cost[low]), candidate, int(indices[low])
     if best is None:
         raise ValueError("no place to choose from")
     return best[1], best[2]

@@ -1,16 +1,18 @@
-"""The mixed-integer program: which job starts when on which producer, so that the sun delivers most; solved by HiGHS.
+"""Mixed-integer program that maximises delivered energy by choosing a producer and a start for each job (HiGHS).
 
-One variable for each cell (`cells`): a job's starts that draw the same in a sample of minutes. Each job starts once at
-most; in no sampled minute may a producer be asked for more than it has. Over all minutes at once HiGHS closes little
-on a hundred jobs; over every sixteenth it takes a moment, and what it proves there, every plan keeps. So the sample is
-refined step by step: each program begins from the best plan known and may end as soon as that is proven.
+There is one binary variable per aggregated column: all starts of a job that draw the same energy in a sample of
+minutes. Each job starts at most once, and in no sampled minute may a producer be asked for more than its limit. Over
+all minutes at once HiGHS hardly closes the gap for a hundred jobs. Over every sixteenth minute it takes a moment, and
+because dropping minutes only relaxes the program, the bound holds for every plan. So the sample is refined step by
+step: each model is warm-started from the best known plan and may stop as soon as that plan is proven optimal.
 
-What else makes it small: jobs and starts that fit nowhere have no cells, minutes in which all could be served have no
-row, and of producers that are alike the first job may choose only the first, the second the first two, and so on.
-Where asked for, a device runs one of its jobs at the beginning of each sampled minute; a cell counts where all of its
-starts do. Jobs on grid power take no time then, which can only make the optimum higher, too.
+Three reductions keep the model small. Jobs and starts that fit nowhere have no column. Minutes in which every job
+could be served have no row. Symmetry between identical producers is broken: the first job may use only the first of
+them, the second job the first two, and so on. On request, a device runs at most one job at the beginning of each
+sampled minute; an aggregated column occupies the device only where all of its starts do. Jobs on grid power do not
+occupy their device, which again only relaxes the program.
 
-Energies are counted in kWh and draws in shares of the sun, so that HiGHS's tolerances mean the same in every row.
+Energy is in kWh and draw is a share of the limit, so that HiGHS's tolerances mean the same in every row.
 """
 
 from __future__ import annotations
@@ -24,31 +26,40 @@ import highspy
 import numpy as np
 
 from agents import FloatArray
-from scenarios.optimum.instance import Instance, Task
-from scenarios.optimum.linear_pieces import Open
-from scenarios.optimum.partial_schedule import Packing, Place
-from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, IntArray, Ladder
+from scenarios.optimum.instance import Instance, OptimumTask
+from scenarios.optimum.linear_pieces import FeasiblePieces
+from scenarios.optimum.partial_schedule import PartialSchedule, Placement
+from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH, BoolArray, IntArray, StartGrid
 
 ROUNDED_WH = 1e-6
-"""Draws are rounded down to this, so that those that differ by arithmetic only are one."""
+"""Draws are rounded down to multiples of this, so that draws that differ by rounding errors only are merged."""
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
-    """Some starts of one task on one class of producers."""
+class AggregatedColumn:
+    """Starts of one task on one class of producers that draw alike in the sampled minutes."""
 
     draw_wh: FloatArray
-    """What is drawn in each sampled minute: by all of its starts, or by the first if it has a slope."""
+    """Draw in each sampled minute, Wh, shape (sampled minutes,): a lower bound for all starts; with a slope, the
+    first one's."""
     slope_wh: FloatArray | None
-    """How much more the last start draws than the first, if that counts; shape (sampled minutes,)."""
-    open_: Open
+    """Draw of the last start less that of the first, Wh, shape (sampled minutes,); None where they are equal or not
+    needed."""
+    feasible: FeasiblePieces
     piece: int
-    """Of the stretch: the one that stands for the cell."""
+    """Index of the representative piece in its family."""
     occupies: BoolArray
-    """At the beginning of which sampled minutes the task runs, whichever of the cell's starts it has."""
+    """Sampled minutes at whose beginning the task runs whichever of the starts is chosen, shape (sampled minutes,)."""
 
     def share_at(self, draw_wh: FloatArray) -> float | None:
-        """Return how far towards its last start it draws no more than this in any sampled minute; None if nowhere."""
+        """Return the share of the way from the first to the last start at which the column draws at most `draw_wh`.
+
+        Args:
+            draw_wh: Draw in each sampled minute, Wh, shape (sampled minutes,).
+
+        Returns:
+            A share from 0 to 1; None where every start draws more in some sampled minute.
+        """
         share = 0.0
         if self.slope_wh is not None:
             steepest = int(np.abs(self.slope_wh).argmax())
@@ -56,36 +67,38 @@ class Cell:
         own_wh = self.draw_wh if self.slope_wh is None else self.draw_wh + share * self.slope_wh
         return share if (own_wh <= draw_wh + ROUNDED_WH).all() else None
 
-    def ladder(self, share: float) -> Ladder:
-        """Return the piece's whole second at this share of the way from its first to its last, as a start of a plan."""
-        stretch = self.open_.stretch
-        first_s, last_s = self.open_.first_s[self.piece], self.open_.last_s[self.piece]
+    def start_grid(self, share: float) -> StartGrid:
+        """Return the whole second at this share of the way from the piece's first start to its last, as a grid."""
+        family = self.feasible.family
+        first_s, last_s = self.feasible.first_s[self.piece], self.feasible.last_s[self.piece]
         second_s = round(float(first_s + share * (last_s - first_s)))
-        late, offset_s = divmod(stretch.offset_s + second_s, BIN_S)
-        draw_wh = self.open_.draw_wh(second_s)[late:]
-        return Ladder(draw_wh, offset_s, stretch.first_bin + self.piece + late, 1)
+        late, offset_s = divmod(family.offset_s + second_s, BIN_S)
+        draw_wh = self.feasible.draw_wh(second_s)[late:]
+        return StartGrid(draw_wh, offset_s, family.first_bin + self.piece + late, 1)
 
 
-def cells_of(task: Task, limit_wh: FloatArray, minutes: IntArray, *, sloped: bool, tied: bool = False) -> list[Cell]:
-    """Return the cells of a task on a producer, those that draw least first.
+def aggregated_columns(
+    task: OptimumTask, limit_wh: FloatArray, minutes: IntArray, *, sloped: bool, tied: bool = False
+) -> list[AggregatedColumn]:
+    """Return the aggregated columns of a task on a producer, those with the least draw first.
 
     Args:
-        task: Which.
-        limit_wh: The most that the producer may be asked for, by bin.
-        minutes: The sample, rising: bins.
-        sloped: Whether each piece is a cell of its own, with its slope.
-        tied: Whether it counts when the task's device is taken; starts that take it at other times then differ.
+        task: The task.
+        limit_wh: Energy that the producer may be asked for in each bin of the instance, Wh, shape (bins,).
+        minutes: The sampled bins, rising, shape (sampled minutes,).
+        sloped: Whether each piece becomes a column of its own, with its slope.
+        tied: Whether occupation of the device matters; starts that occupy it at different times are then kept apart.
     """
     duration_s = task.run.duration_s if tied else 0
     found = [
-        _pieces(open_, minutes, duration_s, sloped=sloped)
-        for stretch in task.stretches
-        if (open_ := stretch.within(limit_wh)).mask.any()
+        _pieces(feasible, minutes, duration_s, sloped=sloped)
+        for family in task.piece_families
+        if (feasible := family.within(limit_wh)).mask.any()
     ]
-    cells = [cell for pieces in found for cell in pieces]
-    if sloped or not cells:
-        return cells
-    draws = np.array([np.concatenate((cell.draw_wh, cell.occupies)) for cell in cells])
+    columns = [column for pieces in found for column in pieces]
+    if sloped or not columns:
+        return columns
+    draws = np.array([np.concatenate((column.draw_wh, column.occupies)) for column in columns])
     _, first = np.unique(draws, axis=0, return_index=True)
     rising = first[np.argsort(draws[first].sum(axis=1), kind="stable")]
     touched = np.flatnonzero(draws.any(axis=0))
@@ -94,110 +107,111 @@ def cells_of(task: Task, limit_wh: FloatArray, minutes: IntArray, *, sloped: boo
     for i in range(len(rising)):
         if not (least[kept] <= least[i]).all(axis=1).any():
             kept.append(i)
-    return [cells[rising[i]] for i in kept]
+    return [columns[rising[i]] for i in kept]
 
 
-def _pieces(open_: Open, minutes: IntArray, duration_s: int, *, sloped: bool) -> list[Cell]:
-    stretch = open_.stretch
-    pieces = np.flatnonzero(open_.mask)
-    place = minutes[np.newaxis, :] - (stretch.first_bin + pieces)[:, np.newaxis]
-    meets = (place >= 0) & (place < len(stretch.left_wh))
+def _pieces(feasible: FeasiblePieces, minutes: IntArray, duration_s: int, *, sloped: bool) -> list[AggregatedColumn]:
+    family = feasible.family
+    pieces = np.flatnonzero(feasible.mask)
+    place = minutes[np.newaxis, :] - (family.first_bin + pieces)[:, np.newaxis]
+    meets = (place >= 0) & (place < len(family.left_wh))
     place = np.where(meets, place, 0)
-    left_wh, rise_wh = stretch.left_wh[place], (stretch.right_wh - stretch.left_wh)[place]
-    length_s = max(1, stretch.length_s)
-    first_wh = np.where(meets, left_wh + rise_wh * (open_.first_s[pieces] / length_s)[:, np.newaxis], 0.0)
-    last_wh = np.where(meets, left_wh + rise_wh * (open_.last_s[pieces] / length_s)[:, np.newaxis], 0.0)
-    begin_s = BIN_S * (stretch.first_bin + pieces) + stretch.offset_s
+    left_wh, rise_wh = family.left_wh[place], (family.right_wh - family.left_wh)[place]
+    length_s = max(1, family.length_s)
+    first_wh = np.where(meets, left_wh + rise_wh * (feasible.first_s[pieces] / length_s)[:, np.newaxis], 0.0)
+    last_wh = np.where(meets, left_wh + rise_wh * (feasible.last_s[pieces] / length_s)[:, np.newaxis], 0.0)
+    begin_s = BIN_S * (family.first_bin + pieces) + family.offset_s
     at_s = BIN_S * minutes[np.newaxis, :]
-    after_last = at_s >= (begin_s + open_.last_s[pieces])[:, np.newaxis]
-    occupies = after_last & (at_s < (begin_s + open_.first_s[pieces] + duration_s)[:, np.newaxis])
+    after_last = at_s >= (begin_s + feasible.last_s[pieces])[:, np.newaxis]
+    occupies = after_last & (at_s < (begin_s + feasible.first_s[pieces] + duration_s)[:, np.newaxis])
     if sloped:
         slopes = last_wh - first_wh
         return [
-            Cell(draw, slope if slope.any() else None, open_, int(piece), taken)
+            AggregatedColumn(draw, slope if slope.any() else None, feasible, int(piece), taken)
             for draw, slope, piece, taken in zip(first_wh, slopes, pieces, occupies, strict=True)
         ]
     least_wh = np.maximum(np.floor(np.minimum(first_wh, last_wh) / ROUNDED_WH) * ROUNDED_WH, 0.0)
     return [
-        Cell(draw, None, open_, int(piece), taken)
+        AggregatedColumn(draw, None, feasible, int(piece), taken)
         for draw, piece, taken in zip(least_wh, pieces, occupies, strict=True)
     ]
 
 
-SAMPLES = (16, 8, 4, 2, 1)
-"""Minutes from one that is looked at to the next."""
+SAMPLE_STEPS = (16, 8, 4, 2, 1)
+"""Distance between sampled minutes, from one model to the next."""
 GROWTH = 3.0
-"""How many times as long the next program takes, at least; most often more."""
+"""Least factor by which the next model takes longer; most often it is more."""
 MOST_ENTRIES = 1_000_000
-"""Of the matrix; a larger program is not begun."""
+"""Largest number of matrix entries; larger models are not solved."""
 WH_PER_KWH = 1000.0
 MARGIN_WH = 0.01
-"""Added to what HiGHS proves, for its tolerances: a millionth of everything that it compares."""
-DARK_WH = 1e-3
-"""Of a minute: with less sun it has no row; a share of next to nothing would mean nothing."""
-LOOK_WALL_S = 0.05
-"""How often whoever waits for HiGHS is asked whether to go on."""
+"""Added to the bound that HiGHS reports, to cover its tolerances: a millionth of all that it compares."""
+NEGLIGIBLE_WH = 1e-3
+"""Minutes with a lower limit have no row, as shares of next to nothing would be meaningless."""
+POLL_WALL_S = 0.05
+"""How often the caller is asked whether to stop while HiGHS runs."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a program says."""
+class MilpResult:
+    """Result of one model."""
 
     bound_wh: float
-    """What no plan exceeds."""
+    """Upper bound for every plan, Wh."""
     solved: bool
-    """Whether it was solved to its end."""
-    places: Mapping[int, Place]
-    """By task: about where it would like to have it. They may overdraw minutes that were not looked at."""
+    """Whether HiGHS ran to optimality."""
+    placements: Mapping[int, Placement]
+    """Approximate placement of each task in the best solution found; they may exceed limits in minutes not sampled."""
 
 
-def answers(
+def solve_refined(
     instance: Instance,
     limit_wh: FloatArray,
-    best: Callable[[], Packing],
+    best: Callable[[], PartialSchedule],
     stop: Callable[[], bool],
-    left_wall_s: Callable[[], float],
+    remaining_wall_s: Callable[[], float],
     *,
-    one_at_a_time: bool = False,
-) -> Iterator[Answer]:
-    """Solve ever finer programs; yield what each says.
+    exclusive_devices: bool = False,
+) -> Iterator[MilpResult]:
+    """Solve models over ever finer samples of minutes and yield each result.
 
     Args:
-        instance: The data.
-        limit_wh: The most that each producer may be asked for, shape (producers, bins): its sun, or more.
-        best: Returns the best plan known, to begin from.
-        stop: Asked now and then; true ends it all.
-        left_wall_s: How long it may still take, real seconds.
-        one_at_a_time: Whether devices run one job at a time: what is proven then holds for plans, not for runs.
+        instance: The instance to bound.
+        limit_wh: Energy that each producer may be asked for, Wh, shape (producers, bins); at least its production.
+        best: Returns the best known schedule, used as a warm start.
+        stop: Polled while HiGHS runs; True ends the iteration.
+        remaining_wall_s: Returns the remaining time budget, wall-clock seconds.
+        exclusive_devices: Whether a device runs at most one job at a time; the bound then holds for plans but not for
+            runs, which may have had to run jobs together.
     """
-    for step in (*SAMPLES, None):
+    for step in (*SAMPLE_STEPS, None):
         minutes = np.arange(instance.bins) if step is None else np.arange(step // 2, instance.bins, step)
-        program = Program(instance, limit_wh, minutes, sloped=step is None, one_at_a_time=one_at_a_time)
+        program = MilpModel(instance, limit_wh, minutes, sloped=step is None, exclusive_devices=exclusive_devices)
         if not program.build(stop):
             return
-        begun_wall_s = time.monotonic()
-        answer = program.solve(best(), stop, left_wall_s())
-        took_wall_s = time.monotonic() - begun_wall_s
-        yield answer
-        # What would not end anyway leaves its time to the search for plans.
-        if not answer.solved or GROWTH * took_wall_s > left_wall_s():
+        started_wall_s = time.monotonic()
+        result = program.solve(best(), stop, remaining_wall_s())
+        took_wall_s = time.monotonic() - started_wall_s
+        yield result
+        # A model that would not finish anyway leaves its time to the search for plans.
+        if not result.solved or GROWTH * took_wall_s > remaining_wall_s():
             return
 
 
 @dataclass(frozen=True)
 class _Option:
-    """A cell on a producer."""
+    """An aggregated column on a producer."""
 
     task: int
     producer: int
-    cell: Cell
+    column: AggregatedColumn
     variable: int
-    """The one that says whether it is chosen; the next one is its share, if it has a slope."""
+    """Index of the variable that says whether it is chosen; with a slope, the next variable is its share."""
 
 
 @dataclass(frozen=True)
 class _Variable:
-    """A column of the program."""
+    """A variable of the model: its column of the constraint matrix."""
 
     rows: IntArray
     entries: FloatArray
@@ -205,7 +219,7 @@ class _Variable:
     kind: highspy.HighsVarType = highspy.HighsVarType.kContinuous
 
 
-class Program:
+class MilpModel:
     """One mixed-integer program."""
 
     def __init__(
@@ -215,9 +229,17 @@ class Program:
         minutes: IntArray,
         *,
         sloped: bool,
-        one_at_a_time: bool,
+        exclusive_devices: bool,
     ) -> None:
-        """Begin; see `answers` and `cells_of`."""
+        """Prepare an empty model.
+
+        Args:
+            instance: The instance to bound.
+            limit_wh: Energy that each producer may be asked for, Wh, shape (producers, bins); at least its production.
+            minutes: The sampled bins, rising, shape (sampled minutes,).
+            sloped: Whether each linear piece becomes a column of its own, with its slope.
+            exclusive_devices: Whether a device runs at most one job at a time.
+        """
         self._instance = instance
         self._limit_wh = limit_wh
         self._minutes = minutes
@@ -225,76 +247,86 @@ class Program:
         self._options: list[_Option] = []
         self._variables: list[_Variable] = []
         self._most = [1.0] * len(instance.tasks)
-        """Of each row: what its entries may sum up to. The first are of the tasks: each starts once."""
+        """Upper bound of each row. The first rows are the tasks': each starts at most once."""
         self._device_rows: dict[str, int] = {}
-        """Of each device that several tasks want, the row of its first sampled minute: it runs one of them then."""
-        if one_at_a_time:
+        """By device with several tasks, the row of its first sampled minute; it runs at most one of them then."""
+        if exclusive_devices:
             wanted = Counter(task.device for task in instance.tasks if task.device)
             for device in sorted(device for device, count in wanted.items() if count > 1):
                 self._device_rows[device] = len(self._most)
                 self._most += [1.0] * len(minutes)
 
     def build(self, stop: Callable[[], bool]) -> bool:
-        """Collect variables and rows; return False if told to stop, or if they are too many."""
+        """Collect variables and rows; return False if stopped or if the model is too large."""
         for members in self._instance.classes:
             limit_wh = self._limit_wh[members[0]]
-            cells: list[list[Cell]] = []
+            columns: list[list[AggregatedColumn]] = []
             for of in self._instance.tasks:
                 if stop():
                     return False
                 tied = of.device in self._device_rows
-                cells.append(cells_of(of, limit_wh, self._minutes, sloped=self._sloped, tied=tied))
-            looked_at = self._contested(cells, limit_wh)
-            limits_wh = limit_wh[self._minutes[looked_at]] + TOLERANCE_WH
-            fitting = [task for task, found in enumerate(cells) if found]
+                columns.append(aggregated_columns(of, limit_wh, self._minutes, sloped=self._sloped, tied=tied))
+            contested = self._contested(columns, limit_wh)
+            limits_wh = limit_wh[self._minutes[contested]] + TOLERANCE_WH
+            placeable = [task for task, found in enumerate(columns) if found]
             for copy, producer in enumerate(members):
-                for task in fitting[copy:]:
-                    for cell in cells[task]:
-                        self._add(task, producer, cell, looked_at, limits_wh)
-                self._most += [1.0] * len(looked_at)
+                for task in placeable[copy:]:
+                    for column in columns[task]:
+                        self._add(task, producer, column, contested, limits_wh)
+                self._most += [1.0] * len(contested)
             if sum(len(variable.rows) for variable in self._variables) > MOST_ENTRIES:
                 return False
         return True
 
-    def solve(self, best: Packing, stop: Callable[[], bool], left_wall_s: float) -> Answer:
-        """Solve it, from a plan on."""
+    def solve(self, best: PartialSchedule, stop: Callable[[], bool], remaining_wall_s: float) -> MilpResult:
+        """Solve the model.
+
+        Args:
+            best: The best known schedule, used as a warm start.
+            stop: Polled while HiGHS runs; True ends it.
+            remaining_wall_s: Time limit, wall-clock seconds.
+        """
         if not self._variables:
-            return Answer(0.0, solved=True, places={})
-        solver = self._loaded(left_wall_s)
-        solver.setSolution(self._begun(best))
-        _run(solver, stop)
+            return MilpResult(0.0, solved=True, placements={})
+        solver = self._make_solver(remaining_wall_s)
+        solver.setSolution(self._warm_start(best))
+        _solve_interruptibly(solver, stop)
         solution = solver.getSolution()
         value = solution.col_value
-        return Answer(
+        return MilpResult(
             bound_wh=MARGIN_WH - WH_PER_KWH * float(solver.getInfo().mip_dual_bound),
             solved=solver.getModelStatus() == highspy.HighsModelStatus.kOptimal,
-            places={
-                option.task: Place(option.producer, option.cell.ladder(self._share(option, value)), 0)
+            placements={
+                option.task: Placement(option.producer, option.column.start_grid(self._share(option, value)), 0)
                 for option in self._options
                 if solution.value_valid and value[option.variable] > 0.5
             },
         )
 
     def _share(self, option: _Option, value: Sequence[float]) -> float:
-        return 0.0 if option.cell.slope_wh is None else min(1.0, max(0.0, float(value[option.variable + 1])))
+        return 0.0 if option.column.slope_wh is None else min(1.0, max(0.0, float(value[option.variable + 1])))
 
-    def _contested(self, cells: list[list[Cell]], limit_wh: FloatArray) -> IntArray:
-        """Return which of the sampled minutes have sun, but not for all tasks that could draw in them."""
+    def _contested(self, columns: list[list[AggregatedColumn]], limit_wh: FloatArray) -> IntArray:
+        """Return the indices of sampled minutes with production, but too little for all tasks that could draw."""
         most_wh = np.zeros(len(self._minutes))
-        for of in cells:
+        for of in columns:
             if of:
-                ends = [cell.draw_wh if cell.slope_wh is None else cell.draw_wh + cell.slope_wh for cell in of]
-                most_wh += np.max([*(cell.draw_wh for cell in of), *ends], axis=0)
+                ends = [
+                    column.draw_wh if column.slope_wh is None else column.draw_wh + column.slope_wh for column in of
+                ]
+                most_wh += np.max([*(column.draw_wh for column in of), *ends], axis=0)
         there_wh = limit_wh[self._minutes]
-        return np.flatnonzero((there_wh > DARK_WH) & (most_wh > there_wh))
+        return np.flatnonzero((there_wh > NEGLIGIBLE_WH) & (most_wh > there_wh))
 
-    def _add(self, task: int, producer: int, cell: Cell, looked_at: IntArray, limits_wh: FloatArray) -> None:
-        """Add a cell; its rows are the next to come."""
-        self._options.append(_Option(task, producer, cell, len(self._variables)))
-        draw = cell.draw_wh[looked_at] / limits_wh
+    def _add(
+        self, task: int, producer: int, column: AggregatedColumn, contested: IntArray, limits_wh: FloatArray
+    ) -> None:
+        """Add an aggregated column; its capacity rows are the next to be added."""
+        self._options.append(_Option(task, producer, column, len(self._variables)))
+        draw = column.draw_wh[contested] / limits_wh
         rows = np.flatnonzero(draw)
         device_row = self._device_rows.get(self._instance.tasks[task].device)
-        taken = np.empty(0, dtype=np.int64) if device_row is None else device_row + np.flatnonzero(cell.occupies)
+        taken = np.empty(0, dtype=np.int64) if device_row is None else device_row + np.flatnonzero(column.occupies)
         self._variables.append(
             _Variable(
                 np.concatenate(([task], taken, len(self._most) + rows)),
@@ -303,15 +335,15 @@ class Program:
                 highspy.HighsVarType.kInteger,
             )
         )
-        if cell.slope_wh is not None:
-            slope = cell.slope_wh[looked_at] / limits_wh
+        if column.slope_wh is not None:
+            slope = column.slope_wh[contested] / limits_wh
             rows = np.flatnonzero(slope)
             self._variables.append(_Variable(len(self._most) + rows, slope[rows]))
 
-    def _loaded(self, left_wall_s: float) -> highspy.Highs:
-        """Return a solver that knows the program."""
+    def _make_solver(self, remaining_wall_s: float) -> highspy.Highs:
+        """Return a solver loaded with the model."""
         solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        options = {"output_flag": False, "threads": 1, "mip_rel_gap": 0.0, "time_limit": max(0.0, left_wall_s)}
+        options = {"output_flag": False, "threads": 1, "mip_rel_gap": 0.0, "time_limit": max(0.0, remaining_wall_s)}
         for name, setting in options.items():
             solver.setOptionValue(name, setting)
         none = np.empty(0, dtype=np.int32)
@@ -332,13 +364,13 @@ class Program:
         kinds = np.array([variable.kind for variable in self._variables])
         solver.changeColsIntegrality(count, np.arange(count, dtype=np.int32), kinds)
         for option in self._options:
-            if option.cell.slope_wh is not None:
+            if option.column.slope_wh is not None:
                 both = np.array([option.variable, option.variable + 1], dtype=np.int32)
                 solver.addRow(-highspy.kHighsInf, 0.0, 2, both, np.array([-1.0, 1.0]))
         return solver
 
-    def _begun(self, best: Packing) -> highspy.HighsSolution:
-        """Return a plan in the program's variables; what of it the program has no variables for is left out."""
+    def _warm_start(self, best: PartialSchedule) -> highspy.HighsSolution:
+        """Return a schedule in the model's variables, leaving out placements for which it has none."""
         value = np.zeros(len(self._variables))
         copies = self._copies(best)
         begun: set[int] = set()
@@ -347,19 +379,19 @@ class Program:
             if place is None or option.task in begun or copies[place.producer] != option.producer:
                 continue
             draw_wh = np.zeros(self._instance.bins)
-            draw_wh[place.bins] = place.ladder.draw_wh
-            share = option.cell.share_at(draw_wh[self._minutes])
+            draw_wh[place.bins] = place.start_grid.draw_wh
+            share = option.column.share_at(draw_wh[self._minutes])
             if share is not None:
                 begun.add(option.task)
                 value[option.variable] = 1.0
-                if option.cell.slope_wh is not None:
+                if option.column.slope_wh is not None:
                     value[option.variable + 1] = share
         solution = highspy.HighsSolution()
         solution.col_value = value.tolist()
         return solution
 
-    def _copies(self, best: Packing) -> dict[int, int]:
-        """Return which producer's jobs a plan may give to which alike one, so that first jobs have first producers."""
+    def _copies(self, best: PartialSchedule) -> dict[int, int]:
+        """Map producers to identical ones so that lower tasks use lower producers, as the model requires."""
         first = {producer: len(self._instance.tasks) for producer in range(len(self._instance.producers))}
         for task, place in best.placed.items():
             first[place.producer] = min(first[place.producer], task)
@@ -370,12 +402,12 @@ class Program:
         }
 
 
-def _run(solver: highspy.Highs, stop: Callable[[], bool]) -> None:
-    """Let it solve until it is done or told to stop; in a thread of its own, for nothing else can interrupt it."""
+def _solve_interruptibly(solver: highspy.Highs, stop: Callable[[], bool]) -> None:
+    """Solve until done or stopped. HiGHS runs in a thread of its own, as nothing else can interrupt it."""
     solver.HandleUserInterrupt = True
     solver.startSolve()
     try:
-        while not solver.wait(LOOK_WALL_S)[0]:
+        while not solver.wait(POLL_WALL_S)[0]:
             if stop():
                 solver.cancelSolve()  # type: ignore[no-untyped-call]
     finally:

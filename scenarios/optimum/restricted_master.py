@@ -1,4 +1,7 @@
-"""The linear program over the starts found so far, in blocks of minutes; its duals are prices."""
+"""Restricted master problem of the column generation: the linear program over the columns found so far.
+
+Minutes share capacity rows in blocks. The duals of the rows are prices for `scenarios.optimum.lagrangian`.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +11,41 @@ import highspy
 import numpy as np
 
 from agents import FloatArray
-from scenarios.optimum.cuts import KINDS, Crowd
-from scenarios.optimum.lagrangian import Column, Prices, Pricing
+from scenarios.optimum.cuts import DUAL_FEASIBLE_FUNCTIONS, CapacityCut
+from scenarios.optimum.lagrangian import LagrangianBound, Prices, StartColumn
 from scenarios.optimum.start_grid import IntArray
 
 PRIMAL, DUAL = 4, 1
-"""HiGHS's simplex strategies: new columns leave a basis feasible for the one, new rows for the other."""
+"""HiGHS's simplex strategies. After new columns the basis stays primal feasible, after new rows dual feasible."""
 VIOLATED = 1e-2
-"""By how much of a place a crowd must be overfull to be told."""
+"""Least violation at which a cut is added."""
 APART_BINS = 4
-"""Crowds of one kind nearer than that say much the same."""
+"""Violated cuts of one function closer together than this say much the same; only the worst of them is added."""
 
 
 @dataclass(frozen=True)
-class Solved:
-    """What the linear program says."""
+class MasterSolution:
+    """A solution of the linear program."""
 
     value_wh: float
     prices: Prices
     profit: FloatArray
-    """Of each task, at these prices."""
+    """Dual value of each task, Wh, shape (tasks,)."""
     weights: FloatArray
-    """Of each column, from 0 to 1."""
+    """Value of each column, 0 to 1, shape (columns,)."""
 
 
-class Master:
-    """The linear program over the starts found so far."""
+class RestrictedMaster:
+    """The linear program over the columns found so far."""
 
-    def __init__(self, pricing: Pricing, minutes: int) -> None:
-        """Begin without starts; `minutes` share a price."""
-        self.columns: list[Column] = []
+    def __init__(self, pricing: LagrangianBound, minutes: int) -> None:
+        """Make a master problem without columns.
+
+        Args:
+            pricing: The pricing of columns; provides tasks, production and limits.
+            minutes: Number of neighbouring minutes that share a capacity row and thus a price.
+        """
+        self.columns: list[StartColumn] = []
         self._pricing = pricing
         self._known: set[tuple[int, int, int, bytes]] = set()
         self._tasks = len(pricing.worth_wh)
@@ -49,7 +57,7 @@ class Master:
         self._strategy = PRIMAL
         capacity = np.bincount(
             self._rows[self._rows >= 0],
-            (pricing.copies[:, None] * pricing.sun_wh)[self._rows >= 0],
+            (pricing.copies[:, None] * pricing.production_wh)[self._rows >= 0],
             minlength=self._blocks_end,
         )
         capacity[: self._tasks] = 1.0
@@ -61,10 +69,10 @@ class Master:
         for row in rows:
             most_wh = float(over_wh[self._rows == row].sum())
             self._solver.addCol(1.0, 0.0, most_wh, 1, np.array([row], dtype=np.int32), np.array([-1.0]))
-        for crowd in pricing.crowds:
-            self._add_row(float(pricing.copies[crowd.class_]), [], [])
+        for cut in pricing.cuts:
+            self._add_row(float(pricing.copies[cut.class_]), [], [])
 
-    def add(self, column: Column) -> bool:
+    def add(self, column: StartColumn) -> bool:
         """Add a column; return whether it was new."""
         if column.key in self._known:
             return False
@@ -72,40 +80,47 @@ class Master:
         rows = self._rows[column.class_, column.bins]
         keep = (rows >= 0) & (column.draw_wh > 0.0)
         used, inverse = np.unique(rows[keep], return_inverse=True)
-        crowds = [(self._blocks_end + k, count) for k, count in self._counts(column)]
-        indices = np.array([column.task, *used, *(row for row, _ in crowds)], dtype=np.int32)
+        cuts = [(self._blocks_end + k, count) for k, count in self._coefficients(column)]
+        indices = np.array([column.task, *used, *(row for row, _ in cuts)], dtype=np.int32)
         energies_wh = np.bincount(inverse, column.draw_wh[keep], minlength=len(used))
-        values = np.array([1.0, *energies_wh, *(count for _, count in crowds)])
+        values = np.array([1.0, *energies_wh, *(count for _, count in cuts)])
         worth_wh = float(self._pricing.worth_wh[column.task])
         self._solver.addCol(-worth_wh, 0.0, highspy.kHighsInf, len(indices), indices, values)
         self.columns.append(column)
         return True
 
-    def meet(self, crowd: Crowd) -> None:
-        """Add a crowd, here and to the pricing."""
-        self._pricing.meet(crowd)
-        counts = [(self._overs + i, count) for i, c in enumerate(self.columns) if (count := c.counts_in(crowd)) > 0.0]
-        copies = float(self._pricing.copies[crowd.class_])
-        self._add_row(copies, [i for i, _ in counts], [count for _, count in counts])
+    def add_cut(self, cut: CapacityCut) -> None:
+        """Add a cut to this program and to the pricing."""
+        self._pricing.add_cut(cut)
+        coefficients = [
+            (self._overs + i, count) for i, c in enumerate(self.columns) if (count := c.coefficient_in(cut)) > 0.0
+        ]
+        copies = float(self._pricing.copies[cut.class_])
+        self._add_row(copies, [i for i, _ in coefficients], [count for _, count in coefficients])
         self._strategy = DUAL
 
-    def solve(self) -> Solved:
-        """Solve it."""
+    def solve(self) -> MasterSolution:
+        """Solve the program, from the previous basis where there is one."""
         self._solver.setOptionValue("simplex_strategy", self._strategy)
         self._strategy = PRIMAL
         self._solver.run()
         solution = self._solver.getSolution()
         dual = np.maximum(0.0, -np.array(solution.row_dual))
         by_bin = np.where(self._rows >= 0, dual[np.maximum(self._rows, 0)], 0.0)
-        return Solved(
+        return MasterSolution(
             value_wh=-float(self._solver.getInfo().objective_function_value),
             prices=Prices(by_bin, dual[self._blocks_end :]),
             profit=dual[: self._tasks],
             weights=np.array(solution.col_value)[self._overs :],
         )
 
-    def promising(self, found: list[Column], solved: Solved) -> list[Column]:
-        """Return the columns that would raise the value at the master's own prices."""
+    def improving(self, found: list[StartColumn], solved: MasterSolution) -> list[StartColumn]:
+        """Return the columns with positive reduced profit.
+
+        Args:
+            found: Candidate columns.
+            solved: The solution that gives the prices and profits.
+        """
         worth_wh = self._pricing.worth_wh
         return [
             column
@@ -114,28 +129,33 @@ class Master:
             > solved.profit[column.task] + 1e-7 * worth_wh[column.task]
         ]
 
-    def overfull(self, weights: FloatArray, most: int) -> list[Crowd]:
-        """Return the crowds that a solution overfills most."""
+    def violated_cuts(self, weights: FloatArray, most: int) -> list[CapacityCut]:
+        """Return the cuts that a solution violates most, the worst first.
+
+        Args:
+            weights: Value of each column in the solution, shape (columns,).
+            most: Number of cuts to return at most.
+        """
         pricing = self._pricing
         used = [(column, weight) for column, weight in zip(self.columns, weights, strict=True) if weight > 1e-9]
-        found: list[tuple[float, Crowd]] = []
-        for kind in KINDS:
+        found: list[tuple[float, CapacityCut]] = []
+        for function in DUAL_FEASIBLE_FUNCTIONS:
             full = np.zeros_like(pricing.limit_wh)
             for column, weight in used:
                 limit_wh = pricing.limit_wh[column.class_, column.bins]
-                full[column.class_, column.bins] += weight * kind.counts(column.least_wh / limit_wh)
+                full[column.class_, column.bins] += weight * function.coefficients(column.least_wh / limit_wh)
             excess = full - pricing.copies[:, None]
             while excess.max(initial=0.0) > VIOLATED:
                 c, t = (int(i) for i in np.unravel_index(excess.argmax(), excess.shape))
-                found.append((float(excess[c, t]), Crowd(c, t, float(pricing.limit_wh[c, t]), kind)))
+                found.append((float(excess[c, t]), CapacityCut(c, t, float(pricing.limit_wh[c, t]), function)))
                 excess[c, max(0, t - APART_BINS) : t + APART_BINS + 1] = 0.0
-        known = set(pricing.crowds)
+        known = set(pricing.cuts)
         found.sort(key=lambda pair: -pair[0])
-        return [crowd for _, crowd in found if crowd not in known][:most]
+        return [cut for _, cut in found if cut not in known][:most]
 
-    def _counts(self, column: Column) -> list[tuple[int, float]]:
-        crowds = enumerate(self._pricing.crowds)
-        return [(k, count) for k, crowd in crowds if (count := column.counts_in(crowd)) > 0.0]
+    def _coefficients(self, column: StartColumn) -> list[tuple[int, float]]:
+        cuts = enumerate(self._pricing.cuts)
+        return [(k, count) for k, cut in cuts if (count := column.coefficient_in(cut)) > 0.0]
 
     def _add_row(self, limit: float, indices: list[int], values: list[float]) -> None:
         self._solver.addRow(
@@ -147,9 +167,9 @@ class Master:
         )
 
     def _blocks(self, minutes: int) -> IntArray:
-        """Return the row of each class and bin, after those of the tasks; -1 where the sun suffices for all."""
+        """Return the row of each class and bin, after those of the tasks; -1 where production suffices for all."""
         pricing = self._pricing
-        contended = pricing.peak_wh > pricing.copies[:, None] * pricing.sun_wh
+        contended = pricing.peak_wh > pricing.copies[:, None] * pricing.production_wh
         classes, bins = contended.shape
         label = np.arange(classes)[:, None] * bins + np.arange(bins) // minutes
         rows = np.full(contended.shape, -1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Starts that plans are made of: whole minutes and a few single seconds, each with its draw by minute."""
+"""Candidate starts: the whole minutes of a window and a few single seconds, each with its draw by minute."""
 
 from __future__ import annotations
 
@@ -13,75 +13,97 @@ from agents import FloatArray, LoadProfile
 
 BIN_S = 60
 TOLERANCE_WH = 1e-6
-"""Of one bin: how far a promise may exceed what is expected; that of the schedulers."""
+"""By how much a promise may exceed the expected production of one bin, Wh; the same as the schedulers'."""
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """Starts of a job that lie a minute apart, so that all of them draw the same, shifted by whole bins."""
+class StartGrid:
+    """Starts of a job that lie one minute apart, so that all of them draw the same, shifted by whole bins."""
 
     draw_wh: FloatArray
-    """Energy in each bin from the start's own on, shape (bins,)."""
+    """Energy in each bin from the start's own bin on, Wh, shape (bins,)."""
     offset_s: int
-    """From the beginning of the bin to the start, 0 to 59."""
+    """From the beginning of a bin to the start, 0 to 59."""
     first_bin: int
     """Bin of the first start, counted from the instance's start."""
     count: int
-    """How many starts."""
+    """Number of starts."""
 
-    def fits(self, room_wh: FloatArray, rungs: IntArray) -> IntArray:
-        """Return those of the rungs, given rising, at which no bin draws more than `room_wh`."""
-        low, high = int(rungs[0]), int(rungs[-1])
+    def fits(self, room_wh: FloatArray, indices: IntArray) -> IntArray:
+        """Return the starts at which no bin draws more than is left.
+
+        Args:
+            room_wh: Energy that is left in each bin of the instance, Wh, shape (bins,).
+            indices: Starts to test, as indices into the grid, rising; at least one.
+
+        Returns:
+            Those of `indices` that fit.
+        """
+        low, high = int(indices[0]), int(indices[-1])
         bins = len(self.draw_wh)
         under = room_wh[self.first_bin + low : self.first_bin + high + bins] + TOLERANCE_WH
         # Most rungs fail where the draw is highest: one running sum asks for that; few are left to be asked in full.
         level_wh, begin, end = self._peak
         short = np.zeros(len(under) + 1, dtype=np.int32)
         (under < level_wh).cumsum(out=short[1:])
-        left: IntArray = rungs[short[rungs + (end - low)] == short[rungs + (begin - low)]]
+        left: IntArray = indices[short[indices + (end - low)] == short[indices + (begin - low)]]
         if not len(left):
             return left
         windows = np.ndarray((len(under) - bins + 1, bins), under.dtype, under, strides=2 * under.strides)[left - low]
         return np.asarray(left[(windows >= self.draw_wh).all(axis=1)], dtype=np.int64)
 
     @cached_property
-    def rungs(self) -> IntArray:
-        """All of its starts."""
+    def indices(self) -> IntArray:
+        """Indices of all starts, shape (count,)."""
         return np.arange(self.count, dtype=np.int64)
 
     @cached_property
     def _peak(self) -> tuple[float, int, int]:
-        """The highest draw, and the longest run of bins with it: from the first to before the last."""
+        """The highest draw, Wh, and the longest run of bins with it: its first bin and the bin after its last."""
         high = np.concatenate(([False], self.draw_wh >= self.draw_wh.max() - TOLERANCE_WH, [False]))
         begins, ends = np.flatnonzero(high[1:] & ~high[:-1]), np.flatnonzero(high[:-1] & ~high[1:])
         longest = int((ends - begins).argmax())
         return float(self.draw_wh.max()) - TOLERANCE_WH, int(begins[longest]), int(ends[longest])
 
     def cost(self, price: FloatArray) -> FloatArray:
-        """Return what each start's draw costs at a price by bin and Wh, shape (count,)."""
+        """Return what each start's draw costs.
+
+        Args:
+            price: Price per Wh in each bin of the instance, shape (bins,).
+
+        Returns:
+            Cost of each start, shape (count,).
+        """
         under = price[self.first_bin : self.first_bin + self.count + len(self.draw_wh) - 1]
         return np.asarray(np.correlate(under, self.draw_wh, "valid"), dtype=np.float64)
 
 
-def ladders_of(
+def start_grids_of(
     load: LoadProfile, begin_s: int, window_s: tuple[int, int], singles_s: Iterable[int]
-) -> tuple[Ladder, ...]:
-    """Return the whole minutes of a window, and single starts in it, counted from `begin_s`, a whole minute."""
-    ladders = []
+) -> tuple[StartGrid, ...]:
+    """Return the candidate starts of a job: whole minutes as one grid, and a grid for each single second.
+
+    Args:
+        load: The job's load profile.
+        begin_s: Beginning of the instance's first bin, UNIX seconds, a whole minute.
+        window_s: First and last start of the window, UNIX seconds.
+        singles_s: Further starts to include, UNIX seconds; those on whole minutes are in the first grid already.
+    """
+    start_grids = []
     first_bin, last_bin = -((begin_s - window_s[0]) // BIN_S), (window_s[1] - begin_s) // BIN_S
     if last_bin >= first_bin:
-        ladders.append(Ladder(draw_from(load, 0), 0, first_bin, last_bin - first_bin + 1))
+        start_grids.append(StartGrid(draw_from(load, 0), 0, first_bin, last_bin - first_bin + 1))
     for start_s in sorted(singles_s):
         single_bin, offset_s = divmod(start_s - begin_s, BIN_S)
         if offset_s:
-            ladders.append(Ladder(draw_from(load, offset_s), offset_s, single_bin, 1))
-    return tuple(ladders)
+            start_grids.append(StartGrid(draw_from(load, offset_s), offset_s, single_bin, 1))
+    return tuple(start_grids)
 
 
 def draw_from(load: LoadProfile, offset_s: int) -> FloatArray:
-    """Return the load by bin when it starts `offset_s` after a bin's beginning, shape (bins,)."""
+    """Return a load's energy by bin, Wh, shape (bins,), when it starts `offset_s` after the beginning of a bin."""
     bins = max(1, -(-(offset_s + load.duration_s) // BIN_S))
     return load.energy_per_bin_wh(BIN_S * np.arange(bins + 1, dtype=np.float64) - offset_s)

@@ -1,4 +1,4 @@
-"""Connections that write to a results file, and what is written to it outside a run."""
+"""Connections to a results file, the errors they raise, and what is written outside a run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION
 
 
 class ResultsError(SsmicError):
-    """A results file cannot be made, written or read; the message names the file and says why."""
+    """A results file cannot be created, written or read; the message names the file and the reason."""
 
 
 class ResultsExistError(ResultsError):
-    """Something is there already, and is not written over unasked."""
+    """The target exists already and is not overwritten unless requested."""
 
 
 class ResultsWriteError(ResultsError):
-    """Something cannot be written, which is no fault of what is read."""
+    """Something cannot be written, through no fault of the results."""
 
 
 class SameSimulationError(ResultsError):
@@ -32,7 +32,7 @@ class SameSimulationError(ResultsError):
 
 
 class FigureFormatError(ResultsError):
-    """A comparison cannot be written in the form that was asked for."""
+    """A comparison cannot be written in the requested format."""
 
 
 HEADER_BYTES = 100
@@ -41,30 +41,30 @@ READ_BUSY_WALL_S = 10.0
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a results file.
+    """Open a results file, read-only.
 
     Raises:
-        ResultsError: It is missing, empty, truncated, no SQLite file, not ours, or of a newer version.
+        ResultsError: The file is missing, empty, truncated, not an SQLite file, not ours, or of a newer version.
     """
     header = _header(path)
     if not header.startswith(MAGIC):
-        raise ResultsError(f"{path}: is not a results file of ssmic (no SQLite file at all)")
+        raise ResultsError(f"{path}: is not an ssmic results file (not an SQLite file)")
     application_id, version = struct.unpack(">I", header[68:72])[0], struct.unpack(">I", header[60:64])[0]
     if application_id != APPLICATION_ID:
-        raise ResultsError(f"{path}: is an SQLite file, but not one with results of ssmic")
+        raise ResultsError(f"{path}: is an SQLite file, but not an ssmic results file")
     if version > SCHEMA_VERSION:
         raise ResultsError(
             f"{path}: was written by a newer ssmic "
             f"(format {version}; this one reads up to {SCHEMA_VERSION}): upgrade ssmic"
         )
     _check_length(path, header)
-    with readable(path):
+    with translate_read_errors(path):
         return _connect(path)
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one that names the file."""
+def translate_read_errors(path: Path) -> Iterator[None]:
+    """Translate SQLite errors into a `ResultsError` that names the file."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -86,12 +86,12 @@ def _header(path: Path) -> bytes:
     if not header:
         raise ResultsError(f"{path}: is empty; a simulation is just beginning, or never began")
     if len(header) < HEADER_BYTES and MAGIC.startswith(header[: len(MAGIC)]):
-        raise ResultsError(f"{path}: is damaged: it breaks off after {len(header)} bytes")
+        raise ResultsError(f"{path}: is damaged: truncated after {len(header)} bytes")
     return header
 
 
 def _check_length(path: Path, header: bytes) -> None:
-    """Find a file that breaks off; while something waits in the write-ahead log, its length says nothing."""
+    """Raise for a truncated file. While its write-ahead log is not empty, the file's length says nothing."""
     if _log_bytes(path):
         return
     page_bytes = struct.unpack(">H", header[16:18])[0]
@@ -99,11 +99,11 @@ def _check_length(path: Path, header: bytes) -> None:
     expected_bytes = struct.unpack(">I", header[28:32])[0] * page_bytes
     actual_bytes = path.stat().st_size
     if actual_bytes < expected_bytes:
-        raise ResultsError(f"{path}: is damaged: it breaks off after {actual_bytes} of {expected_bytes} bytes")
+        raise ResultsError(f"{path}: is damaged: truncated after {actual_bytes} of {expected_bytes} bytes")
 
 
 def _log_bytes(path: Path) -> int:
-    """Return how much waits in the write-ahead log, beside the file."""
+    """Return the size of the write-ahead log beside the file."""
     try:
         return path.with_name(f"{path.name}-wal").stat().st_size
     except FileNotFoundError:
@@ -119,8 +119,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         if ("unable to open" not in str(error) and "readonly" not in str(error)) or _log_bytes(path):
             raise
-        # In a folder that cannot be written to, SQLite cannot share the file with a writer; then there is none,
-        # and the file is all there is.
+        # In a read-only folder SQLite cannot share the file with a writer; then there is no writer,
+        # and the file is complete.
         connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
     except BaseException:
         connection.close()
@@ -134,12 +134,17 @@ BUSY_WALL_S = 60.0
 
 
 def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> None:
-    """Keep beside a run what it was compared with: `{"optimum": {...}, ...}`, fit for JSON.
+    """Store beside a run what it was compared with.
+
+    Args:
+        path: The results file.
+        run: Number of the run.
+        comparison: `{"optimum": {...}, ...}`, serialisable as JSON.
 
     Raises:
         ResultsError: The file cannot be written, or has no such run.
     """
-    with said_plainly(path):
+    with translate_sqlite_errors(path):
         connection = open_for_writing(path)
         try:
             changed = connection.execute(
@@ -152,11 +157,11 @@ def record_comparison(path: Path, run: int, comparison: Mapping[str, Any]) -> No
 
 
 def seal(path: Path) -> None:
-    """Make a finished file one file again, fit to be copied and to be read where nothing can be written.
+    """Merge a finished file with its write-ahead log, so that it can be copied, and read from read-only media.
 
-    Does nothing while somebody else has it open, for it is complete without this too.
+    Does nothing while another process has it open; the results are complete either way.
     """
-    with said_plainly(path):
+    with translate_sqlite_errors(path):
         connection = open_for_writing(path, busy_wall_s=0.2)
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -167,7 +172,11 @@ def seal(path: Path) -> None:
 
 
 def open_for_writing(path: Path, busy_wall_s: float = BUSY_WALL_S) -> sqlite3.Connection:
-    """Open an existing results file.
+    """Open an existing results file for writing.
+
+    Args:
+        path: The file.
+        busy_wall_s: How long to wait for transactions of other processes, wall-clock seconds.
 
     Raises:
         sqlite3.Error: It cannot be opened.
@@ -193,7 +202,7 @@ def _check_version(path: Path, version: int) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Take the file's one right to write at once: a reader that turns into a writer could be refused it."""
+    """Take the write lock at the start: a reader that upgrades to a writer could be refused it."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -204,8 +213,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def said_plainly(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one that names the file."""
+def translate_sqlite_errors(path: Path) -> Iterator[None]:
+    """Translate SQLite errors into a `ResultsWriteError` that names the file."""
     try:
         yield
     except sqlite3.Error as error:
@@ -213,5 +222,5 @@ def said_plainly(path: Path) -> Iterator[None]:
 
 
 def now_utc() -> str:
-    """Return the present moment of the wall clock, ISO 8601 in UTC."""
+    """Return the current wall-clock time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

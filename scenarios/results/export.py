@@ -1,4 +1,4 @@
-"""Exports a results file into a folder, one file a table."""
+"""Exports a results file into a folder, one file per table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from agents import FloatArray
 from broker import atomic_write
-from scenarios.metrics import Account, Kpis
+from scenarios.metrics import Kpis, Settlement
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
@@ -21,48 +21,49 @@ from scenarios.results.summary import simulation_json
 Value = str | int | float | None
 Row = tuple[Value, ...]
 Kind = Literal["text", "int", "float", "instant"]
-"""An `instant` is in UNIX seconds, its name ends in `_s`; an ISO 8601 column ending in `_utc` is written beside it."""
+"""An `instant` is in UNIX seconds and its name ends in `_s`; an ISO 8601 column ending in `_utc` is written beside
+it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """Its name says the unit."""
+class ExportColumn:
+    """A column; its name includes the unit."""
 
     name: str
     kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """One file of an export."""
+class ExportTable:
+    """A table, written to one file."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[ExportColumn, ...]
     rows: Callable[[], Iterator[Row]]
-    """Reads them anew, one by one."""
+    """Returns a fresh iterator over the rows."""
 
 
-def tables(results: ResultsReader) -> tuple[Table, ...]:
+def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
     """Return all tables of a simulation."""
     return (
-        Table("runs", RUNS, lambda: _runs(results)),
-        Table("kpis", KPIS, lambda: _kpis(results)),
-        Table("contracts", CONTRACTS, lambda: _contracts(results)),
-        Table("history", HISTORY, lambda: _history(results)),
-        Table("messages", MESSAGES, lambda: _messages(results)),
-        Table("minutes", MINUTES, lambda: _minutes(results)),
-        Table("production", PRODUCTION, lambda: _production(results)),
-        Table("consumption", CONSUMPTION, lambda: _consumption(results)),
+        ExportTable("runs", RUNS, lambda: _runs(results)),
+        ExportTable("kpis", KPIS, lambda: _kpis(results)),
+        ExportTable("contracts", CONTRACTS, lambda: _contracts(results)),
+        ExportTable("history", HISTORY, lambda: _history(results)),
+        ExportTable("messages", MESSAGES, lambda: _messages(results)),
+        ExportTable("minutes", MINUTES, lambda: _minutes(results)),
+        ExportTable("production", PRODUCTION, lambda: _production(results)),
+        ExportTable("consumption", CONSUMPTION, lambda: _consumption(results)),
     )
 
 
-def _columns(**kinds: Kind) -> tuple[Column, ...]:
-    return tuple(Column(name, kind) for name, kind in kinds.items())
+def _columns(**kinds: Kind) -> tuple[ExportColumn, ...]:
+    return tuple(ExportColumn(name, kind) for name, kind in kinds.items())
 
 
-def _kpi_columns() -> tuple[Column, ...]:
+def _kpi_columns() -> tuple[ExportColumn, ...]:
     hints = get_type_hints(Kpis)
-    return tuple(Column(field.name, "int" if hints[field.name] is int else "float") for field in fields(Kpis))
+    return tuple(ExportColumn(field.name, "int" if hints[field.name] is int else "float") for field in fields(Kpis))
 
 
 RUNS = _columns(
@@ -163,7 +164,7 @@ def _kpis(results: ResultsReader) -> Iterator[Row]:
 def _contracts(results: ResultsReader) -> Iterator[Row]:
     jobs = {job.job_id: job for job in results.scenario.jobs}
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         covered_wh = dict(
             zip((c.contract_id for c in settled.contracts), settled.job_delivered_wh.tolist(), strict=True)
         )
@@ -202,7 +203,7 @@ def _messages(results: ResultsReader) -> Iterator[Row]:
 
 def _minutes(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         columns = (
             settled.produced_wh.sum(axis=0),
             settled.consumed_wh,
@@ -217,23 +218,23 @@ def _minutes(results: ResultsReader) -> Iterator[Row]:
 
 def _production(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         for i, producer in enumerate(settled.producers):
             columns = settled.produced_wh[i], settled.drawn_wh[i], settled.delivered_wh[i]
-            for row in _where_anything_is(settled, columns):
+            for row in _non_zero_minutes(settled, columns):
                 yield (run.run, producer, *row)
 
 
 def _consumption(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        settled = results.account(run.run)
+        settled = results.settlement(run.run)
         for i, house in enumerate(settled.houses):
-            for row in _where_anything_is(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
+            for row in _non_zero_minutes(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
                 yield (run.run, house, *row)
 
 
-def _where_anything_is(settled: Account, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
-    """Return rows of minute and columns, without the minutes in which all of them are zero."""
+def _non_zero_minutes(settled: Settlement, columns: tuple[FloatArray, ...]) -> Iterator[Row]:
+    """Return rows of minute and columns for the minutes in which a column is not zero."""
     minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
     return zip(settled.times_s[minutes].tolist(), *(column[minutes].tolist() for column in columns), strict=True)
 
@@ -246,15 +247,15 @@ _TYPES = {"text": "string", "int": "Int64", "float": "float64", "instant": "Int6
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def write_csv(table: Table, path: Path) -> None:
-    """Write with a header line, comma-separated, UTF-8; what is not known is an empty cell."""
+def write_csv(table: ExportTable, path: Path) -> None:
+    """Write a table as CSV with a header, comma-separated, UTF-8; unknown values are empty cells."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for n, frame in enumerate(_frames(table)):
             frame.to_csv(file, index=False, header=n == 0, lineterminator="\n", date_format=_ISO)
 
 
-def write_json(table: Table, path: Path) -> None:
-    """Write an array of objects, one a line, UTF-8."""
+def write_json(table: ExportTable, path: Path) -> None:
+    """Write a table as a JSON array of objects, one per line, UTF-8."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
         between = "\n"
@@ -267,8 +268,8 @@ def write_json(table: Table, path: Path) -> None:
         file.write("\n]\n")
 
 
-def write_parquet(table: Table, path: Path) -> None:
-    """Write with one type a column: instants as integers, and once more as UTC timestamps.
+def write_parquet(table: ExportTable, path: Path) -> None:
+    """Write a table as Parquet with one type per column; instants both as integers and as UTC timestamps.
 
     Raises:
         ResultsError: pyarrow is not installed.
@@ -289,7 +290,7 @@ def require_parquet() -> None:
     """Check that Parquet can be written.
 
     Raises:
-        ResultsError: pyarrow is not installed; the message says how to get it.
+        ResultsError: pyarrow is not installed; the message says how to install it.
     """
     try:
         import pyarrow as pa  # noqa: F401, PLC0415 - an extra
@@ -299,9 +300,9 @@ def require_parquet() -> None:
         ) from error
 
 
-def _frames(table: Table) -> Iterator[pd.DataFrame]:
-    """Yield all rows, frame by frame, at least one; every instant also as a timestamp behind its seconds."""
-    import pandas as pd  # noqa: PLC0415 - takes half a second, and only who exports needs it
+def _frames(table: ExportTable) -> Iterator[pd.DataFrame]:
+    """Yield all rows, frame by frame, at least one; each instant is followed by a timestamp column."""
+    import pandas as pd  # noqa: PLC0415 - takes half a second, and only exports need it
 
     rows = table.rows()
     group = list(islice(rows, ROWS_A_FRAME))
@@ -321,7 +322,7 @@ def _frames(table: Table) -> Iterator[pd.DataFrame]:
 Format = Literal["csv", "json", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-_WRITERS: dict[Format, Callable[[Table, Path], None]] = {
+_WRITERS: dict[Format, Callable[[ExportTable, Path], None]] = {
     "csv": write_csv,
     "json": write_json,
     "parquet": write_parquet,
@@ -336,20 +337,20 @@ def export_results(
     overwrite: bool = False,
     wrote: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write all tables of a simulation, and `simulation.json` with what `ssmic run --json` prints.
+    """Write all tables of a simulation, and `simulation.json` with the output of `ssmic run --json`.
 
     Args:
         results: An open results file.
-        format_: Of the tables.
-        folder: Made if it is not there.
-        overwrite: Write over files of the same names.
-        wrote: Told of every file once it is there.
+        format_: Format of the tables.
+        folder: Target folder; created if missing.
+        overwrite: Whether to overwrite files of the same names.
+        wrote: Called with each file once it is complete.
 
     Returns:
         The files, in the order of writing.
 
     Raises:
-        ResultsError: Files are there already, the folder cannot be written to, pyarrow is missing, or the results are
+        ResultsError: Files exist already, the folder cannot be written to, pyarrow is missing, or the results are
             damaged.
     """
     if format_ == "parquet":

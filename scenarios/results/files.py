@@ -1,4 +1,4 @@
-"""What results there are in a folder, one line each; files that cannot be read are listed as such."""
+"""Results files in a folder: naming, creating, finding and listing them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from broker import atomic_write
-from scenarios.results.connection import ResultsError, ResultsExistError, ResultsWriteError, open_for_reading, readable
+from scenarios.results.connection import (
+    ResultsError,
+    ResultsExistError,
+    ResultsWriteError,
+    open_for_reading,
+    translate_read_errors,
+)
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import SCENARIO, Scenario
 
@@ -25,22 +31,22 @@ SUFFIX = ".sqlite"
 
 
 def file_name(created: datetime, scenario: str, algorithm: str, runs: int) -> str:
-    """Return the name of a simulation's results.
+    """Return the file name of a simulation's results.
 
     Args:
-        created: In UTC.
-        scenario: The scenario's name; what does not suit a file name becomes `-`.
-        algorithm: Likewise.
-        runs: How many runs the simulation has.
+        created: Time of creation, UTC.
+        scenario: Name of the scenario; characters that do not suit a file name become `-`.
+        algorithm: Name of the algorithm, likewise.
+        runs: Number of runs.
     """
     return f"{created:%Y-%m-%d_%H%M%S}_{_fit(scenario)}_{_fit(algorithm)}_{runs}{SUFFIX}"
 
 
 def reserve(folder: Path, name: str) -> Path:
-    """Make an empty file of this name and return it; where it exists, `-2`, `-3`, ... is put behind the name.
+    """Create an empty file and return its path; if the name is taken, `-2`, `-3`, ... is appended.
 
     Raises:
-        ResultsError: The folder cannot be made or written to.
+        ResultsError: The folder cannot be created or written to.
     """
     stem = name.removesuffix(SUFFIX)
     for n in count(1):
@@ -53,11 +59,11 @@ def reserve(folder: Path, name: str) -> Path:
 
 
 def reserve_exactly(path: Path) -> Path:
-    """Make an empty file.
+    """Create an empty file.
 
     Raises:
-        FileExistsError: It is there already.
-        ResultsError: It cannot be made.
+        FileExistsError: It exists already.
+        ResultsError: It cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,31 +82,31 @@ def _fit(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
-    """What is about to be run."""
+class SimulationSpec:
+    """Specification of a simulation that is about to run."""
 
     scenario: Scenario
     algorithm: str
     seeds: tuple[int, ...]
-    """One a run."""
+    """One per run."""
     broker: str
-    """`memory`, `mosquitto`, `embedded` or a URL; login data in it are not kept."""
+    """`memory`, `mosquitto`, `embedded` or a URL; credentials in it are not stored."""
     hosts: int | None = None
-    """Connections that the agents are spread over; None: one a household."""
+    """Number of connections that the agents are distributed over; None: one per household."""
     settings: Mapping[str, Any] | None = None
-    """All else that was chosen, fit for JSON: the algorithm's settings, the pace, patience, ..."""
+    """All other choices as JSON values: the algorithm's settings, pace, patience, ..."""
 
 
-def create_results(simulation: Simulation, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Make a results file without runs and return where it is.
+def create_results(simulation: SimulationSpec, out: Path | None = None, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Create a results file without runs and return its path.
 
     Args:
-        simulation: What is about to be run.
-        out: The file to make; None: one named after the simulation and the present moment, in `folder`.
-        folder: Where results go that are not told otherwise; made if it is not there.
+        simulation: The simulation that is about to run.
+        out: File to create; None: one named after the simulation and the current time, in `folder`.
+        folder: Default folder for results; created if missing.
 
     Raises:
-        ResultsError: `out` exists, or the place cannot be written to.
+        ResultsError: `out` exists already, or cannot be written.
     """
     created = datetime.now(UTC)
     if out is None:
@@ -110,8 +116,8 @@ def create_results(simulation: Simulation, out: Path | None = None, folder: Path
         try:
             path = reserve_exactly(out)
         except FileExistsError:
-            raise ResultsExistError(f"{out}: exists already; results are never written over") from None
-    # Built beside its place and moved there whole: who looks meanwhile finds an empty file, never half of one.
+            raise ResultsExistError(f"{out}: exists already; refusing to overwrite results") from None
+    # Built beside its target and moved there: readers see an empty file or a complete one, never a partial one.
     try:
         with atomic_write(path) as draft:
             _build(draft, simulation, created)
@@ -122,7 +128,7 @@ def create_results(simulation: Simulation, out: Path | None = None, folder: Path
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a result may depend on."""
+    """Return the versions of software that results may depend on."""
     found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
     for package in ("ssmic", "numpy", "scipy"):
         try:
@@ -133,16 +139,16 @@ def versions() -> dict[str, str]:
 
 
 def without_login(broker: str) -> str:
-    """Return a broker's URL without user and password."""
+    """Return a broker URL without user name and password."""
     return re.sub(r"(?<=//)[^/]*@", "", broker)
 
 
-def _build(path: Path, simulation: Simulation, created: datetime) -> None:
+def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
     scenario = simulation.scenario
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        # Not yet the write-ahead log that runs use: what does not fit on the disk would stay behind in it unnoticed.
+        # Not yet the write-ahead log that runs use: on a full disk, content could stay behind in it unnoticed.
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.executescript(f"BEGIN; {TABLES}; PRAGMA user_version = {SCHEMA_VERSION};")
@@ -197,13 +203,13 @@ def _build(path: Path, simulation: Simulation, created: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ResultsEntry:
     """A results file at a glance."""
 
     path: Path
     size_bytes: int
     problem: str = ""
-    """Why it cannot be read; the rest is empty then."""
+    """Why the file cannot be read; empty if it can."""
     created_utc: str = ""
     """ISO 8601."""
     scenario: str = ""
@@ -211,17 +217,17 @@ class Listed:
     broker: str = ""
     planned_runs: int = 0
     states: tuple[tuple[str, int], ...] = ()
-    """How many runs are in which state."""
+    """Number of runs by state."""
     self_sufficiency: float | None = None
-    """By contract, mean of the runs that came to their end and consumed something."""
+    """By contract; mean of the completed runs with any consumption."""
 
     @property
     def done_runs(self) -> int:
-        """How many runs came to their end."""
+        """Number of completed runs."""
         return dict(self.states).get("done", 0)
 
 
-def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
+def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[ResultsEntry, ...]:
     """Return the results files in a folder, newest first; none if there is no such folder.
 
     Raises:
@@ -230,8 +236,8 @@ def list_results(folder: Path = DEFAULT_FOLDER) -> tuple[Listed, ...]:
     return newest_first(glance(path) for path in results_files(folder))
 
 
-def newest_first(listed: Iterable[Listed]) -> tuple[Listed, ...]:
-    """Return results files by when their simulations began, the newest first; those that cannot be read come last."""
+def newest_first(listed: Iterable[ResultsEntry]) -> tuple[ResultsEntry, ...]:
+    """Return entries by time of creation, newest first; unreadable files come last."""
     return tuple(sorted(listed, key=lambda one: (one.created_utc, one.path.name), reverse=True))
 
 
@@ -239,14 +245,14 @@ _LATEST = re.compile(r"latest(?:~(\d{1,6}))?")
 
 
 def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Return the results file that a user names.
+    """Return the results file that a user refers to.
 
     Args:
-        name: A path; or `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
-        folder: Where the latest ones are looked for.
+        name: A path, `latest` for the newest simulation in the folder, `latest~1` for the one before, and so on.
+        folder: Folder in which `latest` is resolved.
 
     Raises:
-        ResultsError: There are not so many, or the folder cannot be read.
+        ResultsError: There are fewer simulations, or the folder cannot be read.
     """
     found = _LATEST.fullmatch(name)
     if found is None or Path(name).exists():
@@ -279,8 +285,8 @@ def results_files(folder: Path) -> tuple[Path, ...]:
         raise ResultsError(f"{folder}: cannot be read: {error.strerror or error}") from error
 
 
-def glance(path: Path) -> Listed:
-    """Return what a results file is about, without reading its scenario or its runs."""
+def glance(path: Path) -> ResultsEntry:
+    """Return the entry of a results file without reading its scenario or its runs' content."""
     try:
         size_bytes = path.stat().st_size
     except OSError:
@@ -288,15 +294,15 @@ def glance(path: Path) -> Listed:
     try:
         return _glance(path, size_bytes)
     except ResultsError as error:
-        return Listed(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
+        return ResultsEntry(path, size_bytes, problem=str(error).removeprefix(f"{path}: "))
     except (ValueError, TypeError) as error:
-        return Listed(path, size_bytes, problem=f"is damaged: {error}")
+        return ResultsEntry(path, size_bytes, problem=f"is damaged: {error}")
 
 
-def _glance(path: Path, size_bytes: int) -> Listed:
+def _glance(path: Path, size_bytes: int) -> ResultsEntry:
     connection = open_for_reading(path)
     try:
-        with readable(path):
+        with translate_read_errors(path):
             about = connection.execute(
                 "SELECT scenario, algorithm, broker, seeds_json, created_utc FROM simulation"
             ).fetchone()
@@ -307,7 +313,7 @@ def _glance(path: Path, size_bytes: int) -> Listed:
         raise ResultsError(f"{path}: is damaged: it does not say what was simulated")
     figures = [json.loads(row["kpis_json"]) for row in runs if row["kpis_json"] and row["state"] == "done"]
     shares = [of["self_sufficiency"] for of in figures if of["self_sufficiency"] is not None]
-    return Listed(
+    return ResultsEntry(
         path,
         size_bytes,
         created_utc=about["created_utc"],

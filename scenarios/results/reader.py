@@ -1,7 +1,7 @@
-"""Reads a results file: what was simulated, its runs, contracts, messages, and everything that follows from them.
+"""Reads a results file: simulation, runs, contracts, messages, and everything derived from them.
 
-Energy and figures are worked out anew from the scenario and the contracts in the file, so a run that is still going
-on, or that was cut off, has them too.
+Energy and figures are recomputed from the scenario and the contracts in the file, so they are also available for a run
+that is still in progress or was cut off.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Self, cast
 from pydantic import ValidationError
 
 from agents import LedgerEntry
-from scenarios.metrics import DEFAULT_INTERVAL_S, Account, Kpis, account, compute_kpis
-from scenarios.results.connection import ResultsError, open_for_reading, readable
+from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
+from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
 
@@ -25,17 +25,17 @@ MESSAGES_A_PAGE = 1000
 
 
 class ResultsReader:
-    """A results file, open for reading; sees what writers have committed so far."""
+    """A results file open for reading; sees everything that writers have committed so far."""
 
     def __init__(self, path: Path, scenario: Scenario | None = None) -> None:
         """Open a results file.
 
         Args:
             path: The file.
-            scenario: Its scenario, where it has been read before: that never changes, and takes a while.
+            scenario: Its scenario if it has been read before, as it never changes and takes a while to parse.
 
         Raises:
-            ResultsError: It is missing, empty, damaged, not ours, or of a newer version.
+            ResultsError: The file is missing, empty, damaged, not ours, or of a newer version.
         """
         self.path = path
         self._connection = open_for_reading(path)
@@ -55,12 +55,12 @@ class ResultsReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     @property
     def scenario(self) -> Scenario:
-        """The complete scenario that was run."""
+        """The scenario that was run, complete."""
         if self._scenario is None:
             text = self._one("SELECT scenario_json FROM simulation")["scenario_json"]
             try:
@@ -73,13 +73,13 @@ class ResultsReader:
 
     @property
     def knows_offset(self) -> bool:
-        """Whether the file says at which offset from UTC its scenario is written; the first ssmic did not keep it."""
+        """Whether the file records the scenario's UTC offset; the first versions of ssmic did not."""
         row = self._one("""SELECT instr(scenario_json, '"utc_offset_s":') AS place FROM simulation""")
         return bool(row["place"])
 
     def runs(self) -> tuple[RunInfo, ...]:
-        """Return the runs that have begun, in order."""
-        with self._damage_said():
+        """Return the runs that have started, in order."""
+        with self._translate_damage():
             return tuple(_run_info(row) for row in self._rows("SELECT * FROM runs ORDER BY run"))
 
     def run(self, run: int) -> RunInfo:
@@ -88,7 +88,7 @@ class ResultsReader:
         Raises:
             ResultsError: There is no such run.
         """
-        with self._damage_said():
+        with self._translate_damage():
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
                 return _run_info(row)
         numbers = [info.run for info in self.runs()]
@@ -96,7 +96,7 @@ class ResultsReader:
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
 
     def covered_share(self, run: RunInfo) -> float:
-        """Return for how much of its planned time a run has figures: 1 where it came to its end, else 0 to 1."""
+        """Return the share of a run's planned time that its figures cover: 1 for a completed run, else 0 to 1."""
         if run.is_complete:
             return 1.0
         days = self.info.settings.get("days", self.scenario.days)
@@ -104,8 +104,8 @@ class ResultsReader:
         return min(1.0, max(0.0, (run.end_s - run.start_s) / span_s)) if span_s > 0 else 0.0
 
     def ledger(self, run: int) -> tuple[LedgerEntry, ...]:
-        """Return a run's contracts with their history, cancelled ones too, in the order of contract ids."""
-        with self._damage_said(), readable(self.path):
+        """Return a run's contracts with their history, including cancelled ones, in the order of contract ids."""
+        with self._translate_damage(), translate_read_errors(self.path):
             return read_ledger(self._connection, run)
 
     def producers_of(self, house: str) -> set[str]:
@@ -120,18 +120,18 @@ class ResultsReader:
         houses = ", ".join(known.id for known in self.scenario.houses)
         raise ResultsError(f"{self.path}: has no house {house!r}; there are {houses}")
 
-    def account(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Account:
-        """Return a run's energy, minute by minute.
+    def settlement(self, run: int, ledger: Sequence[LedgerEntry] | None = None) -> Settlement:
+        """Return a run's settled energy.
 
         Args:
-            run: Which run.
-            ledger: The run's, where it has been read before.
+            run: Number of the run.
+            ledger: The run's ledger if it has been read before.
         """
         info = self.run(run)
         entries = self.ledger(run) if ledger is None else ledger
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        with self._damage_said():
-            return account(self.scenario, standing, info.start_s, info.end_s)
+        with self._translate_damage():
+            return settle(self.scenario, standing, info.start_s, info.end_s)
 
     def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
         """Return a run's figures.
@@ -143,7 +143,7 @@ class ResultsReader:
         ledger = self.ledger(run)
         return compute_kpis(
             self.scenario,
-            self.account(run, ledger),
+            self.settlement(run, ledger),
             ledger,
             info.end_s,
             not_registered=len(info.not_registered),
@@ -151,31 +151,31 @@ class ResultsReader:
         )
 
     def scores(self, run: int) -> dict[str, tuple[int, int]]:
-        """Return each producer's score at the beginning and at the end of a run, by id.
+        """Return each producer's score at the beginning and at the end of a run, by producer id.
 
-        Empty while the run goes on, and in a file that was written before scores were kept.
+        Empty while the run is in progress, and for files written before scores were recorded.
         """
-        with self._damage_said():
+        with self._translate_damage():
             if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'scores'"):
                 return {}
             query = "SELECT producer, before, after FROM scores JOIN producers ON id = producer_id WHERE run = ?"
             return {row["producer"]: (row["before"], row["after"]) for row in self._rows(query, run)}
 
     def count_messages(self, run: int) -> int:
-        """Return how many messages of a run are recorded."""
+        """Return the number of recorded messages of a run."""
         return cast("int", self._one("SELECT COUNT(*) AS n FROM messages WHERE run = ?", run)["n"])
 
     def messages(
         self, run: int, *, after: int = 0, limit: int = -1, kind: str | None = None, job_id: str | None = None
     ) -> Iterator[RecordedMessage]:
-        """Yield a run's messages in order, without holding all of them.
+        """Yield a run's messages in order, without loading all of them.
 
         Args:
-            run: Which run.
-            after: Leave out messages up to this number.
-            limit: At most so many; -1: all.
-            kind: Only of this kind.
-            job_id: Only about this job.
+            run: Number of the run.
+            after: Skip messages up to this number.
+            limit: Maximum number of messages; -1: all.
+            kind: Only messages of this kind.
+            job_id: Only messages about this job.
         """
         conditions = ["run = ?", "n > ?"]
         wanted: list[int | str] = [run, after]
@@ -186,9 +186,9 @@ class ResultsReader:
         where = " AND ".join(conditions)
         query = f"SELECT * FROM messages WHERE {where} ORDER BY n LIMIT ?"  # noqa: S608 - made of constants only
         while limit != 0:
-            # Page by page: a cursor that stays open would keep writers from tidying up behind it.
+            # Page by page: an open cursor would prevent writers from checkpointing the log.
             page = MESSAGES_A_PAGE if limit < 0 else min(limit, MESSAGES_A_PAGE)
-            with self._damage_said():
+            with self._translate_damage():
                 found = [_message(row) for row in self._rows(query, *wanted, page)]
             yield from found
             if len(found) < page:
@@ -197,7 +197,7 @@ class ResultsReader:
             limit = limit - len(found) if limit > 0 else limit
 
     def _read_info(self) -> SimulationInfo:
-        with self._damage_said():
+        with self._translate_damage():
             columns = "scenario, algorithm, settings_json, broker, hosts, seeds_json, versions_json, created_utc"
             row = self._one(f"SELECT {columns} FROM simulation")  # noqa: S608 - made of constants only
             return SimulationInfo(
@@ -212,7 +212,7 @@ class ResultsReader:
             )
 
     def _rows(self, query: str, *values: int | str) -> list[sqlite3.Row]:
-        with readable(self.path):
+        with translate_read_errors(self.path):
             return self._connection.execute(query, values).fetchall()
 
     def _one(self, query: str, *values: int | str) -> sqlite3.Row:
@@ -220,12 +220,12 @@ class ResultsReader:
             return row
         raise ResultsError(f"{self.path}: is damaged: it does not say what was simulated")
 
-    def _damage_said(self) -> _Damage:
+    def _translate_damage(self) -> _Damage:
         return _Damage(self.path)
 
 
 class _Damage:
-    """Turns what only a damaged file can cause into an error that names it."""
+    """Translates errors that only a damaged file can cause into one that names the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

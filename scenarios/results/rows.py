@@ -1,4 +1,4 @@
-"""A run's ledger as rows: contracts, and what happened to each."""
+"""Rows of a results file: simulations, runs, messages, and a run's ledger."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class SimulationInfo:
     settings: dict[str, Any]
     broker: str
     hosts: int | None
-    """None: one a household."""
+    """None: one per household."""
     seeds: tuple[int, ...]
-    """Of the runs that were planned."""
+    """Seeds of the planned runs."""
     versions: dict[str, str]
     created_utc: str
     """ISO 8601."""
@@ -32,33 +32,33 @@ class SimulationInfo:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """One run."""
+    """One run of a simulation."""
 
     run: int
-    """Counts from 1."""
+    """Number of the run, from 1."""
     run_id: str
     seed: int
     state: RunState
-    """`running` also after a crash: see `written_utc`."""
+    """Still `running` after a crash; see `written_utc`."""
     start_s: int
     end_s: int
-    """How far virtual time came, UNIX seconds."""
+    """Virtual time reached so far, UNIX seconds."""
     ledger_sha256: str | None
     """None while running."""
     messages: int
     negotiations: int
     wall_s: float | None
     not_registered: tuple[str, ...]
-    """Ids of the jobs that the run ended too early for."""
+    """Ids of the jobs for which the run ended too early."""
     error: str
     comparison: dict[str, Any]
     """What it was compared with; empty if nothing."""
     written_utc: str
-    """When something was last written; ISO 8601."""
+    """Time of the last write; ISO 8601."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether it came to its end. Figures of a run that did not cover a part of it only, and enter no mean."""
+        """Whether it completed. Figures of other runs cover only part of the time and are excluded from means."""
         return self.state == "done"
 
 
@@ -67,7 +67,7 @@ class RecordedMessage:
     """A message between agents."""
 
     n: int
-    """Counts the run's messages from 1."""
+    """Number of the message within the run, from 1."""
     time_s: int
     """Virtual time of sending, UNIX seconds."""
     round: int
@@ -76,19 +76,19 @@ class RecordedMessage:
     recipient: str
     kind: str
     job_id: str | None
-    """Which job it is about, where it is about one."""
+    """Job that the message is about, if any."""
     body: dict[str, Any]
-    """A request leaves out the load profile where it is the scenario's."""
+    """A request omits the load profile where it equals the scenario's."""
 
 
 class Condenser:
-    """Knows the load profiles of a scenario. A request would otherwise carry one, and be most of the file."""
+    """Removes the scenario's own load profiles from requests; they would make up most of the file."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._jobs = {job.job_id: job for job in scenario.jobs}
 
     def condensed(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return a message without the load profile of its job where it is the scenario's; else as it is."""
+        """Return a message without its job's load profile where that equals the scenario's; else unchanged."""
         job = body.get("job")
         if not isinstance(job, dict):
             return body
@@ -101,15 +101,15 @@ class Condenser:
         return {**body, "job": {key: value for key, value in job.items() if key != "load_profile"}}
 
 
-def _is_same(told: dict[str, Any], load: LoadProfile) -> bool:
-    """Say whether a load profile of a message, with lists or with tuples, is this one."""
-    return told.keys() == {"times_s", "cumulative_wh"} and all(
-        isinstance(told[key], list | tuple) and tuple(told[key]) == getattr(load, key) for key in told
+def _is_same(sent: dict[str, Any], load: LoadProfile) -> bool:
+    """Return whether a message's load profile, with lists or tuples, equals this one."""
+    return sent.keys() == {"times_s", "cumulative_wh"} and all(
+        isinstance(sent[key], list | tuple) and tuple(sent[key]) == getattr(load, key) for key in sent
     )
 
 
 def job_of(body: dict[str, Any]) -> str | None:
-    """Return the id of the job that a message is about; None where it is about none."""
+    """Return the id of the job that a message is about; None if there is none."""
     for holder in (body.get("job"), body.get("contract"), body):
         if isinstance(holder, dict) and isinstance(job_id := holder.get("job_id"), str):
             return job_id
@@ -120,10 +120,10 @@ def job_of(body: dict[str, Any]) -> str | None:
 
 
 def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, ...]:
-    """Return a run's contracts with their history, cancelled ones too, in the order of contract ids.
+    """Return a run's contracts with their history, including cancelled ones, in the order of contract ids.
 
     Raises:
-        ValueError: A row is no contract, or no event of one.
+        ValueError: A row is not a valid contract or event.
         sqlite3.Error: The rows cannot be read.
     """
     events: dict[str, list[LedgerEvent]] = {}
@@ -158,7 +158,12 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
 
 
 def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry]) -> None:
-    """Write contracts as they stand, in place of what the file says of them.
+    """Write ledger entries, replacing earlier versions of them.
+
+    Args:
+        connection: Open for writing, within a transaction.
+        run: Number of the run.
+        entries: The ledger entries.
 
     Raises:
         sqlite3.Error: The rows cannot be written.

@@ -7,9 +7,9 @@ Times ending in `_s` are UNIX seconds of virtual time (`datetime(start_s, 'unixe
 from __future__ import annotations
 
 APPLICATION_ID = 0x53534D43
-"""`PRAGMA application_id`, "SSMC": tells our files from other SQLite files."""
+"""`PRAGMA application_id`, "SSMC": distinguishes our files from other SQLite files."""
 SCHEMA_VERSION = 1
-"""`PRAGMA user_version`, and `schema_version` in `meta`. Raised when an older ssmic could not read what is written."""
+"""`PRAGMA user_version`, and `schema_version` in `meta`. Increased when an older ssmic could not read the file."""
 
 SCORES_TABLE = """
 CREATE TABLE IF NOT EXISTS scores ( -- who was asked first: the lowest score; files of before it was kept have no table

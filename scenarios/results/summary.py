@@ -1,4 +1,4 @@
-"""The one JSON object that a simulation comes to: what `ssmic run --json` prints and `export --format json` writes."""
+"""Summary of a simulation as one JSON object: the output of `ssmic run --json` and of `export --format json`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agents import Job, LedgerEntry
-from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, spread
+from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, statistics_by_figure
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
 from scenarios.results.views import load_run
@@ -15,15 +15,16 @@ from scenarios.results.views import load_run
 def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
     """Return all runs with their figures and standing contracts; times are UNIX seconds.
 
-    Figures of a run that is not `complete` cover `covered_share` of its planned time, and are not in the `statistics`.
+    Figures of a run that is not `complete` cover `covered_share` of its planned time and are excluded from
+    `statistics`.
 
     Args:
         results: An open results file.
-        interval_s: Over which powers are averaged; whole minutes.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
     """
     info = results.info
     runs = [run_json(results, run, interval_s) for run in results.runs()]
-    statistics = spread([run["kpis"] for run in runs], [run["complete"] for run in runs])
+    statistics = statistics_by_figure([run["kpis"] for run in runs], [run["complete"] for run in runs])
     return {
         "scenario": info.scenario,
         "algorithm": info.algorithm,
@@ -40,10 +41,16 @@ def simulation_json(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S
 
 
 def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INTERVAL_S) -> dict[str, Any]:
-    """Return one run with its figures, its standing contracts, and what it was compared with."""
+    """Return one run with its figures, its standing contracts, and what it was compared with.
+
+    Args:
+        results: An open results file.
+        run: The run.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+    """
     scenario = results.scenario
     loaded = load_run(results, run.run)
-    settled, ledger, split = loaded.account, loaded.ledger, loaded.split
+    settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
     figures = compute_kpis(
         scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s
     )
@@ -78,7 +85,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
 
 
 def contract_json(entry: LedgerEntry, job: Job) -> dict[str, Any]:
-    """Return a contract beside its job; times are UNIX seconds."""
+    """Return a contract with its job; times are UNIX seconds."""
     contract = entry.contract
     return {
         "contract_id": contract.contract_id,

@@ -1,4 +1,4 @@
-"""The average course of power over all runs of a simulation, with how far runs stray from it."""
+"""Views of results, as screens show them: neighbourhood, household, all runs, and average power over runs."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
-    Account,
     Bill,
     EnergySplit,
     IntArray,
     Kpis,
+    SampleStatistics,
+    Settlement,
     Split,
-    Spread,
-    account,
     bills,
     compute_kpis,
     load_factor,
     mean_power_w,
     peak_to_average,
     producer_houses,
+    settle,
     split_energy,
-    spread,
+    statistics_by_figure,
 )
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
@@ -35,7 +35,7 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class ContractRow:
-    """A standing contract beside its job, and how much of it the sun covered. Times in UNIX seconds."""
+    """A standing contract with its job and its delivered energy. Times are UNIX seconds."""
 
     contract_id: str
     job_id: str
@@ -43,9 +43,9 @@ class ContractRow:
     house: str
     device: str
     producer: str
-    """`GRID` or a producer's id."""
+    """`GRID` or a producer id."""
     producer_house: str | None
-    """None: the grid."""
+    """None for the grid."""
     registered_s: int
     earliest_start_s: int
     latest_start_s: int
@@ -54,39 +54,39 @@ class ContractRow:
     agreed_s: int
     energy_wh: float
     delivered_wh: float
-    """What the producer's panel covered of it."""
+    """Energy that the producer delivered."""
     profile: str
     amended: int
-    """How often its start moved."""
+    """How often its start was moved."""
     cancelled_before: int
-    """How many contracts of the job were cancelled before it."""
+    """Number of cancelled contracts of the same job."""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class PowerProfile:
     """Mean powers over the intervals of a run, W, shape (intervals,) each."""
 
     interval_s: int
     times_s: IntArray
-    """Where each interval begins, UNIX seconds."""
+    """Beginning of each interval, UNIX seconds."""
     production_w: FloatArray
     local_w: FloatArray
-    """Consumption that contracts' panels covered."""
+    """Consumption delivered by contract."""
     grid_w: FloatArray
-    """Consumption that they did not cover."""
+    """Consumption supplied by the grid."""
 
     @property
     def consumption_w(self) -> FloatArray:
-        """Local and grid together."""
+        """Local and grid consumption together."""
         return self.local_w + self.grid_w
 
     @property
     def days(self) -> int:
-        """How many days there are to look at one by one; 1 where all of it is looked at together."""
+        """Number of days to be shown one by one; 1 where everything is shown together."""
         return day_count(len(self.times_s), self.interval_s)
 
-    def of_day(self, index: int) -> Day:
-        """Return one of the days, 0 the first; all of it where it is looked at together."""
+    def of_day(self, index: int) -> PowerProfile:
+        """Return one of the days, 0 the first; everything where it is shown together."""
         part = day_slice(len(self.times_s), self.interval_s, index)
         return replace(
             self,
@@ -98,13 +98,19 @@ class Day:
 
 
 def day_count(intervals: int, interval_s: int) -> int:
-    """Return how many days so many intervals are shown as, one by one; up to two days are shown together, as 1."""
+    """Return the number of days that intervals are shown as; up to two days are shown together, as 1."""
     span_s = intervals * interval_s
     return 1 if span_s <= 2 * DAY_S else -(-span_s // DAY_S)
 
 
 def day_slice(intervals: int, interval_s: int, index: int) -> slice:
-    """Return which intervals belong to a day, 0 the first: those that begin in it, from the run's time of day on."""
+    """Return the intervals of a day: those that begin within 24 hours from the run's time of day.
+
+    Args:
+        intervals: Number of intervals of the run.
+        interval_s: Length of an interval, seconds.
+        index: The day, 0 the first.
+    """
     count = day_count(intervals, interval_s)
     if count == 1:
         return slice(0, intervals)
@@ -114,58 +120,58 @@ def day_slice(intervals: int, interval_s: int, index: int) -> slice:
 
 @dataclass(frozen=True, slots=True)
 class NeighbourhoodView:
-    """All households, one run."""
+    """All households in one run."""
 
     run: RunInfo
     covered_share: float
-    """For how much of its planned time the run has figures: 1 where it came to its end."""
+    """Share of the planned time that the figures cover; 1 for a completed run."""
     kpis: Kpis
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
-    """By start, then contract id."""
-    day: Day
+    """Ordered by start, then contract id."""
+    day: PowerProfile
     bills: dict[str, Bill]
     """Empty without a tariff."""
 
 
 @dataclass(frozen=True, slots=True)
 class HouseholdRow:
-    """A household among the others, one run."""
+    """One household in the table of all households, one run."""
 
     house: str
     split: Split
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float
-    """Delivered by them to other houses."""
+    """Energy that they delivered to other houses."""
     bill: Bill | None
     """None without a tariff."""
 
 
 @dataclass(frozen=True, slots=True)
 class HouseView:
-    """One household, one run."""
+    """One household in one run."""
 
     run: RunInfo
     covered_share: float
-    """For how much of its planned time the run has figures: 1 where it came to its end."""
+    """Share of the planned time that the figures cover; 1 for a completed run."""
     house: str
     name: str
     split: Split
     produced_wh: float
     """By the house's own panels."""
     sold_wh: float
-    """Delivered by them to other houses."""
+    """Energy that they delivered to other houses."""
     self_sufficiency: float | None
-    """Delivered, by whomever, over consumed; None if nothing was consumed."""
+    """Energy delivered by any producer over consumption; None if nothing was consumed."""
     consumption_peak_to_average: float | None
     production_peak_to_average: float | None
     load_factor: float | None
     contracts: tuple[ContractRow, ...]
-    """Of the house's jobs; by start, then contract id."""
+    """Contracts of the house's jobs, ordered by start, then contract id."""
     supplied: tuple[ContractRow, ...]
-    """Of other houses' jobs with the house's panels."""
-    day: Day
+    """Contracts of other houses' jobs with the house's producers."""
+    day: PowerProfile
     bill: Bill | None
     """None without a tariff."""
 
@@ -175,17 +181,17 @@ class RunsView:
     """All runs of a simulation."""
 
     runs: tuple[tuple[RunInfo, Kpis], ...]
-    spread: dict[str, Spread]
-    """By figure, over the runs that came to their end."""
+    statistics: dict[str, SampleStatistics]
+    """By figure, over the completed runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResults:
-    """A run, read and settled once, for whatever is asked of it."""
+    """A run, read and settled once, for all further views."""
 
     run: RunInfo
     ledger: tuple[LedgerEntry, ...]
-    account: Account
+    settlement: Settlement
     producer_houses: dict[str, str]
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
@@ -198,12 +204,12 @@ def load_run(results: ResultsReader, run: int) -> RunResults:
         ResultsError: There is no such run, or the file is damaged.
     """
     ledger = results.ledger(run)
-    settled = results.account(run, ledger)
+    settled = results.settlement(run, ledger)
     houses = producer_houses(results.scenario)
     return RunResults(
         run=results.run(run),
         ledger=ledger,
-        account=settled,
+        settlement=settled,
         producer_houses=houses,
         split=split_energy(settled, houses),
         contracts=contract_rows(settled, ledger, houses),
@@ -213,12 +219,17 @@ def load_run(results: ResultsReader, run: int) -> RunResults:
 def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> NeighbourhoodView:
     """Return the view of all households in one run.
 
+    Args:
+        results: An open results file.
+        run: Number of the run.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
     Raises:
         ResultsError: There is no such run, or the file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
     loaded = load_run(results, run)
-    settled, tariff = loaded.account, results.scenario.tariff
+    settled, tariff = loaded.settlement, results.scenario.tariff
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
@@ -240,7 +251,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
 
 
 def household_rows(view: NeighbourhoodView) -> tuple[HouseholdRow, ...]:
-    """Return the households side by side, in the order of the scenario."""
+    """Return the households side by side, in the scenario's order."""
     produced_wh = dict.fromkeys(view.split.by_house, 0.0)
     for producer in view.split.by_producer.values():
         produced_wh[producer.house] += producer.produced_wh
@@ -257,13 +268,19 @@ def household_rows(view: NeighbourhoodView) -> tuple[HouseholdRow, ...]:
 def view_house(results: ResultsReader, run: int, house: str, interval_s: int = DEFAULT_INTERVAL_S) -> HouseView:
     """Return the view of one household in one run.
 
+    Args:
+        results: An open results file.
+        run: Number of the run.
+        house: Id of the house.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+
     Raises:
         ResultsError: There is no such run or house, or the file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
     own_producers = results.producers_of(house)
     loaded = load_run(results, run)
-    settled, tariff = loaded.account, results.scenario.tariff
+    settled, tariff = loaded.settlement, results.scenario.tariff
     row = settled.houses.index(house)
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
@@ -290,20 +307,28 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
 
 
 def view_runs(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S) -> RunsView:
-    """Return the view of all runs: each one's figures, and how those of the complete ones are spread.
+    """Return the view of all runs: the figures of each, and statistics over the completed ones.
 
     Raises:
         ResultsError: The file is damaged.
         IntervalError: The interval is not a positive number of whole minutes.
     """
     runs = tuple((info, results.kpis(info.run, interval_s)) for info in results.runs())
-    return RunsView(runs, spread([figures.as_dict() for _, figures in runs], [info.is_complete for info, _ in runs]))
+    return RunsView(
+        runs, statistics_by_figure([figures.as_dict() for _, figures in runs], [info.is_complete for info, _ in runs])
+    )
 
 
 def contract_rows(
-    settled: Account, ledger: tuple[LedgerEntry, ...], producer_house: dict[str, str]
+    settled: Settlement, ledger: tuple[LedgerEntry, ...], producer_house: dict[str, str]
 ) -> tuple[ContractRow, ...]:
-    """Return the standing contracts beside their jobs, by start, then contract id."""
+    """Return the standing contracts with their jobs, ordered by start, then contract id.
+
+    Args:
+        settled: The run's settled energy.
+        ledger: The run's ledger, including cancelled contracts.
+        producer_house: The house of each producer, by producer id.
+    """
     entries = {entry.contract.contract_id: entry for entry in ledger}
     cancelled: dict[str, int] = {}
     for entry in ledger:
@@ -336,10 +361,10 @@ def contract_rows(
 
 
 def _day(
-    settled: Account, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
-) -> Day:
+    settled: Settlement, produced_wh: FloatArray, consumed_wh: FloatArray, delivered_wh: FloatArray, interval_s: int
+) -> PowerProfile:
     production_w = mean_power_w(produced_wh, interval_s)
-    return Day(
+    return PowerProfile(
         interval_s=interval_s,
         times_s=settled.start_s + interval_s * np.arange(len(production_w), dtype=np.int64),
         production_w=production_w,
@@ -349,47 +374,51 @@ def _day(
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """A power over the intervals of the runs, W, shape (intervals,) each."""
+class PowerStatistics:
+    """Statistics of a power over runs, W, shape (intervals,) each."""
 
     mean_w: FloatArray
     deviation_w: FloatArray
-    """Sample standard deviation over the runs; zero for one run."""
+    """Sample standard deviation over the runs; zero for a single run."""
 
 
 @dataclass(frozen=True, slots=True)
-class AverageDay:
-    """All complete runs at once, over the time that any of them covers."""
+class AveragePowerProfile:
+    """Average of all completed runs, over the time that any of them covers."""
 
     runs: int
     interval_s: int
     times_s: IntArray
-    """Where each interval begins, UNIX seconds."""
-    production: Course
-    local: Course
-    """Consumption that contracts' panels covered."""
-    grid: Course
-    """Consumption that they did not cover."""
+    """Beginning of each interval, UNIX seconds."""
+    production: PowerStatistics
+    local: PowerStatistics
+    """Consumption delivered by contract."""
+    grid: PowerStatistics
+    """Consumption supplied by the grid."""
 
     @property
     def days(self) -> int:
-        """How many days there are to look at one by one, see `scenarios.results.views.Day`."""
+        """Number of days to be shown one by one; see `PowerProfile.days`."""
         return day_count(len(self.times_s), self.interval_s)
 
-    def of_day(self, index: int) -> AverageDay:
+    def of_day(self, index: int) -> AveragePowerProfile:
         """Return one of the days, 0 the first."""
         part = day_slice(len(self.times_s), self.interval_s, index)
-        courses = (Course(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid))
-        return AverageDay(self.runs, self.interval_s, self.times_s[part], *courses)
+        courses = (
+            PowerStatistics(of.mean_w[part], of.deviation_w[part]) for of in (self.production, self.local, self.grid)
+        )
+        return AveragePowerProfile(self.runs, self.interval_s, self.times_s[part], *courses)
 
 
-def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None) -> AverageDay:
-    """Return the average over all runs that came to their end; of the first one while there is none.
+def average_power_profile(
+    results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, house: str | None = None
+) -> AveragePowerProfile:
+    """Return the average over all completed runs; the first run alone while none has completed.
 
     Args:
         results: An open results file.
-        interval_s: Over which powers are averaged; whole minutes.
-        house: Of this household only; None: of all.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        house: Id of a house, for that household only; None: all.
 
     Raises:
         ResultsError: There is no run, or the file is damaged.
@@ -400,20 +429,22 @@ def average_day(results: ResultsReader, interval_s: int = DEFAULT_INTERVAL_S, ho
         raise ResultsError(f"{results.path}: has no run yet")
     runs = [run for run in begun if run.is_complete] or begun[:1]
     own = None if house is None else results.producers_of(house)
-    spans = [(one.start_s, one.end_s) for one in (results.account(run.run) for run in runs)]
-    # Settled anew over the time that any run covers: the sun shines on after a run's last job.
+    spans = [(one.start_s, one.end_s) for one in (results.settlement(run.run) for run in runs)]
+    # Settled over the time that any run covers: production continues after the last job of a run.
     start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
     powers_w = []
     for run in runs:
         standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
-        settled = account(results.scenario, standing, start_s, end_s)
+        settled = settle(results.scenario, standing, start_s, end_s)
         powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
-    production, local, grid = (_course(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
+    production, local, grid = (_power_statistics(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)
-    return AverageDay(len(runs), interval_s, times_s, production, local, grid)
+    return AveragePowerProfile(len(runs), interval_s, times_s, production, local, grid)
 
 
-def _columns_wh(settled: Account, house: str | None, own: set[str] | None) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _columns_wh(
+    settled: Settlement, house: str | None, own: set[str] | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return production, local and grid consumption of each minute, Wh, shape (M,) each."""
     if house is None or own is None:
         return settled.produced_wh.sum(axis=0), settled.delivered_wh.sum(axis=0), np.maximum(settled.grid_wh, 0.0)
@@ -423,6 +454,6 @@ def _columns_wh(settled: Account, house: str | None, own: set[str] | None) -> tu
     return produced_wh, delivered_wh, np.maximum(settled.house_consumed_wh[row] - delivered_wh, 0.0)
 
 
-def _course(runs_w: FloatArray) -> Course:
+def _power_statistics(runs_w: FloatArray) -> PowerStatistics:
     deviation_w = runs_w.std(axis=0, ddof=1) if len(runs_w) > 1 else np.zeros(runs_w.shape[1])
-    return Course(mean_w=runs_w.mean(axis=0), deviation_w=deviation_w)
+    return PowerStatistics(mean_w=runs_w.mean(axis=0), deviation_w=deviation_w)

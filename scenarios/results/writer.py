@@ -1,7 +1,6 @@
-"""Writes one run into a results file while it goes on; other processes write other runs of the same file meanwhile.
+"""Writes one run into a results file while it is in progress; other processes may write other runs of the file.
 
-What an agreement step changed is one short transaction, so a process that is killed loses nothing that was agreed.
-Messages wait in memory for the next of these.
+The changes of a step form one short transaction, so a killed process loses nothing that was agreed.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
-from scenarios.metrics import Account, account, compute_kpis
-from scenarios.results.connection import now_utc, open_for_writing, said_plainly, transaction
+from scenarios.metrics import Settlement, compute_kpis, settle
+from scenarios.results.connection import now_utc, open_for_writing, transaction, translate_sqlite_errors
 from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
 from scenarios.results.schema import SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
-"""So many messages are written without waiting for an agreement."""
+"""Messages buffered at most before they are written, even if nothing was agreed."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -31,7 +30,7 @@ EndState = Literal["done", "interrupted", "failed"]
 
 
 class RunWriter:
-    """One run's record; the runner tells it what happens, in a deterministic order."""
+    """Records one run; called with every event, in a deterministic order."""
 
     def __init__(
         self,
@@ -44,19 +43,19 @@ class RunWriter:
         start_s: int,
         resume: bool = False,
     ) -> None:
-        """Begin a run, in the state `running`.
+        """Start recording a run, in the state `running`.
 
         Args:
-            path: A file that `create_results` made.
-            scenario: What is run, as in the file.
-            run: Which one of the simulation, from 1.
-            run_id: Names the run on the broker.
-            seed: The run's.
-            start_s: Where it starts, UNIX seconds.
-            resume: Go on with this run where the file has it: its clock comes back after a crash.
+            path: A file made by `create_results`.
+            scenario: The scenario, as in the file.
+            run: Number of the run within the simulation, from 1.
+            run_id: Id of the run on the broker.
+            seed: Seed of the run.
+            start_s: Start of the run, UNIX seconds.
+            resume: Continue this run where the file has it: its clock is back after a crash.
 
         Raises:
-            ResultsError: The file cannot be written, or has this run already and is not to go on with it.
+            ResultsError: The file cannot be written, or has this run already and `resume` is false.
         """
         self.path = path
         self.run = run
@@ -70,10 +69,10 @@ class RunWriter:
         self._ledger: dict[str, LedgerEntry] = {}
         self._ended = False
         self.seen: dict[str, int] = {}
-        """By sender, the last message that the file has."""
+        """Number of the last recorded message, by sender."""
         self.negotiations = 0
-        """As far as the file has them."""
-        with said_plainly(path):
+        """Number of negotiations recorded so far."""
+        with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
             if resume and self._take_up():
                 return
@@ -86,7 +85,7 @@ class RunWriter:
 
     @property
     def messages(self) -> int:
-        """How many were recorded."""
+        """Number of recorded messages."""
         return self._message_count
 
     def _take_up(self) -> bool:
@@ -97,7 +96,7 @@ class RunWriter:
         self._message_count, self._reached_s = row
         self._ledger = {entry.contract.contract_id: entry for entry in read_ledger(self._connection, self.run)}
         with transaction(self._connection):
-            # A clock that was ended in good order has closed its books, too early.
+            # A clock that was shut down properly has finished the run too early.
             self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
             for table in ("production", "consumption"):
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
@@ -115,7 +114,7 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close; a run that was not finished has failed, or was interrupted."""
+        """Close the file; a run that was not finished has failed, or was interrupted."""
         try:
             if not self._ended and kind is not None:
                 interrupted = issubclass(kind, KeyboardInterrupt | asyncio.CancelledError)
@@ -126,31 +125,41 @@ class RunWriter:
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
     ) -> None:
-        """Record a message between agents."""
+        """Record a message between agents.
+
+        Args:
+            time_s: Virtual time of sending, UNIX seconds.
+            round_: Round in which it was sent.
+            sender: Agent id of the sender.
+            seq: Sequence number of the sender.
+            to: Agent id of the recipient.
+            kind: Kind of the message.
+            body: Its body, as JSON values.
+        """
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         text = _encoded(self._condenser.condensed(body))
-        told = (time_s, round_, sender, seq, to, kind, job_of(body), text)
-        self._messages.append((self.run, self._message_count, *told))
+        row = (time_s, round_, sender, seq, to, kind, job_of(body), text)
+        self._messages.append((self.run, self._message_count, *row))
         if len(self._messages) >= MAX_WAITING_MESSAGES:
             self.commit()
 
     def entry(self, entry: LedgerEntry) -> None:
-        """Record a contract as it stands from now on: agreed, amended, cancelled."""
+        """Record a new version of a ledger entry: agreed, amended or cancelled."""
         self._ledger[entry.contract.contract_id] = entry
         self._changed[entry.contract.contract_id] = entry
         if entry.history:
             self._reached_s = max(self._reached_s, entry.history[-1].at_s)
 
     def commit(self) -> None:
-        """Write what was recorded since the last time; once it returns, a crash cannot take it away.
+        """Write everything recorded since the last commit; once it returns, a crash cannot lose it.
 
         Raises:
             ResultsError: The file cannot be written.
         """
         if not self._changed and not self._messages:
             return
-        with said_plainly(self.path), transaction(self._connection):
+        with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             self._connection.execute(
                 "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
@@ -169,16 +178,16 @@ class RunWriter:
         error: str = "",
         scores: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
-        """Write the rest, the energy of every minute and the run's figures; the run is over.
+        """Write what is left, the energy of every minute, and the run's figures; the run is over.
 
         Args:
             state: How it ended.
-            end_s: Where virtual time stood, UNIX seconds; None: the run went on until its last job had run.
-            negotiations: How many there were.
-            wall_s: How long the run took.
-            not_registered: Ids of the jobs that it ended too early for.
+            end_s: Virtual time reached, UNIX seconds; None: the run lasted until its last job had run.
+            negotiations: Number of negotiations.
+            wall_s: Duration of the run, wall-clock seconds.
+            not_registered: Ids of the jobs for which it ended too early.
             error: Why it failed.
-            scores: By producer id, its score at the beginning and at the end; None: not known.
+            scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -187,9 +196,9 @@ class RunWriter:
         standing = [entry.contract for entry in entries if entry.state == "standing"]
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(standing)])
-        settled = account(self._scenario, standing, self._start_s, end_s)
+        settled = settle(self._scenario, standing, self._start_s, end_s)
         figures = compute_kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
-        with said_plainly(self.path), transaction(self._connection):
+        with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             self._write_minutes(settled)
             self._write_scores(scores or {})
@@ -218,7 +227,7 @@ class RunWriter:
         return [contract.start_s + durations_s.get(contract.job_id, 0) for contract in contracts]
 
     def close(self) -> None:
-        """Let go of the file; what was not committed is forgotten."""
+        """Close the file; anything that was not committed is lost."""
         self._connection.close()
 
     def _write_waiting(self) -> None:
@@ -233,7 +242,7 @@ class RunWriter:
         self._messages.clear()
         self._changed.clear()
 
-    def _write_minutes(self, settled: Account) -> None:
+    def _write_minutes(self, settled: Settlement) -> None:
         ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
         for i, producer in enumerate(settled.producers):
             self._connection.executemany(
@@ -250,7 +259,7 @@ class RunWriter:
             )
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:
-        self._connection.execute(SCORES_TABLE)  # a run that is taken up may be in a file that has none
+        self._connection.execute(SCORES_TABLE)  # a resumed run may be in a file without this table
         ids = dict(self._connection.execute("SELECT producer, id FROM producers"))
         self._connection.executemany(
             "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
@@ -258,9 +267,9 @@ class RunWriter:
         )
 
     def _minute_rows(
-        self, owner_id: int, settled: Account, columns: tuple[FloatArray, ...]
+        self, owner_id: int, settled: Settlement, columns: tuple[FloatArray, ...]
     ) -> Iterator[tuple[int | float, ...]]:
-        """Return rows of run, owner, minute and the columns, for the minutes in which one of them is not zero."""
+        """Return rows of run, owner, minute and columns for the minutes in which a column is not zero."""
         minutes = np.flatnonzero(np.any(np.stack(columns) != 0.0, axis=0))
         times_s = settled.times_s[minutes].tolist()
         values = [column[minutes].tolist() for column in columns]

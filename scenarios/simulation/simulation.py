@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from broker.clock import Reported
-from scenarios.results import Simulation as Record, create_results, seal
+from scenarios.results import SimulationSpec as Record, create_results, seal
 from scenarios.simulation.brokers import OpenBroker, open_broker
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.recorded_run import Order, record_run

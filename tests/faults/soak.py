@@ -23,7 +23,7 @@ from broker.clock.pacing import Moment
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
@@ -140,7 +140,7 @@ async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int,
         ) as writer:
             return await run_scenario(scenario, settings, way, [MANAGER], recorder=writer, on_moment=on_moment)
 
-    results_file = create_results(Simulation(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
+    results_file = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder / "results.sqlite")
     processes[CLOCK] = _Process(CLOCK, clock, broker)
     async with asyncio.TaskGroup() as tasks:
         for house in houses:

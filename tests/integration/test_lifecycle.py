@@ -16,7 +16,7 @@ from agents.model import GRID, Contract, Job
 from agents.scheduling.settings import AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.files.parse import load_text
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.ended import Ssmic
@@ -63,9 +63,9 @@ def shine(*hours: int) -> tuple[tuple[int, float], ...]:
     return tuple((hour * HOUR_S, 1000.0 * sum(h < hour for h in hours)) for hour in range(25))
 
 
-def panel(*forecasts: tuple[int, tuple[tuple[int, float], ...]]) -> Producer:
+def panel(*forecasts: tuple[int, tuple[tuple[int, float], ...]]) -> ProducerSeries:
     """Return a panel with forecasts, each with the time of its issue."""
-    return Producer(
+    return ProducerSeries(
         predictions=tuple(
             Prediction(issued_s=START_S + issued_s, production=sun(*points)) for issued_s, points in forecasts
         )

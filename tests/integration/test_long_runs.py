@@ -6,7 +6,7 @@ import numpy as np
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID
-from scenarios.scenario import Producer
+from scenarios.scenario import ProducerSeries
 from tests.integration.test_lifecycle import HOUR_S, KW_FOR_AN_HOUR, play, registered, standing
 from tests.scenarios.neighbourhoods import START_S, forecast, job, neighbourhood
 
@@ -32,7 +32,7 @@ def test_days_in_a_row_of_minute_forecasts_run_to_the_end() -> None:
         for d in range(12)
     ]
 
-    outcome = play(neighbourhood({"a": {"pv": Producer(tuple(predictions))}}, jobs))
+    outcome = play(neighbourhood({"a": {"pv": ProducerSeries(tuple(predictions))}}, jobs))
 
     assert {job_id: c.producer for job_id, c in standing(outcome).items()} == {f"wash-{d}": "pv" for d in range(12)}
 

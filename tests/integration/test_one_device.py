@@ -16,7 +16,7 @@ from agents.model import GRID, TOGETHER, Contract, Job
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from broker.transport.memory import MemoryBroker
 from scenarios.device_overlaps import overlapping
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.integration.test_lifecycle import panel, registered, shine
@@ -58,7 +58,7 @@ def machine(job_id: str, hours: float, window_h: tuple[float, float], kwh: float
     return job(job_id, "a", load((0, 0.0), (duration_s, kwh * 1000.0)), window_s)
 
 
-def alone(jobs: Sequence[Job], producers: Mapping[str, Producer] | None = None) -> Scenario:
+def alone(jobs: Sequence[Job], producers: Mapping[str, ProducerSeries] | None = None) -> Scenario:
     """Return a neighbourhood of one house with one machine, and with these producers."""
     return neighbourhood({"a": producers or {}}, jobs)
 
@@ -141,7 +141,7 @@ def test_only_those_run_together_that_must() -> None:
 
 
 @st.composite
-def panels(draw: st.DrawFn) -> Producer:
+def panels(draw: st.DrawFn) -> ProducerSeries:
     """A panel with up to three forecasts of some hours of sun each."""
     hours = st.sets(st.integers(0, 9), max_size=8).map(lambda some: shine(*some))
     issued = sorted({0, *draw(st.lists(st.integers(0, 12), max_size=2))})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Device, House, Job
 from broker.transport.memory import MemoryBroker
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 
@@ -41,7 +41,7 @@ async def test_a_minute_is_promised_once() -> None:
         seed=1,
         houses=(House(id="1", devices=devices),),
         jobs=(job("a", NOON_S + 5, 15), job("b", NOON_S + 30, 20)),
-        producers={"pv": Producer((Prediction(issued_s=NOON_S, production=sun),))},
+        producers={"pv": ProducerSeries((Prediction(issued_s=NOON_S, production=sun),))},
     )
     outcome = await run_scenario(scenario, RunSettings(seed=1, run_id="m"), MemoryBroker())
     standing = {e.contract.job_id: e.contract.producer for e in outcome.ledger if e.state == "standing"}

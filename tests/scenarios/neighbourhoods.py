@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.energy import LoadProfile, Prediction, Production
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract, Device, House, Job
-from scenarios.scenario import Producer, Scenario, Tariff
+from scenarios.scenario import ProducerSeries, Scenario, Tariff
 
 START_S = 1_466_460_000
 """A whole hour and minute: 20 June 2016, 22:00 UTC."""
@@ -27,9 +27,9 @@ def sun(*points: tuple[int, float]) -> Production:
     return Production(times_s=tuple(START_S + t for t, _ in points), cumulative_wh=tuple(wh for _, wh in points))
 
 
-def forecast(production: Production, issued_s: int = START_S) -> Producer:
+def forecast(production: Production, issued_s: int = START_S) -> ProducerSeries:
     """Return a producer with one prediction."""
-    return Producer(predictions=(Prediction(issued_s=issued_s, production=production),))
+    return ProducerSeries(predictions=(Prediction(issued_s=issued_s, production=production),))
 
 
 def job(job_id: str, house: str, profile: LoadProfile, window_s: tuple[int, int] = (0, 86400)) -> Job:
@@ -48,7 +48,7 @@ def job(job_id: str, house: str, profile: LoadProfile, window_s: tuple[int, int]
 
 
 def neighbourhood(
-    houses: Mapping[str, Mapping[str, Producer]],
+    houses: Mapping[str, Mapping[str, ProducerSeries]],
     jobs: Sequence[Job],
     *,
     tariff: Tariff | None = None,
@@ -127,7 +127,7 @@ def series_points(draw: st.DrawFn, first_s: st.SearchStrategy[int]) -> list[tupl
 
 
 @st.composite
-def producers(draw: st.DrawFn) -> Producer:
+def producers(draw: st.DrawFn) -> ProducerSeries:
     """Draw a producer with up to three predictions, and with or without an actual production."""
     anywhere = series_points(st.integers(-600, 4000))
     issued = sorted(draw(st.lists(st.integers(0, 4000), min_size=1, max_size=3)))
@@ -136,7 +136,7 @@ def producers(draw: st.DrawFn) -> Producer:
         for at_s, points in zip(issued, draw(st.lists(anywhere, min_size=3, max_size=3)), strict=False)
     )
     actual = draw(st.none() | anywhere)
-    return Producer(predictions=predictions, actual=None if actual is None else sun(*actual))
+    return ProducerSeries(predictions=predictions, actual=None if actual is None else sun(*actual))
 
 
 @st.composite

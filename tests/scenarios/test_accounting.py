@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 from agents.energy import LoadProfile, Prediction, Production
 from agents.model import GRID, Contract
-from scenarios.metrics.settlement import MINUTE_S, Account, account, real_production_wh
-from scenarios.scenario import Producer, Scenario
+from scenarios.metrics.settlement import MINUTE_S, Settlement, real_production_wh, settle
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, contract, forecast, job, load, neighbourhood, settled_runs, sun
 
 EXACT_WH = 1e-6
@@ -20,7 +20,7 @@ def test_a_panel_covers_in_each_minute_what_it_gives_then() -> None:
     washing = job("wash", "a", load((0, 0), (60, 10), (120, 20)))
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 15), (120, 19)))}}, [washing])
 
-    settled = account(scenario, [contract(washing, "pv", 0)], START_S, START_S + 120)
+    settled = settle(scenario, [contract(washing, "pv", 0)], START_S, START_S + 120)
 
     assert settled.drawn_wh.tolist() == [[10, 10]]
     assert settled.produced_wh.tolist() == [[15, 4]]
@@ -35,7 +35,7 @@ def test_jobs_share_a_minute_in_proportion_to_what_they_draw() -> None:
     big, small = job("big", "a", load((0, 0), (60, 30))), job("small", "b", load((0, 0), (60, 10)))
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 20)))}, "b": {}}, [big, small])
 
-    settled = account(scenario, [contract(big, "pv", 0), contract(small, "pv", 0)], START_S, START_S)
+    settled = settle(scenario, [contract(big, "pv", 0), contract(small, "pv", 0)], START_S, START_S)
 
     assert settled.job_delivered_wh.tolist() == [15, 5]
     assert settled.house_delivered_wh.tolist() == [[15], [5]]
@@ -47,7 +47,7 @@ def test_a_panel_serves_its_own_contracts_only() -> None:
     houses = {"a": {"sunny": forecast(sun((0, 0), (60, 100))), "dark": forecast(sun((0, 0), (60, 1)))}}
     scenario = neighbourhood(houses, [mine, other])
 
-    settled = account(scenario, [contract(mine, "dark", 0), contract(other, GRID, 0)], START_S, START_S)
+    settled = settle(scenario, [contract(mine, "dark", 0), contract(other, GRID, 0)], START_S, START_S)
 
     assert settled.delivered_wh.sum(axis=1).tolist() == [0, 1]
     assert settled.grid_wh.tolist() == [19]
@@ -58,7 +58,7 @@ def test_a_start_between_minutes_is_split_at_the_minute() -> None:
     washing = job("wash", "a", load((0, 0), (60, 8)))
     scenario = neighbourhood({"a": {}}, [washing])
 
-    settled = account(scenario, [contract(washing, GRID, 45)], START_S + 10, START_S + 20)
+    settled = settle(scenario, [contract(washing, GRID, 45)], START_S + 10, START_S + 20)
 
     assert settled.start_s == START_S
     assert settled.end_s == START_S + 120
@@ -70,8 +70,8 @@ def test_the_account_lasts_until_the_run_and_its_last_job_have_ended() -> None:
     washing = job("wash", "a", load((0, 0), (3600, 50)))
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (7200, 100)))}}, [washing])
 
-    short = account(scenario, [contract(washing, "pv", 0)], START_S, START_S + 60)
-    long = account(scenario, [contract(washing, "pv", 0)], START_S, START_S + 7200)
+    short = settle(scenario, [contract(washing, "pv", 0)], START_S, START_S + 60)
+    long = settle(scenario, [contract(washing, "pv", 0)], START_S, START_S + 7200)
 
     assert short.minutes == 60
     assert short.consumed_wh.sum() == pytest.approx(50)
@@ -86,25 +86,25 @@ def test_a_new_prediction_counts_from_its_first_point_and_only_if_it_was_issued(
     late = Prediction(issued_s=START_S + 999, production=sun((0, 0), (240, 4000)))
     edges_s = START_S + np.arange(5.0) * MINUTE_S
 
-    given_wh = real_production_wh(Producer(predictions=(old, new, late)), edges_s, START_S + 300)
+    given_wh = real_production_wh(ProducerSeries(predictions=(old, new, late)), edges_s, START_S + 300)
 
     assert given_wh.tolist() == pytest.approx([10, 10, 1, 0])
 
 
 def test_actual_production_counts_instead_of_any_prediction() -> None:
     """A panel that was promised 40 Wh and gave 4 delivered 4."""
-    producer = Producer(predictions=forecast(sun((0, 0), (60, 40))).predictions, actual=sun((0, 0), (60, 4)))
+    producer = ProducerSeries(predictions=forecast(sun((0, 0), (60, 40))).predictions, actual=sun((0, 0), (60, 4)))
     washing = job("wash", "a", load((0, 0), (60, 40)))
     scenario = neighbourhood({"a": {"pv": producer}}, [washing])
 
-    settled = account(scenario, [contract(washing, "pv", 0)], START_S, START_S)
+    settled = settle(scenario, [contract(washing, "pv", 0)], START_S, START_S)
 
     assert settled.delivered_wh.tolist() == [[4]]
 
 
 def test_nothing_at_all_is_settled_too() -> None:
     """No houses, no jobs: one minute of nothing."""
-    settled = account(neighbourhood({}, []), [], START_S, START_S)
+    settled = settle(neighbourhood({}, []), [], START_S, START_S)
 
     assert settled.minutes == 1
     assert settled.consumed_wh.tolist() == [0]
@@ -116,9 +116,9 @@ def test_a_contract_of_an_unknown_job_or_producer_is_refused() -> None:
     washing = job("wash", "a", load((0, 0), (60, 40)))
 
     with pytest.raises(ValueError, match="jobs that scenario 'sample' does not have: wash/1"):
-        account(neighbourhood({"a": {}}, []), [contract(washing, GRID, 0)], START_S, START_S)
-    with pytest.raises(ValueError, match="'wash/1' is with 'nobody', which is no producer"):
-        account(neighbourhood({"a": {}}, [washing]), [contract(washing, "nobody", 0)], START_S, START_S)
+        settle(neighbourhood({"a": {}}, []), [contract(washing, GRID, 0)], START_S, START_S)
+    with pytest.raises(ValueError, match="'wash/1' is with 'nobody', which is not a producer"):
+        settle(neighbourhood({"a": {}}, [washing]), [contract(washing, "nobody", 0)], START_S, START_S)
 
 
 @settings(max_examples=40)
@@ -126,7 +126,7 @@ def test_a_contract_of_an_unknown_job_or_producer_is_refused() -> None:
 def test_energy_adds_up(run: tuple[Scenario, list[Contract], int]) -> None:
     """Contracted = delivered + shortfall, consumed = delivered + grid; by job, by house, by producer, by minute."""
     scenario, contracts, end_s = run
-    settled = account(scenario, contracts, START_S, end_s)
+    settled = settle(scenario, contracts, START_S, end_s)
 
     with_producer = [c.producer != GRID for c in contracts]
     energy_wh = np.array([c.energy_wh for c in contracts])
@@ -147,7 +147,7 @@ def test_energy_adds_up(run: tuple[Scenario, list[Contract], int]) -> None:
 def test_the_arrays_say_what_a_plain_loop_says(run: tuple[Scenario, list[Contract], int]) -> None:
     """Minute after minute, job after job, in plain Python."""
     scenario, contracts, end_s = run
-    settled = account(scenario, contracts, START_S, end_s)
+    settled = settle(scenario, contracts, START_S, end_s)
     delivered_wh, job_wh = _by_loops(scenario, contracts, settled, end_s)
 
     assert settled.delivered_wh == pytest.approx(delivered_wh, abs=EXACT_WH)
@@ -155,7 +155,7 @@ def test_the_arrays_say_what_a_plain_loop_says(run: tuple[Scenario, list[Contrac
 
 
 def _by_loops(
-    scenario: Scenario, contracts: list[Contract], settled: Account, end_s: int
+    scenario: Scenario, contracts: list[Contract], settled: Settlement, end_s: int
 ) -> tuple[np.ndarray, np.ndarray]:
     jobs = {j.job_id: j for j in scenario.jobs}
     delivered_wh = np.zeros((len(settled.producers), settled.minutes))
@@ -177,7 +177,7 @@ def _by_loops(
     return delivered_wh, job_wh
 
 
-def _known_production(producer: Producer, end_s: int) -> Production | None:
+def _known_production(producer: ProducerSeries, end_s: int) -> Production | None:
     if producer.actual is not None:
         return producer.actual
     known: Production | None = None

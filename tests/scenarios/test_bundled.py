@@ -19,7 +19,7 @@ def _loaded(name: str) -> Scenario:
     return load_scenario(name)
 
 
-def _demand_per_sun(scenario: Scenario) -> float:
+def _demand_per_production(scenario: Scenario) -> float:
     sun_wh = sum(producer.actual.energy_wh for producer in scenario.producers.values() if producer.actual)
     return sum(job.energy_wh for job in scenario.jobs) / sun_wh
 
@@ -65,9 +65,9 @@ def test_every_house_takes_part(name: str) -> None:
 
 def test_the_street_has_sun_enough_and_the_scarce_one_has_not() -> None:
     """Demand as a multiple of the sun."""
-    assert _demand_per_sun(_loaded("street")) < 0.5
-    assert _demand_per_sun(_loaded("scarce")) > 1
-    assert _demand_per_sun(_loaded("village")) < 0.5
+    assert _demand_per_production(_loaded("street")) < 0.5
+    assert _demand_per_production(_loaded("scarce")) > 1
+    assert _demand_per_production(_loaded("village")) < 0.5
 
 
 def test_the_street_can_be_read_in_one_sitting() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios.files.coverage import MoveStart, RunDays, ShiftSun, coverage_notes
+from scenarios.files.coverage import MoveStart, RunDays, ShiftForecasts, coverage_notes
 from scenarios.files.parse import load_text
 from scenarios.load import bundled_names, load_scenario
 
@@ -67,9 +67,9 @@ def test_forecasts_outside_the_run_are_told_with_both_ways_out(year: str, days: 
             f"(times written as HH:MM move with it), or shift the forecasts of pv by {days:+} days"
         )
     ]
-    move, shift = notes[0].ways_out
+    move, shift = notes[0].remedies
     assert isinstance(move, MoveStart)
-    assert shift == ShiftSun(("pv",), days)
+    assert shift == ShiftForecasts(("pv",), days)
     assert notes[0].path == ("houses", 0, "devices", 1)
     assert all("forecast" not in note for note in told(text.replace("2026-06-21T00", f"{year}-06-21T00")))
 
@@ -115,7 +115,7 @@ def test_jobs_after_the_end_are_told() -> None:
         "1 of 2 jobs (a/w#2) can run only on days without a forecast, so on grid power: forecasts are from 2026-06-21 00:00 to 23:59 (+02:00)",
     ]
     notes = coverage_notes(replace(load_text(text, "s.yaml", None), days=1))
-    assert notes[0].ways_out == (RunDays(2),)
+    assert notes[0].remedies == (RunDays(2),)
     assert told(text, days=2) == [told(text, days=1)[1]]
 
 
@@ -148,6 +148,9 @@ def test_forecasts_are_brought_to_the_jobs_and_not_to_an_empty_first_day() -> No
     late = A_JOB.replace('"05:00"', '"53:00"').replace('"06:00"', '"54:00"').replace('"12:00"', '"60:00"')
     text = TEXT.replace(A_JOB, late).replace("2026-06-21T06", "2026-06-30T06")
     (note,) = (note for note in coverage_notes(load_text(text, "s.yaml", None)) if "forecast reaches" in note.what)
-    assert note.ways_out == (MoveStart(7, load_text(text, "s.yaml", None).start_s + 7 * 86_400), ShiftSun(("pv",), -7))
+    assert note.remedies == (
+        MoveStart(7, load_text(text, "s.yaml", None).start_s + 7 * 86_400),
+        ShiftForecasts(("pv",), -7),
+    )
     shifted = told(text.replace("2026-06-30T06", "2026-06-23T06"))
     assert not [what for what in shifted if "no forecast" in what or "without a forecast" in what]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scenarios.generate.solar import Roof, Site, clear_light, sun_position
+from scenarios.generate.solar import Roof, Site, clear_sky_power, sun_position
 
 FRANKFURT = Site(latitude_deg=50.1, longitude_deg=8.7)
 
@@ -41,7 +41,7 @@ def test_position_is_the_one_that_almanacs_give(
 def _kwh_of_day(roof: Roof, day: str) -> float:
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
     seconds = [int((start + timedelta(minutes=minute)).timestamp()) for minute in range(0, 24 * 60, 5)]
-    return sum(clear_light(FRANKFURT, roof, second).clear_w for second in seconds) / 12 / 1000
+    return sum(clear_sky_power(FRANKFURT, roof, second).clear_w for second in seconds) / 12 / 1000
 
 
 def test_a_clear_june_day_gives_what_german_roofs_give() -> None:
@@ -58,8 +58,8 @@ def test_east_has_the_morning_and_west_the_evening() -> None:
     east, west = (Roof(tilt_deg=40, azimuth_deg=azimuth, peak_kw=1) for azimuth in (90, 270))
 
     morning, evening = _second("2026-06-21T09:00:00+02:00"), _second("2026-06-21T18:00:00+02:00")
-    assert clear_light(FRANKFURT, east, morning).clear_w > 2 * clear_light(FRANKFURT, west, morning).clear_w
-    assert clear_light(FRANKFURT, west, evening).clear_w > 2 * clear_light(FRANKFURT, east, evening).clear_w
+    assert clear_sky_power(FRANKFURT, east, morning).clear_w > 2 * clear_sky_power(FRANKFURT, west, morning).clear_w
+    assert clear_sky_power(FRANKFURT, west, evening).clear_w > 2 * clear_sky_power(FRANKFURT, east, evening).clear_w
     assert _kwh_of_day(east, "2026-06-21") == pytest.approx(_kwh_of_day(west, "2026-06-21"), rel=0.02)
 
 
@@ -68,4 +68,4 @@ def test_nights_are_dark() -> None:
     roof = Roof(tilt_deg=30, azimuth_deg=180, peak_kw=1)
 
     for hour in (0, 2, 4, 23):
-        assert clear_light(FRANKFURT, roof, _second(f"2026-06-21T{hour:02}:00:00+02:00")).clear_w == 0
+        assert clear_sky_power(FRANKFURT, roof, _second(f"2026-06-21T{hour:02}:00:00+02:00")).clear_w == 0

@@ -14,8 +14,8 @@ from agents.model import GRID, Contract
 from scenarios.metrics.billing import bills
 from scenarios.metrics.energy import IntervalError, load_factor, mean_power_w, peak_to_average, split_energy
 from scenarios.metrics.kpis import compute_kpis, count_jobs, producer_houses
-from scenarios.metrics.settlement import account
-from scenarios.metrics.statistics import spread, spread_of, t_quantile
+from scenarios.metrics.settlement import settle
+from scenarios.metrics.statistics import sample_statistics, statistics_by_figure, t_quantile
 from scenarios.scenario import Scenario, Tariff
 from tests.scenarios.neighbourhoods import (
     START_S,
@@ -42,7 +42,7 @@ def test_shares_by_contract_and_pooled_over_the_neighbourhood() -> None:
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 40)))}, "b": {}}, [mine, other])
     contracts = [contract(mine, "pv", 0), contract(other, GRID, 0)]
 
-    figures = compute_kpis(scenario, account(scenario, contracts, START_S, START_S), map(agreed, contracts), START_S)
+    figures = compute_kpis(scenario, settle(scenario, contracts, START_S, START_S), map(agreed, contracts), START_S)
 
     assert (figures.consumed_wh, figures.contracted_wh, figures.delivered_wh) == (20, 10, 10)
     assert (figures.produced_wh, figures.shortfall_wh) == (40, 0)
@@ -57,7 +57,7 @@ def test_a_share_of_nothing_is_none() -> None:
     """No jobs, no sun: no ratio, rather than 0 or an error."""
     scenario = neighbourhood({"a": {}}, [])
 
-    figures = compute_kpis(scenario, account(scenario, [], START_S, START_S + 600), [], START_S + 600)
+    figures = compute_kpis(scenario, settle(scenario, [], START_S, START_S + 600), [], START_S + 600)
 
     assert figures.self_consumption is None
     assert figures.self_sufficiency is None
@@ -166,7 +166,7 @@ def test_energy_is_split_by_house_device_producer_and_hour() -> None:
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (7200, 120)))}, "b": {}}, [mine, other])
     contracts = [contract(mine, "pv", 0), contract(other, "pv", 1800)]
 
-    split = split_energy(account(scenario, contracts, START_S, START_S), producer_houses(scenario))
+    split = split_energy(settle(scenario, contracts, START_S, START_S), producer_houses(scenario))
 
     assert {
         h: [round(x, 6) for x in (s.consumed_wh, s.own_wh, s.neighbours_wh, s.grid_wh)]
@@ -189,7 +189,7 @@ def test_energy_is_split_by_house_device_producer_and_hour() -> None:
 def test_every_split_adds_up_to_the_whole(run: tuple[Scenario, list[Contract], int]) -> None:
     """By house, by device, by producer, by hour."""
     scenario, contracts, end_s = run
-    settled = account(scenario, contracts, START_S, end_s)
+    settled = settle(scenario, contracts, START_S, end_s)
     figures = compute_kpis(scenario, settled, map(agreed, contracts), end_s)
     split = split_energy(settled, producer_houses(scenario))
 
@@ -210,7 +210,7 @@ def test_bills_with_and_without_the_neighbourhood() -> None:
     """A sells B 1 kWh for 20 ct that it would have fed in for 10, and that B would have bought for 40."""
     other = job("other", "b", load((0, 0), (3600, 1500)))
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (3600, 1000)))}, "b": {}}, [other], tariff=TARIFF)
-    settled = account(scenario, [contract(other, "pv", 0)], START_S, START_S)
+    settled = settle(scenario, [contract(other, "pv", 0)], START_S, START_S)
 
     billed = bills(settled, producer_houses(scenario), TARIFF)
 
@@ -226,7 +226,7 @@ def test_a_house_uses_its_own_surplus_before_it_buys() -> None:
     """A grid job below the house's own idle roof costs nothing: it is behind the same meter."""
     mine = job("mine", "a", load((0, 0), (3600, 500)))
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (3600, 700)))}}, [mine], tariff=TARIFF)
-    settled = account(scenario, [contract(mine, GRID, 0)], START_S, START_S)
+    settled = settle(scenario, [contract(mine, GRID, 0)], START_S, START_S)
 
     bill = bills(settled, producer_houses(scenario), TARIFF)["a"]
 
@@ -239,7 +239,7 @@ def test_a_house_uses_its_own_surplus_before_it_buys() -> None:
 def test_money_and_energy_on_the_bills_add_up(run: tuple[Scenario, list[Contract], int]) -> None:
     """What one house pays a neighbour the other earns; what is bought, fed in and drawn balances production."""
     scenario, contracts, end_s = run
-    settled = account(scenario, contracts, START_S, end_s)
+    settled = settle(scenario, contracts, START_S, end_s)
     billed = bills(settled, producer_houses(scenario), TARIFF).values()
     free = bills(settled, producer_houses(scenario), Tariff(0.4, 0.1, 0.0, 0.5)).values()
 
@@ -253,7 +253,7 @@ def test_money_and_energy_on_the_bills_add_up(run: tuple[Scenario, list[Contract
 
 def test_spread_over_runs() -> None:
     """Mean 2, sample deviation 1, and t(2) = 4.3027 standard errors to either side."""
-    of = spread_of([1.0, 2.0, 3.0, None])
+    of = sample_statistics([1.0, 2.0, 3.0, None])
 
     assert (of.runs, of.mean, of.standard_deviation, of.minimum, of.maximum) == (3, 2, 1, 1, 3)
     assert of.high_95 == pytest.approx(2 + 4.302653 / math.sqrt(3))
@@ -263,7 +263,7 @@ def test_spread_over_runs() -> None:
 
 def test_spread_of_few_runs_claims_nothing() -> None:
     """One run has a mean and no deviation; none has nothing."""
-    assert asdict(spread_of([5.0])) == {
+    assert asdict(sample_statistics([5.0])) == {
         "runs": 1,
         "mean": 5,
         "standard_deviation": None,
@@ -272,5 +272,5 @@ def test_spread_of_few_runs_claims_nothing() -> None:
         "minimum": 5,
         "maximum": 5,
     }
-    assert spread_of([None]).mean is None
-    assert list(spread([{"a": 1.0, "b": None}, {"a": 2.0, "b": 4.0}])) == ["a", "b"]
+    assert sample_statistics([None]).mean is None
+    assert list(statistics_by_figure([{"a": 1.0, "b": None}, {"a": 2.0, "b": 4.0}])) == ["a", "b"]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from agents.energy import Production
-from scenarios.generate.neighbourhood import Plan, neighbourhood, scarce
-from scenarios.scenario import Producer, Scenario
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood, scarce
+from scenarios.scenario import ProducerSeries, Scenario
 
 SEEDS = range(1, 11)
 MINUTE = 60
@@ -23,7 +23,7 @@ def _scarce(seed: int) -> Scenario:
     return scarce(seed)
 
 
-def _actual(producer: Producer) -> Production:
+def _actual(producer: ProducerSeries) -> Production:
     assert producer.actual is not None
     return producer.actual
 
@@ -129,7 +129,9 @@ def test_newer_forecasts_are_closer() -> None:
     errors: dict[int, list[float]] = {0: [], 1: [], 2: []}
     for seed in range(40):
         scenario = neighbourhood(
-            Plan(name="one", seed=seed, houses=2, roofs=1, jobs=2, demand_per_sun=0.5, date=date(2026, 6, 1))
+            NeighbourhoodSpec(
+                name="one", seed=seed, houses=2, roofs=1, jobs=2, demand_per_production=0.5, date=date(2026, 6, 1)
+            )
         )
         (producer,) = scenario.producers.values()
         afternoon = scenario.start_s + np.arange(12, 18.5, 0.5) * HOUR
@@ -149,13 +151,13 @@ def test_newer_forecasts_are_closer() -> None:
 def test_a_june_day_yields_what_its_weather_lets_through(weather: str, kwh_per_kwp: tuple[float, float]) -> None:
     """KWh per kWp on a roof that is drawn; clouds pass in steps of five minutes."""
     scenario = neighbourhood(
-        Plan(
+        NeighbourhoodSpec(
             name="june",
             seed=5,
             houses=3,
             roofs=3,
             jobs=10,
-            demand_per_sun=0.5,
+            demand_per_production=0.5,
             date=date(2026, 6, 21),
             weather=weather,
         )
@@ -176,7 +178,9 @@ def test_cold_days_have_space_heating_and_summer_has_none() -> None:
     """Season decides what runs."""
     for month, heats in ((1, True), (7, False)):
         scenario = neighbourhood(
-            Plan(name="x", seed=1, houses=10, roofs=2, jobs=60, demand_per_sun=1, date=date(2026, month, 10))
+            NeighbourhoodSpec(
+                name="x", seed=1, houses=10, roofs=2, jobs=60, demand_per_production=1, date=date(2026, month, 10)
+            )
         )
         assert any(job.profile == "space-heating" for job in scenario.jobs) is heats
         assert datetime.fromtimestamp(scenario.start_s, tz=UTC).hour == (23 if heats else 22)
@@ -190,7 +194,7 @@ def test_cold_days_have_space_heating_and_summer_has_none() -> None:
         {"roofs": 0},
         {"roofs": 6},
         {"jobs": 0},
-        {"demand_per_sun": 0.0},
+        {"demand_per_production": 0.0},
         {"wait_factor": -1.0},
         {"weather": "hail"},
     ],
@@ -203,15 +207,19 @@ def test_what_cannot_be_built_is_refused(wrong: dict[str, int | float | str]) ->
         "houses": 5,
         "roofs": 1,
         "jobs": 10,
-        "demand_per_sun": 1.0,
+        "demand_per_production": 1.0,
         "date": date(2026, 6, 1),
     }
 
     with pytest.raises(ValueError, match=r"from 1 to|positive|weather is one of"):
-        Plan(**{**good, **wrong})  # type: ignore[arg-type]
+        NeighbourhoodSpec(**{**good, **wrong})  # type: ignore[arg-type]
 
 
 def test_more_jobs_than_the_houses_can_run_are_refused() -> None:
     """Rather than a machine that washes two loads at once."""
     with pytest.raises(ValueError, match="too many"):
-        neighbourhood(Plan(name="x", seed=1, houses=1, roofs=1, jobs=200, demand_per_sun=1, date=date(2026, 6, 1)))
+        neighbourhood(
+            NeighbourhoodSpec(
+                name="x", seed=1, houses=1, roofs=1, jobs=200, demand_per_production=1, date=date(2026, 6, 1)
+            )
+        )

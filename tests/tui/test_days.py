@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agents.energy import Prediction, Production
-from scenarios.monitor.producers import WatchedProducer
-from scenarios.results.views import AverageDay, Course, Day
+from scenarios.monitor.producers import ObservedProducer
+from scenarios.results.views import AveragePowerProfile, PowerProfile, PowerStatistics
 from scenarios.scenario import Zone
 from tui.editor.preview_chart import Artist, Kept
 from tui.shell.days import Days
@@ -19,11 +19,11 @@ START_S = 1_767_225_600
 DAY_S = 86_400
 
 
-def day(hours: int, interval_s: int = 900) -> Day:
+def day(hours: int, interval_s: int = 900) -> PowerProfile:
     """Return so many hours of power that says which interval it is of."""
     count = hours * 3600 // interval_s
     values = np.arange(count, dtype=np.float64)
-    return Day(interval_s, START_S + interval_s * np.arange(count), values, values, values)
+    return PowerProfile(interval_s, START_S + interval_s * np.arange(count), values, values, values)
 
 
 @pytest.mark.parametrize(("hours", "days"), [(24, 1), (27, 1), (48, 1), (49, 3), (72, 3), (365 * 24, 365)])
@@ -49,8 +49,8 @@ def test_days_hold_every_interval_once(interval_s: int) -> None:
 def test_an_average_is_looked_at_day_by_day_too() -> None:
     """As a run is."""
     whole = day(24 * 3)
-    course = Course(whole.grid_w, whole.grid_w)
-    average = AverageDay(2, 900, whole.times_s, course, course, course)
+    course = PowerStatistics(whole.grid_w, whole.grid_w)
+    average = AveragePowerProfile(2, 900, whole.times_s, course, course, course)
 
     assert average.days == 3
     assert average.of_day(1).times_s.tolist() == whole.of_day(1).times_s.tolist()
@@ -115,7 +115,7 @@ def test_the_editor_draws_the_chosen_day_of_a_year() -> None:
 
 def test_a_watcher_forgets_forecasts_of_last_month() -> None:
     """What it knows of a producer on the last day of a year takes no more room, or time, than on the tenth."""
-    watched = WatchedProducer("pv")
+    watched = ObservedProducer("pv")
     points = []
     for number in range(40):
         issued_s = START_S + number * DAY_S

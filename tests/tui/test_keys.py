@@ -14,7 +14,7 @@ from textual.binding import Binding
 from textual.widgets import Input, Select, Tab
 
 import tui
-from scenarios.monitor.run_state import Watched
+from scenarios.monitor.run_state import ObservedRun
 from tests.tui.driving import dialog, until
 from tui.app import SsmicApp
 from tui.keys import KEYS, page
@@ -164,7 +164,7 @@ class Silent:
     title, status, problem = "mqtt://broker:1883", "connecting", ""
 
     def __init__(self) -> None:
-        self.watched = Watched("silent")
+        self.watched = ObservedRun("silent")
 
     async def run(self) -> None:
         """Nothing comes."""

@@ -18,9 +18,9 @@ from broker.protocol.wire import Envelope, TimeReport
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
-from scenarios.monitor.message_log import IN_MEMORY, Line, shown_agent
+from scenarios.monitor.message_log import IN_MEMORY, MessageSummary, shown_agent
 from scenarios.monitor.negotiations import Negotiation
-from scenarios.monitor.run_state import Watched, backdrop_of
+from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.run import RunOutcome, run_scenario
@@ -56,7 +56,7 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
     """Open the live view on a run of a scenario that is about to begin; give what starts it."""
     broker = MemoryBroker()
     async with opened(first_area="negotiations", **options) as pilot:
-        watched = Watched("w", backdrop_of(scenario), from_the_start=True)
+        watched = ObservedRun("w", context_of_scenario(scenario), from_the_start=True)
         feed = BusFeed(broker, watched, "memory")
         the_app(pilot).watching.begin(feed)
         await until(pilot, lambda: feed.status == "connected")
@@ -68,7 +68,7 @@ async def watching(opened: Opened, scenario: Scenario, **options: Any) -> AsyncI
         yield pilot, watched, run
 
 
-def standing(watched: Watched) -> Callable[[], TimeReport]:
+def standing(watched: ObservedRun) -> Callable[[], TimeReport]:
     """Return what tells where a run stands that has begun."""
 
     def now() -> TimeReport:
@@ -130,7 +130,7 @@ async def test_messages_are_filtered_by_keys_alone(opened: Opened, street: Scena
         outcome = await run()
         messages = table(pilot, "messages")
         await until(pilot, lambda: len(messages.rows) == outcome.messages)
-        every: list[Line] = list(messages.rows)
+        every: list[MessageSummary] = list(messages.rows)
 
         await pilot.press("slash", *"ebert/dish")
         wanted = [line for line in every if "ebert/dish" in line.sender + line.to + line.text]
@@ -205,7 +205,7 @@ async def test_a_watcher_without_the_scenario_shows_times_at_its_offset(opened: 
     """The offset travels in the roster."""
     broker = MemoryBroker()
     async with opened(first_area="negotiations", size=WIDE) as pilot:
-        watched = Watched("w")
+        watched = ObservedRun("w")
         assert watched.zone == UTC
         feed = BusFeed(broker, watched, "memory")
         the_app(pilot).watching.begin(feed)
@@ -263,7 +263,7 @@ async def test_a_message_leads_to_the_negotiation_of_its_job(opened: Opened, str
         await until(pilot, lambda: messages.has_focus)
         await pilot.press("home")
         await until(pilot, lambda: messages.row == messages.rows[0])
-        line: Line = messages.rows[0]
+        line: MessageSummary = messages.rows[0]
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen.query_one(TabbedContent).active == "jobs-tab")
         await until(pilot, lambda: (row := table(pilot, "jobs").row) is not None and row.job_id == line.job_id)
@@ -279,7 +279,7 @@ async def test_what_is_long_past_is_scrolled_to_and_found(opened: Opened) -> Non
     """More messages than memory holds: the first is there, a text finds it, and so does its job."""
     count = IN_MEMORY + 2_000
     async with opened(first_area="negotiations", size=WIDE) as pilot:
-        watched = Watched("w", from_the_start=True)
+        watched = ObservedRun("w", from_the_start=True)
         the_app(pilot).watching.begin(BusFeed(MemoryBroker(), watched, "memory"))
         topic = topics.inbox("w", "manager", "manager", "1")
         for seq in range(count):
@@ -366,14 +366,14 @@ def test_arrows_cross_lanes() -> None:
 def test_many_producers_share_a_lane() -> None:
     """Where there is no room for each."""
     job = Negotiation("j", consumer="1/tv")
-    steps = [Line(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?") for number in range(9)]
+    steps = [MessageSummary(number, 0, 0, "1/tv", number, f"pv-{number}", "Request", "j", "?") for number in range(9)]
     assert lanes_of(job, steps, 12) == ["1/tv", "manager", *(f"pv-{n}" for n in range(9))]
     assert lanes_of(job, steps, 5) == ["1/tv", "manager", "producers"]
 
 
 def test_an_open_filter_shows_all() -> None:
     """And a narrow one does not."""
-    line = Line(0, 0, 0, "a%2F1/tv", 0, "manager", "Declined", "Job-7", "pv declined")
+    line = MessageSummary(0, 0, 0, "a%2F1/tv", 0, "manager", "Declined", "Job-7", "pv declined")
     assert Filter()(line)
     assert Filter(house="a/1", job="job-7", text="PV", kind="Declined")(line)
     assert not Filter(producer="pv")(line)
@@ -384,11 +384,11 @@ def test_agents_are_shown_by_the_names_that_users_gave() -> None:
     """On the wire a consumer's house and device are percent-encoded; found by either."""
     assert shown_agent("M%C3%BCller/dish%2Fwasher") == "Müller/dish/washer"
     assert shown_agent("pv-100%25") == "pv-100%25"
-    line = Line(0, 0, 0, "M%C3%BCller/tv", 0, "manager", "Declined", "j", "pv declined")
+    line = MessageSummary(0, 0, 0, "M%C3%BCller/tv", 0, "manager", "Declined", "j", "pv declined")
     assert Filter(text="müller")(line)
     assert Filter(text="M%C3")(line)
 
 
 def test_devices_say_what_they_do(street: Scenario) -> None:
     """Before anything was heard: nothing."""
-    assert rows_of(Watched("w", backdrop_of(street)), street.zone) == []
+    assert rows_of(ObservedRun("w", context_of_scenario(street)), street.zone) == []

@@ -15,7 +15,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.image import SVGImageSnapshotExtension
 from textual.widgets import TabbedContent
 
-from scenarios.monitor.run_state import Backdrop, Watched
+from scenarios.monitor.run_state import ObservedRun, ScenarioContext
 from tests.tui.driving import dialog, still, until
 from tui.shell.help import HelpScreen
 from tui.widgets.table import VirtualTable
@@ -55,7 +55,7 @@ class Told:
 
     title, status, problem = "mqtt://broker:1883", "connected", ""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: ObservedRun) -> None:
         self.watched = watched
 
     async def run(self) -> None:
@@ -97,7 +97,9 @@ async def test_the_live_view(
     async with opened(first_area="negotiations", size=size) as pilot:
         screen = pilot.app.screen
         assert await still(pilot) == picture(name="nothing")
-        watched = Watched(storybook.RUN, Backdrop("story", storybook.DAY_S, storybook.at(24)), from_the_start=True)
+        watched = ObservedRun(
+            storybook.RUN, ScenarioContext("story", storybook.DAY_S, storybook.at(24)), from_the_start=True
+        )
         for topic, payload in storybook.story():
             watched.take(topic, payload)
         assert (watched.refused, watched.missing) == (0, 0)

@@ -12,7 +12,7 @@ import pytest
 from broker.transport.memory import MemoryBroker
 from scenarios.files.yaml_nodes import parse_yaml
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.writer import RunWriter
@@ -26,7 +26,7 @@ from tui.run.preview import outlook
 def street_results(tmp_path: Path) -> Path:
     """The bundled street, run for its one day."""
     scenario = load_scenario("street")
-    path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=tmp_path / "street.sqlite")
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "street.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=scenario.start_s) as writer:
         asyncio.run(run_scenario(scenario, RunSettings(1, "r1", days=1), MemoryBroker(), recorder=writer))
     return path

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from broker.clock import Reported
 from scenarios import planned_end_s
-from scenarios.monitor import Standing, gravest, standing_of_reported
+from scenarios.monitor import RunStatus, most_urgent, status_of_reported
 from scenarios.simulation import Plan
 from tui.console import notes
 from tui.formatting import kwh
@@ -100,7 +100,7 @@ def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
             show()
 
         def report(run: int, reported: Reported) -> None:
-            state.standings[run] = standing_of_reported(reported)
+            state.standings[run] = status_of_reported(reported)
             show()
 
         yield tell, report
@@ -111,7 +111,7 @@ class _State:
 
     def __init__(self, plan: Plan) -> None:
         self.times_s: dict[int, int] = {}
-        self.standings: dict[int, Standing] = {}
+        self.standings: dict[int, RunStatus] = {}
         self._plan = plan
         self._start_s = plan.scenario.start_s
         self._span_s = max(1, planned_end_s(plan.scenario, plan.days) - self._start_s)
@@ -122,13 +122,13 @@ class _State:
 
     def moves(self) -> bool:
         """Return whether no run stands."""
-        standing = gravest(self.standings.values())
+        standing = most_urgent(self.standings.values())
         return standing is None or standing.moves
 
     def words(self) -> str:
         """Return where the simulation is, and how it stands if it stands."""
         name, runs = self._plan.scenario.name, len(self._plan.seeds)
-        standing = gravest(self.standings.values())
+        standing = most_urgent(self.standings.values())
         said = "" if standing is None or standing.moves else f"  {standing.text}"
         if runs > 1:
             return f"{name}, {len(self.times_s)} of {runs} runs begun{said}"

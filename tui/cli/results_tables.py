@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.results.comparison import Comparison, blocks, tables_of
+from scenarios.results.comparison import SimulationComparison, blocks, tables_of
 
 if TYPE_CHECKING:
     from tui.results import Book
@@ -107,7 +107,7 @@ def listed_json(book: Book) -> dict[str, Any]:
     }
 
 
-def show_comparison(console: Console, comparison: Comparison) -> None:
+def show_comparison(console: Console, comparison: SimulationComparison) -> None:
     """Print the means with their intervals, the differences on the same seeds, and what limits the comparison."""
     for table in tables_of(comparison):
         for part in blocks(table, console.width):

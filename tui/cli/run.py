@@ -154,7 +154,7 @@ def run(
     if out is not None and len(names) > 1:
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
     if out is not None and out.exists():
-        raise typer.BadParameter(f"{out} exists already; results are never written over", param_hint="--out")
+        raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
     targets = to or []
     check_files(targets, overwrite=force)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)

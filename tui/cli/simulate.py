@@ -13,7 +13,7 @@ import typer
 
 from broker import SsmicError
 from scenarios.results import ResultsError, ResultsReader, simulation_json
-from scenarios.results.comparison import Comparison, compare_simulations, comparison_json, write_comparison
+from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.output import optimum_progress, own_output, progress_of
 from tui.cli.results_tables import show_comparison
@@ -166,7 +166,7 @@ def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
     sys.stdout.flush()
 
 
-def _comparison(files: Sequence[Path]) -> Comparison | None:
+def _comparison(files: Sequence[Path]) -> SimulationComparison | None:
     """Compare those of the simulations that have a run that came to its end; None where none has."""
     ended = []
     for file in files:
@@ -176,13 +176,15 @@ def _comparison(files: Sequence[Path]) -> Comparison | None:
     return compare_simulations(ended) if ended else None
 
 
-def _write(comparison: Comparison, to: Sequence[Path], *, overwrite: bool) -> None:
+def _write(comparison: SimulationComparison, to: Sequence[Path], *, overwrite: bool) -> None:
     write_comparison(comparison, to, overwrite=overwrite)
     for path in to:
         notes().print(f"Written: {path}", soft_wrap=True)
 
 
-def _show_compared(scenario: str, files: Sequence[Path], comparison: Comparison | None, *, as_json: bool) -> None:
+def _show_compared(
+    scenario: str, files: Sequence[Path], comparison: SimulationComparison | None, *, as_json: bool
+) -> None:
     if as_json:
         simulations = []
         for file in files:

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from scenarios import Zone
-from scenarios.metrics import Spread, spread_of
+from scenarios.metrics import SampleStatistics, sample_statistics
 from scenarios.optimum import Optimum
 from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
 from tui.formatting import fit, kwh, percent, ratio, unfinished
@@ -162,8 +162,8 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
         took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f}"
         seed = f"{run['seed']}{'' if run['complete'] else '*'}"
         rows.append([seed, *cells, str(run["negotiations"]), str(run["messages"]), took])
-    shares = spread_of([run["optimum"]["share"] for run in complete if "optimum" in run])
-    spreads = [Spread(**simulation["statistics"][name]) for _, name in columns]
+    shares = sample_statistics([run["optimum"]["share"] for run in complete if "optimum" in run])
+    spreads = [SampleStatistics(**simulation["statistics"][name]) for _, name in columns]
     sums = []
     for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
         cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
@@ -197,15 +197,15 @@ def _columns_that_fit(titles: Sequence[str], rows: Sequence[Sequence[str]], widt
     return max(n for n in range(1, len(titles) + 1) if n == 1 or sum(cells[:n]) + n - 1 <= width)
 
 
-def _mean(spread: Spread) -> float | None:
+def _mean(spread: SampleStatistics) -> float | None:
     return spread.mean
 
 
-def _deviation(spread: Spread) -> float | None:
+def _deviation(spread: SampleStatistics) -> float | None:
     return spread.standard_deviation
 
 
-def _half_width(spread: Spread) -> float | None:
+def _half_width(spread: SampleStatistics) -> float | None:
     """Return how far the 95 % interval of the mean reaches to either side."""
     return None if spread.high_95 is None or spread.mean is None else spread.high_95 - spread.mean
 

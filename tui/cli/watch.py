@@ -65,20 +65,20 @@ def watch(
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     if access is None:
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
-    backdrop = None
+    scenario_context = None
     if scenario is not None:
         from scenarios import planned_end_s
         from scenarios.load import load_scenario
-        from scenarios.monitor import backdrop_of
+        from scenarios.monitor import context_of_scenario
 
         loaded = load_scenario(scenario)
-        backdrop = backdrop_of(loaded, planned_end_s(loaded, None))
+        scenario_context = context_of_scenario(loaded, planned_end_s(loaded, None))
     if not has_terminal():
         complain("watching needs a terminal")
         raise typer.Exit(USAGE)
     from tui.app import run_app
     from tui.shell import WatchBroker
 
-    code = run_app("negotiations", WatchBroker(access, run, backdrop, control=control))
+    code = run_app("negotiations", WatchBroker(access, run, scenario_context, control=control))
     if code:
         raise typer.Exit(code)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from textual.screen import ModalScreen
 
 from scenarios import APPLIANCES
-from scenarios.files import KeyPath, WayOut
+from scenarios.files import KeyPath, Remedy
 from scenarios.importers import read_jobs
 from tui.editor import commands, picker, tree_model
 from tui.editor.commands import add_input_jobs
@@ -415,7 +415,7 @@ class EditActions:
         if change is not None:
             self._user.tell(f"Redid: {change.label}", timeout_wall_s=2)
 
-    async def bring_together(self, way: WayOut) -> None:
+    async def bring_together(self, way: Remedy) -> None:
         """Move parts in time that cannot meet; files may have to be read, which is done in a thread."""
         work = self._session.work
         if work is None:

@@ -54,7 +54,7 @@ class Checker:
             return Checked(version, failed=error)
         found = await self._asked(document, where, folder) if len(document.text) >= LARGE else None
         if found is None:
-            found = await asyncio.to_thread(document.findings, where, folder)
+            found = await asyncio.to_thread(document.check, where, folder)
         problems, notes = found
         return Checked(version, tuple(problems), notes)
 
@@ -92,7 +92,7 @@ def main() -> None:
     out = sys.stdout.buffer
     while (asked := read_frame_here(sys.stdin.buffer)) is not None:
         document, where, folder = asked
-        out.write(frame(document.findings(where, folder)))
+        out.write(frame(document.check(where, folder)))
         out.flush()
 
 

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from scenarios import APPLIANCES
 from scenarios.files import format_after_start
-from scenarios.generate import Roof, clear_light
+from scenarios.generate import Roof, clear_sky_power
 from scenarios.importers import SITE, START_S, STEP_S
 from tui.editor import tree_model
 from tui.editor.preview_chart import Artist, Picture, load_picture
@@ -307,7 +307,7 @@ class Sky:
         # One that rises in the run is known from its first minute on; nights between days are zeros.
         steps = count * _DAY_S // STEP_S
         power_w = [
-            round(self.roof.peak_kw * clear_light(SITE, self.roof, start_s + i * STEP_S + STEP_S // 2).clear_w)
+            round(self.roof.peak_kw * clear_sky_power(SITE, self.roof, start_s + i * STEP_S + STEP_S // 2).clear_w)
             for i in range(steps)
         ]
         first = next((i for i, power in enumerate(power_w) if power), 0)

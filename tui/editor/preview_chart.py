@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
-from scenarios import Producer, Zone
-from scenarios.files import MAX_DAYS, Findings, LoadProfileEntry, ProductionEntry, SeriesReader, locate_in
+from scenarios import ProducerSeries, Zone
+from scenarios.files import MAX_DAYS, LoadProfileEntry, ProblemCollector, ProductionEntry, SeriesReader, locate_in
 from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
 from tui.editor.time_fields import Origin, seconds
@@ -224,18 +224,18 @@ class Artist:
                     total += real_production_wh(producer, edges_s) / np.diff(edges_s) * 3600
         return total
 
-    def _producer(self, device: dict[str, Any]) -> Producer | None:
+    def _producer(self, device: dict[str, Any]) -> ProducerSeries | None:
         """Return a producer's forecasts and production as far as they can be read; None where there are none."""
         origin = Origin.of(self.tree.get("start"))
         actual = self.production(device.get("actual")) if device.get("actual") else None
         if actual is not None:
-            return Producer((), actual)
+            return ProducerSeries((), actual)
         predictions = []
         for _, entry in tree_model.items(device.get("predictions")):
             production, issued_s = self.production(entry), seconds(entry.get("issued"), origin)
             if production is not None and issued_s is not None:
                 predictions.append(Prediction(issued_s=issued_s, production=production))
-        return Producer(tuple(sorted(predictions, key=lambda one: one.issued_s))) if predictions else None
+        return ProducerSeries(tuple(sorted(predictions, key=lambda one: one.issued_s))) if predictions else None
 
     def _profiles_of_devices(self) -> dict[tuple[str, str], str]:
         return {
@@ -249,7 +249,7 @@ class Artist:
 
     def _reader(self) -> SeriesReader:
         start_s = Origin.of(self.tree.get("start")).start_s
-        return SeriesReader(Findings(locate_in("")), self.folder, start_s or 0)
+        return SeriesReader(ProblemCollector(locate_in("")), self.folder, start_s or 0)
 
 
 _COLOURS = (FORECAST.colour, "secondary", "accent", "error")

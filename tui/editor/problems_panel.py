@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from scenarios import Problem
-from scenarios.files import Note, WayOut
+from scenarios.files import Note, Remedy
 from tui.editor import tree_model
 from tui.editor.time_repairs import is_possible, label_of
 from tui.editor.tree_model import Tree
@@ -36,7 +36,7 @@ class CoveragePanel(VerticalScroll):
     class Chosen(Message):
         """A way out is to be taken."""
 
-        def __init__(self, way: WayOut) -> None:
+        def __init__(self, way: Remedy) -> None:
             super().__init__()
             self.way = way
 
@@ -62,9 +62,9 @@ class CoveragePanel(VerticalScroll):
             await self.remove_children()
             for note in notes:
                 # The ways out stand on buttons.
-                text = note.what.partition("; ")[0] if note.ways_out else note.what
+                text = note.what.partition("; ")[0] if note.remedies else note.what
                 await self.mount(Static(f"! {text}", classes="note", markup=False))
-                ways = [way for way in note.ways_out if is_possible(way, tree)]
+                ways = [way for way in note.remedies if is_possible(way, tree)]
                 if ways:
                     await self.mount(Horizontal(*(_WayButton(way, tree) for way in ways), classes="ways"))
 
@@ -78,7 +78,7 @@ class CoveragePanel(VerticalScroll):
 class _WayButton(Button):
     """A button for a way out."""
 
-    def __init__(self, way: WayOut, tree: Tree) -> None:
+    def __init__(self, way: Remedy, tree: Tree) -> None:
         super().__init__(label_of(way, tree), compact=True)
         self.way = way
 

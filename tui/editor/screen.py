@@ -234,7 +234,7 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         """Offer the ways out of notes: what to move so that parts meet in time."""
         work = self.work
         for note in work.notes if work is not None else ():
-            for way in note.ways_out:
+            for way in note.remedies:
                 if work is not None and is_possible(way, work.tree):
                     run = partial(self.workspace.begin, self.edits.bring_together, way)
                     yield PaletteEntry(label_of(way, work.tree), note.what.partition("; ")[0], run)

@@ -11,9 +11,9 @@ from agents import Production
 from scenarios.files import (
     KeyPath,
     MoveStart,
+    Remedy,
     RunDays,
-    ShiftSun,
-    WayOut,
+    ShiftForecasts,
     counts_from_start,
     format_after_start,
     parse_time,
@@ -26,19 +26,19 @@ from tui.editor.tree_model import Tree, at, text
 _DAY_S = 86_400
 
 
-def label_of(way: WayOut, tree: Tree) -> str:
+def label_of(way: Remedy, tree: Tree) -> str:
     """Return what a button says."""
     match way:
         case MoveStart():
             day = shifted(at(tree, ("start",)), way.days, None)
             return f"Move the start to {str(day)[:10] if isinstance(day, str) else f'{way.days:+} days'}"
-        case ShiftSun():
+        case ShiftForecasts():
             return f"Shift the forecasts by {way.days:+} day{'' if abs(way.days) == 1 else 's'}"
         case RunDays():
             return f"Run {way.days} days"
 
 
-def is_possible(way: WayOut, tree: Tree) -> bool:
+def is_possible(way: Remedy, tree: Tree) -> bool:
     """Say whether a way out leads out: a start may not come after jobs whose times do not move with it."""
     if not isinstance(way, MoveStart):
         return True
@@ -47,7 +47,7 @@ def is_possible(way: WayOut, tree: Tree) -> bool:
     return all(time_s is not None and time_s >= way.start_s for time_s in times_s)
 
 
-def change_for(way: WayOut, tree: Tree, folder: Path) -> Change | None:
+def change_for(way: Remedy, tree: Tree, folder: Path) -> Change | None:
     """Return the change that takes a way out; None where nothing is to be changed. Files may have to be read.
 
     Args:
@@ -64,7 +64,7 @@ def change_for(way: WayOut, tree: Tree, folder: Path) -> Change | None:
             return Change(label_of(way, tree).lower(), (put,), tree_model.WHOLE)
         case RunDays(days):
             return Change(f"run {days} days", (Put(("days",), days),), tree_model.WHOLE)
-        case ShiftSun(producers, days):
+        case ShiftForecasts(producers, days):
             start_s = _time_s(at(tree, ("start",)), None)
             steps = [
                 step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.containers import Vertical
 
 from scenarios import Zone
-from scenarios.monitor import Watched, energy
+from scenarios.monitor import ObservedRun, energy
 from tui.shell import Guarded
 from tui.widgets import Cell
 
@@ -20,7 +20,7 @@ class Pane(Guarded, Vertical):
     zone = Zone()
     """How times are shown."""
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Draw what is known now."""
         raise NotImplementedError
 

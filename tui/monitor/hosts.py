@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from agents import MANAGER
 from scenarios import Zone
-from scenarios.monitor import Negotiation, Watched, WatchedHost, shown_agent
+from scenarios.monitor import Negotiation, ObservedHost, ObservedRun, shown_agent
 from tui.formatting import plural
 from tui.monitor.formatting import STATES, Pane, clock, moment
 from tui.widgets import Cell, Column, VirtualTable
@@ -45,7 +45,7 @@ class HostsPane(Pane):
         """One table."""
         yield VirtualTable[Row](_COLUMNS, key=lambda row: row.id, empty="No host has announced itself yet", id="hosts")
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Draw anew if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes
@@ -57,7 +57,7 @@ class HostsPane(Pane):
         self.query_one("#hosts", VirtualTable).show_rows([])
 
 
-def rows_of(watched: Watched, zone: Zone) -> list[Row]:
+def rows_of(watched: ObservedRun, zone: Zone) -> list[Row]:
     """Return every host, followed by the agents that live there."""
     jobs: dict[str, list[Negotiation]] = defaultdict(list)
     for job in watched.negotiations():
@@ -66,7 +66,7 @@ def rows_of(watched: Watched, zone: Zone) -> list[Row]:
     rows: list[Row] = []
     for host in sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id)):
         state: Cell = _state(host)
-        name = watched.backdrop.houses.get(host.id) or ""
+        name = watched.scenario_context.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
         count = f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
         rows.append(Row(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
@@ -74,13 +74,13 @@ def rows_of(watched: Watched, zone: Zone) -> list[Row]:
     return rows
 
 
-def _state(host: WatchedHost) -> Cell:
+def _state(host: ObservedHost) -> Cell:
     if host.is_there:
         return "● online", "ok"
     return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")
 
 
-def _device(watched: Watched, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
+def _device(watched: ObservedRun, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
     name = f"  {shown_agent(agent).rpartition('/')[2]}"
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())

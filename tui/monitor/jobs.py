@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from agents import MANAGER
 from scenarios import Zone
-from scenarios.monitor import Line, Negotiation, Step, Watched, shown_agent
+from scenarios.monitor import MessageSummary, Negotiation, ObservedRun, Step, shown_agent
 from tui.formatting import fit
 from tui.monitor.formatting import KINDS, Pane, amount, clock, kind_cell, moment, state_cell
 from tui.widgets import Column, VirtualTable, Words
@@ -61,7 +61,7 @@ def arrow(lanes: list[str], sender: str, to: str, width: int) -> str:
     return "".join(drawn)
 
 
-class SequenceView(VirtualTable[Line]):
+class SequenceView(VirtualTable[MessageSummary]):
     """The steps of one negotiation, a lane for each party."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class SequenceView(VirtualTable[Line]):
         title = "".join(fit(_short(lane), width - 1).strip().center(width) for lane in lanes)
         shared = lanes[-1] == _OTHERS
 
-        def said(step: Line) -> tuple[str, str]:
+        def said(step: MessageSummary) -> tuple[str, str]:
             producer = step.sender if step.sender not in lanes else step.to
             who = f"{producer}: " if shared and producer not in lanes else ""
             return f"{who}{step.said(self.zone)}", KINDS.get(step.kind, ("", ""))[1]
@@ -114,7 +114,7 @@ class SequenceView(VirtualTable[Line]):
         )
 
 
-def _look(step: Line) -> str:
+def _look(step: MessageSummary) -> str:
     return KINDS.get(step.kind, ("", ""))[1]
 
 
@@ -151,7 +151,7 @@ class JobsPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._watched: Watched | None = None
+        self._watched: ObservedRun | None = None
         self._job_id: str | None = None
         self._steps = -1
         self._changes = -1
@@ -165,7 +165,7 @@ class JobsPane(Pane):
         yield SequenceView()
         yield Words(classes="detail")
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Draw the jobs, and what is new about the chosen one."""
         self._watched = watched
         if watched.changes == self._changes and self._wanted is None:

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from broker import SsmicError
 from broker.transport import Access, AccessOptions, BrokerUrl, MqttBroker, access_to
 from scenarios import Zone
-from scenarios.monitor import Backdrop, BusFeed, FoundRun, RunFinder, Tone, Watched, standing_of
+from scenarios.monitor import BusFeed, FoundRun, ObservedRun, RunFinder, ScenarioContext, Tone, status_of_run
 from tui.shell import Footer, Guarded, whoami
 from tui.widgets import Cell, Column, VirtualTable
 
@@ -41,10 +41,12 @@ def url_problem(text: str) -> str | None:
     return None
 
 
-def feed_of(access: Access, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
+def feed_of(access: Access, run_id: str, scenario_context: ScenarioContext | None = None) -> BusFeed:
     """Return a feed of a run that is under way somewhere."""
     return BusFeed(
-        MqttBroker(access.url, tls=access.tls, is_patient=False), Watched(run_id, backdrop), title_of(access)
+        MqttBroker(access.url, tls=access.tls, is_patient=False),
+        ObservedRun(run_id, scenario_context),
+        title_of(access),
     )
 
 
@@ -57,7 +59,7 @@ _LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain
 
 
 def _state(found: FoundRun) -> Cell:
-    standing = standing_of(found.report, silent_wall_s=time.monotonic() - found.heard_wall_s, me=whoami())
+    standing = status_of_run(found.report, silent_wall_s=time.monotonic() - found.heard_wall_s, me=whoami())
     return standing.text, _LOOKS[standing.tone]
 
 

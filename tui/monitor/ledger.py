@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 
 from agents import LedgerEntry
 from scenarios import Zone
-from scenarios.monitor import Watched
+from scenarios.monitor import ObservedRun
 from tui.monitor.formatting import Pane, amount, moment, state_cell
 from tui.widgets import Cell, Column, VirtualTable, Words
 
@@ -71,7 +71,7 @@ class LedgerPane(Pane):
         )
         yield Words(classes="detail")
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Draw anew if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes

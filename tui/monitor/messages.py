@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widgets import Input, Select
 
 from scenarios import Zone
-from scenarios.monitor import KINDS, Line, Stream, Watched, shown_agent
+from scenarios.monitor import KINDS, MessageLog, MessageSummary, ObservedRun, shown_agent
 from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
 from tui.widgets import Column, VirtualTable, Words
 
@@ -42,7 +42,7 @@ class Filter:
         """Whether every message is shown."""
         return not (self.house or self.producer or self.kind or self.job or self.text)
 
-    def __call__(self, line: Line) -> bool:
+    def __call__(self, line: MessageSummary) -> bool:
         """Return whether a message is shown."""
         if self.kind and line.kind != self.kind:
             return False
@@ -63,10 +63,10 @@ _PART = 500
 """Messages that are looked at between two looks at the clock."""
 
 
-class Found(Sequence[Line]):
+class Found(Sequence[MessageSummary]):
     """What was found, by number; messages are fetched as they are looked at."""
 
-    def __init__(self, stream: Stream, numbers: Sequence[int]) -> None:
+    def __init__(self, stream: MessageLog, numbers: Sequence[int]) -> None:
         """Make it.
 
         Args:
@@ -84,10 +84,10 @@ class Found(Sequence[Line]):
         return min(bisect_left(self._numbers, key, 0, self._size), self._size - 1)
 
     @overload
-    def __getitem__(self, index: int) -> Line: ...
+    def __getitem__(self, index: int) -> MessageSummary: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Line]: ...
-    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+    def __getitem__(self, index: slice) -> list[MessageSummary]: ...
+    def __getitem__(self, index: int | slice) -> MessageSummary | list[MessageSummary]:
         if isinstance(index, slice):
             return [self._stream.get(self._numbers[i]) for i in range(*index.indices(self._size))]
         if not -self._size <= index < self._size:
@@ -98,7 +98,7 @@ class Found(Sequence[Line]):
         return self._size
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(Line.__eq__, self, other))
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(MessageSummary.__eq__, self, other))
 
     # Equal to lists, and as little to be hashed.
     __hash__ = None  # type: ignore[assignment]
@@ -107,7 +107,7 @@ class Found(Sequence[Line]):
 class Search:
     """One filter over one stream."""
 
-    def __init__(self, stream: Stream, wanted: Callable[[Line], bool] | None) -> None:
+    def __init__(self, stream: MessageLog, wanted: Callable[[MessageSummary], bool] | None) -> None:
         """Begin.
 
         Args:
@@ -150,7 +150,7 @@ class Search:
         return Found(stream, self._numbers)
 
 
-def _columns(zone: Zone) -> tuple[Column[Line], ...]:
+def _columns(zone: Zone) -> tuple[Column[MessageSummary], ...]:
     return (
         Column("day", lambda line: (zone.day(line.time_s), "muted"), 6, from_width=100),
         Column("time", lambda line: clock(zone, line.time_s), 8),
@@ -197,7 +197,7 @@ class MessagesPane(Pane):
         super().__init__()
         self._filter = Filter()
         self._search: Search | None = None
-        self._watched: Watched | None = None
+        self._watched: ObservedRun | None = None
         self._choices: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     def compose(self) -> ComposeResult:
@@ -208,7 +208,7 @@ class MessagesPane(Pane):
             yield Select[str]([(kind_word(kind), kind) for kind in KINDS], prompt="kind", id="kind", compact=True)
             yield Input(placeholder="job", id="job", compact=True)
             yield Input(placeholder="find a text", id="text", compact=True)
-        yield VirtualTable[Line](
+        yield VirtualTable[MessageSummary](
             _columns(Zone()),
             key=lambda line: line.number,
             empty="No message yet",
@@ -219,13 +219,13 @@ class MessagesPane(Pane):
         yield Words(classes="detail")
 
     @property
-    def table(self) -> VirtualTable[Line]:
+    def table(self) -> VirtualTable[MessageSummary]:
         """The messages."""
         return self.query_one("#messages", VirtualTable)
 
     # Drawing.
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Add what came since the last time."""
         self._watched = watched
         self._offer(watched)
@@ -254,7 +254,7 @@ class MessagesPane(Pane):
         self._filter = replace(self._filter, zone=zone)
         self.table.columns = _columns(zone)
 
-    def _count(self, watched: Watched) -> None:
+    def _count(self, watched: ObservedRun) -> None:
         shown, stream = len(self.table.rows), watched.lines
         text = f"{shown:,} of {stream.total:,} messages"
         if self._search is not None and not self._search.is_done:
@@ -265,7 +265,7 @@ class MessagesPane(Pane):
             text += f", {watched.missing:,} missed"
         self.table.border_subtitle = text
 
-    def _offer(self, watched: Watched) -> None:
+    def _offer(self, watched: ObservedRun) -> None:
         choices = (tuple(watched.houses()), tuple(sorted(watched.producers)))
         if choices == self._choices:
             return
@@ -310,7 +310,7 @@ class MessagesPane(Pane):
 
     @on(VirtualTable.Highlighted)
     def _explain(self, event: VirtualTable.Highlighted) -> None:
-        line: Line = event.row
+        line: MessageSummary = event.row
         job = f"  job {line.job_id}" if line.job_id else ""
         self.query_one(".detail", Words).say(
             f"{shown_agent(line.sender)} to {shown_agent(line.to)}: {line.said(self.zone)}{job}"

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from scenarios import Zone
-from scenarios.monitor import Watched, WatchedProducer
+from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.formatting import plural
 from tui.monitor.formatting import Pane, amount
 from tui.widgets import COMMITTED, FORECAST, Chart, Column, Span, VirtualTable, Words, drawn
@@ -23,7 +23,7 @@ _BINS = 288
 class Row:
     """A producer's day in figures."""
 
-    producer: WatchedProducer
+    producer: ObservedProducer
     forecast_wh: float
     committed_wh: float
 
@@ -58,7 +58,7 @@ _COLUMNS: tuple[Column[Row], ...] = (
 )
 
 
-def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
+def day_bounds(watched: ObservedRun, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
     """Return a day of the run, from its start's time of day to the next (midnight where the start is not known).
 
     Args:
@@ -76,7 +76,7 @@ def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | 
     if watched.time.state in {"ended", "failed"}:
         ends_s = watched.ends_of_plans()
         now_s = min(now_s, max(ends_s, default=now_s)) - 1
-    first_s = watched.backdrop.start_s
+    first_s = watched.scenario_context.start_s
     if first_s is None:
         begin_s = (now_s + zone.offset_s) // DAY_S * DAY_S - zone.offset_s
     else:
@@ -85,7 +85,7 @@ def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | 
     return begin_s, begin_s + DAY_S
 
 
-def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer, zone: Zone, ago: int = 0) -> str:
+def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zone: Zone, ago: int = 0) -> str:
     """Draw a producer's day; return it in words.
 
     Args:
@@ -138,7 +138,7 @@ class ProducersPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._watched: Watched | None = None
+        self._watched: ObservedRun | None = None
         self._changes = -1
         self._ago = 0
 
@@ -151,12 +151,12 @@ class ProducersPane(Pane):
         yield Words(classes="detail")
 
     @property
-    def chosen(self) -> WatchedProducer | None:
+    def chosen(self) -> ObservedProducer | None:
         """The one under the cursor."""
         row: Row | None = self.query_one("#producers", VirtualTable).row
         return None if row is None else row.producer
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Draw anew if something changed."""
         self._watched = watched
         if watched.changes == self._changes:
@@ -202,7 +202,7 @@ class ProducersPane(Pane):
         self._draw()
 
 
-_GLANCE_COLUMNS: tuple[Column[WatchedProducer], ...] = (
+_GLANCE_COLUMNS: tuple[Column[ObservedProducer], ...] = (
     Column("producer", lambda producer: producer.id, is_id=True),
     Column("score", lambda producer: (str(producer.score), "strong"), 5, right=True),
     Column("✓ yes", lambda producer: (str(producer.accepted), "ok"), 5, right=True),
@@ -221,18 +221,18 @@ class Glance(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._watched: Watched | None = None
+        self._watched: ObservedRun | None = None
         self._changes = -1
 
     def compose(self) -> ComposeResult:
         """Table, chart, words."""
-        yield VirtualTable[WatchedProducer](
+        yield VirtualTable[ObservedProducer](
             _GLANCE_COLUMNS, key=lambda producer: producer.id, empty="No producer has joined yet", id="scores"
         )
         yield Chart(empty="No forecast yet")
         yield Words(classes="detail")
 
-    def show(self, watched: Watched) -> None:
+    def show(self, watched: ObservedRun) -> None:
         """Draw anew if something changed."""
         self._watched = watched
         if watched.changes != self._changes:
@@ -248,7 +248,7 @@ class Glance(Pane):
         self.query_one(Chart).show((), Span(0, 1))
 
     def _draw(self) -> None:
-        producer: WatchedProducer | None = self.query_one("#scores", VirtualTable).row
+        producer: ObservedProducer | None = self.query_one("#scores", VirtualTable).row
         if producer is not None and self._watched is not None:
             self.query_one(".detail", Words).say(draw_day(self.query_one(Chart), self._watched, producer, self.zone))
 

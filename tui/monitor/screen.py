@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher, TabbedContent, TabPane
 
 from broker.transport import Access
 from scenarios import Zone
-from scenarios.monitor import Backdrop, Feed
+from scenarios.monitor import Feed, ScenarioContext
 from tui.monitor.formatting import Pane
 from tui.monitor.hosts import HostsPane
 from tui.monitor.jobs import JobsPane
@@ -212,12 +212,14 @@ The newest million messages are here; the results file has all of them.
             self._broker = url
             self.choose_run(access_of(url))
 
-    def choose_run(self, access: Access, backdrop: Backdrop | None = None, *, control: bool = False) -> None:
+    def choose_run(
+        self, access: Access, scenario_context: ScenarioContext | None = None, *, control: bool = False
+    ) -> None:
         """Let the user choose one of the runs on a broker."""
 
         def chosen(run_id: str | None) -> None:
             if run_id is not None:
-                self.ssmic.watching.begin(feed_of(access, run_id, backdrop), may_control=control)
+                self.ssmic.watching.begin(feed_of(access, run_id, scenario_context), may_control=control)
                 self.draw()
 
         self.app.push_screen(RunChooser(access), chosen)
@@ -226,9 +228,9 @@ The newest million messages are here; the results file has all of them.
         """Watch a run on a broker; where none is named, let the user choose."""
         if isinstance(intent, WatchBroker):
             if intent.run_id is None:
-                self.choose_run(intent.access, intent.backdrop, control=intent.may_control)
+                self.choose_run(intent.access, intent.scenario_context, control=intent.may_control)
             else:
-                feed = feed_of(intent.access, intent.run_id, intent.backdrop)
+                feed = feed_of(intent.access, intent.run_id, intent.scenario_context)
                 self.ssmic.watching.begin(feed, may_control=intent.may_control)
                 self.draw()
 

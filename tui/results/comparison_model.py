@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenarios import Zone
-from scenarios.metrics import Figure, Spread
-from scenarios.results import AverageDay, ContractRow, ResultsReader, average_day, load_run
-from scenarios.results.comparison import Compared, Comparison as Statistics, compare_simulations
+from scenarios.metrics import Figure, SampleStatistics
+from scenarios.results import AveragePowerProfile, ContractRow, ResultsReader, average_power_profile, load_run
+from scenarios.results.comparison import Compared, SimulationComparison as Statistics, compare_simulations
 
 
 def letter_of(index: int) -> str:
@@ -23,7 +23,7 @@ class Side:
 
     letter: str
     compared: Compared
-    day: AverageDay
+    day: AveragePowerProfile
     contracts: dict[str, ContractRow]
     """Of its first finished run, by job."""
     seed: int
@@ -37,9 +37,9 @@ class FigureRow:
     """A figure of all of them, over their runs."""
 
     figure: Figure
-    spreads: tuple[Spread, ...]
+    spreads: tuple[SampleStatistics, ...]
     """One a simulation."""
-    differences: tuple[Spread | None, ...]
+    differences: tuple[SampleStatistics | None, ...]
     """From the first simulation, paired by seed; None where there are no pairs, as for the first itself."""
 
 
@@ -87,7 +87,7 @@ def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
     figures = tuple(
         FigureRow(
             figure,
-            tuple(statistics.spread(i, figure.name) for i in statistics.indexes),
+            tuple(statistics.statistics_of(i, figure.name) for i in statistics.indexes),
             tuple(None if of is None else of.figures[figure.name] for of in differences),
         )
         for figure in statistics.figures
@@ -105,7 +105,7 @@ def _side(one: Compared, letter: str, interval_s: int) -> Side:
         return Side(
             letter=letter,
             compared=one,
-            day=average_day(results, interval_s),
+            day=average_power_profile(results, interval_s),
             contracts={row.job_id: row for row in first.contracts},
             seed=first.run.seed,
             zone=results.scenario.zone,

@@ -16,8 +16,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TabbedContent, TabPane
 
 from scenarios import Zone
-from scenarios.metrics import DEFAULT_INTERVAL_S, Spread
-from scenarios.results import AverageDay, ContractRow
+from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
+from scenarios.results import AveragePowerProfile, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
 from tui.formatting import plural
 from tui.results.comparison_model import Comparison, FigureRow, JobRow, Side, compare, letter_of
@@ -132,7 +132,7 @@ def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
     return (Column("paired by seed", lambda row: _label(row, of_difference=True), most=40), *rest)
 
 
-def _mean(spread: Spread | None) -> float:
+def _mean(spread: SampleStatistics | None) -> float:
     return 0.0 if spread is None or spread.mean is None else spread.mean
 
 
@@ -212,7 +212,7 @@ class DayOfSide(Vertical):
         yield Static("", markup=False)
         yield Chart()
 
-    def show(self, title: str, day: AverageDay, zone: Zone, top_w: float) -> None:
+    def show(self, title: str, day: AveragePowerProfile, zone: Zone, top_w: float) -> None:
         """Draw another day, on a scale that reaches as far as the other side's."""
         self.query_one(Static).update(title)
         start_s = float(day.times_s[0])
@@ -228,7 +228,7 @@ class DayOfSide(Vertical):
         )
 
 
-def most_w(day: AverageDay) -> float:
+def most_w(day: AveragePowerProfile) -> float:
     """Return how far the scale of a day's chart has to reach."""
     return float(max(day.production.mean_w.max(initial=0), (day.local.mean_w + day.grid.mean_w).max(initial=0)))
 

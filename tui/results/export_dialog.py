@@ -19,7 +19,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from scenarios.results import FORMATS, Format, ResultsError, ResultsExistError, ResultsReader, export_results
-from scenarios.results.comparison import ENDINGS, Comparison, check_files, write_comparison
+from scenarios.results.comparison import ENDINGS, SimulationComparison, check_files, write_comparison
 from scenarios.results.report import write_report
 from tui.results.file_access import Reads
 from tui.shell import Answer, AskText, Confirm, Footer, Guarded, PickPath
@@ -31,7 +31,7 @@ _DETAILS = (
 _ANSWERS: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "Overwrite", "error"))
 
 
-def proposed_files(comparison: Comparison) -> tuple[Path, ...]:
+def proposed_files(comparison: SimulationComparison) -> tuple[Path, ...]:
     """Return a table and a figure beside the first results, named after the scenario; neither is there yet."""
     first = comparison.simulations[0]
     folder, here = first.path.parent, Path.cwd()
@@ -62,7 +62,7 @@ def _problem(text: str) -> str | None:
     return None
 
 
-def save_comparison(place: Reads, comparison: Comparison) -> None:
+def save_comparison(place: Reads, comparison: SimulationComparison) -> None:
     """Ask for files and write the comparison there; asks again before something is overwritten.
 
     Args:
@@ -78,7 +78,7 @@ def save_comparison(place: Reads, comparison: Comparison) -> None:
     place.app.push_screen(AskText("Save table and figure", _DETAILS, value, _problem), chosen)
 
 
-def _write(place: Reads, comparison: Comparison, paths: Sequence[Path], *, overwrite: bool) -> None:
+def _write(place: Reads, comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool) -> None:
     def wrote(_: None) -> None:
         place.notify("\n".join(map(str, paths)), title="Saved", markup=False, timeout=8)
 

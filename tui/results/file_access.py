@@ -15,7 +15,7 @@ from textual.worker import WorkType
 
 from broker import SsmicError
 from scenarios import Scenario
-from scenarios.results import Listed, ResultsReader, RunInfo, SimulationInfo, glance, results_files
+from scenarios.results import ResultsEntry, ResultsReader, RunInfo, SimulationInfo, glance, results_files
 from tui.results.household_model import Sheet, neighbourhood_sheet
 from tui.shell import Guarded, complain
 
@@ -29,7 +29,7 @@ Stamp = tuple[tuple[int, int], ...]
 class Book:
     """A results file on the shelf."""
 
-    listed: Listed
+    listed: ResultsEntry
     made_wall_s: float
     """When the simulation began; of a broken file, when it was written. UNIX seconds."""
     state: str
@@ -58,7 +58,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._known: dict[Path, tuple[Stamp, Listed]] = {}
+        self._known: dict[Path, tuple[Stamp, ResultsEntry]] = {}
 
     def look(self) -> tuple[Book, ...]:
         """Return what is there now, newest first.
@@ -77,7 +77,7 @@ class Shelf:
         return tuple(sorted(books, key=lambda book: (book.made_wall_s, book.path.name), reverse=True))
 
 
-def _book(stamp: Stamp, listed: Listed, now_wall_s: float) -> Book:
+def _book(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> Book:
     written_wall_s = max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
     made_wall_s = written_wall_s
     if listed.created_utc:
@@ -88,7 +88,7 @@ def _book(stamp: Stamp, listed: Listed, now_wall_s: float) -> Book:
     return Book(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
 
 
-def _state(listed: Listed, *, is_fresh: bool) -> str:
+def _state(listed: ResultsEntry, *, is_fresh: bool) -> str:
     if listed.problem:
         return "beginning" if listed.size_bytes == 0 and is_fresh else "broken"
     states = dict(listed.states)

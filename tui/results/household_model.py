@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from scenarios import Zone
 from scenarios.results import (
     ContractRow,
-    Day,
     HouseholdRow,
     HouseView,
     NeighbourhoodView,
+    PowerProfile,
     ResultsReader,
     RunInfo,
     household_rows,
@@ -52,7 +52,7 @@ class Sheet:
     """Peak-to-average ratios, in words."""
     figures: tuple[tuple[str, str], ...]
     """The most telling ones first."""
-    day: Day
+    day: PowerProfile
     contracts: tuple[ContractRow, ...]
     households: tuple[HouseholdRow, ...]
     """Empty for one household."""

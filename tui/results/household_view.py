@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from scenarios import Zone
-from scenarios.results import Day, HouseholdRow
+from scenarios.results import HouseholdRow, PowerProfile
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
 from tui.results.formatting import Figures, number_kwh
@@ -149,7 +149,7 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
 )
 
 
-def draw_day(chart: Chart, day: Day, zone: Zone) -> None:
+def draw_day(chart: Chart, day: PowerProfile, zone: Zone) -> None:
     """Draw production behind, local and grid consumption stacked before it."""
     start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
     end_s = start_s + len(day.times_s) * day.interval_s

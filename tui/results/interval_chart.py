@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from scenarios.metrics import Figure, Spread
-from scenarios.results.comparison import Comparison, drawn_figures, mean_text, scaled, unit_of
+from scenarios.metrics import Figure, SampleStatistics
+from scenarios.results.comparison import SimulationComparison, drawn_figures, mean_text, scaled, unit_of
 
 MARKS = "●■◆▲▼★✚"
 """By simulation, so that nobody has to tell colours."""
@@ -28,9 +28,9 @@ class Intervals(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._comparison: Comparison | None = None
+        self._comparison: SimulationComparison | None = None
 
-    def show(self, comparison: Comparison) -> None:
+    def show(self, comparison: SimulationComparison) -> None:
         """Draw another comparison."""
         self._comparison = comparison
         self.refresh(layout=True)
@@ -51,10 +51,10 @@ class Intervals(Widget):
         return Text("\n", no_wrap=True).join(lines)
 
     def _figure(
-        self, comparison: Comparison, figure: Figure, label: int, plot: int, *, has_differences: bool
+        self, comparison: SimulationComparison, figure: Figure, label: int, plot: int, *, has_differences: bool
     ) -> list[Text]:
         theme = self.app.theme_variables
-        spreads = [comparison.spread(i, figure.name) for i in comparison.indexes]
+        spreads = [comparison.statistics_of(i, figure.name) for i in comparison.indexes]
         paired = [comparison.difference(0, i) for i in comparison.indexes]
         changes = [None if of is None else of.figures[figure.name] for of in paired]
         means = Scale(figure, spreads, plot)
@@ -87,7 +87,9 @@ class Intervals(Widget):
 class Scale:
     """A horizontal scale, in cells."""
 
-    def __init__(self, figure: Figure, spreads: Sequence[Spread], width: int, *, with_zero: bool = False) -> None:
+    def __init__(
+        self, figure: Figure, spreads: Sequence[SampleStatistics], width: int, *, with_zero: bool = False
+    ) -> None:
         self._figure = figure
         self._width = width
         self._with_zero = with_zero
@@ -105,7 +107,7 @@ class Scale:
         share = (value - self._low) / (self._high - self._low)
         return min(self._width - 1, max(0, round(share * (self._width - 1))))
 
-    def bar(self, spread: Spread | None, mark: str) -> str:
+    def bar(self, spread: SampleStatistics | None, mark: str) -> str:
         """Return the interval as a line with ends, and the mean as a mark in it."""
         cells = [" "] * self._width
         if self._with_zero:

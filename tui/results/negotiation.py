@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from scenarios import Zone
-from scenarios.monitor import say, shown_agent
+from scenarios.monitor import shown_agent, summarize
 from scenarios.results import ContractRow, RecordedMessage, ResultsReader
 from tui.formatting import plural
 from tui.results.contracts import in_words
@@ -48,7 +48,7 @@ def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
         # Recorded without the load profile, for that is the scenario's.
         body = {**body, "job": {"load_profile": {"cumulative_wh": [0.0, row.energy_wh]}, **body["job"]}}
     try:
-        return say(message.kind, body, zone)[1]
+        return summarize(message.kind, body, zone)[1]
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return json.dumps(message.body, ensure_ascii=False)
 

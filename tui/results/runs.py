@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from scenarios import Zone
-from scenarios.metrics import Spread
-from scenarios.results import AverageDay, ResultsReader, RunInfo, average_day, view_runs
+from scenarios.metrics import SampleStatistics
+from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, average_power_profile, view_runs
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import number_kwh, state_cell
 from tui.shell import Days, Guarded, shown_zone
@@ -38,7 +38,7 @@ class RunsSheet:
     """All runs of a simulation."""
 
     rows: tuple[RunRow, ...]
-    average: AverageDay | None
+    average: AveragePowerProfile | None
     """None: no run has begun."""
     zone: Zone
     """How times are shown."""
@@ -52,7 +52,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         IntervalError: The interval is not a positive number of whole minutes.
     """
     view = view_runs(results, interval_s)
-    average = average_day(results, interval_s) if view.runs else None
+    average = average_power_profile(results, interval_s) if view.runs else None
     rows = [
         RunRow(
             f"{run.run}{'' if run.is_complete else '*'}",
@@ -63,7 +63,7 @@ def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
         for run, figures in view.runs
     ]
     if len(rows) > 1:
-        spreads = {**view.spread, **_count_spreads(rows)}
+        spreads = {**view.statistics, **_count_spreads(rows)}
         rows.append(RunRow("mean", None, {name: of.mean for name, of in spreads.items()}))
         rows.append(RunRow("± sd", None, {name: of.standard_deviation for name, of in spreads.items()}))
     return RunsSheet(tuple(rows), average, results.scenario.zone)
@@ -81,12 +81,12 @@ def _with_counts(figures: dict[str, float | None], run: RunInfo) -> dict[str, fl
     }
 
 
-def _count_spreads(rows: list[RunRow]) -> dict[str, Spread]:
-    from scenarios.metrics import spread_of  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
+def _count_spreads(rows: list[RunRow]) -> dict[str, SampleStatistics]:
+    from scenarios.metrics import sample_statistics  # noqa: PLC0415 - SciPy is heavy, and one run alone does not need it
 
     names = ("negotiations", "messages", "wall_s", "of_best")
     complete = [row for row in rows if row.run is not None and row.run.is_complete]
-    return {name: spread_of([row.figures[name] for row in complete]) for name in names}
+    return {name: sample_statistics([row.figures[name] for row in complete]) for name in names}
 
 
 def _column(title: str, name: str, width: int, kind: str, from_width: int = 0) -> Column[RunRow]:
@@ -237,7 +237,7 @@ class RunsPane(Guarded, Vertical):
             self.post_message(self.RunChosen(event.row.run.run))
 
 
-def _said(day: AverageDay, rows: Sequence[RunRow]) -> str:
+def _said(day: AveragePowerProfile, rows: Sequence[RunRow]) -> str:
     """Say what the mean is of, and which runs are not in it."""
     parts = [(row.run, unfinished(row.run.state, row.covered_share)) for row in rows if row.run is not None]
     left_out = "; ".join(f"* run {run.run}: {how}" for run, how in parts if how)

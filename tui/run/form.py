@@ -144,7 +144,7 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
         _optimum_s(form, reader)
     out = Path(form.out.strip()).expanduser() if form.out.strip() else None
     if out is not None and out.exists():
-        reader.problems["out"] = f"{out} exists already; results are never written over"
+        reader.problems["out"] = f"{out} exists already; refusing to overwrite results"
     if reader.problems or algorithm is None or pace is None:
         return None, reader.problems
     first = scenario.seed if seed is None else seed

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from scenarios import planned_end_s
-from scenarios.monitor import SIGNS, Standing, Tone
+from scenarios.monitor import SIGNS, RunStatus, Tone
 from tui.formatting import kwh, percent, ratio
 from tui.run.batch import Batch
 from tui.run.ipc import RunSummary, Seeking
@@ -101,7 +101,7 @@ class Row:
     state: str
     share: float
     summary: RunSummary | None
-    standing: Standing | None = None
+    standing: RunStatus | None = None
     """As its clock says; None: it says nothing yet, or no longer."""
 
     @property

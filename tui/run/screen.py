@@ -394,7 +394,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 def _noted(found: Loaded) -> list[str]:
     """Return the first notes on a scenario, what cannot meet in time before what was assumed; and how many more."""
     notes = [
-        f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.ways_out else note.what
+        f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
         for note in coverage_notes(found.scenario)
     ]
     notes += found.notes

@@ -17,16 +17,16 @@ from broker.protocol import Control
 from broker.transport import MqttBroker
 from scenarios import planned_end_s
 from scenarios.monitor import (
-    Backdrop,
     BusFeed,
     Feed,
+    LinkStatus,
     NotConnectedError,
-    Standing,
-    Status,
-    Watched,
-    backdrop_of,
-    gravest,
-    standing_of_reported,
+    ObservedRun,
+    RunStatus,
+    ScenarioContext,
+    context_of_scenario,
+    most_urgent,
+    status_of_reported,
 )
 from scenarios.simulation import Plan
 from tui.child_process import frame, read_frame, start_process
@@ -53,14 +53,14 @@ class RunProcessError(SsmicError):
 class PipeFeed:
     """A run on the memory bus of another process, passed on over a pipe; a `Feed`."""
 
-    def __init__(self, running: Running, watched: Watched) -> None:
+    def __init__(self, running: Running, watched: ObservedRun) -> None:
         self.watched = watched
         self.title = "memory"
         self.problem = ""
         self._running = running
 
     @property
-    def status(self) -> Status:
+    def status(self) -> LinkStatus:
         """See `Feed.status`."""
         return "connected"
 
@@ -100,7 +100,7 @@ class Running:
         self.problem = ""
         self.times_s: dict[int, int] = {}
         """Where each run stands, by its number."""
-        self.standings: dict[int, Standing] = {}
+        self.standings: dict[int, RunStatus] = {}
         """How each run stands, by its number, as its clock says."""
         self.feeds: list[Feed] = []
         """One a run; none where several runs talk in memory."""
@@ -133,9 +133,9 @@ class Running:
         return self.wall_s if self.is_over else time.monotonic() - self.started_wall_s
 
     @property
-    def standing(self) -> Standing | None:
+    def standing(self) -> RunStatus | None:
         """How the run stands that needs attention most; None while none is under way."""
-        return gravest(self.standings.values())
+        return most_urgent(self.standings.values())
 
     def left_wall_s(self) -> float | None:
         """Return an estimate of how long it still takes; None while a run stands, and before there is one."""
@@ -144,7 +144,7 @@ class Running:
             return None
         return (self.elapsed_wall_s() - self._stood_wall_s) * (1 - share) / share
 
-    def _note(self, run: int, standing: Standing) -> None:
+    def _note(self, run: int, standing: RunStatus) -> None:
         """Keep how a run stands, and for how long any did: that time says nothing of what is left."""
         self.standings[run] = standing
         now_wall_s, gravest_now = time.monotonic(), self.standing
@@ -224,7 +224,7 @@ class Running:
             case Progress(run, time_s):
                 self.times_s[run] = time_s
             case Stands(run, reported):
-                self._note(run, standing_of_reported(reported, me=whoami()))
+                self._note(run, status_of_reported(reported, me=whoami()))
             case Seeking():
                 self.sought = event
                 if self.state == "running":
@@ -240,9 +240,9 @@ class Running:
 
     def _make_feeds(self, began: Began) -> list[Feed]:
         plan = self.plan
-        backdrop: Backdrop = backdrop_of(plan.scenario, planned_end_s(plan.scenario, plan.days))
+        scenario_context: ScenarioContext = context_of_scenario(plan.scenario, planned_end_s(plan.scenario, plan.days))
         watched = [
-            Watched(run_id, replace(backdrop, scores=scores), from_the_start=True)
+            ObservedRun(run_id, replace(scenario_context, scores=scores), from_the_start=True)
             for run_id, scores in zip(began.run_ids, began.scores, strict=True)
         ]
         if began.url is not None:

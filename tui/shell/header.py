@@ -155,7 +155,7 @@ def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple
     if not is_over:
         parts.append((6, f"{watching.rate_per_wall_s:,.0f} msg/s", "foreground"))
     parts.append((7, f"{watched.lines.total:,} messages", "foreground"))
-    parts.append((9, watched.backdrop.name or watched.run_id, "foreground"))
+    parts.append((9, watched.scenario_context.name or watched.run_id, "foreground"))
     parts.append((10, f"● {feed.title}", "foreground" if is_over else "success"))
     return parts
 

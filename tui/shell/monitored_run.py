@@ -10,7 +10,7 @@ from functools import cache
 from textual.worker import Worker
 
 from broker.protocol import shown
-from scenarios.monitor import Feed, Rate, Standing, standing_of
+from scenarios.monitor import Feed, Rate, RunStatus, status_of_run
 from tui.shell.application import Application
 
 REFRESH_WALL_S = 0.25
@@ -71,12 +71,12 @@ class Watching:
                 self._heard = self.feed.watched.time_reports, now_wall_s
 
     @property
-    def standing(self) -> Standing | None:
+    def standing(self) -> RunStatus | None:
         """How the run stands; None while none is watched."""
         feed = self.feed
         if feed is None:
             return None
-        return standing_of(
+        return status_of_run(
             feed.watched.time,
             link=feed.status,
             problem=feed.problem,

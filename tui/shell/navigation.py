@@ -13,7 +13,7 @@ from textual.message import Message
 
 from broker.transport import Access
 from scenarios import Scenario
-from scenarios.monitor import Backdrop
+from scenarios.monitor import ScenarioContext
 from tui.widgets import rank_of
 
 
@@ -105,21 +105,26 @@ class WatchBroker(Intent):
     area = "negotiations"
 
     def __init__(
-        self, access: Access, run_id: str | None = None, backdrop: Backdrop | None = None, *, control: bool = False
+        self,
+        access: Access,
+        run_id: str | None = None,
+        scenario_context: ScenarioContext | None = None,
+        *,
+        control: bool = False,
     ) -> None:
         """Ask for it.
 
         Args:
             access: How to reach the broker.
             run_id: Which run; None: let the user choose.
-            backdrop: What is known of its scenario.
+            scenario_context: What is known of its scenario.
             control: Whether it may be paused, stopped and so on without being asked first.
         """
         super().__init__()
         self.may_control = control
         self.access = access
         self.run_id = run_id
-        self.backdrop = backdrop
+        self.scenario_context = scenario_context
 
 
 class OpenResults(Intent):

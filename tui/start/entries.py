@@ -10,7 +10,7 @@ from typing import Literal
 
 from broker import SsmicError
 from scenarios.load import bundled_description, bundled_names
-from scenarios.results import DEFAULT_FOLDER, Listed, glance, results_files
+from scenarios.results import DEFAULT_FOLDER, ResultsEntry, glance, results_files
 from tui.start.recent import load_recent
 from tui.start.rescued import rescued_files
 
@@ -82,7 +82,7 @@ def _results(opened: Iterable[Path]) -> list[Entry]:
     return [_results_entry(path, glance(path)) for path in newest]
 
 
-def _results_entry(path: Path, listed: Listed) -> Entry:
+def _results_entry(path: Path, listed: ResultsEntry) -> Entry:
     if listed.problem:
         return Entry("results", str(path), path.name, f"cannot be read: {listed.problem}")
     states = ", ".join(f"{count} {state}" for state, count in listed.states)

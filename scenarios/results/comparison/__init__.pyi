@@ -1,6 +1,6 @@
 from .comparison import (
     Compared as Compared,
-    Comparison as Comparison,
+    SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,
     comparison_json as comparison_json,
 )
@@ -23,7 +23,7 @@ from .tables import (
 __all__ = [
     "ENDINGS",
     "Compared",
-    "Comparison",
+    "SimulationComparison",
     "blocks",
     "check_files",
     "compare_simulations",

@@ -1,8 +1,8 @@
-"""Several simulations side by side: means with 95 % intervals over seeds, and differences on the same seeds.
+"""Compares simulations: means with 95 % intervals over seeds, and paired differences on the same seeds.
 
-Only runs that came to their end count: the figures of a run that was stopped cover a part of its time. Differences are
-paired: two simulations of the same scenario met the same chance where their seeds are the same, so the difference of
-each pair says more than the difference of the means.
+Only completed runs count, as the figures of an interrupted run cover only part of its time. Differences are paired: two
+simulations of one scenario with the same seed faced the same random events, so the differences of the pairs say more
+than the difference of the means.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.metrics import DEFAULT_INTERVAL_S, FIGURES, Figure, Spread, spread, spread_of
+from scenarios.metrics import (
+    DEFAULT_INTERVAL_S,
+    FIGURES,
+    Figure,
+    SampleStatistics,
+    sample_statistics,
+    statistics_by_figure,
+)
 from scenarios.results.connection import ResultsError, SameSimulationError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo, SimulationInfo
@@ -29,77 +36,77 @@ COMPARED_FIGURES: tuple[Figure, ...] = (
     Figure("negotiations", "Negotiations", "count", "How often a job asked for a supplier."),
     Figure("messages", "Messages", "count", "Sent between agents."),
 )
-"""What simulations are compared by, in the order of the tables."""
+"""Figures that simulations are compared by, in the order of the tables."""
 
 _SETTINGS = {"days": "days", "patient": "waiting for a better offer"}
-"""Settings that change what a run is about, beside the algorithm and its own settings."""
+"""Settings other than the algorithm and its own that change what is simulated."""
 _NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm"}
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One of the simulations."""
+    """One of the compared simulations."""
 
     path: Path
     info: SimulationInfo
     label: str
-    """Unlike the others': the algorithm, with what tells it from another simulation of the same algorithm."""
+    """Unique label: the algorithm, and what distinguishes it from another simulation of the same algorithm."""
     by_seed: Mapping[int, Mapping[str, float | None]]
-    """The figures of each run that came to its end, by seed."""
-    figures: Mapping[str, Spread]
-    """Over these runs."""
+    """Figures of each completed run, by seed."""
+    figures: Mapping[str, SampleStatistics]
+    """Statistics over these runs."""
     excluded: tuple[tuple[int, str], ...]
-    """Seed and state of each run that began and did not come to its end."""
+    """Seed and state of each run that started but did not complete."""
 
     @property
     def not_begun(self) -> int:
-        """How many of the planned runs never began."""
+        """Number of planned runs that never started."""
         return len(self.info.seeds) - len(self.by_seed) - len(self.excluded)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one simulation has more than another, run by run on the same seeds."""
+    """Paired differences between two simulations, run by run on the same seeds."""
 
     reference: int
-    """Index of the simulation that is subtracted."""
+    """Index of the simulation that is subtracted (the reference)."""
     other: int
-    """Index of the simulation that it is subtracted from."""
+    """Index of the simulation that the reference is subtracted from."""
     seeds: tuple[int, ...]
-    figures: Mapping[str, Spread]
+    figures: Mapping[str, SampleStatistics]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """All of them."""
+class SimulationComparison:
+    """The comparison of several simulations."""
 
     simulations: tuple[Compared, ...]
     differences: tuple[Difference, ...]
-    """Of each two simulations of the same scenario that have seeds in common."""
+    """For each two simulations of the same scenario with common seeds."""
     warnings: tuple[str, ...]
-    """What limits the comparison, one sentence each."""
+    """Limitations of the comparison, one sentence each."""
     is_same_scenario: bool
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """The figures that at least one of them has."""
-        return tuple(f for f in COMPARED_FIGURES if any(self.spread(i, f.name).runs for i in self.indexes))
+        """Figures that at least one of the simulations has."""
+        return tuple(f for f in COMPARED_FIGURES if any(self.statistics_of(i, f.name).runs for i in self.indexes))
 
     @property
     def indexes(self) -> range:
-        """The indexes of the simulations."""
+        """Indexes of the simulations."""
         return range(len(self.simulations))
 
-    def spread(self, index: int, figure: str) -> Spread:
-        """Return a figure of one simulation."""
+    def statistics_of(self, index: int, figure: str) -> SampleStatistics:
+        """Return the statistics of a figure in one simulation."""
         return self.simulations[index].figures.get(figure, _NOTHING)
 
     def difference(self, reference: int, other: int) -> Difference | None:
-        """Return the paired difference of two simulations, the reference first; None where there is none."""
+        """Return the paired difference of two simulations, reference first; None where there is none."""
         return next((d for d in self.differences if (d.reference, d.other) == (reference, other)), None)
 
 
-_NOTHING = spread_of(())
+_NOTHING = sample_statistics(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +116,25 @@ class _Read:
     runs: tuple[RunInfo, ...]
     figures: dict[int, dict[str, float | None]]
     neighbourhood: str
-    """The scenario as JSON, without what runs may differ in."""
+    """The scenario as JSON, without anything in which runs may differ."""
 
 
-def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> Comparison:
-    """Read simulations and compare them; differences are those from the first to each of the later ones.
+def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> SimulationComparison:
+    """Read simulations and compare them; every later one is compared with each earlier one.
 
     Args:
         paths: Their results files.
-        interval_s: Over which powers are averaged; whole minutes.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
 
     Raises:
-        SameSimulationError: One of them is there twice.
-        ResultsError: One of them cannot be read, or none of its runs came to its end.
+        SameSimulationError: A simulation appears twice.
+        ResultsError: A file cannot be read, or none of its runs completed.
         IntervalError: The interval is not a positive number of whole minutes.
     """
     _check_files_differ(paths)
     read = [_read(path, interval_s) for path in paths]
     for one, other in combinations(read, 2):
-        # A run's id alone does not tell: who deploys may choose the same one again.
+        # The run id alone is not enough: a deployment may reuse one.
         is_copy = one.info.created_utc == other.info.created_utc
         if is_copy and {run.run_id for run in one.runs} & {run.run_id for run in other.runs}:
             raise SameSimulationError(f"{one.path} and {other.path} hold the same simulation: choose different ones")
@@ -140,7 +147,7 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
         if read[reference].neighbourhood == read[other].neighbourhood
         for difference in _difference(simulations, reference, other)
     )
-    return Comparison(
+    return SimulationComparison(
         simulations,
         differences,
         tuple(_warnings(read, simulations, differences)),
@@ -148,8 +155,8 @@ def compare_simulations(paths: Sequence[Path], interval_s: int = DEFAULT_INTERVA
     )
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Return a comparison, fit for JSON: energies in Wh, shares from 0 to 1."""
+def comparison_json(comparison: SimulationComparison) -> dict[str, Any]:
+    """Return a comparison as a JSON object: energies in Wh, shares from 0 to 1."""
     simulations = comparison.simulations
     return {
         "simulations": [
@@ -172,7 +179,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
                 "reference": simulations[of.reference].label,
                 "simulation": simulations[of.other].label,
                 "seeds": list(of.seeds),
-                "statistics": {name: asdict(spread) for name, spread in of.figures.items()},
+                "statistics": {name: asdict(one) for name, one in of.figures.items()},
             }
             for of in comparison.differences
         ],
@@ -214,11 +221,13 @@ def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str,
 
 def _compared(read: _Read, label: str) -> Compared:
     excluded = tuple((run.seed, run.state) for run in read.runs if run.state != "done")
-    return Compared(read.path, read.info, label, read.figures, spread(list(read.figures.values())), excluded)
+    return Compared(
+        read.path, read.info, label, read.figures, statistics_by_figure(list(read.figures.values())), excluded
+    )
 
 
 def _labels(read: Sequence[_Read]) -> list[str]:
-    """Return the algorithms; where two are the same, with the scenario, the settings, the date or a number."""
+    """Return the algorithms; where two are the same, with the scenario, the date or a number."""
     ways: tuple[Callable[[_Read], str], ...] = (
         lambda one: one.info.algorithm,
         lambda one: f"{one.info.algorithm} ({one.info.scenario})",
@@ -239,7 +248,7 @@ def _difference(simulations: Sequence[Compared], reference: int, other: int) -> 
         return []
     names = [figure.name for figure in COMPARED_FIGURES]
     pairs = {name: [_less(more[seed].get(name), one[seed].get(name)) for seed in seeds] for name in names}
-    return [Difference(reference, other, seeds, {name: spread_of(values) for name, values in pairs.items()})]
+    return [Difference(reference, other, seeds, {name: sample_statistics(values) for name, values in pairs.items()})]
 
 
 def _less(minuend: float | None, subtrahend: float | None) -> float | None:

@@ -1,7 +1,7 @@
-"""A comparison as a figure: means with 95 % intervals, and beside them the paired differences from the first one.
+"""Figure of a comparison: means with 95 % intervals, and beside them paired differences from the first simulation.
 
-The layout is made once, of lines, markers and text; an SVG needs nothing but this, a PNG is drawn by matplotlib, which
-is an extra.
+The layout is computed once, from lines, markers and text. An SVG needs nothing else; a PNG is drawn by matplotlib, an
+optional extra.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from importlib.util import find_spec
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from scenarios.metrics import Figure, Spread
-from scenarios.results.comparison.comparison import OF_BEST, Comparison
+from scenarios.metrics import Figure, SampleStatistics
+from scenarios.results.comparison.comparison import OF_BEST, SimulationComparison
 from scenarios.results.comparison.tables import mean_text, scaled, scenario_title, unit_of
 from scenarios.results.connection import FigureFormatError
 
 DRAWN_FIGURES = ("self_sufficiency", "self_consumption", "grid_wh", OF_BEST, "consumption_peak_to_average")
-"""Those that are drawn, where a simulation has them."""
+"""Figures that are drawn, where a simulation has them."""
 
 _WIDTH, _MARGIN, _ROW, _PANEL_GAP = 900.0, 18.0, 24.0, 62.0
 _LEFT, _MIDDLE, _RIGHT = (0.20, 0.55), (0.55, 0.60), (0.64, 0.97)
 _LABEL_WIDTH = (_LEFT[0] * _WIDTH - 10 - _MARGIN) / 0.58
-"""Room for a label, pixels, over how wide a letter is on average for its size."""
+"""Room for a label, pixels, divided by the average width of a letter relative to its size."""
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
-"""Okabe and Ito's, which those who confuse colours tell apart; the shapes differ too."""
+"""The palette of Okabe and Ito, safe for colour-blind readers; the shapes differ as well."""
 _SHAPES: tuple[Shape, ...] = ("circle", "square", "diamond", "triangle")
 _INK, _FAINT, _GRID = "#222222", "#666666", "#dddddd"
 _PNG_DPI = 200
@@ -37,7 +37,7 @@ Shape = Literal["circle", "square", "diamond", "triangle"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineShape:
     """A straight line, in pixels from the upper left corner."""
 
     x1: float
@@ -50,8 +50,8 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Marker:
-    """A filled mark around a point."""
+class MarkerShape:
+    """A filled marker at a point."""
 
     x: float
     y: float
@@ -62,7 +62,7 @@ class Marker:
 
     @property
     def corners(self) -> tuple[tuple[float, float], ...]:
-        """Its corners; none of a circle."""
+        """Its corners; empty for a circle."""
         x, y, r = self.x, self.y, self.radius
         return {
             "circle": (),
@@ -73,8 +73,8 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A line of text; `y` is its base line."""
+class TextShape:
+    """A line of text; `y` is its baseline."""
 
     x: float
     y: float
@@ -87,45 +87,45 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is to be drawn, the first at the bottom."""
+    """Shapes to draw, bottom-most first."""
 
     width: float
     height: float
-    parts: tuple[Line | Marker | Words, ...]
+    parts: tuple[LineShape | MarkerShape | TextShape, ...]
     description: str
     """For those who cannot see it."""
 
 
-def drawn_figures(comparison: Comparison) -> tuple[Figure, ...]:
-    """Return the figures that are drawn: those of `DRAWN_FIGURES` that a simulation has."""
+def drawn_figures(comparison: SimulationComparison) -> tuple[Figure, ...]:
+    """Return those of `DRAWN_FIGURES` that a simulation has."""
     by_name = {figure.name: figure for figure in comparison.figures}
     return tuple(by_name[name] for name in DRAWN_FIGURES if name in by_name)
 
 
-def draw(comparison: Comparison) -> Drawing:
+def draw(comparison: SimulationComparison) -> Drawing:
     """Lay out the figure of a comparison."""
     figures = drawn_figures(comparison)
     count = len(comparison.simulations)
-    parts: list[Line | Marker | Words] = [
-        Words(_MARGIN, 30, f"{scenario_title(comparison)}: mean and 95 % interval over seeds", 16, is_bold=True)
+    parts: list[LineShape | MarkerShape | TextShape] = [
+        TextShape(_MARGIN, 30, f"{scenario_title(comparison)}: mean and 95 % interval over seeds", 16, is_bold=True)
     ]
     has_differences = any(of.reference == 0 for of in comparison.differences)
     reference = comparison.simulations[0].label
-    parts.append(Words(_LEFT[0] * _WIDTH, 52, "mean; faint: each run", 11, colour=_FAINT))
+    parts.append(TextShape(_LEFT[0] * _WIDTH, 52, "mean; faint: each run", 11, colour=_FAINT))
     if has_differences:
-        parts.append(Words(_RIGHT[0] * _WIDTH, 52, f"difference from {reference}, same seeds", 11, colour=_FAINT))
+        parts.append(TextShape(_RIGHT[0] * _WIDTH, 52, f"difference from {reference}, same seeds", 11, colour=_FAINT))
     top = 70.0
     for figure in figures:
         parts += _panel(comparison, figure, top, has_differences=has_differences)
         top += count * _ROW + _PANEL_GAP
     for warning in comparison.warnings:
         for line in textwrap.wrap(warning, 130):
-            parts.append(Words(_MARGIN, top, line, 11, colour=_FAINT))
+            parts.append(TextShape(_MARGIN, top, line, 11, colour=_FAINT))
             top += 16
     described = "; ".join(
         f"{one.label}: "
         + ", ".join(
-            f"{figure.label} {mean_text(figure, comparison.spread(i, figure.name))} {unit_of(figure)}".rstrip()
+            f"{figure.label} {mean_text(figure, comparison.statistics_of(i, figure.name))} {unit_of(figure)}".rstrip()
             for figure in figures
         )
         for i, one in enumerate(comparison.simulations)
@@ -133,14 +133,16 @@ def draw(comparison: Comparison) -> Drawing:
     return Drawing(_WIDTH, top + 6, tuple(parts), described)
 
 
-def _panel(comparison: Comparison, figure: Figure, top: float, *, has_differences: bool) -> list[Line | Marker | Words]:
+def _panel(
+    comparison: SimulationComparison, figure: Figure, top: float, *, has_differences: bool
+) -> list[LineShape | MarkerShape | TextShape]:
     unit = unit_of(figure)
-    parts: list[Line | Marker | Words] = [
-        Words(_MARGIN, top + 4, f"{figure.label}, {unit}" if unit else figure.label, 13, is_bold=True)
+    parts: list[LineShape | MarkerShape | TextShape] = [
+        TextShape(_MARGIN, top + 4, f"{figure.label}, {unit}" if unit else figure.label, 13, is_bold=True)
     ]
     top += 14
     simulations = comparison.simulations
-    spreads = [comparison.spread(i, figure.name) for i in comparison.indexes]
+    spreads = [comparison.statistics_of(i, figure.name) for i in comparison.indexes]
     runs = [
         [scaled(figure, value) for run in one.by_seed.values() if (value := run.get(figure.name)) is not None]
         for one in simulations
@@ -151,43 +153,49 @@ def _panel(comparison: Comparison, figure: Figure, top: float, *, has_difference
     for i, one in enumerate(simulations):
         y = top + (i + 0.5) * _ROW
         size = min(12.0, _LABEL_WIDTH / max(1, len(one.label)))
-        parts.append(Words(_LEFT[0] * _WIDTH - 10, y + 4, one.label, size, "end"))
-        parts += [Marker(axis.x(value), y + 8, 2.5, _COLOURS[i % len(_COLOURS)], opacity=0.35) for value in runs[i]]
+        parts.append(TextShape(_LEFT[0] * _WIDTH - 10, y + 4, one.label, size, "end"))
+        parts += [
+            MarkerShape(axis.x(value), y + 8, 2.5, _COLOURS[i % len(_COLOURS)], opacity=0.35) for value in runs[i]
+        ]
         parts += _interval(axis, figure, spreads[i], y, i)
-        parts.append(Words(_MIDDLE[0] * _WIDTH + 4, y + 4, mean_text(figure, spreads[i]), 11, colour=_FAINT))
+        parts.append(TextShape(_MIDDLE[0] * _WIDTH + 4, y + 4, mean_text(figure, spreads[i]), 11, colour=_FAINT))
     if has_differences:
         parts += _difference_panel(comparison, figure, top, bottom)
     return parts
 
 
-def _difference_panel(comparison: Comparison, figure: Figure, top: float, bottom: float) -> list[Line | Marker | Words]:
+def _difference_panel(
+    comparison: SimulationComparison, figure: Figure, top: float, bottom: float
+) -> list[LineShape | MarkerShape | TextShape]:
     differences = [(i, of.figures[figure.name]) for i in comparison.indexes if (of := comparison.difference(0, i))]
-    axis = _Axis(_RIGHT, [0.0, *_ends(figure, [spread for _, spread in differences])])
-    parts: list[Line | Marker | Words] = [*axis.grid(top, bottom)]
-    parts.append(Line(axis.x(0), top, axis.x(0), bottom, _INK, 1, is_dashed=True))
-    for i, spread in differences:
-        parts += _interval(axis, figure, spread, top + (i + 0.5) * _ROW, i)
+    axis = _Axis(_RIGHT, [0.0, *_ends(figure, [statistics for _, statistics in differences])])
+    parts: list[LineShape | MarkerShape | TextShape] = [*axis.grid(top, bottom)]
+    parts.append(LineShape(axis.x(0), top, axis.x(0), bottom, _INK, 1, is_dashed=True))
+    for i, statistics in differences:
+        parts += _interval(axis, figure, statistics, top + (i + 0.5) * _ROW, i)
     unit = unit_of(figure, of_difference=True)
     if unit:
-        parts.append(Words(_RIGHT[1] * _WIDTH + 4, bottom + 15, unit, 10, colour=_FAINT))
+        parts.append(TextShape(_RIGHT[1] * _WIDTH + 4, bottom + 15, unit, 10, colour=_FAINT))
     return parts
 
 
-def _ends(figure: Figure, spreads: Sequence[Spread]) -> list[float]:
+def _ends(figure: Figure, spreads: Sequence[SampleStatistics]) -> list[float]:
     found = [value for of in spreads for value in (of.mean, of.low_95, of.high_95) if value is not None]
     return [scaled(figure, value) for value in found]
 
 
-def _interval(axis: _Axis, figure: Figure, spread: Spread, y: float, i: int) -> list[Line | Marker | Words]:
-    if spread.mean is None:
+def _interval(
+    axis: _Axis, figure: Figure, statistics: SampleStatistics, y: float, i: int
+) -> list[LineShape | MarkerShape | TextShape]:
+    if statistics.mean is None:
         return []
     colour, shape = _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)]
-    parts: list[Line | Marker | Words] = []
-    if spread.low_95 is not None and spread.high_95 is not None:
-        low, high = axis.x(scaled(figure, spread.low_95)), axis.x(scaled(figure, spread.high_95))
-        parts.append(Line(low, y, high, y, colour, 2.5))
-        parts += [Line(x, y - 5, x, y + 5, colour, 2) for x in (low, high)]
-    return [*parts, Marker(axis.x(scaled(figure, spread.mean)), y, 5, colour, shape)]
+    parts: list[LineShape | MarkerShape | TextShape] = []
+    if statistics.low_95 is not None and statistics.high_95 is not None:
+        low, high = axis.x(scaled(figure, statistics.low_95)), axis.x(scaled(figure, statistics.high_95))
+        parts.append(LineShape(low, y, high, y, colour, 2.5))
+        parts += [LineShape(x, y - 5, x, y + 5, colour, 2) for x in (low, high)]
+    return [*parts, MarkerShape(axis.x(scaled(figure, statistics.mean)), y, 5, colour, shape)]
 
 
 class _Axis:
@@ -205,17 +213,19 @@ class _Axis:
         """Return where a value stands, pixels."""
         return self._from + (value - self._low) / (self._high - self._low) * (self._to - self._from)
 
-    def grid(self, top: float, bottom: float) -> list[Line | Marker | Words]:
+    def grid(self, top: float, bottom: float) -> list[LineShape | MarkerShape | TextShape]:
         """Return the lines at the ticks and what stands below them."""
         first = math.ceil(self._low / self._step)
         last = math.floor(self._high / self._step)
         decimals = max(0, -math.floor(math.log10(self._step) + 1e-9))
-        parts: list[Line | Marker | Words] = []
+        parts: list[LineShape | MarkerShape | TextShape] = []
         for n in range(first, last + 1):
             value = n * self._step
-            parts.append(Line(self.x(value), top, self.x(value), bottom, _GRID))
-            parts.append(Words(self.x(value), bottom + 15, f"{value + 0.0:,.{decimals}f}", 10, "middle", colour=_FAINT))
-        return [*parts, Line(self._from, bottom, self._to, bottom, _FAINT)]
+            parts.append(LineShape(self.x(value), top, self.x(value), bottom, _GRID))
+            parts.append(
+                TextShape(self.x(value), bottom + 15, f"{value + 0.0:,.{decimals}f}", 10, "middle", colour=_FAINT)
+            )
+        return [*parts, LineShape(self._from, bottom, self._to, bottom, _FAINT)]
 
 
 def _round_step(step: float) -> float:
@@ -226,7 +236,7 @@ def _round_step(step: float) -> float:
 # Formats.
 
 
-def svg(comparison: Comparison) -> bytes:
+def svg(comparison: SimulationComparison) -> bytes:
     """Return the figure as SVG."""
     drawing = draw(comparison)
     root = ET.Element(
@@ -250,13 +260,13 @@ def svg(comparison: Comparison) -> bytes:
     return written + b"\n"
 
 
-def _svg_part(root: ET.Element, part: Line | Marker | Words) -> None:
+def _svg_part(root: ET.Element, part: LineShape | MarkerShape | TextShape) -> None:
     match part:
-        case Line():
+        case LineShape():
             ends = {"x1": part.x1, "y1": part.y1, "x2": part.x2, "y2": part.y2, "stroke-width": part.width}
             line = {name: _px(value) for name, value in ends.items()} | {"stroke": part.colour}
             ET.SubElement(root, "line", line | ({"stroke-dasharray": "4 3"} if part.is_dashed else {}))
-        case Marker():
+        case MarkerShape():
             look = {"fill": part.colour} | ({"fill-opacity": _px(part.opacity)} if part.opacity < 1 else {})
             if part.corners:
                 points = " ".join(f"{_px(x)},{_px(y)}" for x, y in part.corners)
@@ -264,7 +274,7 @@ def _svg_part(root: ET.Element, part: Line | Marker | Words) -> None:
             else:
                 circle = {"cx": _px(part.x), "cy": _px(part.y), "r": _px(part.radius)}
                 ET.SubElement(root, "circle", circle | look)
-        case Words():
+        case TextShape():
             look = {"font-size": _px(part.size), "text-anchor": part.anchor, "fill": part.colour}
             look |= {"font-weight": "bold"} if part.is_bold else {}
             text = ET.SubElement(root, "text", {"x": _px(part.x), "y": _px(part.y)} | look)
@@ -290,7 +300,7 @@ def check_png() -> None:
         raise FigureFormatError("a .png needs matplotlib: pip install 'ssmic[figures]'; a .svg needs nothing more")
 
 
-def png(comparison: Comparison) -> bytes:
+def png(comparison: SimulationComparison) -> bytes:
     """Return the figure as PNG.
 
     Raises:
@@ -310,7 +320,7 @@ def png(comparison: Comparison) -> bytes:
     axes.set_axis_off()
     for order, part in enumerate(drawing.parts):
         match part:
-            case Line():
+            case LineShape():
                 axes.add_line(
                     Line2D(
                         (part.x1, part.x2),
@@ -321,11 +331,11 @@ def png(comparison: Comparison) -> bytes:
                         zorder=order,
                     )
                 )
-            case Marker():
+            case MarkerShape():
                 mark = Polygon(part.corners) if part.corners else Circle((part.x, part.y), part.radius)
                 mark.set(facecolor=part.colour, alpha=part.opacity, linewidth=0, zorder=order)
                 axes.add_patch(mark)
-            case Words():
+            case TextShape():
                 axes.text(
                     part.x,
                     part.y,

@@ -1,4 +1,4 @@
-"""Writes a comparison to files whose endings say what they hold: a table (.csv, .md, .tex) or a figure (.svg, .png)."""
+"""Writes a comparison to files; the suffix selects a table (.csv, .md, .tex) or a figure (.svg, .png)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from broker import atomic_write
-from scenarios.results.comparison.comparison import Comparison
+from scenarios.results.comparison.comparison import SimulationComparison
 from scenarios.results.comparison.figure import check_png, png, svg
 from scenarios.results.comparison.tables import WRITERS
 from scenarios.results.connection import FigureFormatError, ResultsExistError, ResultsWriteError
@@ -15,11 +15,15 @@ ENDINGS = (".csv", ".tex", ".md", ".svg", ".png")
 
 
 def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
-    """Find what would be wrong with writing there, before anything is run.
+    """Check that files can be written, before anything is run.
+
+    Args:
+        paths: The target files.
+        overwrite: Whether existing files may be overwritten.
 
     Raises:
-        FigureFormatError: An ending says nothing that can be written, a file is named twice, or a library is missing.
-        ResultsExistError: A file is there already.
+        FigureFormatError: A suffix is not supported, a file is named twice, or a library is missing.
+        ResultsExistError: A file exists already.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -36,8 +40,13 @@ def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
             raise ResultsExistError(f"{path}: exists already; --force overwrites it")
 
 
-def write_comparison(comparison: Comparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:
-    """Write a comparison; folders are made where they are not there.
+def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:
+    """Write a comparison; missing folders are created.
+
+    Args:
+        comparison: The comparison.
+        paths: The target files; the suffix selects the format.
+        overwrite: Whether existing files may be overwritten.
 
     Raises:
         FigureFormatError, ResultsExistError: See `check_files`; nothing was written.
@@ -54,7 +63,7 @@ def write_comparison(comparison: Comparison, paths: Sequence[Path], *, overwrite
             raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _content(comparison: Comparison, path: Path) -> bytes:
+def _content(comparison: SimulationComparison, path: Path) -> bytes:
     ending = path.suffix.lower()
-    figures: dict[str, Callable[[Comparison], bytes]] = {".svg": svg, ".png": png}
+    figures: dict[str, Callable[[SimulationComparison], bytes]] = {".svg": svg, ".png": png}
     return figures[ending](comparison) if ending in figures else WRITERS[ending](comparison).encode()

@@ -1,4 +1,4 @@
-"""A comparison as tables: one for people (means with intervals, then differences), in Markdown, LaTeX and CSV."""
+"""Tables of a comparison: means with intervals, then differences, in Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scenarios.metrics import Figure, Spread, Unit
-from scenarios.results.comparison.comparison import OF_BEST, Comparison
+from scenarios.metrics import Figure, SampleStatistics, Unit
+from scenarios.results.comparison.comparison import OF_BEST, SimulationComparison
 
 MAIN_FIGURES = (
     "delivered_wh",
@@ -25,7 +25,7 @@ MAIN_FIGURES = (
     "negotiations",
     "messages",
 )
-"""What the tables for people hold; CSV and JSON hold all figures."""
+"""Figures of the tables for people; CSV and JSON have all figures."""
 
 _SCALES: dict[Unit, tuple[str, float, int]] = {
     "wh": ("kWh", 1e-3, 2),
@@ -37,67 +37,73 @@ _SCALES: dict[Unit, tuple[str, float, int]] = {
     "eur": ("EUR", 1.0, 2),
     "kg": ("kg", 1.0, 2),
 }
-"""By unit: as it is written, the factor from the stored value, and decimals."""
+"""By unit: how it is displayed, the factor from the stored value, and the number of decimals."""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table in words."""
+class TextTable:
+    """A table of formatted cells."""
 
     title: str
     columns: tuple[str, ...]
-    """Of the figures after the first column."""
+    """Headings of the columns after the first."""
     rows: tuple[tuple[str, ...], ...]
-    """Label with unit, then a cell for each column."""
+    """Label with unit, then one cell per column."""
 
 
 def unit_of(figure: Figure, *, of_difference: bool = False) -> str:
-    """Return the unit in which people read a figure; a difference of shares is in percentage points."""
+    """Return the display unit of a figure; a difference of shares is in percentage points."""
     unit = _SCALES[figure.unit][0]
     return "pp" if of_difference and unit == "%" else unit
 
 
 def scaled(figure: Figure, value: float) -> float:
-    """Return a stored value in the unit in which people read it."""
+    """Return a stored value in the figure's display unit."""
     return value * _SCALES[figure.unit][1]
 
 
-def half_width(spread: Spread) -> float | None:
-    """Return how far the 95 % interval of the mean reaches to either side; None for fewer than two runs."""
-    return None if spread.high_95 is None or spread.mean is None else spread.high_95 - spread.mean
+def half_width(statistics: SampleStatistics) -> float | None:
+    """Return half the width of the mean's 95 % interval; None for fewer than two runs."""
+    return None if statistics.high_95 is None or statistics.mean is None else statistics.high_95 - statistics.mean
 
 
-def mean_text(figure: Figure, spread: Spread, *, signed: bool = False) -> str:
-    """Write a mean with its 95 % interval, `61.2 ± 0.5`; `-` where no run has the figure."""
-    if spread.mean is None:
+def mean_text(figure: Figure, statistics: SampleStatistics, *, signed: bool = False) -> str:
+    """Return a mean with its 95 % interval, `61.2 ± 0.5`; `-` where no run has the figure.
+
+    Args:
+        figure: The figure, which determines unit and decimals.
+        statistics: Statistics of the figure, in stored units.
+        signed: Whether positive values get a plus sign, as for differences.
+    """
+    if statistics.mean is None:
         return "-"
     decimals = _SCALES[figure.unit][2]
-    text = _number(scaled(figure, spread.mean), decimals, signed=signed)
-    half = half_width(spread)
+    text = _number(scaled(figure, statistics.mean), decimals, signed=signed)
+    half = half_width(statistics)
     return text if half is None else f"{text} ± {_number(scaled(figure, half), decimals)}"
 
 
 def _number(value: float, decimals: int, *, signed: bool = False) -> str:
-    rounded = round(value, decimals) + 0.0  # no minus before a zero
+    rounded = round(value, decimals) + 0.0  # no negative zero
     return f"{rounded:{'+' if signed and rounded else ''},.{decimals}f}"
 
 
-def tables_of(comparison: Comparison) -> tuple[Table, ...]:
-    """Return the means, then the paired differences from the first simulation where there are any."""
+def tables_of(comparison: SimulationComparison) -> tuple[TextTable, ...]:
+    """Return a table of means and, if there are any, one of paired differences from the first simulation."""
     figures = main_figures(comparison)
     simulations = comparison.simulations
-    means = Table(
+    means = TextTable(
         f"{scenario_title(comparison)}: mean ± 95 % interval over seeds",
         tuple(f"{one.label} ({len(one.by_seed)})" for one in simulations),
         tuple(
-            (_label(figure), *(mean_text(figure, comparison.spread(i, figure.name)) for i in comparison.indexes))
+            (_label(figure), *(mean_text(figure, comparison.statistics_of(i, figure.name)) for i in comparison.indexes))
             for figure in figures
         ),
     )
     differences = [of for i in comparison.indexes[1:] if (of := comparison.difference(0, i)) is not None]
     if not differences:
         return (means,)
-    paired = Table(
+    paired = TextTable(
         f"Difference from {simulations[0].label} on the same seeds: mean ± 95 % interval",
         tuple(f"{simulations[of.other].label} ({len(of.seeds)})" for of in differences),
         tuple(
@@ -111,14 +117,14 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
     return means, paired
 
 
-def main_figures(comparison: Comparison) -> tuple[Figure, ...]:
-    """Return the figures of the tables for people that at least one simulation has."""
+def main_figures(comparison: SimulationComparison) -> tuple[Figure, ...]:
+    """Return the figures of `MAIN_FIGURES` that at least one simulation has."""
     by_name = {figure.name: figure for figure in comparison.figures}
     return tuple(by_name[name] for name in MAIN_FIGURES if name in by_name)
 
 
-def scenario_title(comparison: Comparison) -> str:
-    """Return the scenario, or scenarios, that were run."""
+def scenario_title(comparison: SimulationComparison) -> str:
+    """Return the name of the scenario, or names of the scenarios."""
     return ", ".join(dict.fromkeys(one.info.scenario for one in comparison.simulations))
 
 
@@ -130,8 +136,8 @@ def _label(figure: Figure, *, of_difference: bool = False) -> str:
 # Markdown.
 
 
-def markdown(comparison: Comparison) -> str:
-    """Return the tables in GitHub's Markdown, with the warnings below."""
+def markdown(comparison: SimulationComparison) -> str:
+    """Return the tables in GitHub-flavoured Markdown, followed by the warnings."""
     parts = []
     for table in tables_of(comparison):
         header = " | ".join(_escaped_markdown(cell) for cell in ("", *table.columns))
@@ -163,7 +169,7 @@ _LATEX = {
 }
 
 
-def latex(comparison: Comparison) -> str:
+def latex(comparison: SimulationComparison) -> str:
     r"""Return the tables as LaTeX `tabular`s that need the package booktabs."""
     parts = [r"% Needs \usepackage{booktabs}; put each tabular into a table with a caption of your own."]
     for table in tables_of(comparison):
@@ -218,10 +224,10 @@ _CSV_COLUMNS = (
 )
 
 
-def csv_text(comparison: Comparison) -> str:
-    """Return every figure of every simulation, a line each, in stored units (Wh, W, s, shares from 0 to 1).
+def csv_text(comparison: SimulationComparison) -> str:
+    """Return every figure of every simulation, one per line, in stored units (Wh, W, s, shares from 0 to 1).
 
-    The difference is that from the first simulation, paired by seed; empty where there is none.
+    Differences are relative to the first simulation, paired by seed; empty where there are none.
     """
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
@@ -229,7 +235,7 @@ def csv_text(comparison: Comparison) -> str:
     reference = comparison.simulations[0].label
     for figure in comparison.figures:
         for i, one in enumerate(comparison.simulations):
-            of = comparison.spread(i, figure.name)
+            of = comparison.statistics_of(i, figure.name)
             paired = comparison.difference(0, i)
             change = None if paired is None else paired.figures[figure.name]
             rows.writerow(
@@ -254,16 +260,22 @@ def csv_text(comparison: Comparison) -> str:
 
 
 def _plain(value: float | None) -> str:
-    """Write a number to the billionth, beyond which there is but the rounding of sums."""
+    """Return a number rounded to 1e-9, below which there is only rounding error."""
     return "" if value is None else repr(round(value, 9) + 0.0).removesuffix(".0")
 
 
-WRITERS: dict[str, Callable[[Comparison], str]] = {".csv": csv_text, ".md": markdown, ".tex": latex}
-"""By ending of the file, what writes a table."""
+WRITERS: dict[str, Callable[[SimulationComparison], str]] = {".csv": csv_text, ".md": markdown, ".tex": latex}
+"""Writer of a table by file suffix."""
 
 
-def blocks(table: Table, width: int, gap: int = 2) -> Sequence[Table]:
-    """Return a table in parts that fit a width in columns of text, each with some of the simulations."""
+def blocks(table: TextTable, width: int, gap: int = 2) -> Sequence[TextTable]:
+    """Split a table by columns into parts that fit a text width.
+
+    Args:
+        table: The table.
+        width: Available width, characters.
+        gap: Space between columns, characters.
+    """
     first = max([len(row[0]) for row in table.rows] or [0])
     widths = [
         max(len(column), *(len(row[1 + i]) for row in table.rows)) if table.rows else len(column)
@@ -278,7 +290,7 @@ def blocks(table: Table, width: int, gap: int = 2) -> Sequence[Table]:
         parts[-1].append(i)
         used += gap + needed
     return [
-        Table(
+        TextTable(
             table.title,
             tuple(table.columns[i] for i in part),
             tuple((row[0], *(row[1 + i] for i in part)) for row in table.rows),

@@ -1,7 +1,7 @@
-"""What a report shows, as compact JSON: the page adds it up by run, household and producer.
+"""Content of a report as compact JSON, which the page aggregates by run, household and producer.
 
-Every contract carries its power over the intervals, so any sum that the page shows is a sum over contracts. Texts that
-occur again and again are told once and then by number.
+Every contract carries its power over the intervals, so any total on the page is a sum over contracts. Recurring texts
+are listed once and referred to by number.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from agents import GRID
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     MINUTE_S,
-    Account,
     Kpis,
-    Spread,
-    account,
+    SampleStatistics,
+    Settlement,
     bills,
     compute_kpis,
     figures_json,
     mean_power_w,
     peak_to_average,
-    spread,
+    settle,
+    statistics_by_figure,
 )
 from scenarios.monitor import shown_agent
 from scenarios.results.connection import ResultsError
@@ -41,14 +41,14 @@ LONGEST_NOTE = 160
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What keeps a page small enough to open at once; whole runs are left out beyond it, never their figures."""
+    """Size limits that keep a page quick to open; beyond them details are left out, never figures."""
 
     contracts: int = 20_000
     """Of all runs together."""
     messages: int = 15_000
-    """Of all runs together; of the first run so many at most."""
+    """Of all runs together; also the maximum for the first run."""
     powers: int = 500_000
-    """Of all producers together: how many numbers their production is drawn by."""
+    """Number of production values of all producers together."""
 
 
 def report_contents(
@@ -58,13 +58,13 @@ def report_contents(
     *,
     utc: bool = False,
 ) -> dict[str, Any]:
-    """Return all that a report shows, fit for JSON.
+    """Return the content of a report as a JSON object.
 
     Args:
         results: An open results file with at least one run.
-        interval_s: Over which powers are averaged; whole minutes.
-        limits: How much detail is in it.
-        utc: Whether the page opens with times in UTC, not at the scenario's offset.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        limits: Limits of its size; None: the defaults.
+        utc: Whether the page initially shows times in UTC instead of the scenario's offset.
 
     Raises:
         ResultsError: There is no run, or the file is damaged.
@@ -79,7 +79,7 @@ def report_contents(
 def contents_of_several(
     simulations: Sequence[ResultsReader], interval_s: int = DEFAULT_INTERVAL_S, *, utc: bool = False
 ) -> dict[str, Any]:
-    """Return what a report of several simulations shows, fit for JSON; together they have the detail of one.
+    """Return the content of a report of several simulations; together they have the detail of one.
 
     Args:
         simulations: Open results files, each with at least one run.
@@ -95,7 +95,7 @@ def contents_of_several(
 
 
 class _Contents:
-    """Collects runs, and the texts that they share."""
+    """Collects runs and the texts that they share."""
 
     def __init__(
         self, results: ResultsReader, infos: tuple[RunInfo, ...], interval_s: int, limits: Limits, *, utc: bool
@@ -116,13 +116,13 @@ class _Contents:
     def build(self) -> dict[str, Any]:
         self._start_s = min(info.start_s for info in self._infos) // MINUTE_S * MINUTE_S
         figures, runs = [], []
-        for each in self._infos:  # one after the other: a hundred houses' minutes of every run would fill the memory
+        for each in self._infos:  # one at a time: all minutes of all runs would not fit in memory
             loaded = load_run(self._results, each.run)
-            self._end_s = max(self._end_s, loaded.account.end_s)
+            self._end_s = max(self._end_s, loaded.settlement.end_s)
             figures.append(self._kpis(loaded))
             runs.append(self._run(loaded, figures[-1]))
-        # The sun shines on after a run's last job: production over the time that any run covers.
-        sky = account(self._scenario, (), self._start_s, self._end_s)
+        # Production continues after a run's last job: show it over the time that any run covers.
+        production = settle(self._scenario, (), self._start_s, self._end_s)
         info = self._results.info
         return {
             "scenario": info.scenario,
@@ -144,18 +144,18 @@ class _Contents:
             "job_count": len(self._scenario.jobs),
             "intervals": -(-(self._end_s - self._start_s) // self._interval_s),
             "houses": [[house.id, house.name] for house in self._scenario.houses],
-            "producers": self._producers(sky),
-            "production_step": self._production_step(sky),
+            "producers": self._producers(production),
+            "production_step": self._production_step(production),
             "jobs": self._job_rows() if any(run["contracts"] is not None for run in runs) else [],
             "figures": figures_json(self._interval_s),
-            "spread": {name: asdict(of) for name, of in self._spread(figures).items()},
+            "spread": {name: asdict(of) for name, of in self._statistics(figures).items()},
             "tariff": None if self._scenario.tariff is None else asdict(self._scenario.tariff),
             "runs": runs,
             "texts": list(self._texts),
         }
 
-    def _spread(self, figures: list[Kpis]) -> dict[str, Spread]:
-        return spread([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
+    def _statistics(self, figures: list[Kpis]) -> dict[str, SampleStatistics]:
+        return statistics_by_figure([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
 
     def _job_rows(self) -> list[list[Any]]:
         return [
@@ -181,20 +181,20 @@ class _Contents:
         missing = len(run.run.not_registered)
         end_s, interval_s = run.run.end_s, self._interval_s
         return compute_kpis(
-            self._scenario, run.account, run.ledger, end_s, not_registered=missing, interval_s=interval_s
+            self._scenario, run.settlement, run.ledger, end_s, not_registered=missing, interval_s=interval_s
         )
 
-    def _production_step(self, sky: Account) -> int:
-        """Return by how many intervals production is drawn at once: a long run of many panels would fill the page."""
+    def _production_step(self, production: Settlement) -> int:
+        """Return how many intervals one production value covers: a long run with many panels would fill the page."""
         intervals = -(-(self._end_s - self._start_s) // self._interval_s)
-        return max(1, -(-intervals * len(sky.producers) // self._powers))
+        return max(1, -(-intervals * len(production.producers) // self._powers))
 
-    def _producers(self, sky: Account) -> list[list[Any]]:
-        step_s = self._interval_s * self._production_step(sky)
+    def _producers(self, production: Settlement) -> list[list[Any]]:
+        step_s = self._interval_s * self._production_step(production)
         house_of = {d.id: house.id for house in self._scenario.houses for d in house.devices if d.type == "producer"}
         return [
-            [producer, self._houses[house_of[producer]], _rounded(mean_power_w(sky.produced_wh[i], step_s))]
-            for i, producer in enumerate(sky.producers)
+            [producer, self._houses[house_of[producer]], _rounded(mean_power_w(production.produced_wh[i], step_s))]
+            for i, producer in enumerate(production.producers)
         ]
 
     def _run(self, run: RunResults, figures: Kpis) -> dict[str, Any]:
@@ -221,7 +221,7 @@ class _Contents:
             "kpis": {name: None if value is None else round(value, 6) for name, value in figures.as_dict().items()},
             "houses": self._house_rows(run),
             "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
-            "peaks": _peaks(run.account),
+            "peaks": _peaks(run.settlement),
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,
             "said": said,
@@ -230,7 +230,7 @@ class _Contents:
 
     def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:
         tariff = self._scenario.tariff
-        billed = bills(run.account, run.producer_houses, tariff) if tariff else {}
+        billed = bills(run.settlement, run.producer_houses, tariff) if tariff else {}
         rows: list[list[float | int | None]] = []
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
@@ -239,8 +239,8 @@ class _Contents:
         return rows
 
     def _contract_rows(self, run: RunResults) -> list[list[Any]]:
-        """Return contracts with the power of each over its intervals, in W: first one, then local and grid."""
-        settled = run.account
+        """Return contracts with their power, W: the first interval, then local and grid power by interval."""
+        settled = run.settlement
         minutes = settled.job_minutes
         width_s = self._interval_s
         interval = (settled.start_s - self._start_s + MINUTE_S * minutes.minute) // width_s
@@ -272,7 +272,7 @@ class _Contents:
         return rows
 
     def _history(self, run: RunResults) -> list[list[Any]]:
-        """Return what happened to contracts, in the order of time."""
+        """Return the events of contracts in the order of time."""
         events = [
             [
                 event.at_s - self._start_s,
@@ -289,7 +289,7 @@ class _Contents:
         return sorted(events, key=lambda event: event[:2])
 
     def _said(self, info: RunInfo) -> list[list[int]] | None:
-        """Return what agents said about jobs; None where it would make the page too large."""
+        """Return the messages about jobs; None where they would make the page too large."""
         if info.messages > self._messages_left and info != self._infos[0]:
             return None
         said = [
@@ -309,7 +309,7 @@ class _Contents:
         return said
 
     def _note(self, message: RecordedMessage) -> str:
-        """Return what a message says beyond its kind and job."""
+        """Return the content of a message beyond its kind and job."""
         body = message.body
         reason = body.get("reason")
         if isinstance(body.get("contract"), dict):
@@ -322,12 +322,12 @@ class _Contents:
         if isinstance(body.get("producer"), str):
             return _shortened(f"by {body['producer']}")
         start_s = body.get("start_s")
-        # Between marks, for the page knows at which offset it shows times.
+        # Between marks, as only the page knows at which offset it shows times.
         return f"start \ue000{start_s}\ue001" if isinstance(start_s, int) else ""
 
 
-def _peaks(settled: Account) -> list[list[float | None]]:
-    """Return for each of `PEAK_INTERVALS_S`: peak and peak to average of consumption, then of production."""
+def _peaks(settled: Settlement) -> list[list[float | None]]:
+    """Return peak and peak-to-average ratio of consumption, then of production, for each of `PEAK_INTERVALS_S`."""
     rows: list[list[float | None]] = []
     for interval_s in PEAK_INTERVALS_S:
         row: list[float | None] = [interval_s]

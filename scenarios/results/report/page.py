@@ -1,4 +1,4 @@
-"""Puts the page together: one HTML file with its style, its script and its contents inside."""
+"""Builds the report page: one HTML file that includes its style, script and content."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def write_report(
 
     Args:
         results: An open results file, or several for one page.
-        path: Where the page goes; its folder is made if it is not there.
-        interval_s: Over which powers are averaged; whole minutes.
-        utc: Whether the page opens with times in UTC, not at the scenario's offset.
-        overwrite: Write over a file of that name.
+        path: Target file; its folder is created if missing.
+        interval_s: Interval over which powers are averaged, seconds, whole minutes.
+        utc: Whether the page initially shows times in UTC instead of the scenario's offset.
+        overwrite: Whether to overwrite an existing file.
 
     Raises:
-        ResultsError: There is no run yet, the results are damaged, the file is there already or cannot be written.
+        ResultsError: There is no run, the results are damaged, or the file exists already or cannot be written.
         IntervalError: The interval is not a positive number of whole minutes.
     """
     if path.exists() and not overwrite:
@@ -57,7 +57,7 @@ def write_report(
 
 
 def build_page(contents: dict[str, Any]) -> str:
-    """Return the page that shows what `report_contents` or `contents_of_several` returned."""
+    """Return the page for the content from `report_contents` or `contents_of_several`."""
     assets = resources.files(__package__) / "assets"
     parts = sorted((part for part in assets.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
     script = "\n".join(['"use strict";', *(part.read_text(encoding="utf-8") for part in parts)])
@@ -72,13 +72,13 @@ def build_page(contents: dict[str, Any]) -> str:
         "SCRIPT": script,
     }
     page = (assets / "page.html").read_text(encoding="utf-8")
-    # In one pass: a mark that stands in the contents stays what it is.
+    # In one pass, so that a mark within the content is left alone.
     first, *rest = page.split("@@")
     return first + "".join(pieces[piece] if i % 2 == 0 else piece for i, piece in enumerate(rest))
 
 
 def _inert(contents: dict[str, Any]) -> str:
-    """Return JSON that no browser takes for markup, whatever the ids in it say."""
+    """Return JSON that no browser interprets as markup, whatever ids it contains."""
     text = json.dumps(contents, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -86,5 +86,5 @@ def _inert(contents: dict[str, Any]) -> str:
 
 
 def _hash(script: str) -> str:
-    """Return what the page's policy lets run: this script and no other."""
+    """Return the script's hash for the page's content security policy, which allows no other script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -68,7 +68,7 @@ def test_the_good_file_is_good() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seed: 1\n", "sead: 1\n", "s.yaml:1: seed: is missing (makes runs repeat)"),
+        ("seed: 1\n", "sead: 1\n", "s.yaml:1: seed: required (makes runs reproducible)"),
         ("seed: 1\n", "seed: 1\nday: 2\n", "s.yaml:5: day: unknown key; did you mean 'days'?"),
         ("id: pv\n", "id: pv\n        tmplate: x\n", "s.yaml:12: houses[0].devices[1].tmplate: unknown key; did you mean 'template'?"),
         (", load_profile: dish}", ", load_profle: dish}", "s.yaml:10: houses[0].devices[0].load_profle: unknown key; did you mean 'load_profile'?"),
@@ -77,7 +77,7 @@ def test_the_good_file_is_good() -> None:
         (POINTS, "poitns: []", "s.yaml:6: load_profiles.dish.poitns: unknown key; did you mean 'points'?"),
         ("{import_eur", "{co2: 1, import_eur", "s.yaml:17: tariff.co2: unknown key; known: feed_in_eur_per_kwh, grid_kg_co2_per_kwh, import_eur_per_kwh, neighbour_eur_per_kwh"),
         ("type: consumer", "type: consumr", "s.yaml:10: houses[0].devices[0].type: 'consumer' or 'producer' is expected, not 'consumr'; did you mean 'consumer'?"),
-        ("type: consumer, ", "", "s.yaml:10: houses[0].devices[0].type: is missing ('consumer' or 'producer')"),
+        ("type: consumer, ", "", "s.yaml:10: houses[0].devices[0].type: required ('consumer' or 'producer')"),
         ("consumer, ", "consumer, predictions: [], ", "s.yaml:10: houses[0].devices[0].predictions: a consumer has no predictions; a panel is 'type: producer'"),
         ("type: producer", "type: producer\n        load_profile: dish", "s.yaml:13: houses[0].devices[1].load_profile: a producer has no load profile; a device that draws energy is 'type: consumer'"),
         ("name: street", "name: my street", "s.yaml:2: name: at most 100 letters, digits, - and _ are expected, not 'my street'"),
@@ -93,9 +93,9 @@ def test_the_good_file_is_good() -> None:
         ("seed: 1", "seed: 1\nalgorithm: insert", "s.yaml:5: algorithm: there is no algorithm 'insert'; did you mean 'insertion'?"),
         ("0.35", "cheap", "s.yaml:17: tariff.import_eur_per_kwh: a number is expected, not 'cheap'"),
         ("grid_kg_co2_per_kwh: 0.4", "grid_kg_co2_per_kwh: -1", "s.yaml:17: tariff.grid_kg_co2_per_kwh: at least 0 is expected, not -1"),
-        (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: is missing (emitted for a kWh from the grid)"),
+        (", grid_kg_co2_per_kwh: 0.4", "", "s.yaml:17: tariff.grid_kg_co2_per_kwh: required (emitted for a kWh from the grid)"),
         ("version: 1", "version: one", "s.yaml:1: version: 1 is expected, not 'one'"),
-        ("version: 1\n", "", "s.yaml:1: version: is missing (of this format)"),
+        ("version: 1\n", "", "s.yaml:1: version: required (of this format)"),
         ("version: 1", "version: 2", "s.yaml:1: version: written for a newer ssmic: format version 2; this one reads version 1"),
     ],
 )  # fmt: skip
@@ -139,26 +139,26 @@ def test_times(old: str, new: str, message: str) -> None:
         ("15.3", '"15.3"', "s.yaml:6: load_profiles.dish.points[1][1]: a number is expected, not '15.3'"),
         ("15.3", ".nan", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not nan"),
         ("15.3", "-.inf", "s.yaml:6: load_profiles.dish.points[1][1]: a finite number is expected, not -inf"),
-        ("15.3", "-1", "s.yaml:6: load_profiles.dish.points[1]: -1 Wh is less than 0 Wh before; cumulative energy cannot fall"),
+        ("15.3", "-1", "s.yaml:6: load_profiles.dish.points[1]: -1 Wh is less than 0 Wh before; cumulative energy must not decrease"),
         ("15.3", "1e15", "s.yaml:6: load_profiles.dish.points[1]: 1e+15 Wh is out of range; at most 1e+12 are possible"),
         (POINTS, "step_s: 3600, power_w: [1.7e308, 1.7e308]", "s.yaml:6: load_profiles.dish.power_w: inf Wh is out of range; at most 1e+12 are possible"),
         ("[60, 15.3]", "[31622401, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: a load profile lasts at most 31622400 s, not 31622401 s"),
-        ("[60, 15.3]", "[0, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: the time 0 does not come after 0; times have to rise"),
+        ("[60, 15.3]", "[0, 15.3]", "s.yaml:6: load_profiles.dish.points[1]: the time 0 is not after 0; times must increase"),
         ("[0, 0], ", "[90, 0], ", "s.yaml:6: load_profiles.dish.points[0]: the first point of a load profile is at 0 s, not at 90 s"),
-        (", [60, 15.3]", "", "s.yaml:6: load_profiles.dish.points: at least two points are needed, there is one"),
-        (POINTS, "points: []", "s.yaml:6: load_profiles.dish.points: at least two points are needed, there are none"),
+        (", [60, 15.3]", "", "s.yaml:6: load_profiles.dish.points: at least two points are needed, found one"),
+        (POINTS, "points: []", "s.yaml:6: load_profiles.dish.points: at least two points are needed, found none"),
         ("[60, 15.3]", "[60]", "s.yaml:6: load_profiles.dish.points[1]: a point is two numbers: [time, cumulative Wh]"),
         ("[60, 15.3]", "[60, 1, 2]", "s.yaml:6: load_profiles.dish.points[1]: a point is two numbers: [time, cumulative Wh]"),
         ("[60, 15.3]", "60", "s.yaml:6: load_profiles.dish.points[1]: a point is two numbers: [time, cumulative Wh], not 60"),
-        (f"{{{POINTS}}}", "{}", "s.yaml:6: load_profiles.dish: exactly one is expected of 'points', 'file', or 'power_w' with 'step_s'; there is none"),
-        (POINTS, f"{POINTS}, file: x.csv", "s.yaml:6: load_profiles.dish: exactly one is expected of 'points', 'file', or 'power_w' with 'step_s'; there are 'points' and 'file'"),
+        (f"{{{POINTS}}}", "{}", "s.yaml:6: load_profiles.dish: exactly one of 'points', 'file', or 'power_w' with 'step_s' is expected; found none"),
+        (POINTS, f"{POINTS}, file: x.csv", "s.yaml:6: load_profiles.dish: exactly one of 'points', 'file', or 'power_w' with 'step_s' is expected; found 'points' and 'file'"),
         (POINTS, "power_w: [1]", "s.yaml:6: load_profiles.dish: 'step_s' and 'power_w' go together; 'step_s' is missing"),
         (POINTS, "step_s: 0, power_w: [1]", "s.yaml:6: load_profiles.dish.step_s: at least 1 is expected, not 0"),
         (POINTS, "step_s: 60, power_w: [1, -2]", "s.yaml:6: load_profiles.dish.power_w[1]: at least 0 is expected, not -2"),
         (POINTS, "step_s: 60, power_w: []", "s.yaml:6: load_profiles.dish.power_w: is empty; at least one is needed"),
-        (POINTS, "file: x.csv", "s.yaml:6: load_profiles.dish.file: a file cannot be named here"),
+        (POINTS, "file: x.csv", "s.yaml:6: load_profiles.dish.file: a file cannot be referred to here"),
         (SUN, "step_s: 60, power_w: [1]", "s.yaml:14: houses[0].devices[1].predictions[0]: 'start' and 'step_s' and 'power_w' go together; 'start' is missing"),
-        (SUN, 'points: [["05:00", 0], ["04:00", 1]]', "s.yaml:14: houses[0].devices[1].predictions[0].points[1]: the time 1782007200 does not come after 1782010800; times have to rise"),
+        (SUN, 'points: [["05:00", 0], ["04:00", 1]]', "s.yaml:14: houses[0].devices[1].predictions[0].points[1]: the time 1782007200 is not after 1782010800; times must increase"),
     ],
 )  # fmt: skip
 def test_energy_over_time(old: str, new: str, message: str) -> None:
@@ -170,7 +170,7 @@ def test_energy_over_time(old: str, new: str, message: str) -> None:
     ("old", "new", "message"),
     [
         ("load_profile: dish}", "load_profile: disc}", "s.yaml:10: houses[0].devices[0].load_profile: there is no load profile 'disc'; did you mean 'dish'?"),
-        (", load_profile: dish}", "}", "s.yaml:16: jobs[0].load_profile: is missing; neither the job nor device 'dishwasher' names one"),
+        (", load_profile: dish}", "}", "s.yaml:16: jobs[0].load_profile: required; neither the job nor device 'dishwasher' names one"),
         ('house: "1"', 'house: "2"', "s.yaml:16: jobs[0].house: there is no house '2'; known: 1"),
         ("device: dishwasher", "device: dishwashr", "s.yaml:16: jobs[0].device: house '1' has no device 'dishwashr'; did you mean 'dishwasher'?"),
         ("device: dishwasher", "device: pv", "s.yaml:16: jobs[0].device: 'pv' is a producer; a job runs on a consumer"),
@@ -184,7 +184,7 @@ def test_energy_over_time(old: str, new: str, message: str) -> None:
         ('id: "1"', 'id: ""', "s.yaml:8: houses[0].id: is empty"),
         ('id: "1"', "id: 1.5", "s.yaml:8: houses[0].id: text is expected, not 1.5"),
         (f'predictions:\n          - {{issued: "00:00", {SUN}}}', "predictions: []", "s.yaml:13: houses[0].devices[1].predictions: is empty; at least one is needed"),
-        (f'        predictions:\n          - {{issued: "00:00", {SUN}}}\n', "", "s.yaml:11: houses[0].devices[1].predictions: is missing (what it expects to give)"),
+        (f'        predictions:\n          - {{issued: "00:00", {SUN}}}\n', "", "s.yaml:11: houses[0].devices[1].predictions: required (what it expects to give)"),
         (f'- {{issued: "00:00", {SUN}}}', f'- {{issued: "00:00", {SUN}}}\n          - {{issued: 0:00, {SUN}}}', "s.yaml:15: houses[0].devices[1].predictions[1].issued: there is a prediction issued at this time already (2026-06-20T22:00:00Z)"),
     ],
 )  # fmt: skip
@@ -331,16 +331,16 @@ def test_a_mistake_hides_no_other(changes: dict[str, str], found: list[str]) -> 
         (None, ["s.csv: there is no such file"]),
         (b"", ["s.csv: is empty; lines of 'seconds Wh' are expected"]),
         (b"\n\n", ["s.csv: is empty; lines of 'seconds Wh' are expected"]),
-        (b"0 0\n", ["s.csv: at least two points are needed, there is one"]),
+        (b"0 0\n", ["s.csv: at least two points are needed, found one"]),
         (b"seconds,wh\n0,0\n60,x\n", ["s.csv:1: a number is expected, not 'seconds'", "s.csv:1: a number is expected, not 'wh'", "s.csv:3: a number is expected, not 'x'"]),
         (b"0 0\n60\n", ["s.csv:2: two columns are expected (seconds, cumulative Wh), there is 1: '60'"]),
         (b"0,0,0\n60,1,1\n", ["s.csv:1: two columns are expected (seconds, cumulative Wh), there are 3: '0,0,0'", "s.csv:2: two columns are expected (seconds, cumulative Wh), there are 3: '60,1,1'"]),
         (b"0 0\n60 nan\n120 inf", ["s.csv:2: a finite number is expected, not 'nan'", "s.csv:3: a finite number is expected, not 'inf'"]),
-        (b"0 0\n60 nan\n50 7\n40 inf\n30 6\n", ["s.csv:2: a finite number is expected, not 'nan'", "s.csv:3: the time 50 does not come after 60; times have to rise", "s.csv:4: a finite number is expected, not 'inf'", "s.csv:4: the time 40 does not come after 50; times have to rise", "s.csv:5: the time 30 does not come after 40; times have to rise", "s.csv:5: 6 Wh is less than 7 Wh before; cumulative energy cannot fall"]),
+        (b"0 0\n60 nan\n50 7\n40 inf\n30 6\n", ["s.csv:2: a finite number is expected, not 'nan'", "s.csv:3: the time 50 is not after 60; times must increase", "s.csv:4: a finite number is expected, not 'inf'", "s.csv:4: the time 40 is not after 50; times must increase", "s.csv:5: the time 30 is not after 40; times must increase", "s.csv:5: 6 Wh is less than 7 Wh before; cumulative energy must not decrease"]),
         ("0 0\n6_0 1_0\n१२ २३\n".encode(), ["s.csv:2: a number is expected, not '6_0'", "s.csv:2: a number is expected, not '1_0'", "s.csv:3: a number is expected, not '१२'", "s.csv:3: a number is expected, not '२३'"]),
         (b"0 0\n60.5 1\n", ["s.csv:2: whole seconds are expected, not '60.5'"]),
-        (b"0 0\n60 5\n\n120 4\n", ["s.csv:4: 4 Wh is less than 5 Wh before; cumulative energy cannot fall"]),
-        (b"0 0\n120 5\n60 6\n", ["s.csv:3: the time 60 does not come after 120; times have to rise"]),
+        (b"0 0\n60 5\n\n120 4\n", ["s.csv:4: 4 Wh is less than 5 Wh before; cumulative energy must not decrease"]),
+        (b"0 0\n120 5\n60 6\n", ["s.csv:3: the time 60 is not after 120; times must increase"]),
         (b"60 0\n120 5\n", ["s.csv:1: the first point of a load profile is at 0 s, not at 60 s"]),
         (b"\x00\x01\x02\xff", ["s.csv: is not a text file: byte 4 is not UTF-8"]),
         (b"0 0\n\x00 1\n", ["s.csv: is not a text file: it holds zero bytes"]),
@@ -376,7 +376,7 @@ def test_a_file_that_is_no_text(tmp_path: Path, content: bytes, message: str) ->
 @pytest.mark.parametrize(
     ("begin", "what"),
     [
-        (b"<neighborhood/>", "holds no house with a device"),
+        (b"<neighborhood/>", "contains no house with a device"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><html/>", "a root element <neighborhood> is expected, not <html>"),
         (b"\x80\x04N.", "holds no neighbourhood of PySSMic"),
     ],
@@ -479,5 +479,5 @@ def test_two_ids_that_look_the_same_are_told() -> None:
     houses = 'houses:\n  - {id: "M\u00fcller"}\n  - {id: "Mu\u0308ller"}\n'
     assert changed("houses:\n", houses) == ["s.yaml:9: houses[1].id: there is a house 'M\u00fcller' already"]
     profile = '  "w\u00e4sche": {points: [[0, 0], [60, 1]]}\n  "wa\u0308sche": {points: [[0, 0], [60, 2]]}\n'
-    message = "there is a load profile 'w\u00e4sche' already; its letters are only written differently"
+    message = "there is a load profile 'w\u00e4sche' already; they differ in Unicode form only"
     assert changed("  dish: {", f"{profile}  dish: {{") == [f"s.yaml:7: load_profiles.'wa\u0308sche': {message}"]

@@ -17,7 +17,7 @@ from scenarios.files.dump import natural_order, save_scenario, scalar, to_yaml
 from scenarios.files.parse import load_text
 from scenarios.files.yaml_nodes import resolve
 from scenarios.load import load_scenario
-from scenarios.scenario import Producer, Scenario, Tariff
+from scenarios.scenario import ProducerSeries, Scenario, Tariff
 from tests.identifiers import valid_ids
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -64,7 +64,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             issued = sorted(draw(st.sets(st.integers(start_s, start_s + 4_000_000), min_size=1, max_size=3)))
             series = [draw(cumulative(max(0, start_s - 4000), start_s + 90_000)) for _ in range(len(issued) + 1)]
             made = [Production(times_s=times, cumulative_wh=energies) for times, energies in series]
-            producers[device_id] = Producer(
+            producers[device_id] = ProducerSeries(
                 tuple(Prediction(issued_s=t, production=p) for t, p in zip(issued, made, strict=False)),
                 draw(st.sampled_from([None, made[-1]])),
             )
@@ -149,7 +149,7 @@ def test_what_is_written_is_tidy() -> None:
     )
     scenario = Scenario(
         name="one", start_s=3600, seed=1, houses=(House(id="1", devices=devices),), jobs=(job,),
-        producers={"pv": Producer((Prediction(issued_s=3600, production=sun),))},
+        producers={"pv": ProducerSeries((Prediction(issued_s=3600, production=sun),))},
     )  # fmt: skip
 
     assert (

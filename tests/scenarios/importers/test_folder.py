@@ -187,7 +187,10 @@ def test_pyssmics_own_folders_load(pyssmic_inputs: Path, name: str, jobs: int, h
         (
             {"loads__98": "0 0\n60 5\n120 4\n", "predictions__220_2": "7200 x\n10800 nan\n"},
             [
-                "consumer_event.csv:3: loads/98.csv:3: 4 Wh is less than 5 Wh before; cumulative energy cannot fall",
+                (
+                    "consumer_event.csv:3: loads/98.csv:3: 4 Wh is less than 5 Wh before; "
+                    "cumulative energy must not decrease"
+                ),
                 "producer_event.csv:1: predictions/220_2.csv:1: a number is expected, not 'x'",
                 "producer_event.csv:1: predictions/220_2.csv:2: a finite number is expected, not 'nan'",
             ],

@@ -69,7 +69,7 @@ def test_houses_and_devices_come_as_they_are(xml: Path) -> None:
 def test_what_is_assumed_is_told(xml: Path) -> None:
     """Each assumption once, with the device that it is about."""
     assert import_source(xml / "esn.xml").notes == (
-        "there is no time in it; the run starts at 2026-06-21T00:00:00Z",
+        "it contains no times; the run starts at 2026-06-21T00:00:00Z",
         "device 121 (dish1) of house 30: no load profile '89'; the bundled 'dishwasher-eco' takes its place",
         (
             "producer 122 (solarPanel1) of house 30: no prediction; assumed is a cloudless sky over a roof of 5 kWp that "
@@ -134,7 +134,7 @@ def test_ids_that_users_or_houses_share_are_told_apart(xml: Path) -> None:
     assert [[device.id for device in house.devices] for house in imported.scenario.houses] == [
         ["1.1", "2.1"], ["b.1"], ["c.1"],
     ]  # fmt: skip
-    assert "device 1 of house b: several have this id; it is now b.1" in imported.notes
+    assert "device 1 of house b: the id is not unique; renamed to b.1" in imported.notes
 
 
 def test_pyssmics_own_neighbourhood_imports(pyssmic_inputs: Path) -> None:
@@ -163,7 +163,7 @@ def test_pyssmics_own_neighbourhood_imports(pyssmic_inputs: Path) -> None:
         (b"<neighborhood>\n", "esn.xml:2: invalid XML: no element found, column 1"),
         (b'<?xml version="1.0" encoding="klingon"?><a/>', "esn.xml: invalid XML: unknown encoding: klingon"),
         (b"<html/>", "esn.xml: a root element <neighborhood> is expected, not <html>"),
-        (b"<neighborhood/>", "esn.xml: holds no house with a device"),
+        (b"<neighborhood/>", "esn.xml: contains no house with a device"),
         (b"<neighborhood>&auml;</neighborhood>", "esn.xml:1: invalid XML: undefined entity, column 15"),
         (b"<neighborhood>" + b"<a>" * 200, "esn.xml:1: nested more than 100 deep"),
     ],
@@ -248,7 +248,7 @@ def test_a_mistake_hides_no_other(xml: Path) -> None:
         "jobs.xml:3: the latest start 1460296800 (2016-04-10T14:00:00Z) is before the job is registered 1460296801 (2016-04-10T14:00:01Z)",
         "jobs.xml:4: the latest start 1460300400 (2016-04-10T15:00:00Z) is before the earliest start 1460300401 (2016-04-10T15:00:01Z)",
         "loads/73.csv:2: a number is expected, not 'x'",
-        "loads/73.csv:3: the time 50 does not come after 60; times have to rise",
+        "loads/73.csv:3: the time 50 is not after 60; times must increase",
     ]
 
 
@@ -257,14 +257,14 @@ def test_a_broken_load_profile_is_told(xml: Path) -> None:
     (xml / "loads").mkdir()
     (xml / "loads/89.csv").write_text("0 0\n60 7\n120 6\n", encoding="utf-8")
 
-    assert problems_of(xml) == ["loads/89.csv:3: 6 Wh is less than 7 Wh before; cumulative energy cannot fall"]
+    assert problems_of(xml) == ["loads/89.csv:3: 6 Wh is less than 7 Wh before; cumulative energy must not decrease"]
 
 
 def test_other_sources_are_refused(xml: Path) -> None:
     """With what is expected; YAML needs no import, and a folder has its own jobs."""
     (xml / "street.yaml").write_text("version: 1", encoding="utf-8")
 
-    with pytest.raises(ScenarioError, match=r"is no PySSMic input: .* a scenario in YAML needs no import"):
+    with pytest.raises(ScenarioError, match=r"is not a PySSMic input: .* a scenario in YAML needs no import"):
         import_source(xml / "street.yaml")
     with pytest.raises(ScenarioError, match="there is no such file or folder"):
         import_source(xml / "nothing")

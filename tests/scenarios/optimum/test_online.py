@@ -8,8 +8,8 @@ from agents.energy import Prediction
 from scenarios.generate.neighbourhood import scarce
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.optimum import clairvoyant_optimum
-from scenarios.optimum.rolling_horizon import plan_as_it_goes
-from scenarios.scenario import Producer
+from scenarios.optimum.rolling_horizon import plan_rolling_horizon
+from scenarios.scenario import ProducerSeries
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
@@ -23,7 +23,7 @@ def test_serves_all_where_the_sun_suffices() -> None:
     """Two hours of sun, two washes."""
     jobs = [job(f"wash-{i}", "1", WASH, (9 * HOUR_S, 11 * HOUR_S)) for i in range(2)]
     scenario = neighbourhood({"1": {"pv": forecast(NOON)}}, jobs)
-    assert delivered_wh(scenario, plan_as_it_goes(scenario)) == pytest.approx(1800.0)
+    assert delivered_wh(scenario, plan_rolling_horizon(scenario)) == pytest.approx(1800.0)
 
 
 def test_moves_what_it_has_promised_but_has_not_started() -> None:
@@ -31,7 +31,7 @@ def test_moves_what_it_has_promised_but_has_not_started() -> None:
     flexible = job("flexible", "1", WASH, (10 * HOUR_S, 11 * HOUR_S))
     fixed = job("fixed", "1", WASH, (10 * HOUR_S, 10 * HOUR_S)).model_copy(update={"registered_s": START_S + HOUR_S})
     scenario = neighbourhood({"1": {"pv": forecast(NOON)}}, [flexible, fixed])
-    assert set(plan_as_it_goes(scenario)) == {"flexible", "fixed"}
+    assert set(plan_rolling_horizon(scenario)) == {"flexible", "fixed"}
 
 
 def test_keeps_a_promise_though_a_better_job_comes() -> None:
@@ -41,7 +41,7 @@ def test_keeps_a_promise_though_a_better_job_comes() -> None:
     scenario = neighbourhood(
         {"1": {"pv": forecast(NOON)}}, [small, large.model_copy(update={"registered_s": START_S + HOUR_S})]
     )
-    assert set(plan_as_it_goes(scenario)) == {"small"}
+    assert set(plan_rolling_horizon(scenario)) == {"small"}
     assert clairvoyant_optimum(scenario).best_wh == pytest.approx(1900.0)
 
 
@@ -50,17 +50,17 @@ def test_believes_the_newest_forecast_and_lets_the_job_wait() -> None:
     dark = Prediction(issued_s=START_S, production=sun((0, 0.0), (24 * HOUR_S, 0.0)))
     bright = Prediction(issued_s=START_S + 9 * HOUR_S, production=NOON)
     scenario = neighbourhood(
-        {"1": {"pv": Producer((dark, bright))}}, [job("wash", "1", WASH, (8 * HOUR_S, 11 * HOUR_S))]
+        {"1": {"pv": ProducerSeries((dark, bright))}}, [job("wash", "1", WASH, (8 * HOUR_S, 11 * HOUR_S))]
     )
-    assert plan_as_it_goes(scenario)["wash"][1] >= START_S + 10 * HOUR_S
-    assert plan_as_it_goes(scenario, end_s=START_S + 8 * HOUR_S) == {}
+    assert plan_rolling_horizon(scenario)["wash"][1] >= START_S + 10 * HOUR_S
+    assert plan_rolling_horizon(scenario, end_s=START_S + 8 * HOUR_S) == {}
 
 
 @pytest.mark.parametrize("seed", [1, 5])
 def test_keeps_the_rules_on_generated_neighbourhoods(seed: int) -> None:
     """Windows, promises, and no more than the bound on any run."""
     scenario = scarce(seed)
-    plan = plan_as_it_goes(scenario, rounds=3)
+    plan = plan_rolling_horizon(scenario, rounds=3)
     assert plan_problems(scenario, plan) == []
     reached_wh = delivered_wh(scenario, plan)
     found = clairvoyant_optimum(scenario, plan, time_limit_wall_s=4.0, rounds=0)

@@ -13,7 +13,7 @@ from agents.model import GRID, Job
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.instance import instance_of
 from scenarios.optimum.optimum import clairvoyant_optimum
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, WASH, at_hours, best_by_force, every_second, street, tiny
 
@@ -106,7 +106,7 @@ def test_no_producers() -> None:
     assert (found.best_wh, found.bound_wh) == (0.0, 0.0)
 
 
-def crowded(producers: Mapping[str, Producer]) -> Scenario:
+def crowded(producers: Mapping[str, ProducerSeries]) -> Scenario:
     """Return more washes than fit between nine and two."""
     return street(producers, *at_hours(*((9 + i / 7, 12 + i / 9) for i in range(14))))
 
@@ -177,7 +177,7 @@ def test_what_a_run_had_to_run_together_the_best_plan_may_too() -> None:
 def test_a_run_that_was_lucky_is_the_best_plan_known() -> None:
     """A forecast promised 1 kW, the sun gave 800 W: the wash that nobody could carry in full got most of its energy."""
     real = sun((0, 0.0), (24 * HOUR_S, 19_200.0))
-    producer = Producer((Prediction(issued_s=START_S, production=DAY),), real)
+    producer = ProducerSeries((Prediction(issued_s=START_S, production=DAY),), real)
     scenario = street({"pv": producer}, *at_hours((1, 2)))
     alone, compared = (clairvoyant_optimum(scenario, plan) for plan in (None, {"wash-0": ("pv", START_S + HOUR_S)}))
     assert (alone.best_wh, alone.carried_bound_wh) == (0.0, 0.0)

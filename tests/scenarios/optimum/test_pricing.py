@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 
 from agents.energy import Prediction
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.lagrangian import Prices, Pricing
-from scenarios.scenario import Producer, Scenario
+from scenarios.optimum.lagrangian import LagrangianBound, Prices
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, job, load, sun
 from tests.scenarios.optimum.tiny import best_by_force, every_second, street, tiny
 
@@ -23,11 +23,11 @@ def test_any_prices_bound_what_any_run_delivers(scenario: Scenario, prices: list
     few = street(dict(scenario.producers), *scenario.jobs[:2])
     instance = instance_of(few)
     starts_s = every_second(few.jobs)
-    for limit_wh, carried in ((instance.sun_wh, True), (instance.limit_wh, False)):
-        pricing = Pricing(instance, limit_wh)
-        nothing = pricing.nothing()
-        by_bin = np.resize(np.array(prices), nothing.by_bin.shape)
-        bound_wh, _ = pricing.evaluate(Prices(by_bin, nothing.by_crowd))
+    for limit_wh, carried in ((instance.production_wh, True), (instance.limit_wh, False)):
+        pricing = LagrangianBound(instance, limit_wh)
+        zero_prices = pricing.zero_prices()
+        by_bin = np.resize(np.array(prices), zero_prices.by_bin.shape)
+        bound_wh, _ = pricing.evaluate(Prices(by_bin, zero_prices.by_cut))
         assert bound_wh >= best_by_force(few, starts_s, carried=carried) - 1e-4
 
 
@@ -36,11 +36,11 @@ def test_sun_that_was_only_promised_is_sold_for_what_it_costs_beyond_its_worth()
     promised = Prediction(issued_s=START_S, production=sun((0, 0.0), (HOUR_S, 1000.0), (2 * HOUR_S, 1000.0)))
     real = sun((0, 0.0), (HOUR_S, 800.0), (2 * HOUR_S, 800.0))
     wash = job("wash", "1", load((0, 0.0), (HOUR_S, 1000.0)), (0, 0))
-    instance = instance_of(street({"pv": Producer((promised,), real)}, wash))
-    pricing = Pricing(instance, instance.limit_wh)
+    instance = instance_of(street({"pv": ProducerSeries((promised,), real)}, wash))
+    pricing = LagrangianBound(instance, instance.limit_wh)
 
     def bound_at(price: float) -> float:
-        return pricing.evaluate(Prices(np.full_like(pricing.sun_wh, price), pricing.nothing().by_crowd))[0]
+        return pricing.evaluate(Prices(np.full_like(pricing.production_wh, price), pricing.zero_prices().by_cut))[0]
 
     assert bound_at(0.0) == pytest.approx(1000.0)
     assert bound_at(1.0) == pytest.approx(800.0, abs=0.1)

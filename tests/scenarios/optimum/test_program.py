@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from scenarios.generate.neighbourhood import Plan, neighbourhood
+from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.optimum.feasibility import delivered_wh
 from scenarios.optimum.instance import instance_of
-from scenarios.optimum.milp import SAMPLES, Answer, answers, cells_of
+from scenarios.optimum.milp import SAMPLE_STEPS, MilpResult, aggregated_columns, solve_refined
 from scenarios.optimum.optimum import clairvoyant_optimum
-from scenarios.optimum.partial_schedule import Menu, Packing, Place
+from scenarios.optimum.partial_schedule import PartialSchedule, Placement, PlacementOptions
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, at_hours, best_by_force, every_second, street, tiny
 
 
-def all_answers(scenario: Scenario) -> list[Answer]:
+def all_answers(scenario: Scenario) -> list[MilpResult]:
     """Return what the programs say, from knowing no plan on."""
     instance = instance_of(scenario)
-    nothing = Packing(Menu(instance))
-    return list(answers(instance, instance.sun_wh, lambda: nothing, lambda: False, lambda: 60.0))
+    zero_prices = PartialSchedule(PlacementOptions(instance))
+    return list(solve_refined(instance, instance.production_wh, lambda: zero_prices, lambda: False, lambda: 60.0))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -33,8 +33,8 @@ def test_no_start_at_any_second_beats_any_of_the_programs(scenario: Scenario) ->
     few = street(dict(scenario.producers), *scenario.jobs[:2])
     best_wh = best_by_force(few, every_second(few.jobs), carried=True)
     said = all_answers(few)
-    assert all(answer.solved for answer in said)
-    assert all(answer.bound_wh >= best_wh for answer in said)
+    assert all(result.solved for result in said)
+    assert all(result.bound_wh >= best_wh for result in said)
     # It may start jobs at parts of a second; none of these finds a place by that.
     assert said[-1].bound_wh <= best_wh + 0.02
 
@@ -46,21 +46,25 @@ def test_no_plan_that_runs_one_job_of_a_device_at_a_time_beats_a_program_that_as
     few = street(dict(list(scenario.producers.items())[:1]), *scenario.jobs[:2])
     best_wh = best_by_force(few, every_second(few.jobs), carried=True)
     instance = instance_of(few)
-    nothing = Packing(Menu(instance))
-    asked = list(answers(instance, instance.sun_wh, lambda: nothing, lambda: False, lambda: 60.0, one_at_a_time=True))
-    assert all(answer.bound_wh >= best_wh for answer in asked)
+    zero_prices = PartialSchedule(PlacementOptions(instance))
+    asked = list(
+        solve_refined(
+            instance, instance.production_wh, lambda: zero_prices, lambda: False, lambda: 60.0, exclusive_devices=True
+        )
+    )
+    assert all(result.bound_wh >= best_wh for result in asked)
     assert asked[-1].bound_wh <= all_answers(few)[-1].bound_wh + 0.02
 
 
 def small(seed: int, jobs: int, roofs: int) -> Scenario:
     """Return a scarce neighbourhood."""
-    plan = Plan(
+    plan = NeighbourhoodSpec(
         name="small",
         seed=seed,
         houses=6,
         roofs=roofs,
         jobs=jobs,
-        demand_per_sun=1.0,
+        demand_per_production=1.0,
         date=date(2026, 6, 12),
         weather="fair",
     )
@@ -94,10 +98,10 @@ def test_a_program_that_is_told_to_stop_still_bounds() -> None:
         asked += 1
         return asked > 100
 
-    nothing = Packing(Menu(instance))
-    said = list(answers(instance, instance.sun_wh, lambda: nothing, stop, lambda: 600.0))
-    assert len(said) <= len(SAMPLES)
-    assert all(answer.bound_wh >= 11848.0 for answer in said)
+    zero_prices = PartialSchedule(PlacementOptions(instance))
+    said = list(solve_refined(instance, instance.production_wh, lambda: zero_prices, stop, lambda: 600.0))
+    assert len(said) <= len(SAMPLE_STEPS)
+    assert all(result.bound_wh >= 11848.0 for result in said)
 
 
 def test_nothing_is_written_but_by_us(capfd: pytest.CaptureFixture[str]) -> None:
@@ -132,13 +136,13 @@ def test_a_cell_stands_for_real_seconds() -> None:
     """The first and the last of each, also where that is the next minute's first, draw what the job draws."""
     of = job("wash", "1", load((0, 0.0), (90, 20.0), (200, 30.0)), (10 * HOUR_S + 7, 10 * HOUR_S + 250))
     instance = instance_of(street({"pv": NOON}, of))
-    cells = cells_of(instance.tasks[0], instance.sun_wh[0], np.arange(instance.bins), sloped=True)
+    columns = aggregated_columns(instance.tasks[0], instance.production_wh[0], np.arange(instance.bins), sloped=True)
     starts_s = set()
-    for cell in cells:
+    for column in columns:
         for share in (0.0, 1.0):
-            place = Place(0, cell.ladder(share), 0)
+            place = Placement(0, column.start_grid(share), 0)
             edges_s = START_S + 60 * np.arange(place.bins.start, place.bins.stop + 1, dtype=np.float64)
             start_s = place.start_s(instance)
-            assert place.ladder.draw_wh == pytest.approx(of.load_profile.energy_per_bin_wh(edges_s - start_s))
+            assert place.start_grid.draw_wh == pytest.approx(of.load_profile.energy_per_bin_wh(edges_s - start_s))
             starts_s.add(start_s - START_S - 10 * HOUR_S)
     assert {7, 60, 120, 240, 250} <= starts_s

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agents.energy import FloatArray, LoadProfile
-from scenarios.optimum.linear_pieces import Open, stretches_of
+from scenarios.optimum.linear_pieces import FeasiblePieces, piece_families_of
 from scenarios.optimum.start_grid import BIN_S, TOLERANCE_WH
 from tests.scenarios.neighbourhoods import load
 
@@ -19,17 +19,17 @@ def drawn_wh(profile: LoadProfile, start_s: int) -> FloatArray:
     return profile.energy_per_bin_wh(BIN_S * np.arange(BINS + 1, dtype=np.float64) - start_s)
 
 
-def open_seconds(open_: Open) -> dict[int, FloatArray]:
+def open_seconds(feasible: FeasiblePieces) -> dict[int, FloatArray]:
     """Return each second that a stretch leaves open, and its draw by minute."""
-    stretch = open_.stretch
+    family = feasible.family
     found = {}
-    for piece in np.flatnonzero(open_.mask):
-        for second_s in range(int(open_.first_s[piece]), int(open_.last_s[piece]) + 1):
+    for piece in np.flatnonzero(feasible.mask):
+        for second_s in range(int(feasible.first_s[piece]), int(feasible.last_s[piece]) + 1):
             draw_wh = np.zeros(BINS)
-            own_wh = open_.draw_wh(second_s)
-            begin = stretch.first_bin + int(piece)
+            own_wh = feasible.draw_wh(second_s)
+            begin = family.first_bin + int(piece)
             draw_wh[begin : begin + len(own_wh)] = own_wh
-            found[BIN_S * begin + stretch.offset_s + second_s] = draw_wh
+            found[BIN_S * begin + family.offset_s + second_s] = draw_wh
     return found
 
 
@@ -48,8 +48,8 @@ def test_the_seconds_that_fit_are_those_that_fit(
     profile = load((0, 0.0), (times_s[0], energies_wh[0]), (sum(times_s), sum(energies_wh)))
     limit_wh = np.array(limit, dtype=np.float64) / 2
     found: dict[int, FloatArray] = {}
-    for stretch in stretches_of(profile, 0, (opens_s, opens_s + window_s)):
-        found |= open_seconds(stretch.within(limit_wh))
+    for family in piece_families_of(profile, 0, (opens_s, opens_s + window_s)):
+        found |= open_seconds(family.within(limit_wh))
     every = range(opens_s, opens_s + window_s + 1)
     assert set(found) == {s for s in every if (drawn_wh(profile, s) <= limit_wh + 2 * TOLERANCE_WH).all()}
     for start_s, own_wh in found.items():
@@ -60,17 +60,17 @@ def test_the_last_second_of_a_piece_draws_no_more_than_there_is() -> None:
     """A minute that has no sun from its middle on: a wash must end before; half a minute earlier is the last start."""
     profile = load((0, 0.0), (60, 6.0))
     limit_wh = np.array([6.0, 6.0, 3.0, *([0.0] * (BINS - 3))])
-    (stretch,) = stretches_of(profile, 0, (60, 120))
-    (open_,) = [stretch.within(limit_wh)]
-    assert sorted(open_seconds(open_)) == list(range(60, 91))
+    (family,) = piece_families_of(profile, 0, (60, 120))
+    (feasible,) = [family.within(limit_wh)]
+    assert sorted(open_seconds(feasible)) == list(range(60, 91))
 
 
 def test_the_cheapest_second_is_inside_what_is_open() -> None:
     """The later the cheaper, but the limit ends the piece: its last open second, and what that costs."""
     profile = load((0, 0.0), (60, 6.0))
     limit_wh = np.array([6.0, 6.0, 3.0, *([0.0] * (BINS - 3))])
-    (stretch,) = stretches_of(profile, 0, (60, 120))
+    (family,) = piece_families_of(profile, 0, (60, 120))
     price = np.array([2.0, 2.0, *([1.0] * (BINS - 2))])
-    cost, piece, second_s = stretch.within(limit_wh).cheapest(price, np.zeros(1))
+    cost, piece, second_s = family.within(limit_wh).cheapest(price, np.zeros(1))
     assert (piece, second_s) == (0, 30)
     assert cost == pytest.approx(9.0)

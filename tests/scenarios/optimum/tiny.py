@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.energy import Prediction
 from agents.model import Job
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
-from scenarios.scenario import Producer, Scenario
+from scenarios.scenario import ProducerSeries, Scenario
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 
 HOUR_S = 3600
@@ -20,7 +20,7 @@ WASH = load((0, 0.0), (HOUR_S, 900.0))
 """900 W for an hour."""
 
 
-def street(producers: Mapping[str, Producer], *jobs: Job) -> Scenario:
+def street(producers: Mapping[str, ProducerSeries], *jobs: Job) -> Scenario:
     """Return a house with these producers, and jobs of its machine."""
     return neighbourhood({"1": producers}, jobs)
 
@@ -49,7 +49,7 @@ def tiny(draw: st.DrawFn, window_s: int) -> Scenario:
         real = sun((0, 0.0), (seam, watt * seam / 3600), (900, watt * seam / 3600 + later_wh))
         hoped = sun((0, 0.0), (900, watt * draw(st.floats(0.5, 2.0)) / 4))
         first = Prediction(issued_s=START_S, production=hoped)
-        producers[f"pv-{i}"] = Producer((first,), real) if draw(st.booleans()) else forecast(real)
+        producers[f"pv-{i}"] = ProducerSeries((first,), real) if draw(st.booleans()) else forecast(real)
     jobs = []
     for i in range(draw(st.integers(1, 3))):
         first_s, second_s = draw(st.integers(20, 90)), draw(st.integers(20, 90))

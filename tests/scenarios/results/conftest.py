@@ -9,7 +9,7 @@ import pytest
 from agents.ledger import LedgerEntry
 from agents.messages import ContractAgreed
 from agents.model import GRID
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import (
@@ -42,9 +42,9 @@ def scenario() -> Scenario:
 
 
 @pytest.fixture
-def simulation(scenario: Scenario) -> Simulation:
+def simulation(scenario: Scenario) -> SimulationSpec:
     """Two runs of it, not begun yet."""
-    return Simulation(
+    return SimulationSpec(
         scenario=scenario,
         algorithm="insertion",
         seeds=(1, 2),
@@ -67,7 +67,7 @@ def ledger(scenario: Scenario) -> tuple[LedgerEntry, ...]:
 
 
 @pytest.fixture
-def results_file(tmp_path: Path, simulation: Simulation, ledger: tuple[LedgerEntry, ...]) -> Path:
+def results_file(tmp_path: Path, simulation: SimulationSpec, ledger: tuple[LedgerEntry, ...]) -> Path:
     """Two finished runs; the second never lost a contract."""
     path = create_results(simulation, folder=tmp_path / "results")
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:

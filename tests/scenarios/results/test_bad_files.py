@@ -32,9 +32,9 @@ def test_a_folder(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"house;device\n1;pv\n", "no SQLite file"),
-        (b"\x00" * 5000, "no SQLite file"),
-        (b"SQLite format 3\x00\x10\x00", "breaks off after 18 bytes"),
+        (b"house;device\n1;pv\n", "not an SQLite file"),
+        (b"\x00" * 5000, "not an SQLite file"),
+        (b"SQLite format 3\x00\x10\x00", "truncated after 18 bytes"),
     ],
 )
 def test_a_file_of_another_kind(tmp_path: Path, content: bytes, message: str) -> None:
@@ -53,7 +53,7 @@ def test_a_foreign_sqlite_file(tmp_path: Path) -> None:
     connection.executescript("CREATE TABLE meta (key, value); CREATE TABLE runs (run); PRAGMA user_version = 1")
     connection.close()
 
-    with pytest.raises(ResultsError, match=r"photos\.sqlite: is an SQLite file, but not one with results"):
+    with pytest.raises(ResultsError, match=r"photos\.sqlite: is an SQLite file, but not an ssmic results file"):
         ResultsReader(path)
 
 
@@ -74,7 +74,7 @@ def test_a_truncated_file(results_file: Path, part: float) -> None:
     content = results_file.read_bytes()
     results_file.write_bytes(content[: int(len(content) * part)])
 
-    with pytest.raises(ResultsError, match="is damaged: it breaks off after"):
+    with pytest.raises(ResultsError, match="is damaged: truncated after"):
         ResultsReader(results_file)
 
 
@@ -97,7 +97,7 @@ def test_a_corrupt_file(results_file: Path) -> None:
         ("UPDATE simulation SET settings_json = 'x'", "Expecting value"),
         ("UPDATE runs SET not_registered_json = '['", "Expecting value"),
         ("UPDATE contracts SET job_id = 'ghost'", "does not have"),
-        ("UPDATE contracts SET producer = 'ghost'", "'ghost', which is no producer"),
+        ("UPDATE contracts SET producer = 'ghost'", "'ghost', which is not a producer"),
         ("UPDATE contracts SET start_s = 'noon'", "start_s"),
         ("UPDATE history SET what = 'eaten'", "what"),
         ("DROP TABLE contracts", "contracts"),

@@ -14,11 +14,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from agents.model import GRID
-from scenarios.results.comparison.comparison import Comparison, compare_simulations, comparison_json
+from scenarios.results.comparison.comparison import SimulationComparison, compare_simulations, comparison_json
 from scenarios.results.comparison.files import write_comparison
 from scenarios.results.comparison.tables import tables_of
 from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, SameSimulationError
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
@@ -52,7 +52,7 @@ def write(tmp_path: Path, street: Scenario) -> Write:
         planned: tuple[int, ...] = (),
     ) -> Path:
         seeds = planned or tuple(served)
-        path = create_results(Simulation(scenario, algorithm, seeds, "memory", settings=settings), folder=tmp_path)
+        path = create_results(SimulationSpec(scenario, algorithm, seeds, "memory", settings=settings), folder=tmp_path)
         for run, (seed, count) in enumerate(served.items(), start=1):
             name = f"{path.stem}-{seed}"
             with RunWriter(path, scenario, run=run, run_id=name, seed=seed, start_s=START_S) as writer:
@@ -67,9 +67,9 @@ def write(tmp_path: Path, street: Scenario) -> Write:
     return written
 
 
-def delivered(comparison: Comparison, index: int) -> Any:
+def delivered(comparison: SimulationComparison, index: int) -> Any:
     """Return the spread of what panels delivered."""
-    return comparison.spread(index, "delivered_wh")
+    return comparison.statistics_of(index, "delivered_wh")
 
 
 def test_means_and_differences_have_student_intervals(write: Write) -> None:

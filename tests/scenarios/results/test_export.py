@@ -16,7 +16,7 @@ import pytest
 
 from scenarios.results.connection import ResultsError
 from scenarios.results.export import FORMATS, Format, export_results
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from tests.scenarios.neighbourhoods import START_S
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_made_is_named(results_file: Path, tmp_path: Pat
         export_results(results, "csv", tmp_path / "out")
 
 
-def test_a_simulation_without_runs_has_tables_without_rows(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_simulation_without_runs_has_tables_without_rows(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Headings and types are there all the same."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with ResultsReader(path) as results:

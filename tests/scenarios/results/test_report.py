@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from scenarios.results.connection import ResultsError
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
@@ -170,7 +170,7 @@ def test_a_report_is_not_written_over_unasked(report: Path, results_file: Path, 
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_a_simulation_without_runs_has_nothing_to_report(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_simulation_without_runs_has_nothing_to_report(tmp_path: Path, simulation: SimulationSpec) -> None:
     """And no page is written."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with ResultsReader(path) as results, pytest.raises(ResultsError, match="has no run yet"):
@@ -374,7 +374,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
     jobs = [job("wash", "a", load((0, 0), (600, 100)), (36_000, 36_000))]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (80_000, 9000)))}}, jobs)
     scenario = replace(scenario, utc_offset_s=zone.offset_s)
-    path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "r.sqlite")
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=start_s) as writer:
         writer.entry(agreed(contract(jobs[0], "pv", 36_000)))
         writer.finish("done", start_s + 86_400)
@@ -408,7 +408,7 @@ def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
     """One without any contract, one failed, one going on; a neighbourhood without tariff and with no sun."""
     jobs = [job(f"j{i}", "a", load((0, 0), (600, 100))) for i in range(5)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 0)))}, "b": {}}, jobs)
-    path = create_results(Simulation(scenario, "insertion", tuple(range(50)), "memory"), out=tmp_path / "r.sqlite")
+    path = create_results(SimulationSpec(scenario, "insertion", tuple(range(50)), "memory"), out=tmp_path / "r.sqlite")
     for run in range(1, 51):
         with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=run, start_s=START_S) as writer:
             for of in jobs if run > 1 else ():

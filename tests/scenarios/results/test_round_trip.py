@@ -10,7 +10,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from agents.ledger import LedgerEntry, LedgerEvent, ledger_sha256
 from agents.model import Contract
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, neighbourhood
@@ -64,7 +64,7 @@ def test_ledgers_and_messages_come_back_as_they_were(
     """To the letter and the last bit; in the order in which they were told; equal ledgers, equal hash."""
     scenario = neighbourhood({}, [])
     with TemporaryDirectory() as folder:
-        path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=Path(folder) / "r.sqlite")
+        path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=Path(folder) / "r.sqlite")
         with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
             for seq, (sender, to, kind, body) in enumerate(said):
                 writer.message(START_S, 0, sender, seq, to, kind, body)

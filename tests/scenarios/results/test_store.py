@@ -19,7 +19,7 @@ import pytest
 
 from agents.ledger import LedgerEntry, ledger_sha256
 from scenarios.results.connection import ResultsError, record_comparison, seal
-from scenarios.results.files import Simulation, create_results, file_name
+from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from scenarios.results.writer import RunWriter
@@ -73,7 +73,7 @@ def test_messages_keep_their_order_and_know_their_job(results_file: Path, scenar
         assert results.count_messages(2) == 3
 
 
-def test_a_request_with_another_load_than_the_scenarios_keeps_it(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_request_with_another_load_than_the_scenarios_keeps_it(tmp_path: Path, simulation: SimulationSpec) -> None:
     """What was said is what is recorded."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     other = simulation.scenario.jobs[0].model_copy(update={"load_profile": load((0, 0), (60, 1))})
@@ -118,7 +118,7 @@ def test_the_file_says_what_it_is(results_file: Path) -> None:
         connection.close()
 
 
-def test_names_say_when_what_how_and_how_often(tmp_path: Path, simulation: Simulation) -> None:
+def test_names_say_when_what_how_and_how_often(tmp_path: Path, simulation: SimulationSpec) -> None:
     """In UTC; what does not suit a file name is replaced."""
     created = datetime(2026, 6, 21, 14, 5, 9, tzinfo=UTC)
     assert file_name(created, "street", "L-BFGS-B", 5) == "2026-06-21_140509_street_L-BFGS-B_5.sqlite"
@@ -130,7 +130,7 @@ def test_names_say_when_what_how_and_how_often(tmp_path: Path, simulation: Simul
 
 
 def test_simulations_that_start_in_the_same_second_get_files_of_their_own(
-    tmp_path: Path, simulation: Simulation
+    tmp_path: Path, simulation: SimulationSpec
 ) -> None:
     """However many, none is written over."""
     paths = {create_results(simulation, folder=tmp_path) for _ in range(5)}
@@ -141,7 +141,7 @@ def test_simulations_that_start_in_the_same_second_get_files_of_their_own(
         ResultsReader(path).close()
 
 
-def test_a_file_that_exists_is_not_written_over(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_file_that_exists_is_not_written_over(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Whatever it is."""
     out = tmp_path / "mine.txt"
     out.write_text("dear diary")
@@ -151,7 +151,7 @@ def test_a_file_that_exists_is_not_written_over(tmp_path: Path, simulation: Simu
     assert out.read_text() == "dear diary"
 
 
-def test_a_place_that_cannot_hold_results_is_named(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_place_that_cannot_hold_results_is_named(tmp_path: Path, simulation: SimulationSpec) -> None:
     """A file where a folder is needed."""
     (tmp_path / "file").touch()
 
@@ -161,7 +161,7 @@ def test_a_place_that_cannot_hold_results_is_named(tmp_path: Path, simulation: S
         create_results(simulation, out=tmp_path / "file" / "r.sqlite")
 
 
-def test_a_reader_sees_what_is_committed_while_the_run_goes_on(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_reader_sees_what_is_committed_while_the_run_goes_on(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Contracts, figures so far, and no half of a transaction."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash, nasty, _ = simulation.scenario.jobs
@@ -184,7 +184,7 @@ def test_a_reader_sees_what_is_committed_while_the_run_goes_on(tmp_path: Path, s
         assert results.run(1).end_s == START_S + 30
 
 
-def test_an_entry_written_again_replaces_what_was_known(tmp_path: Path, simulation: Simulation) -> None:
+def test_an_entry_written_again_replaces_what_was_known(tmp_path: Path, simulation: SimulationSpec) -> None:
     """The ledger's entry is the whole truth about a contract, its history included."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash = simulation.scenario.jobs[0]
@@ -204,7 +204,7 @@ def test_an_entry_written_again_replaces_what_was_known(tmp_path: Path, simulati
 
 @pytest.mark.parametrize(("error", "state"), [(KeyboardInterrupt, "interrupted"), (RuntimeError, "failed")])
 def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
-    tmp_path: Path, simulation: Simulation, error: type[BaseException], state: str
+    tmp_path: Path, simulation: SimulationSpec, error: type[BaseException], state: str
 ) -> None:
     """Also what was not committed yet."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
@@ -222,7 +222,7 @@ def test_a_run_that_breaks_off_says_so_and_keeps_its_contracts(
         assert len(results.ledger(1)) == 1
 
 
-def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Nothing happens any more once the last job has started, but it still draws."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash = simulation.scenario.jobs[0]
@@ -235,7 +235,7 @@ def test_a_run_without_a_set_end_lasts_until_its_last_job_has_run(tmp_path: Path
         assert results.kpis(1).jobs_unfinished == 0
 
 
-def test_a_run_that_goes_on_knows_its_ledger_and_counts_on(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_run_that_goes_on_knows_its_ledger_and_counts_on(tmp_path: Path, simulation: SimulationSpec) -> None:
     """What came before its process died is part of its hash and its figures."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash, nasty, _ = simulation.scenario.jobs
@@ -264,13 +264,13 @@ def test_a_killed_writer_loses_nothing_that_was_committed(tmp_path: Path) -> Non
     program = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from scenarios.results.files import Simulation, create_results
+        from scenarios.results.files import SimulationSpec, create_results
         from scenarios.results.writer import RunWriter
         from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 
         jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(5000)]
         scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
-        path = create_results(Simulation(scenario, "insertion", (1,), "memory"), out=Path(sys.argv[1]))
+        path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=Path(sys.argv[1]))
         with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=START_S) as writer:
             for i, of in enumerate(jobs):
                 writer.message(START_S, 0, of.agent, i, "pv", "Declined", {"kind": "Declined", "job_id": of.job_id})
@@ -317,7 +317,9 @@ def test_processes_write_runs_of_one_file_at_the_same_time(tmp_path: Path) -> No
     runs, contracts = 4, 60
     jobs = [job(f"j{i}", "a", load((0, 0), (60, 1))) for i in range(contracts)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (60, 1)))}}, jobs)
-    path = create_results(Simulation(scenario, "insertion", tuple(range(runs)), "memory"), out=tmp_path / "r.sqlite")
+    path = create_results(
+        SimulationSpec(scenario, "insertion", tuple(range(runs)), "memory"), out=tmp_path / "r.sqlite"
+    )
 
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for done in [pool.submit(write_one_run, path, run, contracts) for run in range(1, runs + 1)]:
@@ -332,7 +334,7 @@ def test_processes_write_runs_of_one_file_at_the_same_time(tmp_path: Path) -> No
         ] * runs
 
 
-def test_a_file_with_many_messages_opens_at_once(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_file_with_many_messages_opens_at_once(tmp_path: Path, simulation: SimulationSpec) -> None:
     """100,000 of them: figures, a page of messages and the course of one job in under 2 s."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
@@ -400,7 +402,7 @@ def test_the_query_in_the_documentation_answers_its_question(results_file: Path)
     assert answered == {("a", "pv", 0.5), ("b", "grid", 0.9), ("b", "pv", 0.2)}
 
 
-def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: Simulation) -> None:
+def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Also by a run that is taken up in a file which an older version made, without a table for them."""
     path = create_results(simulation, folder=tmp_path)
     connection = sqlite3.connect(path)

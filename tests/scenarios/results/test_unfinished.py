@@ -8,11 +8,11 @@ import pytest
 
 from agents.ledger import LedgerEntry
 from scenarios.results.export import tables
-from scenarios.results.files import Simulation, create_results, list_results
+from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.report.contents import report_contents
 from scenarios.results.summary import simulation_json
-from scenarios.results.views import average_day, view_house, view_runs
+from scenarios.results.views import average_power_profile, view_house, view_runs
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract
 
@@ -21,7 +21,7 @@ PLANNED_S = 14_400 + 3_600
 
 
 @pytest.fixture
-def half_done(results_file: Path, simulation: Simulation) -> Path:
+def half_done(results_file: Path, simulation: SimulationSpec) -> Path:
     """Two runs that are complete, and one that was stopped after a quarter of its time."""
     wash = simulation.scenario.jobs[0]
     with RunWriter(results_file, simulation.scenario, run=3, run_id="r3", seed=3, start_s=START_S) as writer:
@@ -41,7 +41,7 @@ def test_means_and_intervals_are_of_complete_runs(half_done: Path) -> None:
     for spread in (whole["statistics"]["self_sufficiency"], report["spread"]["self_sufficiency"]):
         assert (spread["runs"], spread["mean"]) == (2, pytest.approx(sum(complete) / 2))
         assert spread["maximum"] == max(complete)
-    assert view.spread["consumed_wh"].runs == 2
+    assert view.statistics["consumed_wh"].runs == 2
     assert listed.self_sufficiency == pytest.approx(sum(complete) / 2)
 
 
@@ -64,11 +64,11 @@ def test_each_run_says_how_much_of_it_its_figures_cover(half_done: Path) -> None
 def test_the_average_day_is_of_complete_runs(half_done: Path) -> None:
     """Half a run would draw less in every later hour."""
     with ResultsReader(half_done) as results:
-        assert average_day(results).runs == 2
+        assert average_power_profile(results).runs == 2
 
 
 def test_a_simulation_without_a_complete_run_has_no_mean(
-    tmp_path: Path, simulation: Simulation, ledger: tuple[LedgerEntry, ...]
+    tmp_path: Path, simulation: SimulationSpec, ledger: tuple[LedgerEntry, ...]
 ) -> None:
     """Neither a mean nor an interval: there is nothing that they could be of."""
     path = create_results(simulation, folder=tmp_path / "results")
@@ -79,7 +79,7 @@ def test_a_simulation_without_a_complete_run_has_no_mean(
             run.finish("interrupted" if number == 1 else "failed", START_S + number * 1800)
     with ResultsReader(path) as results:
         spread = simulation_json(results)["statistics"]["grid_wh"]
-        assert average_day(results).runs == 1
+        assert average_power_profile(results).runs == 1
 
     assert (spread["runs"], spread["mean"], spread["high_95"]) == (0, None, None)
     assert list_results(path.parent)[0].self_sufficiency is None

@@ -12,10 +12,10 @@ from agents.ledger import LedgerEntry
 from agents.model import GRID
 from scenarios.metrics.energy import IntervalError
 from scenarios.results.connection import ResultsError
-from scenarios.results.files import Simulation, create_results, list_results
+from scenarios.results.files import SimulationSpec, create_results, list_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
-from scenarios.results.views import average_day, view_house, view_neighbourhood, view_runs
+from scenarios.results.views import average_power_profile, view_house, view_neighbourhood, view_runs
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract
@@ -105,12 +105,12 @@ def test_all_runs(results_file: Path) -> None:
     with ResultsReader(results_file) as results:
         view = view_runs(results, HOUR_S)
         days = [view_neighbourhood(results, run, HOUR_S).day for run in (1, 2)]
-        average = average_day(results, HOUR_S)
-        of_house = average_day(results, HOUR_S, house="b")
+        average = average_power_profile(results, HOUR_S)
+        of_house = average_power_profile(results, HOUR_S, house="b")
 
     assert [info.seed for info, _ in view.runs] == [1, 2]
     figures = [of.grid_wh for _, of in view.runs]
-    assert view.spread["grid_wh"].mean == pytest.approx(sum(figures) / 2)
+    assert view.statistics["grid_wh"].mean == pytest.approx(sum(figures) / 2)
     assert average.runs == 2
     local_w = [day.local_w[: len(average.times_s)] for day in days]
     assert average.local.mean_w == pytest.approx((local_w[0] + local_w[1]) / 2)
@@ -127,27 +127,27 @@ def test_intervals_are_whole_minutes_in_every_view(results_file: Path) -> None:
             lambda: view_neighbourhood(results, 1, 7),
             lambda: view_house(results, 1, "a", 7),
             lambda: view_runs(results, 7),
-            lambda: average_day(results, 7),
+            lambda: average_power_profile(results, 7),
             lambda: simulation_json(results, 7),
         ):
             with pytest.raises(IntervalError, match="not 7 s"):
                 ask()
 
 
-def test_a_simulation_without_runs_has_views_that_say_so(tmp_path: Path, simulation: Simulation) -> None:
+def test_a_simulation_without_runs_has_views_that_say_so(tmp_path: Path, simulation: SimulationSpec) -> None:
     """It has just begun."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with ResultsReader(path) as results:
         assert view_runs(results).runs == ()
         assert simulation_json(results)["runs"] == []
         with pytest.raises(ResultsError, match="has no run yet"):
-            average_day(results)
+            average_power_profile(results)
         with pytest.raises(ResultsError, match="no run 1; none has begun"):
             view_neighbourhood(results, 1)
 
 
 def test_the_list_shows_every_file_and_what_is_wrong_with_it(
-    results_file: Path, simulation: Simulation, ledger: tuple[LedgerEntry, ...]
+    results_file: Path, simulation: SimulationSpec, ledger: tuple[LedgerEntry, ...]
 ) -> None:
     """Finished, running, not begun, broken; other files and drafts are left out."""
     folder = results_file.parent
@@ -181,7 +181,7 @@ def test_no_folder_is_an_empty_list(tmp_path: Path) -> None:
         list_results(tmp_path / "file")
 
 
-def test_figures_of_a_run_that_goes_on_are_those_so_far(tmp_path: Path, simulation: Simulation) -> None:
+def test_figures_of_a_run_that_goes_on_are_those_so_far(tmp_path: Path, simulation: SimulationSpec) -> None:
     """Views do not wait for its end."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     wash = simulation.scenario.jobs[0]

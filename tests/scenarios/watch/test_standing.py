@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.protocol.wire import TimeReport
-from scenarios.monitor.run_status import standing_of
+from scenarios.monitor.run_status import status_of_run
 
 
 def report(**more: Any) -> TimeReport:
@@ -53,12 +53,12 @@ def report(**more: Any) -> TimeReport:
 )
 def test_what_is_said_of_a_report(said: dict[str, Any], seen: dict[str, Any], kind: str, words: str) -> None:
     """In words; an estimate is for a run that moves."""
-    standing = standing_of(report(**said), **seen)
+    standing = status_of_run(report(**said), **seen)
     assert (standing.kind, standing.words) == (kind, words)
     assert standing.moves == (kind == "running")
 
 
 def test_a_run_that_has_said_nothing_yet() -> None:
     """It has not begun, or there is no connection."""
-    assert standing_of(None).words == "waiting for the run to begin"
-    assert standing_of(None, link="unreachable", problem="no such host").kind == "disconnected"
+    assert status_of_run(None).words == "waiting for the run to begin"
+    assert status_of_run(None, link="unreachable", problem="no such host").kind == "disconnected"

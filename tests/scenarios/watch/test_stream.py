@@ -6,22 +6,22 @@ import gc
 
 import pytest
 
-from scenarios.monitor.message_log import IN_MEMORY, Line, Stream
+from scenarios.monitor.message_log import IN_MEMORY, MessageLog, MessageSummary
 
 JOBS = 7
 
 
-def line(number: int) -> Line:
+def line(number: int) -> MessageSummary:
     """Return the line with a number."""
     job_id = f"job-{number % JOBS}" if number % 11 else ""
-    return Line(
+    return MessageSummary(
         number, 100 + number, number % 3, f"{number % 5}/tv", number, "manager", "Declined", job_id, f"<{number}>"
     )
 
 
-def filled(count: int, **bounds: int) -> Stream:
+def filled(count: int, **bounds: int) -> MessageLog:
     """Return a stream with so many lines."""
-    stream = Stream(**bounds)
+    stream = MessageLog(**bounds)
     for number in range(count):
         stream.add(line(number))
     return stream
@@ -31,12 +31,12 @@ COUNT = 5 * IN_MEMORY + 123
 
 
 @pytest.fixture(scope="module")
-def long() -> Stream:
+def long() -> MessageLog:
     """One that does not fit in memory."""
     return filled(COUNT)
 
 
-def test_all_lines_are_there_whether_in_memory_or_not(long: Stream) -> None:
+def test_all_lines_are_there_whether_in_memory_or_not(long: MessageLog) -> None:
     """One by one, in parts, and all of them; across the border between file and memory too."""
     assert (len(long), long.total, long.first, long.dropped) == (COUNT, COUNT, 0, 0)
     for number in (0, 1, 63, 64, 65, 1_000, COUNT - IN_MEMORY - 600, COUNT - IN_MEMORY, COUNT - 1):
@@ -48,7 +48,7 @@ def test_all_lines_are_there_whether_in_memory_or_not(long: Stream) -> None:
     assert list(long.since(COUNT)) == []
 
 
-def test_what_was_said_about_a_job_is_found(long: Stream) -> None:
+def test_what_was_said_about_a_job_is_found(long: MessageLog) -> None:
     """In its order; of a very long talk the newest."""
     expected = [line(n) for n in range(COUNT) if line(n).job_id == "job-3"]
     assert long.about("job-3", COUNT) == expected
@@ -57,10 +57,10 @@ def test_what_was_said_about_a_job_is_found(long: Stream) -> None:
     assert long.about("nobody's", 5) == []
 
 
-def test_memory_holds_only_the_newest(long: Stream) -> None:
+def test_memory_holds_only_the_newest(long: MessageLog) -> None:
     """However many there were."""
     list(long.since(0))
-    lines = [o for o in gc.get_objects() if isinstance(o, Line)]
+    lines = [o for o in gc.get_objects() if isinstance(o, MessageSummary)]
     assert len(lines) < 2 * IN_MEMORY + 3_000
 
 

@@ -23,7 +23,7 @@ from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed, RunFinder
-from scenarios.monitor.run_state import Watched, backdrop_of
+from scenarios.monitor.run_state import ObservedRun, context_of_scenario
 from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
@@ -66,9 +66,9 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-def watched(deliveries: list[Delivery], *, from_the_start: bool = False) -> Watched:
+def watched(deliveries: list[Delivery], *, from_the_start: bool = False) -> ObservedRun:
     """Return what a watcher knows that heard this."""
-    state = Watched(RUN, from_the_start=from_the_start)
+    state = ObservedRun(RUN, from_the_start=from_the_start)
     for delivery in deliveries:
         state.take(delivery.topic, delivery.payload)
     return state
@@ -214,7 +214,7 @@ def test_foreign_and_broken_messages_change_nothing(recorded: tuple[RunOutcome, 
 
 def test_memory_has_a_bound() -> None:
     """The oldest lines go and are counted; the newest stay."""
-    state = Watched(RUN, kept_lines=100)
+    state = ObservedRun(RUN, kept_lines=100)
     topic = topics.inbox(RUN, "manager", "manager", "1")
     for seq in range(1000):
         body = {"kind": "Declined", "job_id": f"job-{seq}", "producer": "pv"}
@@ -237,7 +237,7 @@ async def test_a_watcher_steers_and_changes_nothing(street: Scenario) -> None:
     """It pauses and resumes the run over the bus; the ledger is that of a run nobody watched."""
     alone = await run_scenario(street, RunSettings(seed=3, run_id="alone"), MemoryBroker())
     broker = MemoryBroker()
-    feed = BusFeed(broker, Watched("w", backdrop_of(street), from_the_start=True), "memory")
+    feed = BusFeed(broker, ObservedRun("w", context_of_scenario(street), from_the_start=True), "memory")
     listening = asyncio.create_task(feed.run())
     await until(lambda: feed.status == "connected")
 

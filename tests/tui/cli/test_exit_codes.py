@@ -82,7 +82,7 @@ def test_results_are_never_written_over(ssmic: Ssmic, tmp_path: Path) -> None:
     out.write_text("precious")
     ended = ssmic("run", "street", "--bus", "memory", "--out", out)
     assert ended.code == 2
-    assert "never written over" in ended.err
+    assert "refusing to overwrite results" in ended.err
     assert out.read_text() == "precious"
 
 
@@ -113,7 +113,7 @@ def test_a_file_without_results_is_3(ssmic: Ssmic, small: Path, command: list[st
     assert ssmic("results", *command, "none.sqlite").code == 3
     ended = ssmic("results", *command, small)
     assert ended.code == 3
-    assert "small.yaml: is not a results file of ssmic" in ended.err
+    assert "small.yaml: is not an ssmic results file" in ended.err
 
 
 def test_bad_scores_are_3_unless_reset(ssmic: Ssmic, small: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from tests.ended import Ssmic
 
@@ -16,7 +16,7 @@ from tests.ended import Ssmic
 def stopped(tmp_path: Path, small: Path) -> Path:
     """Two runs: one stopped at 31 % before anything ran, one stopped later."""
     scenario = load_scenario(small)
-    path = create_results(Simulation(scenario, "insertion", (1, 2), "memory"), out=tmp_path / "stopped.sqlite")
+    path = create_results(SimulationSpec(scenario, "insertion", (1, 2), "memory"), out=tmp_path / "stopped.sqlite")
     for number, share in ((1, 0.31), (2, 0.5)):
         with RunWriter(
             path, scenario, run=number, run_id=f"r{number}", seed=number, start_s=scenario.start_s

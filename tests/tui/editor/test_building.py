@@ -164,7 +164,7 @@ async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) ->
         await person.until(lambda: person.screen.query_one("#side Chart", Chart)._series)
         (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n500 200\n", encoding="utf-8")
         await person.type_in("name", "Pump")
-        assert "does not come after" in person.problems_at("load profile")
+        assert "is not after" in person.problems_at("load profile")
 
 
 async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, Static
 
-from scenarios.files.coverage import MoveStart, ShiftSun, coverage_notes
+from scenarios.files.coverage import MoveStart, ShiftForecasts, coverage_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
 from tests.scenarios.test_coverage import SUN, TEXT
@@ -58,8 +58,8 @@ async def test_the_start_is_moved_or_the_forecasts_by_a_button(editing: Editing,
 def brought_together(text: str, folder: Path) -> str:
     """Return a text after its forecasts were shifted into the run."""
     document = Document(text)
-    (note,) = document.findings("s.yaml", folder)[1]
-    way = next(way for way in note.ways_out if isinstance(way, ShiftSun))
+    (note,) = document.check("s.yaml", folder)[1]
+    way = next(way for way in note.remedies if isinstance(way, ShiftForecasts))
     change = change_for(way, document.value(), folder)
     assert change is not None
     for step in change.steps:
@@ -95,8 +95,8 @@ def test_a_start_is_not_moved_away_from_its_jobs(tmp_path: Path) -> None:
     for time in ("05:00", "06:00", "12:00"):
         text = text.replace(f'"{time}"', f'"2026-06-21T{time}:00+02:00"')
     document = Document(text)
-    (note,) = document.findings("s.yaml", tmp_path)[1]
-    move, shift = note.ways_out
+    (note,) = document.check("s.yaml", tmp_path)[1]
+    move, shift = note.remedies
     assert isinstance(move, MoveStart)
     assert not is_possible(move, document.value())
     assert is_possible(shift, document.value())

@@ -13,7 +13,7 @@ from agents.ledger import LedgerEntry, LedgerEvent
 from agents.model import GRID, Contract
 from agents.scheduling.settings import AlgorithmSettings
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from scenarios.simulation.plan import Plan
@@ -76,7 +76,7 @@ def told_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("told")
     scenario = load_scenario("street")
     for name, algorithm, seeds in ((INSERTION, "insertion", (1, 2)), (FIFTY, "fifty_fifty", (1,))):
-        plan = Simulation(scenario=scenario, algorithm=algorithm, seeds=seeds, broker="memory")
+        plan = SimulationSpec(scenario=scenario, algorithm=algorithm, seeds=seeds, broker="memory")
         path = create_results(plan, folder / name)
         for run, seed in enumerate(seeds, start=1):
             with RunWriter(path, scenario, run=run, run_id=f"r{run}", seed=seed, start_s=scenario.start_s) as writer:

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from scenarios.load import load_scenario
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from tests.tui.driving import dialog, notices, until
 from tests.tui.results.driving import FIFTY, INSERTION, listed, opened_first, table, text, the_screen
@@ -82,8 +82,8 @@ async def test_files_that_cannot_be_read_are_listed_with_the_reason(opened: Open
         await listed(pilot, 5)
         problems = {row.path: row.listed.problem for row in table(pilot, "#books").rows if row.state == "broken"}
         assert "newer ssmic" in problems[newer.relative_to(Path.cwd())]
-        assert "breaks off after 9000" in problems[broken.relative_to(Path.cwd())]
-        assert "no SQLite file" in problems[other.relative_to(Path.cwd())]
+        assert "truncated after 9000" in problems[broken.relative_to(Path.cwd())]
+        assert "not an SQLite file" in problems[other.relative_to(Path.cwd())]
         for path, problem in problems.items():
             table(pilot, "#books").go_to(path)
             await until(pilot, partial(explained, pilot, problem))
@@ -104,7 +104,7 @@ async def test_a_run_that_is_being_written_is_followed(
     scenario = load_scenario("street")
     async with opened(first_area="results") as pilot:
         await listed(pilot)
-        plan = Simulation(scenario=scenario, algorithm="exact", seeds=(1,), broker="memory")
+        plan = SimulationSpec(scenario=scenario, algorithm="exact", seeds=(1,), broker="memory")
         path = create_results(plan, results_folder / "now.sqlite")
         await until(pilot, lambda: len(table(pilot, "#books").rows) == 3)
         row = table(pilot, "#books").rows[0]

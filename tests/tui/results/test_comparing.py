@@ -24,7 +24,7 @@ async def test_two_marked_ones_are_compared(opened: Opened, results_folder: Path
     spreads = []
     for name in (FIFTY, INSERTION):
         with ResultsReader(results_folder / name) as results:
-            spreads.append(view_runs(results).spread)
+            spreads.append(view_runs(results).statistics)
     async with opened(first_area="results") as pilot:
         await listed(pilot)
         await pilot.press("space", "down", "space", "v")

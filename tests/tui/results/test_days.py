@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.model import GRID
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.writer import RunWriter
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
 from tests.tui.driving import until
@@ -20,7 +20,7 @@ def four_days(folder: Path) -> None:
     """Write a run of four days with a job on each."""
     jobs = [job(f"wash-{d}", "a", load((0, 0), (3600, 500)), (d * DAY_S, d * DAY_S + 7200)) for d in range(4)]
     scenario = neighbourhood({"a": {"pv": forecast(sun((0, 0), (4 * DAY_S, 96_000)))}}, jobs)
-    path = create_results(Simulation(scenario, "insertion", (1,), "memory"), folder=folder)
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), folder=folder)
     with RunWriter(path, scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for d, of in enumerate(jobs):
             writer.entry(agreed(contract(of, GRID, d * DAY_S)))

@@ -9,7 +9,7 @@ import pytest
 from agents.model import GRID, Contract
 from scenarios.load import load_scenario
 from scenarios.metrics.kpis import DEFAULT_INTERVAL_S
-from scenarios.results.files import Simulation, create_results
+from scenarios.results.files import SimulationSpec, create_results
 from scenarios.results.reader import ResultsReader
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import planned_end_s
@@ -22,7 +22,7 @@ from tui.results.runs import runs_sheet
 def stopped(tmp_path: Path) -> Path:
     """The street, everything on the grid; the second of two runs was stopped after 31 % of its time."""
     scenario = load_scenario("street")
-    path = create_results(Simulation(scenario, "insertion", (1, 2), "memory"), out=tmp_path / "r.sqlite")
+    path = create_results(SimulationSpec(scenario, "insertion", (1, 2), "memory"), out=tmp_path / "r.sqlite")
     end_s = planned_end_s(scenario, None)
     for number in (1, 2):
         with RunWriter(path, scenario, run=number, run_id=f"r{number}", seed=number, start_s=scenario.start_s) as run:

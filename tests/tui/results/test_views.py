@@ -192,8 +192,8 @@ async def test_all_runs_with_mean_and_deviation(opened: Opened, results_folder: 
         await until(pilot, lambda: len(runs.rows) == 4)
         assert [row.title for row in runs.rows] == ["1", "2", "mean", "± sd"]
         mean, deviation = runs.rows[2].figures, runs.rows[3].figures
-        assert mean["delivered_wh"] == view.spread["delivered_wh"].mean
-        assert deviation["delivered_wh"] == view.spread["delivered_wh"].standard_deviation
+        assert mean["delivered_wh"] == view.statistics["delivered_wh"].mean
+        assert deviation["delivered_wh"] == view.statistics["delivered_wh"].standard_deviation
         assert mean["messages"] == sum(run.messages for run, _ in view.runs) / 2
         await pilot.press("s", "s")
         await until(pilot, lambda: [row.title for row in runs.rows] == ["2", "1", "mean", "± sd"])
