@@ -12,7 +12,7 @@ class BrokerUrlError(SsmicError):
 
 
 class BrokerUnreachableError(SsmicError):
-    """No connection to the broker could be made: nobody listens there, or the login was refused."""
+    """No connection to the broker could be made: no broker runs there, or the login was refused."""
 
 
 class BrokerAwayError(BrokerUnreachableError):

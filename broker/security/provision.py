@@ -128,7 +128,7 @@ class Guard:
     client_certificates: bool | None = None
     """Whether clients log in by certificate instead of by password; None: as it was, else by password."""
     days: float = 825
-    """How long new certificates are valid."""
+    """Validity of new certificates."""
     owner: Owner | None = None
 
 

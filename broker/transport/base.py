@@ -102,6 +102,6 @@ class Broker(Protocol):
         """Connect a client for the time of the context.
 
         Raises:
-            BrokerUnreachableError: nobody listens there, or the login was refused.
+            BrokerUnreachableError: no broker runs there, or the login was refused.
         """
         ...

@@ -185,7 +185,7 @@ def _away(cause: OSError | NoAnswerError, url: BrokerUrl, standing: int) -> str:
         case socket.gaierror():
             return f"there is no host named {url.host!r}"
         case ConnectionRefusedError():
-            return "nobody listens there"
+            return f"connection refused: no broker at {url.host}:{url.port}"
         case TimeoutError():
             return f"no answer; {_doubt(url)}"
         case OSError(strerror=str(why)) if not isinstance(cause, ConnectionError):

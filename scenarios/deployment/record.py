@@ -64,7 +64,7 @@ def open_record(path: Path, scenario: Scenario, settings: DeploymentSettings) ->
         with journal:
             pass  # it is this run's, or could not have been opened
     if path.exists() and not comes_back:
-        raise ResultsError(f"{path}: exists already; results are never written over")
+        raise ResultsError(f"{path}: exists already; refusing to overwrite results")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         create_results(

@@ -110,7 +110,7 @@ def create_results(simulation: Simulation, out: Path | None = None, folder: Path
         try:
             path = reserve_exactly(out)
         except FileExistsError:
-            raise ResultsExistError(f"{out}: exists already; results are never written over") from None
+            raise ResultsExistError(f"{out}: exists already; refusing to overwrite results") from None
     # Built beside its place and moved there whole: who looks meanwhile finds an empty file, never half of one.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -256,7 +256,7 @@ def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
     before = int(found[1] or 0)
     there = [one for one in list_results(folder) if not one.problem]
     if not there:
-        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` makes some")
+        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` creates some")
     if before >= len(there):
         are = "is only one simulation" if len(there) == 1 else f"are only {len(there)} simulations"
         raise ResultsError(f"{name}: there {are} in {folder}")

@@ -40,7 +40,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
 
     Raises:
         BrokerUrlError: what the plan says is no URL.
-        BrokerUnreachableError: it cannot be started, nobody listens there, or the login is refused.
+        BrokerUnreachableError: it cannot be started, no broker runs there, or the login is refused.
     """
     if plan.bus == "memory":
         yield OpenBroker("memory", "in memory", None)

@@ -138,7 +138,7 @@ async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
         await until(pilot, lambda: screen._simulation is not None and screen._simulation.is_over)
         assert screen._simulation is not None
         assert screen._simulation.state == "failed"
-        assert "nobody listens there" in screen._simulation.problem
+        assert "connection refused: no broker at 127.0.0.1:9" in screen._simulation.problem
         assert not screen.query_one("#start", Button).disabled
 
 

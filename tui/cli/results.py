@@ -1,4 +1,4 @@
-"""`ssmic results`: what there is, what came out, and other forms of it."""
+"""`ssmic results`: list, show, compare, export and report results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _GAP = "  "
 
 
 def show_listed(console: Console, books: Sequence[Book]) -> None:
-    """Print the results files, with the name by which each can be named; beside it the file where there is room."""
+    """Print the results files with their short names (`latest~1`), and their paths if there is room."""
     rows = [_row(n, book) for n, book in _numbered(books)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
     files = [_file(book) for book in books]
@@ -57,7 +57,7 @@ def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich
 
 
 def _numbered(books: Sequence[Book]) -> list[tuple[str, Book]]:
-    """Return the books with the names by which other commands take them."""
+    """Return the entries with the short names that other commands accept."""
     found, count = [], 0
     for book in books:
         if book.listed.problem:
@@ -92,7 +92,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def listed_json(book: Book) -> dict[str, Any]:
-    """Return a results file at a glance, fit for JSON."""
+    """Return a summary of a results file, fit for JSON."""
     listed = book.listed
     about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[book.state]}
     if listed.problem:
@@ -110,7 +110,7 @@ def listed_json(book: Book) -> dict[str, Any]:
 
 
 def show_comparison(console: Console, comparison: Comparison) -> None:
-    """Print the means with their intervals, the differences on the same seeds, and what limits the comparison."""
+    """Print the means with intervals, the paired differences, and the warnings."""
     for table in tables_of(comparison):
         for part in blocks(table, console.width):
             console.print(part.title, soft_wrap=True)
@@ -144,7 +144,7 @@ ResultsFile = Annotated[
         help="A results file; or `latest` for the newest one in results/, `latest~1` for the one before, and so on.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peak powers are averages over this many minutes.")
 ]
@@ -168,7 +168,7 @@ def list_(
     elif books:
         show_listed(output(), books)
     else:
-        complain(f"no results in {folder}; `ssmic run street` makes some")
+        complain(f"no results in {folder}; `ssmic run street` creates some")
 
 
 @app.command("show", epilog="Example: ssmic results show latest --run 1 --house adler")
@@ -201,7 +201,7 @@ def show(
                 show_house(output(), view, zone)
             return
         if run is not None:
-            results.run(run)  # an error names the runs there are
+            results.run(run)  # the error lists the existing runs
         summary = simulation_json(results, interval_s)
         if run is not None:
             summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
@@ -215,9 +215,9 @@ def show(
 
 
 def _say_zone(results: ResultsReader, *, utc: bool) -> None:
-    """Say why times are in UTC where nobody asked for that."""
+    """Explain why times are in UTC although `--utc` was not given."""
     if not utc and not results.knows_offset:
-        complain(f"{results.path}: has no offset of its scenario (an older ssmic wrote it); times are shown in UTC")
+        complain(f"{results.path}: has no UTC offset (written by an older ssmic); times are shown in UTC")
 
 
 _COMPARE_EXAMPLES = """
@@ -244,7 +244,7 @@ def compare(
 ) -> None:
     """Compare simulations: means with 95 % intervals over seeds, and differences on the same seeds.
 
-    Only runs that came to their end count. Differences are paired by seed, where the scenario is the same.
+    Only finished runs count. Differences are paired by seed if the scenario is the same.
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
@@ -274,7 +274,7 @@ def export(
     ] = "csv",
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write the results as tables for other programs, one file a table."""
+    """Write the results as tables for other programs, one file per table."""
     from scenarios.results import ResultsReader, export_results, named_results
 
     with ResultsReader(named_results(file)) as results:
@@ -295,7 +295,7 @@ def report(
     utc: Utc = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write one or several simulations as one HTML page with charts and tables; it opens offline.
+    """Write one or several simulations as a self-contained HTML page with charts and tables.
 
     Each chart can be saved from the page, as SVG or PNG.
     """

@@ -1,4 +1,4 @@
-"""What a form asks: which fields each part of a neighbourhood has, with their values. The widgets are in `fields`."""
+"""The form of each part of a neighbourhood: its fields and their values. Widgets are in `form_view`."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ class Field:
     kind: Literal["text", "number", "time", "choice", "pick"]
     label: str
     path: KeyPath
-    """Where its value stands."""
+    """Key path of the value."""
     value: Any
     hint: str = ""
-    """What stands in it while it is empty."""
+    """Placeholder."""
     options: tuple[str, ...] = ()
     """Of a choice."""
     covers: tuple[KeyPath, ...] = ()
-    """Places whose problems are shown here too."""
+    """Key paths whose problems are shown here too."""
     heading: str = ""
-    """Stands above it."""
+    """Heading above the field."""
     help: str = ""
-    """One line, shown while it has the focus: what it is, unit, default, PySSMic's name for it."""
+    """One line shown while focused: meaning, unit, default, PySSMic's name."""
 
 
 Button = tuple[str, str]
 """Label, action of the screen."""
 Layout = tuple[object, ...]
-"""What a form is made of."""
+"""Identifies forms with the same fields and buttons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """All that is shown of a part."""
+    """The form of one part."""
 
     ref: Ref
     title: str
@@ -53,7 +53,7 @@ class Form:
 
     @property
     def layout(self) -> Layout:
-        """Equal for forms that look the same but for their values."""
+        """Equal for forms that differ in values only."""
         return tuple((f.kind, f.label, f.options, f.heading) for f in self.fields), self.buttons
 
 
@@ -87,7 +87,7 @@ _TARIFF = (
         "Emissions of a kWh from the grid, kg of CO2.",
     ),
 )
-_NAME_HELP = "For people; shown in tables and charts. Default: the id."
+_NAME_HELP = "Display name in tables and charts. Default: the id."
 _ISSUED_HELP = "When the forecast becomes known to the panel's agent; until then it plans with the one before."
 _FORECAST_HELP = "Expected production over time: a file of UNIX seconds and cumulative Wh, or a clear sky."
 
@@ -110,7 +110,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
             ("description",),
             tree.get("description"),
             "for people",
-            help="One or two sentences for people; optional.",
+            help="Description, one or two sentences; optional.",
         ),
         Field(
             "text",
@@ -134,7 +134,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
             ("seed",),
             tree.get("seed"),
             "a whole number",
-            help="A whole number from 0 on. The same seed gives the same run.",
+            help="A whole number, 0 or more. The same seed gives the same run.",
         ),
         Field(
             "choice",
@@ -221,7 +221,7 @@ def _device_fields(ref: Ref, device: dict[str, Any], unique: str) -> tuple[Field
             (*ref, "template"),
             device.get("template"),
             "kind of appliance, such as dishwasher",
-            help="Kind of appliance (PySSMic: template), such as dishwasher; for people, changes no result.",
+            help="Kind of appliance (PySSMic: template), such as dishwasher; informational only.",
         ),
     )
 
@@ -317,7 +317,7 @@ def _job(tree: Tree, ref: Ref) -> Form:
             "latest start",
             (*ref, "latest_start"),
             job.get("latest_start"),
-            help="The job must start by then; without sun it takes grid power (PySSMic: lst).",
+            help="The job must start by then; without solar power it runs from the grid (PySSMic: lst).",
         ),
         Field(
             "pick",
@@ -369,14 +369,14 @@ def _profile(tree: Tree, ref: Ref) -> Form:
 
 
 def shown(tree: Tree, field: Field) -> str:
-    """Return what stands in a field that is picked from a list."""
+    """Return the text of a field whose value is picked from a list."""
     if field.path[-1:] == ("device",):
         return tree_model.job_device_title(tree, at(tree, field.path[:-1]) or {})
     return described(field.value)
 
 
 def described(entry: object) -> str:
-    """Return where energy over time comes from, in a few words."""
+    """Return a short description of the source of a series."""
     if not isinstance(entry, dict):
         return text(entry)
     if entry.get("file") is not None:

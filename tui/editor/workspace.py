@@ -92,7 +92,7 @@ class Desk(AreaScreen):
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
+                "Create a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
                 (
                     ("New", "screen.new"),
                     ("From a bundled one", "screen.copy_bundled"),

@@ -1,4 +1,4 @@
-"""The hosts, and on each its devices: what they do now."""
+"""The hosts and their devices, with current activity."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ class HostsPane(Pane):
         yield VirtualTable[Row](_COLUMNS, key=lambda row: row.id, empty="No host has announced itself yet", id="hosts")
 
     def show(self, watched: Watched) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes
             self.query_one("#hosts", VirtualTable).show_rows(rows_of(watched, self.zone))
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes = -1
         self.query_one("#hosts", VirtualTable).show_rows([])
 
 
 def rows_of(watched: Watched, zone: Zone) -> list[Row]:
-    """Return every host, followed by the agents that live there."""
+    """Return a row for every host, each followed by its agents."""
     jobs: dict[str, list[Negotiation]] = defaultdict(list)
     for job in watched.negotiations():
         jobs[job.consumer].append(job)

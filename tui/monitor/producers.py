@@ -1,4 +1,4 @@
-"""At the side of wide screens: the scoreboard and the chosen producer's day."""
+"""Producers: scoreboard and day chart, as a pane and as a sidebar of wide screens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def remaining_wh(self) -> float:
-        """What it could still promise."""
+        """Energy not yet committed, Wh per bin."""
         return max(0.0, self.forecast_wh - self.committed_wh)
 
 
@@ -59,11 +59,11 @@ _COLUMNS: tuple[Column[Row], ...] = (
 
 
 def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
-    """Return a day of the run, from its start's time of day to the next (midnight where the start is not known).
+    """Return a day of the run, starting at the run's time of day (midnight if the start is unknown).
 
     Args:
-        watched: The run.
-        zone: Where midnight is.
+        watched: The observed run.
+        zone: The zone that defines midnight.
         ago: 0: the day that is now; in a run that is over its last one, also where the clock stands at its very end,
             or beyond the last forecast and job. 1: the day before, and so on.
 
@@ -86,13 +86,13 @@ def day_bounds(watched: Watched, zone: Zone, ago: int = 0) -> tuple[int, int] | 
 
 
 def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer, zone: Zone, ago: int = 0) -> str:
-    """Draw a producer's day; return it in words.
+    """Draw a producer's day; return its description.
 
     Args:
-        chart: Where to.
-        watched: The run.
-        producer: Whose day.
-        zone: How times are shown.
+        chart: The chart to draw in.
+        watched: The observed run.
+        producer: The producer to draw.
+        zone: Zone in which times are shown.
         ago: See `day_bounds`.
     """
     bounds = day_bounds(watched, zone, ago)
@@ -119,12 +119,12 @@ def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer, zone: Zo
         text += f", of which {amount(float(day.remaining_wh[to_come].sum()))} still ahead"
     if day.unknown:
         agreed = plural(day.unknown, "contract")
-        text += f"; {agreed} from before you joined cannot be drawn (start watch with --scenario to see all)"
+        text += f"; {agreed} from before you joined not shown (start watch with --scenario to see them)"
     return text
 
 
 class ProducersPane(Pane):
-    """The scoreboard above, the chosen producer's day below."""
+    """The scoreboard, and the selected producer's day."""
 
     DEFAULT_CSS = """
     ProducersPane #producers { height: 1fr; }
@@ -157,7 +157,7 @@ class ProducersPane(Pane):
         return None if row is None else row.producer
 
     def show(self, watched: Watched) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         self._watched = watched
         if watched.changes == self._changes:
             return
@@ -173,7 +173,7 @@ class ProducersPane(Pane):
         self._draw()
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes, self._ago = -1, 0
         self.query_one("#producers", VirtualTable).show_rows([])
         self.query_one(Chart).show((), Span(0, 1))
@@ -211,7 +211,7 @@ _GLANCE_COLUMNS: tuple[Column[WatchedProducer], ...] = (
 
 
 class Glance(Pane):
-    """The lowest score is asked first."""
+    """Sidebar: scores (the lowest is asked first) and one producer's day."""
 
     DEFAULT_CSS = """
     Glance { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
@@ -233,7 +233,7 @@ class Glance(Pane):
         yield Words(classes="detail")
 
     def show(self, watched: Watched) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         self._watched = watched
         if watched.changes != self._changes:
             self._changes = watched.changes
@@ -242,7 +242,7 @@ class Glance(Pane):
             self._draw()
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes = -1
         self.query_one("#scores", VirtualTable).show_rows([])
         self.query_one(Chart).show((), Span(0, 1))

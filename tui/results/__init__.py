@@ -1,4 +1,4 @@
-"""Reads results."""
+"""The *Results* area."""
 
 from tui.results.file_access import Book, Shelf
 

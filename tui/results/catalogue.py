@@ -1,4 +1,4 @@
-"""The simulations in the results folder, newest first; the unreadable ones too, with the reason."""
+"""The list of simulations in the results folder, newest first, including unreadable files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARK = "◆"
 
 
 class BookTable(VirtualTable[Book]):
-    """The simulations, to be opened and marked."""
+    """The table of simulations."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Open", tooltip="Open the simulation"),
@@ -48,9 +48,9 @@ def _about(book: Book) -> Cell:
 
 
 class Catalogue(Reads):
-    """The list, and what is known of the chosen simulation."""
+    """The list, with details of the selected simulation."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     Catalogue { height: 1fr; }
     Catalogue ContentSwitcher { height: 1fr; }
@@ -67,7 +67,7 @@ class Catalogue(Reads):
     """
 
     class Asked(Message):
-        """A simulation is to be opened."""
+        """A simulation was chosen."""
 
         def __init__(self, path: Path) -> None:
             super().__init__()
@@ -98,15 +98,15 @@ class Catalogue(Reads):
                 sort=lambda book: -1.0 if book.listed.self_sufficiency is None else book.listed.self_sufficiency,
             ),
             Column("broker", lambda book: (book.listed.broker, "muted"), 10, from_width=140),
-            Column("file, or what is wrong", _about, from_width=90),
+            Column("file / problem", _about, from_width=90),
         )
         with ContentSwitcher(initial="looking"):
-            yield Static("  Looking for results ...", id="looking")
+            yield Static("  Loading results ...", id="looking")
             yield EmptyState(
                 "No results yet",
                 "Run something: every run writes a file here as it goes.\n"
                 "Go to Run (key 2), choose a scenario and start it, or type [b]ssmic run street[/] in a shell.\n"
-                "Results that lie elsewhere: ctrl+o opens a file, D another folder.",
+                "For results elsewhere: ctrl+o opens a file, D another folder.",
                 (("Go to Run", "app.open_area('run')"), ("Open a file", "screen.open_file")),
                 id="nothing",
             )
@@ -116,9 +116,7 @@ class Catalogue(Reads):
                         yield Static("", classes="folder", markup=False)
                         yield Input(placeholder="find a scenario, algorithm, file", compact=True)
                         yield Static("", classes="count")
-                    yield BookTable(
-                        columns, key=lambda book: book.path, empty="None of them has that in its name", id="books"
-                    )
+                    yield BookTable(columns, key=lambda book: book.path, empty="No match", id="books")
                 yield Static("", id="about")
 
     @property
@@ -134,12 +132,12 @@ class Catalogue(Reads):
     # Looking.
 
     def look(self) -> None:
-        """Look what is in the folder now, unless that is under way."""
+        """Reload the folder, unless already in progress."""
         if not self.is_reading("look"):
             self.read("look", self.shelf.look, self._found, self._not_found)
 
     def show_folder(self, folder: Path) -> None:
-        """Look into another folder."""
+        """Switch to another folder."""
         self.shelf = Shelf(folder)
         self.marked = ()
         self._is_looked = False
@@ -174,7 +172,7 @@ class Catalogue(Reads):
         self.show_count()
 
     def show_count(self, doing: str = "") -> None:
-        """Say how many there are, or what is being done with one of them."""
+        """Show the count, or the operation in progress."""
         found = self.table.rows
         count = plural(len(self.books), "simulation")
         if len(found) < len(self.books):
@@ -184,7 +182,7 @@ class Catalogue(Reads):
     # What is asked for.
 
     def focus_list(self) -> None:
-        """Go to the list, or to what there is instead."""
+        """Focus the list, or the empty state."""
         if not self.is_on_screen:
             return
         if self.books:
@@ -193,17 +191,17 @@ class Catalogue(Reads):
             self.query_one("#nothing Button").focus()
 
     def find(self) -> None:
-        """Go to the field for a text."""
+        """Focus the search field."""
         self.query_one(Input).focus()
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether something is looked for."""
+        """Whether a search is active."""
         field = self.query_one(Input)
         return bool(field.value) or field.has_focus
 
     def give_way(self) -> bool:
-        """Leave the field, show all again; return whether there was something to leave."""
+        """Leave the field or clear the search; return whether anything changed."""
         field = self.query_one(Input)
         if not self.is_narrowed:
             return False
@@ -212,7 +210,7 @@ class Catalogue(Reads):
         return True
 
     def mark(self) -> None:
-        """Mark the simulation under the cursor, or take its mark away."""
+        """Toggle the mark of the simulation under the cursor."""
         book = self.book
         if book is None or book.listed.problem:
             return
@@ -259,9 +257,9 @@ class Catalogue(Reads):
         ]
         hint = "Enter opens it."
         if book.state == "running":
-            hint = "It is being written now; Enter shows what there is so far."
+            hint = "In progress; Enter opens what is there."
         elif book.state == "stale":
-            hint = "Nothing is written to it any more: the run was killed. What was agreed until then is there."
+            hint = "The run was killed. Everything agreed until then is here."
         if self.marked:
             hint += f" {len(self.marked)} marked; v compares."
         if not is_wide:
@@ -283,8 +281,8 @@ class Catalogue(Reads):
 def _problem(book: Book) -> Text:
     text = Text()
     if book.state == "beginning":
-        text.append("A simulation is just beginning.", "bold")
-        return text.append(f"\n{book.path}\nIt can be opened as soon as something is in it.")
+        text.append("A simulation is starting.", "bold")
+        return text.append(f"\n{book.path}\nIt can be opened once it has data.")
     text.append("This file cannot be read.", "bold")
     return text.append(f"\n{book.path}\n{book.listed.problem}.")
 

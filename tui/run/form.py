@@ -1,4 +1,4 @@
-"""What the form of *Run* holds, and the plan that comes of it, or what is wrong with it, field by field."""
+"""The *Run* form's values, and their validation, field by field, into plans."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from scenarios.simulation import Plan
 _ABOUT = {
     "source": "The neighbourhood to run: a YAML file, a PySSMic input folder, or the name of a bundled one.",
     "bundled": "Puts the name of a bundled neighbourhood into the field beside.",
-    "days": "Days to simulate. Default: as the scenario says, else until the last job has run.",
+    "days": "Days to simulate. Default: from the scenario, else until the last job has run.",
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
     "runs": "How many runs, each with a seed of its own (PySSMic: runs). Default: 1.",
-    "workers": "Processes for several runs. Default: one per run, at most one per core.",
-    "penalty": "What a Wh drawn beyond the sun counts in the objective; above 0. Default: 100.",
-    "step_size": "Seconds over which the slope of the objective is taken (PySSMic: eps). Default: 60.",
-    "tolerance": "A local search ends when steps gain less than this (PySSMic: tol). Default: 0.01.",
-    "node_limit": "Nodes of the search tree for one decision, 1 or more. Default: 20.",
+    "workers": "Worker processes. Default: one per run, at most one per core.",
+    "penalty": "Penalty per Wh of demand above the forecast; above 0. Default: 100.",
+    "step_size": "Step of the numerical gradient, seconds (PySSMic: eps). Default: 60.",
+    "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
+    "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
     "bus": "How agents exchange messages. The results are the same on each.",
-    "hosts": "Connections that the agents are spread over. Default: one per house.",
+    "hosts": "Connections shared by the agents. Default: one per house.",
     "broker": "URL of an MQTT broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS.",
-    "pace": "Virtual time against the clock: max, or a factor such as 1x, 60x. Default: max.",
+    "pace": "Speed of virtual time: max, or a factor of real time such as 1x, 60x. Default: max.",
     "patient": "On: a job declined by all waits for a better offer. Off: it takes grid power at once, as in PySSMic.",
     "reset_scores": "On: all producers begin with score 0. Off: scores continue from earlier simulations.",
     "out": "Where the results are written. Default: a new file in results/, named by date and scenario.",
@@ -39,11 +39,11 @@ _ABOUT = {
 
 
 def about(field: str, algorithm: str = "") -> str:
-    """Return the line for a field, empty where there is none.
+    """Return a field's help line; empty if none.
 
     Args:
         field: Its id.
-        algorithm: The one that is chosen; empty: the scenario's.
+        algorithm: The chosen algorithm; empty: the scenario's.
     """
     if field == "algorithm":
         chosen = ABOUT_ALGORITHM.get(algorithm)
@@ -55,22 +55,22 @@ Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
 
 SEARCH_WALL_S = 30.0
-"""How long the optimum is sought unless the form says otherwise; as `ssmic run --time-limit` by default."""
+"""Default time limit for the optimum, as for `ssmic run --time-limit`."""
 LEAST_SEARCH_WALL_S = 0.1
-"""How short the search for the optimum may be."""
+"""Minimum time limit for the optimum."""
 
 BUSES: tuple[tuple[str, Bus], ...] = (
-    ("MQTT: Mosquitto, else embedded", "auto"),
-    ("MQTT: Mosquitto of our own", "mosquitto"),
-    ("MQTT: embedded broker", "embedded"),
-    ("MQTT: a broker by URL", "url"),
-    ("in memory, the fastest", "memory"),
+    ("MQTT, Mosquitto if installed, else built-in", "auto"),
+    ("MQTT, private Mosquitto", "mosquitto"),
+    ("MQTT, built-in broker", "embedded"),
+    ("MQTT, broker by URL", "url"),
+    ("in memory (fastest)", "memory"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What stands in the fields; an empty text is the default."""
+    """The fields' contents; an empty text is the default."""
 
     days: str = ""
     seed: str = ""
@@ -78,7 +78,7 @@ class Form:
     workers: str = ""
     algorithm: str = ""
     others: tuple[str, ...] = ()
-    """Algorithms that are to be compared with it."""
+    """Further algorithms to compare."""
     penalty: str = ""
     step_size: str = ""
     tolerance: str = ""
@@ -91,20 +91,20 @@ class Form:
     patient: bool = True
     reset_scores: bool = False
     optimum: bool = False
-    """Whether the clairvoyant optimum is sought."""
+    """Whether to compute the clairvoyant optimum."""
     optimum_s: str = ""
 
     @property
     def optimum_wall_s(self) -> float | None:
-        """How long the optimum of each simulation may be sought; None: it is not. Of a form without problems."""
+        """Time limit for each optimum; None: not computed. Requires a form without problems."""
         return float(self.optimum_s.strip() or SEARCH_WALL_S) if self.optimum else None
 
 
 def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[tuple[Plan, ...], dict[str, str]]:
-    """Return a plan for each algorithm, none where something is wrong, and what, by field; see `plan_of`."""
+    """Return a plan per algorithm (none if there are problems), and the problems by field; see `plan_of`."""
     plan, problems = plan_of(form, scenario, environment)
     if form.others and form.out.strip():
-        problems = {**problems, "out": "names one file, and each algorithm has its own: leave it empty"}
+        problems = {**problems, "out": "names one file, but each algorithm writes its own: leave it empty"}
     if plan is None or problems or not form.others:
         return (() if plan is None or problems else (plan,)), problems
     plans = [plan]
@@ -118,12 +118,12 @@ def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tup
 
 
 def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
-    """Return the plan, None where something is wrong, and what, by field.
+    """Return the plan (None if there are problems), and the problems by field.
 
     Args:
-        form: What stands in the fields.
-        scenario: What to run.
-        environment: May hold the login at a broker.
+        form: The fields' contents.
+        scenario: The scenario to run.
+        environment: Environment variables, for the broker login.
     """
     reader = _Reader()
     days = reader.whole("days", form.days, at_least=1)
@@ -141,7 +141,7 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
         _optimum_s(form, reader)
     out = Path(form.out.strip()).expanduser() if form.out.strip() else None
     if out is not None and out.exists():
-        reader.problems["out"] = f"{out} exists already; results are never written over"
+        reader.problems["out"] = f"{out} exists already; refusing to overwrite results"
     if reader.problems or algorithm is None or pace is None:
         return None, reader.problems
     first = scenario.seed if seed is None else seed
@@ -164,13 +164,13 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
 
 
 class _Reader:
-    """Reads fields, and keeps what is wrong with each."""
+    """Parses fields and collects their problems."""
 
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}
 
     def whole(self, field: str, text: str, *, at_least: int) -> int | None:
-        """Return a whole number; None where the field is empty, or wrong."""
+        """Return a whole number; None if empty or invalid."""
         text = text.strip()
         if not text:
             return None
@@ -180,7 +180,7 @@ class _Reader:
         return int(text)
 
     def number(self, field: str, text: str) -> float | None:
-        """Return a number; None where the field is empty, or wrong."""
+        """Return a number; None if empty or invalid."""
         if not text.strip():
             return None
         try:
@@ -190,7 +190,7 @@ class _Reader:
             return None
 
     def take(self, field: str, read: Callable[[], Value]) -> Value | None:
-        """Return what a function makes of a field; None where it raises."""
+        """Return a function's result for a field; None if it raises."""
         try:
             return read()
         except SsmicError as error:
@@ -205,7 +205,7 @@ def _optimum_s(form: Form, reader: _Reader) -> None:
 
 
 def _algorithm(form: Form, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
-    """Return algorithm and settings; each setting is tried alone, so that its own field says what is wrong with it."""
+    """Return algorithm and settings; settings are validated one by one, so that problems show at their field."""
     settings = AlgorithmSettings(name=form.algorithm or scenario.algorithm)
     for field in settings_of(settings.name):
         text: str = getattr(form, field)

@@ -1,4 +1,4 @@
-"""What a scenario looks like before it is run: its sun, and what its jobs draw if each starts as early as it may."""
+"""Preview of a scenario: its production, and its demand with every job at its earliest start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Outlook:
     start_s: int
     zone: Zone
     sun_wh: FloatArray
-    """As the results have it, see `scenarios.metrics.settlement.real_production_wh`."""
+    """As in results, see `scenarios.metrics.settlement.real_production_wh`."""
     demand_wh: FloatArray
 
 
@@ -43,7 +43,7 @@ def outlook(scenario: Scenario) -> Outlook:
 
 
 class Preview(Vertical):
-    """The chart, where there is room for it."""
+    """The preview chart; hidden if there is no room."""
 
     DEFAULT_CSS = """
     Preview { height: 1fr; min-height: 8; padding: 0 1; }
@@ -53,7 +53,7 @@ class Preview(Vertical):
     def compose(self) -> ComposeResult:
         """Words and chart."""
         yield Static("", markup=False)
-        yield Chart(empty="A scenario that can be run shows its day here")
+        yield Chart(empty="Choose a valid scenario to see its day here")
 
     def show(self, seen: Outlook | None) -> None:
         """Draw a scenario's first day."""
@@ -65,7 +65,7 @@ class Preview(Vertical):
         watts_per_wh = 3600 * _BINS / _DAY_S
         words.update(
             f"Day 1: {energy(float(seen.sun_wh.sum()))} produced, "
-            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiating moves the jobs under the sun."
+            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiation moves jobs into hours of solar production."
         )
         chart.show(
             (

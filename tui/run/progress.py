@@ -1,4 +1,4 @@
-"""How a simulation goes: a bar with an estimate, where the watched run stands, and a line for each run."""
+"""Progress of a simulation: a bar with an estimate, the watched run's status, a row per run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui.widgets import Cell, Column, VirtualTable
 _STATES: dict[str, tuple[str, str]] = {
     "starting": ("… starting", "warning"),
     "running": ("▶ running", "success"),
-    "seeking": ("… seeking the best plan", "success"),
+    "seeking": ("… computing the optimum", "success"),
     "stopping": ("… stopping", "warning"),
     "done": ("✓ done", "success"),
     "interrupted": ("■ stopped before the end", "warning"),
@@ -35,11 +35,11 @@ _RUN_STATES: dict[str, Cell] = {
     "interrupted": ("■ stopped", "warn"),
     "failed": ("✗ failed", "bad"),
     "running": ("▶ running", "ok"),
-    "": ("· waits", "muted"),
+    "": ("· waiting", "muted"),
 }
 _LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
 _ROOMY = 110
-"""From this width on, there is room for all columns."""
+"""Minimum width for all columns."""
 
 
 class Bar(Widget):
@@ -52,7 +52,7 @@ class Bar(Widget):
         self._batch: Batch | None = None
 
     def show(self, batch: Batch | None) -> None:
-        """Draw how far it is."""
+        """Show the progress."""
         self._batch = batch
         self.refresh()
 
@@ -94,7 +94,7 @@ class Row:
     """One run of a simulation."""
 
     simulation: int
-    """Which of those that are compared, from 0."""
+    """Index of the simulation, from 0."""
     algorithm: str
     run: int
     seed: int
@@ -102,15 +102,15 @@ class Row:
     share: float
     summary: RunSummary | None
     standing: Standing | None = None
-    """As its clock says; None: it says nothing yet, or no longer."""
+    """Its clock's latest report; None: none yet, or no longer valid."""
 
     @property
     def mark(self) -> str:
-        """What stands behind a figure that covers a part of the run only."""
+        """Suffix of figures that cover only a part of the run."""
         return "" if self.state == "done" else "*"
 
     def kpi(self, name: str) -> float | None:
-        """Return a figure, None before there is one."""
+        """Return a key figure; None if not available yet."""
         return None if self.summary is None else self.summary.kpis.get(name)
 
 
@@ -170,7 +170,7 @@ _COLUMNS: tuple[Column[Row], ...] = (
 
 
 def columns_for(batch: Batch) -> tuple[Column[Row], ...]:
-    """Return the columns: the algorithm where several are compared, the share of the best plan where that is sought."""
+    """Return the columns; algorithm and share of the best plan only if they apply."""
     left_out = {
         _ALGORITHM: len(batch.plans) == 1,
         _OF_BEST: batch.current.optimum_wall_s is None,
@@ -181,7 +181,7 @@ def columns_for(batch: Batch) -> tuple[Column[Row], ...]:
 
 
 class ProgressPanel(Vertical):
-    """Below or beside the form."""
+    """The progress panel, below or beside the form."""
 
     DEFAULT_CSS = """
     ProgressPanel { height: auto; border-top: solid $border; }
@@ -196,11 +196,11 @@ class ProgressPanel(Vertical):
         yield StatusLine()
         yield Static("", classes="told", markup=False)
         yield VirtualTable[Row](
-            _COLUMNS, key=lambda row: (row.simulation, row.run), empty="The runs appear here", id="runs-table"
+            _COLUMNS, key=lambda row: (row.simulation, row.run), empty="Runs appear here once started", id="runs-table"
         )
 
     def show(self, batch: Batch, watching: Watching) -> None:
-        """Draw how it goes."""
+        """Show the progress."""
         running = batch.current
         self.query_one(Bar).show(batch)
         status = self.query_one(StatusLine)
@@ -221,7 +221,7 @@ class ProgressPanel(Vertical):
 
 
 def say(batch: Batch) -> str:
-    """Return what else there is to say about the simulations."""
+    """Return a status message about the simulations."""
     running = batch.current
     began = running.began
     if running.problem or began is None:
@@ -231,13 +231,13 @@ def say(batch: Batch) -> str:
     if batch.is_over:
         return _say_results(batch)
     if not running.feeds:
-        return "Several runs in memory cannot be watched live; choose MQTT for that."
+        return "Several in-memory runs cannot be watched live; choose MQTT to watch."
     return f"Broker: {began.broker}. Press 3 to watch the negotiations."
 
 
 def _say_sought(sought: Seeking | None) -> str:
     if sought is None or sought.best_wh is None or sought.bound_wh is None:
-        return "All runs are done; the best plan possible is sought."
+        return "All runs are done; computing the optimum."
     return f"Best plan so far {kwh(sought.best_wh)}; no plan can exceed {kwh(sought.bound_wh)}."
 
 
@@ -246,7 +246,7 @@ def _say_results(batch: Batch) -> str:
     state = batch.current.state
     if state == "done" and len(results) > 1:
         return f"{len(results)} results files in {_short(results[0].parent)} (press r to compare them)"
-    kept = "what was agreed until then is kept" if state == "interrupted" else "press r to open them"
+    kept = "everything agreed so far is kept" if state == "interrupted" else "press r to open them"
     ended = batch.current.ended
     is_part = ended is not None and any(run.state != "done" for run in ended.runs)
     part = " * These figures cover only the part that ran; they enter no mean." if is_part else ""
@@ -259,7 +259,7 @@ def _short(path: Path) -> Path:
 
 
 def rows_of(batch: Batch) -> list[Row]:
-    """Return a row for each run of each simulation; those under way, and then the newest, come first."""
+    """Return a row per run; runs in progress first, then the newest."""
     rows = [_rows_of(n, running) for n, running in enumerate(batch.simulations)]
     return [row for of_one in reversed(rows) for row in of_one]
 

@@ -73,7 +73,7 @@ def test_check_names_the_line_of_a_pyssmic_folder(ssmic: Ssmic, tmp_path: Path) 
 def test_a_run_counts_the_jobs_that_ran_beside_another(ssmic: Ssmic, tmp_path: Path) -> None:
     """In the table and in JSON, and no line where it happened to none."""
     file = scenario(tmp_path, "08:00")
-    assert "beside another job of their device" in ssmic("run", file, "--bus", "memory").out
+    assert "overlapping on their device" in ssmic("run", file, "--bus", "memory").out
     found = json.loads(ssmic("run", file, "--bus", "memory", "--json").out)["runs"][0]
     assert found["kpis"]["jobs_overlapping"] == 1
     assert max(contract["start"] - found["start"] for contract in found["contracts"]) <= 8 * 3600

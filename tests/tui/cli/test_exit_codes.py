@@ -82,7 +82,7 @@ def test_results_are_never_written_over(ssmic: Ssmic, tmp_path: Path) -> None:
     out.write_text("precious")
     ended = ssmic("run", "street", "--bus", "memory", "--out", out)
     assert ended.code == 2
-    assert "never written over" in ended.err
+    assert "refusing to overwrite results" in ended.err
     assert out.read_text() == "precious"
 
 
@@ -133,7 +133,7 @@ def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
     """When the limit is over, and without an empty results file."""
     ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--limit", "0.5", "--json")
     assert ended.code == 4
-    assert "mqtt://ann@127.0.0.1:1: nobody listens there" in ended.err
+    assert "mqtt://ann@127.0.0.1:1: connection refused: no broker at 127.0.0.1:1" in ended.err
     assert "hush" not in ended.err
     assert not ended.out
     assert not Path("results").exists()
