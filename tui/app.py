@@ -30,15 +30,15 @@ from tui.shell import (
     REFRESH_WALL_S,
     THEMES,
     AreaScreen,
-    Collector,
     Everything,
     Guarded,
     HelpScreen,
+    IdleCollector,
     Intent,
+    MonitoredRun,
     OpenNeighbourhood,
     Preferences,
     Rescue,
-    Watching,
     complain,
     described,
     ended_by_signals,
@@ -97,7 +97,7 @@ class SsmicApp(Guarded, App[None]):
         first_area: str = AREAS[0].id,
         first_intent: Intent | None = None,
         remember: bool = True,
-        collector: Collector | None = None,
+        collector: IdleCollector | None = None,
     ) -> None:
         """Create the application.
 
@@ -114,7 +114,7 @@ class SsmicApp(Guarded, App[None]):
         """Each says why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []
         """Called when nobody can be asked."""
-        self.watching = Watching(self)
+        self.watching = MonitoredRun(self)
         self._stood: tuple[Feed | None, Standing | None] = (None, None)
         """The watched run, and how it stood, when it was looked at last."""
         """The run that is watched, in whatever area."""
@@ -342,7 +342,7 @@ def _keep_logs_off_the_screen() -> None:
 def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -> int:
     """Run the application in this terminal; return the exit code."""
     _keep_logs_off_the_screen()
-    app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=Collector())
+    app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=IdleCollector())
 
     async def run() -> None:
         with ended_by_signals(app.end_by_signal):

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class KeyMeaning:
     """The meaning of a key, or of several equivalent keys."""
 
     keys: tuple[str, ...]
@@ -24,15 +24,15 @@ class Meaning:
     """Names of the actions that it runs, without parameters and namespace."""
 
 
-def _key(keys: str, says: str, where: str, *actions: str) -> Meaning:
-    return Meaning(tuple(keys.split(",")), says, where, frozenset(actions))
+def _key(keys: str, says: str, where: str, *actions: str) -> KeyMeaning:
+    return KeyMeaning(tuple(keys.split(",")), says, where, frozenset(actions))
 
 
 _EDITOR, _RUN, _LIVE, _RESULTS, _START = "Neighbourhoods", "Run", "Negotiations", "Results", "Start"
 _STEERED = f"{_RUN}, {_LIVE}"
 
 EVERYWHERE = "Everywhere"
-KEYS: tuple[Meaning, ...] = (
+KEYS: tuple[KeyMeaning, ...] = (
     _key("f1,question_mark", "Help for the screen (F1 also while typing)", EVERYWHERE, "help"),
     _key("0,f6", "Start: recent, rescued, results, bundled", EVERYWHERE, "open_area"),
     _key("1,f2", "Neighbourhoods: build; in a numbered list: its line 1", EVERYWHERE, "open_area", "tick"),

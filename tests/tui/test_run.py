@@ -18,8 +18,8 @@ from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.test_coverage import TEXT
 from tests.tui.driving import dialog, steps, until
-from tui.run.form import Form, plan_of
-from tui.run.preview import outlook
+from tui.run.form import FormValues, plan_of
+from tui.run.preview import first_day
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
@@ -177,7 +177,7 @@ def text(screen: RunScreen, selector: str) -> str:
 def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
     """Each field, and each mistake at its own field."""
     street = load_scenario("street")
-    form = Form(
+    form = FormValues(
         days="2",
         seed="7",
         runs="3",
@@ -200,7 +200,7 @@ def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
     assert plan.kept_scores().path == tmp_path / "street.scores.json"
 
     (tmp_path / "new.sqlite").touch()
-    wrong = Form(days="x", runs="0", bus="url", broker="http://x", algorithm="SLSQP", tolerance="0", out=form.out)
+    wrong = FormValues(days="x", runs="0", bus="url", broker="http://x", algorithm="SLSQP", tolerance="0", out=form.out)
     plan, problems = plan_of(wrong, street, {})
     assert plan is None
     assert set(problems) == {"days", "runs", "broker", "tolerance", "out"}
@@ -215,7 +215,7 @@ def test_paces_go_up_and_down() -> None:
 def test_the_outlook_of_a_scenario_adds_up() -> None:
     """The street's sun, and all of its jobs' energy."""
     street = load_scenario("street")
-    seen = outlook(street)
+    seen = first_day(street)
     assert seen.demand_wh.sum() == pytest.approx(sum(job.energy_wh for job in street.jobs), rel=0.05)
     assert seen.sun_wh.sum() > seen.demand_wh.sum()
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from scenarios.results.comparison import Comparison, blocks, tables_of
 from tui.cli.options import CompareTo
 from tui.exit_codes import complain
-from tui.results import Book
+from tui.results import IndexEntry
 
 _STATES = {
     "done": "done",
@@ -27,13 +27,13 @@ _STATES = {
     "broken": "unreadable",
     "none": "no run yet",
 }
-"""By state of a `Book`, in words."""
+"""By state of a `IndexEntry`, in words."""
 _TITLES = ("", "date (UTC)", "scenario", "algorithm", "runs", "state", "self-suff.")
 _RIGHT = {4, 6}
 _GAP = "  "
 
 
-def show_listed(console: Console, books: Sequence[Book]) -> None:
+def show_listed(console: Console, books: Sequence[IndexEntry]) -> None:
     """Print the results files with their short names (`latest~1`), and their paths if there is room."""
     rows = [_row(n, book) for n, book in _numbered(books)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
@@ -56,7 +56,7 @@ def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich
     return print_line
 
 
-def _numbered(books: Sequence[Book]) -> list[tuple[str, Book]]:
+def _numbered(books: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
     """Return the entries with the short names that other commands accept."""
     found, count = [], 0
     for book in books:
@@ -68,7 +68,7 @@ def _numbered(books: Sequence[Book]) -> list[tuple[str, Book]]:
     return found
 
 
-def _row(name: str, book: Book) -> tuple[str, ...]:
+def _row(name: str, book: IndexEntry) -> tuple[str, ...]:
     listed = book.listed
     date = f"{datetime.fromtimestamp(book.made_wall_s, UTC):%Y-%m-%d %H:%M}"
     if listed.problem:
@@ -79,7 +79,7 @@ def _row(name: str, book: Book) -> tuple[str, ...]:
     return (name, date, listed.scenario, listed.algorithm, runs, _STATES[book.state], share)
 
 
-def _file(book: Book) -> str:
+def _file(book: IndexEntry) -> str:
     return f"{book.path}: {book.listed.problem}" if book.listed.problem else str(book.path)
 
 
@@ -91,7 +91,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded)
 
 
-def listed_json(book: Book) -> dict[str, Any]:
+def listed_json(book: IndexEntry) -> dict[str, Any]:
     """Return a summary of a results file, fit for JSON."""
     listed = book.listed
     about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[book.state]}
@@ -160,9 +160,9 @@ def list_(
     """List the results files with scenario, algorithm, state and date, newest first."""
     from tui.cli.simulate import print_json
     from tui.console import output
-    from tui.results import Shelf
+    from tui.results import ResultsIndex
 
-    books = Shelf(folder).look()
+    books = ResultsIndex(folder).look()
     if as_json:
         print_json({"folder": str(folder), "results": [listed_json(book) for book in books]})
     elif books:

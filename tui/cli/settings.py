@@ -34,6 +34,13 @@ def algorithm_settings(
 ) -> AlgorithmSettings:
     """Return the algorithm's settings; None keeps a default, and names are case-insensitive.
 
+    Args:
+        name: Algorithm's name; None: the default algorithm.
+        penalty: Penalty per Wh of demand above the forecast; None: the default.
+        step_size: Step of the numerical gradient, s; None: the default.
+        tolerance: Convergence tolerance of the local search; None: the default.
+        node_limit: Search-tree nodes per decision of `exact`; None: the default.
+
     Raises:
         SettingsError: Values are invalid; the message lists all of them.
     """
@@ -71,6 +78,11 @@ def scenario_algorithms(
 ) -> tuple[AlgorithmSettings, ...]:
     """Return the settings of each algorithm, which takes those that apply to it.
 
+    Args:
+        scenario: Names the algorithm where `names` holds None.
+        names: Algorithms, case-insensitive; None: the scenario's.
+        settings: Values by name of the setting, as for `algorithm_settings`.
+
     Raises:
         SettingsError: see `algorithm_settings`.
     """
@@ -89,6 +101,14 @@ def scenario_algorithm(
     node_limit: int | None = None,
 ) -> AlgorithmSettings:
     """Return the algorithm's settings; without a name, of the scenario's algorithm.
+
+    Args:
+        scenario: Names the algorithm if `name` is None.
+        name: Algorithm's name, case-insensitive; None: the scenario's.
+        penalty: Penalty per Wh of demand above the forecast; None: the default.
+        step_size: Step of the numerical gradient, s; None: the default.
+        tolerance: Convergence tolerance of the local search; None: the default.
+        node_limit: Search-tree nodes per decision of `exact`; None: the default.
 
     Raises:
         SettingsError: see `algorithm_settings`.
@@ -158,7 +178,20 @@ def deployment_settings(
     pace: Pace | None = None,
     on_loss: OnLoss = "wait",
 ) -> DeploymentSettings:
-    """Return the settings of a deployed run; None takes the scenario's value."""
+    """Return the settings of a deployed run; None takes the scenario's value.
+
+    Args:
+        scenario: The scenario to run.
+        run: Run id; None: the scenario's name.
+        seed: Seed; None: the scenario's.
+        algorithm: Scheduling algorithm of the producers.
+        impatient: Whether a job that no producer can serve takes grid power at once.
+        limit_wall_s: Seconds without contact before the run fails.
+        journal: Folder of the journals.
+        days: Days to run; None: as in the scenario.
+        pace: Speed of virtual time; clock only.
+        on_loss: What to do when a household is lost; clock only.
+    """
     return DeploymentSettings(
         run_id=scenario.name if run is None else run,
         seed=scenario.seed if seed is None else seed,
@@ -180,6 +213,12 @@ def deployed_broker(
     on_command_line: bool,
 ) -> MqttBroker:
     """Return the broker shared by all processes of a run.
+
+    Args:
+        broker: URL of the broker.
+        options: The other access options of the command line.
+        lost_after_wall_s: Seconds without a connection before the broker counts as lost.
+        on_command_line: Whether `broker` was given on the command line, visible to all users of the machine.
 
     Raises:
         BrokerUrlError: see `broker.transport.endpoint.access_to`.

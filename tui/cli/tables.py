@@ -95,7 +95,13 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
 
 
 def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
-    """Return a table of a scenario's best plan and its bounds."""
+    """Return a table of a scenario's best plan and its bounds.
+
+    Args:
+        scenario: The scenario's name.
+        optimum: Its best plan and bounds.
+        jobs: Number of jobs in the scenario.
+    """
     table = Table(
         title=f"{scenario}, best plan with perfect knowledge",
         title_justify="left",

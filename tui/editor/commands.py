@@ -157,7 +157,13 @@ def consumer_of(appliance: Appliance | None, taken: set[str]) -> dict[str, Any]:
 
 
 def add_consumer(tree: Tree, house_ref: Ref, appliance: Appliance | None) -> Change:
-    """Add a consumer to a house, and its load profile to the file if missing."""
+    """Add a consumer to a house, and its load profile to the file if missing.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_ref: The house.
+        appliance: The appliance to add; None: a consumer without a load profile.
+    """
     house = at(tree, house_ref)
     device = consumer_of(appliance, device_ids(tree, house))
     steps = [] if appliance is None else profile_steps(tree, appliance.name, profile_entry(appliance))
@@ -165,7 +171,14 @@ def add_consumer(tree: Tree, house_ref: Ref, appliance: Appliance | None) -> Cha
 
 
 def add_producer(tree: Tree, house_ref: Ref, predictions: list[Any], name: str = "") -> Change:
-    """Add a producer to a house."""
+    """Add a producer to a house.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_ref: The house.
+        predictions: YAML entries of its forecasts.
+        name: Display name.
+    """
     house = at(tree, house_ref)
     wish = f"pv-{text(house.get('id'))}"
     device = {"id": free_id(device_ids(tree, house), wish), "type": "producer", "name": name or "Panels"}
@@ -214,7 +227,14 @@ def duplicate(tree: Tree, ref: Ref) -> Change | None:
 
 
 def set_type(tree: Tree, ref: Ref, kind: str, predictions: list[Any]) -> Change | None:
-    """Change a device's type; keys of the old type only are removed."""
+    """Change a device's type; keys of the old type only are removed.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        ref: The device.
+        kind: `consumer` or `producer`.
+        predictions: YAML entries of the forecasts of a new producer.
+    """
     device = at(tree, ref)
     if device.get("type") == kind:
         return None
@@ -237,7 +257,13 @@ def profile_entry(appliance: Appliance) -> dict[str, Any]:
 
 
 def profile_steps(tree: Tree, name: str, entry: dict[str, Any]) -> list[Step]:
-    """Return the steps that add a load profile to the file; none if the name exists."""
+    """Return the steps that add a load profile to the file; none if the name exists.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        name: Name of the load profile.
+        entry: Its YAML entry.
+    """
     if name in tree_model.profiles(tree):
         return []
     if not isinstance(tree.get("load_profiles"), dict):
@@ -246,7 +272,14 @@ def profile_steps(tree: Tree, name: str, entry: dict[str, Any]) -> list[Step]:
 
 
 def choose_profile(tree: Tree, path: KeyPath, name: str, entry: dict[str, Any] | None = None) -> Change:
-    """Assign a load profile to a device or job: one of the file, a bundled one, or a given entry."""
+    """Assign a load profile to a device or job: one of the file, a bundled one, or a given entry.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        path: Key path of the device's or job's `load_profile`.
+        name: Name of the load profile.
+        entry: Its YAML entry, added if the name is new; None: an existing or bundled profile.
+    """
     if entry is None and name in APPLIANCES:
         entry = profile_entry(APPLIANCES[name])
     steps = profile_steps(tree, name, entry) if entry is not None else []
@@ -259,7 +292,13 @@ def remove_profile(tree: Tree, ref: Ref) -> Change:
 
 
 def rename_profile(tree: Tree, ref: Ref, name: str) -> Change | None:
-    """Rename a load profile and all references to it."""
+    """Rename a load profile and all references to it.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        ref: The load profile.
+        name: Its new name.
+    """
     old = str(ref[-1])
     if name == old or not name or name in tree_model.profiles(tree):
         return None
@@ -282,7 +321,13 @@ def users_of(tree: Tree, profile: str) -> list[Ref]:
 
 
 def add_job(tree: Tree, house_id: str, device_id: str) -> Change:
-    """Add a job to a device, registered at the run's start, with the working day as its window."""
+    """Add a job to a device, registered at the run's start, with the working day as its window.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_id: Id of the house.
+        device_id: Id of the consumer in that house.
+    """
     count = len(at(tree, ("jobs",)) or [])
     job = {
         "house": house_id,
@@ -301,7 +346,14 @@ def remove_job(tree: Tree, ref: Ref) -> Change:
 
 
 def move_job(tree: Tree, ref: Ref, house_id: str, device_id: str) -> Change:
-    """Move a job to another device."""
+    """Move a job to another device.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        ref: The job.
+        house_id: Id of the new house.
+        device_id: Id of the new device in that house.
+    """
     del tree
     return Change(f"job of {device_id}", (Put((*ref, "house"), house_id), Put((*ref, "device"), device_id)))
 
@@ -310,7 +362,13 @@ def move_job(tree: Tree, ref: Ref, house_id: str, device_id: str) -> Change:
 
 
 def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
-    """Set a field's value; changed ids are updated wherever they are used."""
+    """Set a field's value; changed ids are updated wherever they are used.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        path: Key path of the value.
+        value: The new value; None or an empty text clears the field.
+    """
     label = f"change {path[-1]}".replace("_", " ")
     if value in (None, "") and _may_be_empty(path):
         steps: list[Step] = [Remove(path)]
@@ -384,7 +442,13 @@ class Added:
 
 
 def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
-    """Return the change that adds jobs to the devices they refer to."""
+    """Return the change that adds jobs to the devices they refer to.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        jobs: Jobs read from a file.
+        where: The file's name, for the undo history.
+    """
     origin = Origin.of(tree.get("start"))
     known = tree_model.profiles(tree)
     entries: list[dict[str, Any]] = []

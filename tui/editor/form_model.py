@@ -41,7 +41,7 @@ Layout = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class PartForm:
     """The form of one part."""
 
     ref: Ref
@@ -57,13 +57,13 @@ class Form:
         return tuple((f.kind, f.label, f.options, f.heading) for f in self.fields), self.buttons
 
 
-def form_of(tree: Tree, ref: Ref) -> Form:
+def form_of(tree: Tree, ref: Ref) -> PartForm:
     """Return the form of a part."""
-    forms: dict[tree_model.Kind, Callable[[Tree, Ref], Form]] = {
+    forms: dict[tree_model.Kind, Callable[[Tree, Ref], PartForm]] = {
         "neighbourhood": _neighbourhood,
         "house": _house,
         "device": _producer if at(tree, (*ref, "type")) == "producer" else _consumer,
-        "jobs": lambda _, ref: Form(ref, "Jobs", ()),
+        "jobs": lambda _, ref: PartForm(ref, "Jobs", ()),
         "job": _job,
         "profiles": _profiles,
         "profile": _profile,
@@ -92,7 +92,7 @@ _ISSUED_HELP = "When the forecast becomes known to the panel's agent; until then
 _FORECAST_HELP = "Expected production over time: a file of UNIX seconds and cumulative Wh, or a clear sky."
 
 
-def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
+def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
     algorithm = tree.get("algorithm", INSERTION)
     fields = (
         Field(
@@ -164,10 +164,10 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
     note = ", ".join(
         (plural(houses, "house"), plural(devices, "device"), plural(len(list(tree_model.jobs(tree))), "job"))
     )
-    return Form(tree_model.WHOLE, "Neighbourhood", fields, (("Add house", "screen.add_house"),), note)
+    return PartForm(tree_model.WHOLE, "Neighbourhood", fields, (("Add house", "screen.add_house"),), note)
 
 
-def _house(tree: Tree, ref: Ref) -> Form:
+def _house(tree: Tree, ref: Ref) -> PartForm:
     house = at(tree, ref)
     fields = (
         Field(
@@ -188,7 +188,7 @@ def _house(tree: Tree, ref: Ref) -> Form:
     if not found:
         note = "No devices yet: add one with the button below."
     buttons = (("Add device", "screen.add_device"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
-    return Form(ref, _house_heading(house), fields, buttons, note)
+    return PartForm(ref, _house_heading(house), fields, buttons, note)
 
 
 def _house_heading(house: dict[str, Any]) -> str:
@@ -226,7 +226,7 @@ def _device_fields(ref: Ref, device: dict[str, Any], unique: str) -> tuple[Field
     )
 
 
-def _consumer(tree: Tree, ref: Ref) -> Form:
+def _consumer(tree: Tree, ref: Ref) -> PartForm:
     device = at(tree, ref)
     profile = device.get("load_profile")
     fields = (
@@ -244,10 +244,10 @@ def _consumer(tree: Tree, ref: Ref) -> Form:
     count = len(tree_model.jobs_by_device(tree).get(tree_model.ids_of(tree, ref), []))
     note = plural(count, "job") if count else "No jobs yet: add one with the button below."
     buttons = (("Add job", "screen.add_job"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
-    return Form(ref, tree_model.device_title(device), fields, buttons, f"Consumer. {note}")
+    return PartForm(ref, tree_model.device_title(device), fields, buttons, f"Consumer. {note}")
 
 
-def _producer(tree: Tree, ref: Ref) -> Form:
+def _producer(tree: Tree, ref: Ref) -> PartForm:
     device = at(tree, ref)
     fields = list(_device_fields(ref, device, "unique in the neighbourhood"))
     predictions = list(tree_model.items(device.get("predictions")))
@@ -284,10 +284,10 @@ def _producer(tree: Tree, ref: Ref) -> Form:
         ("Duplicate", "screen.duplicate"),
         ("Remove", "screen.remove"),
     )
-    return Form(ref, tree_model.device_title(device), (*fields, actual), buttons, "Producer")
+    return PartForm(ref, tree_model.device_title(device), (*fields, actual), buttons, "Producer")
 
 
-def _job(tree: Tree, ref: Ref) -> Form:
+def _job(tree: Tree, ref: Ref) -> PartForm:
     job = at(tree, ref)
     fields = (
         Field(
@@ -338,15 +338,15 @@ def _job(tree: Tree, ref: Ref) -> Form:
     )
     note = "Registered: when the job becomes known."
     buttons = (("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
-    return Form(ref, tree_model.title_of(tree, ref), fields, buttons, note)
+    return PartForm(ref, tree_model.title_of(tree, ref), fields, buttons, note)
 
 
-def _profiles(_tree: Tree, ref: Ref) -> Form:
+def _profiles(_tree: Tree, ref: Ref) -> PartForm:
     note = "Energy that one run of a device draws. Devices and jobs refer to them by name."
-    return Form(ref, "Load profiles", (), (("Add profile", "screen.add_profile"),), note)
+    return PartForm(ref, "Load profiles", (), (("Add profile", "screen.add_profile"),), note)
 
 
-def _profile(tree: Tree, ref: Ref) -> Form:
+def _profile(tree: Tree, ref: Ref) -> PartForm:
     name = str(ref[-1])
     users = sum(
         text(device.get("load_profile")) == name
@@ -365,7 +365,7 @@ def _profile(tree: Tree, ref: Ref) -> Form:
         ),
     )
     note = f"Used by {plural(users, 'device')}" if users else "No device uses it"
-    return Form(ref, f"Load profile {name}", fields, (("Remove", "screen.remove"),), note)
+    return PartForm(ref, f"Load profile {name}", fields, (("Remove", "screen.remove"),), note)
 
 
 def shown(tree: Tree, field: Field) -> str:

@@ -18,10 +18,10 @@ from textual.widgets import Button, Input, Select, Static
 from scenarios.files import KeyPath
 from tui.editor import form_model
 from tui.editor.commands import number_or_text
-from tui.editor.form_model import Field, Form, Layout
+from tui.editor.form_model import Field, Layout, PartForm
 from tui.editor.time_fields import Origin, join, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
-from tui.widgets import FieldHelp, say
+from tui.widgets import FieldHelp, update_if_changed
 
 
 class PickButton(Static, can_focus=True):
@@ -198,7 +198,7 @@ class FieldRow(Vertical):
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
         date, clock = self.query(TimePart)
-        say(self.query_one(".offset", Static), origin.zone.name)
+        update_if_changed(self.query_one(".offset", Static), origin.zone.name)
         if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
             if seconds(value, origin) is not None:
                 self._in_form_of = value
@@ -215,7 +215,7 @@ class FieldRow(Vertical):
         """Show problems of the value; empty: none."""
         self.set_class(bool(problems), "wrong")
         said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
-        say(self.query_one(".problem", Static), said)
+        update_if_changed(self.query_one(".problem", Static), said)
 
     _offered: tuple[str, ...] = ()
     """Of a choice."""
@@ -281,7 +281,7 @@ class FormBody(Vertical):
     FormBody .buttons Button { margin-right: 1; min-width: 8; }
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: PartForm) -> None:
         self.rows = [FieldRow(field) for field in form.fields]
         super().__init__(*self.rows)
         self._buttons = form.buttons
@@ -307,10 +307,10 @@ class FormView(VerticalScroll, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__(id="form")
-        self._form: Form | None = None
+        self._form: PartForm | None = None
         self._body: FormBody | None = None
         self._bodies: dict[Layout, FormBody] = {}
-        self._wanted: tuple[Tree, Form] | None = None
+        self._wanted: tuple[Tree, PartForm] | None = None
         self._problems: Mapping[KeyPath, Sequence[str]] = {}
         self._building = asyncio.Lock()
 
@@ -329,7 +329,7 @@ class FormView(VerticalScroll, can_focus=False):
         """Whether the form of a part is shown completely."""
         return not self._building.locked() and self._form is not None and self._form.ref == ref
 
-    async def show(self, tree: Tree, form: Form) -> None:
+    async def show(self, tree: Tree, form: PartForm) -> None:
         """Show a form."""
         self._wanted = tree, form
         async with self._building:
@@ -341,7 +341,7 @@ class FormView(VerticalScroll, can_focus=False):
             with self.app.batch_update():
                 self._show(tree, form, body)
 
-    async def _body_of(self, form: Form) -> FormBody:
+    async def _body_of(self, form: PartForm) -> FormBody:
         body = self._bodies.get(form.layout)
         if body is None:
             body = self._bodies[form.layout] = FormBody(form)
@@ -350,7 +350,7 @@ class FormView(VerticalScroll, can_focus=False):
                 await self.mount(body)
         return body
 
-    def _show(self, tree: Tree, form: Form, body: FormBody) -> None:
+    def _show(self, tree: Tree, form: PartForm, body: FormBody) -> None:
         before, self._form = self._form, form
         has_focus = self.has_focus_within
         focused = self._focused_path()
@@ -360,8 +360,8 @@ class FormView(VerticalScroll, can_focus=False):
                 self._body.display = False
             self._body = body
             body.display = True
-        say(self.query_one(".title", Static), form.title)
-        say(self.query_one(".note", Static), form.note)
+        update_if_changed(self.query_one(".title", Static), form.title)
+        update_if_changed(self.query_one(".note", Static), form.note)
         for row, field in zip(self.rows, form.fields, strict=True):
             if row.is_mounted:  # otherwise the application is shutting down
                 row.show(tree, field)
@@ -419,7 +419,7 @@ class FormView(VerticalScroll, can_focus=False):
             if row.is_mounted:
                 row.complain(found[row.field.path])
         self.set_class(bool(own), "wrong")
-        say(self.query_one(".own", Static), "\n".join(f"✗ {said}" for said in own))
+        update_if_changed(self.query_one(".own", Static), "\n".join(f"✗ {said}" for said in own))
 
     def focus_field(self, path: KeyPath | None = None) -> bool:
         """Focus the field in which a value is edited; None: the first one."""

@@ -24,7 +24,7 @@ from tui.editor.preview_chart import Artist, Picture, load_picture
 from tui.editor.time_fields import Origin
 from tui.editor.tree_model import Tree, text
 from tui.shell import Footer, Guarded
-from tui.widgets import Chart, Span, ranked
+from tui.widgets import Chart, TimeAxis, ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         chart = self.query_one(Chart)
         if picture is None:
             self.query_one(".said", Static).update("")
-            chart.show((), Span(0, 1))
+            chart.show((), TimeAxis(0, 1))
         else:
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
             self.query_one(".said", Static).update(said)
@@ -291,7 +291,7 @@ _MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
-class Sky:
+class ClearSky:
     """PV panels under a clear sky."""
 
     id: str
@@ -321,7 +321,7 @@ class Sky:
 
 
 SKIES = tuple(
-    Sky(
+    ClearSky(
         f"{peak}-{side}",
         f"PV panels, {peak} kWp, facing {side} (clear sky)",
         Roof(tilt_deg=30, azimuth_deg=deg, peak_kw=peak),

@@ -18,10 +18,10 @@ from tui.editor import tree_model
 from tui.editor.time_fields import Origin, seconds
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import Days
-from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, Span, drawn
+from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, TimeAxis, drawn
 
 STEPS = 288
-_NO_SPAN = Span(0, 1)
+_NO_SPAN = TimeAxis(0, 1)
 _DAY_S = 86_400
 Kept = dict[int, tuple[object, object, Production | None]]
 """By `id()` of an entry: further cache key, the entry itself, its production."""
@@ -35,7 +35,7 @@ class Picture:
 
     title: str
     series: tuple[Series, ...] = ()
-    span: Span = _NO_SPAN
+    span: TimeAxis = _NO_SPAN
     said: str = ""
     """Caption under the title."""
     days: Days | None = None
@@ -126,7 +126,7 @@ class Artist:
             start_s, title = self._chosen(days, title)
             end_s = start_s + _DAY_S
             productions = [p for p in productions if p.start_s < end_s and p.end_s > start_s][-len(_COLOURS) :]
-        span = Span(start_s, end_s, self._zone)
+        span = TimeAxis(start_s, end_s, self._zone)
         series = [
             drawn(FORECAST, power_w(production, start_s, end_s))
             if i == 0
@@ -161,7 +161,7 @@ class Artist:
         said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
-        return Picture(name, tuple(series), Span(start_s, end_s, self._zone), said)
+        return Picture(name, tuple(series), TimeAxis(start_s, end_s, self._zone), said)
 
     def day(self, house: str | None) -> Picture:
         """Draw production and jobs of a house, or of all, each job at its earliest start."""
@@ -182,7 +182,7 @@ class Artist:
         days = Days(origin.start_s, self._day_count(origin.start_s, loads), self._zone)
         start_s, title = self._chosen(days, "The day")
         end_s = start_s + _DAY_S
-        span = Span(start_s, end_s, self._zone)
+        span = TimeAxis(start_s, end_s, self._zone)
         produced_w = self._produced_w(start_s, end_s, house)
         load_w = np.zeros(STEPS)
         for earliest_s, profile in loads:
@@ -263,11 +263,17 @@ def load_picture(name: str, profile: LoadProfile | None) -> Picture:
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
     said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
-    return Picture(name, (drawn(DEMAND, values, "power"),), Span(0, profile.duration_s, _minutes), said)
+    return Picture(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
 
 
 def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:
-    """Return average power per equal step, W, shape (steps,)."""
+    """Return average power in W in `STEPS` equal steps, shape (STEPS,).
+
+    Args:
+        series: Cumulative energy, Wh.
+        start_s: Start of the first step, in the time of the series, s.
+        end_s: End of the last step, s.
+    """
     edges_s = np.linspace(start_s, max(end_s, start_s + 1), STEPS + 1)
     return series.energy_per_bin_wh(edges_s) / np.diff(edges_s) * 3600
 

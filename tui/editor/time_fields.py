@@ -72,7 +72,14 @@ def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa:
 
 
 def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int | str:  # noqa: ANN401 - any YAML value
-    """Return a time in the format of another one: UNIX seconds, ISO, or hours after the start."""
+    """Return a time in the format of another one: UNIX seconds, ISO, or hours after the start.
+
+    Args:
+        time_s: The time, UNIX seconds.
+        origin: The run's start.
+        old: The value whose format is used.
+        written: ISO form to use if the result is an ISO time; empty: generated.
+    """
     if type(old) is int:
         return time_s
     iso = written or origin.zone.iso(time_s)
@@ -83,7 +90,13 @@ def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int 
 
 
 def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa: ANN401 - any YAML value
-    """Return a time moved by seconds to a whole multiple of them; None if it is not a time."""
+    """Return a time moved by seconds to a whole multiple of them; None if it is not a time.
+
+    Args:
+        value: The time as a YAML value.
+        by_s: The shift, s; negative: earlier.
+        origin: The run's start.
+    """
     try:
         time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) else None
     except ValueError:

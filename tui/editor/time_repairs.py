@@ -140,7 +140,13 @@ def _read(path: Path) -> Production:
 
 
 def shifted(value: Any, days: int, start_s: int | None) -> Any:  # noqa: ANN401 - any YAML value
-    """Return a time moved by whole days, in the same format; other values are unchanged."""
+    """Return a time moved by whole days, in the same format; other values are unchanged.
+
+    Args:
+        value: The time as a YAML value.
+        days: The shift; negative: earlier.
+        start_s: The run's start, UNIX seconds; None: unknown.
+    """
     time_s = _time_s(value, start_s)
     if time_s is None:
         return value

@@ -170,7 +170,13 @@ def parent_of(tree: Tree, ref: Ref) -> Ref:
 
 
 def device_ref(tree: Tree, house_id: str, device_id: str) -> Ref | None:
-    """Return the reference to a device by ids; None if missing."""
+    """Return the reference to a device by ids; None if missing.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_id: Id of the house.
+        device_id: Id of the device in that house.
+    """
     for i, house in houses(tree):
         if text(house.get("id")) == house_id:
             for j, device in devices(house):

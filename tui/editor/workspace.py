@@ -30,7 +30,7 @@ from tui.editor.tree_model import WHOLE, Ref
 from tui.editor.tree_view import NeighbourhoodTree
 from tui.formatting import plural
 from tui.shell import AreaScreen, Days, EmptyState
-from tui.widgets import Chart, FieldHelp, say
+from tui.widgets import Chart, FieldHelp, update_if_changed
 
 PAUSE_WALL_S = 0.15
 """The whole file is checked when nothing was typed for so long."""
@@ -241,7 +241,7 @@ class Desk(AreaScreen):
             is_jobs = tree_model.kind_of(ref) == "jobs"
             side.set_class(not is_jobs and (bool(picture.series) or self.has_class("-wide")), "some")
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
-            say(side.query_one(".said", Static), said)
+            update_if_changed(side.query_one(".said", Static), said)
             side.query_one(Chart).show(picture.series, picture.span)
             self._drawn = ref
 
@@ -407,15 +407,15 @@ class Headline(Horizontal):
 
     def show(self, work: Work) -> None:
         """Say how it stands with what is open."""
-        say(self.query_one(".name", Static), work.title)
+        update_if_changed(self.query_one(".name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""
         if work.path is None and not work.history.is_dirty:
             state = "not saved yet" if work.source else "new"
-        say(self.query_one(".state", Static), state)
+        update_if_changed(self.query_one(".state", Static), state)
         found, count = self.query_one(".found", Static), len(work.problems)
         found.set_class(bool(count), "some")
         if work.checked is not work.history.current:
-            say(found, f"✗ {count}" if count else "… checking")
+            update_if_changed(found, f"✗ {count}" if count else "… checking")
         else:
             notes = f", {plural(len(work.notes), 'note')}" if work.notes else ""
-            say(found, f"✗ {plural(count, 'problem')} (F8)" if count else f"✓ no problems{notes}")
+            update_if_changed(found, f"✗ {plural(count, 'problem')} (F8)" if count else f"✓ no problems{notes}")

@@ -42,7 +42,13 @@ def url_problem(text: str) -> str | None:
 
 
 def feed_of(access: Access, run_id: str, backdrop: Backdrop | None = None) -> BusFeed:
-    """Return a feed of a run on a broker."""
+    """Return a feed of a run on a broker.
+
+    Args:
+        access: The broker's URL and login.
+        run_id: The run.
+        backdrop: Known context of its scenario, if any.
+    """
     return BusFeed(
         MqttBroker(access.url, tls=access.tls, is_patient=False), Watched(run_id, backdrop), title_of(access)
     )

@@ -13,14 +13,14 @@ from scenarios import Zone
 from scenarios.monitor import Watched, WatchedProducer
 from tui.formatting import plural
 from tui.monitor.formatting import Pane, amount
-from tui.widgets import COMMITTED, FORECAST, Chart, Column, Span, VirtualTable, Words, drawn
+from tui.widgets import COMMITTED, FORECAST, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
 DAY_S = 86_400
 _BINS = 288
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProducerRow:
     """A producer's day in figures."""
 
     producer: WatchedProducer
@@ -33,7 +33,7 @@ class Row:
         return max(0.0, self.forecast_wh - self.committed_wh)
 
 
-_COLUMNS: tuple[Column[Row], ...] = (
+_COLUMNS: tuple[Column[ProducerRow], ...] = (
     Column("producer", lambda row: row.producer.id, is_id=True, most=40),
     Column("house", lambda row: row.producer.house, 12, wide=18, from_width=100),
     Column(
@@ -105,7 +105,7 @@ def draw_day(chart: Chart, watched: Watched, producer: WatchedProducer, zone: Zo
             drawn(FORECAST, day.forecast_wh * watts_per_wh),
             drawn(COMMITTED, day.committed_wh * watts_per_wh),
         ),
-        Span(*bounds, zone),
+        TimeAxis(*bounds, zone),
         now_s=watched.time.time,
     )
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
@@ -144,7 +144,7 @@ class ProducersPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Table, chart, words."""
-        yield VirtualTable[Row](
+        yield VirtualTable[ProducerRow](
             _COLUMNS, key=lambda row: row.producer.id, empty="No producer has joined yet", id="producers"
         )
         yield Chart(empty="Choose a producer to see its day")
@@ -153,7 +153,7 @@ class ProducersPane(Pane):
     @property
     def chosen(self) -> WatchedProducer | None:
         """The one under the cursor."""
-        row: Row | None = self.query_one("#producers", VirtualTable).row
+        row: ProducerRow | None = self.query_one("#producers", VirtualTable).row
         return None if row is None else row.producer
 
     def show(self, watched: Watched) -> None:
@@ -167,7 +167,9 @@ class ProducersPane(Pane):
         for producer in sorted(watched.producers.values(), key=lambda p: (p.score, p.id)):
             day = None if bounds is None else watched.day_of(producer, *bounds, 1)
             rows.append(
-                Row(producer, 0.0, 0.0) if day is None else Row(producer, day.forecast_wh[0], day.committed_wh[0])
+                ProducerRow(producer, 0.0, 0.0)
+                if day is None
+                else ProducerRow(producer, day.forecast_wh[0], day.committed_wh[0])
             )
         self.query_one("#producers", VirtualTable).show_rows(rows)
         self._draw()
@@ -176,7 +178,7 @@ class ProducersPane(Pane):
         """Clear the pane."""
         self._changes, self._ago = -1, 0
         self.query_one("#producers", VirtualTable).show_rows([])
-        self.query_one(Chart).show((), Span(0, 1))
+        self.query_one(Chart).show((), TimeAxis(0, 1))
 
     def _draw(self) -> None:
         producer = self.chosen
@@ -210,13 +212,13 @@ _GLANCE_COLUMNS: tuple[Column[WatchedProducer], ...] = (
 )
 
 
-class Glance(Pane):
+class ProducersSidebar(Pane):
     """Sidebar: scores (the lowest is asked first) and one producer's day."""
 
     DEFAULT_CSS = """
-    Glance { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
-    Glance #scores { height: 1fr; }
-    Glance Chart { height: 14; }
+    ProducersSidebar { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
+    ProducersSidebar #scores { height: 1fr; }
+    ProducersSidebar Chart { height: 14; }
     """
 
     def __init__(self) -> None:
@@ -245,7 +247,7 @@ class Glance(Pane):
         """Clear the pane."""
         self._changes = -1
         self.query_one("#scores", VirtualTable).show_rows([])
-        self.query_one(Chart).show((), Span(0, 1))
+        self.query_one(Chart).show((), TimeAxis(0, 1))
 
     def _draw(self) -> None:
         producer: WatchedProducer | None = self.query_one("#scores", VirtualTable).row

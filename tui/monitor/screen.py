@@ -21,8 +21,8 @@ from tui.monitor.jobs import JobsPane
 from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane
 from tui.monitor.messages import JobChosen, MessagesPane
-from tui.monitor.producers import Glance, ProducersPane
-from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, StatusLine, SteeringScreen, WatchBroker
+from tui.monitor.producers import ProducersPane, ProducersSidebar
+from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, RunControlsScreen, StatusLine, WatchBroker
 from tui.widgets import VirtualTable
 
 _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
@@ -44,7 +44,7 @@ _PATIENCE_WALL_S = 1.0
 """but at most for this long."""
 
 
-class NegotiationsScreen(SteeringScreen):
+class NegotiationsScreen(RunControlsScreen):
     """The live view of a run."""
 
     AREA = "negotiations"
@@ -77,7 +77,7 @@ The newest million messages are here; the results file has all of them.
     NegotiationsScreen ContentSwitcher#live { height: 1fr; }
     NegotiationsScreen TabbedContent { width: 1fr; height: 1fr; }
     NegotiationsScreen #panes { height: 1fr; }
-    NegotiationsScreen.-narrow Glance { display: none; }
+    NegotiationsScreen.-narrow ProducersSidebar { display: none; }
     NegotiationsScreen.-short #jobs { height: 1fr; }
     NegotiationsScreen.-short #sequence { height: 1fr; }
     """
@@ -108,7 +108,7 @@ The newest million messages are here; the results file has all of them.
                         for key, id_, title, pane in _PANES:
                             with TabPane(f"[dim]{key}[/] {title}", id=id_):
                                 yield pane()
-                    yield Glance()
+                    yield ProducersSidebar()
 
     def on_mount(self) -> None:
         """Start the redraw timer."""
@@ -159,7 +159,7 @@ The newest million messages are here; the results file has all of them.
             if self.focused is None:
                 # The focused pane was hidden; move the focus to the visible one.
                 active.query(VirtualTable).first().focus()
-        glance = self.query_one(Glance)
+        glance = self.query_one(ProducersSidebar)
         if glance.styles.display != "none" and self.has_class("-wide"):
             glance.show(feed.watched)
 
@@ -213,7 +213,13 @@ The newest million messages are here; the results file has all of them.
             self.choose_run(access_of(url))
 
     def choose_run(self, access: Access, backdrop: Backdrop | None = None, *, control: bool = False) -> None:
-        """Let the user choose one of the runs on a broker."""
+        """Let the user choose one of the runs on a broker.
+
+        Args:
+            access: The broker's URL and login.
+            backdrop: Known context of the scenario, if any.
+            control: Whether keys may control the run.
+        """
 
         def chosen(run_id: str | None) -> None:
             if run_id is not None:

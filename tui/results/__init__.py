@@ -1,8 +1,8 @@
 """The *Results* area."""
 
-from tui.results.file_access import Book, Shelf
+from tui.results.file_access import IndexEntry, ResultsIndex
 
 __all__ = [
-    "Book",
-    "Shelf",
+    "IndexEntry",
+    "ResultsIndex",
 ]

@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, Input, Static
 
 from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent, plural
-from tui.results.file_access import Book, Reads, Shelf
+from tui.results.file_access import IndexEntry, Reads, ResultsIndex
 from tui.results.formatting import stamp, state_cell
 from tui.shell import EmptyState
 from tui.widgets import Cell, Column, VirtualTable
@@ -25,7 +25,7 @@ from tui.widgets import Cell, Column, VirtualTable
 MARK = "◆"
 
 
-class BookTable(VirtualTable[Book]):
+class ResultsTable(VirtualTable[IndexEntry]):
     """The table of simulations."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,7 +34,7 @@ class BookTable(VirtualTable[Book]):
     ]
 
 
-def _runs(book: Book) -> Cell:
+def _runs(book: IndexEntry) -> Cell:
     listed = book.listed
     if listed.problem:
         return ""
@@ -42,7 +42,7 @@ def _runs(book: Book) -> Cell:
     return str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
 
 
-def _about(book: Book) -> Cell:
+def _about(book: IndexEntry) -> Cell:
     listed = book.listed
     return (listed.problem, "bad") if listed.problem else (listed.path.name, "muted")
 
@@ -75,15 +75,15 @@ class Catalogue(Reads):
 
     def __init__(self) -> None:
         super().__init__(id="catalogue")
-        self.shelf = Shelf(DEFAULT_FOLDER)
-        self.books: tuple[Book, ...] = ()
+        self.shelf = ResultsIndex(DEFAULT_FOLDER)
+        self.books: tuple[IndexEntry, ...] = ()
         self.marked: tuple[Path, ...] = ()
         """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
 
     def compose(self) -> ComposeResult:
         """The list, or what to do while there is nothing."""
-        columns: tuple[Column[Book], ...] = (
+        columns: tuple[Column[IndexEntry], ...] = (
             Column(" ", lambda book: (MARK if book.path in self.marked else "", "accent"), 1),
             Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
             Column("scenario", lambda book: book.listed.scenario or (book.path.stem, "muted"), 16, 14),
@@ -116,16 +116,16 @@ class Catalogue(Reads):
                         yield Static("", classes="folder", markup=False)
                         yield Input(placeholder="find a scenario, algorithm, file", compact=True)
                         yield Static("", classes="count")
-                    yield BookTable(columns, key=lambda book: book.path, empty="No match", id="books")
+                    yield ResultsTable(columns, key=lambda book: book.path, empty="No match", id="books")
                 yield Static("", id="about")
 
     @property
-    def table(self) -> VirtualTable[Book]:
+    def table(self) -> VirtualTable[IndexEntry]:
         """The simulations."""
         return self.query_one("#books", VirtualTable)
 
     @property
-    def book(self) -> Book | None:
+    def book(self) -> IndexEntry | None:
         """The simulation under the cursor."""
         return self.table.row
 
@@ -138,12 +138,12 @@ class Catalogue(Reads):
 
     def show_folder(self, folder: Path) -> None:
         """Switch to another folder."""
-        self.shelf = Shelf(folder)
+        self.shelf = ResultsIndex(folder)
         self.marked = ()
         self._is_looked = False
         self.read("look", self.shelf.look, self._found, self._not_found)
 
-    def _found(self, books: tuple[Book, ...]) -> None:
+    def _found(self, books: tuple[IndexEntry, ...]) -> None:
         if self._is_looked and books == self.books:
             return
         self.books = books
@@ -245,7 +245,7 @@ class Catalogue(Reads):
         event.stop()
         self.post_message(self.Asked(event.row.path))
 
-    def _description(self, book: Book, *, is_wide: bool) -> Table | Text:
+    def _description(self, book: IndexEntry, *, is_wide: bool) -> Table | Text:
         listed = book.listed
         states = ", ".join(f"{count} {state}" for state, count in listed.states) or "none has begun"
         rows = [
@@ -278,7 +278,7 @@ class Catalogue(Reads):
         return table
 
 
-def _problem(book: Book) -> Text:
+def _problem(book: IndexEntry) -> Text:
     text = Text()
     if book.state == "beginning":
         text.append("A simulation is starting.", "bold")
@@ -287,11 +287,11 @@ def _problem(book: Book) -> Text:
     return text.append(f"\n{book.path}\n{book.listed.problem}.")
 
 
-def _names(book: Book) -> str:
+def _names(book: IndexEntry) -> str:
     listed = book.listed
     return f"{book.path.name} {listed.scenario} {listed.algorithm} {listed.broker} {listed.problem}".casefold()
 
 
-def readable(books: Sequence[Book]) -> tuple[Book, ...]:
+def readable(books: Sequence[IndexEntry]) -> tuple[IndexEntry, ...]:
     """Return the simulations that can be opened."""
     return tuple(book for book in books if not book.listed.problem)

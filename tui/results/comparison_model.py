@@ -45,7 +45,7 @@ class FigureRow:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRow:
+class JobComparison:
     """A job's contract in a run of each simulation; None: no contract."""
 
     job_id: str
@@ -65,17 +65,17 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonSheet:
     """All of them."""
 
     sides: tuple[Side, ...]
     figures: tuple[FigureRow, ...]
-    jobs: tuple[JobRow, ...]
+    jobs: tuple[JobComparison, ...]
     """Differing jobs first, by start."""
     statistics: Statistics
 
 
-def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
+def compare(paths: Sequence[Path], interval_s: int) -> ComparisonSheet:
     """Read simulations and compare them with the first.
 
     Raises:
@@ -94,8 +94,8 @@ def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
         for figure in statistics.figures
     )
     job_ids = dict.fromkeys(job_id for side in sides for job_id in side.contracts)
-    jobs = [JobRow(job_id, tuple(side.contracts.get(job_id) for side in sides)) for job_id in job_ids]
-    return Comparison(
+    jobs = [JobComparison(job_id, tuple(side.contracts.get(job_id) for side in sides)) for job_id in job_ids]
+    return ComparisonSheet(
         sides, figures, tuple(sorted(jobs, key=lambda row: (row.is_same, _start_s(row), row.job_id))), statistics
     )
 
@@ -113,5 +113,5 @@ def _side(one: Compared, letter: str, interval_s: int) -> Side:
         )
 
 
-def _start_s(row: JobRow) -> int:
+def _start_s(row: JobComparison) -> int:
     return min(contract.start_s for contract in row.contracts if contract is not None)

@@ -20,14 +20,14 @@ from scenarios.metrics import DEFAULT_INTERVAL_S, Spread
 from scenarios.results import AverageDay, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
 from tui.formatting import plural
-from tui.results.comparison_model import Comparison, FigureRow, JobRow, Side, compare, letter_of
-from tui.results.file_access import Book, Reads
+from tui.results.comparison_model import ComparisonSheet, FigureRow, JobComparison, Side, compare, letter_of
+from tui.results.file_access import IndexEntry, Reads
 from tui.results.formatting import DAY_S, BackLink, stamp, state_cell
 from tui.results.interval_chart import Intervals
 from tui.shell import Footer, Guarded
-from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, Span, VirtualTable, Words, drawn
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
-_BOOKS: tuple[Column[Book], ...] = (
+_BOOKS: tuple[Column[IndexEntry], ...] = (
     Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
     Column("scenario", lambda book: book.listed.scenario),
     Column("algorithm", lambda book: book.listed.algorithm, 11),
@@ -52,7 +52,7 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
     OtherChooser VirtualTable { background: $surface; }
     """
 
-    def __init__(self, books: tuple[Book, ...]) -> None:
+    def __init__(self, books: tuple[IndexEntry, ...]) -> None:
         super().__init__()
         self._books = books
 
@@ -60,7 +60,7 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
         """Yield the readable simulations."""
         with Vertical() as box:
             box.border_title = "Compare with"
-            yield VirtualTable[Book](
+            yield VirtualTable[IndexEntry](
                 _BOOKS, key=lambda book: book.path, empty="No other simulation to compare with yet"
             )
         yield Footer()
@@ -73,7 +73,7 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
 
     def action_choose(self) -> None:
         """Choose the one under the cursor."""
-        book: Book | None = self.query_one(VirtualTable).row
+        book: IndexEntry | None = self.query_one(VirtualTable).row
         if book is not None:
             self.dismiss(book.path)
 
@@ -150,7 +150,7 @@ def _supplier(contract: ContractRow | None) -> Cell:
     return ("⌁ grid", "warn") if contract.producer_house is None else contract.producer
 
 
-def _moved(row: JobRow) -> Cell:
+def _moved(row: JobComparison) -> Cell:
     if row.is_same:
         return "= same", "muted"
     letters = [letter_of(i) for i, contract in enumerate(row.contracts) if contract is not None]
@@ -164,7 +164,7 @@ def _moved(row: JobRow) -> Cell:
     return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
 
 
-def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[JobRow], ...]:
+def job_columns(jobs: Sequence[JobComparison], sides: Sequence[Side]) -> tuple[Column[JobComparison], ...]:
     """Return the columns for some jobs; dates are shown only if they differ."""
     starts_s = [contract.start_s for row in jobs for contract in row.contracts if contract is not None]
     is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
@@ -178,7 +178,7 @@ def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[J
     def start_s(contract: ContractRow | None) -> int:
         return 0 if contract is None else contract.start_s
 
-    def of_side(i: int, side: Side) -> tuple[Column[JobRow], ...]:
+    def of_side(i: int, side: Side) -> tuple[Column[JobComparison], ...]:
         from_width = 0 if i < 2 else 80 + 30 * (i - 1)
         return (
             Column(f"{side.letter}: supplier", lambda row: _supplier(row.contracts[i]), 16, 12, from_width=from_width),
@@ -213,7 +213,14 @@ class DayOfSide(Vertical):
         yield Chart()
 
     def show(self, title: str, day: AverageDay, zone: Zone, top_w: float) -> None:
-        """Draw a day, on the same scale as the other simulations'."""
+        """Draw a day, on the same scale as the other simulations'.
+
+        Args:
+            title: Label of the simulation.
+            day: Its average day.
+            zone: Zone of the time axis.
+            top_w: Upper end of the y axis, W.
+        """
         self.query_one(Static).update(title)
         start_s = float(day.times_s[0])
         end_s = start_s + len(day.times_s) * day.interval_s
@@ -223,7 +230,7 @@ class DayOfSide(Vertical):
                 drawn(OWN, day.local.mean_w, "local use"),
                 drawn(GRID, day.grid.mean_w, "grid use"),
             ),
-            Span(start_s, end_s, zone),
+            TimeAxis(start_s, end_s, zone),
             top=top_w,
         )
 
@@ -261,7 +268,7 @@ class ComparisonPane(Reads):
 
     def __init__(self) -> None:
         super().__init__(id="comparison")
-        self.comparison: Comparison | None = None
+        self.comparison: ComparisonSheet | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the heading and a tab per view."""
@@ -281,7 +288,7 @@ class ComparisonPane(Reads):
                     elif id_ == "days":
                         yield Horizontal(id="days")
                     else:
-                        yield CellTable[JobRow]((), key=lambda row: row.job_id, id="job-rows")
+                        yield CellTable[JobComparison]((), key=lambda row: row.job_id, id="job-rows")
                         yield Words(classes="detail")
 
     @property
@@ -296,7 +303,7 @@ class ComparisonPane(Reads):
     def _failed(self, error: BaseException) -> None:
         self.post_message(self.Failed(error))
 
-    def _show(self, comparison: Comparison) -> None:
+    def _show(self, comparison: ComparisonSheet) -> None:
         self.comparison = comparison
         sides = comparison.sides
         self.query_one(".title", Static).update("\n".join(_title(side) for side in sides))

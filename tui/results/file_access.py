@@ -26,7 +26,7 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class IndexEntry:
     """A results file in the index."""
 
     listed: Listed
@@ -53,14 +53,14 @@ def stamp_of(path: Path) -> Stamp:
     return tuple(found)
 
 
-class Shelf:
+class ResultsIndex:
     """Index of a results folder; rereads changed files only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[Path, tuple[Stamp, Listed]] = {}
 
-    def look(self) -> tuple[Book, ...]:
+    def look(self) -> tuple[IndexEntry, ...]:
         """Return the current entries, newest first.
 
         Raises:
@@ -77,7 +77,7 @@ class Shelf:
         return tuple(sorted(books, key=lambda book: (book.made_wall_s, book.path.name), reverse=True))
 
 
-def _book(stamp: Stamp, listed: Listed, now_wall_s: float) -> Book:
+def _book(stamp: Stamp, listed: Listed, now_wall_s: float) -> IndexEntry:
     written_wall_s = max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
     made_wall_s = written_wall_s
     if listed.created_utc:
@@ -85,7 +85,7 @@ def _book(stamp: Stamp, listed: Listed, now_wall_s: float) -> Book:
             made_wall_s = datetime.fromisoformat(listed.created_utc).timestamp()
         except ValueError:
             made_wall_s = written_wall_s
-    return Book(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
+    return IndexEntry(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
 
 
 def _state(listed: Listed, *, is_fresh: bool) -> str:

@@ -22,7 +22,7 @@ from tui.results.formatting import figure_text
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EnergyPart:
     """A part of an energy total."""
 
     name: str
@@ -32,12 +32,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class EnergyTotal:
     """An energy total and its parts."""
 
     name: str
     wh: float
-    parts: tuple[Part, ...]
+    parts: tuple[EnergyPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Sheet:
     run: RunInfo
     house: str | None
     """None: all of them."""
-    wholes: tuple[Whole, ...]
+    wholes: tuple[EnergyTotal, ...]
     peaks: str
     """Peak-to-average ratios, as text."""
     figures: tuple[tuple[str, str], ...]
@@ -62,6 +62,11 @@ class Sheet:
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:
     """Read the sheet of all households.
+
+    Args:
+        results: The simulation.
+        run: The run's number, from 1.
+        interval_s: Averaging interval of peaks, s.
 
     Raises:
         ResultsError: The file cannot be read, or has no such run.
@@ -87,6 +92,12 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
 def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -> Sheet:
     """Read the sheet of one household.
 
+    Args:
+        results: The simulation.
+        run: The run's number, from 1.
+        house: The house's id.
+        interval_s: Averaging interval of peaks, s.
+
     Raises:
         ResultsError: The file cannot be read, or has no such run or house.
         IntervalError: The interval is not a positive number of whole minutes.
@@ -110,25 +121,25 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
 
 def _wholes(
     consumed_wh: float, own_wh: float, neighbours_wh: float, grid_wh: float, produced_wh: float, sold_wh: float
-) -> tuple[Whole, ...]:
+) -> tuple[EnergyTotal, ...]:
     surplus_wh = max(0.0, produced_wh - own_wh - sold_wh)
     return (
-        Whole(
+        EnergyTotal(
             "Consumed",
             consumed_wh,
             (
-                Part("own panels", own_wh, "own"),
-                Part("neighbours", neighbours_wh, "neighbours"),
-                Part("grid", grid_wh, "grid-power"),
+                EnergyPart("own panels", own_wh, "own"),
+                EnergyPart("neighbours", neighbours_wh, "neighbours"),
+                EnergyPart("grid", grid_wh, "grid-power"),
             ),
         ),
-        Whole(
+        EnergyTotal(
             "Produced",
             produced_wh,
             (
-                Part("used at home", own_wh, "own"),
-                Part("sold", sold_wh, "neighbours"),
-                Part("surplus", surplus_wh, "surplus"),
+                EnergyPart("used at home", own_wh, "own"),
+                EnergyPart("sold", sold_wh, "neighbours"),
+                EnergyPart("surplus", surplus_wh, "surplus"),
             ),
         ),
     )

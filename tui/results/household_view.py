@@ -19,9 +19,9 @@ from scenarios.results import Day, HouseholdRow
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
 from tui.results.formatting import Figures, number_kwh
-from tui.results.household_model import Sheet, Whole
+from tui.results.household_model import EnergyTotal, Sheet
 from tui.shell import Days, Guarded, shown_zone
-from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Cell, Chart, Column, Span, VirtualTable, drawn
+from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Cell, Chart, Column, TimeAxis, VirtualTable, drawn
 
 _PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
 _TITLE_WIDTH = 9
@@ -36,9 +36,9 @@ class EnergyBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.whole: Whole | None = None
+        self.whole: EnergyTotal | None = None
 
-    def show(self, whole: Whole) -> None:
+    def show(self, whole: EnergyTotal) -> None:
         """Draw another energy."""
         self.whole = whole
         self.refresh()
@@ -63,7 +63,7 @@ class EnergyBar(Widget):
         indent = min(_TITLE_WIDTH + 14, max(0, width - legend.cell_len))
         return text.append(" " * indent).append_text(legend)
 
-    def _legend(self, whole: Whole, *, with_energy: bool) -> Text:
+    def _legend(self, whole: EnergyTotal, *, with_energy: bool) -> Text:
         parts = []
         for part in whole.parts:
             energy = f" {part.wh / 1000:,.2f}" if with_energy else ""
@@ -80,7 +80,7 @@ class EnergyBar(Widget):
         return Style(color=(self.background_colors[1] + Color.parse(value)).rich_color)
 
 
-def shares(whole: Whole, cells: int) -> list[int]:
+def shares(whole: EnergyTotal, cells: int) -> list[int]:
     """Divide a bar's cells among parts; every non-zero part gets at least one."""
     if whole.wh <= 0:
         return [0] * len(whole.parts)
@@ -150,7 +150,13 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
 
 
 def draw_day(chart: Chart, day: Day, zone: Zone) -> None:
-    """Draw stacked local and grid consumption in front of production."""
+    """Draw stacked local and grid consumption in front of production.
+
+    Args:
+        chart: The chart to draw in.
+        day: Power per interval, W.
+        zone: Zone of the time axis.
+    """
     start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
     end_s = start_s + len(day.times_s) * day.interval_s
     chart.show(
@@ -159,7 +165,7 @@ def draw_day(chart: Chart, day: Day, zone: Zone) -> None:
             drawn(OWN, day.local_w, "local use"),
             drawn(GRID, day.grid_w, "grid use"),
         ),
-        Span(start_s, end_s, zone),
+        TimeAxis(start_s, end_s, zone),
     )
 
 

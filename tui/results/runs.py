@@ -16,7 +16,7 @@ from scenarios.results import AverageDay, ResultsReader, RunInfo, average_day, v
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import number_kwh, state_cell
 from tui.shell import Days, Guarded, shown_zone
-from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, Span, VirtualTable, Words, drawn
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ class RunsPane(Guarded, Vertical):
                 drawn(OWN, day.local.mean_w, "local use"),
                 drawn(GRID, day.grid.mean_w, "grid use"),
             ),
-            Span(start_s, end_s, shown_zone(self, sheet.zone)),
+            TimeAxis(start_s, end_s, shown_zone(self, sheet.zone)),
         )
         title = days.title(self.day_index)
         chosen = f"{title} ({{ }} day before, after; G choose). " if title else ""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scenarios.simulation import Plan
-from tui.run.simulation_client import Running
+from tui.run.simulation_client import SimulationClient
 
 
 class Batch:
-    """One or several simulations, run in sequence. `on_change` as for `Running`."""
+    """One or several simulations, run in sequence. `on_change` as for `SimulationClient`."""
 
     def __init__(self, plans: Sequence[Plan], on_change: Callable[[], None], optimum_wall_s: float | None) -> None:
         """Make it; `run` starts it.
@@ -26,11 +26,13 @@ class Batch:
         self._on_change = on_change
         self._optimum_wall_s = optimum_wall_s
         self._is_stopped = False
-        self.simulations: list[Running] = [Running(plans[0], on_change, optimum_wall_s=optimum_wall_s)]
+        self.simulations: list[SimulationClient] = [
+            SimulationClient(plans[0], on_change, optimum_wall_s=optimum_wall_s)
+        ]
         """Those started so far; the last one is the current one."""
 
     @property
-    def current(self) -> Running:
+    def current(self) -> SimulationClient:
         """The simulation started last."""
         return self.simulations[-1]
 
@@ -45,7 +47,7 @@ class Batch:
         """The results files that there are, in the order of the plans."""
         return tuple(one.began.results_file for one in self.simulations if one.began is not None)
 
-    async def run(self, connected: Callable[[Running], None]) -> None:
+    async def run(self, connected: Callable[[SimulationClient], None]) -> None:
         """Run all of them, stopping after one that does not finish.
 
         Args:
@@ -56,7 +58,7 @@ class Batch:
             if self.is_over:
                 return
             plan = self.plans[len(self.simulations)]
-            self.simulations.append(Running(plan, self._on_change, optimum_wall_s=self._optimum_wall_s))
+            self.simulations.append(SimulationClient(plan, self._on_change, optimum_wall_s=self._optimum_wall_s))
             self._on_change()
 
     async def interrupt(self) -> None:

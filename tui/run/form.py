@@ -69,7 +69,7 @@ BUSES: tuple[tuple[str, Bus], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class FormValues:
     """The fields' contents; an empty text is the default."""
 
     days: str = ""
@@ -100,8 +100,16 @@ class Form:
         return float(self.optimum_s.strip() or SEARCH_WALL_S) if self.optimum else None
 
 
-def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[tuple[Plan, ...], dict[str, str]]:
-    """Return a plan per algorithm (none if there are problems), and the problems by field; see `plan_of`."""
+def plans_of(
+    form: FormValues, scenario: Scenario, environment: dict[str, str]
+) -> tuple[tuple[Plan, ...], dict[str, str]]:
+    """Return a plan per algorithm (none if there are problems), and the problems by field; see `plan_of`.
+
+    Args:
+        form: The fields' contents.
+        scenario: The scenario to run.
+        environment: Environment variables, for the broker login.
+    """
     plan, problems = plan_of(form, scenario, environment)
     if form.others and form.out.strip():
         problems = {**problems, "out": "names one file, but each algorithm writes its own: leave it empty"}
@@ -117,7 +125,7 @@ def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tup
     return (() if problems else tuple(plans)), problems
 
 
-def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
+def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
     """Return the plan (None if there are problems), and the problems by field.
 
     Args:
@@ -170,7 +178,13 @@ class _Reader:
         self.problems: dict[str, str] = {}
 
     def whole(self, field: str, text: str, *, at_least: int) -> int | None:
-        """Return a whole number; None if empty or invalid."""
+        """Return a whole number; None if empty or invalid.
+
+        Args:
+            field: Name of the field, for its problem.
+            text: Its contents.
+            at_least: Smallest valid value.
+        """
         text = text.strip()
         if not text:
             return None
@@ -198,13 +212,13 @@ class _Reader:
             return None
 
 
-def _optimum_s(form: Form, reader: _Reader) -> None:
+def _optimum_s(form: FormValues, reader: _Reader) -> None:
     seconds = reader.number("optimum_s", form.optimum_s)
     if seconds is not None and not LEAST_SEARCH_WALL_S <= seconds < math.inf:
         reader.problems["optimum_s"] = f"a number of seconds from {LEAST_SEARCH_WALL_S:g} on"
 
 
-def _algorithm(form: Form, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
+def _algorithm(form: FormValues, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
     """Return algorithm and settings; settings are validated one by one, so that problems show at their field."""
     settings = AlgorithmSettings(name=form.algorithm or scenario.algorithm)
     for field in settings_of(settings.name):

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling import ALGORITHMS, settings_of
 from scenarios.load import bundled_names
-from tui.run.form import BUSES, SEARCH_WALL_S, Form, about
+from tui.run.form import BUSES, SEARCH_WALL_S, FormValues, about
 from tui.run.scenario_choices import OPEN, Choice
 from tui.shell import PACES, Guarded, PickPath
 from tui.widgets import FieldHelp, Tick
@@ -184,11 +184,11 @@ class RunForm(Guarded, VerticalScroll):
     # What stands there.
 
     @property
-    def form(self) -> Form:
+    def form(self) -> FormValues:
         """The fields' contents."""
         texts = {name: self.query_one(f"#{name}", Input).value for names in _ROWS.values() for name in names}
         bus: Any = self.query_one("#bus", Select).value
-        return Form(
+        return FormValues(
             **texts,
             algorithm=self._chosen("algorithm"),
             others=self._others,

@@ -17,8 +17,8 @@ from scenarios.monitor import SIGNS, Standing, Tone
 from tui.formatting import kwh, percent, ratio
 from tui.run.batch import Batch
 from tui.run.ipc import RunSummary, Seeking
-from tui.run.simulation_client import Running
-from tui.shell import COLOURS, StatusLine, Watching
+from tui.run.simulation_client import SimulationClient
+from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable
 
 _STATES: dict[str, tuple[str, str]] = {
@@ -90,7 +90,7 @@ def _span(wall_s: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RunProgress:
     """One run of a simulation."""
 
     simulation: int
@@ -114,7 +114,7 @@ class Row:
         return None if self.summary is None else self.summary.kpis.get(name)
 
 
-def _percent(name: str) -> Column[Row]:
+def _percent(name: str) -> Column[RunProgress]:
     titles = {"self_consumption": "self-cons.", "self_sufficiency": "self-suff."}
     return Column(
         titles[name],
@@ -125,34 +125,34 @@ def _percent(name: str) -> Column[Row]:
     )
 
 
-def _grid(row: Row) -> str:
+def _grid(row: RunProgress) -> str:
     wh = row.kpi("grid_wh")
     return "" if wh is None else f"{kwh(wh)}{row.mark}"
 
 
-def _peak(row: Row) -> str:
+def _peak(row: RunProgress) -> str:
     return "" if row.summary is None else f"{ratio(row.kpi('consumption_peak_to_average'))}{row.mark}"
 
 
-def _state(row: Row) -> Cell:
+def _state(row: RunProgress) -> Cell:
     if row.state == "running" and row.standing is not None:
         return f"{SIGNS[row.standing.kind]} {row.standing.kind}", _LOOKS[row.standing.tone]
     return _RUN_STATES.get(row.state, row.state)
 
 
-def _hash(row: Row) -> Cell:
+def _hash(row: RunProgress) -> Cell:
     return ("", "") if row.summary is None else (row.summary.ledger_sha256[:12], "muted")
 
 
-_ALGORITHM: Column[Row] = Column("algorithm", lambda row: row.algorithm, 11)
-_OF_BEST: Column[Row] = Column(
+_ALGORITHM: Column[RunProgress] = Column("algorithm", lambda row: row.algorithm, 11)
+_OF_BEST: Column[RunProgress] = Column(
     "of best",
     lambda row: percent(row.summary.share_of_best) if row.summary else "",
     8,
     right=True,
     sort=lambda row: (row.summary.share_of_best if row.summary else None) or 0,
 )
-_COLUMNS: tuple[Column[Row], ...] = (
+_COLUMNS: tuple[Column[RunProgress], ...] = (
     _ALGORITHM,
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
     Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
@@ -169,7 +169,7 @@ _COLUMNS: tuple[Column[Row], ...] = (
 )
 
 
-def columns_for(batch: Batch) -> tuple[Column[Row], ...]:
+def columns_for(batch: Batch) -> tuple[Column[RunProgress], ...]:
     """Return the columns; algorithm and share of the best plan only if they apply."""
     left_out = {
         _ALGORITHM: len(batch.plans) == 1,
@@ -195,11 +195,11 @@ class ProgressPanel(Vertical):
         yield Bar()
         yield StatusLine()
         yield Static("", classes="told", markup=False)
-        yield VirtualTable[Row](
+        yield VirtualTable[RunProgress](
             _COLUMNS, key=lambda row: (row.simulation, row.run), empty="Runs appear here once started", id="runs-table"
         )
 
-    def show(self, batch: Batch, watching: Watching) -> None:
+    def show(self, batch: Batch, watching: MonitoredRun) -> None:
         """Show the progress."""
         running = batch.current
         self.query_one(Bar).show(batch)
@@ -207,12 +207,12 @@ class ProgressPanel(Vertical):
         status.display = bool(running.feeds) and not running.is_over
         status.show(watching)
         told = self.query_one(".told", Static)
-        text = say(batch)
+        text = update_if_changed(batch)
         told.update(text)
         told.display = bool(text)
         told.set_class(bool(running.problem), "wrong")
         rows = rows_of(batch)
-        table: VirtualTable[Row] = self.query_one("#runs-table", VirtualTable)
+        table: VirtualTable[RunProgress] = self.query_one("#runs-table", VirtualTable)
         if table.columns != columns_for(batch):
             table.columns, table.sorted_by = columns_for(batch), None
         if table.rows != rows:
@@ -220,7 +220,7 @@ class ProgressPanel(Vertical):
             table.show_rows(rows)
 
 
-def say(batch: Batch) -> str:
+def update_if_changed(batch: Batch) -> str:
     """Return a status message about the simulations."""
     running = batch.current
     began = running.began
@@ -258,13 +258,13 @@ def _short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def rows_of(batch: Batch) -> list[Row]:
+def rows_of(batch: Batch) -> list[RunProgress]:
     """Return a row per run; runs in progress first, then the newest."""
     rows = [_rows_of(n, running) for n, running in enumerate(batch.simulations)]
     return [row for of_one in reversed(rows) for row in of_one]
 
 
-def _rows_of(simulation: int, running: Running) -> list[Row]:
+def _rows_of(simulation: int, running: SimulationClient) -> list[RunProgress]:
     scenario = running.plan.scenario
     span_s = max(1, planned_end_s(scenario, running.plan.days) - scenario.start_s)
     summaries = {} if running.ended is None else {summary.run: summary for summary in running.ended.runs}
@@ -275,5 +275,5 @@ def _rows_of(simulation: int, running: Running) -> list[Row]:
         state = summary.state if summary is not None else "" if time_s is None else "running"
         algorithm, standing = running.plan.algorithm.name, running.standings.get(run)
         share = 1.0 if state == "done" else share
-        rows.append(Row(simulation, algorithm, run, seed, state, share, summary, standing))
+        rows.append(RunProgress(simulation, algorithm, run, seed, state, share, summary, standing))
     return rows

@@ -24,10 +24,10 @@ from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.batch import Batch
 from tui.run.form import plans_of
 from tui.run.form_view import RunForm
-from tui.run.preview import Preview, outlook
-from tui.run.progress import ProgressPanel, Row
+from tui.run.preview import Preview, first_day
+from tui.run.progress import ProgressPanel, RunProgress
 from tui.run.scenario_choices import choices
-from tui.run.simulation_client import Running
+from tui.run.simulation_client import SimulationClient
 from tui.shell import (
     REFRESH_WALL_S,
     Answer,
@@ -38,8 +38,8 @@ from tui.shell import (
     OpenNeighbourhood,
     OpenResults,
     PaletteEntry,
+    RunControlsScreen,
     RunScenario,
-    SteeringScreen,
 )
 from tui.start import load_recent
 from tui.widgets import FieldHelp, VirtualTable
@@ -50,7 +50,7 @@ _NOTES = 2
 """Maximum number of notes shown; the rest are counted."""
 
 
-class RunScreen(SteeringScreen):
+class RunScreen(RunControlsScreen):
     """Runs one batch of simulations at a time in a child process, so that the screen stays responsive."""
 
     AREA = "run"
@@ -97,7 +97,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         """The open neighbourhood, as of the last time this screen was shown."""
         self._follows = False
         """Whether the open neighbourhood is the chosen scenario."""
-        self._said: Running | None = None
+        self._said: SimulationClient | None = None
         """The last simulation whose end was announced."""
 
     def compose_body(self) -> ComposeResult:
@@ -188,7 +188,7 @@ Results are written during the run; if you stop it early, everything agreed so f
             else:
                 found = Loaded(await asyncio.to_thread(opened.load))
             scenario = found.scenario
-            seen = await asyncio.to_thread(outlook, scenario)
+            seen = await asyncio.to_thread(first_day, scenario)
         except (SsmicError, OSError) as error:
             form.tell(f"✗ {error}", wrong=True)
             self.query_one(Preview).show(None)
@@ -218,7 +218,7 @@ Results are written during the run; if you stop it early, everything agreed so f
     # The simulation.
 
     @property
-    def _simulation(self) -> Running | None:
+    def _simulation(self) -> SimulationClient | None:
         """The simulation started last."""
         return None if self._batch is None else self._batch.current
 
@@ -297,7 +297,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         finally:
             self._changed()
 
-    def _connected(self, running: Running) -> None:
+    def _connected(self, running: SimulationClient) -> None:
         if running.feeds:
             self.ssmic.watching.begin(running.feeds[0], may_control=True)
 
@@ -374,12 +374,12 @@ Results are written during the run; if you stop it early, everything agreed so f
 
     def action_watch_run(self) -> None:
         """Watch the run under the cursor."""
-        row: Row | None = self.query_one("#runs-table", VirtualTable).row
+        row: RunProgress | None = self.query_one("#runs-table", VirtualTable).row
         running = self._simulation
         is_there = row is not None and self._batch is not None and row.simulation == len(self._batch.simulations) - 1
         if row is not None and is_there and running is not None and len(running.feeds) >= row.run:
             self.ssmic.watching.begin(running.feeds[row.run - 1], may_control=True)
-            self.notify(f"Watching run {row.run}: press 3.")
+            self.notify(f"MonitoredRun run {row.run}: press 3.")
 
     @on(VirtualTable.Chosen, "#runs-table")
     def _run_chosen(self) -> None:

@@ -53,7 +53,7 @@ class RunProcessError(SsmicError):
 class PipeFeed:
     """A `Feed` of a run on the memory bus of the child process, forwarded over a pipe."""
 
-    def __init__(self, running: Running, watched: Watched) -> None:
+    def __init__(self, running: SimulationClient, watched: Watched) -> None:
         self.watched = watched
         self.title = "memory"
         self.problem = ""
@@ -65,14 +65,14 @@ class PipeFeed:
         return "connected"
 
     async def run(self) -> None:
-        """See `Feed.run`; `Running` takes in the messages."""
+        """See `Feed.run`; `SimulationClient` takes in the messages."""
 
     async def control(self, control: Control) -> None:
         """See `Feed.control`."""
         await self._running.send(control)
 
 
-class Running:
+class SimulationClient:
     """One simulation, from start to end. `on_change` is called when its state changes."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Running:
             self._stood_wall_s += now_wall_s - self._stands_since_wall_s
             self._stands_since_wall_s = None
 
-    async def run(self, connected: Callable[[Running], None] = lambda _: None) -> None:
+    async def run(self, connected: Callable[[SimulationClient], None] = lambda _: None) -> None:
         """Run it in a process, to its end.
 
         Args:
@@ -211,7 +211,7 @@ class Running:
 
     # What the process tells.
 
-    async def _take(self, event: Event, connected: Callable[[Running], None]) -> None:
+    async def _take(self, event: Event, connected: Callable[[SimulationClient], None]) -> None:
         match event:
             case Began():
                 self.began = event

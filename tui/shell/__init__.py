@@ -18,7 +18,7 @@ from tui.shell.footer import Footer
 from tui.shell.header import COLOURS, StatusLine, short_status, shown_zone
 from tui.shell.help import HelpScreen, described, is_move
 from tui.shell.lifecycle import (
-    Collector,
+    IdleCollector,
     Preferences,
     Rescue,
     ended_by_signals,
@@ -26,7 +26,7 @@ from tui.shell.lifecycle import (
     rescued,
     save_preferences,
 )
-from tui.shell.monitored_run import REFRESH_WALL_S, Watching, whoami
+from tui.shell.monitored_run import REFRESH_WALL_S, MonitoredRun, whoami
 from tui.shell.navigation import (
     CompareResults,
     EditScenario,
@@ -37,7 +37,7 @@ from tui.shell.navigation import (
     RunScenario,
     WatchBroker,
 )
-from tui.shell.run_controls import PACES, SteeringScreen
+from tui.shell.run_controls import PACES, RunControlsScreen
 from tui.shell.themes import DEFAULT_VARIABLES, THEMES
 
 __all__ = [
@@ -50,7 +50,6 @@ __all__ = [
     "Answer",
     "AreaScreen",
     "AskText",
-    "Collector",
     "CompareResults",
     "Confirm",
     "Days",
@@ -60,18 +59,19 @@ __all__ = [
     "Footer",
     "Guarded",
     "HelpScreen",
+    "IdleCollector",
     "Intent",
+    "MonitoredRun",
     "OpenNeighbourhood",
     "OpenResults",
     "PaletteEntry",
     "PickPath",
     "Preferences",
     "Rescue",
+    "RunControlsScreen",
     "RunScenario",
     "StatusLine",
-    "SteeringScreen",
     "WatchBroker",
-    "Watching",
     "complain",
     "described",
     "ended_by_signals",

@@ -13,13 +13,13 @@ from tui.shell.lifecycle import Rescue
 from tui.shell.navigation import OpenNeighbourhood
 
 if TYPE_CHECKING:
-    from tui.shell.monitored_run import Watching
+    from tui.shell.monitored_run import MonitoredRun
 
 
 class Application(Protocol):
     """The application as seen by its screens, so that the shell does not import the application."""
 
-    watching: Watching
+    watching: MonitoredRun
     """The run that is watched, whatever area is shown."""
     before_quit: list[Callable[[], str | None]]
     """Each returns a sentence on what quitting would lose; None: nothing."""

@@ -49,7 +49,13 @@ def keep_details(error: BaseException) -> Path | None:
 
 
 def complain(app: App[Any], error: BaseException, title: str = "") -> None:
-    """Show an error as a notice; unexpected ones with the file that has the details."""
+    """Show an error as a notice; unexpected ones with the file that has the details.
+
+    Args:
+        app: The application that shows the notice.
+        error: The error.
+        title: Title of the notice; empty: a default.
+    """
     if isinstance(error, AdviceError):
         app.notify(str(error), severity="warning", markup=False)
         return

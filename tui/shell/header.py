@@ -17,7 +17,7 @@ from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
 from tui.keys import is_typed
 from tui.shell.application import Application
-from tui.shell.monitored_run import Watching
+from tui.shell.monitored_run import MonitoredRun
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:
@@ -111,7 +111,7 @@ class StatusLine(Widget):
         super().__init__()
         self._parts: list[tuple[int, str, str]] = []
 
-    def show(self, watching: Watching) -> None:
+    def show(self, watching: MonitoredRun) -> None:
         """Show the run's current status."""
         feed = watching.feed
         parts = [] if feed is None else parts_of(feed, watching, utc=cast("Application", self.app).utc_times)
@@ -131,8 +131,14 @@ class StatusLine(Widget):
         return line
 
 
-def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple[int, str, str]]:
-    """Return the parts of the line: rank (the highest is left out first), text, colour."""
+def parts_of(feed: Feed, watching: MonitoredRun, *, utc: bool = False) -> list[tuple[int, str, str]]:
+    """Return the parts of the line: rank (the highest is left out first), text, colour.
+
+    Args:
+        feed: The run's feed.
+        watching: The monitored run.
+        utc: Whether times are shown in UTC.
+    """
     watched, standing = feed.watched, watching.standing
     if standing is None:
         return []
@@ -160,7 +166,7 @@ def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple
     return parts
 
 
-def short_status(watching: Watching, *, utc: bool = False) -> str:
+def short_status(watching: MonitoredRun, *, utc: bool = False) -> str:
     """Return the state of the run for the bar, as markup."""
     feed, standing = watching.feed, watching.standing
     if feed is None or feed.watched.time is None or standing is None:

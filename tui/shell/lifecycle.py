@@ -79,7 +79,7 @@ _YOUNG = 5
 _NEVER = 1_000_000_000
 
 
-class Collector:
+class IdleCollector:
     """Runs full garbage collections while the user is idle; one takes longer than a key press may."""
 
     def __init__(self) -> None:

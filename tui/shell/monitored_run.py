@@ -17,7 +17,7 @@ REFRESH_WALL_S = 0.25
 """Minimum interval between redraws of tables and status."""
 
 
-class Watching:
+class MonitoredRun:
     """The monitored run: its feed, and the task that fills it."""
 
     def __init__(self, app: Application) -> None:

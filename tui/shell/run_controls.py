@@ -37,7 +37,7 @@ def neighbour_pace(pace: str, by: int) -> str:
     return slower[-1] if slower else pace
 
 
-class SteeringScreen(AreaScreen):
+class RunControlsScreen(AreaScreen):
     """Screen with keys that control the monitored run while one is in progress."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,7 +60,7 @@ class SteeringScreen(AreaScreen):
     answers goes on from there."""
 
     @property
-    def is_steerable(self) -> bool:
+    def is_controllable(self) -> bool:
         """Whether a run in progress may be controlled."""
         return self._is_under_way and self.ssmic.watching.may_control
 
@@ -70,7 +70,7 @@ class SteeringScreen(AreaScreen):
 
     def keys_follow_run(self) -> None:
         """Update the footer to the run's state; called periodically."""
-        now = self._is_under_way, self.is_steerable
+        now = self._is_under_way, self.is_controllable
         if now != self._was_steerable:
             self._was_steerable = now
             self.refresh_bindings()
@@ -79,18 +79,18 @@ class SteeringScreen(AreaScreen):
         """Enable run controls only while a run can be controlled."""
         del parameters
         if action in self.STEERING:
-            return self.is_steerable
+            return self.is_controllable
         if action == "take_control":
             return self._is_under_way and not self.ssmic.watching.may_control
         return True
 
     def on_key(self, event: events.Key) -> None:
         """Explain why a run control key has no effect."""
-        if self._is_under_way and not self.is_steerable and event.key in self._acting_keys():
+        if self._is_under_way and not self.is_controllable and event.key in self._acting_keys():
             self.notify("You watch this run read-only. Press C to take control of it.", title="Read-only")
 
     def _acting_keys(self) -> set[str]:
-        bindings = (binding for binding in SteeringScreen.BINDINGS if isinstance(binding, Binding))
+        bindings = (binding for binding in RunControlsScreen.BINDINGS if isinstance(binding, Binding))
         acting = (binding for binding in bindings if binding.action.partition("(")[0] in self.STEERING)
         return {key for binding in acting for key in binding.key.split(",")}
 

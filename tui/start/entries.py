@@ -30,7 +30,7 @@ GROUPS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StartEntry:
     """An entry of the start screen."""
 
     kind: Kind
@@ -48,30 +48,31 @@ class Entry:
 
 
 WAYS = (
-    Entry("way", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
-    Entry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
-    Entry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
-    Entry("way", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
+    StartEntry("way", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
+    StartEntry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
+    StartEntry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
+    StartEntry("way", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
 )
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[StartEntry, ...]:
     """Return the current entries, group by group. Reads files; call it in a thread."""
     recent = load_recent()
     known = [path for path in recent.neighbourhoods if path.exists()]
     folders = [Path.cwd(), *(path.parent for path in known)]
     rescued = (
-        Entry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
+        StartEntry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
     )
     neighbourhoods = (
-        Entry("neighbourhood", str(path), path.name, f"{_when(path)}, {path.parent}") for path in known[:MOST_RECENT]
+        StartEntry("neighbourhood", str(path), path.name, f"{_when(path)}, {path.parent}")
+        for path in known[:MOST_RECENT]
     )
     names = sorted(bundled_names(), key=lambda name: (name != FIRST, name))
-    bundled = (Entry("bundled", name, name, bundled_description(name)) for name in names)
+    bundled = (StartEntry("bundled", name, name, bundled_description(name)) for name in names)
     return (*rescued, *neighbourhoods, *_results(recent.results), *bundled, *WAYS)
 
 
-def _results(opened: Iterable[Path]) -> list[Entry]:
+def _results(opened: Iterable[Path]) -> list[StartEntry]:
     """Return the newest results files of the results folder, and those recently opened elsewhere."""
     try:
         here = [path.absolute() for path in results_files(DEFAULT_FOLDER)]
@@ -82,13 +83,15 @@ def _results(opened: Iterable[Path]) -> list[Entry]:
     return [_results_entry(path, glance(path)) for path in newest]
 
 
-def _results_entry(path: Path, listed: Listed) -> Entry:
+def _results_entry(path: Path, listed: Listed) -> StartEntry:
     if listed.problem:
-        return Entry("results", str(path), path.name, f"cannot be read: {listed.problem}")
+        return StartEntry("results", str(path), path.name, f"cannot be read: {listed.problem}")
     states = ", ".join(f"{count} {state}" for state, count in listed.states)
     runs = f"{listed.planned_runs} run{'s' if listed.planned_runs != 1 else ''}"
     about = f"{runs}{f': {states}' if states else ''}"
-    return Entry("results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}")
+    return StartEntry(
+        "results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}"
+    )
 
 
 def _written_s(path: Path) -> float | None:

@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
-from tui.start.entries import GROUPS, Entry, entries
+from tui.start.entries import GROUPS, StartEntry, entries
 
 _LEAD = "Build [b](1)[/], run [b](2)[/], watch the negotiation [b](3)[/], read the results [b](4)[/]."
 _DOES = {
@@ -68,7 +68,7 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
 
     def __init__(self) -> None:
         super().__init__()
-        self.entries: tuple[Entry, ...] = ()
+        self.entries: tuple[StartEntry, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The list, and what Enter does."""
@@ -90,7 +90,7 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
             self.entries = found
             self._show(before)
 
-    def _show(self, before: Entry | None) -> None:
+    def _show(self, before: StartEntry | None) -> None:
         options: list[Option] = []
         for kind, heading in GROUPS.items():
             group = [entry for entry in self.entries if entry.kind == kind]
@@ -104,13 +104,13 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         listed.highlighted = listed.get_option_index(_id(self.entries[wanted]))
         listed.scroll_to_highlight()
 
-    def _line(self, entry: Entry) -> str:
+    def _line(self, entry: StartEntry) -> str:
         key = f"[$primary]{self.app.get_key_display(Binding(entry.key, ''))}[/]  " if entry.key else ""
         details = f"  [dim]{_plain(entry.details)}[/]" if entry.details else ""
         return f"  {key}{_plain(entry.title)}{details}"
 
     @property
-    def entry(self) -> Entry | None:
+    def entry(self) -> StartEntry | None:
         """The item under the cursor."""
         listed = self.query_one("#entries", OptionList)
         if listed.highlighted is None:
@@ -191,11 +191,11 @@ Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         self.app.push_screen(Confirm(f"Discard {entry.title}?", details, answers), answered)
 
 
-def _id(entry: Entry) -> str:
+def _id(entry: StartEntry) -> str:
     return f"{entry.kind}:{entry.target}"
 
 
-def _same(entry: Entry, other: Entry) -> bool:
+def _same(entry: StartEntry, other: StartEntry) -> bool:
     return _id(entry) == _id(other)
 
 

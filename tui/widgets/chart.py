@@ -25,7 +25,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from scenarios import Zone
-from tui.widgets.palette import Look, Meaning
+from tui.widgets.palette import Look, SeriesStyle
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Series:
     """Fill character; for dots, a bit mask of the eight dots."""
 
 
-def drawn(meaning: Meaning, values: Sequence[float] | FloatArray, name: str = "") -> Series:
+def drawn(meaning: SeriesStyle, values: Sequence[float] | FloatArray, name: str = "") -> Series:
     """Return a series with the standard look of its meaning.
 
     Args:
@@ -63,7 +63,7 @@ def drawn(meaning: Meaning, values: Sequence[float] | FloatArray, name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeAxis:
     """The x axis: UNIX seconds, or seconds since something."""
 
     start_s: float
@@ -149,7 +149,7 @@ class Chart(Widget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._empty = empty
         self._series: tuple[Series, ...] = ()
-        self._span = Span(0, 1)
+        self._span = TimeAxis(0, 1)
         self._now_s: float | None = None
         self._unit: Callable[[float], str] = watts
         self._top = 0.0
@@ -159,7 +159,7 @@ class Chart(Widget, can_focus=True):
     def show(
         self,
         series: Sequence[Series],
-        span: Span,
+        span: TimeAxis,
         *,
         now_s: float | None = None,
         unit: Callable[[float], str] = watts,
@@ -465,7 +465,12 @@ def _area_cell(
 
 
 def resampled(values: Sequence[float] | FloatArray, count: int) -> FloatArray:
-    """Return the mean of the values in each of `count` equal parts."""
+    """Return the mean of the values in each of `count` equal parts.
+
+    Args:
+        values: Values in equal steps, shape (steps,).
+        count: Number of parts.
+    """
     given = np.asarray(values, dtype=np.float64)
     if len(given) == 0:
         return np.zeros(count)

@@ -14,7 +14,7 @@ Look = Literal["area", "dots", "line"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class SeriesStyle:
     """The look of a quantity on all charts."""
 
     name: str
@@ -25,21 +25,21 @@ class Meaning:
     """Fill character."""
 
 
-PRODUCTION = Meaning("production", "production", "dots", "⣿")
+PRODUCTION = SeriesStyle("production", "production", "dots", "⣿")
 """Actual production."""
-FORECAST = Meaning("forecast", "forecast", "dots", "⢕")
+FORECAST = SeriesStyle("forecast", "forecast", "dots", "⢕")
 """Forecast production."""
-COMMITTED = Meaning("committed", "committed", "area", "▒")
+COMMITTED = SeriesStyle("committed", "committed", "area", "▒")
 """Energy promised by producers."""
-OWN = Meaning("own use", "own", "area", "█")
+OWN = SeriesStyle("own use", "own", "area", "█")
 """Consumption covered by panels: the house's own; in sums over houses, of any contract."""
-NEIGHBOURS = Meaning("neighbours", "neighbours", "area", "▓")
+NEIGHBOURS = SeriesStyle("neighbours", "neighbours", "area", "▓")
 """Consumption covered by other houses' panels."""
-GRID = Meaning("grid", "grid-power", "area", "░")
+GRID = SeriesStyle("grid", "grid-power", "area", "░")
 """Consumption covered by the grid."""
-DEMAND = Meaning("demand", "demand", "area", "▚")
+DEMAND = SeriesStyle("demand", "demand", "area", "▚")
 """Energy requested by jobs, whatever its supplier."""
-SURPLUS = Meaning("surplus", "surplus", "area", "▤")
+SURPLUS = SeriesStyle("surplus", "surplus", "area", "▤")
 """Production that no job of the neighbourhood uses."""
 
 MEANINGS = (PRODUCTION, FORECAST, COMMITTED, OWN, NEIGHBOURS, GRID, DEMAND, SURPLUS)

@@ -49,7 +49,7 @@ class Tick(Checkbox):
         return Content.assemble(("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button")))
 
 
-def say(widget: Static, text: str) -> None:
+def update_if_changed(widget: Static, text: str) -> None:
     """Update a widget's text if it has changed."""
     if widget.content != text:
         widget.update(text)
