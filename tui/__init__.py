@@ -1,1 +1,1 @@
-"""What a person sees: the command line and the terminal application."""
+"""User interfaces: the command line and the terminal application."""

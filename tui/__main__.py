@@ -39,7 +39,7 @@ def _run() -> None:
         sys.exit(exit_code())
     finally:
         if signalled():
-            # Whatever the command made of it: it was told to end, and says so. Threads that compute are left behind.
+            # However the command reacted, report that it was interrupted. Computing threads are abandoned.
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError, ValueError):
                     stream.flush()
@@ -47,7 +47,7 @@ def _run() -> None:
 
 
 def _end(code: int) -> None:
-    """End the process, unless output cannot be written, which the interpreter says.
+    """End the process without interpreter shutdown, unless buffered output cannot be written.
 
     All is done. While the interpreter clears up, for a tenth of a second, a signal would find nobody to take it.
     """

@@ -1,4 +1,4 @@
-"""The terminal application: composes the areas, carries intents between them, and holds what they share."""
+"""The terminal application: composes the areas, delivers intents between them, and holds their shared state."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from tui.shell import (
     REFRESH_WALL_S,
     THEMES,
     AreaScreen,
-    Collector,
     Everything,
     Guarded,
     HelpScreen,
+    IdleCollector,
     Intent,
+    MonitoredRun,
     OpenNeighbourhood,
     Preferences,
     Rescue,
-    Watching,
     complain,
     described,
     ended_by_signals,
@@ -86,10 +86,10 @@ class SsmicApp(Guarded, App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - as above
 
     run_status: reactive[str] = reactive("")
-    """How the run goes, in a few words; shown at the right of the bar. Console markup."""
+    """Short status of the run, shown at the right of the bar. Console markup."""
 
     utc_times: reactive[bool] = reactive(default=False)
-    """Whether times are shown in UTC, not at the scenario's own offset."""
+    """Whether times are shown in UTC instead of the scenario's own offset."""
 
     def __init__(
         self,
@@ -97,15 +97,15 @@ class SsmicApp(Guarded, App[None]):
         first_area: str = AREAS[0].id,
         first_intent: Intent | None = None,
         remember: bool = True,
-        collector: Collector | None = None,
+        collector: IdleCollector | None = None,
     ) -> None:
-        """Make the application.
+        """Create the application.
 
         Args:
             first_area: Id of the area shown first.
             first_intent: What to do then.
-            remember: Whether choices such as the theme are kept for the next time.
-            collector: Decides when Python looks for rubbish; None: Python does.
+            remember: Whether preferences such as the theme are saved.
+            collector: Decides when garbage is collected; None: Python's default.
         """
         super().__init__()
         self.unexpected: list[BaseException] = []
@@ -114,7 +114,7 @@ class SsmicApp(Guarded, App[None]):
         """Each says why quitting now would lose something, or None."""
         self.rescues: list[Rescue] = []
         """Called when nobody can be asked."""
-        self.watching = Watching(self)
+        self.watching = MonitoredRun(self)
         self._stood: tuple[Feed | None, RunStatus | None] = (None, None)
         """The watched run, and how it stood, when it was looked at last."""
         """The run that is watched, in whatever area."""
@@ -125,16 +125,16 @@ class SsmicApp(Guarded, App[None]):
         self._remember = remember
         self._collector = collector
         self.last_input_wall_s = 0.0
-        """When a key or the mouse was used last, on the monotonic clock."""
+        """Time of the last key or mouse event, monotonic clock, s."""
         if "TEXTUAL_ANIMATIONS" not in os.environ:
-            self.animation_level = "none"  # what slides about holds up the next key
+            self.animation_level = "none"  # animations delay the next key press
         for theme in THEMES:
             self.register_theme(theme)
         preferences = load_preferences() if remember else Preferences()
         self.theme = preferences.theme if preferences.theme in self.available_themes else Preferences().theme
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours of our own, for themes that have none."""
+        """Return our own colours, for themes that define none."""
         return DEFAULT_VARIABLES
 
     async def on_mount(self) -> None:
@@ -148,12 +148,12 @@ class SsmicApp(Guarded, App[None]):
             self.call_after_refresh(self._collector.begin)
 
     def on_unmount(self) -> None:
-        """Leave the process as it was."""
+        """Restore the process's state."""
         if self._collector is not None:
             self._collector.end()
 
     async def on_event(self, event: events.Event) -> None:
-        """Note when somebody did something."""
+        """Record the time of the last user input."""
         if isinstance(event, events.InputEvent):
             self.last_input_wall_s = time.monotonic()
             if self._collector is not None:
@@ -168,7 +168,7 @@ class SsmicApp(Guarded, App[None]):
         self._tell_changes()
 
     def _tell_changes(self) -> None:
-        """Say by a notice, in whatever area, that the watched run stalls, goes on, or was paused by somebody else."""
+        """Notify, in any area, when the watched run stalls, continues, or is paused by someone else."""
         feed, standing = self.watching.feed, self.watching.standing
         (feed_before, before), self._stood = self._stood, (feed, standing)
         if standing is None or before is None or feed is not feed_before or standing.kind == before.kind:
@@ -186,30 +186,30 @@ class SsmicApp(Guarded, App[None]):
             save_preferences(Preferences(theme=self.theme))
 
     def remember_neighbourhood(self, path: Path) -> None:
-        """Let the start screen offer a neighbourhood that was opened, saved or run."""
+        """Add a neighbourhood to the start screen's recent list."""
         if self._remember:
             save_recent(load_recent().with_neighbourhood(path))
 
     def remember_results(self, path: Path) -> None:
-        """Let the start screen offer a results file that was opened."""
+        """Add a results file to the start screen's recent list."""
         if self._remember:
             save_recent(load_recent().with_results(path))
 
     def forget(self, path: Path) -> None:
-        """Let the start screen offer a file no more."""
+        """Remove a file from the start screen's recent list."""
         if self._remember:
             save_recent(load_recent().without(path))
 
     # Areas.
 
     async def action_open_area(self, area: str) -> None:
-        """Show an area, unless a dialog waits for its answer."""
+        """Show an area, unless a dialog is open."""
         if not isinstance(self.screen, ModalScreen):
             await self.switch_mode(area)
 
     @on(Intent)
     async def _carry_out(self, intent: Intent) -> None:
-        """Let an area do what another one asks for."""
+        """Deliver an intent to the area that handles it."""
         await self.switch_mode(intent.area)
         base = self.screen_stack[0]
         if isinstance(base, AreaScreen):
@@ -218,7 +218,7 @@ class SsmicApp(Guarded, App[None]):
     # Help and palette.
 
     def action_help(self) -> None:
-        """Explain the screen or the dialog; once more: close the help."""
+        """Show help for the screen or dialog, or close it."""
         screen = self.screen
         if isinstance(screen, HelpScreen):
             screen.dismiss()
@@ -227,7 +227,7 @@ class SsmicApp(Guarded, App[None]):
             self.push_screen(HelpScreen(title, screen.HELP or "", described(screen), screen.focused))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Offer all there is: what the screen adds, every binding that works now, areas, themes."""
+        """Yield all palette entries: the screen's own, every active binding, areas, themes."""
         seen = set()
         if isinstance(screen, AreaScreen):
             for entry in screen.palette():
@@ -248,43 +248,43 @@ class SsmicApp(Guarded, App[None]):
         yield SystemCommand("Theme", "Choose colours: light, dark, and more", self.action_change_theme)
         yield SystemCommand(
             "Screenshot",
-            "Save a picture of the screen as SVG",
+            "Save a screenshot as SVG",
             lambda: self.set_timer(0.1, self.deliver_screenshot),
         )
         if screen.maximized is not None:
-            yield SystemCommand("Minimize", "Show the whole screen again", screen.action_minimize)
+            yield SystemCommand("Minimize", "Restore the full screen", screen.action_minimize)
         elif screen.focused is not None and screen.focused.allow_maximize:
-            yield SystemCommand("Maximize", "Fill the screen with the focused part", screen.action_maximize)
+            yield SystemCommand("Maximize", "Maximize the focused part", screen.action_maximize)
 
     async def take_way(self, area: str, action: str) -> None:
-        """Show an area and let its screen do something."""
+        """Show an area and run an action of its screen."""
         await self.switch_mode(area)
         await self.run_action(action, self.screen)
 
     def action_toggle_light(self) -> None:
-        """Change between our light and our dark theme."""
+        """Toggle between the light and the dark theme."""
         dark, light = THEMES
         self.theme = light.name if self.current_theme.dark else dark.name
 
     # Times.
 
     def action_toggle_utc(self) -> None:
-        """Show times in UTC, or again at the scenario's own offset."""
+        """Toggle between UTC and the scenario's own offset."""
         self.utc_times = not self.utc_times
         self.notify("Times are shown in UTC." if self.utc_times else "Times are shown at the scenario's own offset.")
 
     def shown_zone(self, own: Zone) -> Zone:
-        """Return how times are shown.
+        """Return the zone in which times are shown.
 
         Args:
-            own: The zone of the scenario that they belong to.
+            own: The scenario's own zone.
         """
         return Zone() if self.utc_times else own
 
     # Leaving, wanted and unwanted.
 
     async def action_quit(self) -> None:
-        """Leave; ask first where something would be lost."""
+        """Quit, after asking if work would be lost."""
         losses = [loss for check in self.before_quit if (loss := check()) is not None]
         if not losses or not isinstance(self.screen, AreaScreen):
             self.exit()
@@ -304,15 +304,15 @@ class SsmicApp(Guarded, App[None]):
         default_namespace: Any = None,  # noqa: ANN401 - as Textual has it
         namespaces: Any = None,  # noqa: ANN401 - as Textual has it
     ) -> bool:
-        """Run an action; what it raises is shown as a notice."""
+        """Run an action; show exceptions as notices."""
         try:
             return await super().run_action(action, default_namespace, namespaces)
-        except Exception as error:  # noqa: BLE001 - the very place where nothing may pass
+        except Exception as error:  # noqa: BLE001 - last resort
             complain(self, error)
             return True
 
     def _handle_exception(self, error: Exception) -> None:
-        """Leave with one line instead of a traceback; under a test, raise as Textual does."""
+        """Exit with one line instead of a traceback; under test, raise as Textual does."""
         if self.is_headless and not os.environ.get("SSMIC_TUI_AS_USER"):
             super()._handle_exception(error)
             return
@@ -321,7 +321,7 @@ class SsmicApp(Guarded, App[None]):
         self._end(1, f"ssmic: the terminal application had to stop: {type(error).__name__}: {error}.{where}")
 
     def end_by_signal(self) -> None:
-        """Leave because of a signal: nobody is asked, nothing is lost."""
+        """Exit because of a signal: without asking, after rescuing unsaved work."""
         code = exit_code()
         self._end(code, f"ssmic: ended by {signal.Signals(code - 128).name}.")
 
@@ -330,7 +330,7 @@ class SsmicApp(Guarded, App[None]):
 
 
 def _keep_logs_off_the_screen() -> None:
-    """Let nothing but the application write to the terminal; a run's log is beside its results."""
+    """Keep log output off the terminal; a run's log is beside its results."""
 
     def drop(*_: object) -> NoReturn:
         raise structlog.DropEvent
@@ -340,9 +340,9 @@ def _keep_logs_off_the_screen() -> None:
 
 
 def run_app(first_area: str = AREAS[0].id, first_intent: Intent | None = None) -> int:
-    """Run the application in this terminal to its end; return the exit code."""
+    """Run the application in this terminal; return the exit code."""
     _keep_logs_off_the_screen()
-    app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=Collector())
+    app = SsmicApp(first_area=first_area, first_intent=first_intent, collector=IdleCollector())
 
     async def run() -> None:
         with ended_by_signals(app.end_by_signal):

@@ -1,4 +1,4 @@
-"""The areas of the application: their keys, and where their screens are. Imported when first shown."""
+"""The areas of the application: their keys and screen classes. Screens are imported when first shown."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from textual.screen import Screen
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Something that an area can do whatever is open: offered by the palette everywhere."""
+    """An action of an area that the palette offers everywhere."""
 
     title: str
     action: str
-    """Of the area's screen."""
+    """Name of the action of the area's screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A part of the application with a place in the bar at the top."""
+    """A main section of the application, with a tab in the top bar."""
 
     id: str
     key: str
     title: str
     function_key: str
-    """Opens it too, also while somebody types."""
+    """Alternative key; also works while typing."""
     help: str
-    """One line for the palette."""
+    """Description for the palette."""
     module: str
     screen: str
-    """Class in `module`; derived from `AreaScreen`, made without arguments."""
+    """Class in `module`: a subclass of `AreaScreen`, created without arguments."""
     ways_in: tuple[Way, ...] = ()
 
     def make_screen(self) -> Screen[Any]:
@@ -59,7 +59,7 @@ AREAS = (
         "tui.editor.screen",
         "NeighbourhoodsScreen",
         (
-            Way("Begin a new neighbourhood", "new"),
+            Way("Create a new neighbourhood", "new"),
             Way("Open a neighbourhood file", "open"),
             Way("Copy a bundled neighbourhood", "copy_bundled"),
             Way("Import from PySSMic: a folder, XML, a pickle", "import"),
@@ -92,6 +92,6 @@ AREAS = (
         "Read what came out of runs, compare and export it",
         "tui.results.screen",
         "ResultsScreen",
-        (Way("Open a results file", "open_file"), Way("List the results in another folder", "open_folder")),
+        (Way("Open a results file", "open_file"), Way("List results in another folder", "open_folder")),
     ),
 )

@@ -1,6 +1,6 @@
-"""What goes between the application and the processes that work for it: frames over two pipes.
+"""Child processes of the application, and their IPC: pickled frames over two pipes.
 
-Both ends are this very program, so a frame is a pickle of our own classes, its length before it.
+Both ends are this program, so a frame is a length-prefixed pickle of our own classes.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import Any, BinaryIO
 _LENGTH = struct.Struct(">I")
 _LIMIT_BYTES = 64 * 1024 * 1024
 _STEP_BACK = 5
-"""How much less these processes count than the one that answers keys, where the processor has too much to do."""
+"""Added niceness of child processes, so that the user interface has priority on a busy machine."""
 
 
 def frame(content: Any) -> bytes:  # noqa: ANN401 - any of our classes
-    """Return a frame."""
+    """Encode an object as a frame."""
     payload = pickle.dumps(content)
     return _LENGTH.pack(len(payload)) + payload
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - as above
-    """Return what the next frame holds; None where the other end is gone."""
+    """Return the next frame's object; None if the other end has closed."""
     try:
         head = await reader.readexactly(_LENGTH.size)
         payload = await reader.readexactly(_LENGTH.unpack(head)[0])
@@ -37,7 +37,7 @@ async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - as 
 
 
 def read_frame_here(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
-    """Return what the next frame in a file holds; None at its end."""
+    """Return the next frame's object from a binary file (blocking); None at its end."""
     head = file.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
@@ -45,11 +45,11 @@ def read_frame_here(file: BinaryIO) -> Any:  # noqa: ANN401 - as above
 
 
 async def start_process(module: str, folder: Path | None = None) -> Process:
-    """Start one of our modules as a process that talks in frames over its standard input and output.
+    """Start one of our modules as a process that exchanges frames over its standard input and output.
 
     Args:
         module: Its name.
-        folder: Where it works; None: here.
+        folder: Working directory; None: the current one.
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return await asyncio.create_subprocess_exec(
@@ -65,6 +65,6 @@ async def start_process(module: str, folder: Path | None = None) -> Process:
 
 
 def let_keys_go_first() -> None:
-    """Count less than the process that answers keys; to be called by the others at their start."""
+    """Lower this process's priority below the user interface's; child processes call it at start."""
     if hasattr(os, "nice"):
         os.nice(_STEP_BACK)

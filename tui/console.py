@@ -1,4 +1,4 @@
-"""Where a person reads: tables on standard output, all else on standard error."""
+"""Rich consoles: tables on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ PIPED_WIDTH = 80
 
 
 def output() -> Console:
-    """Return the console of standard output; 80 columns where it is no terminal."""
+    """Return the console for standard output; 80 columns wide if it is not a terminal."""
     return _console(sys.stdout)
 
 
 def notes() -> Console:
-    """Return the console of standard error."""
+    """Return the console for standard error."""
     return _console(sys.stderr)
 
 
 def _console(file: TextIO) -> Console:
-    """Return a console; NO_COLOR, TERM and COLUMNS are rich's own business."""
+    """Return a console; rich handles NO_COLOR, TERM and COLUMNS."""
     console = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
     if not console.is_terminal and console.width < PIPED_WIDTH:
         console.width = PIPED_WIDTH

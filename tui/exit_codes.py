@@ -1,4 +1,4 @@
-"""From errors to messages and exit codes; nobody is shown a traceback, save that of an agent that failed."""
+"""Errors to messages and exit codes; tracebacks are shown only for agents that failed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ USAGE = 2
 INVALID = 3
 BROKER = 4
 INTERRUPTED = 130
-"""Somebody stopped it before its end; by a signal, see `tui.signals.exit_code`."""
+"""Stopped before its end; for signals see `tui.signals.exit_code`."""
 
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What a file, a disk or a terminal answers that takes no more output."""
+"""Error numbers of an output that accepts no more data."""
 
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn what goes wrong inside into one message on standard error and the exit code that says whose fault it is."""
+    """Turn exceptions in the context into one message on standard error and an exit code."""
     try:
         yield
     except KeyboardInterrupt:
@@ -37,14 +37,14 @@ def exit_codes() -> Iterator[None]:
         complain_about(error)
         raise typer.Exit(code_for(error)) from None
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); Python would complain once more when it flushes.
+        # The reader of our output has gone (`| head`); avoid a second error when Python flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(FAILED) from None
     except Exception as error:
         if hasattr(error, "exit_code"):
-            raise  # Typer's own, which it shows itself
+            raise  # Typer's own errors, which it shows itself
         if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
-            # Our files say it in their own words. As above: or it would be said once more at the end.
+            # Our own files report this themselves. As above, avoid a second error at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             complain(f"standard output cannot be written: {error.strerror}")
             raise typer.Exit(FAILED) from None
@@ -55,7 +55,7 @@ def exit_codes() -> Iterator[None]:
 
 
 def code_for(error: SsmicError) -> int:
-    """Return the exit code that an error stands for."""
+    """Return the exit code for an error."""
     from agents import SettingsError
     from broker import BrokerLostError, BrokerUnreachableError, BrokerUrlError
     from broker.clock import PaceError
@@ -95,7 +95,7 @@ def code_for(error: SsmicError) -> int:
 
 
 def complain_about(error: SsmicError) -> None:
-    """Say on standard error what an error says; several problems of a scenario a line each, and how many they are."""
+    """Print an error on standard error; several problems of a scenario on a line each, with their count."""
     from scenarios import ScenarioError
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
@@ -106,11 +106,11 @@ def complain_about(error: SsmicError) -> None:
 
 
 def tell_notes(notes: Iterable[str]) -> None:
-    """Say on standard error what is worth knowing and stops nothing."""
+    """Print notes on standard error."""
     for note in notes:
         complain(f"note: {note}")
 
 
 def complain(message: str) -> None:
-    """Say on standard error what went wrong."""
+    """Print an error message on standard error."""
     typer.echo(f"ssmic: {message}", err=True)

@@ -1,4 +1,4 @@
-"""Figures and texts as people read them."""
+"""Formatting of figures and texts for people."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 def kwh(wh: float) -> str:
-    """Return an energy in Wh as kWh."""
+    """Format an energy, given in Wh, in kWh."""
     return f"{wh / 1000:,.2f} kWh"
 
 
 def percent(share: float | None) -> str:
-    """Return a share; `-` where there is none."""
+    """Format a share from 0 to 1 in per cent; `-` for None."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def ratio(value: float | None) -> str:
-    """Return a ratio; `-` where there is none."""
+    """Format a ratio; `-` for None."""
     return "-" if value is None else f"{value:.2f}"
 
 
@@ -29,15 +29,15 @@ _HOW = {"interrupted": "interrupted", "failed": "failed", "running": "not ended"
 
 
 def unfinished(state: str, covered_share: float) -> str:
-    """Say how far a run came that did not come to its end, such as `interrupted at 31 %`; nothing where it did."""
+    """Return how far an unfinished run came, such as `interrupted at 31 %`; empty if it finished."""
     if state == "done":
         return ""
-    # 100 % would say that it came to its end.
+    # 100 % would mean that it finished.
     return f"{_HOW.get(state, state)} at {min(99, round(100 * covered_share))} %"
 
 
 def plural(count: int, one: str) -> str:
-    """Write a count and what is counted."""
+    """Return a count with its noun, in the plural if not one."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 

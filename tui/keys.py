@@ -1,6 +1,6 @@
-"""Which key does what: one meaning per key across the whole application. `docs/keys.md` is this table for people.
+"""The key map: one meaning per key across the application. `docs/keys.md` is generated from it.
 
-`python -m tui.keys > docs/keys.md` writes the page. A test holds that every binding of every screen is here.
+`python -m tui.keys > docs/keys.md` writes the page. A test checks that every binding of every screen is here.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What one key, or keys that are alike, does wherever it works."""
+class KeyMeaning:
+    """The meaning of a key, or of several equivalent keys."""
 
     keys: tuple[str, ...]
-    """By Textual's names."""
+    """Textual's names of the keys."""
     says: str
     where: str
     actions: frozenset[str]
-    """Names of the actions that it runs, without parameters or the name of the screen."""
+    """Names of the actions that it runs, without parameters and namespace."""
 
 
-def _key(keys: str, says: str, where: str, *actions: str) -> Meaning:
-    return Meaning(tuple(keys.split(",")), says, where, frozenset(actions))
+def _key(keys: str, says: str, where: str, *actions: str) -> KeyMeaning:
+    return KeyMeaning(tuple(keys.split(",")), says, where, frozenset(actions))
 
 
 _EDITOR, _RUN, _LIVE, _RESULTS, _START = "Neighbourhoods", "Run", "Negotiations", "Results", "Start"
 _STEERED = f"{_RUN}, {_LIVE}"
 
 EVERYWHERE = "Everywhere"
-KEYS: tuple[Meaning, ...] = (
+KEYS: tuple[KeyMeaning, ...] = (
     _key("f1,question_mark", "Help for the screen (F1 also while typing)", EVERYWHERE, "help"),
     _key("0,f6", "Start: recent, rescued, results, bundled", EVERYWHERE, "open_area"),
     _key("1,f2", "Neighbourhoods: build; in a numbered list: its line 1", EVERYWHERE, "open_area", "tick"),
-    _key("2,f3", "Run: choose, start, steer; in a numbered list: its line 2", EVERYWHERE, "open_area", "tick"),
+    _key("2,f3", "Run: configure, start, control; in a numbered list: its line 2", EVERYWHERE, "open_area", "tick"),
     _key("3,f4", "Negotiations: watch; in a numbered list: its line 3", EVERYWHERE, "open_area", "tick"),
     _key("4,f5", "Results: read, compare, export; in a numbered list: its line 4", EVERYWHERE, "open_area", "tick"),
     _key("5", "In a numbered list: its line 5", "Dialogs", "tick"),
@@ -55,7 +55,7 @@ KEYS: tuple[Meaning, ...] = (
     ),
     _key(
         "space",
-        "Act on what is under the cursor: tick it, mark it, open or close it; on a run: pause or resume it",
+        "Tick, mark, expand or collapse the item under the cursor; on a run: pause or resume",
         EVERYWHERE,
         *("toggle_node", "press", "mark", "pause"),
     ),
@@ -110,12 +110,12 @@ KEYS: tuple[Meaning, ...] = (
     _key("f8", "Next problem", _EDITOR, "next_problem"),
     _key("ctrl+z", "Undo", _EDITOR, "undo"),
     _key("ctrl+y", "Redo", _EDITOR, "redo"),
-    _key("ctrl+s", "Confirm: save the neighbourhood, take what a dialog says", f"{_EDITOR}, dialogs", "save", "accept"),
+    _key("ctrl+s", "Confirm: save the neighbourhood, accept a dialog", f"{_EDITOR}, dialogs", "save", "accept"),
     _key("f12", "Save as", _EDITOR, "save_as"),
     _key("ctrl+r", "Run the neighbourhood", f"{_START}, {_EDITOR}, {_RUN}", "run_it", "start"),
-    _key("m", "Many algorithms, compared on the same seeds", _RUN, "algorithms"),
-    _key("C", "Take control of a run that is watched", _LIVE, "take_control"),
-    _key("r", "Results of the simulation that ran last", _RUN, "results"),
+    _key("m", "Compare several algorithms on the same seeds", _RUN, "algorithms"),
+    _key("C", "Take control of the watched run", _LIVE, "take_control"),
+    _key("r", "Results of the last simulation", _RUN, "results"),
     _key(
         "w", "Watch a run: the one under the cursor, or one on a broker", f"{_START}, {_STEERED}", "watch_run", "join"
     ),
@@ -157,7 +157,7 @@ KEYS: tuple[Meaning, ...] = (
     _key("e", "Export tables; save a comparison", _RESULTS, "export", "save"),
     _key("B", "Report, opened in the browser", _RESULTS, "report"),
     _key("D", "Results in another folder (directory)", _RESULTS, "open_folder"),
-    _key("ctrl+l", "Look again", _RESULTS, "look_again"),
+    _key("ctrl+l", "Reload", _RESULTS, "look_again"),
     _key("o", "Sort by the next column", "Tables", "sort_next"),
     _key("R", "Reverse the order", "Tables", "sort_reverse"),
     _key("s", "Sort by this column", "Tables of results", "sort_here"),
@@ -196,14 +196,14 @@ _NAMES = {
 
 
 def shown(key: str) -> str:
-    """Return a key as people read it."""
+    """Return a key's display name."""
     if key in _NAMES or len(key) == 1:
         return _NAMES.get(key, key)
     return "+".join(part.upper() if len(part) == 1 else part.capitalize() for part in key.split("+"))
 
 
 def page() -> str:
-    """Return the table for people, Markdown."""
+    """Return the key table as Markdown."""
     rows = (
         f"| {', '.join(f'`{shown(key)}`' for key in meaning.keys)} | {meaning.says} | {meaning.where} |"
         for meaning in (*KEYS, _key("ctrl+p", "Palette: find anything by what it does", EVERYWHERE))
@@ -212,7 +212,7 @@ def page() -> str:
 
 
 def is_typed(focused: Widget | None, key: str) -> bool:
-    """Return whether a key goes as text into what has the focus, and does not do what it is bound to."""
+    """Return whether the focused widget takes a key as text, so that its binding does not apply."""
     if focused is None:
         return False
     character = "/" if key == "slash" else key_to_character(key)

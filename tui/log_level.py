@@ -1,4 +1,4 @@
-"""How much is logged: the option of all commands."""
+"""The log level option, shared by all commands."""
 
 from __future__ import annotations
 

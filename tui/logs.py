@@ -1,6 +1,6 @@
-"""Logs: structlog and the standard library's in one stream; for people on standard error, JSON lines in a file.
+"""Logging: structlog and standard library combined; readable on standard error, JSON lines in a file.
 
-Only an entry point calls this; importing a module never configures anything.
+Called by entry points only; importing a module never configures logging.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 SUFFIX = ".log.jsonl"
 
 _SAID_ANYWAY = {"run failed"}
-"""Events whose error goes on to the command, which says it: in the file they stand, on the terminal once is enough."""
+"""Events whose error the command prints anyway: logged to the file only."""
 _OURS = ("agents", "broker", "scenarios", "tui")
 
 
 class _LogFile(logging.FileHandler):
-    """A log file that, where its disk is full, says so once; the run does not depend on it."""
+    """A log file that reports write errors once and never fails the run."""
 
     _has_complained = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say what went wrong, in one line."""
+        """Print the error, in one line, once."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
@@ -47,16 +47,16 @@ class _LogFile(logging.FileHandler):
 
 
 def log_file_of(results_file: Path) -> Path:
-    """Return where the log of a simulation is: beside its results."""
+    """Return the path of a simulation's log, beside its results."""
     return results_file.with_suffix(SUFFIX)
 
 
 def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None:
-    """Set up the logs of this process; each call replaces what was set up before.
+    """Configure logging of this process, replacing any earlier configuration.
 
     Args:
-        level: The least that is logged; None: warnings on standard error, more in the file.
-        file: Where JSON lines are added; None: nowhere.
+        level: Minimum level; None: warnings on standard error, info in the file.
+        file: File to which JSON lines are appended; None: no file.
     """
     handlers: list[logging.Handler] = []
     console = _handler(logging.StreamHandler(sys.stderr), level or "warning", _console(level))
@@ -73,7 +73,7 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
     for handler in handlers:
         root.addHandler(handler)
     least = min(handler.level for handler in handlers)
-    # Other libraries are heard when something is wrong, or when somebody looks for a defect.
+    # Other libraries log warnings only, unless debugging.
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     for name in _OURS:
         logging.getLogger(name).setLevel(least)
@@ -91,7 +91,7 @@ def configure_logs(level: LogLevelName | None, file: Path | None = None) -> None
 
 
 def logs_in_workers(level: LogLevelName | None, file: Path) -> Callable[[], None]:
-    """Return what sets up the same logs in a worker process."""
+    """Return a function that configures the same logging in a worker process."""
     return partial(configure_logs, level, file)
 
 
@@ -124,19 +124,19 @@ def _console(level: LogLevelName | None) -> list[Any]:
 
 
 def _leave_out_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep the terminal to what helps its user; the file has the traceback."""
+    """Drop tracebacks from the terminal; the file has them."""
     event.pop("exc_info", None)
     event.pop("stack", None)
     return event
 
 
 def _not_said_anyway(record: logging.LogRecord) -> bool:
-    """Leave out of the terminal what the command itself says there."""
+    """Drop events from the terminal that the command reports itself."""
     return not (isinstance(record.msg, dict) and record.msg.get("event") in _SAID_ANYWAY)
 
 
 def _say_when(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Turn the whereabouts of a run into the virtual time at which a record was made."""
+    """Add the virtual time of a record."""
     where = event.pop("where", None)
     if where is not None:
         event.setdefault("now_s", where.now_s)

@@ -1,4 +1,4 @@
-"""Pictures for the README, from a real run: `python -m tui.screenshots [FOLDER]`, or `make screenshots`."""
+"""Screenshots for the README, of a real run: `python -m tui.screenshots [FOLDER]`, or `make screenshots`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tui.shell import REFRESH_WALL_S, EditScenario
 SIZE = (120, 36)
 SCENARIO = "street"
 PAUSE_AFTER_S = 13 * 3600
-"""Into the day, when there is something to see."""
+"""Virtual time at which the run is paused for screenshots."""
 PATIENCE_WALL_S = 120.0
 
 
 class Album:
-    """Takes pictures of an application."""
+    """Takes screenshots of an application."""
 
     def __init__(self, pilot: Pilot[Any], folder: Path) -> None:
         self._pilot = pilot
         self._folder = folder
 
     async def take(self, name: str) -> None:
-        """Take a picture when nothing changes any more."""
+        """Take a screenshot once the screen is stable."""
         before = ""
         async with asyncio.timeout(PATIENCE_WALL_S):
             while (now := self._pilot.app.export_screenshot(title="ssmic")) != before:
@@ -41,14 +41,14 @@ class Album:
         sys.stderr.write(f"{self._folder / name}.svg\n")
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until something holds."""
+        """Wait until a condition holds."""
         async with asyncio.timeout(PATIENCE_WALL_S):
             while not holds():
                 await self._pilot.pause(0.02)
 
 
 async def take_pictures(folder: Path) -> None:
-    """Edit, run, watch, read; a picture of each."""
+    """Take a screenshot of editing, running, watching and reading."""
     app = SsmicApp(first_area="neighbourhoods", remember=False)
     app.animation_level = "none"
     async with app.run_test(size=SIZE, notifications=False) as pilot:
@@ -95,7 +95,7 @@ def _seconds_in(app: SsmicApp) -> int:
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all screenshots."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screenshots").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:

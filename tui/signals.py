@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: the first signal ends a command in good order, a second one at once.
+"""Ctrl-C, SIGTERM and a closed terminal: the first signal ends a command gracefully, a second one immediately.
 
 One signal is enough, whatever the process does at that moment. Whoever works is asked to stop; what does not stop
 within a few seconds is left behind, and the process ends. Contracts are in the results file as soon as they are agreed,
@@ -26,7 +26,7 @@ EVERY_WALL_S = 5.0
 
 @contextmanager
 def showing_life() -> Iterator[None]:
-    """Touch the file that SSMIC_ALIVE_FILE names, if any, every few seconds for the time of the context."""
+    """Heartbeat: touch the file named by SSMIC_ALIVE_FILE, if any, every few seconds during the context."""
     name = os.environ.get(ALIVE_FILE)
     if not name:
         yield
@@ -50,48 +50,48 @@ Result = TypeVar("Result")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 END_WALL_S = 4.5
-"""How long after a signal the process ends, at the latest."""
+"""Maximum time from a signal to the end of the process."""
 AGAIN_WALL_S = 2.5
-"""How long after a signal all tasks are cancelled that are still there."""
+"""Time after a signal at which all remaining tasks are cancelled."""
 
 _asked: list[int] = []
-"""The signal that this process was sent; empty while it was sent none."""
+"""The signal received; empty: none yet."""
 _ask: Callable[[], None] | None = None
-"""What lets the present work stop; None: KeyboardInterrupt does."""
+"""Stops the current work; None: by KeyboardInterrupt."""
 _last: Callable[[], None] | None = None
-"""Called before the process ends at once."""
+"""Called before the process ends immediately."""
 
 
 def exit_code() -> int:
-    """Return what an interrupted process ends with: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal."""
+    """Return the exit code after a signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for a closed terminal."""
     return 128 + (_asked[0] if _asked else signal.SIGINT)
 
 
 def signalled() -> bool:
-    """Return whether this process was sent a signal that ends it."""
+    """Return whether a terminating signal was received."""
     return bool(_asked)
 
 
 def settled() -> None:
-    """Say that the signal was how the command is meant to end, and the exit code is the command's own."""
+    """Declare the signal the normal end of the command, so that its own exit code applies."""
     global _asked  # noqa: PLW0603 - as below
     _asked = []
 
 
 @contextmanager
 def signals_heard(ask: Callable[[], None] | None = None, last: Callable[[], None] | None = None) -> Iterator[None]:
-    """Have a signal stop the work that goes on inside.
+    """Let a signal stop the work in the context.
 
     Args:
-        ask: Lets it stop; called between two instructions of the main thread. None: it meets KeyboardInterrupt.
-        last: Called, by any thread, before the process ends at once.
+        ask: Stops the work; called between two instructions of the main thread. None: raise KeyboardInterrupt.
+        last: Called, by any thread, before the process ends immediately.
     """
     global _ask, _last
     before = {number: signal.getsignal(number) for number in SIGNALS}
     is_first = not any(handler is _take for handler in before.values())
     above, _ask, _last = (_ask, _last), ask, last or _last
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # `nohup` ignores SIGHUP, and means it
+        if handler is not signal.SIG_IGN:  # respect `nohup`, which ignores SIGHUP
             signal.signal(number, _take)
     try:
         yield
@@ -108,7 +108,7 @@ def _take(number: int, frame: FrameType | None) -> None:
     if _asked:
         end_at_once()
     _asked.append(number)
-    # Not `threading`, whose locks the interrupted code may hold.
+    # Not `threading`: the interrupted code may hold its locks.
     _thread.start_new_thread(_end_late, (_asked,))
     if _ask is None:
         raise KeyboardInterrupt
@@ -123,14 +123,14 @@ def _end_late(asked: list[int]) -> None:
 
 
 def end_at_once() -> None:
-    """End the process; worker processes and a private broker end when they find it gone."""
+    """End the process; worker processes and a private broker end when they notice."""
     if _last is not None:
         _last()
     os._exit(exit_code())
 
 
 def end_now() -> None:
-    """End the process where nothing is left to be kept; an exception could get lost in a callback of a solver."""
+    """End the process where nothing needs saving; an exception could be lost in a solver's callback."""
     os.write(2, b"\x1b[?25hssmic: interrupted\n" if os.isatty(2) else b"ssmic: interrupted\n")
     end_at_once()
 
@@ -160,7 +160,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
             again = loop.call_later(AGAIN_WALL_S, cancel_all)
 
         def cancel_all() -> None:
-            # A task group that is ending does not pass a cancellation on, and a task may have lost its own.
+            # An ending task group does not propagate a cancellation, and a task may have swallowed its own.
             for other in asyncio.all_tasks(loop):
                 other.cancel()
 
@@ -176,7 +176,7 @@ def run_until_interrupted(main: Coroutine[Any, Any, Result]) -> Result:
                 if again is not None:
                     again.cancel()
 
-    # A loop of our own, and not the thread's: whoever called us may have one set.
+    # A new loop, not the thread's: the caller may have set one.
     with asyncio.Runner(loop_factory=new_loop) as runner:
         result = runner.run(watched())
     if interrupted:

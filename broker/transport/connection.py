@@ -186,7 +186,7 @@ def _away(cause: OSError | NoAnswerError, url: BrokerUrl, other_connections: int
         case socket.gaierror():
             return f"there is no host named {url.host!r}"
         case ConnectionRefusedError():
-            return "connection refused: no broker is listening there"
+            return f"connection refused: no broker at {url.host}:{url.port}"
         case TimeoutError():
             return f"no answer; {_doubt(url)}"
         case OSError(strerror=str(why)) if not isinstance(cause, ConnectionError):

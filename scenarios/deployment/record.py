@@ -24,7 +24,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
         with journal:
             pass  # it is this run's, or could not have been opened
     if path.exists() and not comes_back:
-        raise ResultsError(f"{path}: exists already; results are never written over")
+        raise ResultsError(f"{path}: exists already; refusing to overwrite results")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         chosen = described(settings, "mqtt", settings.days, {settings.seed: settings.scores})

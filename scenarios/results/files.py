@@ -260,7 +260,7 @@ def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
     before = int(found[1] or 0)
     there = [one for one in list_results(folder) if not one.problem]
     if not there:
-        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` makes some")
+        raise ResultsError(f"{name}: there are no results in {folder}; `ssmic run street` creates some")
     if before >= len(there):
         are = "is only one simulation" if len(there) == 1 else f"are only {len(there)} simulations"
         raise ResultsError(f"{name}: there {are} in {folder}")

@@ -223,7 +223,7 @@ async def test_nobody_there() -> None:
     """The message says where."""
     port = free_port()
     with pytest.raises(
-        BrokerUnreachableError, match=rf"mqtt://127.0.0.1:{port}: connection refused: no broker is listening there"
+        BrokerUnreachableError, match=rf"mqtt://127.0.0.1:{port}: connection refused: no broker at 127.0.0.1:{port}"
     ):
         async with MqttBroker(f"mqtt://127.0.0.1:{port}", is_patient=False).connect("host"):
             pass

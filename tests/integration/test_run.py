@@ -102,7 +102,7 @@ def test_the_table_says_what_came_out_and_where_it_is(ssmic: Ssmic) -> None:
     assert ended.code == 0
     for figure in ("Energy consumed", "from the grid", "Self-consumption", "Self-sufficiency", "Peak-to-average ratio"):
         assert figure in ended.out
-    for count in ("Negotiations", "Messages", "Took", "from pv-adler"):
+    for count in ("Negotiations", "Messages", "Run time", "from pv-adler"):
         assert count in ended.out
     assert "Results: results/" in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80

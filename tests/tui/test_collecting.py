@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.shell.lifecycle import MOST_LOOKS, QUIET_WALL_S, Collector
+from tui.shell.lifecycle import MOST_LOOKS, QUIET_WALL_S, IdleCollector
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ class Knot:
 def test_all_is_looked_at_once_in_every_pause_and_never_while_keys_come(looks_at_all: list[str]) -> None:
     """In the end Python looks as before."""
     before = gc.get_threshold()
-    collector = Collector()
+    collector = IdleCollector()
     collector.begin()
     try:
         looks_at_all.clear()

@@ -18,8 +18,8 @@ from scenarios.simulation.simulation import open_simulation
 from tests.tui.driving import dialog, until
 from tui.results.screen import ResultsScreen
 from tui.run.algorithms_dialog import SENTENCES, AlgorithmsDialog
-from tui.run.form import Form, plans_of
-from tui.run.progress import ProgressPanel, Row, columns_for
+from tui.run.form import FormValues, plans_of
+from tui.run.progress import ProgressPanel, RunProgress, columns_for
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.widgets.table import VirtualTable
@@ -39,7 +39,7 @@ async def ready(pilot: Pilot[Any]) -> RunScreen:
 
 async def hashes_alone(folder: Path, algorithm: str, seeds: tuple[int, ...]) -> list[str]:
     """Return the ledgers' hashes of an algorithm that runs alone from fresh scores."""
-    plan = plans_of(Form(algorithm=algorithm, bus="memory"), load_scenario("street"), {})[0][0]
+    plan = plans_of(FormValues(algorithm=algorithm, bus="memory"), load_scenario("street"), {})[0][0]
     plan = Plan(plan.scenario, seeds, plan.algorithm, "memory", folder=folder, workers=1)
     async with open_simulation(plan) as simulation:
         return [outcome.ledger_sha256 for outcome in await simulation.run()]
@@ -113,7 +113,7 @@ async def test_the_optimum_is_sought_and_shown(opened: Opened) -> None:
             assert results.runs()[0].comparison["optimum"]["share"] == summary.share_of_best
 
 
-def rows(screen: RunScreen) -> list[Row]:
+def rows(screen: RunScreen) -> list[RunProgress]:
     """Return the lines of the runs."""
     return list(screen.query_one(ProgressPanel).query_one("#runs-table", VirtualTable).rows)
 
@@ -175,15 +175,15 @@ async def test_choosing_one_algorithm_ends_the_comparison(opened: Opened) -> Non
 def test_a_form_with_several_algorithms_becomes_a_plan_for_each(tmp_path: Path) -> None:
     """On the same seeds; mistakes of each are found, and one file for all is refused."""
     street = load_scenario("street")
-    form = Form(algorithm="SLSQP", others=("exact",), runs="3", penalty="5", node_limit="9", bus="memory")
+    form = FormValues(algorithm="SLSQP", others=("exact",), runs="3", penalty="5", node_limit="9", bus="memory")
     plans, problems = plans_of(form, street, {})
     assert problems == {}
     assert [(plan.algorithm.name, plan.seeds) for plan in plans] == [("SLSQP", (1, 2, 3)), ("exact", (1, 2, 3))]
     assert (plans[0].algorithm.penalty, plans[1].algorithm.node_limit) == (5, 9)
-    wrong = Form(algorithm="SLSQP", others=("exact",), node_limit="0", out=str(tmp_path / "one.sqlite"))
+    wrong = FormValues(algorithm="SLSQP", others=("exact",), node_limit="0", out=str(tmp_path / "one.sqlite"))
     assert plans_of(wrong, street, {})[0] == ()
     assert plans_of(wrong, street, {})[1].keys() == {"out"}
-    assert plans_of(Form(others=("exact",), node_limit="0"), street, {})[1].keys() == {"node_limit"}
+    assert plans_of(FormValues(others=("exact",), node_limit="0"), street, {})[1].keys() == {"node_limit"}
 
 
 @pytest.mark.parametrize("kept", [True, False])

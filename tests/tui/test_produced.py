@@ -19,7 +19,7 @@ from scenarios.results.writer import RunWriter
 from scenarios.simulation.run import run_scenario
 from scenarios.simulation.settings import RunSettings
 from tui.editor.preview_chart import Artist
-from tui.run.preview import outlook
+from tui.run.preview import first_day
 
 
 @pytest.fixture
@@ -42,6 +42,6 @@ def test_the_same_day_produces_the_same_in_the_editor_the_run_form_and_the_resul
     said = re.search(r"([0-9.]+) kWh produced", Artist(parse_yaml(text, ""), None).day(None).said)
     assert said is not None
     assert said[1] == f"{produced_wh / 1000:.1f}"
-    assert outlook(load_scenario("street")).sun_wh.sum() == pytest.approx(produced_wh)
+    assert first_day(load_scenario("street")).sun_wh.sum() == pytest.approx(produced_wh)
     assert sum(report["runs"][0]["produced"]) == pytest.approx(produced_wh, abs=1)
     assert report["runs"][0]["kpis"]["produced_wh"] == pytest.approx(produced_wh, abs=1)

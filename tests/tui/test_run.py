@@ -18,9 +18,9 @@ from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
 from tests.scenarios.test_coverage import TEXT
 from tests.tui.driving import dialog, notices, steps, until
-from tui.run.form import Form, plan_of
+from tui.run.form import FormValues, plan_of
 from tui.run.form_view import RunForm
-from tui.run.preview import outlook
+from tui.run.preview import first_day
 from tui.run.screen import RunScreen
 from tui.shell.dialogs import AskText, Confirm
 from tui.shell.navigation import RunScenario
@@ -140,7 +140,7 @@ async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
         await until(pilot, lambda: screen._simulation is not None and screen._simulation.is_over)
         assert screen._simulation is not None
         assert screen._simulation.state == "failed"
-        assert "connection refused: no broker is listening there" in screen._simulation.problem
+        assert "connection refused: no broker at 127.0.0.1:9" in screen._simulation.problem
         assert not screen.query_one("#start", Button).disabled
 
 
@@ -191,7 +191,7 @@ def text(screen: RunScreen, selector: str) -> str:
 def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
     """Each field, and each mistake at its own field."""
     street = load_scenario("street")
-    form = Form(
+    form = FormValues(
         days="2",
         seed="7",
         runs="3",
@@ -214,7 +214,7 @@ def test_a_form_becomes_a_plan(tmp_path: Path) -> None:
     assert plan.kept_scores().path == tmp_path / "street.scores.json"
 
     (tmp_path / "new.sqlite").touch()
-    wrong = Form(days="x", runs="0", bus="url", broker="http://x", algorithm="SLSQP", tolerance="0", out=form.out)
+    wrong = FormValues(days="x", runs="0", bus="url", broker="http://x", algorithm="SLSQP", tolerance="0", out=form.out)
     plan, problems = plan_of(wrong, street, {})
     assert plan is None
     assert set(problems) == {"days", "runs", "broker", "tolerance", "out"}
@@ -229,7 +229,7 @@ def test_paces_go_up_and_down() -> None:
 def test_the_outlook_of_a_scenario_adds_up() -> None:
     """The street's sun, and all of its jobs' energy."""
     street = load_scenario("street")
-    seen = outlook(street)
+    seen = first_day(street)
     assert seen.demand_wh.sum() == pytest.approx(sum(job.energy_wh for job in street.jobs), rel=0.05)
     assert seen.sun_wh.sum() > seen.demand_wh.sum()
 

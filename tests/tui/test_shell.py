@@ -127,7 +127,7 @@ async def test_an_error_of_ours_is_a_notice_and_the_application_goes_on() -> Non
 
     class Broken(SsmicApp):
         def action_break(self) -> None:
-            raise SsmicError("broker mqtt://nowhere: nobody listens there")
+            raise SsmicError("broker mqtt://nowhere: connection refused: no broker at nowhere:1883")
 
     app = Broken(remember=False)
     async with app.run_test(notifications=True) as pilot:
@@ -135,7 +135,10 @@ async def test_an_error_of_ours_is_a_notice_and_the_application_goes_on() -> Non
         await app.run_action("app.break")
         await until(
             pilot,
-            lambda: notices(app) == [("error", "That did not work", "broker mqtt://nowhere: nobody listens there")],
+            lambda: (
+                notices(app)
+                == [("error", "Error", "broker mqtt://nowhere: connection refused: no broker at nowhere:1883")]
+            ),
         )
         await pilot.press("4")
         await until(pilot, lambda: in_area(pilot, "results"))

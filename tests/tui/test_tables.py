@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from scenarios.scenario import Zone
 from tui.formatting import fit
-from tui.widgets.chart import Span
+from tui.widgets.chart import TimeAxis
 from tui.widgets.palette import MEANINGS
 from tui.widgets.table_rendering import Column, placed
 
@@ -49,7 +49,7 @@ def test_columns_of_ids_grow_where_there_is_room() -> None:
 @pytest.mark.parametrize(("zone", "first"), [(BERLIN, "00:00"), (Zone(), "22:00"), (NEPAL, "04:00")])
 def test_the_ticks_of_a_chart_are_at_round_hours_of_the_shown_offset(zone: Zone, first: str) -> None:
     """Whatever the start of the axis is: here it is midnight at +02:00."""
-    span = Span(MIDNIGHT_S, MIDNIGHT_S + DAY_S, zone)
+    span = TimeAxis(MIDNIGHT_S, MIDNIGHT_S + DAY_S, zone)
     texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
     assert texts[0] == first
     hours = [text for text in texts if ":" in text]
@@ -60,7 +60,7 @@ def test_the_ticks_of_a_chart_are_at_round_hours_of_the_shown_offset(zone: Zone,
 
 def test_an_axis_that_starts_at_an_odd_minute_still_has_round_ticks() -> None:
     """The first tick is behind the start."""
-    span = Span(MIDNIGHT_S + 437, MIDNIGHT_S + 437 + DAY_S, BERLIN)
+    span = TimeAxis(MIDNIGHT_S + 437, MIDNIGHT_S + 437 + DAY_S, BERLIN)
     assert [span.tick_text(time_s) for time_s in span.ticks(6)] == [
         "04:00",
         "08:00",
@@ -73,7 +73,7 @@ def test_an_axis_that_starts_at_an_odd_minute_still_has_round_ticks() -> None:
 
 def test_an_axis_over_several_days_names_them() -> None:
     """At their midnights, in the shown offset."""
-    span = Span(MIDNIGHT_S, MIDNIGHT_S + 3 * DAY_S, BERLIN)
+    span = TimeAxis(MIDNIGHT_S, MIDNIGHT_S + 3 * DAY_S, BERLIN)
     texts = [span.tick_text(time_s) for time_s in span.ticks(12)]
     assert [text for text in texts if "Jun" in text] == ["21 Jun", "22 Jun", "23 Jun", "24 Jun"]
 
@@ -81,7 +81,7 @@ def test_an_axis_over_several_days_names_them() -> None:
 @pytest.mark.parametrize("days", [30, 365, 3650])
 def test_an_axis_over_many_days_has_room_for_its_ticks(days: int) -> None:
     """Never more than were asked for, and the one at the end."""
-    assert 2 <= len(Span(MIDNIGHT_S, MIDNIGHT_S + days * DAY_S, BERLIN).ticks(10)) <= 11
+    assert 2 <= len(TimeAxis(MIDNIGHT_S, MIDNIGHT_S + days * DAY_S, BERLIN).ticks(10)) <= 11
 
 
 def test_meanings_are_told_apart_without_colour() -> None:

@@ -1,4 +1,4 @@
-"""The command `ssmic` itself: its commands, and what holds for all of them."""
+"""The command `ssmic`: its subcommands, and the options and error handling they share."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _MOST = 3
 
 
 def likely(typed: str, known: Iterable[str]) -> list[str]:
-    """Return the known words that are most like what was typed, the likeliest first."""
+    """Return the known words closest to what was typed, best match first."""
     folded = {word.casefold(): word for word in known}
     return [folded[match] for match in get_close_matches(typed.casefold(), folded, n=_MOST)]
 
 
 def likely_command(typed: str, commands: Sequence[str], below: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the commands that may have been meant.
+    """Return the commands most likely meant.
 
     Args:
-        typed: What stands in the place of the command.
-        commands: Those that are there.
-        below: By command, the commands that it has itself: `show` may be `results show`.
+        typed: The mistyped command.
+        commands: The existing commands.
+        below: Subcommands by command: `show` may mean `results show`.
     """
     nested = {name: f"{group} {name}" for group, names in below.items() for name in names}
     if typed in nested:
@@ -41,17 +41,17 @@ def likely_command(typed: str, commands: Sequence[str], below: Mapping[str, Sequ
 
 
 def did_you_mean(words: Sequence[str]) -> str:
-    """Return the question, with a space before it; empty where there is nothing to ask."""
+    """Return ` Did you mean ...?`, with a leading space; empty without suggestions."""
     return f" Did you mean {' or '.join(repr(word) for word in words)}?" if words else ""
 
 
 @contextmanager
 def suggesting_options() -> Iterator[None]:
-    """Let an option that does not exist be refused with those that are like it."""
+    """Suggest similar options when an unknown option is given."""
     try:
         yield
     except Exception as error:
-        # Typer brings its own copy of click, whose classes have no public name: known by what they hold.
+        # Typer vendors click, whose classes are not public: recognize them by their attributes.
         if hasattr(error, "option_name") and hasattr(error, "possibilities"):
             _suggest(error)
         raise
@@ -70,29 +70,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of `ssmic`."""
+    """A subcommand of `ssmic`."""
 
     module: str
-    """Its `app` is the Typer application; imported when the command is called."""
+    """Imported when the command is called; its `app` is the Typer application."""
     about: str
-    """Its line in the list of commands, which so does not import any of them; the first line of its own help."""
+    """Summary shown in the list of commands, so that listing imports none; equals the first line of its own help."""
 
 
 COMMANDS: dict[str, Command] = {
     "tui": Command("tui.cli.tui", "Open the terminal application: build, run, watch, read."),
     "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
-    "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and say what came of it."),
+    "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
-    "optimum": Command("tui.cli.optimum", "Find the best plan there could have been."),
+    "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
-    "clock": Command("tui.cli.clock", "Keep the time of a run whose households are processes."),
+    "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
     "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),
-    "compose": Command("tui.cli.compose", "Print a Compose file: a container for every household."),
+    "compose": Command("tui.cli.compose", "Print a Docker Compose file with one container per household."),
 }
-"""By name, in the order of the help."""
+"""By name, in help order."""
 
 
 class Commands(TyperGroup):
@@ -119,12 +119,12 @@ class Commands(TyperGroup):
             formatter.write_dl([(name, command.about) for name, command in COMMANDS.items()])
 
     def make_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as click has it
-        """Read the options before the command."""
+        """Parse the options before the command."""
         with suggesting_options():
             return super().make_context(*args, **more)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """Find the command; of one that does not exist, say which may be meant."""
+        """Find the command; suggest similar ones for an unknown name."""
         try:
             return super().resolve_command(ctx, args)
         except Exception as error:
@@ -151,7 +151,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    rich_markup_mode=None,  # rich takes longer to import than all else that `--help` needs
+    rich_markup_mode=None,  # rich takes longer to import than everything else that `--help` needs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -194,5 +194,5 @@ def ssmic(
 
 
 def _opens_terminal_ui() -> bool:
-    """Say whether a bare `ssmic` opens the terminal UI: a person sits there, and Textual is installed."""
+    """Return whether `ssmic` without arguments opens the TUI: interactive terminal, Textual installed."""
     return "tui" in COMMANDS and sys.stdin.isatty() and sys.stdout.isatty() and find_spec("textual") is not None

@@ -1,4 +1,4 @@
-"""`ssmic broker`: a broker to run against, until Ctrl-C."""
+"""`ssmic broker`: run a local broker, provision a secured one, clean up retained messages."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ Examples:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; created if missing.")],
     scenario: Annotated[
         str | None,
         typer.Argument(
             metavar="SCENARIO",
-            help="Its houses get a login each.",
+            help="Scenario whose houses each get a login.",
             autocompletion=complete_scenario,
             show_default=False,
         ),
     ] = None,
     house: Annotated[
         list[str] | None,
-        typer.Option("--house", metavar="ID", help="A household that gets a login; may be repeated.", parser=parse_id),
+        typer.Option("--house", metavar="ID", help="Household that gets a login; repeatable.", parser=parse_id),
     ] = None,
     name: Annotated[
         list[str] | None,
@@ -45,31 +45,31 @@ def init(
             "--name",
             metavar="NAME",
             help="A host name or address of the broker, for its certificate; may be repeated. "
-            "[default: those it has, else localhost, 127.0.0.1 and ::1]",
+            "[default: the current ones, else localhost, 127.0.0.1 and ::1]",
         ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Where the broker listens. [default: as it was, else 8883]")
+        int | None, typer.Option(min=1, max=65535, help="Port of the broker. [default: the current one, else 8883]")
     ] = None,
     client_certificates: Annotated[
         bool | None,
         typer.Option(
             "--client-certificates/--passwords",
-            help="How clients log in. [default: as it was, else by password]",
+            help="How clients log in. [default: as before, else by password]",
             show_default=False,
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long new certificates are valid.")] = 825,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Validity of new certificates.")] = 825,
     owner: Annotated[
         str | None,
         typer.Option(
-            metavar="UID[:GID]", help="Whose the files are to be, as numbers; for root only.", show_default=False
+            metavar="UID[:GID]", help="Numeric owner of the files, UID or UID:GID; root only.", show_default=False
         ),
     ] = None,
 ) -> None:
-    """Write what a guarded Mosquitto needs: an authority, certificates, logins with random passwords, and who may what.
+    """Create the files of a secured Mosquitto: CA, certificates, logins with random passwords, access rules.
 
-    Run again it adds what is new and keeps what is there. The logins are the households, and clock, watcher, operator.
+    Running it again adds new logins and keeps existing ones. Logins: each household, clock, watcher, operator.
     """
     from agents import MANAGER
     from broker.security import Guard, write_guard
@@ -109,19 +109,19 @@ def _summary(folder: Path, written: Written) -> str:
     lines = [
         f"Mosquitto: mount {folder}/broker at /mosquitto/config, or run mosquitto -c {folder}/broker/{HOST_FILE}",
         f"Logins, each with its password and certificate in {folder}/logins: {_listed(_typed(written.logins))}",
-        f"Keep to yourself what signs certificates: {folder}/authority",
+        f"Keep the certificate authority private: {folder}/authority",
     ]
     if written.new_logins and written.new_logins != written.logins:
         lines.append(f"New logins: {_listed(_typed(written.new_logins))}")
     if written.new_certificates:
         lines.append(f"New certificates: {_listed(_typed(written.new_certificates))}")
     lines.append(f"Clients reach the broker at mqtts://{_host(written.names[0])}:{written.port}")
-    lines.append(f"The rest stands in {folder}/README.md.")
+    lines.append(f"See {folder}/README.md for the rest.")
     return "\n".join(lines)
 
 
 def _typed(logins: tuple[str, ...]) -> tuple[str, ...]:
-    """Return logins as they have to be typed; where that is not the household's id, the id too."""
+    """Return logins as they must be typed, with the household's id if that differs."""
     from broker.protocol.topics import encode
 
     typed = ((login, encode(login)) for login in logins)
@@ -148,7 +148,7 @@ Examples:
   ssmic broker clean --broker mqtt://broker.example --run street-insertion-1-c4690b4e
   ssmic broker clean --broker mqtts://broker.example --user clock --password-file clock.password --json
 
-A run that goes on is left alone. Exit codes: 0 done, 1 a run goes on or the broker does not let go of it,
+Active runs are left alone. Exit codes: 0 done, 1 a run is active or the broker refuses the removal,
 2 wrong usage, 4 broker unreachable or lost.
 """
 
@@ -162,25 +162,25 @@ def clean(
         ),
     ],
     run: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="This run only. [default: all that do not go on]")
+        str | None, typer.Option("--run", metavar="ID", help="Only this run. [default: all runs that are not active]")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="With --run: though processes of the run are connected.")
+        bool, typer.Option("--force", help="With --run: even if processes of the run are still connected.")
     ] = False,
-    limit: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds to try to reach the broker.")] = 60.0,
+    limit: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds to keep trying to reach the broker.")
+    ] = 60.0,
     user: User = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
     """Remove the retained messages that dead runs have left at a broker.
 
-    Runs that end, fail or are interrupted do that themselves; what is left is of processes that were killed, or of runs
+    Runs that end, fail or are interrupted do so themselves; leftovers stem from killed processes, or from runs
     with --keep.
     """
     from broker.transport import AccessOptions, MqttBroker
@@ -209,7 +209,7 @@ def clean(
 
 
 async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[list[Leftover], set[str]]:
-    """Return what was found, and the ids of the runs whose messages were removed."""
+    """Return the leftovers found, and the ids of the runs whose messages were removed."""
     from broker.servers import find_leftovers, remove
 
     removed: set[str] = set()
@@ -217,7 +217,7 @@ async def _clean(broker: MqttBroker, run: str | None, *, force: bool) -> tuple[l
         found = list((await find_leftovers(bus, run)).values())
     for leftover in found:
         if force or not leftover.is_alive:
-            # A connection for each: one that has subscribed to a run hears of it as long as it stands.
+            # One connection per run: a subscription stays until the connection closes.
             async with broker.connect(f"ssmic-clean-{secrets.token_hex(4)}") as bus:
                 await remove(bus, leftover)
             removed.add(leftover.run_id)
@@ -233,10 +233,12 @@ def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) ->
         if leftover.run_id in removed:
             typer.echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
         else:
-            who = f"hosts that are connected: {', '.join(sorted(leftover.hosts))}" if leftover.hosts else "it speaks"
-            way_out = f"to remove it all the same: --run {leftover.run_id} --force"
+            who = (
+                f"connected hosts: {', '.join(sorted(leftover.hosts))}" if leftover.hosts else "its clock is publishing"
+            )
+            way_out = f"to remove it anyway: --run {leftover.run_id} --force"
             complain(
-                f"{leftover.run_id}: {len(leftover.topics)} topics left alone, for the run goes on ({who}); {way_out}"
+                f"{leftover.run_id}: {len(leftover.topics)} topics left alone: the run is active ({who}); {way_out}"
             )
 
 
@@ -267,8 +269,8 @@ Examples:
   ssmic broker --port 1883
   ssmic broker --engine embedded
 then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
-For a guarded one, with TLS and logins: ssmic broker init --help
-To remove what dead runs left at one: ssmic broker clean --help
+For a broker with TLS and logins: ssmic broker init --help
+To remove what dead runs left behind: ssmic broker clean --help
 """
 
 
@@ -277,11 +279,9 @@ def broker(
     ctx: typer.Context,
     engine: Annotated[
         Literal["mosquitto", "embedded"] | None,
-        typer.Option(help="Which one. [default: mosquitto where it is installed, else embedded]", show_default=False),
+        typer.Option(help="Broker engine. [default: mosquitto if installed, else embedded]", show_default=False),
     ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Where it listens on the loopback. [default: any free one]")
-    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Loopback port. [default: any free port]")] = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run a broker on this machine until Ctrl-C.
@@ -303,11 +303,11 @@ def broker(
         async with choose_broker(engine, port=port) as chosen:
             complain(f"{chosen.description}; Ctrl-C ends it")
             typer.echo(str(chosen.url))
-            sys.stdout.flush()  # whoever started it waits for this line
+            sys.stdout.flush()  # the parent process waits for this line
             await asyncio.get_running_loop().create_future()
 
     try:
         run_until_interrupted(serve())
     except KeyboardInterrupt:
-        settled()  # this is how it is meant to end
+        settled()  # the normal way to end
         complain("ended")

@@ -1,4 +1,4 @@
-"""`ssmic check`: everything that is wrong with a scenario, at once, and what is probably not meant."""
+"""`ssmic check`: all problems of a scenario at once, with notes on likely mistakes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: ssmic check my-street.yaml")
 def check(
     scenario: ScenarioArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
 ) -> None:
     """Validate a scenario: list all its problems at once.
 
-    Exit code 3 if there are any. Notes say what was assumed, what cannot meet in time, and which jobs must run at the
+    Exit code 3 if there are any. Notes list assumptions, times that do not overlap, and jobs that must run at the
     same time as another job of their device.
     """
     from scenarios import Problem, ScenarioError, overlap_notes

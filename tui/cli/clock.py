@@ -47,14 +47,14 @@ Examples:
   ssmic clock street --broker mqtt://broker.example --run monday
   ssmic clock street --broker mqtts://broker.example --user clock --password-file clock.password --on-loss drop
 
-Started again after a crash, with the same journal, it goes on where it was.
+Restarted after a crash with the same journal, it resumes where it was.
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
 130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
-@app.command(epilog=_EXAMPLES, short_help="Keep the time of a run whose households are processes.")
+@app.command(epilog=_EXAMPLES, short_help="Run the clock of a deployment whose households are separate processes.")
 def clock(
     ctx: typer.Context,
     scenario: ScenarioArgument,
@@ -71,18 +71,23 @@ def clock(
         int | None,
         typer.Option(
             min=1,
-            help="How many days. [default: as the scenario says, else until the last job has run]",
+            help="Days to simulate. [default: from the scenario, else until the last job has run]",
             envvar="SSMIC_DAYS",
         ),
     ] = None,
     pace: Annotated[
-        str, typer.Option(metavar="max|1x|60x...", help="How fast virtual time goes.", envvar="SSMIC_PACE")
+        str,
+        typer.Option(
+            metavar="max|1x|60x...",
+            help="Speed of virtual time: max, or a factor of real time such as 60x.",
+            envvar="SSMIC_PACE",
+        ),
     ] = "max",
     on_loss: Annotated[
         Literal["wait", "drop", "fail"],
         typer.Option(
-            help="A household that is gone: wait for it up to the limit, then fail; go on without it after the limit; "
-            "or fail at once.",
+            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit and "
+            "continue; or fail at once.",
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
@@ -103,16 +108,14 @@ def clock(
         ),
     ] = None,
     reset_scores: Annotated[
-        bool, typer.Option("--reset-scores", help="Forget all scores first.", envvar="SSMIC_RESET_SCORES")
+        bool, typer.Option("--reset-scores", help="Start from fresh producer scores.", envvar="SSMIC_RESET_SCORES")
     ] = False,
     user: User = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
     """Keep the time and the ledger of a run whose households are processes of their own.

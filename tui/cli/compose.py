@@ -1,4 +1,4 @@
-"""`ssmic compose`: a Compose file for any scenario."""
+"""`ssmic compose`: a Docker Compose file for any scenario."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Examples:
 """
 
 
-@app.command(epilog=_EXAMPLES, short_help="Print a Compose file: a container for every household.")
+@app.command(epilog=_EXAMPLES, short_help="Print a Docker Compose file with one container per household.")
 def compose(
     scenario: ScenarioArgument,
     house: Annotated[
@@ -29,17 +29,17 @@ def compose(
         typer.Option(
             "--house",
             metavar="ID",
-            help="Only this household's service; may be repeated. [default: all]",
+            help="Only this household's service; repeatable. [default: all]",
             parser=parse_id,
         ),
     ] = None,
     central: Annotated[
-        bool, typer.Option("--central", help="No household: broker and clock, for households on other machines.")
+        bool, typer.Option("--central", help="Broker and clock only, for households on other machines.")
     ] = False,
     broker: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="The broker, where it and the clock are on another machine.", show_default=False
+            metavar="URL", help="URL of the broker, if it and the clock run on another machine.", show_default=False
         ),
     ] = None,
     secrets: Annotated[
@@ -56,11 +56,11 @@ def compose(
     image: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="An image that is there. [default: built from ./Dockerfile]", show_default=False
+            metavar="NAME", help="Existing image to use. [default: built from ./Dockerfile]", show_default=False
         ),
     ] = None,
 ) -> None:
-    """Print a Compose file: a guarded broker, the clock with the manager, and each household a container of its own."""
+    """Print a Docker Compose file: a secured broker, the clock with the manager, one container per household."""
     from agents import MANAGER
     from broker.transport import parse_url
     from scenarios.deployment import ComposePlan, compose_text, place_of
@@ -70,18 +70,19 @@ def compose(
     if (broker is not None or central) and secrets is None:
         hint = "--broker" if broker is not None else "--central"
         raise typer.BadParameter(
-            "needs --secrets: the logins of several machines are made in one place", param_hint=hint
+            "needs --secrets: logins for several machines are created in one place", param_hint=hint
         )
     if central and (house or broker is not None):
         raise typer.BadParameter("goes with neither --house nor --broker", param_hint="--central")
     if broker is not None and parse_url(broker).password is not None:
-        raise typer.BadParameter("a password has no place in a Compose file", param_hint="--broker")
+        raise typer.BadParameter("a Compose file must not contain a password", param_hint="--broker")
     loaded = load_scenario(scenario)
     households = [host for host in homes_of(loaded) if host != MANAGER]
     unknown = [name for name in house or () if name not in households]
     if unknown:
         raise typer.BadParameter(
-            f"{unknown[0]!r} is no house with a device: {', '.join(households)}", param_hint="--house"
+            f"{unknown[0]!r} is not a house with a device: expected one of {', '.join(households)}",
+            param_hint="--house",
         )
     plan = ComposePlan(
         name=loaded.name,

@@ -39,7 +39,7 @@ Examples:
   ssmic host street --house adler --broker mqtt://broker.example --run monday
   SSMIC_BROKER=mqtt://broker.example SSMIC_RUN=monday ssmic host street --house adler --house brandt
 
-Started again after a crash, with the same journal, it goes on where it was.
+Restarted after a crash with the same journal, it resumes where it was.
 
 Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usage, 3 invalid scenario,
 4 broker unreachable or lost, 130 or 143 ended by Ctrl-C or SIGTERM.

@@ -1,4 +1,4 @@
-"""`ssmic import`: PySSMic's inputs made into a scenario in YAML."""
+"""`ssmic import`: convert PySSMic input to a YAML scenario."""
 
 from __future__ import annotations
 
@@ -26,14 +26,12 @@ def import_(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="A PySSMic input folder, a neighbourhood XML or pickle.")
     ],
-    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="The scenario to write.")],
-    jobs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A jobs XML that belongs to the neighbourhood.")
-    ] = None,
+    target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="Scenario file to write.")],
+    jobs: Annotated[Path | None, typer.Option(metavar="FILE", help="PySSMic jobs XML for the neighbourhood.")] = None,
     loads: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FOLDER", help="A folder with the load profiles that the neighbourhood names; may be repeated."
+            metavar="FOLDER", help="Folder with the load profiles that the neighbourhood refers to; repeatable."
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
@@ -49,7 +47,7 @@ def import_(
     if target.suffix not in {".yaml", ".yml"}:
         raise typer.BadParameter(f"{target}: expected a name that ends in .yaml", param_hint="TARGET.yaml")
     if target.exists() and not force:
-        raise typer.BadParameter(f"{target} exists already; --force writes over it", param_hint="TARGET.yaml")
+        raise typer.BadParameter(f"{target} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
     imported = import_source(source, jobs=jobs, loads=loads or ())
     save_scenario(imported.file, target)
     scenario = imported.scenario

@@ -1,4 +1,4 @@
-"""`ssmic optimum`: the best that was possible, had everything been known in advance."""
+"""`ssmic optimum`: the clairvoyant optimum of a scenario."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ def optimum(
     scenario: ScenarioArgument,
     time_limit: Annotated[
         float,
-        typer.Option(min=0.1, metavar="S", help="Seconds after which the best plan found so far is taken."),
+        typer.Option(min=0.1, metavar="S", help="Time limit, seconds; the best plan found by then is reported."),
     ] = 60.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Find the best plan there could have been.
+    """Compute the best plan possible with perfect foresight.
 
-    It knows all jobs and the real sun in advance; a proven bound says how good any plan could be.
+    It knows all jobs and the actual production in advance; a proven bound limits every plan.
     """
     from scenarios.load import load_scenario
     from scenarios.optimum import clairvoyant_optimum, optimum_json

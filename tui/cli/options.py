@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BY_DEFAULT = AlgorithmSettings()
 
 
 def complete_scenario(incomplete: str) -> list[str]:
-    """Return the bundled scenarios' names for the shell; it completes files by itself."""
+    """Complete bundled scenario names; the shell completes files itself."""
     from scenarios.load import bundled_names
 
     return [name for name in bundled_names() if name.startswith(incomplete)]
@@ -31,7 +31,7 @@ ScenarioArgument = Annotated[
 
 
 def complete_algorithm(incomplete: str) -> list[str]:
-    """Return the algorithms' names for the shell; after a comma, the names that may follow."""
+    """Complete algorithm names; after a comma, the remaining ones."""
     before, comma, begun = incomplete.rpartition(",")
     return [f"{before}{comma}{name}" for name in ALGORITHMS if name.casefold().startswith(begun.casefold())]
 
@@ -41,8 +41,8 @@ Algorithm = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"How producers schedule. {_HOW_PRODUCERS_SCHEDULE}. "
-        "[default: the scenario's, which is insertion if it names none]",
+        help=f"Scheduling algorithm of the producers. {_HOW_PRODUCERS_SCHEDULE}. "
+        "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
         show_envvar=False,
@@ -54,9 +54,9 @@ Algorithms = Annotated[
     typer.Option(
         "--algorithm",
         metavar="NAME[,NAME...]",
-        help=f"How producers schedule. {_HOW_PRODUCERS_SCHEDULE}. Several, separated by commas, run one after another "
-        "on the same seeds, each from fresh producer scores, and are compared. "
-        "[default: the scenario's, which is insertion if it names none]",
+        help=f"Scheduling algorithm of the producers. {_HOW_PRODUCERS_SCHEDULE}. Several, separated by commas, "
+        "run one after another on the same seeds, each from fresh producer scores, and are compared. "
+        "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
         show_envvar=False,
@@ -66,7 +66,8 @@ Algorithms = Annotated[
 Penalty = Annotated[
     float | None,
     typer.Option(
-        help=f"L-BFGS-B, SLSQP, TNC: what a Wh beyond the sun counts; above 0. [default: {_BY_DEFAULT.penalty:g}]",
+        help="L-BFGS-B, SLSQP, TNC: penalty per Wh of demand above the forecast; above 0. "
+        f"[default: {_BY_DEFAULT.penalty:g}]",
         envvar="SSMIC_PENALTY",
         show_envvar=False,
     ),
@@ -75,7 +76,7 @@ Penalty = Annotated[
 StepSize = Annotated[
     float | None,
     typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: over how many seconds the objective's slope is taken (PySSMic: eps); "
+        help="L-BFGS-B, SLSQP, TNC: step of the numerical gradient, seconds (PySSMic: eps); "
         f"above 0, at most {MAX_STEP_S:g}. [default: {_BY_DEFAULT.step_size:g}]",
         envvar="SSMIC_STEP_SIZE",
         show_envvar=False,
@@ -85,7 +86,7 @@ StepSize = Annotated[
 Tolerance = Annotated[
     float | None,
     typer.Option(
-        help="L-BFGS-B, SLSQP, TNC: a search ends when steps gain less than this (PySSMic: tol); above 0. "
+        help="L-BFGS-B, SLSQP, TNC: convergence tolerance of the local search (PySSMic: tol); above 0. "
         f"[default: {_BY_DEFAULT.tolerance:g}]",
         envvar="SSMIC_TOLERANCE",
         show_envvar=False,
@@ -96,8 +97,8 @@ Keep = Annotated[
     bool,
     typer.Option(
         "--keep",
-        help="Leave what is retained at the broker when the run has ended, for watchers that come later; "
-        "`ssmic broker clean` removes it.",
+        help="Keep the run's retained messages at the broker after it has ended, for later watchers; "
+        "`ssmic broker clean` removes them.",
         envvar="SSMIC_KEEP",
         show_envvar=False,
     ),
@@ -106,7 +107,7 @@ Keep = Annotated[
 NodeLimit = Annotated[
     int | None,
     typer.Option(
-        help=f"exact: nodes it may look at for one decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
+        help=f"exact: search-tree nodes per decision; 1 or more. [default: {_BY_DEFAULT.node_limit}]",
         envvar="SSMIC_NODE_LIMIT",
         show_envvar=False,
     ),
@@ -117,14 +118,14 @@ CompareTo = Annotated[
     typer.Option(
         "--to",
         metavar="FILE",
-        help="Write the comparison there, too; the ending decides: .csv, .tex, .md (table), .svg, .png (figure; .png "
-        "needs pip install 'ssmic[figures]'). May be given several times.",
+        help="Also write the comparison to this file; the extension decides the format: .csv, .tex, .md (table), "
+        ".svg, .png (figure; .png needs pip install 'ssmic[figures]'). Repeatable.",
     ),
 ]
 
 
 def given(ctx: typer.Context, parameter: str) -> bool:
-    """Say whether a parameter was given on the command line, not by the environment."""
+    """Return whether a parameter was given on the command line, not by the environment."""
     source = ctx.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -157,7 +158,7 @@ KeyFile = Annotated[
 
 
 def parse_id(value: str) -> str:
-    """Return an id from the command line in its one form.
+    """Return an id from the command line in canonical form (NFC).
 
     Raises:
         typer.BadParameter: It cannot be an id.
@@ -171,7 +172,9 @@ def parse_id(value: str) -> str:
 Broker = Annotated[
     str,
     typer.Option(
-        metavar="URL", help="mqtt[s]://[user:password@]host[:port] of the broker that all share.", envvar="SSMIC_BROKER"
+        metavar="URL",
+        help="mqtt[s]://[user:password@]host[:port] of the broker shared by all processes.",
+        envvar="SSMIC_BROKER",
     ),
 ]
 
@@ -180,7 +183,7 @@ Run = Annotated[
     typer.Option(
         "--run",
         metavar="ID",
-        help="The run's id, the same for all. [default: the scenario's name]",
+        help="Run id, the same for all processes. [default: the scenario's name]",
         envvar="SSMIC_RUN",
         parser=parse_id,
     ),
@@ -188,7 +191,7 @@ Run = Annotated[
 
 Seed = Annotated[
     int | None,
-    typer.Option(min=0, help="The run's seed, the same for all. [default: the scenario's]", envvar="SSMIC_SEED"),
+    typer.Option(min=0, help="Seed, the same for all processes. [default: from the scenario]", envvar="SSMIC_SEED"),
 ]
 
 Impatient = Annotated[
@@ -202,7 +205,7 @@ Journal = Annotated[
     Path,
     typer.Option(
         metavar="FOLDER",
-        help="Where the process keeps what it needs to come back after a crash.",
+        help="Journal folder, for resuming after a crash.",
         envvar="SSMIC_JOURNAL",
     ),
 ]
@@ -213,7 +216,7 @@ Limit = Annotated[
         "--limit",
         min=0.1,
         metavar="S",
-        help="Seconds without contact to a household or to the broker before the run gives up.",
+        help="Seconds without contact to a household or the broker before the run fails.",
         envvar="SSMIC_LIMIT",
     ),
 ]

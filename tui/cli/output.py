@@ -1,4 +1,4 @@
-"""A progress bar on standard error, where a person looks at it."""
+"""Output streams and progress: stray output goes to standard error, a progress bar shows on a terminal."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STDOUT_FD = 1
 
 @contextmanager
 def own_output() -> Iterator[None]:
-    """Send to standard error what anybody but Python's `sys.stdout` writes to standard output.
+    """Redirect file descriptor 1 to standard error, except for writes through `sys.stdout`.
 
-    Where `sys.stdout` is not the process's own (a test's, an embedding program's), nothing changes.
+    Does nothing if `sys.stdout` is not the process's own (in tests, in an embedding program).
     """
     before = sys.stdout
     if not isinstance(before, io.TextIOWrapper) or not _is_real(before):
@@ -43,11 +43,11 @@ def own_output() -> Iterator[None]:
         yield
         ours.flush()
     finally:
-        # What C's own buffer still holds must not come out once descriptor 1 is standard output again.
+        # Flush C's own buffer before descriptor 1 is standard output again.
         ctypes.CDLL(None).fflush(None)
         os.dup2(kept_fd, STDOUT_FD)
         sys.stdout = before
-        # Whoever read it may have gone, which the caller was told of when it wrote.
+        # The reader may have gone; the caller learned of that when writing.
         with suppress(BrokenPipeError):
             ours.close()
 
@@ -60,14 +60,14 @@ def _is_real(file: io.TextIOWrapper) -> bool:
 
 
 Tell = Callable[[int, int], None] | None
-"""Is told (run, virtual time)."""
+"""Called with (run number, virtual time in UNIX seconds)."""
 Report = Callable[[int, Reported], None] | None
-"""Is told (run, what its clock reports)."""
+"""Called with (run number, its clock's report)."""
 
 
 @contextmanager
 def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
-    """Show how far the runs of a simulation are, and how they stand; give what to tell it."""
+    """Show the progress and state of a simulation's runs; yield the callbacks that update it."""
     console = notes()
     if not console.is_terminal:
         yield None, None
@@ -76,7 +76,7 @@ def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
     from rich.text import Text
 
     class TimeLeft(TimeRemainingColumn):
-        """An estimate, while virtual time passes."""
+        """Estimated time left, while virtual time advances."""
 
         def render(self, task: Task) -> Text:
             return super().render(task) if task.fields["moves"] else Text("")
@@ -107,7 +107,7 @@ def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
 
 
 class _State:
-    """How the runs of a simulation stand."""
+    """Progress and state of a simulation's runs."""
 
     def __init__(self, plan: Plan) -> None:
         self.times_s: dict[int, int] = {}
@@ -117,16 +117,16 @@ class _State:
         self._span_s = max(1, planned_end_s(plan.scenario, plan.days) - self._start_s)
 
     def done(self) -> float:
-        """Return how many runs are done, parts of runs included."""
+        """Return the number of runs done, including fractions."""
         return sum(min(1.0, max(0.0, (time_s - self._start_s) / self._span_s)) for time_s in self.times_s.values())
 
     def moves(self) -> bool:
-        """Return whether no run stands."""
+        """Return whether no run has stopped advancing."""
         standing = most_urgent(self.standings.values())
         return standing is None or standing.moves
 
     def words(self) -> str:
-        """Return where the simulation is, and how it stands if it stands."""
+        """Return the simulation's position, and the reason if it has stopped advancing."""
         name, runs = self._plan.scenario.name, len(self._plan.seeds)
         standing = most_urgent(self.standings.values())
         said = "" if standing is None or standing.moves else f"  {standing.text}"
@@ -142,12 +142,12 @@ def _clock(since_start_s: int) -> str:
 
 @contextmanager
 def optimum_progress(time_limit_wall_s: float) -> Iterator[Callable[[float, float], None] | None]:
-    """Show how far the search for an optimum is; give what to tell it: (best plan, bound), Wh."""
+    """Show the progress of an optimum's computation; yield the callback for (best plan, bound), Wh."""
     console = notes()
     if not console.is_terminal:
         yield None
         return
-    with console.status(f"searching for the best plan, at most {time_limit_wall_s:g} s") as status:
+    with console.status(f"computing the optimum, at most {time_limit_wall_s:g} s") as status:
 
         def tell(best_wh: float, bound_wh: float) -> None:
             status.update(f"best plan {kwh(best_wh)}, at most {kwh(bound_wh)} possible")

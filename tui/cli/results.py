@@ -1,4 +1,4 @@
-"""`ssmic results`: what there is, what came out, and other forms of it."""
+"""`ssmic results`: list, show, compare, export and report results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ResultsFile = Annotated[
         help="A results file; or `latest` for the newest one in results/, `latest~1` for the one before, and so on.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 Interval = Annotated[
     int, typer.Option(min=1, metavar="MINUTES", help="Peak powers are averages over this many minutes.")
 ]
@@ -44,15 +44,15 @@ def list_(
     from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.console import output
-    from tui.results import Shelf
+    from tui.results import ResultsIndex
 
-    books = Shelf(folder).look()
+    books = ResultsIndex(folder).look()
     if as_json:
         print_json({"folder": str(folder), "results": [listed_json(book) for book in books]})
     elif books:
         show_listed(output(), books)
     else:
-        complain(f"no results in {folder}; `ssmic run street` makes some")
+        complain(f"no results in {folder}; `ssmic run street` creates some")
 
 
 @app.command("show", epilog="Example: ssmic results show latest --run 1 --house adler")
@@ -85,7 +85,7 @@ def show(
                 show_house(output(), view, zone)
             return
         if run is not None:
-            results.run(run)  # an error names the runs there are
+            results.run(run)  # the error lists the existing runs
         summary = simulation_json(results, interval_s)
         if run is not None:
             summary["runs"] = [one for one in summary["runs"] if one["run"] == run]
@@ -99,9 +99,9 @@ def show(
 
 
 def _say_zone(results: ResultsReader, *, utc: bool) -> None:
-    """Say why times are in UTC where nobody asked for that."""
+    """Explain why times are in UTC although `--utc` was not given."""
     if not utc and not results.knows_offset:
-        complain(f"{results.path}: has no offset of its scenario (an older ssmic wrote it); times are shown in UTC")
+        complain(f"{results.path}: has no UTC offset (written by an older ssmic); times are shown in UTC")
 
 
 _COMPARE_EXAMPLES = """
@@ -128,7 +128,7 @@ def compare(
 ) -> None:
     """Compare simulations: means with 95 % intervals over seeds, and differences on the same seeds.
 
-    Only runs that came to their end count. Differences are paired by seed, where the scenario is the same.
+    Only finished runs count. Differences are paired by seed if the scenario is the same.
     """
     from scenarios.results import named_results
     from scenarios.results.comparison import check_files, compare_simulations, comparison_json, write_comparison
@@ -159,7 +159,7 @@ def export(
     ] = "csv",
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write the results as tables for other programs, one file a table."""
+    """Write the results as tables for other programs, one file per table."""
     from scenarios.results import ResultsReader, export_results, named_results
 
     with ResultsReader(named_results(file)) as results:
@@ -180,7 +180,7 @@ def report(
     utc: Utc = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write one or several simulations as one HTML page with charts and tables; it opens offline.
+    """Write one or several simulations as a self-contained HTML page with charts and tables.
 
     Each chart can be saved from the page, as SVG or PNG.
     """

@@ -13,7 +13,7 @@ from rich.table import Table
 from scenarios.results.comparison import SimulationComparison, blocks, tables_of
 
 if TYPE_CHECKING:
-    from tui.results import Book
+    from tui.results import IndexEntry
 
 _STATES = {
     "done": "done",
@@ -25,13 +25,13 @@ _STATES = {
     "broken": "unreadable",
     "none": "no run yet",
 }
-"""By state of a `Book`, in words."""
+"""By state of a `IndexEntry`, in words."""
 _TITLES = ("", "date (UTC)", "scenario", "algorithm", "runs", "state", "self-suff.")
 _RIGHT = {4, 6}
 _GAP = "  "
 
 
-def show_listed(console: Console, books: Sequence[Book]) -> None:
+def show_listed(console: Console, books: Sequence[IndexEntry]) -> None:
     """Print the results files, with the name by which each can be named; beside it the file where there is room."""
     rows = [_row(n, book) for n, book in _numbered(books)]
     widths = [max(len(row[i]) for row in (_TITLES, *rows)) for i in range(len(_TITLES))]
@@ -54,7 +54,7 @@ def _line_printer(console: Console) -> Any:  # noqa: ANN401 - a function of Rich
     return print_line
 
 
-def _numbered(books: Sequence[Book]) -> list[tuple[str, Book]]:
+def _numbered(books: Sequence[IndexEntry]) -> list[tuple[str, IndexEntry]]:
     """Return the books with the names by which other commands take them."""
     found, count = [], 0
     for book in books:
@@ -66,7 +66,7 @@ def _numbered(books: Sequence[Book]) -> list[tuple[str, Book]]:
     return found
 
 
-def _row(name: str, book: Book) -> tuple[str, ...]:
+def _row(name: str, book: IndexEntry) -> tuple[str, ...]:
     listed = book.listed
     date = f"{datetime.fromtimestamp(book.made_wall_s, UTC):%Y-%m-%d %H:%M}"
     if listed.problem:
@@ -77,7 +77,7 @@ def _row(name: str, book: Book) -> tuple[str, ...]:
     return (name, date, listed.scenario, listed.algorithm, runs, _STATES[book.state], share)
 
 
-def _file(book: Book) -> str:
+def _file(book: IndexEntry) -> str:
     return f"{book.path}: {book.listed.problem}" if book.listed.problem else str(book.path)
 
 
@@ -89,7 +89,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded)
 
 
-def listed_json(book: Book) -> dict[str, Any]:
+def listed_json(book: IndexEntry) -> dict[str, Any]:
     """Return a results file at a glance, fit for JSON."""
     listed = book.listed
     about = {"file": str(listed.path), "size_bytes": listed.size_bytes, "state": _STATES[book.state]}

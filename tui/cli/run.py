@@ -1,4 +1,4 @@
-"""`ssmic run`: one or more runs of a scenario, and what came of them."""
+"""`ssmic run`: simulate a scenario, one or more runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(
     scenario: ScenarioArgument,
     days: Annotated[
         int | None,
-        typer.Option(min=1, help="How many days. [default: as the scenario says, else until the last job has run]"),
+        typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
     ] = None,
     algorithm: Algorithms = None,
     penalty: Penalty = None,
@@ -57,23 +57,24 @@ def run(
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the first run; the next one has the next. [default: the scenario's]")
+        int | None,
+        typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="How many runs.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs, each with its own seed.")] = 1,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes for several runs. [default: one a run, at most one a core]")
+        int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
     ] = False,
-    bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="How agents talk.")] = "mqtt",
+    bus: Annotated[Literal["memory", "mqtt"], typer.Option(help="Transport for the agents' messages.")] = "mqtt",
     broker: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
             help="mqtt://[user:password@]host[:port]; or 'mosquitto' or 'embedded' to force one of these. "
-            "[default: a private Mosquitto where it is installed, else the embedded broker]",
+            "[default: a private Mosquitto if installed, else the embedded broker]",
             envvar="SSMIC_BROKER",
             show_envvar=False,
         ),
@@ -86,17 +87,20 @@ def run(
     keep: Keep = False,
     hosts: Annotated[
         int | None,
-        typer.Option(min=1, help="Connections that agents share. [default: one per household]"),
+        typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]"),
     ] = None,
     limit: Annotated[
         float,
         typer.Option(
             min=0.1,
             metavar="S",
-            help="Seconds without the broker, or without a sign of a host, before a run is given up.",
+            help="Seconds without contact to the broker or a host before the run fails.",
         ),
     ] = LIMIT_WALL_S,
-    pace: Annotated[str, typer.Option(metavar="max|1x|60x...", help="How fast virtual time goes.")] = "max",
+    pace: Annotated[
+        str,
+        typer.Option(metavar="max|1x|60x...", help="Speed of virtual time: max, or a factor of real time such as 60x."),
+    ] = "max",
     scores: Annotated[
         Path | None,
         typer.Option(
@@ -106,7 +110,7 @@ def run(
             "began then; for several algorithms: fresh scores]",
         ),
     ] = None,
-    reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Forget all scores first.")] = False,
+    reset_scores: Annotated[bool, typer.Option("--reset-scores", help="Start from fresh producer scores.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -116,19 +120,17 @@ def run(
         ),
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Say what share of the clairvoyant optimum was reached.")
+        bool, typer.Option("--compare", help="Report the share of the clairvoyant optimum reached.")
     ] = False,
     time_limit: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="With --compare: seconds to seek the optimum.")
+        float, typer.Option(min=0.1, metavar="S", help="With --compare: time limit for computing the optimum, seconds.")
     ] = 30.0,
     to: CompareTo = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else there.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
 ) -> None:
-    """Run a neighbourhood on a virtual clock and say what came of it."""
+    """Run a neighbourhood on a virtual clock and print the results."""
     from broker.clock import Pace
     from broker.transport import AccessOptions
     from scenarios.files import coverage_notes
@@ -164,7 +166,7 @@ def run(
     virtual_pace = Pace.parse(pace)
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
-        algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # wrong usage is said first
+        algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
     found = load(scenario)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))

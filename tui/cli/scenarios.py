@@ -1,4 +1,4 @@
-"""`ssmic scenarios`: the bundled ones."""
+"""`ssmic scenarios`: list the bundled scenarios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command(epilog="Example: ssmic scenarios, then ssmic run street")
 def scenarios(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
 ) -> None:
     """List the bundled scenarios."""
     from scenarios.load import bundled_names, load_scenario

@@ -1,6 +1,6 @@
-"""From options on the command line to settings: the algorithm, the access to a broker, a deployment.
+"""Command-line options to settings: algorithm, broker access, deployment.
 
-Imported inside the commands: what it needs takes longer to import than `--help` may take.
+Imported inside the commands, because its imports would slow down `--help`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,17 @@ def algorithm_settings(
     tolerance: float | None = None,
     node_limit: int | None = None,
 ) -> AlgorithmSettings:
-    """Return the settings; what is None stays as it is by default, and names may be written in any case.
+    """Return the algorithm's settings; None keeps a default, and names are case-insensitive.
+
+    Args:
+        name: Algorithm's name; None: the default algorithm.
+        penalty: Penalty per Wh of demand above the forecast; None: the default.
+        step_size: Step of the numerical gradient, s; None: the default.
+        tolerance: Convergence tolerance of the local search; None: the default.
+        node_limit: Search-tree nodes per decision of `exact`; None: the default.
 
     Raises:
-        SettingsError: something is not allowed; says all of it, and what is.
+        SettingsError: Values are invalid; the message lists all of them.
     """
     wanted: dict[str, Any] = {
         "name": None if name is None else _BY_FOLDED_NAME.get(name.casefold(), name),
@@ -48,17 +55,17 @@ def algorithm_settings(
 
 
 def algorithm_names(text: str | None) -> tuple[str | None, ...]:
-    """Return the names of one or several algorithms, separated by commas; None alone stands for the scenario's.
+    """Parse one or several algorithm names, separated by commas; a single None is the scenario's algorithm.
 
     Raises:
-        SettingsError: a name is missing, or is there twice.
+        SettingsError: A name is missing, or given twice.
     """
     if text is None:
         return (None,)
     names = tuple(_BY_FOLDED_NAME.get(name.strip().casefold(), name.strip()) for name in text.split(","))
     if len(names) > 1:
         twice = sorted({name for name in names if names.count(name) > 1 and name})
-        problems = [f"algorithm {name!r} is there twice: name each once" for name in twice]
+        problems = [f"algorithm {name!r} is given twice" for name in twice]
         if "" in names:
             problems.append(f"{text!r}: a name is missing before or after a comma")
         if problems:
@@ -69,7 +76,12 @@ def algorithm_names(text: str | None) -> tuple[str | None, ...]:
 def scenario_algorithms(
     scenario: Scenario, names: Sequence[str | None], settings: Mapping[str, float | None]
 ) -> tuple[AlgorithmSettings, ...]:
-    """Return the settings of each algorithm; of several, each takes the settings that belong to it.
+    """Return the settings of each algorithm, which takes those that apply to it.
+
+    Args:
+        scenario: Names the algorithm where `names` holds None.
+        names: Algorithms, case-insensitive; None: the scenario's.
+        settings: Values by name of the setting, as for `algorithm_settings`.
 
     Raises:
         SettingsError: see `algorithm_settings`.
@@ -88,7 +100,15 @@ def scenario_algorithm(
     tolerance: float | None = None,
     node_limit: int | None = None,
 ) -> AlgorithmSettings:
-    """Return the settings, of the scenario's algorithm where none is named.
+    """Return the algorithm's settings; without a name, of the scenario's algorithm.
+
+    Args:
+        scenario: Names the algorithm if `name` is None.
+        name: Algorithm's name, case-insensitive; None: the scenario's.
+        penalty: Penalty per Wh of demand above the forecast; None: the default.
+        step_size: Step of the numerical gradient, s; None: the default.
+        tolerance: Convergence tolerance of the local search; None: the default.
+        node_limit: Search-tree nodes per decision of `exact`; None: the default.
 
     Raises:
         SettingsError: see `algorithm_settings`.
@@ -98,12 +118,12 @@ def scenario_algorithm(
 
 
 def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
-    """Refuse settings on the command line that belong to none of the algorithms that run.
+    """Reject settings on the command line that apply to none of the algorithms.
 
-    Those of the environment are for whatever runs there, and are left alone.
+    Settings from the environment are not checked: they are meant for all runs.
 
     Raises:
-        SettingsError: there are some; names all of them, and the algorithms that they belong to.
+        SettingsError: There are some; lists them with the algorithms that they apply to.
     """
     foreign = [
         f"--{setting.replace('_', '-')} belongs to {_listed(owners)}, and {' and '.join(algorithms)} "
@@ -121,12 +141,12 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line: bool) -> Access | None:
-    """Return how to reach the broker that is wanted; None where the command is to start one of its own.
+    """Return how to reach the chosen broker; None if the command starts one itself.
 
     Args:
-        broker: A URL; None, `mosquitto` or `embedded` for one of our own.
-        options: What else the command line says.
-        on_command_line: Whether `broker` stands there, for all users of the machine to read.
+        broker: A URL; None, `mosquitto` or `embedded` to start one.
+        options: The other access options of the command line.
+        on_command_line: Whether `broker` was given there, visible to all users of the machine.
 
     Raises:
         BrokerUrlError: see `broker.transport.endpoint.access_to`.
@@ -138,8 +158,8 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     access = access_to(broker, options, os.environ)
     if on_command_line and "@" in broker and access.url.password is not None and options.password_file is None:
         typer.echo(
-            "ssmic: a password on the command line can be read by every user of this machine: "
-            "better SSMIC_BROKER, or --user with --password-file",
+            "ssmic: a password on the command line is visible to all users of this machine: "
+            "use SSMIC_BROKER, or --user with --password-file",
             err=True,
         )
     return access
@@ -158,7 +178,20 @@ def deployment_settings(
     pace: Pace | None = None,
     on_loss: OnLoss = "wait",
 ) -> RunSettings:
-    """Return how a deployed run goes; what is None is as the scenario says."""
+    """Return the settings of a deployed run; None takes the scenario's value.
+
+    Args:
+        scenario: The scenario to run.
+        run: Run id; None: the scenario's name.
+        seed: Seed; None: the scenario's.
+        algorithm: Scheduling algorithm of the producers.
+        impatient: Whether a job that no producer can serve takes grid power at once.
+        limit_wall_s: Seconds without contact before the run fails.
+        journal: Folder of the journals.
+        days: Days to run; None: as in the scenario.
+        pace: Speed of virtual time; clock only.
+        on_loss: What to do when a household is lost; clock only.
+    """
     return RunSettings(
         run_id=scenario.name if run is None else run,
         seed=scenario.seed if seed is None else seed,
@@ -179,12 +212,18 @@ def deployed_broker(
     lost_after_wall_s: float,
     on_command_line: bool,
 ) -> MqttBroker:
-    """Return the broker that all processes of a run share.
+    """Return the broker shared by all processes of a run.
+
+    Args:
+        broker: URL of the broker.
+        options: The other access options of the command line.
+        lost_after_wall_s: Seconds without a connection before the broker counts as lost.
+        on_command_line: Whether `broker` was given on the command line, visible to all users of the machine.
 
     Raises:
         BrokerUrlError: see `broker.transport.endpoint.access_to`.
     """
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:
-        raise typer.BadParameter("expected the URL of a broker that all processes share", param_hint="--broker")
+        raise typer.BadParameter("expected the URL of a broker shared by all processes", param_hint="--broker")
     return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=lost_after_wall_s)

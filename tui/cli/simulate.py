@@ -161,7 +161,7 @@ def show_results(results_file: Path, *, as_json: bool) -> None:
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
-    """Print one JSON object on standard output."""
+    """Print a single JSON object on standard output."""
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""One run with all its households, and one household, as tables for people."""
+"""Results as text tables: simulations, one run with its households, one household."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from scenarios.results import ContractRow, HouseholdRow, HouseView, Neighbourhoo
 from tui.formatting import fit, kwh, percent, ratio, unfinished
 
 MAX_PRODUCERS = 12
-"""So many are listed by name; the rest is summed up."""
+"""Producers listed by name; the rest are summed up."""
 
 Json = Mapping[str, Any]
 
 
 def show_outcome(console: Console, simulation: Json) -> None:
-    """Print what came out: one run in full, several as rows with mean and standard deviation.
+    """Print results: a single run in full, several as rows with mean and standard deviation.
 
     Args:
-        console: Where to.
-        simulation: What `scenarios.results.summary.simulation_json` returns.
+        console: The console to print on.
+        simulation: As returned by `scenarios.results.summary.simulation_json`.
     """
     runs: Sequence[Json] = simulation["runs"]
     if not runs:
@@ -85,16 +85,22 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
         optimum = run["optimum"]
         table.add_row("Best plan known", kwh(optimum["best_wh"]), "")
         table.add_row("  proven upper bound", kwh(optimum["bound_wh"]), "")
-        table.add_row("  reached by the negotiation", kwh(kpis["delivered_wh"]), percent(optimum["share"]))
+        table.add_row("  reached by negotiation", kwh(kpis["delivered_wh"]), percent(optimum["share"]))
         for baseline in run["baselines"]:
             table.add_row(f"  by {baseline['name']}", kwh(baseline["delivered_wh"]), percent(baseline["share"]))
     if run["wall_s"] is not None:
-        table.add_row("Took", f"{run['wall_s']:.2f} s", "")
+        table.add_row("Run time", f"{run['wall_s']:.2f} s", "")
     return table
 
 
 def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
-    """Return the best plan of a scenario, and how good any could be."""
+    """Return a table of a scenario's best plan and its bounds.
+
+    Args:
+        scenario: The scenario's name.
+        optimum: Its best plan and bounds.
+        jobs: Number of jobs in the scenario.
+    """
     table = Table(
         title=f"{scenario}, best plan with perfect knowledge",
         title_justify="left",
@@ -106,25 +112,25 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
     table.add_row("Delivered by the best plan known", kwh(optimum.best_wh))
     table.add_row("Upper bound for plans that panels cover in full", kwh(optimum.carried_bound_wh))
     table.add_row("Upper bound for any run", kwh(optimum.bound_wh))
-    table.add_row("Gap between plan and bound", "none: proven" if optimum.proven else percent(optimum.gap))
-    table.add_row("Jobs on the sun", f"{len(optimum.plan)} of {jobs}")
-    table.add_row("Took", f"{optimum.wall_s:.2f} s")
+    table.add_row("Gap between plan and bound", "none (proven optimal)" if optimum.proven else percent(optimum.gap))
+    table.add_row("Jobs supplied by panels", f"{len(optimum.plan)} of {jobs}")
+    table.add_row("Run time", f"{optimum.wall_s:.2f} s")
     return table
 
 
 _HAPPENED = (
     ("on the grid", "jobs_on_grid"),
-    ("served late", "jobs_late"),
+    ("started later than the earliest start", "jobs_late"),
     ("moved", "jobs_moved"),
     ("cancelled by a producer", "jobs_cancelled"),
     ("renegotiated", "jobs_renegotiated"),
     ("overlapping on their device", "jobs_overlapping"),
 )
-"""What happened to jobs; none of it is said where it happened to none."""
+"""Counts of jobs, shown where not zero."""
 
 
 def _suppliers(run: Json) -> list[tuple[str, float]]:
-    """Return who delivered how much, most first; many small ones as one."""
+    """Return producers with delivered Wh, in descending order; small ones are combined."""
     delivered = sorted(
         ((producer, of["delivered_wh"]) for producer, of in run["by_producer"].items()),
         key=lambda item: (-item[1], item[0]),
@@ -168,7 +174,7 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
     for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
         cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
         sums.append([title, *cells, *([percent(of(shares))] if compared else []), "", "", ""])
-    # What is there to judge the runs by is whole; how much was said and how long it took gives way.
+    # Figures of merit are never cut; message counts and run time are dropped first.
     kept = _columns_that_fit(titles, [*rows, *sums], width)
     table = Table(
         title=f"{simulation['scenario']}, {simulation['algorithm']}, {counted}; energy in kWh",
@@ -189,7 +195,7 @@ def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> Rendera
 
 
 def _columns_that_fit(titles: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
-    """Return how many columns, from the left, are whole in so many cells."""
+    """Return how many columns, from the left, fit into a width in cells."""
     cells = [
         max(*(len(line) for line in title.split("\n")), *(len(row[i]) for row in rows))
         for i, title in enumerate(titles)
@@ -206,7 +212,7 @@ def _deviation(spread: SampleStatistics) -> float | None:
 
 
 def _half_width(spread: SampleStatistics) -> float | None:
-    """Return how far the 95 % interval of the mean reaches to either side."""
+    """Return the half-width of the 95 % interval of the mean."""
     return None if spread.high_95 is None or spread.mean is None else spread.high_95 - spread.mean
 
 
@@ -217,7 +223,7 @@ def _cell(name: str, value: float | None) -> str:
 
 
 MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH = 20, 10, 12
-"""What columns of text keep where a line is short."""
+"""Minimum widths of text columns, in cells."""
 _GAP = 2
 """Cells between two columns."""
 
@@ -226,13 +232,13 @@ def show_neighbourhood(console: Console, view: NeighbourhoodView, zone: Zone) ->
     """Print the households' energy and bills, and all contracts.
 
     Args:
-        console: Where to.
-        view: What happened.
-        zone: How times are shown.
+        console: The console to print on.
+        view: The results to print.
+        zone: Zone in which times are shown.
     """
     in_eur = ", bills in EUR with and without the neighbourhood" if view.bills else ""
     houses = [row.house for row in household_rows(view)]
-    titles = ["consumed", "own sun", "neighbours", "grid", "produced", "sold"]
+    titles = ["consumed", "own", "neighbours", "grid", "produced", "sold"]
     titles += ["bill", "without"] if view.bills else []
     rows = list(household_rows(view))
     cells = [_household_cells(row) for row in rows]
@@ -270,9 +276,9 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     """Print a household's figures and contracts.
 
     Args:
-        console: Where to.
-        view: What happened.
-        zone: How times are shown.
+        console: The console to print on.
+        view: The results to print.
+        zone: Zone in which times are shown.
     """
     name = f'"{view.name}" (id {view.house})' if view.name and view.name != view.house else view.house
     how = unfinished(view.run.state, view.covered_share)
@@ -337,7 +343,7 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
     figures = [
         ("start", starts),
         ("kWh", [_number(row.energy_wh) for row in rows]),
-        ("by sun", [percent(row.delivered_wh / row.energy_wh if row.energy_wh else None) for row in rows]),
+        ("panels", [percent(row.delivered_wh / row.energy_wh if row.energy_wh else None) for row in rows]),
     ]
     room = console.width - sum(max(map(len, (name, *cells))) + _GAP for name, cells in figures)
     texts = {
@@ -348,7 +354,7 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
     wanted = [max(cell_len(cell) for cell in (name, *cells)) for name, cells in texts.items()]
     widths = shared_widths(wanted, (MIN_JOB_WIDTH, MIN_TEXT_WIDTH, MIN_SUPPLIER_WIDTH), room - _GAP * len(texts) + 1)
     table = _table(f"{title}; start times {zone.name}{on}")
-    # Ids are there to be copied: they wrap where they must; the others stay on one line.
+    # Ids wrap, so that they can be copied; other columns stay on one line.
     table.add_column("job", overflow="fold", width=widths[0])
     table.add_column("profile", no_wrap=True, width=widths[1])
     table.add_column("supplier", no_wrap=True, width=widths[2])
@@ -361,12 +367,12 @@ def _show_contracts(console: Console, title: str, rows: Sequence[ContractRow], z
 
 
 def shared_widths(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Return how wide columns are that share some room: as wide as they want, else the widest ones narrower.
+    """Divide a width among columns: as wide as wanted, else the widest ones shrink first.
 
     Args:
-        wanted: What each would take.
-        least: What each keeps, as far as it wants it; the sum of these is returned where there is less room.
-        room: In cells, for all of them.
+        wanted: Preferred widths, in cells.
+        least: Minimum widths, in cells; returned (unless less is wanted) even if they exceed `room`.
+        room: Total width, in cells.
     """
     widths = list(wanted)
     while sum(widths) > room:

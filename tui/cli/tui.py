@@ -1,4 +1,4 @@
-"""`ssmic tui`: the terminal application, here or in a browser."""
+"""`ssmic tui`: the terminal application, in the terminal or a browser."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def tui(
         str | None,
         typer.Argument(
             metavar="[SCENARIO or RESULTS]",
-            help="Open this one: a scenario (a file, a folder or a bundled name) or results (a .sqlite file, `latest`, "
+            help="Scenario to open (a file, a folder or a bundled name), or results (a .sqlite file, `latest`, "
             "`latest~1`, ...).",
         ),
     ] = None,
-    serve: Annotated[bool, typer.Option("--serve", help="Serve it to a browser instead.")] = False,
-    host: Annotated[str, typer.Option(help="With --serve: where to listen.")] = "localhost",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve: on which port.")] = 8000,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the application to a browser instead.")] = False,
+    host: Annotated[str, typer.Option(help="With --serve: address to listen on.")] = "localhost",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="With --serve: port.")] = 8000,
 ) -> None:
     """Build a neighbourhood, run it, watch it negotiate, read the results."""
     if serve:
         _serve(scenario, host, port)
         return
     if not has_terminal():
-        complain("the terminal application needs a terminal; `ssmic run` and `ssmic results` do without")
+        complain("the terminal application needs a terminal; `ssmic run` and `ssmic results` work without one")
         raise typer.Exit(USAGE)
     from tui.app import run_app
 
@@ -54,10 +54,10 @@ def tui(
 
 
 def first_intent(named: str) -> Intent:
-    """Return what opens what was named: results in *Results*, all else in *Neighbourhoods*.
+    """Return the intent that opens a name: results in *Results*, anything else in *Neighbourhoods*.
 
     Raises:
-        ResultsError: there are not so many results as `latest~N` names.
+        ResultsError: There are fewer results than `latest~N` requires.
     """
     from scenarios.results import SUFFIX, named_results
     from tui.shell import EditScenario, OpenResults
@@ -67,7 +67,7 @@ def first_intent(named: str) -> Intent:
 
 
 def has_terminal() -> bool:
-    """Say whether there is something to draw on: a terminal, or the browser for which `--serve` started us."""
+    """Return whether there is a terminal, or a browser through `--serve`."""
     return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 

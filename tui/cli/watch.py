@@ -1,4 +1,4 @@
-"""`ssmic watch`: the live view of a neighbourhood that runs elsewhere."""
+"""`ssmic watch`: the live view of a run on a broker."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def watch(
     ],
     run: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Which run. [default: choose from a list]", parser=parse_id),
+        typer.Option(metavar="ID", help="Run id. [default: choose from a list]", parser=parse_id),
     ] = None,
     scenario: Annotated[
         str | None,
         typer.Option(
             metavar="SCENARIO",
-            help="The scenario that runs: adds its names, and the load profiles of jobs agreed before you joined.",
+            help="The running scenario: adds names, and the load profiles of jobs agreed before you joined.",
         ),
     ] = None,
     control: Annotated[

@@ -1,6 +1,6 @@
-"""Checking what is open: a large neighbourhood in a process beside, for in a thread it would hold up the keys.
+"""Background validation of the open neighbourhood; large ones in a child process, as a thread would delay keys.
 
-`python -m tui.editor.checker` is that process; it ends when its standard input does, so it never outlives the
+`python -m tui.editor.checker` is that process; it ends with its standard input, so it never outlives the
 application.
 """
 
@@ -19,7 +19,7 @@ from tui.child_process import frame, let_keys_go_first, read_frame, read_frame_h
 from tui.editor.history import Version
 
 LARGE = 40_000
-"""Characters, from which on a process checks: what is smaller is done before a process could be asked."""
+"""Characters of text from which the child process is used; smaller files are checked faster in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,18 @@ class Checked:
 
 
 class Checker:
-    """Says of a state what `ssmic check` would."""
+    """Validates a version of the neighbourhood, as `ssmic check` does."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
 
     async def check(self, version: Version, where: str, folder: Path) -> Checked:
-        """Check a state; one after the other.
+        """Validate a version; calls are serialized.
 
         Args:
-            version: The state.
-            where: What its file is called.
-            folder: That files named in it are relative to.
+            version: The version to validate.
+            where: Name of its file, for messages.
+            folder: Base folder of relative file names.
         """
         try:
             document = await asyncio.to_thread(version.document)
@@ -61,7 +61,7 @@ class Checker:
     async def _asked(
         self, document: Document, where: str, folder: Path
     ) -> tuple[list[Problem], tuple[Note, ...]] | None:
-        """Ask the process; None where there is none to be had."""
+        """Validate in the child process; None if it cannot be started."""
         process = self._process
         try:
             if process is None or process.returncode is not None:
@@ -87,7 +87,7 @@ class Checker:
 
 
 def main() -> None:
-    """Check what comes in, until nothing does any more."""
+    """Serve validation requests until standard input ends."""
     let_keys_go_first()
     out = sys.stdout.buffer
     while (asked := read_frame_here(sys.stdin.buffer)) is not None:

@@ -1,4 +1,4 @@
-"""Jobs from PySSMic's XML, added to a neighbourhood that is open."""
+"""Edit commands: functions from a neighbourhood's data to a `Change` (add, remove, rename, import jobs)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.formatting import plural
 
 
 def free_id(taken: Iterable[str], wish: str) -> str:
-    """Return an id that nothing has yet: as wished, or with a number behind it."""
+    """Return an unused id: the wish itself, or with a number appended."""
     used = {*taken, *RESERVED}
     if wish and wish not in used:
         return wish
@@ -35,7 +35,7 @@ def house_ids(tree: Tree) -> set[str]:
 
 
 def device_ids(tree: Tree, house: dict[str, Any]) -> set[str]:
-    """Return the ids that a new device of a house cannot have: its own, and those of all producers."""
+    """Return the ids taken for a new device of a house: those of its devices and of all producers."""
     own = {_id_of(device) for _, device in tree_model.devices(house)}
     return own | {
         _id_of(device)
@@ -50,13 +50,13 @@ def _id_of(part: dict[str, Any]) -> str:
 
 
 def next_number(ids: Iterable[str]) -> str:
-    """Return the number after the largest one among some ids."""
+    """Return one more than the largest number among some ids."""
     numbers = [int(id_) for id_ in ids if id_.isascii() and id_.isdigit()]
     return str(max(numbers, default=0) + 1)
 
 
 def id_problem(tree: Tree, path: KeyPath) -> str | None:
-    """Return why an id of a house or a device cannot be as it is; told at once, before the whole file is checked."""
+    """Return what is wrong with the id of a house or device, without validating the whole file; None if valid."""
     if path[-1:] != ("id",) or path[:1] != ("houses",):
         return None
     id_ = text(at(tree, path))
@@ -111,7 +111,7 @@ jobs: []
 OPTIONAL = frozenset(
     {"name", "description", "template", "id", "days", "algorithm", "load_profile", "actual", *("tariff",)}
 )
-"""Keys that are left out where their field is empty; some only in some places, see `set_field`."""
+"""Keys omitted when their field is empty; some only in certain places, see `set_field`."""
 _NUMBERS = frozenset({"days", "seed"})
 
 
@@ -119,7 +119,7 @@ _NUMBERS = frozenset({"days", "seed"})
 
 
 def add_house(tree: Tree) -> Change:
-    """Add a house behind the others; its id is the next free number."""
+    """Append a house; its id is the next free number."""
     count = len(at(tree, ("houses",)) or [])
     id_ = free_id(house_ids(tree), "") if count == 0 else free_id(house_ids(tree), next_number(house_ids(tree)))
     house = {"id": id_, "name": f"House {id_}", "devices": []}
@@ -143,7 +143,7 @@ def remove_house(tree: Tree, ref: Ref) -> Change:
 
 
 def consumer_of(appliance: Appliance | None, taken: set[str]) -> dict[str, Any]:
-    """Return a new consumer, as the appliance makes it."""
+    """Return a new consumer for an appliance."""
     if appliance is None:
         return {"id": free_id(taken, "device"), "type": "consumer"}
     title = appliance.title.partition(",")[0]
@@ -157,7 +157,13 @@ def consumer_of(appliance: Appliance | None, taken: set[str]) -> dict[str, Any]:
 
 
 def add_consumer(tree: Tree, house_ref: Ref, appliance: Appliance | None) -> Change:
-    """Add a consumer to a house; its load profile comes into the file where it is not there yet."""
+    """Add a consumer to a house, and its load profile to the file if missing.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_ref: The house.
+        appliance: The appliance to add; None: a consumer without a load profile.
+    """
     house = at(tree, house_ref)
     device = consumer_of(appliance, device_ids(tree, house))
     steps = [] if appliance is None else profile_steps(tree, appliance.name, profile_entry(appliance))
@@ -165,7 +171,14 @@ def add_consumer(tree: Tree, house_ref: Ref, appliance: Appliance | None) -> Cha
 
 
 def add_producer(tree: Tree, house_ref: Ref, predictions: list[Any], name: str = "") -> Change:
-    """Add a producer to a house."""
+    """Add a producer to a house.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_ref: The house.
+        predictions: YAML entries of its forecasts.
+        name: Display name.
+    """
     house = at(tree, house_ref)
     wish = f"pv-{text(house.get('id'))}"
     device = {"id": free_id(device_ids(tree, house), wish), "type": "producer", "name": name or "Panels"}
@@ -191,7 +204,7 @@ def remove_device(tree: Tree, ref: Ref) -> Change:
 
 
 def duplicate(tree: Tree, ref: Ref) -> Change | None:
-    """Add another house, device or job like this one behind it, with ids of its own."""
+    """Insert a copy of a house, device or job after it, with new ids."""
     part = at(tree, ref)
     behind = (*ref[:-1], int(ref[-1]) + 1)
     match tree_model.kind_of(ref):
@@ -214,7 +227,14 @@ def duplicate(tree: Tree, ref: Ref) -> Change | None:
 
 
 def set_type(tree: Tree, ref: Ref, kind: str, predictions: list[Any]) -> Change | None:
-    """Make a consumer a producer, or a producer a consumer; what only the old type has is taken out."""
+    """Change a device's type; keys of the old type only are removed.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        ref: The device.
+        kind: `consumer` or `producer`.
+        predictions: YAML entries of the forecasts of a new producer.
+    """
     device = at(tree, ref)
     if device.get("type") == kind:
         return None
@@ -232,12 +252,18 @@ def set_type(tree: Tree, ref: Ref, kind: str, predictions: list[Any]) -> Change 
 
 
 def profile_entry(appliance: Appliance) -> dict[str, Any]:
-    """Return the load profile of an appliance as it stands in a file."""
+    """Return the YAML entry of an appliance's load profile."""
     return {"step_s": 60, "power_w": list(appliance.power_w)}
 
 
 def profile_steps(tree: Tree, name: str, entry: dict[str, Any]) -> list[Step]:
-    """Return what brings a load profile into the file, unless one of this name is there."""
+    """Return the steps that add a load profile to the file; none if the name exists.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        name: Name of the load profile.
+        entry: Its YAML entry.
+    """
     if name in tree_model.profiles(tree):
         return []
     if not isinstance(tree.get("load_profiles"), dict):
@@ -246,7 +272,14 @@ def profile_steps(tree: Tree, name: str, entry: dict[str, Any]) -> list[Step]:
 
 
 def choose_profile(tree: Tree, path: KeyPath, name: str, entry: dict[str, Any] | None = None) -> Change:
-    """Let a device or a job have a load profile: one of the file, a bundled one, or the one given."""
+    """Assign a load profile to a device or job: one of the file, a bundled one, or a given entry.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        path: Key path of the device's or job's `load_profile`.
+        name: Name of the load profile.
+        entry: Its YAML entry, added if the name is new; None: an existing or bundled profile.
+    """
     if entry is None and name in APPLIANCES:
         entry = profile_entry(APPLIANCES[name])
     steps = profile_steps(tree, name, entry) if entry is not None else []
@@ -254,12 +287,18 @@ def choose_profile(tree: Tree, path: KeyPath, name: str, entry: dict[str, Any] |
 
 
 def remove_profile(tree: Tree, ref: Ref) -> Change:
-    """Take a load profile out of the file."""
+    """Remove a load profile from the file."""
     return Change(f"remove load profile {ref[-1]}", (Remove(ref),), _beside(tree, ref))
 
 
 def rename_profile(tree: Tree, ref: Ref, name: str) -> Change | None:
-    """Give a load profile another name, wherever it is used."""
+    """Rename a load profile and all references to it.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        ref: The load profile.
+        name: Its new name.
+    """
     old = str(ref[-1])
     if name == old or not name or name in tree_model.profiles(tree):
         return None
@@ -269,7 +308,7 @@ def rename_profile(tree: Tree, ref: Ref, name: str) -> Change | None:
 
 
 def users_of(tree: Tree, profile: str) -> list[Ref]:
-    """Return the devices and jobs that name a load profile."""
+    """Return the devices and jobs that refer to a load profile."""
     found: list[Ref] = []
     for i, house in tree_model.houses(tree):
         for j, device in tree_model.devices(house):
@@ -282,7 +321,13 @@ def users_of(tree: Tree, profile: str) -> list[Ref]:
 
 
 def add_job(tree: Tree, house_id: str, device_id: str) -> Change:
-    """Add a job of a device: registered when the run starts, with the whole working day as its window."""
+    """Add a job to a device, registered at the run's start, with the working day as its window.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_id: Id of the house.
+        device_id: Id of the consumer in that house.
+    """
     count = len(at(tree, ("jobs",)) or [])
     job = {
         "house": house_id,
@@ -301,7 +346,14 @@ def remove_job(tree: Tree, ref: Ref) -> Change:
 
 
 def move_job(tree: Tree, ref: Ref, house_id: str, device_id: str) -> Change:
-    """Let another device run a job."""
+    """Move a job to another device.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        ref: The job.
+        house_id: Id of the new house.
+        device_id: Id of the new device in that house.
+    """
     del tree
     return Change(f"job of {device_id}", (Put((*ref, "house"), house_id), Put((*ref, "device"), device_id)))
 
@@ -310,7 +362,13 @@ def move_job(tree: Tree, ref: Ref, house_id: str, device_id: str) -> Change:
 
 
 def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: ANN401 - any YAML value
-    """Set what stands in a field; ids are changed wherever they are used."""
+    """Set a field's value; changed ids are updated wherever they are used.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        path: Key path of the value.
+        value: The new value; None or an empty text clears the field.
+    """
     label = f"change {path[-1]}".replace("_", " ")
     if value in (None, "") and _may_be_empty(path):
         steps: list[Step] = [Remove(path)]
@@ -331,7 +389,7 @@ def _may_be_empty(path: KeyPath) -> bool:
 
 
 def _followers(tree: Tree, path: KeyPath, value: Any) -> list[Step]:  # noqa: ANN401 - any YAML value
-    """Return what lets jobs follow the new id of a house or a device, where it is clear whose jobs they are."""
+    """Return the steps that update jobs to a new id of a house or device, unless the old id is ambiguous."""
     if path[-1] != "id" or path[0] != "houses" or not value:
         return []
     old = text(at(tree, path))
@@ -351,7 +409,7 @@ def _followers(tree: Tree, path: KeyPath, value: Any) -> list[Step]:  # noqa: AN
 
 
 def number_or_text(value: str) -> int | float | str:
-    """Return what was typed as a number where it is one."""
+    """Return typed text as a number if it is one, else unchanged."""
     for kind in (int, float):
         try:
             return kind(value.strip())
@@ -361,7 +419,7 @@ def number_or_text(value: str) -> int | float | str:
 
 
 def _beside(tree: Tree, ref: Ref) -> Ref:
-    """Return what to show when a part is gone: its neighbour, else what it is in."""
+    """Return what to select after a removal: the neighbouring part, else the parent."""
     parent = ref[:-1]
     found = at(tree, parent)
     if isinstance(found, list) and len(found) > 1:
@@ -374,17 +432,23 @@ def _beside(tree: Tree, ref: Ref) -> Ref:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What comes of them."""
+    """Result of adding jobs from a file."""
 
     change: Change | None
-    """None: none of the jobs has a device here."""
+    """No job matches a device of this neighbourhood."""
     count: int
     notes: tuple[str, ...]
-    """What was left out or assumed."""
+    """Values left out or assumed:"""
 
 
 def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
-    """Return the change that adds jobs to the devices that they name."""
+    """Return the change that adds jobs to the devices they refer to.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        jobs: Jobs read from a file.
+        where: The file's name, for the undo history.
+    """
     origin = Origin.of(tree.get("start"))
     known = tree_model.profiles(tree)
     entries: list[dict[str, Any]] = []

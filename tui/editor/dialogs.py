@@ -1,4 +1,4 @@
-"""A list that has to be read: what an import assumed, or everything that is wrong with a file."""
+"""Dialogs of the editor: import a neighbourhood; show notes or problems of a file."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _LINES = (
 
 
 class ImportDialog(Guarded, ModalScreen[Source | None]):
-    """Three paths; escape returns None."""
+    """Asks for the paths of neighbourhood, jobs and load profiles; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -78,11 +78,11 @@ class ImportDialog(Guarded, ModalScreen[Source | None]):
     ]
     TITLE = "Import a neighbourhood"
     HELP = """
-Name what PySSMic reads: an input folder (with `consumer_event.csv` and `producer_event.csv`), a neighbourhood in XML
+Choose a PySSMic input: a folder (with `consumer_event.csv` and `producer_event.csv`), a neighbourhood in XML
 or a pickle. The type is detected from the content. `Tab` completes a path, `Ctrl+O` lists files, `Enter` imports.
 
-A neighbourhood in XML or a pickle may come without jobs and without load profiles: name them in the second and third
-field. What is missing is filled in, and listed after the import. The input is not changed.
+A neighbourhood in XML or a pickle may lack jobs and load profiles: choose them in the second and third
+field. Missing values are filled in and listed after the import. The input is not changed.
 """
     DEFAULT_CSS = """
     ImportDialog { align: center middle; }
@@ -108,7 +108,7 @@ field. What is missing is filled in, and listed after the import. The input is n
         """Ask.
 
         Args:
-            folder: Where browsing begins.
+            folder: Initial folder for browsing.
         """
         super().__init__()
         self._folder = folder
@@ -150,7 +150,7 @@ field. What is missing is filled in, and listed after the import. The input is n
         self._browse(event.button.name or "source")
 
     def action_browse(self) -> None:
-        """Choose the path of the line that has the focus from a tree."""
+        """Choose the focused line's path from a file tree."""
         focused = self.focused
         known = {line.id for line in _LINES}
         name = (focused.id or focused.name) if focused is not None else None
@@ -174,7 +174,7 @@ field. What is missing is filled in, and listed after the import. The input is n
         self.action_accept()
 
     def action_accept(self) -> None:
-        """Return the paths, if they will do."""
+        """Return the paths, if valid."""
         problem = None
         paths: dict[str, Path | None] = {}
         for line in _LINES:
@@ -197,7 +197,7 @@ field. What is missing is filled in, and listed after the import. The input is n
 
 
 class Notes(Guarded, ModalScreen[None]):
-    """Shows lines until they are read."""
+    """Shows a list of notes or problems until dismissed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "dismiss", "Close")]
     DEFAULT_CSS = """
@@ -218,9 +218,9 @@ class Notes(Guarded, ModalScreen[None]):
 
         Args:
             title: In the border.
-            lead: What the lines are.
+            lead: Introduction to the lines.
             lines: One after the other.
-            bad: Whether they are mistakes.
+            bad: Whether the lines are errors.
         """
         super().__init__(classes="bad" if bad else "")
         self.title = self._title = title

@@ -1,7 +1,7 @@
-"""A change to a neighbourhood: steps that are taken at once in the plain data, and later in the text of its file.
+"""Changes to a neighbourhood: steps applied immediately to the plain data, and later to the YAML text.
 
-The plain data changes in no time, so that what is on the screen follows every key; the text of a large file takes a
-good part of a second, off the thread that draws.
+Changing the plain data is fast, so that the screen follows every key; changing the text of a large file takes a
+good part of a second, in another thread.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tui.editor.tree_model import Ref, Tree, at
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Set the value at a path; a key that is not there yet is added."""
+    """Set the value at a path, adding the key if missing."""
 
     path: KeyPath
     value: Any
@@ -23,7 +23,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Put items into the list at a path, before the one at `index`; the list is made if need be."""
+    """Insert items into the list at a path, before `index`; creates the list if missing."""
 
     path: KeyPath
     index: int
@@ -32,7 +32,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Take out the value at a path, with its key; nothing happens where there is none."""
+    """Remove the value at a path, with its key; no-op if missing."""
 
     path: KeyPath
 
@@ -42,17 +42,17 @@ Step: TypeAlias = Put | Insert | Remove
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is undone and redone as one."""
+    """A unit of undo and redo."""
 
     label: str
-    """In a few words, after "Undo:"."""
+    """Short description, shown after "Undo:"."""
     steps: tuple[Step, ...]
     select: Ref | None = None
-    """What is shown after it; None: what was shown before."""
+    """Selection afterwards; None: unchanged."""
 
 
 def changed(tree: Tree, step: Step) -> Tree:
-    """Return the data after a step; what it does not touch is shared with the data before."""
+    """Return the data after a step; untouched parts are shared with the old data."""
     if isinstance(step, Remove) and not _is_there(tree, step.path):
         return tree
     if isinstance(step, Insert):
@@ -70,11 +70,11 @@ def written(document: Document, tree: Tree, step: Step) -> Document:
 
     Args:
         document: The one before.
-        tree: What it says, as plain data.
-        step: What to do.
+        tree: Its content as plain data.
+        step: The step to apply.
 
     Raises:
-        ScenarioError: It cannot be done in the text: the value stands for one elsewhere (an alias).
+        ScenarioError: The text cannot be changed: the value is an alias of one elsewhere.
     """
     match step:
         case Put(path, value):

@@ -54,8 +54,8 @@ def rescue(work: Work) -> str | None:
             _written(history).save(path)
         except (ScenarioError, OSError):
             continue
-        return f"{work.title} had unsaved changes; they are kept in {path}"
-    return f"{work.title} had unsaved changes; they could not be kept: no folder is writable."
+        return f"{work.title} had unsaved changes; saved to {path}"
+    return f"{work.title} had unsaved changes; they could not be saved: no writable folder."
 
 
 def _folders(work: Work) -> list[Path]:

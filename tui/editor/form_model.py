@@ -1,4 +1,4 @@
-"""What a form asks: which fields each part of a neighbourhood has, with their values. The widgets are in `fields`."""
+"""The form of each part of a neighbourhood: its fields and their values. Widgets are in `form_view`."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ class Field:
     kind: Literal["text", "number", "time", "choice", "pick"]
     label: str
     path: KeyPath
-    """Where its value stands."""
+    """Key path of the value."""
     value: Any
     hint: str = ""
-    """What stands in it while it is empty."""
+    """Placeholder."""
     options: tuple[str, ...] = ()
     """Of a choice."""
     covers: tuple[KeyPath, ...] = ()
-    """Places whose problems are shown here too."""
+    """Key paths whose problems are shown here too."""
     heading: str = ""
-    """Stands above it."""
+    """Heading above the field."""
     help: str = ""
-    """One line, shown while it has the focus: what it is, unit, default, PySSMic's name for it."""
+    """One line shown while focused: meaning, unit, default, PySSMic's name."""
 
 
 Button = tuple[str, str]
 """Label, action of the screen."""
 Layout = tuple[object, ...]
-"""What a form is made of."""
+"""Identifies forms with the same fields and buttons."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """All that is shown of a part."""
+class PartForm:
+    """The form of one part."""
 
     ref: Ref
     title: str
@@ -53,17 +53,17 @@ class Form:
 
     @property
     def layout(self) -> Layout:
-        """Equal for forms that look the same but for their values."""
+        """Equal for forms that differ in values only."""
         return tuple((f.kind, f.label, f.options, f.heading) for f in self.fields), self.buttons
 
 
-def form_of(tree: Tree, ref: Ref) -> Form:
+def form_of(tree: Tree, ref: Ref) -> PartForm:
     """Return the form of a part."""
-    forms: dict[tree_model.Kind, Callable[[Tree, Ref], Form]] = {
+    forms: dict[tree_model.Kind, Callable[[Tree, Ref], PartForm]] = {
         "neighbourhood": _neighbourhood,
         "house": _house,
         "device": _producer if at(tree, (*ref, "type")) == "producer" else _consumer,
-        "jobs": lambda _, ref: Form(ref, "Jobs", ()),
+        "jobs": lambda _, ref: PartForm(ref, "Jobs", ()),
         "job": _job,
         "profiles": _profiles,
         "profile": _profile,
@@ -87,12 +87,12 @@ _TARIFF = (
         "Emissions of a kWh from the grid, kg of CO2.",
     ),
 )
-_NAME_HELP = "For people; shown in tables and charts. Default: the id."
+_NAME_HELP = "Display name in tables and charts. Default: the id."
 _ISSUED_HELP = "When the forecast becomes known to the panel's agent; until then it plans with the one before."
 _FORECAST_HELP = "Expected production over time: a file of UNIX seconds and cumulative Wh, or a clear sky."
 
 
-def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
+def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
     algorithm = tree.get("algorithm", INSERTION)
     fields = (
         Field(
@@ -110,7 +110,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
             ("description",),
             tree.get("description"),
             "for people",
-            help="One or two sentences for people; optional.",
+            help="Description, one or two sentences; optional.",
         ),
         Field(
             "text",
@@ -134,7 +134,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
             ("seed",),
             tree.get("seed"),
             "a whole number",
-            help="A whole number from 0 on. The same seed gives the same run.",
+            help="A whole number, 0 or more. The same seed gives the same run.",
         ),
         Field(
             "choice",
@@ -164,10 +164,10 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> Form:
     note = ", ".join(
         (plural(houses, "house"), plural(devices, "device"), plural(len(list(tree_model.jobs(tree))), "job"))
     )
-    return Form(tree_model.WHOLE, "Neighbourhood", fields, (("Add house", "screen.add_house"),), note)
+    return PartForm(tree_model.WHOLE, "Neighbourhood", fields, (("Add house", "screen.add_house"),), note)
 
 
-def _house(tree: Tree, ref: Ref) -> Form:
+def _house(tree: Tree, ref: Ref) -> PartForm:
     house = at(tree, ref)
     fields = (
         Field(
@@ -188,7 +188,7 @@ def _house(tree: Tree, ref: Ref) -> Form:
     if not found:
         note = "No devices yet: add one with the button below."
     buttons = (("Add device", "screen.add_device"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
-    return Form(ref, _house_heading(house), fields, buttons, note)
+    return PartForm(ref, _house_heading(house), fields, buttons, note)
 
 
 def _house_heading(house: dict[str, Any]) -> str:
@@ -221,12 +221,12 @@ def _device_fields(ref: Ref, device: dict[str, Any], unique: str) -> tuple[Field
             (*ref, "template"),
             device.get("template"),
             "kind of appliance, such as dishwasher",
-            help="Kind of appliance (PySSMic: template), such as dishwasher; for people, changes no result.",
+            help="Kind of appliance (PySSMic: template), such as dishwasher; informational only.",
         ),
     )
 
 
-def _consumer(tree: Tree, ref: Ref) -> Form:
+def _consumer(tree: Tree, ref: Ref) -> PartForm:
     device = at(tree, ref)
     profile = device.get("load_profile")
     fields = (
@@ -244,10 +244,10 @@ def _consumer(tree: Tree, ref: Ref) -> Form:
     count = len(tree_model.jobs_by_device(tree).get(tree_model.ids_of(tree, ref), []))
     note = plural(count, "job") if count else "No jobs yet: add one with the button below."
     buttons = (("Add job", "screen.add_job"), ("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
-    return Form(ref, tree_model.device_title(device), fields, buttons, f"Consumer. {note}")
+    return PartForm(ref, tree_model.device_title(device), fields, buttons, f"Consumer. {note}")
 
 
-def _producer(tree: Tree, ref: Ref) -> Form:
+def _producer(tree: Tree, ref: Ref) -> PartForm:
     device = at(tree, ref)
     fields = list(_device_fields(ref, device, "unique in the neighbourhood"))
     predictions = list(tree_model.items(device.get("predictions")))
@@ -284,10 +284,10 @@ def _producer(tree: Tree, ref: Ref) -> Form:
         ("Duplicate", "screen.duplicate"),
         ("Remove", "screen.remove"),
     )
-    return Form(ref, tree_model.device_title(device), (*fields, actual), buttons, "Producer")
+    return PartForm(ref, tree_model.device_title(device), (*fields, actual), buttons, "Producer")
 
 
-def _job(tree: Tree, ref: Ref) -> Form:
+def _job(tree: Tree, ref: Ref) -> PartForm:
     job = at(tree, ref)
     fields = (
         Field(
@@ -317,7 +317,7 @@ def _job(tree: Tree, ref: Ref) -> Form:
             "latest start",
             (*ref, "latest_start"),
             job.get("latest_start"),
-            help="The job must start by then; without sun it takes grid power (PySSMic: lst).",
+            help="The job must start by then; without solar power it runs from the grid (PySSMic: lst).",
         ),
         Field(
             "pick",
@@ -338,15 +338,15 @@ def _job(tree: Tree, ref: Ref) -> Form:
     )
     note = "Registered: when the job becomes known."
     buttons = (("Duplicate", "screen.duplicate"), ("Remove", "screen.remove"))
-    return Form(ref, tree_model.title_of(tree, ref), fields, buttons, note)
+    return PartForm(ref, tree_model.title_of(tree, ref), fields, buttons, note)
 
 
-def _profiles(_tree: Tree, ref: Ref) -> Form:
+def _profiles(_tree: Tree, ref: Ref) -> PartForm:
     note = "Energy that one run of a device draws. Devices and jobs refer to them by name."
-    return Form(ref, "Load profiles", (), (("Add profile", "screen.add_profile"),), note)
+    return PartForm(ref, "Load profiles", (), (("Add profile", "screen.add_profile"),), note)
 
 
-def _profile(tree: Tree, ref: Ref) -> Form:
+def _profile(tree: Tree, ref: Ref) -> PartForm:
     name = str(ref[-1])
     users = sum(
         text(device.get("load_profile")) == name
@@ -365,18 +365,18 @@ def _profile(tree: Tree, ref: Ref) -> Form:
         ),
     )
     note = f"Used by {plural(users, 'device')}" if users else "No device uses it"
-    return Form(ref, f"Load profile {name}", fields, (("Remove", "screen.remove"),), note)
+    return PartForm(ref, f"Load profile {name}", fields, (("Remove", "screen.remove"),), note)
 
 
 def shown(tree: Tree, field: Field) -> str:
-    """Return what stands in a field that is picked from a list."""
+    """Return the text of a field whose value is picked from a list."""
     if field.path[-1:] == ("device",):
         return tree_model.job_device_title(tree, at(tree, field.path[:-1]) or {})
     return described(field.value)
 
 
 def described(entry: object) -> str:
-    """Return where energy over time comes from, in a few words."""
+    """Return a short description of the source of a series."""
     if not isinstance(entry, dict):
         return text(entry)
     if entry.get("file") is not None:

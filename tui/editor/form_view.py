@@ -1,4 +1,4 @@
-"""The form of the part that is chosen: title, fields, buttons."""
+"""Widgets of the selected part's form: title, fields, buttons."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from textual.widgets import Button, Input, Select, Static
 from scenarios.files import KeyPath
 from tui.editor import form_model
 from tui.editor.commands import number_or_text
-from tui.editor.form_model import Field, Form, Layout
+from tui.editor.form_model import Field, Layout, PartForm
 from tui.editor.time_fields import Origin, join, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
-from tui.widgets import FieldHelp, say
+from tui.widgets import FieldHelp, update_if_changed
 
 
 class PickButton(Static, can_focus=True):
-    """Shows what was picked; enter, space or a click asks for another."""
+    """Shows the picked value; enter, space or a click opens the picker."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space,down", "press", "Choose", show=True)]
     DEFAULT_CSS = """
@@ -36,7 +36,7 @@ class PickButton(Static, can_focus=True):
     """
 
     class Pressed(Message):
-        """Another one is wanted."""
+        """The picker was requested."""
 
     def show(self, value: str, hint: str) -> None:
         """Show what was picked."""
@@ -48,7 +48,7 @@ class PickButton(Static, can_focus=True):
     _said = ""
 
     def render(self) -> str:
-        """The value, and at the right the sign that there is more to choose from."""
+        """Render the value, with an arrow at the right."""
         width = max(1, self.content_size.width - 2)
         return set_cell_size(self._said.replace("\n", " "), width).replace("[", r"\[") + " ▾"
 
@@ -62,7 +62,7 @@ class PickButton(Static, can_focus=True):
 
 
 class TimePart(Input):
-    """Date or time of day; up and down go to the next day or quarter of an hour."""
+    """Input of a date or time of day; up and down change it by a day or a quarter of an hour."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "shift(1)", "Later", show=True),
@@ -74,7 +74,7 @@ class TimePart(Input):
         self.step_s = step_s
 
     class Shifted(Message):
-        """The time is to be moved."""
+        """The time was moved by a key."""
 
         def __init__(self, by_s: int) -> None:
             super().__init__()
@@ -86,7 +86,7 @@ class TimePart(Input):
 
 
 class FieldRow(Vertical):
-    """A field. `show` sets it without telling; what a person does is told with `Edited` and `Asked`."""
+    """A field. `show` sets it silently; user edits post `Edited` or `Asked`."""
 
     DEFAULT_CSS = """
     FieldRow { height: auto; }
@@ -109,7 +109,7 @@ class FieldRow(Vertical):
     """
 
     class Edited(Message):
-        """A person changed the value."""
+        """The user changed the value."""
 
         def __init__(self, path: KeyPath, value: Any) -> None:  # noqa: ANN401 - any YAML value
             super().__init__()
@@ -117,21 +117,21 @@ class FieldRow(Vertical):
             self.value = value
 
     class Asked(Message):
-        """A person wants to pick a value."""
+        """The user wants to pick a value."""
 
         def __init__(self, path: KeyPath) -> None:
             super().__init__()
             self.path = path
 
     class Left(Message):
-        """The field is left: what is typed next is undone for itself."""
+        """The field lost the focus: later typing is a separate undo step."""
 
     def __init__(self, field: form_model.Field) -> None:
         super().__init__()
         self.field = field
 
     def compose(self) -> ComposeResult:
-        """Heading, label and value, problem."""
+        """Yield heading, label, value and problem."""
         field = self.field
         if field.heading:
             yield Static(field.heading, classes="heading")
@@ -164,11 +164,11 @@ class FieldRow(Vertical):
 
     @property
     def target(self) -> Widget:
-        """What takes the focus."""
+        """The widget that takes the focus."""
         return self.query("Input, PickButton, Select").first(Widget)
 
     def show(self, tree: Tree, field: form_model.Field) -> None:
-        """Show a value, unless it is the one that is being typed; the field may be another part's than before."""
+        """Show a value, unless it is being typed; the field may belong to a different part than before."""
         is_another = field.path != self.field.path
         self.field = field
         if is_another:
@@ -198,7 +198,7 @@ class FieldRow(Vertical):
     def _show_time(self, value: Any, origin: Origin) -> None:  # noqa: ANN401 - any YAML value
         self._origin = origin
         date, clock = self.query(TimePart)
-        say(self.query_one(".offset", Static), origin.zone.name)
+        update_if_changed(self.query_one(".offset", Static), origin.zone.name)
         if join(date.value, clock.value, origin, self._in_form_of) != value or not (date.value or clock.value):
             if seconds(value, origin) is not None:
                 self._in_form_of = value
@@ -212,11 +212,11 @@ class FieldRow(Vertical):
             field.value = value
 
     def complain(self, problems: list[str]) -> None:
-        """Show what is wrong with the value; nothing is."""
+        """Show problems of the value; empty: none."""
         self.set_class(bool(problems), "wrong")
         said = "\n".join(f"✗ {problem}" for problem in dict.fromkeys(problems))
         line = self.query_one(".problem", Static)
-        say(line, said)
+        update_if_changed(line, said)
         if said and self.has_focus_within:
             # It takes lines that may lie below the edge; and the list of problems below takes some more.
             self.call_after_refresh(line.scroll_visible, animate=False)
@@ -225,7 +225,7 @@ class FieldRow(Vertical):
     """Of a choice."""
     _origin = Origin.of(None)
     _in_form_of: Any = None
-    """The last value that was a time: the next one is written as it is."""
+    """The last valid time value, whose format the next one follows."""
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -237,7 +237,7 @@ class FieldRow(Vertical):
         elif field.kind == "number":
             value = number_or_text(event.input.value)
         else:
-            # What stands there now: if meanwhile another part is shown, that part's value.
+            # The current value: if another part is shown by now, that part's.
             value = event.input.value
         self.post_message(self.Edited(self.field.path, value))
 
@@ -271,13 +271,13 @@ class FieldRow(Vertical):
 
 
 def _same_number(field: Input, value: str) -> bool:
-    """Whether what is typed stands for the value that the file has: `0.10` for 0.1."""
+    """Whether typed text equals the file's value numerically: `0.10` for 0.1."""
     typed = number_or_text(field.value)
     return not isinstance(typed, str) and text(typed) == value and field.has_focus
 
 
 class FormBody(Vertical):
-    """The fields and buttons of all forms of one layout."""
+    """Fields and buttons of one layout, reused for all forms with it."""
 
     DEFAULT_CSS = """
     FormBody { height: auto; }
@@ -285,7 +285,7 @@ class FormBody(Vertical):
     FormBody .buttons Button { margin-right: 1; min-width: 8; }
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: PartForm) -> None:
         self.rows = [FieldRow(field) for field in form.fields]
         super().__init__(*self.rows)
         self._buttons = form.buttons
@@ -299,7 +299,7 @@ class FormBody(Vertical):
 
 
 class FormView(VerticalScroll, can_focus=False):
-    """Shows a form. Each layout is built once and kept: building takes long, changing what fields show does not."""
+    """Shows a form. Each layout is built once and cached, because mounting widgets is slow."""
 
     DEFAULT_CSS = """
     FormView { padding: 0 1 0 0; scrollbar-size-vertical: 1; }
@@ -311,29 +311,29 @@ class FormView(VerticalScroll, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__(id="form")
-        self._form: Form | None = None
+        self._form: PartForm | None = None
         self._body: FormBody | None = None
         self._bodies: dict[Layout, FormBody] = {}
-        self._wanted: tuple[Tree, Form] | None = None
+        self._wanted: tuple[Tree, PartForm] | None = None
         self._problems: Mapping[KeyPath, Sequence[str]] = {}
         self._building = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
-        """Title, note, what is wrong with the part itself."""
+        """Yield title, note and the part's own problems."""
         yield Static("", classes="title", markup=False)
         yield Static("", classes="note", markup=False)
         yield Static("", classes="own", markup=False)
 
     @property
     def rows(self) -> list[FieldRow]:
-        """The fields as they are shown."""
+        """The visible fields."""
         return [] if self._body is None else self._body.rows
 
     def shows(self, ref: Ref) -> bool:
-        """Whether it is the form of a part that is shown, to the last field."""
+        """Whether the form of a part is shown completely."""
         return not self._building.locked() and self._form is not None and self._form.ref == ref
 
-    async def show(self, tree: Tree, form: Form) -> None:
+    async def show(self, tree: Tree, form: PartForm) -> None:
         """Show a form."""
         self._wanted = tree, form
         async with self._building:
@@ -345,7 +345,7 @@ class FormView(VerticalScroll, can_focus=False):
             with self.app.batch_update():
                 self._show(tree, form, body)
 
-    async def _body_of(self, form: Form) -> FormBody:
+    async def _body_of(self, form: PartForm) -> FormBody:
         body = self._bodies.get(form.layout)
         if body is None:
             body = self._bodies[form.layout] = FormBody(form)
@@ -354,7 +354,7 @@ class FormView(VerticalScroll, can_focus=False):
                 await self.mount(body)
         return body
 
-    def _show(self, tree: Tree, form: Form, body: FormBody) -> None:
+    def _show(self, tree: Tree, form: PartForm, body: FormBody) -> None:
         before, self._form = self._form, form
         has_focus = self.has_focus_within
         focused = self._focused_path()
@@ -364,10 +364,10 @@ class FormView(VerticalScroll, can_focus=False):
                 self._body.display = False
             self._body = body
             body.display = True
-        say(self.query_one(".title", Static), form.title)
-        say(self.query_one(".note", Static), form.note)
+        update_if_changed(self.query_one(".title", Static), form.title)
+        update_if_changed(self.query_one(".note", Static), form.note)
         for row, field in zip(self.rows, form.fields, strict=True):
-            if row.is_mounted:  # else the application is about to end
+            if row.is_mounted:  # otherwise the application is shutting down
                 row.show(tree, field)
         if before is not None and before.ref != form.ref:
             self.scroll_home(animate=False)
@@ -379,7 +379,7 @@ class FormView(VerticalScroll, can_focus=False):
         self._explain()
 
     def _leave(self) -> None:
-        """Let what comes before the form have the focus: what had it belongs to another part now."""
+        """Focus the widget before the form, because the focused field now belongs to another part."""
         before = None
         for widget in self.screen.focus_chain:
             if self in widget.ancestors:
@@ -388,11 +388,11 @@ class FormView(VerticalScroll, can_focus=False):
         self.screen.set_focus(before)
 
     def on_descendant_focus(self) -> None:
-        """Say what the field is that has the focus."""
+        """Show the focused field's help."""
         self._explain()
 
     def on_descendant_blur(self) -> None:
-        """Say nothing where none has."""
+        """Clear the help if no field has the focus."""
         self._explain()
 
     def _explain(self) -> None:
@@ -423,7 +423,7 @@ class FormView(VerticalScroll, can_focus=False):
             if row.is_mounted:
                 row.complain(found[row.field.path])
         self.set_class(bool(own), "wrong")
-        say(self.query_one(".own", Static), "\n".join(f"✗ {said}" for said in own))
+        update_if_changed(self.query_one(".own", Static), "\n".join(f"✗ {said}" for said in own))
 
     def focus_field(self, path: KeyPath | None = None) -> bool:
         """Focus the field in which a value is edited; None: the first one."""
@@ -444,7 +444,7 @@ class FormView(VerticalScroll, can_focus=False):
 
 
 def field_for(fields: Sequence[Field], path: KeyPath) -> Field | None:
-    """Return the field at which a problem with the value at a path is shown: the one that is nearest."""
+    """Return the field closest to a key path, at which its problems are shown."""
     best: tuple[int, Field] | None = None
     for field in fields:
         for place in (field.path, *field.covers):

@@ -27,7 +27,7 @@ class JobRow:
     latest: str
     profile: str
     order: tuple[int, int, int]
-    """Registered, earliest start, latest start; UNIX seconds."""
+    """Sort keys: registered, earliest start, latest start; UNIX seconds."""
 
 
 def rows_of(tree: Tree) -> list[JobRow]:
@@ -56,7 +56,7 @@ class JobsTable(Vertical):
     """
 
     class Chosen(Message):
-        """A job is to be shown."""
+        """A job was opened."""
 
         def __init__(self, ref: Ref) -> None:
             super().__init__()
@@ -91,7 +91,7 @@ class JobsTable(Vertical):
 
     @property
     def chosen(self) -> Ref | None:
-        """The job under the cursor, where the table has the focus."""
+        """The job under the cursor, if the table has the focus."""
         table = self.query_one(VirtualTable)
         row: JobRow | None = table.row
         return row.ref if row is not None and table.has_focus else None

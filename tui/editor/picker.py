@@ -1,4 +1,4 @@
-"""Forecasts to begin with, for roofs without a forecast of their own: a clear sky."""
+"""A searchable list with previews, and its items: profiles, clear-sky forecasts, houses, devices."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from tui.editor.preview_chart import Artist, Picture, load_picture
 from tui.editor.time_fields import Origin
 from tui.editor.tree_model import Tree, text
 from tui.shell import Footer, Guarded
-from tui.widgets import Chart, Span, ranked
+from tui.widgets import Chart, TimeAxis, ranked
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something to pick."""
+    """An item of a picker."""
 
     id: str
     title: str
     details: str = ""
-    """Behind the title, and searched too."""
+    """Shown after the title; searched too."""
     group: str = ""
-    """Stands above the first of its items."""
+    """Heading of the item's group."""
     is_way: bool = False
-    """Whether it leads on, to a file: it stands first, and is there too where nothing else fits."""
+    """Whether it leads to a file dialog; shown first, also when nothing matches."""
 
 
 class Picker(Guarded, ModalScreen[str | None]):
-    """Returns the id of the item that was picked; None on escape."""
+    """Returns the id of the picked item; None on escape."""
 
     HELP = """
 Type to search: titles come first, then descriptions; synonyms count (solar finds PV panels, EV finds cars). The arrow
@@ -88,9 +88,9 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
 
         Args:
             title: What is asked.
-            items: To pick from.
-            picture: Draws an item by its id; None where there is no picture of it.
-            current: Id of the item under the cursor at first.
+            items: The items to pick from.
+            picture: Returns the preview of an item by id; None if it has none.
+            current: Id of the item initially under the cursor.
         """
         super().__init__()
         self.title = self._title = title
@@ -129,7 +129,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
             found = [item for item in items if item.is_way]
         group = ""
         for item in found:
-            if item.group != group and not wanted.strip():  # what is found stands in the order of how well it fits
+            if item.group != group and not wanted.strip():  # search results are in order of relevance
                 group = item.group
                 options.append(Option(f"[b $primary]{_plain(group)}[/]", disabled=True))
             details = f"  [dim]{_plain(item.details)}[/]" if item.details else ""
@@ -151,14 +151,14 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         chart = self.query_one(Chart)
         if picture is None:
             self.query_one(".said", Static).update("")
-            chart.show((), Span(0, 1))
+            chart.show((), TimeAxis(0, 1))
         else:
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
             self.query_one(".said", Static).update(said)
             chart.show(picture.series, picture.span)
 
     def action_move(self, by: int) -> None:
-        """Move the cursor, while the search keeps the focus."""
+        """Move the cursor; the search field keeps the focus."""
         listed = self.query_one(OptionList)
         for _ in range(abs(by)):
             if by > 0:
@@ -192,12 +192,12 @@ _OWN, _BUNDLED, _SKY = "own:", "bundled:", "sky:"
 
 
 def file_item(what: str) -> Item:
-    """Return the way to a file."""
+    """Return the item that opens a file dialog."""
     return Item(FILE, "From a file ...", what, is_way=True)
 
 
 def profile_items(tree: Tree, *, own: bool = True) -> list[Item]:
-    """Return load profiles: those of the file, then the bundled appliances that are not among them."""
+    """Return load profiles: those of the file, then the remaining bundled appliances."""
     here = list(tree_model.profiles(tree)) if own else []
     items = [Item(_OWN + name, name, group="In this file") for name in here]
     return items + [
@@ -208,7 +208,7 @@ def profile_items(tree: Tree, *, own: bool = True) -> list[Item]:
 
 
 def sky_items() -> list[Item]:
-    """Return the skies."""
+    """Return the clear-sky forecasts."""
     return [Item(_SKY + sky.id, sky.title, group="PV panels: forecasts for a clear sky") for sky in SKIES]
 
 
@@ -250,7 +250,7 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
 
 
 def picture_of(tree: Tree, folder: Path) -> Callable[[str], Picture | None]:
-    """Return what draws any of these items."""
+    """Return the function that previews any of these items."""
     artist = Artist(tree, folder)
 
     def draw(item: str) -> Picture | None:
@@ -291,15 +291,15 @@ _MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
-class Sky:
-    """A roof under a clear sky."""
+class ClearSky:
+    """PV panels under a clear sky."""
 
     id: str
     title: str
     roof: Roof
 
     def prediction(self, tree: Tree) -> dict[str, Any]:
-        """Return a forecast for the days of the run, issued at its start, as it stands in a file."""
+        """Return a forecast for the days of the run, issued at its start, as a YAML entry."""
         origin = Origin.of(tree.get("start"))
         start_s = START_S if origin.start_s is None else origin.start_s
         days = tree.get("days")
@@ -321,7 +321,7 @@ class Sky:
 
 
 SKIES = tuple(
-    Sky(
+    ClearSky(
         f"{peak}-{side}",
         f"PV panels, {peak} kWp, facing {side} (clear sky)",
         Roof(tilt_deg=30, azimuth_deg=deg, peak_kw=peak),

@@ -1,4 +1,4 @@
-"""From a part of a neighbourhood to its chart."""
+"""Preview charts of the parts of a neighbourhood."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from tui.editor import tree_model
 from tui.editor.time_fields import Origin, seconds
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.shell import Days
-from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, Span, drawn
+from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, TimeAxis, drawn
 
 STEPS = 288
-_NO_SPAN = Span(0, 1)
+_NO_SPAN = TimeAxis(0, 1)
 _DAY_S = 86_400
 Kept = dict[int, tuple[object, object, Production | None]]
-"""By the id of an entry: what else decides what it describes, the entry, and what it describes."""
+"""By `id()` of an entry: further cache key, the entry itself, its production."""
 MOST_KEPT = 5_000
 _EntryT = TypeVar("_EntryT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a chart shows, and what is to be said about it."""
+    """Contents of a preview chart, with its caption."""
 
     title: str
     series: tuple[Series, ...] = ()
-    span: Span = _NO_SPAN
+    span: TimeAxis = _NO_SPAN
     said: str = ""
-    """In a few words, under the title."""
+    """Caption under the title."""
     days: Days | None = None
-    """Those that there are to choose from; None: it is no picture of a day."""
+    """The days to choose from; None: not a chart of a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artist:
-    """Draws parts of a neighbourhood; may read files."""
+    """Draws previews of parts of a neighbourhood; may read files."""
 
     tree: Tree
     folder: Path | None
     day_index: int = 0
-    """Which day of the run is drawn, where it has several; 0 is the first."""
+    """Index of the day drawn, from 0."""
     kept: Kept = field(default_factory=dict)
-    """Productions that were read for earlier pictures: a year of minutes takes a while."""
+    """Cache of productions read for earlier previews: a year of minutes takes a while."""
 
     def picture(self, ref: Ref) -> Picture:
-        """Return the picture that belongs to a part."""
+        """Return the preview of a part."""
         match tree_model.kind_of(ref):
             case "device" if at(self.tree, (*ref, "type")) == "producer":
                 return self.producer(at(self.tree, ref))
@@ -76,19 +76,19 @@ class Artist:
         return load_picture(name, self.profile(name))
 
     def profile(self, name: str) -> LoadProfile | None:
-        """Return a load profile; None where it is missing or wrong."""
+        """Return a load profile; None if missing or invalid."""
         entry = _parsed(LoadProfileEntry, tree_model.profiles(self.tree).get(name))
         return self._reader().load_profile(entry, ()) if entry else None
 
     def production(self, entry: object) -> Production | None:
-        """Return what an entry for a prediction or for actual production describes."""
+        """Return the production described by an entry for a prediction or actual production."""
         written = self._as_written(entry)
         if id(entry) in self.kept and self.kept[id(entry)][0] == written:
             return self.kept[id(entry)][2]
         found = self._production(entry)
         if len(self.kept) >= MOST_KEPT:
             self.kept.clear()
-        self.kept[id(entry)] = (written, entry, found)  # the entry too: while it is there, no other has its id
+        self.kept[id(entry)] = (written, entry, found)  # keeping the entry prevents reuse of its id
         return found
 
     def _as_written(self, entry: object) -> object:
@@ -109,7 +109,7 @@ class Artist:
         return self._reader().production(parsed, ()) if parsed else None
 
     def producer(self, device: dict[str, Any]) -> Picture:
-        """Draw what a producer expects, forecast by forecast, and what it gives."""
+        """Draw a producer's forecasts and its production."""
         found = [self.production(entry) for _, entry in tree_model.items(device.get("predictions"))]
         productions = [production for production in found if production is not None]
         actual = self.production(device.get("actual")) if device.get("actual") else None
@@ -119,14 +119,14 @@ class Artist:
         start_s, end_s = min(p.start_s for p in everything), max(p.end_s for p in everything)
         days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
         if end_s - start_s > 2 * _DAY_S:
-            # A year of forecasts at once would show none of them.
+            # A year of forecasts in one chart would be illegible.
             origin_s = Origin.of(self.tree.get("start")).start_s
             first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
             days = Days(first_s, -(-(end_s - first_s) // _DAY_S), self._zone)
             start_s, title = self._chosen(days, title)
             end_s = start_s + _DAY_S
             productions = [p for p in productions if p.start_s < end_s and p.end_s > start_s][-len(_COLOURS) :]
-        span = Span(start_s, end_s, self._zone)
+        span = TimeAxis(start_s, end_s, self._zone)
         series = [
             drawn(FORECAST, power_w(production, start_s, end_s))
             if i == 0
@@ -141,19 +141,19 @@ class Artist:
         return Picture(title, tuple(series), span, said, days)
 
     def job(self, job: dict[str, Any]) -> Picture:
-        """Draw a job at both ends of its window, before what the neighbourhood's panels produce."""
+        """Draw a job at both ends of its window, in front of the neighbourhood's production."""
         origin = Origin.of(self.tree.get("start"))
         earliest_s, latest_s = (seconds(job.get(key), origin) for key in ("earliest_start", "latest_start"))
         name = text(job.get("load_profile")) or self._profile_of_device(job)
         profile = self.profile(name) if name else None
         if earliest_s is None or latest_s is None or profile is None:
-            return Picture("The job is shown here when it has a window and a load profile")
+            return Picture("The chart appears once the job has a window and a load profile")
         first_s, last_s = min(earliest_s, latest_s), max(earliest_s, latest_s) + profile.duration_s
         margin_s = max(1800, (last_s - first_s) // 8)
         start_s, end_s = first_s - margin_s, last_s + margin_s
         sun_w = self._produced_w(start_s, end_s)
         peak_w = float(_load_w(profile, earliest_s, start_s, end_s).max())
-        # A neighbourhood's sun would press one job down to a line.
+        # At the scale of the neighbourhood's production, one job would be a line.
         parts = next((n for n in (1, 2, 5, 10, 20, 50) if sun_w.max() <= 4 * peak_w * n), 100)
         series = [drawn(FORECAST, sun_w / parts, "forecast" if parts == 1 else f"forecast / {parts}")]
         series.append(drawn(DEMAND, _load_w(profile, earliest_s, start_s, end_s), "earliest"))
@@ -161,13 +161,13 @@ class Artist:
         said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
-        return Picture(name, tuple(series), Span(start_s, end_s, self._zone), said)
+        return Picture(name, tuple(series), TimeAxis(start_s, end_s, self._zone), said)
 
     def day(self, house: str | None) -> Picture:
-        """Draw what is produced and the jobs of a house, or of all, each where it may start at the earliest."""
+        """Draw production and jobs of a house, or of all, each job at its earliest start."""
         origin = Origin.of(self.tree.get("start"))
         if origin.start_s is None:
-            return Picture("The day is shown here when the start has a date")
+            return Picture("The chart appears once the start has a date")
         loads: list[tuple[int, LoadProfile]] = []
         known: dict[str, LoadProfile | None] = {}
         defaults = self._profiles_of_devices()
@@ -182,7 +182,7 @@ class Artist:
         days = Days(origin.start_s, self._day_count(origin.start_s, loads), self._zone)
         start_s, title = self._chosen(days, "The day")
         end_s = start_s + _DAY_S
-        span = Span(start_s, end_s, self._zone)
+        span = TimeAxis(start_s, end_s, self._zone)
         produced_w = self._produced_w(start_s, end_s, house)
         load_w = np.zeros(STEPS)
         for earliest_s, profile in loads:
@@ -196,7 +196,7 @@ class Artist:
         return Picture(title, series, span, f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh", days)
 
     def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
-        """Return how many days the run has: as many as the file says, else until the last job that is drawn."""
+        """Return the days of the run: from the file, else until the last job drawn."""
         days = self.tree.get("days")
         if isinstance(days, int) and days > 0:
             return days
@@ -204,7 +204,7 @@ class Artist:
         return max(1, min(MAX_DAYS, (last_s - start_s) // _DAY_S + 1))
 
     def _chosen(self, days: Days, title: str) -> tuple[int, str]:
-        """Return where the chosen day begins, and the title with the day in it where there are several."""
+        """Return the start of the chosen day, and the title, which names the day if there are several."""
         index = days.fitting(self.day_index)
         return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
 
@@ -213,7 +213,7 @@ class Artist:
         return Origin.of(self.tree.get("start")).zone
 
     def _produced_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
-        """Return mean powers of what panels produce, by the rule of results."""
+        """Return mean production power in W per step, by the rule used in results."""
         edges_s = np.linspace(start_s, max(end_s, start_s + 1), STEPS + 1)
         total = np.zeros(STEPS)
         for _, found in tree_model.houses(self.tree):
@@ -225,7 +225,7 @@ class Artist:
         return total
 
     def _producer(self, device: dict[str, Any]) -> ProducerSeries | None:
-        """Return a producer's forecasts and production as far as they can be read; None where there are none."""
+        """Return a producer's readable forecasts and production; None if there are none."""
         origin = Origin.of(self.tree.get("start"))
         actual = self.production(device.get("actual")) if device.get("actual") else None
         if actual is not None:
@@ -263,11 +263,17 @@ def load_picture(name: str, profile: LoadProfile | None) -> Picture:
     values = power_w(profile, 0, profile.duration_s)
     peak_w = float((np.diff(profile.cumulative_array) / np.diff(profile.times_array)).max() * 3600)
     said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}, at most {_watts(peak_w)}"
-    return Picture(name, (drawn(DEMAND, values, "power"),), Span(0, profile.duration_s, _minutes), said)
+    return Picture(name, (drawn(DEMAND, values, "power"),), TimeAxis(0, profile.duration_s, _minutes), said)
 
 
 def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:
-    """Return average power in equal steps."""
+    """Return average power in W in `STEPS` equal steps, shape (STEPS,).
+
+    Args:
+        series: Cumulative energy, Wh.
+        start_s: Start of the first step, in the time of the series, s.
+        end_s: End of the last step, s.
+    """
     edges_s = np.linspace(start_s, max(end_s, start_s + 1), STEPS + 1)
     return series.energy_per_bin_wh(edges_s) / np.diff(edges_s) * 3600
 

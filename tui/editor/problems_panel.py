@@ -1,4 +1,4 @@
-"""All problems in one list; a row leads to its field."""
+"""Panels of notes and problems; a row leads to its field."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.widgets import Column, VirtualTable
 
 
 class CoveragePanel(VerticalScroll):
-    """The notes; not there while there are none."""
+    """The notes; hidden while there are none."""
 
     can_focus = False
     DEFAULT_CSS = """
@@ -34,7 +34,7 @@ class CoveragePanel(VerticalScroll):
     """
 
     class Chosen(Message):
-        """A way out is to be taken."""
+        """A suggested repair was chosen."""
 
         def __init__(self, way: Remedy) -> None:
             super().__init__()
@@ -95,7 +95,7 @@ class ProblemsPanel(Vertical):
     """
 
     class Chosen(Message):
-        """A problem's field is wanted."""
+        """A problem was chosen."""
 
         def __init__(self, problem: Problem) -> None:
             super().__init__()

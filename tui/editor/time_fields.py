@@ -1,4 +1,4 @@
-"""Times as fields show them: a date and a time of day, at the offset of the run's start."""
+"""Times as fields show them: date and time of day, at the UTC offset of the run's start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The run's start, as far as it can be read."""
+    """The run's start, if it can be parsed."""
 
     start_s: int | None
     zone: Zone
@@ -35,7 +35,7 @@ def _iso_offset(zone: Zone) -> str:
 
 
 def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any YAML value
-    """Return date and time of day; a value that is no time comes back whole as the time of day, without a date."""
+    """Split a time into date and time of day; an invalid value is returned unchanged as the time of day."""
     try:
         time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) and value != "" else None
     except ValueError:
@@ -46,7 +46,7 @@ def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any 
 
 
 def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa: ANN401 - any YAML value
-    """Return the value for a file, in the form that the old one had; what makes no time goes in as it is typed.
+    """Join date and time of day to a YAML value in the old value's format; invalid input is kept as typed.
 
     Args:
         date: `2026-06-21`; empty: the time of day counts from the start.
@@ -72,7 +72,14 @@ def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa:
 
 
 def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int | str:  # noqa: ANN401 - any YAML value
-    """Return a time in the form that another one has: UNIX seconds, an ISO time, or hours after the start."""
+    """Return a time in the format of another one: UNIX seconds, ISO, or hours after the start.
+
+    Args:
+        time_s: The time, UNIX seconds.
+        origin: The run's start.
+        old: The value whose format is used.
+        written: ISO form to use if the result is an ISO time; empty: generated.
+    """
     if type(old) is int:
         return time_s
     iso = written or origin.zone.iso(time_s)
@@ -83,7 +90,13 @@ def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int 
 
 
 def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa: ANN401 - any YAML value
-    """Return a time moved by seconds, on a whole multiple of them; None where it is none."""
+    """Return a time moved by seconds to a whole multiple of them; None if it is not a time.
+
+    Args:
+        value: The time as a YAML value.
+        by_s: The shift, s; negative: earlier.
+        origin: The run's start.
+    """
     try:
         time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) else None
     except ValueError:
@@ -98,7 +111,7 @@ def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa:
 
 
 def seconds(value: Any, origin: Origin) -> int | None:  # noqa: ANN401 - any YAML value
-    """Return UNIX seconds; None where a value is no time."""
+    """Return UNIX seconds; None if the value is not a time."""
     try:
         return parse_time(value, origin.start_s) if isinstance(value, int | str) else None
     except ValueError:
@@ -106,7 +119,7 @@ def seconds(value: Any, origin: Origin) -> int | None:  # noqa: ANN401 - any YAM
 
 
 def in_words(value: Any, origin: Origin) -> str:  # noqa: ANN401 - any YAML value
-    """Return a time for a list: day and time of day where it is not the first day."""
+    """Format a time for a list, with the day unless it is the first day."""
     time_s = seconds(value, origin)
     if time_s is None:
         return str(value if value is not None else "?")

@@ -1,4 +1,4 @@
-"""Bringing parts together that cannot meet in time: the start is moved, forecasts are shifted, the run is prolonged."""
+"""Repairs for times that do not overlap: move the start, shift the forecasts, extend the run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DAY_S = 86_400
 
 
 def label_of(way: Remedy, tree: Tree) -> str:
-    """Return what a button says."""
+    """Return the button label of a repair."""
     match way:
         case MoveStart():
             day = shifted(at(tree, ("start",)), way.days, None)
@@ -39,7 +39,7 @@ def label_of(way: Remedy, tree: Tree) -> str:
 
 
 def is_possible(way: Remedy, tree: Tree) -> bool:
-    """Say whether a way out leads out: a start may not come after jobs whose times do not move with it."""
+    """Return whether a repair is possible: the start must not pass jobs whose times are absolute."""
     if not isinstance(way, MoveStart):
         return True
     registered = (job.get("registered") for _, job in tree_model.items(tree.get("jobs")))
@@ -48,12 +48,12 @@ def is_possible(way: Remedy, tree: Tree) -> bool:
 
 
 def change_for(way: Remedy, tree: Tree, folder: Path) -> Change | None:
-    """Return the change that takes a way out; None where nothing is to be changed. Files may have to be read.
+    """Return the change that applies a repair; None if nothing changes. May read files.
 
     Args:
-        way: Which one.
-        tree: What is open.
-        folder: That files named in it are relative to.
+        way: The repair.
+        tree: The open neighbourhood.
+        folder: Base folder of relative file names.
 
     Raises:
         ScenarioError: A forecast's file cannot be read.
@@ -82,7 +82,7 @@ def _producers(tree: Tree, ids: frozenset[str]) -> Iterator[tuple[KeyPath, dict[
 
 
 def _sun_steps(path: KeyPath, device: dict[str, Any], days: int, start_s: int | None, folder: Path) -> Iterator[Step]:
-    """Return the steps that move a producer's forecasts, and what it really gave where that belongs to them."""
+    """Return the steps that shift a producer's forecasts, and its actual production if it belongs to them."""
     first_s: int | None = None
     for k, prediction in tree_model.items(device.get("predictions")):
         place = (*path, "predictions", k)
@@ -118,7 +118,7 @@ def _series_steps(
         ]
         yield Put((*place, "points"), moved)
     elif isinstance(entry.get("file"), str):
-        # The file stays as it is: what it says comes into the neighbourhood, at the new times.
+        # The file is not changed: its data are copied into the neighbourhood at the new times.
         found = _read(folder / entry["file"])
         times = (_written(time_s + days * _DAY_S, start_s) for time_s in found.times_s)
         yield Remove((*place, "file"))
@@ -140,7 +140,13 @@ def _read(path: Path) -> Production:
 
 
 def shifted(value: Any, days: int, start_s: int | None) -> Any:  # noqa: ANN401 - any YAML value
-    """Return a time of a file moved by whole days, in the form that it has; what is no time stays."""
+    """Return a time moved by whole days, in the same format; other values are unchanged.
+
+    Args:
+        value: The time as a YAML value.
+        days: The shift; negative: earlier.
+        start_s: The run's start, UNIX seconds; None: unknown.
+    """
     time_s = _time_s(value, start_s)
     if time_s is None:
         return value

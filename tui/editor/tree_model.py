@@ -1,4 +1,4 @@
-"""What stands where in a neighbourhood that is edited: plain data as YAML has it, which may be anything at any place.
+"""Access to an edited neighbourhood as plain YAML data, which may be malformed anywhere.
 
 A part of it (a house, a device, a job) is named by its key path, a *reference*: `("houses", 0, "devices", 2)`.
 """
@@ -30,12 +30,12 @@ _KINDS: dict[tuple[str, int], Kind] = {
 
 
 def kind_of(ref: Ref) -> Kind:
-    """Return what a reference is to."""
+    """Return the kind of part that a reference denotes."""
     return _KINDS[str(ref[0]), len(ref)] if ref else "neighbourhood"
 
 
 def at(tree: Tree, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
-    """Return the value at a path; None where there is none."""
+    """Return the value at a path; None if missing."""
     node: Any = tree
     for part in path:
         if isinstance(node, dict) and isinstance(part, str):
@@ -48,7 +48,7 @@ def at(tree: Tree, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
 
 
 def text(value: object) -> str:
-    """Return a value as a field shows it; numbers as ids read them."""
+    """Format a value for a field; numbers as in ids."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -57,7 +57,7 @@ def text(value: object) -> str:
 
 
 def items(node: object) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield index and item of a list, those that have keys."""
+    """Yield index and item for the mappings in a list."""
     if isinstance(node, list):
         yield from ((index, item) for index, item in enumerate(node) if isinstance(item, dict))
 
@@ -102,12 +102,12 @@ def ids_of(tree: Tree, ref: Ref) -> tuple[str, str]:
 
 
 def exists(tree: Tree, ref: Ref) -> bool:
-    """Return whether there is something that a form can show."""
+    """Return whether a reference denotes an existing part."""
     return ref in {WHOLE, JOBS, PROFILES} or isinstance(at(tree, ref), dict)
 
 
 def owner_of(tree: Tree, path: KeyPath) -> Ref:
-    """Return the reference to the part in whose form the value at a path is shown."""
+    """Return the part whose form shows the value at a path."""
     lengths = {"houses": (4, 2), "jobs": (2, 1), "load_profiles": (2, 1)}.get(str(path[0]), ()) if path else ()
     for length in lengths:
         ref = path[:length]
@@ -118,12 +118,12 @@ def owner_of(tree: Tree, path: KeyPath) -> Ref:
 
 
 def device_title(device: dict[str, Any]) -> str:
-    """Return what a device is called: its name, else its id."""
+    """Return a device's name, else its id."""
     return text(device.get("name")) or text(device.get("id")) or "(no id)"
 
 
 def house_title(house: dict[str, Any]) -> str:
-    """Return what a house is called: its name, with the id where the name does not say it."""
+    """Return a house's name, with the id unless the name contains it."""
     name, id_ = text(house.get("name")), text(house.get("id"))
     return f"{name} ({id_})" if name and id_ not in name.split() else name or id_ or "(no id)"
 
@@ -140,7 +140,7 @@ def job_device_title(tree: Tree, job: dict[str, Any]) -> str:
 
 
 def title_of(tree: Tree, ref: Ref) -> str:
-    """Return what a part is called."""
+    """Return the title of a part."""
     found = at(tree, ref)
     part = found if isinstance(found, dict) else {}
     titles: dict[Kind, Callable[[], str]] = {
@@ -156,7 +156,7 @@ def title_of(tree: Tree, ref: Ref) -> str:
 
 
 def parent_of(tree: Tree, ref: Ref) -> Ref:
-    """Return the part under which another one stands in the tree of houses and devices."""
+    """Return the parent of a part in the tree."""
     match kind_of(ref):
         case "device":
             return ref[:2]
@@ -170,7 +170,13 @@ def parent_of(tree: Tree, ref: Ref) -> Ref:
 
 
 def device_ref(tree: Tree, house_id: str, device_id: str) -> Ref | None:
-    """Return the reference to a device, by ids; None where there is none."""
+    """Return the reference to a device by ids; None if missing.
+
+    Args:
+        tree: The neighbourhood as plain data.
+        house_id: Id of the house.
+        device_id: Id of the device in that house.
+    """
     for i, house in houses(tree):
         if text(house.get("id")) == house_id:
             for j, device in devices(house):

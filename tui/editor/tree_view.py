@@ -1,4 +1,4 @@
-"""The tree at the left: houses, their devices, the jobs of each; load profiles; what is wrong is marked."""
+"""The tree of houses, devices, jobs and load profiles; parts with problems are marked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONSUMER, PRODUCER, JOB, HOUSE = "▽", "▲", "•", "⌂"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node that is to be there."""
+    """A node of the tree, as data."""
 
     ref: Ref
     sign: str
@@ -70,7 +70,7 @@ def nodes_of(tree: tree_model.Tree) -> Node:
 
 
 class NeighbourhoodTree(Tree[Ref]):
-    """Follows the data; the cursor and what is open stay where they are."""
+    """Tree that follows the data, keeping the cursor and expanded nodes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter_form", "Edit", show=True, tooltip="Go to the fields"),
@@ -95,7 +95,7 @@ class NeighbourhoodTree(Tree[Ref]):
     """
 
     class EnterForm(Message):
-        """The fields of the node under the cursor are wanted."""
+        """The user wants to edit the node under the cursor."""
 
     def __init__(self) -> None:
         super().__init__("", data=WHOLE, id="tree")
@@ -107,7 +107,7 @@ class NeighbourhoodTree(Tree[Ref]):
         self._marked: frozenset[Ref] = frozenset()
 
     def follow(self, tree: tree_model.Tree, select: Ref | None = None) -> None:
-        """Show other data; `select` comes under the cursor, None: what is there stays."""
+        """Show new data; move the cursor to `select`, or keep it if None."""
         wanted = nodes_of(tree)
         shape = _shape(wanted)
         self._said = {}
@@ -121,13 +121,13 @@ class NeighbourhoodTree(Tree[Ref]):
                 self.go_to(select)
 
     def forget(self) -> None:
-        """Show the next data as new: only the houses are open."""
+        """Collapse to the houses at the next data."""
         self._shown_shape = None
         self.root.remove_children()
         self._by_ref = {WHOLE: self.root}
 
     def mark(self, wrong: Collection[Ref]) -> None:
-        """Mark what is wrong, and what it is in."""
+        """Mark parts with problems, and their parents."""
         found = frozenset(wrong)
         if found != self._marked:
             self._marked = found
@@ -182,12 +182,12 @@ class NeighbourhoodTree(Tree[Ref]):
 
     @property
     def cursor_ref(self) -> Ref:
-        """What is under the cursor."""
+        """The item under the cursor."""
         node = self.cursor_node
         return WHOLE if node is None or node.data is None else node.data
 
     def go_to(self, ref: Ref) -> None:
-        """Put the cursor on a part; what it is in is opened."""
+        """Move the cursor to a part, expanding its parents."""
         node = self._by_ref.get(ref)
         if node is None:
             return
@@ -203,11 +203,11 @@ class NeighbourhoodTree(Tree[Ref]):
             self.move_cursor(node)
 
     def action_enter_form(self) -> None:
-        """Ask for the fields."""
+        """Request the form's focus."""
         self.post_message(self.EnterForm())
 
     def action_open_node(self) -> None:
-        """Open the node, or go to its first child."""
+        """Expand the node, or go to its first child."""
         node = self.cursor_node
         if node is not None and node.children:
             if node.is_expanded:
@@ -216,7 +216,7 @@ class NeighbourhoodTree(Tree[Ref]):
                 node.expand()
 
     def action_close_node(self) -> None:
-        """Close the node, or go to what it is in."""
+        """Collapse the node, or go to its parent."""
         node = self.cursor_node
         if node is None:
             return

@@ -37,7 +37,7 @@ from tui.editor.tree_model import Ref
 from tui.editor.tree_view import NeighbourhoodTree
 from tui.formatting import plural
 from tui.shell import Days, Guarded, complain
-from tui.widgets import Chart, FieldHelp, say
+from tui.widgets import Chart, FieldHelp, update_if_changed
 
 FOLLOW_WALL_S = 0.04
 """The form follows the tree's cursor so much later: while a key is held down, no forms are built on the way."""
@@ -324,7 +324,7 @@ class PreviewPanel(Vertical):
             is_wide = self.screen.has_class("-wide")
             self.set_class(not is_jobs and (bool(picture.series) or is_wide), "some")
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
-            say(self.query_one(".said", Static), said)
+            update_if_changed(self.query_one(".said", Static), said)
             self.query_one(Chart).show(picture.series, picture.span)
             self.drawn = ref
 
@@ -351,15 +351,15 @@ class Headline(Horizontal):
 
     def show(self, work: Work) -> None:
         """Show the state of the open neighbourhood."""
-        say(self.query_one(".name", Static), work.title)
+        update_if_changed(self.query_one(".name", Static), work.title)
         state = "● changed, not saved" if work.history.is_dirty else ""
         if work.path is None and not work.history.is_dirty:
             state = "not saved yet" if work.source else "new"
-        say(self.query_one(".state", Static), state)
+        update_if_changed(self.query_one(".state", Static), state)
         found, count = self.query_one(".found", Static), len(work.problems)
         found.set_class(bool(count), "some")
         if work.checked is not work.history.current:
-            say(found, f"✗ {count}" if count else "… checking")
+            update_if_changed(found, f"✗ {count}" if count else "… checking")
         else:
             notes = f", {plural(len(work.notes), 'note')}" if work.notes else ""
-            say(found, f"✗ {plural(count, 'problem')} (F8)" if count else f"✓ no problems{notes}")
+            update_if_changed(found, f"✗ {plural(count, 'problem')} (F8)" if count else f"✓ no problems{notes}")

@@ -1,1 +1,1 @@
-"""Watches a run live."""
+"""The *Negotiations* area: live view of a run."""

@@ -1,4 +1,4 @@
-"""How messages, jobs and contracts look in a table: a sign and a look each, so that colour is never alone."""
+"""Cells for messages, jobs and contracts: a sign beside each colour, so that none depends on colour alone."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tui.widgets import Cell
 
 
 class Pane(Guarded, Vertical):
-    """A part of the live view; drawn anew a few times a second while it is in sight."""
+    """A pane of the live view; redrawn a few times a second while visible."""
 
     DEFAULT_CSS = """
     Pane .detail { height: auto; max-height: 4; min-height: 1; padding: 0 1; background: $panel; color: $foreground; }
     """
 
     zone = Zone()
-    """How times are shown."""
+    """Zone in which times are shown."""
 
     def show(self, watched: ObservedRun) -> None:
-        """Draw what is known now."""
+        """Draw the current state."""
         raise NotImplementedError
 
     def forget(self) -> None:
-        """Forget what was drawn: another run is watched."""
+        """Clear the pane: another run is watched."""
 
     def show_times(self, zone: Zone) -> None:
-        """Show times in another zone; `forget` has been called, and `show` comes next."""
+        """Change the zone; called between `forget` and `show`."""
         self.zone = zone
 
 
@@ -57,7 +57,7 @@ _WORDS = {
     "ContractCancelled": "Cancelled",
     "ProducerJoined": "Joined",
 }
-"""Short names of the long kinds; the sign says that it is about a contract."""
+"""Short names of message kinds; the sign stands for "contract"."""
 
 STATES: dict[str, tuple[str, str]] = {
     "asking": ("? asking", "accent"),
@@ -78,25 +78,25 @@ def kind_cell(kind: str) -> Cell:
 
 
 def kind_word(kind: str) -> str:
-    """Return what people call a kind."""
+    """Return the display name of a message kind."""
     return _WORDS.get(kind, kind)
 
 
 def state_cell(state: str) -> Cell:
-    """Return where a job or contract stands, with its sign."""
+    """Return the state of a job or contract, with its sign."""
     return STATES.get(state, (state, ""))
 
 
 def clock(zone: Zone, time_s: int | None) -> str:
-    """Write a time of the day, with its seconds; nothing where there is none."""
+    """Format a time of day with seconds; empty for None."""
     return "" if time_s is None else f"{zone.at(time_s):%H:%M:%S}"
 
 
 def moment(zone: Zone, time_s: int | None) -> str:
-    """Write a day and a time; nothing where there is none."""
+    """Format a date and time; empty for None."""
     return "" if time_s is None else zone.moment(time_s)
 
 
 def amount(wh: float | None) -> str:
-    """Write an energy; nothing where there is none."""
+    """Format an energy given in Wh; empty for None."""
     return "" if wh is None else energy(wh)

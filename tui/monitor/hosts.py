@@ -1,4 +1,4 @@
-"""The hosts, and on each its devices: what they do now."""
+"""The hosts and their devices, with current activity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.widgets import Cell, Column, VirtualTable
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HostRow:
     """A host, or an agent on it."""
 
     id: str
@@ -26,7 +26,7 @@ class Row:
     last: str
 
 
-_COLUMNS: tuple[Column[Row], ...] = (
+_COLUMNS: tuple[Column[HostRow], ...] = (
     Column("host and device", lambda row: row.name, 30, wide=44, is_id=True),
     Column("state", lambda row: row.state, 14),
     Column("what it does", lambda row: row.detail),
@@ -43,33 +43,35 @@ class HostsPane(Pane):
 
     def compose(self) -> ComposeResult:
         """One table."""
-        yield VirtualTable[Row](_COLUMNS, key=lambda row: row.id, empty="No host has announced itself yet", id="hosts")
+        yield VirtualTable[HostRow](
+            _COLUMNS, key=lambda row: row.id, empty="No host has announced itself yet", id="hosts"
+        )
 
     def show(self, watched: ObservedRun) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes
             self.query_one("#hosts", VirtualTable).show_rows(rows_of(watched, self.zone))
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes = -1
         self.query_one("#hosts", VirtualTable).show_rows([])
 
 
-def rows_of(watched: ObservedRun, zone: Zone) -> list[Row]:
-    """Return every host, followed by the agents that live there."""
+def rows_of(watched: ObservedRun, zone: Zone) -> list[HostRow]:
+    """Return a row for every host, each followed by its agents."""
     jobs: dict[str, list[Negotiation]] = defaultdict(list)
     for job in watched.negotiations():
         jobs[job.consumer].append(job)
     now_s = 0 if watched.time is None else watched.time.time
-    rows: list[Row] = []
+    rows: list[HostRow] = []
     for host in sorted(watched.hosts.values(), key=lambda host: (host.id != MANAGER, host.id)):
         state: Cell = _state(host)
         name = watched.scenario_context.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
         count = f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
-        rows.append(Row(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
+        rows.append(HostRow(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
         rows += [_device(watched, agent, jobs.get(agent, []), now_s, zone) for agent in host.agents]
     return rows
 
@@ -80,11 +82,11 @@ def _state(host: ObservedHost) -> Cell:
     return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")
 
 
-def _device(watched: ObservedRun, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
+def _device(watched: ObservedRun, agent: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> HostRow:
     name = f"  {shown_agent(agent).rpartition('/')[2]}"
     if agent == MANAGER:
         standing = sum(entry.state == "standing" for entry in watched.ledger.values())
-        return Row(
+        return HostRow(
             agent,
             name,
             ("§ manager", "accent"),
@@ -94,11 +96,11 @@ def _device(watched: ObservedRun, agent: str, jobs: list[Negotiation], now_s: in
     producer = watched.producers.get(agent)
     if producer is not None:
         count = plural(len(producer.contracts), "contract")
-        return Row(agent, name, ("☼ producer", "warn"), f"{count}, score {producer.score}", "")
+        return HostRow(agent, name, ("☼ producer", "warn"), f"{count}, score {producer.score}", "")
     return _consumer(agent, name, jobs, now_s, zone)
 
 
-def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> Row:
+def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: Zone) -> HostRow:
     open_jobs = [job for job in jobs if job.state in {"asking", "waiting", "cancelled"}]
     running = [job for job in jobs if job.start_s is not None and _runs(job, now_s)]
     to_come = sorted((job for job in jobs if (job.start_s or 0) > now_s), key=lambda job: job.start_s or 0)
@@ -109,14 +111,16 @@ def _consumer(agent: str, name: str, jobs: list[Negotiation], now_s: int, zone: 
             if job.load_profile is None
             else f" until {clock(zone, (job.start_s or 0) + job.load_profile.duration_s)}"
         )
-        return Row(agent, name, ("▶ runs", "ok"), f"on {job.producer}{until}", "")
+        return HostRow(agent, name, ("▶ runs", "ok"), f"on {job.producer}{until}", "")
     if open_jobs:
         job = open_jobs[-1]
-        return Row(agent, name, STATES[job.state], f"{job.job_id}, {job.declines} declined", "")
+        return HostRow(agent, name, STATES[job.state], f"{job.job_id}, {job.declines} declined", "")
     if to_come:
         job = to_come[0]
-        return Row(agent, name, ("◷ planned", "accent"), f"starts {moment(zone, job.start_s)} on {job.producer}", "")
-    return Row(agent, name, ("· idle", "muted"), f"{plural(len(jobs), 'job')} done" if jobs else "", "")
+        return HostRow(
+            agent, name, ("◷ planned", "accent"), f"starts {moment(zone, job.start_s)} on {job.producer}", ""
+        )
+    return HostRow(agent, name, ("· idle", "muted"), f"{plural(len(jobs), 'job')} done" if jobs else "", "")
 
 
 def _runs(job: Negotiation, now_s: int) -> bool:

@@ -1,4 +1,4 @@
-"""The jobs: where each stands, and how it came to that."""
+"""The jobs: state and negotiation of each."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _OTHERS = "producers"
 
 
 def lanes_of(negotiation: Negotiation, steps: Sequence[Step], most: int) -> list[str]:
-    """Return the parties from left to right: consumer, manager, producers as they were asked.
+    """Return the lanes of a sequence diagram: consumer, manager, producers in the order asked.
 
     Args:
-        negotiation: The job's.
-        steps: What was said about it.
-        most: Where there are more, all producers share one lane.
+        negotiation: The job's negotiation.
+        steps: Its messages.
+        most: Maximum number of lanes; beyond it, all producers share one.
     """
     consumer = negotiation.consumer or next((s.sender for s in steps if s.kind == "ProducersFor"), "consumer")
     parties = dict.fromkeys((consumer, MANAGER))
@@ -37,13 +37,13 @@ def lanes_of(negotiation: Negotiation, steps: Sequence[Step], most: int) -> list
 
 
 def arrow(lanes: list[str], sender: str, to: str, width: int) -> str:
-    """Draw a message between two parties, across the lanes of the others.
+    """Draw an arrow between two lanes.
 
     Args:
-        lanes: The parties.
-        sender: From this one's lane.
-        to: To this one's.
-        width: Of a lane.
+        lanes: The lanes, from left to right.
+        sender: Lane where the arrow starts.
+        to: Lane where it ends.
+        width: Width of a lane, in cells.
     """
     places = [index * width + width // 2 for index in range(len(lanes))]
     drawn = [" "] * (len(lanes) * width)
@@ -62,23 +62,23 @@ def arrow(lanes: list[str], sender: str, to: str, width: int) -> str:
 
 
 class SequenceView(VirtualTable[MessageSummary]):
-    """The steps of one negotiation, a lane for each party."""
+    """Sequence diagram of one negotiation, with a lane per party."""
 
     def __init__(self) -> None:
         super().__init__(
             (), key=lambda step: step.number, empty="Choose a job to see how it was negotiated", id="sequence"
         )
         self.zone = Zone()
-        """How times are shown."""
+        """Zone in which times are shown."""
         self._negotiation: Negotiation | None = None
         self._lanes: tuple[list[str], int, Zone] | None = None
 
     def show(self, negotiation: Negotiation | None, steps: Sequence[Step] = ()) -> None:
-        """Show a job's negotiation; called again when there is more of it.
+        """Show a job's negotiation; called again when it grows.
 
         Args:
-            negotiation: The job's; None: none.
-            steps: What was said about it.
+            negotiation: The job's negotiation; None clears the view.
+            steps: Its messages.
         """
         self._negotiation = negotiation
         if negotiation is not None:
@@ -86,7 +86,7 @@ class SequenceView(VirtualTable[MessageSummary]):
         self.show_rows(steps)
 
     def on_resize(self) -> None:
-        """Make the lanes as wide as there is room."""
+        """Adapt the lanes to the width."""
         super().on_resize()
         if self._negotiation is not None:
             self._lay_out(self._negotiation, self.rows)
@@ -119,7 +119,7 @@ def _look(step: MessageSummary) -> str:
 
 
 def _short(lane: str) -> str:
-    """Return the device of a consumer; the house is the same for all of them."""
+    """Return a consumer's device, without the house."""
     return shown_agent(lane).rpartition("/")[2]
 
 
@@ -166,7 +166,7 @@ class JobsPane(Pane):
         yield Words(classes="detail")
 
     def show(self, watched: ObservedRun) -> None:
-        """Draw the jobs, and what is new about the chosen one."""
+        """Draw the jobs, and news of the selected one."""
         self._watched = watched
         if watched.changes == self._changes and self._wanted is None:
             return
@@ -179,7 +179,7 @@ class JobsPane(Pane):
         self._show_sequence()
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._job_id, self._steps, self._changes = None, -1, -1
         self.query_one("#jobs", VirtualTable).show_rows([])
         self.query_one(SequenceView).show(None)

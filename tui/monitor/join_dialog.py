@@ -1,4 +1,4 @@
-"""Joining a neighbourhood that runs elsewhere: which broker, which of its runs."""
+"""Dialogs for joining a run elsewhere: choose the broker, then the run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LOOK_WALL_S = 0.25
 
 
 def access_of(text: str) -> Access:
-    """Return how to reach a broker at a URL, with the login that the environment has.
+    """Return the access to a broker at a URL, with the environment's login.
 
     Raises:
-        BrokerUrlError: it is none.
+        BrokerUrlError: The URL is malformed.
     """
     return access_to(text.strip(), AccessOptions(), os.environ)
 
 
 def url_problem(text: str) -> str | None:
-    """Return what is wrong with a broker's URL, None where nothing is."""
+    """Return the problem with a broker URL, or None."""
     try:
         access_of(text)
     except SsmicError as error:
@@ -42,7 +42,13 @@ def url_problem(text: str) -> str | None:
 
 
 def feed_of(access: Access, run_id: str, scenario_context: ScenarioContext | None = None) -> BusFeed:
-    """Return a feed of a run that is under way somewhere."""
+    """Return a feed of a run on a broker.
+
+    Args:
+        access: The broker's URL and login.
+        run_id: The run.
+        scenario_context: Known context of its scenario, if any.
+    """
     return BusFeed(
         MqttBroker(access.url, tls=access.tls, is_patient=False),
         ObservedRun(run_id, scenario_context),
@@ -51,7 +57,7 @@ def feed_of(access: Access, run_id: str, scenario_context: ScenarioContext | Non
 
 
 def title_of(access: Access) -> str:
-    """Return where a broker is, without the login."""
+    """Return a broker's URL without the login."""
     return str(BrokerUrl(access.url.host, access.url.port, tls=access.url.tls))
 
 
@@ -72,7 +78,7 @@ _COLUMNS: tuple[Column[FoundRun], ...] = (
 
 
 class RunChooser(Guarded, ModalScreen[str | None]):
-    """The runs on a broker, as they come and go."""
+    """A live list of the runs on a broker."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -93,17 +99,17 @@ class RunChooser(Guarded, ModalScreen[str | None]):
         self._finder = RunFinder(MqttBroker(access.url, tls=access.tls, is_patient=False), title_of(access))
 
     def compose(self) -> ComposeResult:
-        """What is found, and how the connection is."""
+        """Yield the list and the connection's state."""
         with Vertical() as box:
             box.border_title = f"Runs on {self._finder.title}"
             yield Static("", classes="told", markup=False)
             yield VirtualTable[FoundRun](
-                _COLUMNS, key=lambda found: found.run_id, empty="No run there yet; one that begins shows up here"
+                _COLUMNS, key=lambda found: found.run_id, empty="No runs yet; new ones appear here"
             )
         yield Footer()
 
     def on_mount(self) -> None:
-        """Look for runs as long as this is open."""
+        """Search for runs while the dialog is open."""
         self.run_worker(self._finder.run(), name="finder", exit_on_error=False)
         self.set_interval(_LOOK_WALL_S, self._look)
         self.query_one(VirtualTable).focus()

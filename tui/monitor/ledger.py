@@ -1,4 +1,4 @@
-"""The ledger: every contract and what happened to it."""
+"""The ledger: every contract with its history."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class LedgerPane(Pane):
         yield Words(classes="detail")
 
     def show(self, watched: ObservedRun) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         if watched.changes != self._changes:
             self._changes = watched.changes
             self.query_one("#ledger", VirtualTable).show_rows(list(watched.ledger.values()))
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes = -1
         self.query_one("#ledger", VirtualTable).show_rows([])
 

@@ -1,4 +1,4 @@
-"""The stream of messages, filtered."""
+"""The stream of messages, with filters and search."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from tui.widgets import Column, VirtualTable, Words
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All of it has to hold; what is empty holds for every message."""
+    """A filter of messages: all criteria must match; empty ones match everything."""
 
     house: str = ""
     producers_of_house: frozenset[str] = frozenset()
     producer: str = ""
     kind: str = ""
     job: str = ""
-    """A part of the job's id, in any case."""
+    """Substring of the job's id, case-insensitive."""
     text: str = ""
-    """A part of sender, recipient, job, kind or what is said, in any case."""
+    """Substring of sender, recipient, job, kind or summary, case-insensitive."""
     zone: Zone = field(default_factory=Zone)
-    """How times in what is said are shown."""
+    """Zone of the times in summaries."""
 
     @property
     def is_open(self) -> bool:
-        """Whether every message is shown."""
+        """Whether every message matches."""
         return not (self.house or self.producer or self.kind or self.job or self.text)
 
     def __call__(self, line: MessageSummary) -> bool:
-        """Return whether a message is shown."""
+        """Return whether a message matches."""
         if self.kind and line.kind != self.kind:
             return False
         if self.producer and not line.involves(self.producer):
@@ -60,25 +60,25 @@ class Filter:
 
 
 _PART = 500
-"""Messages that are looked at between two looks at the clock."""
+"""Messages examined between two checks of the time budget."""
 
 
 class Found(Sequence[MessageSummary]):
-    """What was found, by number; messages are fetched as they are looked at."""
+    """Search results as a lazy sequence: numbers of messages, fetched when accessed."""
 
     def __init__(self, stream: MessageLog, numbers: Sequence[int]) -> None:
         """Make it.
 
         Args:
-            stream: Where the messages are.
-            numbers: Theirs, ascending; what is added at their end later is not part of this.
+            stream: The messages.
+            numbers: Message numbers, ascending; later additions to the list are not part of this.
         """
         self._stream = stream
         self._numbers = numbers
         self._size = len(numbers)
 
     def position(self, key: object) -> int | None:
-        """Return where the message with a number is, or would be; None where there is none at all."""
+        """Return the index of the message with a number, or the nearest; None if there is no message."""
         if not self._size or not isinstance(key, int):
             return None
         return min(bisect_left(self._numbers, key, 0, self._size), self._size - 1)
@@ -100,19 +100,19 @@ class Found(Sequence[MessageSummary]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(MessageSummary.__eq__, self, other))
 
-    # Equal to lists, and as little to be hashed.
+    # Equal to lists, and unhashable like them.
     __hash__ = None  # type: ignore[assignment]
 
 
 class Search:
-    """One filter over one stream."""
+    """An incremental search of the stream with one filter."""
 
     def __init__(self, stream: MessageLog, wanted: Callable[[MessageSummary], bool] | None) -> None:
         """Begin.
 
         Args:
-            stream: What is searched.
-            wanted: Says whether a message is; None: each of them.
+            stream: The messages to search.
+            wanted: Predicate for a match; None: all match.
         """
         self._stream = stream
         self._wanted = wanted
@@ -124,11 +124,11 @@ class Search:
 
     @property
     def is_done(self) -> bool:
-        """Whether all that there was has been looked at."""
+        """Whether all messages have been examined."""
         return self._wanted is None or self._before <= self._stream.first
 
     def go_on(self, budget_wall_s: float) -> Found:
-        """Look at what is new, and for so long at what is older; return what was found so far."""
+        """Search new messages, then older ones for a limited time; return the matches so far."""
         stream, wanted = self._stream, self._wanted
         if wanted is None:
             return Found(stream, range(stream.first, stream.total))
@@ -164,13 +164,13 @@ def _columns(zone: Zone) -> tuple[Column[MessageSummary], ...]:
 
 
 _SEARCH_WALL_S = 0.01
-"""How long older messages are looked at before keys have their turn,"""
+"""Time slice for searching older messages,"""
 _PAUSE_WALL_S = 0.01
-"""and how long that turn is."""
+"""and the pause between slices, for key presses."""
 
 
 class JobChosen(Message):
-    """Somebody wants to see how a job was negotiated."""
+    """A job's negotiation was requested."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class JobChosen(Message):
 
 
 class MessagesPane(Pane):
-    """All that agents say to each other."""
+    """The pane of all messages between agents."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "find", "Find", key_display="/", tooltip="Find messages by a text"),
@@ -201,7 +201,7 @@ class MessagesPane(Pane):
         self._choices: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     def compose(self) -> ComposeResult:
-        """Filters above, what a message says in full below."""
+        """Yield filters, table, and the selected message in full."""
         with Horizontal(classes="filters"):
             yield Select[str]([], prompt="house", id="house", compact=True)
             yield Select[str]([], prompt="producer", id="producer", compact=True)
@@ -226,7 +226,7 @@ class MessagesPane(Pane):
     # Drawing.
 
     def show(self, watched: ObservedRun) -> None:
-        """Add what came since the last time."""
+        """Add new messages."""
         self._watched = watched
         self._offer(watched)
         search = self._search
@@ -244,7 +244,7 @@ class MessagesPane(Pane):
             self.show(self._watched)
 
     def forget(self) -> None:
-        """Begin with an empty list."""
+        """Clear the list."""
         self._search = None
         self.table.show_rows([])
 
@@ -323,15 +323,15 @@ class MessagesPane(Pane):
             self.post_message(JobChosen(event.row.job_id))
 
     def action_find(self) -> None:
-        """Go to the field for a text."""
+        """Focus the search field."""
         self.query_one("#text", Input).focus()
 
     def action_filters(self) -> None:
-        """Go to the first filter."""
+        """Focus the first filter."""
         self.query_one("#house", Select).focus()
 
     def action_clear(self) -> None:
-        """Show all messages again."""
+        """Clear the filter."""
         for select in self.query(Select):
             select.clear()
         for field_for_text in self.query(Input):

@@ -1,4 +1,4 @@
-"""At the side of wide screens: the scoreboard and the chosen producer's day."""
+"""Producers: scoreboard and day chart, as a pane and as a sidebar of wide screens."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scenarios import Zone
 from scenarios.monitor import ObservedProducer, ObservedRun
 from tui.formatting import plural
 from tui.monitor.formatting import Pane, amount
-from tui.widgets import COMMITTED, FORECAST, Chart, Column, Span, VirtualTable, Words, drawn
+from tui.widgets import COMMITTED, FORECAST, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
 DAY_S = 86_400
 _BINS = 288
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProducerRow:
     """A producer's day in figures."""
 
     producer: ObservedProducer
@@ -29,11 +29,11 @@ class Row:
 
     @property
     def remaining_wh(self) -> float:
-        """What it could still promise."""
+        """Energy not yet committed, Wh per bin."""
         return max(0.0, self.forecast_wh - self.committed_wh)
 
 
-_COLUMNS: tuple[Column[Row], ...] = (
+_COLUMNS: tuple[Column[ProducerRow], ...] = (
     Column("producer", lambda row: row.producer.id, is_id=True, most=40),
     Column("house", lambda row: row.producer.house, 12, wide=18, from_width=100),
     Column(
@@ -59,11 +59,11 @@ _COLUMNS: tuple[Column[Row], ...] = (
 
 
 def day_bounds(watched: ObservedRun, zone: Zone, ago: int = 0) -> tuple[int, int] | None:
-    """Return a day of the run, from its start's time of day to the next (midnight where the start is not known).
+    """Return a day of the run, starting at the run's time of day (midnight if the start is unknown).
 
     Args:
-        watched: The run.
-        zone: Where midnight is.
+        watched: The observed run.
+        zone: The zone that defines midnight.
         ago: 0: the day that is now; in a run that is over its last one, also where the clock stands at its very end,
             or beyond the last forecast and job. 1: the day before, and so on.
 
@@ -86,13 +86,13 @@ def day_bounds(watched: ObservedRun, zone: Zone, ago: int = 0) -> tuple[int, int
 
 
 def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zone: Zone, ago: int = 0) -> str:
-    """Draw a producer's day; return it in words.
+    """Draw a producer's day; return its description.
 
     Args:
-        chart: Where to.
-        watched: The run.
-        producer: Whose day.
-        zone: How times are shown.
+        chart: The chart to draw in.
+        watched: The observed run.
+        producer: The producer to draw.
+        zone: Zone in which times are shown.
         ago: See `day_bounds`.
     """
     bounds = day_bounds(watched, zone, ago)
@@ -105,7 +105,7 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
             drawn(FORECAST, day.forecast_wh * watts_per_wh),
             drawn(COMMITTED, day.committed_wh * watts_per_wh),
         ),
-        Span(*bounds, zone),
+        TimeAxis(*bounds, zone),
         now_s=watched.time.time,
     )
     forecast_wh, committed_wh = float(day.forecast_wh.sum()), float(day.committed_wh.sum())
@@ -119,12 +119,12 @@ def draw_day(chart: Chart, watched: ObservedRun, producer: ObservedProducer, zon
         text += f", of which {amount(float(day.remaining_wh[to_come].sum()))} still ahead"
     if day.unknown:
         agreed = plural(day.unknown, "contract")
-        text += f"; {agreed} from before you joined cannot be drawn (start watch with --scenario to see all)"
+        text += f"; {agreed} from before you joined not shown (start watch with --scenario to see them)"
     return text
 
 
 class ProducersPane(Pane):
-    """The scoreboard above, the chosen producer's day below."""
+    """The scoreboard, and the selected producer's day."""
 
     DEFAULT_CSS = """
     ProducersPane #producers { height: 1fr; }
@@ -144,7 +144,7 @@ class ProducersPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Table, chart, words."""
-        yield VirtualTable[Row](
+        yield VirtualTable[ProducerRow](
             _COLUMNS, key=lambda row: row.producer.id, empty="No producer has joined yet", id="producers"
         )
         yield Chart(empty="Choose a producer to see its day")
@@ -153,11 +153,11 @@ class ProducersPane(Pane):
     @property
     def chosen(self) -> ObservedProducer | None:
         """The one under the cursor."""
-        row: Row | None = self.query_one("#producers", VirtualTable).row
+        row: ProducerRow | None = self.query_one("#producers", VirtualTable).row
         return None if row is None else row.producer
 
     def show(self, watched: ObservedRun) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         self._watched = watched
         if watched.changes == self._changes:
             return
@@ -167,16 +167,18 @@ class ProducersPane(Pane):
         for producer in sorted(watched.producers.values(), key=lambda p: (p.score, p.id)):
             day = None if bounds is None else watched.day_of(producer, *bounds, 1)
             rows.append(
-                Row(producer, 0.0, 0.0) if day is None else Row(producer, day.forecast_wh[0], day.committed_wh[0])
+                ProducerRow(producer, 0.0, 0.0)
+                if day is None
+                else ProducerRow(producer, day.forecast_wh[0], day.committed_wh[0])
             )
         self.query_one("#producers", VirtualTable).show_rows(rows)
         self._draw()
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes, self._ago = -1, 0
         self.query_one("#producers", VirtualTable).show_rows([])
-        self.query_one(Chart).show((), Span(0, 1))
+        self.query_one(Chart).show((), TimeAxis(0, 1))
 
     def _draw(self) -> None:
         producer = self.chosen
@@ -210,13 +212,13 @@ _GLANCE_COLUMNS: tuple[Column[ObservedProducer], ...] = (
 )
 
 
-class Glance(Pane):
-    """The lowest score is asked first."""
+class ProducersSidebar(Pane):
+    """Sidebar: scores (the lowest is asked first) and one producer's day."""
 
     DEFAULT_CSS = """
-    Glance { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
-    Glance #scores { height: 1fr; }
-    Glance Chart { height: 14; }
+    ProducersSidebar { width: 32%; min-width: 36; max-width: 46; border-left: solid $border; }
+    ProducersSidebar #scores { height: 1fr; }
+    ProducersSidebar Chart { height: 14; }
     """
 
     def __init__(self) -> None:
@@ -233,7 +235,7 @@ class Glance(Pane):
         yield Words(classes="detail")
 
     def show(self, watched: ObservedRun) -> None:
-        """Draw anew if something changed."""
+        """Redraw if something changed."""
         self._watched = watched
         if watched.changes != self._changes:
             self._changes = watched.changes
@@ -242,10 +244,10 @@ class Glance(Pane):
             self._draw()
 
     def forget(self) -> None:
-        """Begin with nothing."""
+        """Clear the pane."""
         self._changes = -1
         self.query_one("#scores", VirtualTable).show_rows([])
-        self.query_one(Chart).show((), Span(0, 1))
+        self.query_one(Chart).show((), TimeAxis(0, 1))
 
     def _draw(self) -> None:
         producer: ObservedProducer | None = self.query_one("#scores", VirtualTable).row

@@ -21,8 +21,8 @@ from tui.monitor.jobs import JobsPane
 from tui.monitor.join_dialog import RunChooser, access_of, feed_of, url_problem
 from tui.monitor.ledger import LedgerPane
 from tui.monitor.messages import JobChosen, MessagesPane
-from tui.monitor.producers import Glance, ProducersPane
-from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, StatusLine, SteeringScreen, WatchBroker
+from tui.monitor.producers import ProducersPane, ProducersSidebar
+from tui.shell import REFRESH_WALL_S, AskText, EmptyState, Intent, RunControlsScreen, StatusLine, WatchBroker
 from tui.widgets import VirtualTable
 
 _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
@@ -35,32 +35,32 @@ _PANES: tuple[tuple[str, str, str, type[Pane]], ...] = (
 
 
 _REST = 3.0
-"""Times as long as drawing took, nothing is drawn unasked: on a busy machine the picture lags, not the keys."""
+"""Pause after drawing, as a multiple of the time it took: on a busy machine the view lags, not the keys."""
 
 
 _TYPING_WALL_S = 0.15
-"""So long after a key another one may come: what is new is drawn a little later,"""
+"""Redrawing is postponed for this long after a key press,"""
 _PATIENCE_WALL_S = 1.0
-"""but not later than this."""
+"""but at most for this long."""
 
 
-class NegotiationsScreen(SteeringScreen):
-    """The live view: what goes over the bus, and what follows from it."""
+class NegotiationsScreen(RunControlsScreen):
+    """The live view of a run."""
 
     AREA = "negotiations"
     AUTO_FOCUS = "#nothing Button"
     TITLE = "Negotiations"
     HELP = """
-What agents say to each other, as it happens. A run that you started here can be paused, stepped, paced and stopped;
+The agents' messages, as they are sent. A run that you started here can be paused, stepped, paced and stopped;
 one that you joined is read-only until you take control of it (`C`, which asks first).
 
 - **Messages**: the stream. Filter by house, producer, kind or job, find by a text (`/`); `End` follows the newest.
   `Enter` on a message shows how its job was negotiated.
-- **Jobs**: where every job stands; below, one from request to contract, with the reason of each refusal.
-- **Producers**: scores (the lowest is asked first), and the day of one: forecast as dots, what is committed filled.
+- **Jobs**: the state of every job; below, one job from request to contract, with the reason for each refusal.
+- **Producers**: scores (the lowest is asked first), and the day of one: forecast dotted, committed filled.
   `Shift+Left` and `Shift+Right` choose another day of a long run. In a chart (`Tab`), `Left` and `Right` read values.
 - **Ledger**: every contract with its history.
-- **Hosts**: which hosts are online, and what each device does now.
+- **Hosts**: which hosts are online, and what each device is doing.
 
 In each table: `o` sorts by the next column (or click a title), `y` copies the row, `Y` all rows. Times are shown at
 the offset of the scenario's start; `Z` shows them in UTC. The line at the top says which.
@@ -77,7 +77,7 @@ The newest million messages are here; the results file has all of them.
     NegotiationsScreen ContentSwitcher#live { height: 1fr; }
     NegotiationsScreen TabbedContent { width: 1fr; height: 1fr; }
     NegotiationsScreen #panes { height: 1fr; }
-    NegotiationsScreen.-narrow Glance { display: none; }
+    NegotiationsScreen.-narrow ProducersSidebar { display: none; }
     NegotiationsScreen.-short #jobs { height: 1fr; }
     NegotiationsScreen.-short #sequence { height: 1fr; }
     """
@@ -108,18 +108,18 @@ The newest million messages are here; the results file has all of them.
                         for key, id_, title, pane in _PANES:
                             with TabPane(f"[dim]{key}[/] {title}", id=id_):
                                 yield pane()
-                    yield Glance()
+                    yield ProducersSidebar()
 
     def on_mount(self) -> None:
-        """Draw a few times a second, whatever comes."""
+        """Start the redraw timer."""
         self.set_interval(REFRESH_WALL_S, self._draw_again)
 
     def on_screen_resume(self) -> None:
-        """Draw at once when shown."""
+        """Draw immediately when shown."""
         self.draw()
 
     def _draw_again(self) -> None:
-        """Draw, unless keys would have to wait for it: somebody types just now, or drawing takes long."""
+        """Redraw, unless it would delay keys: the user is typing, or drawing is slow."""
         now_wall_s = time.monotonic()
         is_typing = now_wall_s - self.ssmic.last_input_wall_s < _TYPING_WALL_S
         if now_wall_s >= self._next_wall_s and not (is_typing and now_wall_s < self._at_last_wall_s):
@@ -131,7 +131,7 @@ The newest million messages are here; the results file has all of them.
         self._at_last_wall_s = now_wall_s + _PATIENCE_WALL_S
 
     def draw(self) -> None:
-        """Draw what is in sight."""
+        """Draw the visible pane."""
         if not self.is_current:
             return
         self.call_after_refresh(self._drawn, time.monotonic())
@@ -157,9 +157,9 @@ The newest million messages are here; the results file has all of them.
         if active is not None:
             active.query_one(Pane).show(feed.watched)
             if self.focused is None:
-                # What had the focus went out of sight; keys are for what is in sight.
+                # The focused pane was hidden; move the focus to the visible one.
                 active.query(VirtualTable).first().focus()
-        glance = self.query_one(Glance)
+        glance = self.query_one(ProducersSidebar)
         if glance.styles.display != "none" and self.has_class("-wide"):
             glance.show(feed.watched)
 
@@ -168,7 +168,7 @@ The newest million messages are here; the results file has all of them.
     def action_pane(self, pane: str) -> None:
         """Show a pane."""
         self.query_one(TabbedContent).active = pane
-        self._focus_pane()  # at once: what is typed next is meant for it
+        self._focus_pane()  # immediately: the next keys are meant for it
 
     def action_next_pane(self, by: int) -> None:
         """Show the pane beside."""
@@ -183,7 +183,7 @@ The newest million messages are here; the results file has all of them.
         active = self.query_one(TabbedContent).active_pane
         if active is None:
             return
-        if not self._is_typed_in(active):  # who types already is not interrupted
+        if not self._is_typed_in(active):  # do not interrupt typing
             active.query(VirtualTable).first().focus()
         self.draw()
 
@@ -193,7 +193,7 @@ The newest million messages are here; the results file has all of them.
     @on(TabbedContent.TabActivated)
     def _pane_shown(self, event: TabbedContent.TabActivated) -> None:
         if self._shown is not None and not self._is_typed_in(event.pane):
-            self._focus_pane()  # the mouse chose it
+            self._focus_pane()  # chosen by mouse
 
     @on(JobChosen)
     def _show_job(self, event: JobChosen) -> None:
@@ -215,7 +215,13 @@ The newest million messages are here; the results file has all of them.
     def choose_run(
         self, access: Access, scenario_context: ScenarioContext | None = None, *, control: bool = False
     ) -> None:
-        """Let the user choose one of the runs on a broker."""
+        """Let the user choose one of the runs on a broker.
+
+        Args:
+            access: The broker's URL and login.
+            scenario_context: Known context of the scenario, if any.
+            control: Whether keys may control the run.
+        """
 
         def chosen(run_id: str | None) -> None:
             if run_id is not None:
@@ -225,7 +231,7 @@ The newest million messages are here; the results file has all of them.
         self.app.push_screen(RunChooser(access), chosen)
 
     def receive(self, intent: Intent) -> None:
-        """Watch a run on a broker; where none is named, let the user choose."""
+        """Watch a run on a broker; let the user choose if none is given."""
         if isinstance(intent, WatchBroker):
             if intent.run_id is None:
                 self.choose_run(intent.access, intent.scenario_context, control=intent.may_control)
@@ -240,7 +246,7 @@ The newest million messages are here; the results file has all of them.
         self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to leave what is watched."""
+        """Enable leaving only while a run is watched."""
         if action == "leave":
             return self.ssmic.watching.feed is not None
         return super().check_action(action, parameters)

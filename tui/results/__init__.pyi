@@ -1,9 +1,9 @@
 from .file_access import (
-    Book as Book,
-    Shelf as Shelf,
+    IndexEntry as IndexEntry,
+    ResultsIndex as ResultsIndex,
 )
 
 __all__ = [
-    "Book",
-    "Shelf",
+    "IndexEntry",
+    "ResultsIndex",
 ]

@@ -1,4 +1,4 @@
-"""The simulations in the results folder, newest first; the unreadable ones too, with the reason."""
+"""The list of simulations in the results folder, newest first, including unreadable files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textual.widgets import ContentSwitcher, Input, Static
 
 from scenarios.results import DEFAULT_FOLDER
 from tui.formatting import percent, plural
-from tui.results.file_access import Book, Reads, Shelf
+from tui.results.file_access import IndexEntry, Reads, ResultsIndex
 from tui.results.formatting import stamp, state_cell
 from tui.shell import EmptyState
 from tui.widgets import Cell, Column, VirtualTable
@@ -25,8 +25,8 @@ from tui.widgets import Cell, Column, VirtualTable
 MARK = "◆"
 
 
-class BookTable(VirtualTable[Book]):
-    """The simulations, to be opened and marked."""
+class ResultsTable(VirtualTable[IndexEntry]):
+    """The table of simulations."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Open", tooltip="Open the simulation"),
@@ -34,7 +34,7 @@ class BookTable(VirtualTable[Book]):
     ]
 
 
-def _runs(book: Book) -> Cell:
+def _runs(book: IndexEntry) -> Cell:
     listed = book.listed
     if listed.problem:
         return ""
@@ -42,15 +42,15 @@ def _runs(book: Book) -> Cell:
     return str(listed.planned_runs) if is_complete else f"{listed.done_runs} of {listed.planned_runs}"
 
 
-def _about(book: Book) -> Cell:
+def _about(book: IndexEntry) -> Cell:
     listed = book.listed
     return (listed.problem, "bad") if listed.problem else (listed.path.name, "muted")
 
 
 class Catalogue(Reads):
-    """The list, and what is known of the chosen simulation."""
+    """The list, with details of the selected simulation."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     Catalogue { height: 1fr; }
     Catalogue ContentSwitcher { height: 1fr; }
@@ -67,7 +67,7 @@ class Catalogue(Reads):
     """
 
     class Asked(Message):
-        """A simulation is to be opened."""
+        """A simulation was chosen."""
 
         def __init__(self, path: Path) -> None:
             super().__init__()
@@ -75,15 +75,15 @@ class Catalogue(Reads):
 
     def __init__(self) -> None:
         super().__init__(id="catalogue")
-        self.shelf = Shelf(DEFAULT_FOLDER)
-        self.books: tuple[Book, ...] = ()
+        self.shelf = ResultsIndex(DEFAULT_FOLDER)
+        self.books: tuple[IndexEntry, ...] = ()
         self.marked: tuple[Path, ...] = ()
         """Those that are to be compared, in the order in which they were marked."""
         self._is_looked = False
 
     def compose(self) -> ComposeResult:
         """The list, or what to do while there is nothing."""
-        columns: tuple[Column[Book], ...] = (
+        columns: tuple[Column[IndexEntry], ...] = (
             Column(" ", lambda book: (MARK if book.path in self.marked else "", "accent"), 1),
             Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
             Column("scenario", lambda book: book.listed.scenario or (book.path.stem, "muted"), 16, 14),
@@ -98,15 +98,15 @@ class Catalogue(Reads):
                 sort=lambda book: -1.0 if book.listed.self_sufficiency is None else book.listed.self_sufficiency,
             ),
             Column("broker", lambda book: (book.listed.broker, "muted"), 10, from_width=140),
-            Column("file, or what is wrong", _about, from_width=90),
+            Column("file / problem", _about, from_width=90),
         )
         with ContentSwitcher(initial="looking"):
-            yield Static("  Looking for results ...", id="looking")
+            yield Static("  Loading results ...", id="looking")
             yield EmptyState(
                 "No results yet",
                 "Run something: every run writes a file here as it goes.\n"
                 "Go to Run (key 2), choose a scenario and start it, or type [b]ssmic run street[/] in a shell.\n"
-                "Results that lie elsewhere: ctrl+o opens a file, D another folder.",
+                "For results elsewhere: ctrl+o opens a file, D another folder.",
                 (("Go to Run", "app.open_area('run')"), ("Open a file", "screen.open_file")),
                 id="nothing",
             )
@@ -116,36 +116,34 @@ class Catalogue(Reads):
                         yield Static("", classes="folder", markup=False)
                         yield Input(placeholder="find a scenario, algorithm, file", compact=True)
                         yield Static("", classes="count")
-                    yield BookTable(
-                        columns, key=lambda book: book.path, empty="None of them has that in its name", id="books"
-                    )
+                    yield ResultsTable(columns, key=lambda book: book.path, empty="No match", id="books")
                 yield Static("", id="about")
 
     @property
-    def table(self) -> VirtualTable[Book]:
+    def table(self) -> VirtualTable[IndexEntry]:
         """The simulations."""
         return self.query_one("#books", VirtualTable)
 
     @property
-    def book(self) -> Book | None:
+    def book(self) -> IndexEntry | None:
         """The simulation under the cursor."""
         return self.table.row
 
     # Looking.
 
     def look(self) -> None:
-        """Look what is in the folder now, unless that is under way."""
+        """Reload the folder, unless already in progress."""
         if not self.is_reading("look"):
             self.read("look", self.shelf.look, self._found, self._not_found)
 
     def show_folder(self, folder: Path) -> None:
-        """Look into another folder."""
-        self.shelf = Shelf(folder)
+        """Switch to another folder."""
+        self.shelf = ResultsIndex(folder)
         self.marked = ()
         self._is_looked = False
         self.read("look", self.shelf.look, self._found, self._not_found)
 
-    def _found(self, books: tuple[Book, ...]) -> None:
+    def _found(self, books: tuple[IndexEntry, ...]) -> None:
         if self._is_looked and books == self.books:
             return
         self.books = books
@@ -174,7 +172,7 @@ class Catalogue(Reads):
         self.show_count()
 
     def show_count(self, doing: str = "") -> None:
-        """Say how many there are, or what is being done with one of them."""
+        """Show the count, or the operation in progress."""
         found = self.table.rows
         count = plural(len(self.books), "simulation")
         if len(found) < len(self.books):
@@ -184,7 +182,7 @@ class Catalogue(Reads):
     # What is asked for.
 
     def focus_list(self) -> None:
-        """Go to the list, or to what there is instead."""
+        """Focus the list, or the empty state."""
         if not self.is_on_screen:
             return
         if self.books:
@@ -193,17 +191,17 @@ class Catalogue(Reads):
             self.query_one("#nothing Button").focus()
 
     def find(self) -> None:
-        """Go to the field for a text."""
+        """Focus the search field."""
         self.query_one(Input).focus()
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether something is looked for."""
+        """Whether a search is active."""
         field = self.query_one(Input)
         return bool(field.value) or field.has_focus
 
     def give_way(self) -> bool:
-        """Leave the field, show all again; return whether there was something to leave."""
+        """Leave the field or clear the search; return whether anything changed."""
         field = self.query_one(Input)
         if not self.is_narrowed:
             return False
@@ -212,7 +210,7 @@ class Catalogue(Reads):
         return True
 
     def mark(self) -> None:
-        """Mark the simulation under the cursor, or take its mark away."""
+        """Toggle the mark of the simulation under the cursor."""
         book = self.book
         if book is None or book.listed.problem:
             return
@@ -247,7 +245,7 @@ class Catalogue(Reads):
         event.stop()
         self.post_message(self.Asked(event.row.path))
 
-    def _description(self, book: Book, *, is_wide: bool) -> Table | Text:
+    def _description(self, book: IndexEntry, *, is_wide: bool) -> Table | Text:
         listed = book.listed
         states = ", ".join(f"{count} {state}" for state, count in listed.states) or "none has begun"
         rows = [
@@ -259,9 +257,9 @@ class Catalogue(Reads):
         ]
         hint = "Enter opens it."
         if book.state == "running":
-            hint = "It is being written now; Enter shows what there is so far."
+            hint = "In progress; Enter opens what is there."
         elif book.state == "stale":
-            hint = "Nothing is written to it any more: the run was killed. What was agreed until then is there."
+            hint = "The run was killed. Everything agreed until then is here."
         if self.marked:
             hint += f" {len(self.marked)} marked; v compares."
         if not is_wide:
@@ -280,20 +278,20 @@ class Catalogue(Reads):
         return table
 
 
-def _problem(book: Book) -> Text:
+def _problem(book: IndexEntry) -> Text:
     text = Text()
     if book.state == "beginning":
-        text.append("A simulation is just beginning.", "bold")
-        return text.append(f"\n{book.path}\nIt can be opened as soon as something is in it.")
+        text.append("A simulation is starting.", "bold")
+        return text.append(f"\n{book.path}\nIt can be opened once it has data.")
     text.append("This file cannot be read.", "bold")
     return text.append(f"\n{book.path}\n{book.listed.problem}.")
 
 
-def _names(book: Book) -> str:
+def _names(book: IndexEntry) -> str:
     listed = book.listed
     return f"{book.path.name} {listed.scenario} {listed.algorithm} {listed.broker} {listed.problem}".casefold()
 
 
-def readable(books: Sequence[Book]) -> tuple[Book, ...]:
+def readable(books: Sequence[IndexEntry]) -> tuple[IndexEntry, ...]:
     """Return the simulations that can be opened."""
     return tuple(book for book in books if not book.listed.problem)

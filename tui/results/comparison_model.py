@@ -1,4 +1,4 @@
-"""Simulations side by side: their figures, their average days, and what became of each job in a run of each."""
+"""Data of a comparison: figures, average days, and each job's outcome in a run of each simulation."""
 
 from __future__ import annotations
 
@@ -13,69 +13,69 @@ from scenarios.results.comparison import Compared, SimulationComparison as Stati
 
 
 def letter_of(index: int) -> str:
-    """Return what a simulation is called by: A, B, ... Z, then numbers."""
+    """Return a simulation's label: A, B, ... Z, then numbers."""
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the simulations."""
+    """One simulation of a comparison."""
 
     letter: str
     compared: Compared
     day: AveragePowerProfile
     contracts: dict[str, ContractRow]
-    """Of its first finished run, by job."""
+    """Contracts of its first finished run, by job."""
     seed: int
-    """Of its first finished run."""
+    """Seed of its first finished run."""
     zone: Zone
-    """How its times are shown."""
+    """Zone in which its times are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A figure of all of them, over their runs."""
+    """One figure of all simulations, over their runs."""
 
     figure: Figure
     spreads: tuple[SampleStatistics, ...]
-    """One a simulation."""
+    """One per simulation."""
     differences: tuple[SampleStatistics | None, ...]
-    """From the first simulation, paired by seed; None where there are no pairs, as for the first itself."""
+    """Differences from the first simulation, paired by seed; None without pairs, as for the first itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class JobRow:
-    """A job in a run of each; None: it had no contract there."""
+class JobComparison:
+    """A job's contract in a run of each simulation; None: no contract."""
 
     job_id: str
     contracts: tuple[ContractRow | None, ...]
 
     @property
     def is_same(self) -> bool:
-        """Whether the same producer serves it from the same start everywhere."""
+        """Whether supplier and start are the same in all."""
         found = {None if of is None else (of.producer, of.start_s) for of in self.contracts}
         return len(found) == 1 and None not in found
 
     @property
     def moved_s(self) -> int | None:
-        """How much later it starts in the last than in the first; None where one of them has no contract."""
+        """Difference of the start, last minus first simulation, s; None without a contract in both."""
         first, last = self.contracts[0], self.contracts[-1]
         return None if first is None or last is None else last.start_s - first.start_s
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonSheet:
     """All of them."""
 
     sides: tuple[Side, ...]
     figures: tuple[FigureRow, ...]
-    jobs: tuple[JobRow, ...]
-    """Those that differ first, by start."""
+    jobs: tuple[JobComparison, ...]
+    """Differing jobs first, by start."""
     statistics: Statistics
 
 
-def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
-    """Read simulations; differences are those from the first.
+def compare(paths: Sequence[Path], interval_s: int) -> ComparisonSheet:
+    """Read simulations and compare them with the first.
 
     Raises:
         ResultsError: One of them cannot be read, has no finished run, or is there twice.
@@ -93,8 +93,8 @@ def compare(paths: Sequence[Path], interval_s: int) -> Comparison:
         for figure in statistics.figures
     )
     job_ids = dict.fromkeys(job_id for side in sides for job_id in side.contracts)
-    jobs = [JobRow(job_id, tuple(side.contracts.get(job_id) for side in sides)) for job_id in job_ids]
-    return Comparison(
+    jobs = [JobComparison(job_id, tuple(side.contracts.get(job_id) for side in sides)) for job_id in job_ids]
+    return ComparisonSheet(
         sides, figures, tuple(sorted(jobs, key=lambda row: (row.is_same, _start_s(row), row.job_id))), statistics
     )
 
@@ -112,5 +112,5 @@ def _side(one: Compared, letter: str, interval_s: int) -> Side:
         )
 
 
-def _start_s(row: JobRow) -> int:
+def _start_s(row: JobComparison) -> int:
     return min(contract.start_s for contract in row.contracts if contract is not None)

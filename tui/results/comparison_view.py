@@ -1,4 +1,4 @@
-"""Shows simulations side by side: figures with intervals, differences, a chart, average days, jobs."""
+"""The view of a comparison: figures with intervals, differences, chart, average days, jobs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from scenarios.metrics import DEFAULT_INTERVAL_S, SampleStatistics
 from scenarios.results import AveragePowerProfile, ContractRow
 from scenarios.results.comparison import mean_text, unit_of
 from tui.formatting import plural
-from tui.results.comparison_model import Comparison, FigureRow, JobRow, Side, compare, letter_of
-from tui.results.file_access import Book, Reads
+from tui.results.comparison_model import ComparisonSheet, FigureRow, JobComparison, Side, compare, letter_of
+from tui.results.file_access import IndexEntry, Reads
 from tui.results.formatting import DAY_S, BackLink, stamp, state_cell
 from tui.results.interval_chart import Intervals
 from tui.shell import Footer, Guarded
-from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, Span, VirtualTable, Words, drawn
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
-_BOOKS: tuple[Column[Book], ...] = (
+_BOOKS: tuple[Column[IndexEntry], ...] = (
     Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
     Column("scenario", lambda book: book.listed.scenario),
     Column("algorithm", lambda book: book.listed.algorithm, 11),
@@ -37,7 +37,7 @@ _BOOKS: tuple[Column[Book], ...] = (
 
 
 class OtherChooser(Guarded, ModalScreen[Path | None]):
-    """Which simulation to put beside the one that is open."""
+    """Asks which simulation to compare with."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -52,16 +52,16 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
     OtherChooser VirtualTable { background: $surface; }
     """
 
-    def __init__(self, books: tuple[Book, ...]) -> None:
+    def __init__(self, books: tuple[IndexEntry, ...]) -> None:
         super().__init__()
         self._books = books
 
     def compose(self) -> ComposeResult:
-        """Those that can be read."""
+        """Yield the readable simulations."""
         with Vertical() as box:
             box.border_title = "Compare with"
-            yield VirtualTable[Book](
-                _BOOKS, key=lambda book: book.path, empty="There is no other one yet: run it again in another way"
+            yield VirtualTable[IndexEntry](
+                _BOOKS, key=lambda book: book.path, empty="No other simulation to compare with yet"
             )
         yield Footer()
 
@@ -72,8 +72,8 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
         table.focus()
 
     def action_choose(self) -> None:
-        """Take the one under the cursor."""
-        book: Book | None = self.query_one(VirtualTable).row
+        """Choose the one under the cursor."""
+        book: IndexEntry | None = self.query_one(VirtualTable).row
         if book is not None:
             self.dismiss(book.path)
 
@@ -100,7 +100,7 @@ def _label(row: FigureRow, *, of_difference: bool = False) -> str:
 
 
 def _figure_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
-    """Return the figure, then mean and interval of each simulation."""
+    """Return columns: the figure, then mean and interval of each simulation."""
 
     def of_side(i: int, side: Side) -> Column[FigureRow]:
         return Column(
@@ -116,7 +116,7 @@ def _figure_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
 
 
 def _difference_columns(sides: Sequence[Side]) -> tuple[Column[FigureRow], ...]:
-    """Return the figure, then how much more each simulation has than the first, with interval."""
+    """Return columns: the figure, then each simulation's difference from the first, with interval."""
 
     def of_side(i: int, side: Side) -> Column[FigureRow]:
         return Column(
@@ -150,7 +150,7 @@ def _supplier(contract: ContractRow | None) -> Cell:
     return ("⌁ grid", "warn") if contract.producer_house is None else contract.producer
 
 
-def _moved(row: JobRow) -> Cell:
+def _moved(row: JobComparison) -> Cell:
     if row.is_same:
         return "= same", "muted"
     letters = [letter_of(i) for i, contract in enumerate(row.contracts) if contract is not None]
@@ -164,8 +164,8 @@ def _moved(row: JobRow) -> Cell:
     return f"{'▲ +' if moved_s > 0 else '▼ -'}{minutes} min", "accent"
 
 
-def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[JobRow], ...]:
-    """Return the columns for some jobs; days are told only where there are several."""
+def job_columns(jobs: Sequence[JobComparison], sides: Sequence[Side]) -> tuple[Column[JobComparison], ...]:
+    """Return the columns for some jobs; dates are shown only if they differ."""
     starts_s = [contract.start_s for row in jobs for contract in row.contracts if contract is not None]
     is_one_day = not starts_s or max(starts_s) - min(starts_s) < DAY_S
     width = 8 if is_one_day else 15
@@ -178,7 +178,7 @@ def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[J
     def start_s(contract: ContractRow | None) -> int:
         return 0 if contract is None else contract.start_s
 
-    def of_side(i: int, side: Side) -> tuple[Column[JobRow], ...]:
+    def of_side(i: int, side: Side) -> tuple[Column[JobComparison], ...]:
         from_width = 0 if i < 2 else 80 + 30 * (i - 1)
         return (
             Column(f"{side.letter}: supplier", lambda row: _supplier(row.contracts[i]), 16, 12, from_width=from_width),
@@ -200,7 +200,7 @@ def job_columns(jobs: Sequence[JobRow], sides: Sequence[Side]) -> tuple[Column[J
 
 
 class DayOfSide(Vertical):
-    """One side's average day, with its name above it."""
+    """One simulation's average day, with its name."""
 
     DEFAULT_CSS = """
     DayOfSide { width: 1fr; height: 1fr; }
@@ -213,7 +213,14 @@ class DayOfSide(Vertical):
         yield Chart()
 
     def show(self, title: str, day: AveragePowerProfile, zone: Zone, top_w: float) -> None:
-        """Draw another day, on a scale that reaches as far as the other side's."""
+        """Draw a day, on the same scale as the other simulations'.
+
+        Args:
+            title: Label of the simulation.
+            day: Its average day.
+            zone: Zone of the time axis.
+            top_w: Upper end of the y axis, W.
+        """
         self.query_one(Static).update(title)
         start_s = float(day.times_s[0])
         end_s = start_s + len(day.times_s) * day.interval_s
@@ -223,20 +230,20 @@ class DayOfSide(Vertical):
                 drawn(OWN, day.local.mean_w, "local use"),
                 drawn(GRID, day.grid.mean_w, "grid use"),
             ),
-            Span(start_s, end_s, zone),
+            TimeAxis(start_s, end_s, zone),
             top=top_w,
         )
 
 
 def most_w(day: AveragePowerProfile) -> float:
-    """Return how far the scale of a day's chart has to reach."""
+    """Return the highest power of a day's chart, W."""
     return float(max(day.production.mean_w.max(initial=0), (day.local.mean_w + day.grid.mean_w).max(initial=0)))
 
 
 class ComparisonPane(Reads):
-    """Two simulations or more."""
+    """The comparison of two or more simulations."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     ComparisonPane { height: 1fr; }
     ComparisonPane .heading { height: auto; max-height: 6; background: $surface; }
@@ -250,7 +257,7 @@ class ComparisonPane(Reads):
     """
 
     class Shown(Message):
-        """All were read and are there to be seen."""
+        """All simulations were read and are shown."""
 
     class Failed(Message):
         """One could not be read, or they cannot be compared."""
@@ -261,10 +268,10 @@ class ComparisonPane(Reads):
 
     def __init__(self) -> None:
         super().__init__(id="comparison")
-        self.comparison: Comparison | None = None
+        self.comparison: ComparisonSheet | None = None
 
     def compose(self) -> ComposeResult:
-        """Which ones, then a tab for each way to look at them."""
+        """Yield the heading and a tab per view."""
         with Horizontal(classes="heading"):
             yield BackLink("◂ Back")
             yield Static("", classes="title", markup=False)
@@ -281,12 +288,12 @@ class ComparisonPane(Reads):
                     elif id_ == "days":
                         yield Horizontal(id="days")
                     else:
-                        yield CellTable[JobRow]((), key=lambda row: row.job_id, id="job-rows")
+                        yield CellTable[JobComparison]((), key=lambda row: row.job_id, id="job-rows")
                         yield Words(classes="detail")
 
     @property
     def tab(self) -> str:
-        """Id of the way to look in sight."""
+        """Id of the visible view."""
         return self.query_one("#sides", TabbedContent).active.removeprefix("compare-")
 
     def open(self, paths: Sequence[Path], interval_s: int = DEFAULT_INTERVAL_S) -> None:
@@ -296,7 +303,7 @@ class ComparisonPane(Reads):
     def _failed(self, error: BaseException) -> None:
         self.post_message(self.Failed(error))
 
-    def _show(self, comparison: Comparison) -> None:
+    def _show(self, comparison: ComparisonSheet) -> None:
         self.comparison = comparison
         sides = comparison.sides
         self.query_one(".title", Static).update("\n".join(_title(side) for side in sides))
@@ -334,17 +341,17 @@ class ComparisonPane(Reads):
             place.call_after_refresh(place.show, _title(side), side.day, side.zone, top_w)
 
     def show_tab(self, tab: str) -> None:
-        """Look at them in another way."""
+        """Show a view."""
         self.query_one("#sides", TabbedContent).active = f"compare-{tab}"
         self.call_after_refresh(self.focus_view)
 
     def show_next_tab(self, by: int) -> None:
-        """Look at them in the way beside."""
+        """Show the next or previous view."""
         ids = [id_ for _, id_, _ in TABS]
         self.show_tab(ids[(ids.index(self.tab) + by) % len(ids)])
 
     def focus_view(self) -> None:
-        """Go to the table in sight, if there is one."""
+        """Focus the visible table, if any."""
         for place in self.query(f"#compare-{self.tab} CellTable, #compare-{self.tab} #intervals"):
             place.focus()
             return
@@ -358,7 +365,7 @@ class ComparisonPane(Reads):
         note = figure.note.format(interval=f"{DEFAULT_INTERVAL_S // 60} min")
         said = {
             "figures": "Mean over the finished runs ± 95 % interval (Student's t).",
-            "differences": "One run less the other, seed by seed: mean ± 95 % interval. Muted: it may be 0.",
+            "differences": "Difference per seed: mean ± 95 % interval. Muted: not significantly different from 0.",
         }
         id_ = str(event.table.id).removesuffix("-rows")
         self.query_one(f"#compare-{id_} .detail", Words).say(f"{figure.label}: {note} {said[id_]}")

@@ -1,4 +1,4 @@
-"""Contracts in a table: sorted by any column, found by a text, copied by cell, row or all together."""
+"""The table of contracts: sortable, searchable, copyable by cell, row or as a whole."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
         ),
         Column("kWh", lambda row: number_kwh(row.energy_wh), 7, right=True, sort=lambda row: row.energy_wh),
         Column(
-            "by sun",
+            "panels",
             _covered,
             6,
             right=True,
@@ -74,9 +74,9 @@ def _columns(zone: Zone) -> tuple[Column[ContractRow], ...]:
 
 
 class Contracts(Guarded, Vertical):
-    """The table, what to look for above it, the chosen contract in words below it."""
+    """Search field, table, and details of the selected contract."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     Contracts { height: 1fr; }
     Contracts .finding { height: 1; background: $surface; }
@@ -88,7 +88,7 @@ class Contracts(Guarded, Vertical):
     """
 
     class JobChosen(Message):
-        """Somebody wants to know how a contract came about."""
+        """A contract's negotiation was requested."""
 
         def __init__(self, row: ContractRow) -> None:
             super().__init__()
@@ -118,7 +118,7 @@ class Contracts(Guarded, Vertical):
         return self.query_one(Input).value.strip()
 
     def show(self, rows: Sequence[ContractRow], zone: Zone) -> None:
-        """Show other contracts, their times in a zone; what was looked for still is."""
+        """Show other contracts, with times in a zone; the search is kept."""
         self._rows = rows
         if zone != self._zone:
             self._zone = zone
@@ -126,11 +126,11 @@ class Contracts(Guarded, Vertical):
         self._show_found()
 
     def find(self) -> None:
-        """Go to the field for a text."""
+        """Focus the search field."""
         self.query_one(Input).focus()
 
     def clear(self) -> bool:
-        """Show all contracts again; return whether that changes anything."""
+        """Clear the search; return whether anything changed."""
         was_narrowed = bool(self.query_one(Input).value)
         self.query_one(Input).value = ""
         return was_narrowed
@@ -145,7 +145,7 @@ class Contracts(Guarded, Vertical):
             count = f"{len(found):,} of {count}"
         self.query_one(".count", Words).say(count)
         if not found:
-            told = "No contract has that in a name. Escape shows all again." if self._rows else ""
+            told = "No match. Escape shows all contracts." if self._rows else ""
             self.query_one(".detail", Words).say(told)
 
     @on(Input.Submitted)
@@ -165,11 +165,11 @@ class Contracts(Guarded, Vertical):
 
 
 def in_words(row: ContractRow, zone: Zone) -> str:
-    """Return all that is known of a contract."""
+    """Return a contract's details in words."""
     delay_s = _delay_s(row)
-    late = f", {delay_s} s after it could" if delay_s > 0 else ""
+    late = f", {delay_s} s after its earliest start" if delay_s > 0 else ""
     if delay_s >= 60:
-        late = f", {delay_s // 60:,} min after it could"
+        late = f", {delay_s // 60:,} min after its earliest start"
     parts = [
         f"{row.job_id}: runs {zone.moment(row.start_s)} to {zone.clock(row.end_s)}{late}",
         f"window {zone.moment(row.earliest_start_s)} to {zone.moment(row.latest_start_s)}",

@@ -1,4 +1,4 @@
-"""Other forms of results: tables for other programs, and the report, which the browser then shows."""
+"""Export dialogs: tables for other programs, the HTML report, a comparison's table and figure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ANSWERS: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "O
 
 
 def proposed_files(comparison: SimulationComparison) -> tuple[Path, ...]:
-    """Return a table and a figure beside the first results, named after the scenario; neither is there yet."""
+    """Return unused paths of a table and a figure beside the first results, named after the scenario."""
     first = comparison.simulations[0]
     folder, here = first.path.parent, Path.cwd()
     if folder.is_absolute() and folder.is_relative_to(here):
@@ -47,7 +47,7 @@ def proposed_files(comparison: SimulationComparison) -> tuple[Path, ...]:
 
 
 def files_in(text: str) -> tuple[Path, ...]:
-    """Return the files that a line names."""
+    """Parse a comma-separated list of files."""
     return tuple(Path(part.strip()).expanduser() for part in text.split(",") if part.strip())
 
 
@@ -63,11 +63,11 @@ def _problem(text: str) -> str | None:
 
 
 def save_comparison(place: Reads, comparison: SimulationComparison) -> None:
-    """Ask for files and write the comparison there; asks again before something is overwritten.
+    """Ask for files and write the comparison there; asks before overwriting.
 
     Args:
-        place: A part of the screen that can do work in threads.
-        comparison: What is saved.
+        place: A widget that can run work in threads.
+        comparison: The comparison to save.
     """
 
     def chosen(text: str | None) -> None:
@@ -84,7 +84,7 @@ def _write(place: Reads, comparison: SimulationComparison, paths: Sequence[Path]
 
     def failed(error: BaseException) -> None:
         if isinstance(error, ResultsExistError):
-            details = f"{str(error).removesuffix('; --force overwrites it')}. Its contents will be lost."
+            details = f"{str(error).removesuffix('; use --force to overwrite it')}. Its contents will be lost."
             place.app.push_screen(Confirm("Overwrite existing files?", details, _ANSWERS), answered)
         else:
             place.complain(error, "Not saved")
@@ -97,28 +97,28 @@ def _write(place: Reads, comparison: SimulationComparison, paths: Sequence[Path]
 
 
 TEXT_BROWSERS = frozenset({"lynx", "w3m", "links", "elinks", "www-browser"})
-"""They would take the terminal that we draw on."""
+"""Browsers that would take over our terminal."""
 
 _FORMATS: dict[Format, str] = {
-    "csv": "CSV: spreadsheets, anything",
-    "json": "JSON: scripts",
-    "parquet": "Parquet: data frames (needs pyarrow)",
+    "csv": "CSV (any spreadsheet)",
+    "json": "JSON (scripts)",
+    "parquet": "Parquet (data frames; needs pyarrow)",
 }
 
 
-_KEEP: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "Write over", "error"))
+_KEEP: tuple[Answer, Answer] = (("keep", "Keep", "primary"), ("overwrite", "Overwrite", "error"))
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What is to be written, and where."""
+    """The chosen format and folder."""
 
     format: Format
     folder: Path
 
 
 class ExportDialog(Guarded, ModalScreen[Export | None]):
-    """Which format, which folder; escape returns None."""
+    """Asks for format and folder; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -145,7 +145,7 @@ class ExportDialog(Guarded, ModalScreen[Export | None]):
         """Ask.
 
         Args:
-            results: The results file; the folder that is proposed lies beside it.
+            results: The results file; the proposed folder is beside it.
         """
         super().__init__()
         self._results = results
@@ -207,10 +207,10 @@ class ExportDialog(Guarded, ModalScreen[Export | None]):
 
     @on(Input.Submitted)
     def action_accept(self) -> None:
-        """Return what was chosen, if it will do."""
+        """Return the choice, if valid."""
         text = self.query_one(Input).value.strip()
         folder = Path(text).expanduser()
-        problem = "Type a folder; it is made if it is not there." if not text else None
+        problem = "Enter a folder; it is created if missing." if not text else None
         if text and folder.exists() and not folder.is_dir():
             problem = f"{folder} is a file: a folder is needed."
         self.query_one(".problem", Static).update(problem or "")
@@ -219,7 +219,7 @@ class ExportDialog(Guarded, ModalScreen[Export | None]):
 
 
 class Writing:
-    """Exports and reports, asked for at a part of the screen that can do work in threads."""
+    """Runs exports and reports for a widget that can run work in threads."""
 
     def __init__(self, place: Reads) -> None:
         self._place = place
@@ -255,7 +255,7 @@ class Writing:
             if page is not None:
                 self._report(results, page, interval_s, overwrite=False)
 
-        details = "One page of HTML with charts and tables; it opens in the browser, and needs no network."
+        details = "One HTML page with charts and tables; opens in any browser, needs no network."
         proposed = results.with_suffix(".html")
         dialog = PickPath("Write the report to", proposed, kind="new", suffixes=(".html",), details=details)
         self._place.app.push_screen(dialog, chosen)
@@ -281,7 +281,7 @@ class Writing:
         if app.is_web:
             app.deliver_text(page, open_method="browser", mime_type="text/html")
             is_opened = True
-        told = f"{page}" if is_opened else f"{page}\nNo browser was found here: open it in one yourself."
+        told = f"{page}" if is_opened else f"{page}\nNo browser found; open the file in one."
         self._place.notify(told, title="The report", markup=False, timeout=12)
 
     def _open(self, page: Path) -> bool:
@@ -290,7 +290,7 @@ class Writing:
     # What is there already.
 
     def _ask(self, error: BaseException, answers: tuple[Answer, ...], do: dict[str, Callable[[], None]]) -> None:
-        """Ask what to do where something is there already; what else went wrong is said."""
+        """Ask before overwriting; show any other error."""
         if not isinstance(error, ResultsExistError):
             self._place.complain(error, "Not written")
             return
@@ -299,11 +299,11 @@ class Writing:
             if answer in do:
                 do[answer]()
 
-        self._place.app.push_screen(Confirm("Write over what is there?", f"{error}.", answers), answered)
+        self._place.app.push_screen(Confirm("Overwrite existing files?", f"{error}.", answers), answered)
 
 
 def open_in_browser(page: Path) -> bool:
-    """Open a page in the desktop's browser; return whether there is one."""
+    """Open a page in the desktop's browser; return whether one was found."""
     try:
         browser = webbrowser.get()
     except webbrowser.Error:

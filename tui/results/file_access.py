@@ -1,4 +1,4 @@
-"""A results file that is open: what does not change is kept, all else is read when it is asked for."""
+"""Access to results files from the UI: the index of a folder, reading in threads, opened simulations."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tui.results.household_model import Sheet, neighbourhood_sheet
 from tui.shell import Guarded, complain
 
 FRESH_WALL_S = 20.0
-"""A run writes at least once a second, unless it is paused or a solver thinks."""
+"""A running file is written at least once a second, unless paused or in a solver."""
 
 Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """A results file on the shelf."""
+class IndexEntry:
+    """A results file in the index."""
 
     listed: ResultsEntry
     made_wall_s: float
-    """When the simulation began; of a broken file, when it was written. UNIX seconds."""
+    """Start of the simulation, or modification time of an unreadable file; UNIX seconds."""
     state: str
     """A key of `tui.results.formatting.STATES`."""
 
@@ -42,7 +42,7 @@ class Book:
 
 
 def stamp_of(path: Path) -> Stamp:
-    """Return what changes whenever a results file is written to; empty where there is no file."""
+    """Return a value that changes whenever a results file is written to; empty without a file."""
     found = []
     for part in (path, path.with_name(f"{path.name}-wal")):
         try:
@@ -53,15 +53,15 @@ def stamp_of(path: Path) -> Stamp:
     return tuple(found)
 
 
-class Shelf:
-    """A folder with results."""
+class ResultsIndex:
+    """Index of a results folder; rereads changed files only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[Path, tuple[Stamp, ResultsEntry]] = {}
 
-    def look(self) -> tuple[Book, ...]:
-        """Return what is there now, newest first.
+    def look(self) -> tuple[IndexEntry, ...]:
+        """Return the current entries, newest first.
 
         Raises:
             ResultsError: The folder cannot be read, or is a file.
@@ -77,7 +77,7 @@ class Shelf:
         return tuple(sorted(books, key=lambda book: (book.made_wall_s, book.path.name), reverse=True))
 
 
-def _book(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> Book:
+def _book(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> IndexEntry:
     written_wall_s = max((mtime_ns for mtime_ns, _ in stamp), default=0) / 1e9
     made_wall_s = written_wall_s
     if listed.created_utc:
@@ -85,7 +85,7 @@ def _book(stamp: Stamp, listed: ResultsEntry, now_wall_s: float) -> Book:
             made_wall_s = datetime.fromisoformat(listed.created_utc).timestamp()
         except ValueError:
             made_wall_s = written_wall_s
-    return Book(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
+    return IndexEntry(listed, made_wall_s, _state(listed, is_fresh=now_wall_s - written_wall_s < FRESH_WALL_S))
 
 
 def _state(listed: ResultsEntry, *, is_fresh: bool) -> str:
@@ -109,27 +109,27 @@ Failed = Callable[[BaseException], None]
 
 
 class Reads(Guarded, Vertical):
-    """A part of the screen that shows what was read in a thread."""
+    """A widget that reads in threads and shows the outcome."""
 
     def read(self, group: str, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None = None) -> None:
-        """Do some work in a thread, then show what came of it; a newer one of the same group takes its place.
+        """Run work in a thread, then show its outcome; newer work of the same group supersedes it.
 
         Args:
-            group: Of which only the newest counts.
-            work: Done in a thread; touches no widget.
-            then: Told what it returned, in the UI's thread.
-            failed: Told what it raised, if that is an error of ours or of the system; None: a notice.
+            group: Only the newest work of a group counts.
+            work: Runs in a thread; must not touch widgets.
+            then: Called with its return value in the UI thread.
+            failed: Called with an `SsmicError` or `OSError` that it raised; None: show a notice.
         """
 
         async def job() -> None:
             await self._read(work, then, failed)
 
-        # The function, not its coroutine: one that is cancelled before it begins would be complained about.
+        # Pass the function, not a coroutine: one cancelled before it starts would never be awaited.
         later: WorkType[None] = job
         self.run_worker(later, group=group, exclusive=True, exit_on_error=False)
 
     def is_reading(self, group: str) -> bool:
-        """Whether something of a group is still under way."""
+        """Whether work of a group is in progress."""
         return any(worker.group == group and worker.node is self and worker.is_running for worker in self.workers)
 
     async def _read(self, work: Callable[[], T], then: Callable[[T], None], failed: Failed | None) -> None:
@@ -148,19 +148,19 @@ class Reads(Guarded, Vertical):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A simulation that was opened."""
+    """An opened simulation."""
 
     path: Path
     stamp: Stamp
-    """As the file was before it was read."""
+    """State of the file before reading."""
     info: SimulationInfo
     runs: tuple[RunInfo, ...]
     scenario: Scenario
     sheet: Sheet | None
-    """All households of the first run, read on the way; None: no run has begun, or the file was open before."""
+    """Sheet of all households of the first run; None: no run has started, or the file was reread."""
 
     knows_offset: bool
-    """Whether the file says at which offset its scenario's times are shown."""
+    """Whether the file has the scenario's UTC offset."""
 
     @property
     def houses(self) -> tuple[tuple[str, str], ...]:
@@ -169,15 +169,15 @@ class Opened:
 
 
 def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opened:
-    """Read what a simulation is about.
+    """Read a simulation's description.
 
     Args:
         path: The results file.
-        interval_s: Over which peaks are averaged.
-        before: The same file as it was read before; None: it was not.
+        interval_s: Averaging interval of peaks, s.
+        before: The same file as read earlier, if any.
 
     Raises:
-        ResultsError: It cannot be read.
+        ResultsError: The file cannot be read.
     """
     stamp = stamp_of(path)
     with ResultsReader(path) as results:
@@ -189,10 +189,10 @@ def open_simulation(path: Path, interval_s: int, before: Opened | None) -> Opene
 
 
 def read_from(opened: Opened, read: Callable[[ResultsReader], T]) -> T:
-    """Read something of an opened simulation.
+    """Read from an opened simulation.
 
     Raises:
-        ResultsError: It cannot be read any more.
+        ResultsError: The file can no longer be read.
     """
     with ResultsReader(opened.path, opened.scenario) as results:
         return read(results)

@@ -1,4 +1,4 @@
-"""The way back for the mouse."""
+"""Formatting and small widgets of *Results*: states, energies, money, figures, the back link."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATES: dict[str, tuple[str, str]] = {
     "broken": ("✗ unreadable", "bad"),
     "none": ("◌ no run yet", "muted"),
 }
-"""Of runs and of simulations."""
+"""Sign and look of the states of runs and simulations."""
 
 
 def state_cell(state: str) -> Cell:
@@ -35,28 +35,28 @@ def state_cell(state: str) -> Cell:
 
 
 def number_kwh(wh: float | None) -> str:
-    """Write an energy without its unit, for columns that name it."""
+    """Format an energy, given in Wh, in kWh without the unit, for columns that name it."""
     if wh is None:
         return "-"
-    # Of the energy of a year the decimals say nothing, and columns are as wide as a day needs.
+    # For a year's energy the decimals are irrelevant, and columns are sized for a day.
     digits = 2 if abs(wh) < 1e6 else 1 if abs(wh) < 1e7 else 0
     return f"{wh / 1000:,.{digits}f}"
 
 
 def stamp(time_s: float) -> str:
-    """Write when something was made, UTC."""
+    """Format a time in UTC."""
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def covered_cell(share: float | None) -> Cell:
-    """Return how much of something the sun covered."""
+    """Return a cell with the share covered by panels."""
     if share is None:
         return "-", "muted"
     return f"{share:.0%}", "ok" if share >= 0.995 else "warn" if share > 0 else "muted"
 
 
 def euro(value: float | None) -> str:
-    """Write money."""
+    """Format an amount in EUR."""
     return "-" if value is None else f"{value:,.2f} EUR"
 
 
@@ -73,12 +73,12 @@ _UNITS: dict[str, Callable[[float], str]] = {
 
 
 def figure_text(unit: str, value: float | None) -> str:
-    """Write a figure of `scenarios.metrics.labels`."""
+    """Format a figure by its unit in `scenarios.metrics.labels`."""
     return "-" if value is None else _UNITS[unit](value)
 
 
 class Figures(Widget):
-    """As many as there is room for; the first ones first."""
+    """Figures with labels, as many as fit; the first ones have priority."""
 
     DEFAULT_CSS = """
     Figures { height: 2; }
@@ -89,12 +89,12 @@ class Figures(Widget):
         self.figures: tuple[tuple[str, str], ...] = ()
 
     def show(self, figures: tuple[tuple[str, str], ...]) -> None:
-        """Show others."""
+        """Show other figures."""
         self.figures = figures
         self.refresh()
 
     def render(self) -> RenderableType:
-        """Write them as there is room."""
+        """Render as a list or in lines, depending on the height."""
         if self.size.height > 3:
             return self._list()
         lines: list[Text] = [Text()]
@@ -115,7 +115,7 @@ class Figures(Widget):
 
 
 class BackLink(Static):
-    """A click does what escape does."""
+    """A link back, for the mouse."""
 
     DEFAULT_CSS = """
     BackLink { width: auto; padding: 0 1; color: $primary; pointer: pointer; }

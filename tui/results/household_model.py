@@ -1,4 +1,4 @@
-"""What *All households* and *One household* show: the same sheet, of the neighbourhood or of one of its houses."""
+"""Data of *All households* and *One household*: a sheet of the neighbourhood or of one house."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from scenarios.results import (
     view_neighbourhood,
 )
 from tui.formatting import percent, plural, ratio, unfinished
-from tui.results.formatting import euro, figure_text
+from tui.results.formatting import figure_text
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a whole."""
+class EnergyPart:
+    """A part of an energy total."""
 
     name: str
     wh: float
     colour: str
-    """A variable of the theme."""
+    """Variable of the theme."""
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """An energy and its parts."""
+class EnergyTotal:
+    """An energy total and its parts."""
 
     name: str
     wh: float
-    parts: tuple[Part, ...]
+    parts: tuple[EnergyPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +47,26 @@ class Sheet:
     run: RunInfo
     house: str | None
     """None: all of them."""
-    wholes: tuple[Whole, ...]
+    wholes: tuple[EnergyTotal, ...]
     peaks: str
-    """Peak-to-average ratios, in words."""
+    """Peak-to-average ratios, as text."""
     figures: tuple[tuple[str, str], ...]
-    """The most telling ones first."""
+    """The most important ones first."""
     day: PowerProfile
     contracts: tuple[ContractRow, ...]
     households: tuple[HouseholdRow, ...]
     """Empty for one household."""
     zone: Zone
-    """How times are shown."""
+    """Zone in which times are shown."""
 
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:
     """Read the sheet of all households.
+
+    Args:
+        results: The simulation.
+        run: The run's number, from 1.
+        interval_s: Averaging interval of peaks, s.
 
     Raises:
         ResultsError: The file cannot be read, or has no such run.
@@ -87,6 +92,12 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
 def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -> Sheet:
     """Read the sheet of one household.
 
+    Args:
+        results: The simulation.
+        run: The run's number, from 1.
+        house: The house's id.
+        interval_s: Averaging interval of peaks, s.
+
     Raises:
         ResultsError: The file cannot be read, or has no such run or house.
         IntervalError: The interval is not a positive number of whole minutes.
@@ -110,25 +121,25 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
 
 def _wholes(
     consumed_wh: float, own_wh: float, neighbours_wh: float, grid_wh: float, produced_wh: float, sold_wh: float
-) -> tuple[Whole, ...]:
+) -> tuple[EnergyTotal, ...]:
     surplus_wh = max(0.0, produced_wh - own_wh - sold_wh)
     return (
-        Whole(
+        EnergyTotal(
             "Consumed",
             consumed_wh,
             (
-                Part("own sun", own_wh, "own"),
-                Part("neighbours", neighbours_wh, "neighbours"),
-                Part("grid", grid_wh, "grid-power"),
+                EnergyPart("own panels", own_wh, "own"),
+                EnergyPart("neighbours", neighbours_wh, "neighbours"),
+                EnergyPart("grid", grid_wh, "grid-power"),
             ),
         ),
-        Whole(
+        EnergyTotal(
             "Produced",
             produced_wh,
             (
-                Part("used at home", own_wh, "own"),
-                Part("sold", sold_wh, "neighbours"),
-                Part("surplus", surplus_wh, "surplus"),
+                EnergyPart("used at home", own_wh, "own"),
+                EnergyPart("sold", sold_wh, "neighbours"),
+                EnergyPart("surplus", surplus_wh, "surplus"),
             ),
         ),
     )
@@ -145,33 +156,33 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
         ("Self-sufficiency", percent(kpis.self_sufficiency)),
         ("Self-consumption", percent(kpis.self_consumption)),
         ("Jobs", f"{kpis.jobs:,}, {kpis.jobs_on_grid:,} on grid"),
-        ("Promised, not kept", figure_text("wh", kpis.shortfall_wh)),
+        ("Shortfall", f"{figure_text('wh', kpis.shortfall_wh)} (promised but not delivered)"),
     ]
     if kpis.bill_eur is not None:
-        figures.append(("All bills", f"{euro(kpis.bill_eur)} (alone {euro(kpis.bill_without_eur)})"))
+        figures.append(("Total bill", _with_and_without(kpis.bill_eur, kpis.bill_without_eur, "EUR")))
     if kpis.kg_co2 is not None:
-        figures.append(("Grid CO2", f"{kpis.kg_co2:,.2f} kg (alone {figure_text('kg', kpis.kg_co2_without)})"))
+        figures.append(("Grid CO2", _with_and_without(kpis.kg_co2, kpis.kg_co2_without, "kg")))
     optimum = run.comparison.get("optimum")
     if isinstance(optimum, dict) and optimum.get("share") is not None:
-        figures.insert(2, ("Of the best plan known", percent(optimum["share"])))
+        figures.insert(2, ("Share of the best plan", percent(optimum["share"])))
     figures += [
-        ("Started late", f"{kpis.jobs_late:,}, mean {figure_text('s', kpis.mean_delay_s)}"),
+        ("Started after earliest time", f"{kpis.jobs_late:,} (mean {figure_text('s', kpis.mean_delay_s)})"),
         ("Load factor", ratio(kpis.load_factor)),
         ("Peak consumption", figure_text("w", kpis.peak_consumption_w)),
         ("Peak import, pooled", figure_text("w", kpis.peak_import_w)),
         ("Self-sufficiency, pooled", percent(kpis.pooled_self_sufficiency)),
-        *_troubles(
-            (kpis.jobs_moved, "moved"),
-            (kpis.jobs_cancelled, "cancelled"),
-            (kpis.jobs_lost, "lost"),
-            (kpis.jobs_overlapping, "overlapping on their device"),
-            (kpis.jobs_unfinished, "still ran at the end"),
+        *_counts("Jobs moved or cancelled", (kpis.jobs_moved, "moved"), (kpis.jobs_cancelled, "cancelled")),
+        *_counts("Jobs lost", (kpis.jobs_lost, "(household offline)")),
+        *_counts("Jobs overlapping", (kpis.jobs_overlapping, "on their device")),
+        *_counts(
+            "Jobs not completed",
+            (kpis.jobs_unfinished, "still running at the end"),
             (kpis.jobs_not_registered, "not registered by the end"),
         ),
-        ("Said", f"{plural(run.messages, 'message')}, {plural(run.negotiations, 'negotiation')}"),
+        ("Messages", f"{run.messages:,} in {plural(run.negotiations, 'negotiation')}"),
     ]
     if run.wall_s is not None:
-        figures.append(("Took", f"{run.wall_s:,.2f} s"))
+        figures.append(("Run time", f"{run.wall_s:,.2f} s"))
     return tuple(figures)
 
 
@@ -184,7 +195,7 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
         ("Load factor", ratio(view.load_factor)),
     ]
     if view.bill is not None:
-        figures.append(("Bill", f"{euro(view.bill.with_eur)} (alone {euro(view.bill.without_eur)})"))
+        figures.append(("Bill", _with_and_without(view.bill.with_eur, view.bill.without_eur, "EUR")))
     return tuple(figures)
 
 
@@ -193,13 +204,18 @@ def _unfinished(run: RunInfo, covered_share: float) -> tuple[tuple[str, str], ..
     return (("Part of a run", f"{how}; figures cover that part"),) if how else ()
 
 
-def _troubles(*counts: tuple[int, str]) -> tuple[tuple[str, str], ...]:
-    happened = [f"{count:,} {what}" for count, what in counts if count]
-    return (("Jobs with a story", ", ".join(happened)),) if happened else ()
+def _counts(label: str, *counts: tuple[int, str]) -> tuple[tuple[str, str], ...]:
+    parts = [f"{count:,} {what}" for count, what in counts if count]
+    return ((label, ", ".join(parts)),) if parts else ()
+
+
+def _with_and_without(with_it: float, without_it: float | None, unit: str) -> str:
+    without = "" if without_it is None else f" (without neighbourhood {without_it:,.2f})"
+    return f"{with_it:,.2f} {unit}{without}"
 
 
 def fits(row: ContractRow, text: str) -> bool:
-    """Return whether a contract has a text in one of its names, in any case."""
+    """Return whether one of a contract's names contains a text, case-insensitive."""
     wanted = text.casefold()
     names = (row.job_id, row.source_id, row.house, row.device, row.producer, row.producer_house or "", row.profile)
     return any(wanted in name.casefold() for name in names)

@@ -1,4 +1,4 @@
-"""Draws a sheet: energy bars, peak-to-average over an interval of one's own, the day, households, contracts."""
+"""The view of a sheet: energy bars, peak-to-average ratios, day chart, households, contracts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from scenarios.results import HouseholdRow, PowerProfile
 from tui.formatting import kwh
 from tui.results.contracts import Contracts
 from tui.results.formatting import Figures, number_kwh
-from tui.results.household_model import Sheet, Whole
+from tui.results.household_model import EnergyTotal, Sheet
 from tui.shell import Days, Guarded, shown_zone
-from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Cell, Chart, Column, Span, VirtualTable, drawn
+from tui.widgets import GRID, MEANINGS, OWN, PRODUCTION, Cell, Chart, Column, TimeAxis, VirtualTable, drawn
 
 _PATTERNS = {meaning.colour: meaning.pattern for meaning in MEANINGS}
 _TITLE_WIDTH = 9
 
 
 class EnergyBar(Widget):
-    """Two lines: the whole as a bar, and its parts by name with energy and share."""
+    """Two lines: a stacked bar, and its parts with energy and share."""
 
     DEFAULT_CSS = """
     EnergyBar { height: 2; }
@@ -36,15 +36,15 @@ class EnergyBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.whole: Whole | None = None
+        self.whole: EnergyTotal | None = None
 
-    def show(self, whole: Whole) -> None:
+    def show(self, whole: EnergyTotal) -> None:
         """Draw another energy."""
         self.whole = whole
         self.refresh()
 
     def render(self) -> Text:
-        """Draw it as wide as there is room."""
+        """Draw it at full width."""
         whole, width = self.whole, self.size.width
         if whole is None:
             return Text("")
@@ -63,7 +63,7 @@ class EnergyBar(Widget):
         indent = min(_TITLE_WIDTH + 14, max(0, width - legend.cell_len))
         return text.append(" " * indent).append_text(legend)
 
-    def _legend(self, whole: Whole, *, with_energy: bool) -> Text:
+    def _legend(self, whole: EnergyTotal, *, with_energy: bool) -> Text:
         parts = []
         for part in whole.parts:
             energy = f" {part.wh / 1000:,.2f}" if with_energy else ""
@@ -80,8 +80,8 @@ class EnergyBar(Widget):
         return Style(color=(self.background_colors[1] + Color.parse(value)).rich_color)
 
 
-def shares(whole: Whole, cells: int) -> list[int]:
-    """Return how many cells each part gets of a bar; what is there at all gets one, and the sum is never more."""
+def shares(whole: EnergyTotal, cells: int) -> list[int]:
+    """Divide a bar's cells among parts; every non-zero part gets at least one."""
     if whole.wh <= 0:
         return [0] * len(whole.parts)
     exact = [part.wh / whole.wh * cells for part in whole.parts]
@@ -119,9 +119,9 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
     ),
     Column("grid", lambda row: number_kwh(row.split.grid_wh), 7, right=True, sort=lambda r: r.split.grid_wh),
     Column(
-        "sun %",
+        "local %",
         _share,
-        5,
+        7,
         right=True,
         sort=lambda r: (r.split.consumed_wh - r.split.grid_wh) / (r.split.consumed_wh or 1),
     ),
@@ -139,9 +139,9 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
         sort=lambda r: r.bill.with_eur if r.bill else 0.0,
     ),
     Column(
-        "alone EUR",
+        "without EUR",
         lambda row: ("-" if row.bill is None else f"{row.bill.without_eur:,.2f}", "muted"),
-        9,
+        11,
         right=True,
         from_width=90,
         sort=lambda r: r.bill.without_eur if r.bill else 0.0,
@@ -150,7 +150,13 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
 
 
 def draw_day(chart: Chart, day: PowerProfile, zone: Zone) -> None:
-    """Draw production behind, local and grid consumption stacked before it."""
+    """Draw stacked local and grid consumption in front of production.
+
+    Args:
+        chart: The chart to draw in.
+        day: Power per interval, W.
+        zone: Zone of the time axis.
+    """
     start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
     end_s = start_s + len(day.times_s) * day.interval_s
     chart.show(
@@ -159,22 +165,22 @@ def draw_day(chart: Chart, day: PowerProfile, zone: Zone) -> None:
             drawn(OWN, day.local_w, "local use"),
             drawn(GRID, day.grid_w, "grid use"),
         ),
-        Span(start_s, end_s, zone),
+        TimeAxis(start_s, end_s, zone),
     )
 
 
 class DayChart(Chart):
-    """A chart that keys can be sent to where it is all there is."""
+    """A focusable day chart."""
 
 
 class SheetPane(Guarded, Vertical):
-    """One sheet."""
+    """The pane of one sheet."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     SheetPane { height: 1fr; }
     SheetPane #top { height: 16; }
-    SheetPane #numbers { width: 68; padding: 0 1; }
+    SheetPane #numbers { width: 72; padding: 0 1; }
     SheetPane .peaks { height: 1; }
     SheetPane .peaks Static { width: auto; }
     SheetPane .peaks Input { width: 7; background: $primary 20%; margin: 0 1; padding: 0 1; }
@@ -184,7 +190,7 @@ class SheetPane(Guarded, Vertical):
     SheetPane #power { width: 1fr; }
     SheetPane .day-title { height: 1; padding-left: 8; color: $text-muted; }
     SheetPane #tables { height: 1fr; border-top: solid $border; }
-    SheetPane #households { width: 54; border-right: solid $border; }
+    SheetPane #households { width: 56; border-right: solid $border; }
     SheetPane.one-house #households { display: none; }
     SheetPane .short-only { display: none; }
 
@@ -207,14 +213,14 @@ class SheetPane(Guarded, Vertical):
     """
 
     class IntervalChosen(Message):
-        """Peaks are to be averaged over another interval."""
+        """The averaging interval of peaks was changed."""
 
         def __init__(self, minutes: int) -> None:
             super().__init__()
             self.minutes = minutes
 
     class HouseholdChosen(Message):
-        """Somebody wants to see one household."""
+        """A household was chosen."""
 
         def __init__(self, house: str) -> None:
             super().__init__()
@@ -224,7 +230,7 @@ class SheetPane(Guarded, Vertical):
         """Make a pane.
 
         Args:
-            one_house: Whether it shows one household; else all.
+            one_house: Whether it shows one household instead of all.
         """
         super().__init__(classes="one-house" if one_house else "")
         self._zooms: tuple[Zoom, ...] = (
@@ -249,7 +255,7 @@ class SheetPane(Guarded, Vertical):
                 yield Figures()
             with Vertical(id="power"):
                 yield Static("", classes="day-title", markup=False)
-                yield DayChart(empty="Nothing was produced or used")
+                yield DayChart(empty="No production or consumption")
         with Horizontal(id="tables"):
             yield VirtualTable[HouseholdRow](_COLUMNS, key=lambda row: row.house, empty="No household", id="households")
             yield Contracts()
@@ -268,14 +274,14 @@ class SheetPane(Guarded, Vertical):
 
     @property
     def days(self) -> Days | None:
-        """Those that there are to choose from; None: nothing is shown yet."""
+        """The days to choose from; None: nothing shown yet."""
         sheet = self.sheet
         if sheet is None or not len(sheet.day.times_s):
             return None
         return Days(int(sheet.day.times_s[0]), sheet.day.days, sheet.zone)
 
     def show_day(self, index: int) -> None:
-        """Draw a day; the nearest one there is."""
+        """Draw the day nearest to an index."""
         sheet, days = self.sheet, self.days
         if sheet is None:
             return
@@ -287,32 +293,32 @@ class SheetPane(Guarded, Vertical):
         bar.update(f"{title}   {{ }} day before, after   G choose")
 
     def show_interval(self, minutes: int) -> None:
-        """Show over how many minutes peaks are averaged."""
+        """Show the averaging interval of peaks, minutes."""
         field = self.query_one(".peaks Input", Input)
         if field.value != str(minutes):
             with self.prevent(Input.Changed):
                 field.value = str(minutes)
 
     def focus_table(self) -> None:
-        """Go to the table in sight."""
+        """Focus the visible table."""
         places = {"households": "#households", "day": "DayChart"}
         self.query_one(places.get(self.zoom, "Contracts CellTable")).focus()
 
     def find(self) -> None:
-        """Go to the field for a text."""
+        """Focus the search field."""
         while self.zoom not in {"all", "contracts"}:
             self.zoom_next()
         self.query_one(Contracts).find()
 
     def zoom_next(self) -> None:
-        """Give the room to the next part."""
+        """Zoom in on the next part."""
         self.remove_class(f"zoom-{self.zoom}")
         self.zoom = self._zooms[(self._zooms.index(self.zoom) + 1) % len(self._zooms)]
         self.add_class(f"zoom-{self.zoom}")
         self.call_after_refresh(self.focus_table)
 
     def ask_interval(self) -> None:
-        """Go to the field for the interval."""
+        """Focus the interval field."""
         if self.zoom != "all":
             self.remove_class(f"zoom-{self.zoom}")
             self.zoom = "all"

@@ -1,4 +1,4 @@
-"""Draws means with their 95 % intervals, a line each simulation; beside them the paired differences from the first."""
+"""Chart of means with 95 % intervals, a line per simulation; beside it the paired differences from the first."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from scenarios.metrics import Figure, SampleStatistics
 from scenarios.results.comparison import SimulationComparison, drawn_figures, mean_text, scaled, unit_of
 
 MARKS = "●■◆▲▼★✚"
-"""By simulation, so that nobody has to tell colours."""
+"""Marks by simulation, so that colour is not needed."""
 _COLOURS = ("primary", "secondary", "success", "accent", "warning", "error")
 _WIDE = 110
-"""From this width on, differences are drawn beside the means."""
+"""Minimum width for differences beside the means."""
 _MOST_LABEL = 22
 _VALUE_WIDTH = 17
 
 
 class Intervals(Widget):
-    """As many lines as there are figures and simulations; scrolls within its container."""
+    """Interval chart; scrolls within its container."""
 
     DEFAULT_CSS = """
     Intervals { height: auto; padding: 0 1; }
@@ -103,12 +103,12 @@ class Scale:
         self._low, self._high = low - room, high + room
 
     def cell(self, value: float) -> int:
-        """Return the cell of a value in the unit that people read."""
+        """Return the cell of a value, given in display units."""
         share = (value - self._low) / (self._high - self._low)
         return min(self._width - 1, max(0, round(share * (self._width - 1))))
 
     def bar(self, spread: SampleStatistics | None, mark: str) -> str:
-        """Return the interval as a line with ends, and the mean as a mark in it."""
+        """Draw the interval as a line with ends and the mean as a mark."""
         cells = [" "] * self._width
         if self._with_zero:
             cells[self.cell(0.0)] = "┊"

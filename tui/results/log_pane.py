@@ -1,4 +1,4 @@
-"""The *Log* of a run: what its log says and what became of contracts, in the order of virtual time."""
+"""The *Log* of a run: log records and contract events in order of virtual time."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from tui.shell import Guarded
 from tui.widgets import Cell, CellTable, Column, Words
 
 MOST_RECORDS = 20_000
-"""Of the log, the newest; more than that nobody reads here."""
+"""Maximum number of log records shown; older ones are omitted."""
 _LOOKS = {"warning": "warn", "error": "bad", "critical": "bad", "debug": "muted"}
 _NOT_SHOWN = frozenset({"event", "level", "logger", "run", "run_id", "timestamp", "now_s", "scenario", "exception"})
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """Something that happened."""
+    """A log record or contract event."""
 
     number: int
     time_s: int | None
     """Virtual time, UNIX seconds; None: before or after the run."""
     level: str
-    """Of the log; `contract` for what became of one."""
+    """Log level, or `contract` for a contract's event."""
     event: str
     details: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogSheet:
-    """All of it."""
+    """The rows of the log, with a caption."""
 
     rows: tuple[LogRow, ...]
     said: str
-    """Where it is from."""
+    """Source and zone, as a caption."""
     zone: Zone
 
 
@@ -59,14 +59,14 @@ def log_sheet(results: ResultsReader, run: int) -> LogSheet:
     start_s = results.run(run).start_s
     zone = results.scenario.zone
     found = [*_records(file, run), *_events(results, run, zone)]
-    # A record without a virtual time stays behind the one before it.
+    # A record without a virtual time follows the one before it.
     times_s: list[int] = []
     for time_s, *_ in found:
         before_s = times_s[-1] if times_s else start_s
         times_s.append(before_s if time_s is None else time_s)
     order = sorted(range(len(found)), key=lambda i: (times_s[i], i))
     rows = tuple(LogRow(number, *found[i]) for number, i in enumerate(order))
-    where = f"Log: {file.name}" if file.exists() else f"The log {file.name} is not beside the results"
+    where = f"Log: {file.name}" if file.exists() else f"No log file {file.name} beside the results"
     events = sum(row.level == "contract" for row in rows)
     said = f"{where}; {plural(len(rows) - events, 'record')}, and {plural(events, 'event')} of contracts. "
     return LogSheet(rows, f"{said}Times are {zone.name}.", zone)
@@ -85,7 +85,7 @@ def _records(file: Path, run: int) -> Iterator[_Found]:
         try:
             record: Any = json.loads(line)
         except ValueError:
-            continue  # a line that is just being written
+            continue  # incomplete line, still being written
         if isinstance(record, dict) and record.get("run", run) == run:
             time_s = record.get("now_s")
             details = ", ".join(f"{name} {value}" for name, value in record.items() if name not in _NOT_SHOWN)

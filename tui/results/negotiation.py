@@ -1,4 +1,4 @@
-"""How a contract came about: what was said about its job, from the first question to the last amendment."""
+"""A contract's negotiation: all messages about its job."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tui.shell import Footer, Guarded
 from tui.widgets import Column, VirtualTable
 
 MOST_MESSAGES = 5_000
-"""Of one job; more than that nobody reads."""
+"""Maximum number of messages shown for a job."""
 
 
 def said_about(
     results: ResultsReader, run: int, row: ContractRow, zone: Zone
 ) -> tuple[tuple[RecordedMessage, str], ...]:
-    """Read what was said about a contract's job, each message with its words.
+    """Read the messages about a contract's job, with summaries.
 
     Args:
         results: The simulation.
-        run: Which run of it.
+        run: The run's number.
         row: The contract.
-        zone: How times are shown.
+        zone: Zone in which times are shown.
 
     Raises:
         ResultsError: The file cannot be read.
@@ -45,7 +45,7 @@ def said_about(
 def _words(message: RecordedMessage, row: ContractRow, zone: Zone) -> str:
     body: dict[str, Any] = message.body
     if message.kind == "Request" and isinstance(body.get("job"), dict):
-        # Recorded without the load profile, for that is the scenario's.
+        # Stored without the load profile, which is in the scenario.
         body = {**body, "job": {"load_profile": {"cumulative_wh": [0.0, row.energy_wh]}, **body["job"]}}
     try:
         return summarize(message.kind, body, zone)[1]
@@ -83,8 +83,8 @@ class NegotiationDialog(Guarded, ModalScreen[None]):
 
         Args:
             row: The contract.
-            lines: What was said about its job.
-            zone: How times are shown.
+            lines: The messages about its job.
+            zone: Zone in which times are shown.
         """
         super().__init__()
         self._row = row
@@ -92,7 +92,7 @@ class NegotiationDialog(Guarded, ModalScreen[None]):
         self._zone = zone
 
     def compose(self) -> ComposeResult:
-        """The contract in words, then what was said."""
+        """Yield the contract's details and its messages."""
         with Vertical() as box:
             box.border_title = f"How {self._row.job_id} was agreed"
             box.border_subtitle = f"{plural(len(self._lines), 'message')}, times {self._zone.name}"

@@ -1,4 +1,4 @@
-"""*All runs*: a row for each run, mean and standard deviation below them, and the average day."""
+"""*All runs*: a row per run, mean and standard deviation, and the average day."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from scenarios.results import AveragePowerProfile, ResultsReader, RunInfo, avera
 from tui.formatting import percent, ratio, unfinished
 from tui.results.formatting import number_kwh, state_cell
 from tui.shell import Days, Guarded, shown_zone
-from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, Span, VirtualTable, Words, drawn
+from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run, or how a figure is spread over all of them."""
+    """A row: one run, or a statistic over all runs."""
 
     title: str
     run: RunInfo | None
-    """None: not a run."""
+    """The run; None for a statistic."""
     figures: dict[str, float | None]
     covered_share: float = 1.0
-    """For how much of its planned time the run has figures."""
+    """Completed share of the planned time, 0 to 1."""
     is_fresh: bool = True
-    """Whether a run that has not ended may still be under way."""
+    """Whether an unfinished run may still be in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class RunsSheet:
 
     rows: tuple[RunRow, ...]
     average: AveragePowerProfile | None
-    """None: no run has begun."""
+    """Average day; None: no run has started."""
     zone: Zone
-    """How times are shown."""
+    """Zone in which times are shown."""
 
 
 def runs_sheet(results: ResultsReader, interval_s: int) -> RunsSheet:
@@ -121,7 +121,7 @@ def _written(kind: str, value: float | None) -> str:
 _OF_BEST = _column("of best", "of_best", 8, "share")
 _MESSAGES = _column("mess.", "messages", 8, "count")
 _MESSAGES_WHERE_COMPARED = _column("mess.", "messages", 8, "count", 94)
-"""Where the share of the best plan is shown, a narrow table has no room for both."""
+"""Minimum width for messages beside the share of the best plan."""
 
 _COLUMNS: tuple[Column[RunRow], ...] = (
     Column(
@@ -150,7 +150,7 @@ _COLUMNS: tuple[Column[RunRow], ...] = (
 
 
 def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
-    """Return the columns; the share of the best plan is there only where a run was compared with it."""
+    """Return the columns; the share of the best plan only if a run has it."""
     is_compared = any(row.figures.get("of_best") is not None for row in rows)
     if not is_compared:
         return tuple(column for column in _COLUMNS if column is not _OF_BEST)
@@ -160,7 +160,7 @@ def columns_for(rows: Sequence[RunRow]) -> tuple[Column[RunRow], ...]:
 class RunsPane(Guarded, Vertical):
     """All runs."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     RunsPane { height: 1fr; }
     RunsPane .detail { height: auto; min-height: 1; padding: 0 1; background: $panel; }
@@ -169,7 +169,7 @@ class RunsPane(Guarded, Vertical):
     """
 
     class RunChosen(Message):
-        """Somebody wants to see one run."""
+        """A run was chosen."""
 
         def __init__(self, run: int) -> None:
             super().__init__()
@@ -203,14 +203,14 @@ class RunsPane(Guarded, Vertical):
 
     @property
     def days(self) -> Days | None:
-        """Those that there are to choose from; None: nothing is shown yet."""
+        """The days to choose from; None: nothing shown yet."""
         average = None if self.sheet is None else self.sheet.average
         if self.sheet is None or average is None or not len(average.times_s):
             return None
         return Days(int(average.times_s[0]), average.days, self.sheet.zone)
 
     def show_day(self, index: int) -> None:
-        """Draw a day; the nearest one there is."""
+        """Draw the day nearest to an index."""
         sheet, days = self.sheet, self.days
         if sheet is None or sheet.average is None or days is None:
             return
@@ -224,7 +224,7 @@ class RunsPane(Guarded, Vertical):
                 drawn(OWN, day.local.mean_w, "local use"),
                 drawn(GRID, day.grid.mean_w, "grid use"),
             ),
-            Span(start_s, end_s, shown_zone(self, sheet.zone)),
+            TimeAxis(start_s, end_s, shown_zone(self, sheet.zone)),
         )
         title = days.title(self.day_index)
         chosen = f"{title} ({{ }} day before, after; G choose). " if title else ""
@@ -238,17 +238,17 @@ class RunsPane(Guarded, Vertical):
 
 
 def _said(day: AveragePowerProfile, rows: Sequence[RunRow]) -> str:
-    """Say what the mean is of, and which runs are not in it."""
+    """Return which runs the mean includes and excludes."""
     parts = [(row.run, unfinished(row.run.state, row.covered_share)) for row in rows if row.run is not None]
     left_out = "; ".join(f"* run {run.run}: {how}" for run, how in parts if how)
     if left_out:
-        left_out = f" {left_out}: figures of that part, in no mean."
+        left_out = f" {left_out}: figures cover that part only and enter no mean."
     if day.runs == 1:
         one = "One run." if len(parts) == 1 else f"One complete run of {len(parts)}."
         one = one if any(not how for _, how in parts) else "No complete run."
         return f"{one} Energy in kWh. Enter shows a run.{left_out}"
     most_kw, most_grid_kw = day.local.deviation_w.max() / 1000, day.grid.deviation_w.max() / 1000
     return (
-        f"Average of {day.runs} runs; energy in kWh. Runs stray by up to ± {most_kw:.2f} kW "
+        f"Average of {day.runs} runs; energy in kWh. Runs differ by up to ± {most_kw:.2f} kW "
         f"(local), ± {most_grid_kw:.2f} kW (grid) in {day.interval_s // 60} min. Enter shows a run.{left_out}"
     )

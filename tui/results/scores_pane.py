@@ -1,4 +1,4 @@
-"""The *Scores* of producers before and after a run, and those that are kept for the next one."""
+"""The *Scores* of producers before and after a run, and for the next run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ScoreRow:
     before: int | None
     after: int | None
     kept: int | None
-    """What the next new run begins with; None: the score of a new producer."""
+    """Score for the next new run; None: that of a new producer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class ScoresSheet:
     """All producers."""
 
     rows: tuple[ScoreRow, ...]
-    """Those that were asked first at the end come first."""
+    """By final score, ascending."""
     kept: ScoresFile
     said: str
 
 
 def scores_sheet(results: ResultsReader, run: int) -> ScoresSheet:
-    """Read the scores of a run, and those that are kept beside the results.
+    """Read the scores of a run, and the saved scores beside the results.
 
     Raises:
         ResultsError: The results file cannot be read.
@@ -56,8 +56,8 @@ def scores_sheet(results: ResultsReader, run: int) -> ScoresSheet:
     rows.sort(key=lambda row: (row.after is None, row.after or 0, row.producer))
     said = "The lowest score is asked first; accepting lowers it by 1, declining raises it by 1."
     if not scores:
-        said += " This run has no scores: it has not ended, or an older version wrote it."
-    where = f"{kept.path}" if kept.path.exists() else "nothing kept, so the next run begins with fresh scores"
+        said += " This run has no scores: it has not finished, or was written by an older version."
+    where = f"{kept.path}" if kept.path.exists() else "no saved scores, so it starts fresh"
     return ScoresSheet(tuple(rows), kept, f"{said} Next run: {where}. R resets them.")
 
 
@@ -119,7 +119,7 @@ class ScoresPane(Guarded, Vertical):
 
 
 def reset_scores(results: Path, scenario: str) -> None:
-    """Forget the scores that are kept beside results; the results stay as they are.
+    """Reset the saved scores beside results; the results are unchanged.
 
     Raises:
         ScoresFileError: They cannot be written.

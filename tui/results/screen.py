@@ -1,4 +1,4 @@
-"""*Results*: the simulations that were run, what came out of them, and one beside the other."""
+"""*Results*: list, show and compare simulations."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ _FILES = frozenset({"compare", "export", "report"})
 
 
 class ResultsScreen(AreaScreen):
-    """What came out of runs."""
+    """The screen of results."""
 
     AREA = "results"
     TITLE = "Results"
     HELP = """
-What came out of runs: who supplied whom, when, and how much of the sun was used.
+The results of your runs: who supplied whom, when, and how much solar energy was used.
 
-The **list** shows the simulations in the results folder, newest first; a file that cannot be read stands there too,
-with the reason. `Enter` opens one, `Space` marks it, `v` compares all that are marked. One that is being written is
-followed as it grows.
+The **list** shows the simulations in the results folder, newest first. A file that cannot be read is listed
+with the reason. `Enter` opens a simulation, `Space` marks it, `v` compares all marked ones. A simulation in progress
+is updated as it runs.
 
 A **comparison** shows means over the finished runs with 95 % intervals, differences from the first simulation paired
-by seed, a chart, the average days, and what became of each job. `e` saves it: table and figure.
+by seed, a chart, the average days, and the outcome of each job. `e` saves it as table and figure.
 
 An opened simulation has five views; `Esc` goes back to the list.
 
 - **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`k`), the
-  day, the households (`Enter` opens one), and every contract. `z` gives the room to one of these.
+  day, the households (`Enter` opens one), and every contract. `z` zooms in on one of these.
   A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `G` asks for one.
 - **One household**: the same for one; `u` chooses it, `(` and `)` go to the one before and the next.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
-- **Log**: the run's log, and what became of each contract, in virtual time.
+- **Log**: the run's log and the history of each contract, in virtual time.
 - **Scores**: producer scores before and after the run, and those of the next run; `X` resets these.
 
 In tables: arrow keys choose a cell, `s` sorts by its column (or click the title), `c` copies the cell, `y` the row,
-`Y` all rows; `/` finds. `Enter` on a contract shows what was said until it was agreed.
+`Y` all rows; `/` finds. `Enter` on a contract shows how it was negotiated.
 
 `e` exports tables, `B` writes the report and opens it in the browser. Times are at the offset of the
 scenario's start (the heading says which), energy is settled minute by minute; *local* is what contracts' panels
@@ -72,8 +72,8 @@ covered.
         Binding("right_parenthesis", "next('house', 1)", "Next household", show=False, key_display=")"),
         Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
         Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
-        Binding("G", "choose_day", "Go to a day", show=False, tooltip="Draw another day, by its number or date"),
-        Binding("z", "zoom", "Zoom", tooltip="Give the room to contracts, households, the day, or all of them"),
+        Binding("G", "choose_day", "Go to a day", show=False, tooltip="Show another day, by number or date"),
+        Binding("z", "zoom", "Zoom", tooltip="Zoom in on contracts, households or the day, or show all"),
         Binding("k", "interval", "Interval of peaks", show=False, tooltip="Over how many minutes peaks are averaged"),
         Binding("slash", "find", "Find", key_display="/", tooltip="Find by a part of a name"),
         Binding("v", "compare", "Compare", tooltip="Compare simulations: those that are marked, or two"),
@@ -82,12 +82,10 @@ covered.
         ),
         Binding("e", "export", "Export", tooltip="Write tables for other programs: CSV, JSON, Parquet"),
         Binding("B", "report", "Report", tooltip="Write the report, one page of HTML, and open it in the browser"),
-        Binding(
-            "X", "reset_scores", "Reset scores", tooltip="Forget the producer scores that are kept for the next run"
-        ),
-        Binding("ctrl+o", "open_file", "Open file", show=False, tooltip="Open a results file that lies elsewhere"),
-        Binding("D", "open_folder", "Folder", show=False, tooltip="List the results in another folder"),
-        Binding("ctrl+l", "look_again", "Refresh", show=False, tooltip="Look again; that also happens by itself"),
+        Binding("X", "reset_scores", "Reset scores", tooltip="Reset the producer scores kept for the next run"),
+        Binding("ctrl+o", "open_file", "Open file", show=False, tooltip="Open a results file from another folder"),
+        Binding("D", "open_folder", "Folder", show=False, tooltip="List results in another folder"),
+        Binding("ctrl+l", "look_again", "Refresh", show=False, tooltip="Reload; this also happens automatically"),
     ]
     DEFAULT_CSS = """
     ResultsScreen #place { height: 1fr; }
@@ -102,12 +100,12 @@ covered.
             yield ComparisonPane()
 
     def on_mount(self) -> None:
-        """Follow what is written, while it is in sight."""
+        """Start following changes of the visible files."""
         self.catalogue.look()
         self.set_interval(FOLLOW_WALL_S, self._follow)
 
     def on_screen_resume(self) -> None:
-        """What was run meanwhile is there at once."""
+        """Reload when shown."""
         self._follow()
 
     def _follow(self) -> None:
@@ -119,7 +117,7 @@ covered.
 
     @property
     def place(self) -> str:
-        """What is in sight: `catalogue` or `simulation`."""
+        """The visible part: `catalogue`, `comparison` or `simulation`."""
         return self.query_one("#place", ContentSwitcher).current or "catalogue"
 
     @property
@@ -129,7 +127,7 @@ covered.
 
     @property
     def comparison(self) -> ComparisonPane:
-        """Two simulations side by side."""
+        """The comparison."""
         return self.query_one(ComparisonPane)
 
     @property
@@ -138,7 +136,7 @@ covered.
         return self.query_one(SimulationPane)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what makes sense where we are."""
+        """Enable the actions that apply to the visible part."""
         if not self.is_mounted:
             return True
         place = self.place
@@ -210,7 +208,7 @@ covered.
         self.app.push_screen(PickPath("List the results in", Path(), kind="folder"), chosen)
 
     def action_look_again(self) -> None:
-        """Look again at once."""
+        """Reload immediately."""
         if self.place == "catalogue":
             self.catalogue.look()
         elif self.simulation.opened is not None:
@@ -219,7 +217,7 @@ covered.
     # Getting around.
 
     def action_leave(self) -> None:
-        """Leave a field, then what was found, then the simulation."""
+        """Leave a field, then a search, then the simulation."""
         if self.place == "catalogue":
             self.catalogue.give_way()
         elif self.place == "comparison":
@@ -239,11 +237,11 @@ covered.
         self.simulation.show_tab(view)
 
     def action_side(self, side: str) -> None:
-        """Show a way to look at two simulations."""
+        """Show a view of the comparison."""
         self.comparison.show_tab(side)
 
     def action_next_view(self, by: int) -> None:
-        """Show the view beside."""
+        """Show the next or previous view."""
         (self.comparison if self.place == "comparison" else self.simulation).show_next_tab(by)
 
     def action_choose(self, what: str) -> None:
@@ -251,7 +249,7 @@ covered.
         self.simulation.choose(what)
 
     def action_next(self, what: str, by: int) -> None:
-        """Show the run or household beside."""
+        """Show the next or previous run or household."""
         self.simulation.show_next(what, by)
 
     def action_next_day(self, by: int) -> None:
@@ -271,23 +269,23 @@ covered.
             self.app.push_screen(days.ask(pane.day_index), chosen)
 
     def action_reset_scores(self) -> None:
-        """Forget the producers' scores, if that is meant."""
+        """Reset the producers' scores, after confirmation."""
         self.simulation.reset_scores()
 
     def action_zoom(self) -> None:
-        """Give the room to the next part."""
+        """Zoom in on the next part."""
         pane = self.simulation.sheet_pane
         if pane is not None:
             pane.zoom_next()
 
     def action_interval(self) -> None:
-        """Go to the field for the interval."""
+        """Focus the interval field."""
         pane = self.simulation.sheet_pane
         if pane is not None:
             pane.ask_interval()
 
     def action_find(self) -> None:
-        """Go to the field for a text."""
+        """Focus the search field."""
         if self.place == "catalogue":
             self.catalogue.find()
             return
@@ -302,7 +300,7 @@ covered.
     # Comparing.
 
     def action_compare(self) -> None:
-        """Compare those that are marked, or this one and another."""
+        """Compare the marked simulations, or this one and another."""
         if self.place == "simulation":
             self._ask_other(self.simulation.opened.path if self.simulation.opened else None)
             return
@@ -346,7 +344,7 @@ covered.
 
     @property
     def _file(self) -> Path | None:
-        """The simulation that is opened, or under the cursor."""
+        """The opened simulation, or the one under the cursor."""
         if self.place == "simulation":
             return self.simulation.opened.path if self.simulation.opened else None
         book = self.catalogue.book

@@ -1,4 +1,4 @@
-"""An opened simulation: which run, which household, and the three views of it. Follows a file that is being written."""
+"""An opened simulation: choice of run and household, and its views. Follows a file being written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SHEETS = frozenset({"all", "house"})
 class SimulationPane(Reads):
     """A simulation's views."""
 
-    SCOPED_CSS = False  # the screen's size, a class of the screen, decides too
+    SCOPED_CSS = False  # depends on the size classes of the screen too
     DEFAULT_CSS = """
     SimulationPane { height: 1fr; }
     SimulationPane .heading { height: 1; background: $surface; }
@@ -61,7 +61,7 @@ class SimulationPane(Reads):
             self.error = error
 
     class Shown(Message):
-        """It was opened and is there to be seen."""
+        """The simulation was opened and is shown."""
 
     def __init__(self) -> None:
         super().__init__(id="simulation")
@@ -89,7 +89,7 @@ class SimulationPane(Reads):
                         yield {"runs": RunsPane, "log": LogPane, "scores": ScoresPane}[id_]()
 
     def on_mount(self) -> None:
-        """A household is chosen only where one is shown."""
+        """Show the household selector only where it applies."""
         self._fit_choices()
         self.watch(self.app, "utc_times", self._times_changed, init=False)
 
@@ -119,7 +119,7 @@ class SimulationPane(Reads):
         self.read("open", work, self._opened, lambda error: self._failed(path, error))
 
     def follow(self) -> None:
-        """Read again what is shown if the file was written to meanwhile."""
+        """Reload the visible view if the file has changed."""
         opened = self.opened
         busy = any(self.is_reading(group) for group in ("open", "sheet"))
         if opened is not None and not busy and stamp_of(opened.path) != opened.stamp:
@@ -153,7 +153,7 @@ class SimulationPane(Reads):
         if opened.runs:
             self.draw()
         else:
-            self._trouble("No run of it has begun yet; this page fills itself as soon as one does.")
+            self._trouble("No run has started yet; this page fills in as soon as one does.")
 
     def _say_title(self, opened: Opened) -> None:
         info = opened.info
@@ -166,9 +166,9 @@ class SimulationPane(Reads):
 
     def _failed(self, path: Path, error: BaseException) -> None:
         if self.opened is not None and self.opened.path == path:
-            # Seen until it is written to again, or it would be said every second.
+            # Remember the state, so that the error is not repeated every second.
             self.opened = replace(self.opened, stamp=stamp_of(path))
-            self._trouble(f"{error}. What was read before stays here.")
+            self._trouble(f"{error}. Showing what was read before.")
         else:
             self.post_message(self.Failed(path, error))
 
@@ -190,7 +190,7 @@ class SimulationPane(Reads):
     # Drawing.
 
     def draw(self) -> None:
-        """Read and draw the view in sight, unless it is there already."""
+        """Read and draw the visible view, unless up to date."""
         opened = self.opened
         self._fit_choices()
         if opened is None or not opened.runs:
@@ -247,12 +247,12 @@ class SimulationPane(Reads):
         self.call_after_refresh(self.focus_view)
 
     def show_next_tab(self, by: int) -> None:
-        """Show the view beside."""
+        """Show the next or previous view."""
         ids = [id_ for _, id_, _ in TABS]
         self.show_tab(ids[(ids.index(self.tab) + by) % len(ids)])
 
     def focus_view(self) -> None:
-        """Go to the table in sight."""
+        """Focus the visible table."""
         pane = self.sheet_pane
         if pane is not None:
             pane.focus_table()
@@ -264,7 +264,7 @@ class SimulationPane(Reads):
         self.query_one("#run-choice", Select).value = run
 
     def reset_scores(self) -> None:
-        """Ask, then forget the scores that are kept for the next run."""
+        """Reset the saved scores, after confirmation."""
         opened = self.opened
         if opened is None:
             return
@@ -284,7 +284,7 @@ class SimulationPane(Reads):
         self.app.push_screen(Confirm("Reset producer scores?", details, answers), answered)
 
     def show_next(self, what: str, by: int) -> None:
-        """Show the run or household beside."""
+        """Show the next or previous run or household."""
         if self.opened is None:
             return
         if what == "run":
@@ -298,11 +298,11 @@ class SimulationPane(Reads):
 
     @property
     def day_pane(self) -> SheetPane | RunsPane:
-        """The view in sight, which draws a day."""
+        """The visible view, if it draws days."""
         return self.sheet_pane or self.query_one(RunsPane)
 
     def show_day(self, index: int) -> None:
-        """Draw a day, in the view in sight now and in the others once they are."""
+        """Draw a day in the visible view, and in others once visible."""
         self.day_pane.show_day(index)
         for pane in (*self.query(SheetPane), *self.query(RunsPane)):
             pane.day_index = self.day_pane.day_index
@@ -325,7 +325,7 @@ class SimulationPane(Reads):
         choice.action_show_overlay()
 
     def give_way(self) -> bool:
-        """Leave a field, or show all contracts again; return whether there was something to leave."""
+        """Leave a field or clear the search; return whether anything changed."""
         pane = self.sheet_pane
         if pane is None:
             return False

@@ -1,1 +1,1 @@
-"""Sets up and runs simulations."""
+"""The *Run* area: configure, start and control simulations."""

@@ -1,4 +1,4 @@
-"""Asks which algorithms are to be compared, and on how many seeds."""
+"""Dialog for algorithms to compare, and the number of seeds."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from tui.shell import Footer, Guarded
 from tui.widgets import Tick
 
 USUAL_SEEDS = "20"
-"""Proposed where one run was asked for so far: one run has no interval."""
+"""Default number of seeds if the form has one run, which gives no interval."""
 
 SENTENCES: dict[str, str] = {
-    "fifty_fifty": "A coin accepts or declines; random start. Baseline.",
-    "insertion": "The first start that fits; others move if needed.",
+    "fifty_fifty": "Accepts at random with a random start. Baseline.",
+    "insertion": "Takes the first start that fits; moves others if needed.",
     "L-BFGS-B": "Basin-hopping over start times, as in PySSMic.",
     "SLSQP": "Basin-hopping over start times, as in PySSMic.",
     "TNC": "Basin-hopping over start times, as in PySSMic.",
     "exact": "Replans all jobs by mixed-integer programming. Slow.",
 }
-"""What each algorithm does, in a few words."""
+"""Short description of each algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is to be compared."""
+    """The choice of algorithms and seeds."""
 
     algorithms: tuple[str, ...]
-    """One or more; differences are those from the first."""
+    """One or more; the first is the reference."""
     runs: str
-    """How many seeds, as it was typed."""
+    """Number of seeds, as typed."""
 
 
 class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
-    """A tick for each algorithm, and the number of seeds; escape returns None."""
+    """Asks for algorithms and number of seeds; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -72,8 +72,8 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
         """Ask.
 
         Args:
-            ticked: The algorithms that are chosen so far.
-            runs: The number of runs so far.
+            ticked: Algorithms initially ticked.
+            runs: Initial number of runs.
         """
         super().__init__()
         self._ticked = tuple(ticked)
@@ -95,7 +95,7 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
             with Horizontal(classes="seeds"):
                 yield Label("Seeds")
                 yield Input(self._runs, id="seeds", compact=True)
-                yield Static("runs of each algorithm; an interval needs 2 or more", classes="sentence")
+                yield Static("runs per algorithm; intervals need at least 2", classes="sentence")
             yield Static("", classes="problem", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("OK", variant="primary", action="screen.accept", compact=True)
@@ -108,20 +108,20 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
         self.query_one(f"#tick-{first}").focus()
 
     def action_tick(self, number: int) -> None:
-        """Tick an algorithm, or take its tick away."""
+        """Toggle an algorithm."""
         tick = self.query_one(f"#tick-{number}", Tick)
         tick.value = not tick.value
         tick.focus()
 
     @property
     def _chosen(self) -> tuple[str, ...]:
-        """The ticked algorithms; those that were chosen before stay first."""
+        """The ticked algorithms; those chosen earlier come first."""
         ticked = [name for n, name in enumerate(ALGORITHMS, start=1) if self.query_one(f"#tick-{n}", Tick).value]
         return tuple(sorted(ticked, key=lambda name: name not in self._ticked))
 
     @on(Input.Submitted)
     def action_accept(self) -> None:
-        """Return what was chosen, if it will do."""
+        """Return the choice, if valid."""
         if isinstance(self.focused, Button):
             self.focused.press()
             return
@@ -130,7 +130,7 @@ class AlgorithmsDialog(Guarded, ModalScreen[Chosen | None]):
         if not self._chosen:
             problem = "Tick at least one algorithm."
         elif not runs.isdecimal() or int(runs) < 1:
-            problem = f"Seeds: {runs!r} is not a whole number from 1 on."
+            problem = f"Seeds: {runs!r} is not a whole number, 1 or more."
         self.query_one(".problem", Static).update(problem)
         if not problem:
             self.dismiss(Chosen(self._chosen, runs))

@@ -1,4 +1,4 @@
-"""Simulations that run one after another, to be compared: one for each algorithm, each in a process of its own."""
+"""Simulations run one after another for comparison: one per algorithm, each in its own process."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scenarios.simulation import Plan
-from tui.run.simulation_client import Running
+from tui.run.simulation_client import SimulationClient
 
 
 class Batch:
-    """One simulation or several; the next one begins when the one before is done. `on_change` as for `Running`."""
+    """One or several simulations, run in sequence. `on_change` as for `SimulationClient`."""
 
     def __init__(self, plans: Sequence[Plan], on_change: Callable[[], None], optimum_wall_s: float | None) -> None:
         """Make it; `run` starts it.
 
         Args:
-            plans: What to run, one after another.
-            on_change: Is told of every change of a simulation.
-            optimum_wall_s: How long the clairvoyant optimum of each may be sought; None: it is not.
+            plans: The simulations to run, in order.
+            on_change: Called at every change of a simulation.
+            optimum_wall_s: Time limit for each clairvoyant optimum, real seconds; None: not computed.
         """
         self.plans = tuple(plans)
         self.started_wall_s = time.monotonic()
         self._on_change = on_change
         self._optimum_wall_s = optimum_wall_s
         self._is_stopped = False
-        self.simulations: list[Running] = [Running(plans[0], on_change, optimum_wall_s=optimum_wall_s)]
-        """Those that have begun; the last one is under way, or was the last."""
+        self.simulations: list[SimulationClient] = [
+            SimulationClient(plans[0], on_change, optimum_wall_s=optimum_wall_s)
+        ]
+        """Those started so far; the last one is the current one."""
 
     @property
-    def current(self) -> Running:
-        """The simulation that began last."""
+    def current(self) -> SimulationClient:
+        """The simulation started last."""
         return self.simulations[-1]
 
     @property
@@ -45,32 +47,32 @@ class Batch:
         """The results files that there are, in the order of the plans."""
         return tuple(one.began.results_file for one in self.simulations if one.began is not None)
 
-    async def run(self, connected: Callable[[Running], None]) -> None:
-        """Run all of them, until one does not come to its end.
+    async def run(self, connected: Callable[[SimulationClient], None]) -> None:
+        """Run all of them, stopping after one that does not finish.
 
         Args:
-            connected: Is told when there is something to watch, for each simulation.
+            connected: Called when a simulation can be watched.
         """
         while True:
             await self.current.run(connected)
             if self.is_over:
                 return
             plan = self.plans[len(self.simulations)]
-            self.simulations.append(Running(plan, self._on_change, optimum_wall_s=self._optimum_wall_s))
+            self.simulations.append(SimulationClient(plan, self._on_change, optimum_wall_s=self._optimum_wall_s))
             self._on_change()
 
     async def interrupt(self) -> None:
-        """End the simulation that is under way, and begin no other."""
+        """Stop the current simulation, and start no other."""
         self._is_stopped = True
         await self.current.interrupt()
 
     def share_done(self) -> float:
-        """Return how much of all virtual time has passed, 0 to 1."""
+        """Return the share of total virtual time that has passed, 0 to 1."""
         before = len(self.simulations) - 1
         return (before + self.current.share_done()) / len(self.plans)
 
     def elapsed_wall_s(self) -> float:
-        """Return how long it has taken so far."""
+        """Return the elapsed real time, s."""
         if len(self.plans) == 1:
             return self.current.elapsed_wall_s()
         if self.is_over:
@@ -78,7 +80,7 @@ class Batch:
         return time.monotonic() - self.started_wall_s
 
     def left_wall_s(self) -> float | None:
-        """Return an estimate of how long it still takes; None while a run stands, and before there is one."""
+        """Return the estimated remaining real time, s; None if unknown or while a run does not advance."""
         left_wall_s, share = self.current.left_wall_s(), self.current.share_done()
         if left_wall_s is None or share >= 1:
             return left_wall_s

@@ -1,4 +1,4 @@
-"""What the form of *Run* holds, and the plan that comes of it, or what is wrong with it, field by field."""
+"""The *Run* form's values, and their validation, field by field, into plans."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ SEARCH_WALL_S = 30.0
 _ABOUT = {
     "source": "The neighbourhood to run: a YAML file, a PySSMic input folder, or the name of a bundled one.",
     "choices": "Puts a neighbourhood into the field beside: open, recent, in this folder, or bundled.",
-    "days": "Days to simulate. Default: as the scenario says, else until the last job has run.",
+    "days": "Days to simulate. Default: from the scenario, else until the last job has run.",
     "seed": "A whole number for the first run; each further run has the next. Default: the scenario's.",
     "runs": "How many runs, each with a seed of its own (PySSMic: runs). Default: 1.",
-    "workers": "Processes for several runs. Default: one per run, at most one per core.",
-    "penalty": "What a Wh drawn beyond the sun counts in the objective; above 0. Default: 100.",
-    "step_size": "Seconds over which the slope of the objective is taken (PySSMic: eps). Default: 60.",
-    "tolerance": "A local search ends when steps gain less than this (PySSMic: tol). Default: 0.01.",
-    "node_limit": "Nodes of the search tree for one decision, 1 or more. Default: 20.",
+    "workers": "Worker processes. Default: one per run, at most one per core.",
+    "penalty": "Penalty per Wh of demand above the forecast; above 0. Default: 100.",
+    "step_size": "Step of the numerical gradient, seconds (PySSMic: eps). Default: 60.",
+    "tolerance": "Convergence tolerance of the local search (PySSMic: tol). Default: 0.01.",
+    "node_limit": "Search-tree nodes per decision, 1 or more. Default: 20.",
     "bus": "How agents exchange messages. The results are the same on each.",
-    "hosts": "Connections that the agents are spread over. Default: one per house.",
+    "hosts": "Connections shared by the agents. Default: one per house.",
     "broker": "URL of an MQTT broker: mqtt://[user:password@]host[:port], or mqtts:// for TLS.",
-    "pace": "Virtual time against the clock: max, or a factor such as 1x, 60x. Default: max.",
+    "pace": "Speed of virtual time: max, or a factor of real time such as 1x, 60x. Default: max.",
     "patient": "On: a job declined by all waits for a better offer. Off: it takes grid power at once, as in PySSMic.",
     "reset_scores": "On: all producers begin with score 0. Off: scores continue from earlier simulations.",
     "optimum": "On: each run is measured against the best plan possible, which takes time. Default: off.",
@@ -44,11 +44,11 @@ _ABOUT = {
 
 
 def about(field: str, algorithm: str = "") -> str:
-    """Return the line for a field, empty where there is none.
+    """Return a field's help line; empty if none.
 
     Args:
         field: Its id.
-        algorithm: The one that is chosen; empty: the scenario's.
+        algorithm: The chosen algorithm; empty: the scenario's.
     """
     if field == "algorithm":
         chosen = ABOUT_ALGORITHM.get(algorithm)
@@ -60,20 +60,20 @@ Value = TypeVar("Value")
 Bus = Literal["auto", "mosquitto", "embedded", "url", "memory"]
 
 LEAST_SEARCH_WALL_S = 0.1
-"""How short the search for the optimum may be."""
+"""Minimum time limit for the optimum."""
 
 BUSES: tuple[tuple[str, Bus], ...] = (
-    ("MQTT: Mosquitto, else embedded", "auto"),
-    ("MQTT: Mosquitto of our own", "mosquitto"),
-    ("MQTT: embedded broker", "embedded"),
-    ("MQTT: a broker by URL", "url"),
-    ("in memory, the fastest", "memory"),
+    ("MQTT, Mosquitto if installed, else built-in", "auto"),
+    ("MQTT, private Mosquitto", "mosquitto"),
+    ("MQTT, built-in broker", "embedded"),
+    ("MQTT, broker by URL", "url"),
+    ("in memory (fastest)", "memory"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What stands in the fields; an empty text is the default."""
+class FormValues:
+    """The fields' contents; an empty text is the default."""
 
     days: str = ""
     seed: str = ""
@@ -81,7 +81,7 @@ class Form:
     workers: str = ""
     algorithm: str = ""
     others: tuple[str, ...] = ()
-    """Algorithms that are to be compared with it."""
+    """Further algorithms to compare."""
     penalty: str = ""
     step_size: str = ""
     tolerance: str = ""
@@ -94,20 +94,28 @@ class Form:
     patient: bool = True
     reset_scores: bool = False
     optimum: bool = False
-    """Whether the clairvoyant optimum is sought."""
+    """Whether to compute the clairvoyant optimum."""
     optimum_s: str = ""
 
     @property
     def optimum_wall_s(self) -> float | None:
-        """How long the optimum of each simulation may be sought; None: it is not. Of a form without problems."""
+        """Time limit for each optimum; None: not computed. Requires a form without problems."""
         return float(self.optimum_s.strip() or SEARCH_WALL_S) if self.optimum else None
 
 
-def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[tuple[Plan, ...], dict[str, str]]:
-    """Return a plan for each algorithm, none where something is wrong, and what, by field; see `plan_of`."""
+def plans_of(
+    form: FormValues, scenario: Scenario, environment: dict[str, str]
+) -> tuple[tuple[Plan, ...], dict[str, str]]:
+    """Return a plan per algorithm (none if there are problems), and the problems by field; see `plan_of`.
+
+    Args:
+        form: The fields' contents.
+        scenario: The scenario to run.
+        environment: Environment variables, for the broker login.
+    """
     plan, problems = plan_of(form, scenario, environment)
     if form.others and form.out.strip():
-        problems = {**problems, "out": "names one file, and each algorithm has its own: leave it empty"}
+        problems = {**problems, "out": "names one file, but each algorithm writes its own: leave it empty"}
     if plan is None or problems or not form.others:
         return (() if plan is None or problems else (plan,)), problems
     plans = [plan]
@@ -120,13 +128,13 @@ def plans_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tup
     return (() if problems else tuple(plans)), problems
 
 
-def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
-    """Return the plan, None where something is wrong, and what, by field.
+def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -> tuple[Plan | None, dict[str, str]]:
+    """Return the plan (None if there are problems), and the problems by field.
 
     Args:
-        form: What stands in the fields.
-        scenario: What to run.
-        environment: May hold the login at a broker.
+        form: The fields' contents.
+        scenario: The scenario to run.
+        environment: Environment variables, for the broker login.
     """
     reader = _Reader()
     days = reader.whole("days", form.days, at_least=1)
@@ -167,13 +175,19 @@ def plan_of(form: Form, scenario: Scenario, environment: dict[str, str]) -> tupl
 
 
 class _Reader:
-    """Reads fields, and keeps what is wrong with each."""
+    """Parses fields and collects their problems."""
 
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}
 
     def whole(self, field: str, text: str, *, at_least: int) -> int | None:
-        """Return a whole number; None where the field is empty, or wrong."""
+        """Return a whole number; None if empty or invalid.
+
+        Args:
+            field: Name of the field, for its problem.
+            text: Its contents.
+            at_least: Smallest valid value.
+        """
         text = text.strip()
         if not text:
             return None
@@ -183,7 +197,7 @@ class _Reader:
         return int(text)
 
     def number(self, field: str, text: str) -> float | None:
-        """Return a number; None where the field is empty, or wrong."""
+        """Return a number; None if empty or invalid."""
         if not text.strip():
             return None
         try:
@@ -193,7 +207,7 @@ class _Reader:
             return None
 
     def take(self, field: str, read: Callable[[], Value]) -> Value | None:
-        """Return what a function makes of a field; None where it raises."""
+        """Return a function's result for a field; None if it raises."""
         try:
             return read()
         except SsmicError as error:
@@ -201,14 +215,14 @@ class _Reader:
             return None
 
 
-def _optimum_s(form: Form, reader: _Reader) -> None:
+def _optimum_s(form: FormValues, reader: _Reader) -> None:
     seconds = reader.number("optimum_s", form.optimum_s)
     if seconds is not None and not LEAST_SEARCH_WALL_S <= seconds < math.inf:
         reader.problems["optimum_s"] = f"a number of seconds from {LEAST_SEARCH_WALL_S:g} on"
 
 
-def _algorithm(form: Form, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
-    """Return algorithm and settings; each setting is tried alone, so that its own field says what is wrong with it."""
+def _algorithm(form: FormValues, scenario: Scenario, reader: _Reader) -> AlgorithmSettings | None:
+    """Return algorithm and settings; settings are validated one by one, so that problems show at their field."""
     settings = AlgorithmSettings(name=form.algorithm or scenario.algorithm)
     for field in settings_of(settings.name):
         text: str = getattr(form, field)

@@ -1,4 +1,4 @@
-"""The form of *Run*: fields side by side, and below each row what is wrong in it."""
+"""Widgets of the *Run* form: rows of fields, each with its problems below."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from agents.scheduling import ALGORITHMS, settings_of
 from scenarios.load import bundled_names
-from tui.run.form import BUSES, SEARCH_WALL_S, Form, about
+from tui.run.form import BUSES, SEARCH_WALL_S, FormValues, about
 from tui.run.scenario_choices import OPEN, Choice
 from tui.shell import PACES, Guarded, PickPath
 from tui.widgets import FieldHelp, Tick
@@ -24,8 +24,8 @@ from tui.widgets import FieldHelp, Tick
 _ROWS: dict[str, tuple[str, ...]] = {
     "amounts": ("days", "seed", "runs", "workers"),
     "algorithms": ("penalty", "step_size", "tolerance", "node_limit"),
-    "buses": ("broker", "hosts"),
-    "times": ("pace",),
+    "buses": ("broker",),
+    "times": ("pace", "hosts"),
     "optima": ("optimum_s",),
     "files": ("out",),
 }
@@ -33,7 +33,7 @@ _LABELS = {"step_size": "step", "node_limit": "nodes", "out": "results file", "o
 
 
 class RunForm(Guarded, VerticalScroll):
-    """All that can be chosen for a simulation."""
+    """The form of a simulation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "browse", "Open file", tooltip="Choose a scenario file or a PySSMic folder"),
@@ -46,6 +46,12 @@ class RunForm(Guarded, VerticalScroll):
     RunForm .row Input { width: 10; margin-right: 2; background: $panel; }
     RunForm .row Select { width: 36; margin-right: 2; }
     RunForm #settings Input { width: 7; }  /* four of them fit into 80 columns */
+    RunForm #bus { width: 47; margin-right: 1; }
+    RunForm #hosts { width: 15; margin-right: 0; }
+    RunForm #days { width: 15; margin-right: 1; }
+    RunForm #seed { width: 14; margin-right: 1; }
+    RunForm #runs { width: 6; margin-right: 1; }
+    RunForm #workers { width: 6; margin-right: 0; }
     RunForm .row Tick { margin-right: 3; }
     RunForm #source { width: 1fr; }
     RunForm #choices { width: 28; margin-right: 1; }
@@ -62,13 +68,13 @@ class RunForm(Guarded, VerticalScroll):
     """
 
     class Changed(Message):
-        """Something else stands in the form."""
+        """A field was changed."""
 
     class OpenChosen(Message):
-        """What is open in *Neighbourhoods* was chosen."""
+        """The neighbourhood open in *Neighbourhoods* was chosen."""
 
     class SourceChanged(Message):
-        """Another scenario is named."""
+        """A different scenario was entered."""
 
         def __init__(self, source: str) -> None:
             super().__init__()
@@ -79,7 +85,7 @@ class RunForm(Guarded, VerticalScroll):
         self._others: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Row by row."""
+        """Yield the form's rows."""
         names = bundled_names()
         with Horizontal(classes="row"):
             yield Label("Scenario", classes="first")
@@ -88,14 +94,14 @@ class RunForm(Guarded, VerticalScroll):
             yield Button("Open...", action="browse", compact=True)
         yield Static("", classes="about", markup=False)
         with Horizontal(classes="row"):
-            yield from self._field("days", "all jobs", first="Days")
-            yield from self._field("seed", "scenario's")
+            yield from self._field("days", "until last job", first="Days")
+            yield from self._field("seed", "from scenario")
             yield from self._field("runs", "1", value="1")
             yield from self._field("workers", "auto")
         yield self._problem("amounts")
         with Horizontal(classes="row"):
             yield Label("Algorithm", classes="first")
-            yield Select[str]([(a, a) for a in ALGORITHMS], prompt="the scenario's", id="algorithm", compact=True)
+            yield Select[str]([(a, a) for a in ALGORITHMS], prompt="from scenario", id="algorithm", compact=True)
             yield Button("Compare several...", action="screen.algorithms", id="several", compact=True)
         yield Static("", classes="compared", markup=False)
         with Horizontal(classes="row", id="settings"):
@@ -105,21 +111,10 @@ class RunForm(Guarded, VerticalScroll):
             yield from self._field("tolerance", "0.01")
             yield from self._field("node_limit", "20")
         yield self._problem("algorithms")
-        with Horizontal(classes="row"):
-            yield Label("Agents talk", classes="first")
-            yield Select[str](BUSES, value="auto", allow_blank=False, id="bus", compact=True)
-            yield from self._field("hosts", "a house", label="connections")
-        with Horizontal(classes="row gone", id="broker-row"):
-            yield from self._field("broker", "mqtt://[user:password@]host[:port]", first="Broker")
-        yield self._problem("buses")
-        with Horizontal(classes="row"):
-            yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
-            yield Tick("jobs wait for sun", value=True, id="patient", compact=True)
-            yield Tick("forget scores", id="reset_scores", compact=True)
-        yield self._problem("times")
+        yield from self._transport_and_scores()
         with Horizontal(classes="row"):
             yield Label("Optimum", classes="first")
-            yield Tick("compare with the best plan possible", id="optimum", compact=True)
+            yield Tick("compare with the optimum", id="optimum", compact=True)
             yield from self._field("optimum_s", f"{SEARCH_WALL_S:g}", label="seconds to search")
         yield self._problem("optima")
         with Horizontal(classes="row"):
@@ -129,6 +124,22 @@ class RunForm(Guarded, VerticalScroll):
             yield Button("Start", variant="primary", id="start", action="screen.start", compact=True)
             yield Button("Watch", action="app.open_area('negotiations')", id="watch", compact=True)
             yield Button("Results", action="screen.results", id="results", compact=True)
+
+    def _transport_and_scores(self) -> ComposeResult:
+        with Horizontal(classes="row"):
+            yield Label("Transport", classes="first")
+            yield Select[str](BUSES, value="auto", allow_blank=False, id="bus", compact=True)
+        with Horizontal(classes="row gone", id="broker-row"):
+            yield from self._field("broker", "mqtt://[user:password@]host[:port]", first="Broker")
+        yield self._problem("buses")
+        with Horizontal(classes="row"):
+            yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
+            yield from self._field("hosts", "one per house", label="connections")
+        with Horizontal(classes="row"):
+            yield Label("Jobs", classes="first")
+            yield Tick("wait for a better offer", value=True, id="patient", compact=True)
+            yield Tick("reset producer scores", id="reset_scores", compact=True)
+        yield self._problem("times")
 
     @staticmethod
     def _field(
@@ -149,17 +160,17 @@ class RunForm(Guarded, VerticalScroll):
         return Static("", classes="problem", id=f"problem-{row}", markup=False)
 
     def on_mount(self) -> None:
-        """Show what belongs to what is chosen."""
+        """Show the settings of the chosen algorithm."""
         self._show_settings()
 
     # Help at the field.
 
     def on_descendant_focus(self) -> None:
-        """Say what the field is that has the focus."""
+        """Show the focused field's help."""
         self._explain()
 
     def on_descendant_blur(self) -> None:
-        """Say nothing where none has."""
+        """Clear the help if no field has the focus."""
         self._explain()
 
     def _explain(self) -> None:
@@ -174,11 +185,11 @@ class RunForm(Guarded, VerticalScroll):
     # What stands there.
 
     @property
-    def form(self) -> Form:
-        """What stands in the fields."""
+    def form(self) -> FormValues:
+        """The fields' contents."""
         texts = {name: self.query_one(f"#{name}", Input).value for names in _ROWS.values() for name in names}
         bus: Any = self.query_one("#bus", Select).value
-        return Form(
+        return FormValues(
             **texts,
             algorithm=self._chosen("algorithm"),
             others=self._others,
@@ -189,11 +200,11 @@ class RunForm(Guarded, VerticalScroll):
         )
 
     def set_source(self, source: str) -> None:
-        """Name a scenario."""
+        """Set the scenario field."""
         self.query_one("#source", Input).value = source
 
     def choose_algorithms(self, algorithms: Sequence[str], runs: str) -> None:
-        """Compare algorithms on so many seeds; a single one is not compared."""
+        """Set the algorithms to compare and the number of seeds; a single one is not compared."""
         first, *others = algorithms
         with self.prevent(Select.Changed):
             self.query_one("#algorithm", Select).value = first
@@ -203,18 +214,18 @@ class RunForm(Guarded, VerticalScroll):
         self._changed()
 
     def offer(self, choices: Iterable[Choice]) -> None:
-        """Offer scenarios in the list; none of them is chosen by that."""
+        """Set the list of scenarios, without choosing one."""
         with self.prevent(Select.Changed):
             self.query_one("#choices", Select).set_options(choices)
 
     def tell(self, about: str, *, wrong: bool = False) -> None:
-        """Say what the scenario is, or what is wrong with it."""
+        """Show the scenario's description or problem."""
         line = self.query_one(".about", Static)
         line.update(about)
         line.set_class(wrong, "wrong")
 
     def show_problems(self, problems: dict[str, str]) -> None:
-        """Show what is wrong, below the rows."""
+        """Show problems below the rows."""
         for row, names in _ROWS.items():
             found = [f"✗ {_LABELS.get(name, name)}: {problems[name]}" for name in names if name in problems]
             line = self.query_one(f"#problem-{row}", Static)
@@ -244,7 +255,7 @@ class RunForm(Guarded, VerticalScroll):
 
     @on(Select.Changed, "#algorithm")
     def _one_chosen(self) -> None:
-        """Somebody chose one algorithm: the others are not compared with it any more."""
+        """Drop the comparison: a single algorithm was chosen."""
         self._others = ()
 
     @on(Input.Changed, "#source")
@@ -260,7 +271,7 @@ class RunForm(Guarded, VerticalScroll):
         elif isinstance(event.value, str):
             self.set_source(event.value)
         with self.prevent(Select.Changed):
-            event.select.clear()  # the field beside it says what is chosen, also when it is changed by hand
+            event.select.clear()  # the field beside it is authoritative, because it can be edited by hand
 
     @on(Input.Changed)
     @on(Select.Changed)

@@ -1,4 +1,4 @@
-"""What a scenario looks like before it is run: its sun, and what its jobs draw if each starts as early as it may."""
+"""Preview of a scenario: its production, and its demand with every job at its earliest start."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from agents import FloatArray
 from scenarios import Scenario, Zone
 from scenarios.metrics import real_production_wh
 from scenarios.monitor import energy
-from tui.widgets import DEMAND, PRODUCTION, Chart, Span, drawn
+from tui.widgets import DEMAND, PRODUCTION, Chart, TimeAxis, drawn
 
 _BINS = 288
 _DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class FirstDay:
     """The first day of a scenario, Wh in equal bins."""
 
     start_s: int
     zone: Zone
     sun_wh: FloatArray
-    """As the results have it, see `scenarios.metrics.settlement.real_production_wh`."""
+    """As in results, see `scenarios.metrics.settlement.real_production_wh`."""
     demand_wh: FloatArray
 
 
-def outlook(scenario: Scenario) -> Outlook:
+def first_day(scenario: Scenario) -> FirstDay:
     """Return what a scenario's first day looks like."""
     edges_s = np.linspace(scenario.start_s, scenario.start_s + _DAY_S, _BINS + 1)
     produced_wh, demand_wh = np.zeros(_BINS), np.zeros(_BINS)
@@ -39,11 +39,11 @@ def outlook(scenario: Scenario) -> Outlook:
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
-    return Outlook(scenario.start_s, scenario.zone, produced_wh, demand_wh)
+    return FirstDay(scenario.start_s, scenario.zone, produced_wh, demand_wh)
 
 
 class Preview(Vertical):
-    """The chart, where there is room for it."""
+    """The preview chart; hidden if there is no room."""
 
     DEFAULT_CSS = """
     Preview { height: 1fr; min-height: 8; padding: 0 1; }
@@ -53,24 +53,24 @@ class Preview(Vertical):
     def compose(self) -> ComposeResult:
         """Words and chart."""
         yield Static("", markup=False)
-        yield Chart(empty="A scenario that can be run shows its day here")
+        yield Chart(empty="Choose a valid scenario to see its day here")
 
-    def show(self, seen: Outlook | None) -> None:
+    def show(self, seen: FirstDay | None) -> None:
         """Draw a scenario's first day."""
         chart, words = self.query_one(Chart), self.query_one(Static)
         if seen is None:
             words.update("")
-            chart.show((), Span(0, 1))
+            chart.show((), TimeAxis(0, 1))
             return
         watts_per_wh = 3600 * _BINS / _DAY_S
         words.update(
             f"Day 1: {energy(float(seen.sun_wh.sum()))} produced, "
-            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiating moves the jobs under the sun."
+            f"{energy(float(seen.demand_wh.sum()))} requested. Negotiation moves jobs into hours of solar production."
         )
         chart.show(
             (
                 drawn(PRODUCTION, seen.sun_wh * watts_per_wh, "produced"),
                 drawn(DEMAND, seen.demand_wh * watts_per_wh, "jobs at their earliest start"),
             ),
-            Span(seen.start_s, seen.start_s + _DAY_S, seen.zone),
+            TimeAxis(seen.start_s, seen.start_s + _DAY_S, seen.zone),
         )

@@ -1,4 +1,4 @@
-"""How a simulation goes: a bar with an estimate, where the watched run stands, and a line for each run."""
+"""Progress of a simulation: a bar with an estimate, the watched run's status, a row per run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from scenarios.monitor import SIGNS, RunStatus, Tone
 from tui.formatting import kwh, percent, ratio
 from tui.run.batch import Batch
 from tui.run.ipc import RunSummary, Seeking
-from tui.run.simulation_client import Running
-from tui.shell import COLOURS, StatusLine, Watching
+from tui.run.simulation_client import SimulationClient
+from tui.shell import COLOURS, MonitoredRun, StatusLine
 from tui.widgets import Cell, Column, VirtualTable
 
 _STATES: dict[str, tuple[str, str]] = {
     "starting": ("… starting", "warning"),
     "running": ("▶ running", "success"),
-    "seeking": ("… seeking the best plan", "success"),
+    "seeking": ("… computing the optimum", "success"),
     "stopping": ("… stopping", "warning"),
     "done": ("✓ done", "success"),
     "interrupted": ("■ stopped before the end", "warning"),
@@ -35,11 +35,11 @@ _RUN_STATES: dict[str, Cell] = {
     "interrupted": ("■ stopped", "warn"),
     "failed": ("✗ failed", "bad"),
     "running": ("▶ running", "ok"),
-    "": ("· waits", "muted"),
+    "": ("· waiting", "muted"),
 }
 _LOOKS: dict[Tone, str] = {"good": "ok", "warning": "warn", "bad": "bad", "plain": "muted"}
 _ROOMY = 110
-"""From this width on, there is room for all columns."""
+"""Minimum width for all columns."""
 
 
 class Bar(Widget):
@@ -52,7 +52,7 @@ class Bar(Widget):
         self._batch: Batch | None = None
 
     def show(self, batch: Batch | None) -> None:
-        """Draw how far it is."""
+        """Show the progress."""
         self._batch = batch
         self.refresh()
 
@@ -90,11 +90,11 @@ def _span(wall_s: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RunProgress:
     """One run of a simulation."""
 
     simulation: int
-    """Which of those that are compared, from 0."""
+    """Index of the simulation, from 0."""
     algorithm: str
     run: int
     seed: int
@@ -102,19 +102,19 @@ class Row:
     share: float
     summary: RunSummary | None
     standing: RunStatus | None = None
-    """As its clock says; None: it says nothing yet, or no longer."""
+    """Its clock's latest report; None: none yet, or no longer valid."""
 
     @property
     def mark(self) -> str:
-        """What stands behind a figure that covers a part of the run only."""
+        """Suffix of figures that cover only a part of the run."""
         return "" if self.state == "done" else "*"
 
     def kpi(self, name: str) -> float | None:
-        """Return a figure, None before there is one."""
+        """Return a key figure; None if not available yet."""
         return None if self.summary is None else self.summary.kpis.get(name)
 
 
-def _percent(name: str) -> Column[Row]:
+def _percent(name: str) -> Column[RunProgress]:
     titles = {"self_consumption": "self-cons.", "self_sufficiency": "self-suff."}
     return Column(
         titles[name],
@@ -125,34 +125,34 @@ def _percent(name: str) -> Column[Row]:
     )
 
 
-def _grid(row: Row) -> str:
+def _grid(row: RunProgress) -> str:
     wh = row.kpi("grid_wh")
     return "" if wh is None else f"{kwh(wh)}{row.mark}"
 
 
-def _peak(row: Row) -> str:
+def _peak(row: RunProgress) -> str:
     return "" if row.summary is None else f"{ratio(row.kpi('consumption_peak_to_average'))}{row.mark}"
 
 
-def _state(row: Row) -> Cell:
+def _state(row: RunProgress) -> Cell:
     if row.state == "running" and row.standing is not None:
         return f"{SIGNS[row.standing.kind]} {row.standing.kind}", _LOOKS[row.standing.tone]
     return _RUN_STATES.get(row.state, row.state)
 
 
-def _hash(row: Row) -> Cell:
+def _hash(row: RunProgress) -> Cell:
     return ("", "") if row.summary is None else (row.summary.ledger_sha256[:12], "muted")
 
 
-_ALGORITHM: Column[Row] = Column("algorithm", lambda row: row.algorithm, 11)
-_OF_BEST: Column[Row] = Column(
+_ALGORITHM: Column[RunProgress] = Column("algorithm", lambda row: row.algorithm, 11)
+_OF_BEST: Column[RunProgress] = Column(
     "of best",
     lambda row: percent(row.summary.share_of_best) if row.summary else "",
     8,
     right=True,
     sort=lambda row: (row.summary.share_of_best if row.summary else None) or 0,
 )
-_COLUMNS: tuple[Column[Row], ...] = (
+_COLUMNS: tuple[Column[RunProgress], ...] = (
     _ALGORITHM,
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
     Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
@@ -169,8 +169,8 @@ _COLUMNS: tuple[Column[Row], ...] = (
 )
 
 
-def columns_for(batch: Batch) -> tuple[Column[Row], ...]:
-    """Return the columns: the algorithm where several are compared, the share of the best plan where that is sought."""
+def columns_for(batch: Batch) -> tuple[Column[RunProgress], ...]:
+    """Return the columns; algorithm and share of the best plan only if they apply."""
     left_out = {
         _ALGORITHM: len(batch.plans) == 1,
         _OF_BEST: batch.current.optimum_wall_s is None,
@@ -181,7 +181,7 @@ def columns_for(batch: Batch) -> tuple[Column[Row], ...]:
 
 
 class ProgressPanel(Vertical):
-    """Below or beside the form."""
+    """The progress panel, below or beside the form."""
 
     DEFAULT_CSS = """
     ProgressPanel { height: auto; border-top: solid $border; }
@@ -195,24 +195,24 @@ class ProgressPanel(Vertical):
         yield Bar()
         yield StatusLine()
         yield Static("", classes="told", markup=False)
-        yield VirtualTable[Row](
-            _COLUMNS, key=lambda row: (row.simulation, row.run), empty="The runs appear here", id="runs-table"
+        yield VirtualTable[RunProgress](
+            _COLUMNS, key=lambda row: (row.simulation, row.run), empty="Runs appear here once started", id="runs-table"
         )
 
-    def show(self, batch: Batch, watching: Watching) -> None:
-        """Draw how it goes."""
+    def show(self, batch: Batch, watching: MonitoredRun) -> None:
+        """Show the progress."""
         running = batch.current
         self.query_one(Bar).show(batch)
         status = self.query_one(StatusLine)
         status.display = bool(running.feeds) and not running.is_over
         status.show(watching)
         told = self.query_one(".told", Static)
-        text = say(batch)
+        text = status_message(batch)
         told.update(text)
         told.display = bool(text)
         told.set_class(bool(running.problem), "wrong")
         rows = rows_of(batch)
-        table: VirtualTable[Row] = self.query_one("#runs-table", VirtualTable)
+        table: VirtualTable[RunProgress] = self.query_one("#runs-table", VirtualTable)
         if table.columns != columns_for(batch):
             table.columns, table.sorted_by = columns_for(batch), None
         if table.rows != rows:
@@ -220,8 +220,8 @@ class ProgressPanel(Vertical):
             table.show_rows(rows)
 
 
-def say(batch: Batch) -> str:
-    """Return what else there is to say about the simulations."""
+def status_message(batch: Batch) -> str:
+    """Return a status message about the simulations."""
     running = batch.current
     began = running.began
     if running.problem or began is None:
@@ -231,13 +231,13 @@ def say(batch: Batch) -> str:
     if batch.is_over:
         return _say_results(batch)
     if not running.feeds:
-        return "Several runs in memory cannot be watched live; choose MQTT for that."
+        return "Several in-memory runs cannot be watched live; choose MQTT to watch."
     return f"Broker: {began.broker}. Press 3 to watch the negotiations."
 
 
 def _say_sought(sought: Seeking | None) -> str:
     if sought is None or sought.best_wh is None or sought.bound_wh is None:
-        return "All runs are done; the best plan possible is sought."
+        return "All runs are done; computing the optimum."
     return f"Best plan so far {kwh(sought.best_wh)}; no plan can exceed {kwh(sought.bound_wh)}."
 
 
@@ -246,7 +246,7 @@ def _say_results(batch: Batch) -> str:
     state = batch.current.state
     if state == "done" and len(results) > 1:
         return f"{len(results)} results files in {_short(results[0].parent)} (press r to compare them)"
-    kept = "what was agreed until then is kept" if state == "interrupted" else "press r to open them"
+    kept = "everything agreed so far is kept" if state == "interrupted" else "press r to open them"
     ended = batch.current.ended
     is_part = ended is not None and any(run.state != "done" for run in ended.runs)
     part = " * These figures cover only the part that ran; they enter no mean." if is_part else ""
@@ -258,13 +258,13 @@ def _short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def rows_of(batch: Batch) -> list[Row]:
-    """Return a row for each run of each simulation; those under way, and then the newest, come first."""
+def rows_of(batch: Batch) -> list[RunProgress]:
+    """Return a row per run; runs in progress first, then the newest."""
     rows = [_rows_of(n, running) for n, running in enumerate(batch.simulations)]
     return [row for of_one in reversed(rows) for row in of_one]
 
 
-def _rows_of(simulation: int, running: Running) -> list[Row]:
+def _rows_of(simulation: int, running: SimulationClient) -> list[RunProgress]:
     scenario = running.plan.scenario
     span_s = max(1, planned_end_s(scenario, running.plan.days) - scenario.start_s)
     summaries = {} if running.ended is None else {summary.run: summary for summary in running.ended.runs}
@@ -275,5 +275,5 @@ def _rows_of(simulation: int, running: Running) -> list[Row]:
         state = summary.state if summary is not None else "" if time_s is None else "running"
         algorithm, standing = running.plan.algorithm.name, running.standings.get(run)
         share = 1.0 if state == "done" else share
-        rows.append(Row(simulation, algorithm, run, seed, state, share, summary, standing))
+        rows.append(RunProgress(simulation, algorithm, run, seed, state, share, summary, standing))
     return rows

@@ -1,4 +1,4 @@
-"""The scenarios that *Run* offers: what is open, what was opened lately, what is in this folder, what is bundled."""
+"""Scenario choices of *Run*: open, recent, in this folder, bundled."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 from scenarios.load import bundled_names
 
 OPEN = "open"
-"""The value that stands for what is open in *Neighbourhoods*; no path or name, for these are absolute or bundled."""
+"""The value for the neighbourhood open in *Neighbourhoods*; neither an absolute path nor a bundled name."""
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_FILES = 200
 _LOOKED_AT_BYTES = 1_000_000
 _IS_SCENARIO = re.compile(rb"^houses\s*:", re.MULTILINE)
 
 Choice = tuple[str, str]
-"""What is shown, and the value: `OPEN`, a path, or a bundled name."""
+"""Label and value: `OPEN`, a path, or a bundled name."""
 
 
 def choices(title: str | None, recent: Iterable[Path], folder: Path) -> list[Choice]:
-    """Return what can be chosen, each once, in the order in which it is likely to be meant.
+    """Return the choices without duplicates, the most likely first.
 
     Args:
-        title: Of what is open; None: nothing is.
-        recent: Neighbourhoods that were opened lately, newest first.
-        folder: Whose scenario files are offered.
+        title: Title of the open neighbourhood; None: none is open.
+        recent: Recently opened neighbourhoods, newest first.
+        folder: The folder whose scenario files are offered.
     """
     found: list[Choice] = [] if title is None else [(f"open: {title}", OPEN)]
     known: set[Path] = set()
@@ -39,7 +39,7 @@ def choices(title: str | None, recent: Iterable[Path], folder: Path) -> list[Cho
 
 
 def scenario_files(folder: Path) -> list[Path]:
-    """Return the scenario files in a folder, sorted by name; it reads the files, so not in the event loop."""
+    """Return the scenario files in a folder, sorted by name. Reads files; not for the event loop."""
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
     except OSError:

@@ -1,4 +1,4 @@
-"""*Run*: choose a scenario and settings, start, steer, see what came out."""
+"""*Run*: choose a scenario and settings, start and control simulations, see the outcome."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tui.run.algorithms_dialog import AlgorithmsDialog, Chosen
 from tui.run.batch import Batch
 from tui.run.form import plans_of
 from tui.run.form_view import RunForm
-from tui.run.preview import Preview, outlook
-from tui.run.progress import ProgressPanel, Row
+from tui.run.preview import Preview, first_day
+from tui.run.progress import ProgressPanel, RunProgress
 from tui.run.scenario_choices import choices
-from tui.run.simulation_client import Running
+from tui.run.simulation_client import SimulationClient
 from tui.shell import (
     REFRESH_WALL_S,
     Answer,
@@ -38,37 +38,37 @@ from tui.shell import (
     OpenNeighbourhood,
     OpenResults,
     PaletteEntry,
+    RunControlsScreen,
     RunScenario,
-    SteeringScreen,
 )
 from tui.start import load_recent
 from tui.widgets import FieldHelp, VirtualTable
 
 _TYPING_WALL_S = 0.25
-"""A scenario is loaded when nobody has typed for so long."""
+"""Delay after the last key before the scenario is loaded."""
 _NOTES = 2
-"""On a scenario, that are shown; more are counted."""
+"""Maximum number of notes shown; the rest are counted."""
 
 
-class RunScreen(SteeringScreen):
-    """One simulation at a time, in a process of its own: whatever it does, the screen answers."""
+class RunScreen(RunControlsScreen):
+    """Runs one batch of simulations at a time in a child process, so that the screen stays responsive."""
 
     AREA = "run"
     TITLE = "Run"
-    AUTO_FOCUS = "#algorithm"  # no field for text, where keys would type
+    AUTO_FOCUS = "#algorithm"  # not a text field, which would swallow keys
     HELP = """
 The **scenario** is the neighbourhood that is open in *Neighbourhoods*, if one is; unsaved changes are saved first, and
 you are asked. Or choose another one from the list (open, recent, in this folder, bundled), or name a YAML file or a
-PySSMic input folder. Problems stand at the field at once. An empty field means the default that it shows.
+PySSMic input folder. Problems appear at the field immediately. An empty field means the default that it shows.
 
-`Ctrl+R` starts. The run goes on in a process of its own: go to *Negotiations* (3) to watch it, come back to steer it.
-The same scenario, settings and seed give the same contracts on every bus, here and with `ssmic run`.
+`Ctrl+R` starts. The run has its own process: go to *Negotiations* (3) to watch it, or come back here to control it.
+The same scenario, settings and seed give the same contracts with every transport, here and with `ssmic run`.
 
 `m` chooses **several algorithms** and a number of seeds. They run one after another on the same seeds, each from fresh
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
-each run is measured against the best plan possible.
+each run is compared with the clairvoyant optimum.
 
-Results are written while the run goes on; stopped early, what was agreed is kept.
+Results are written during the run; if you stop it early, everything agreed so far is kept.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "start", "Start", tooltip="Start the simulation"),
@@ -94,14 +94,14 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self._source = ""
         self._batch: Batch | None = None
         self._open: OpenNeighbourhood | None = None
-        """What is open in *Neighbourhoods*, as it was when this screen was shown last."""
+        """The open neighbourhood, as of the last time this screen was shown."""
         self._follows = False
-        """Whether that is what is to be run."""
-        self._said: Running | None = None
-        """The last simulation of the batch whose end was announced."""
+        """Whether the open neighbourhood is the chosen scenario."""
+        self._said: SimulationClient | None = None
+        """The last simulation whose end was announced."""
 
     def compose_body(self) -> ComposeResult:
-        """Form, and how the simulation goes."""
+        """Yield the form and the progress panel."""
         with Container(id="split"):
             yield RunForm()
             yield FieldHelp()
@@ -109,7 +109,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             yield ProgressPanel(classes="gone")
 
     def on_mount(self) -> None:
-        """Begin with the first bundled scenario that everybody tries."""
+        """Start with the default bundled scenario."""
         self.set_interval(REFRESH_WALL_S, self.draw)
         self.ssmic.before_quit.append(self._loss_by_quitting)
         form = self.query_one(RunForm)
@@ -118,7 +118,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self._show_buttons()
 
     def on_screen_resume(self) -> None:
-        """Follow what is open; offer what there is now."""
+        """Follow the open neighbourhood; refresh the choices."""
         before, self._open = self._open, self.ssmic.open_neighbourhood()
         is_another = self._open is not None and (before is None or before.work is not self._open.work)
         if is_another or (self._follows and self._open is not None and not self._open.is_as(before)):
@@ -133,13 +133,13 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 
     @on(RunForm.OpenChosen)
     def _follow(self) -> None:
-        """Have what is open run."""
+        """Choose the open neighbourhood."""
         if self._open is None:
             return
         self._follows = True
         form, name = self.query_one(RunForm), name_of(self._open)
         if form.query_one("#source", Input).value == name:
-            self._begin_loading(name)  # nothing changes in the field, but what it stands for may have
+            self._begin_loading(name)  # the field is unchanged, but its meaning may have changed
         else:
             form.set_source(name)
 
@@ -170,7 +170,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 
     def _begin_loading(self, source: str) -> None:
         self._source, self._scenario = source, None
-        # Not the coroutine itself: one that is superseded before it begins would never be awaited.
+        # Pass the function, not a coroutine: one superseded before it starts would never be awaited.
         load: Any = partial(self._load, source)
         self.run_worker(load, name="load", group="load", exclusive=True, exit_on_error=False)
 
@@ -188,7 +188,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             else:
                 found = Loaded(await asyncio.to_thread(opened.load))
             scenario = found.scenario
-            seen = await asyncio.to_thread(outlook, scenario)
+            seen = await asyncio.to_thread(first_day, scenario)
         except (SsmicError, OSError) as error:
             form.tell(f"✗ {error}", wrong=True)
             self.query_one(Preview).show(None)
@@ -201,12 +201,12 @@ Results are written while the run goes on; stopped early, what was agreed is kep
 
     @property
     def scenario(self) -> Scenario | None:
-        """What would be run; None: there is nothing that can be."""
+        """The scenario to run; None: none is valid."""
         return self._scenario
 
     @property
     def is_typing(self) -> bool:
-        """Whether somebody is in the field of the scenario."""
+        """Whether the scenario field has the focus."""
         return self.focused is not None and self.focused.id == "source"
 
     @on(RunForm.Changed)
@@ -218,17 +218,17 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     # The simulation.
 
     @property
-    def _simulation(self) -> Running | None:
-        """The simulation that began last."""
+    def _simulation(self) -> SimulationClient | None:
+        """The simulation started last."""
         return None if self._batch is None else self._batch.current
 
     @property
     def is_busy(self) -> bool:
-        """Whether a simulation is under way, or another one is to follow."""
+        """Whether a simulation is running, or another one is to follow."""
         return self._batch is not None and not self._batch.is_over
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what can be done now."""
+        """Enable the actions that apply now."""
         if action == "start":
             return None if self.is_busy else True
         if action == "results":
@@ -238,11 +238,11 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         return super().check_action(action, parameters)
 
     def action_start(self) -> None:
-        """Start a simulation, if nothing is wrong with what is asked."""
+        """Start the simulations, if the form is valid."""
         form = self.query_one(RunForm)
         scenario = self._scenario
         if scenario is None:
-            self.notify("The scenario cannot be run as it is: see what stands below it.", severity="warning")
+            self.notify("The scenario has problems; see the list below it.", severity="warning")
             form.query_one("#source").focus()
             return
         opened = self.ssmic.open_neighbourhood() if self._follows else None
@@ -297,7 +297,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         finally:
             self._changed()
 
-    def _connected(self, running: Running) -> None:
+    def _connected(self, running: SimulationClient) -> None:
         if running.feeds:
             self.ssmic.watching.begin(running.feeds[0], may_control=True)
 
@@ -332,15 +332,15 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self.query_one("#results", Button).disabled = not over
 
     def draw(self) -> None:
-        """Draw how the simulation goes."""
+        """Draw the progress."""
         if self.is_current and self._batch is not None:
             self.keys_follow_run()
             self.query_one(ProgressPanel).show(self._batch, self.ssmic.watching)
 
     def action_stop(self) -> None:
-        """End all runs, if that is meant."""
-        details = "All runs end where they stand. What was agreed until then stays in the results file."
-        answers: tuple[Answer, ...] = (("go on", "Let it go on", "primary"), ("stop", "Stop", "error"))
+        """Stop all runs, after confirmation."""
+        details = "All runs stop now. Everything agreed so far is kept in the results file."
+        answers: tuple[Answer, ...] = (("go on", "Keep running", "primary"), ("stop", "Stop", "error"))
         self.app.push_screen(Confirm("Stop the simulation?", details, answers), self._stop_answered)
 
     def _stop_answered(self, answer: str | None) -> None:
@@ -349,7 +349,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             self.run_worker(batch.interrupt(), exit_on_error=False)
 
     def action_results(self) -> None:
-        """Open what came out; where it is several simulations, compare them."""
+        """Open the results, or compare them if there are several."""
         results = () if self._batch is None else self._batch.results
         if len(results) > 1:
             self.post_message(CompareResults(results))
@@ -357,7 +357,7 @@ Results are written while the run goes on; stopped early, what was agreed is kep
             self.post_message(OpenResults(results[0]))
 
     def action_algorithms(self) -> None:
-        """Ask which algorithms are to be compared."""
+        """Ask for the algorithms to compare."""
         form = self.query_one(RunForm)
         wanted = form.form
         first = wanted.algorithm or (self._scenario.algorithm if self._scenario is not None else INSERTION)
@@ -369,17 +369,17 @@ Results are written while the run goes on; stopped early, what was agreed is kep
         self.app.push_screen(AlgorithmsDialog((first, *wanted.others), wanted.runs), chosen)
 
     def action_leave_field(self) -> None:
-        """Leave a field, so that keys steer again."""
+        """Leave a field, so that keys control the run again."""
         self.query_one("#runs-table", VirtualTable).focus()
 
     def action_watch_run(self) -> None:
         """Watch the run under the cursor."""
-        row: Row | None = self.query_one("#runs-table", VirtualTable).row
+        row: RunProgress | None = self.query_one("#runs-table", VirtualTable).row
         running = self._simulation
         is_there = row is not None and self._batch is not None and row.simulation == len(self._batch.simulations) - 1
         if row is not None and is_there and running is not None and len(running.feeds) >= row.run:
             self.ssmic.watching.begin(running.feeds[row.run - 1], may_control=True)
-            self.notify(f"Watching run {row.run}: press 3.")
+            self.notify(f"MonitoredRun run {row.run}: press 3.")
 
     @on(VirtualTable.Chosen, "#runs-table")
     def _run_chosen(self) -> None:
@@ -388,11 +388,11 @@ Results are written while the run goes on; stopped early, what was agreed is kep
     def _loss_by_quitting(self) -> str | None:
         if not self.is_busy:
             return None
-        return "A simulation is under way. Quitting stops it; what was agreed until then is kept."
+        return "A simulation is running. Quitting stops it; everything agreed so far is kept."
 
 
 def _noted(found: Loaded) -> list[str]:
-    """Return the first notes on a scenario, what cannot meet in time before what was assumed; and how many more."""
+    """Return the first notes on a scenario, coverage before assumptions, and the number of further ones."""
     notes = [
         f"{note.what.partition('; ')[0]}; Neighbourhoods offers the way out" if note.remedies else note.what
         for note in coverage_notes(found.scenario)
@@ -404,7 +404,7 @@ def _noted(found: Loaded) -> list[str]:
 
 
 def name_of(opened: OpenNeighbourhood) -> str:
-    """Return what stands in the field for what is open: its file as seen from here, its bundled name, or its title."""
+    """Return the field's text for the open neighbourhood: relative path, bundled name, or title."""
     if opened.source is None:
         return opened.title
     path = Path(opened.source)
@@ -412,7 +412,7 @@ def name_of(opened: OpenNeighbourhood) -> str:
 
 
 def say_open(opened: OpenNeighbourhood) -> str:
-    """Return that a neighbourhood is what is open in *Neighbourhoods*, and whether it is saved."""
+    """Return a hint that the scenario is open in *Neighbourhoods*, and whether it is saved."""
     if opened.is_saved:
         return "Open in Neighbourhoods. "
     state = "never saved" if opened.source is None else "with unsaved changes"
@@ -420,7 +420,7 @@ def say_open(opened: OpenNeighbourhood) -> str:
 
 
 def describe(scenario: Scenario) -> str:
-    """Return in a few words what a scenario is."""
+    """Return a short description of a scenario."""
     zone = scenario.zone
     days = (
         "until its last job has run"

@@ -1,4 +1,4 @@
-"""A simulation that runs in a process of its own, as the application sees it."""
+"""Client of a simulation in a child process."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ from tui.shell import whoami
 State = Literal["starting", "running", "seeking", "stopping", "done", "interrupted", "failed"]
 
 _END_WALL_S = 15.0
-"""How long a process may take to write down what it has; then it is killed."""
+"""Time for the process to save and exit before it is killed."""
 _LEAVE_WALL_S = 3.0
-"""The same where the application ends, which does not wait longer."""
+"""The same when the application quits."""
 _CONNECT_WALL_S = 3.0
-"""How long the runs wait for the watcher; without one they begin all the same."""
+"""How long the runs wait for a watcher before starting without one."""
 _KEPT_WORDS = 20
 _LEAST_SHARE = 0.02
-"""Before so much is done, an estimate would be a guess."""
+"""Minimum share done for an estimate of the time left."""
 
 
 class RunProcessError(SsmicError):
-    """The process ended without saying how."""
+    """The process ended without reporting how."""
 
 
 class PipeFeed:
-    """A run on the memory bus of another process, passed on over a pipe; a `Feed`."""
+    """A `Feed` of a run on the memory bus of the child process, forwarded over a pipe."""
 
-    def __init__(self, running: Running, watched: ObservedRun) -> None:
+    def __init__(self, running: SimulationClient, watched: ObservedRun) -> None:
         self.watched = watched
         self.title = "memory"
         self.problem = ""
@@ -65,15 +65,15 @@ class PipeFeed:
         return "connected"
 
     async def run(self) -> None:
-        """See `Feed.run`; what comes is taken in by `Running`."""
+        """See `Feed.run`; `SimulationClient` takes in the messages."""
 
     async def control(self, control: Control) -> None:
         """See `Feed.control`."""
         await self._running.send(control)
 
 
-class Running:
-    """One simulation, from its start to its end. `on_change` is called when its state changes."""
+class SimulationClient:
+    """One simulation, from start to end. `on_change` is called when its state changes."""
 
     def __init__(
         self,
@@ -85,28 +85,28 @@ class Running:
         """Make it; `run` starts it.
 
         Args:
-            plan: What to run.
-            on_change: Is told of every change of `state`, and when `began` and `feeds` are there.
-            folder: Where the process works; None: here.
-            optimum_wall_s: How long the clairvoyant optimum may be sought; None: it is not.
+            plan: The simulation to run.
+            on_change: Called when `state` changes, and when `began` and `feeds` are set.
+            folder: Working directory of the process; None: the current one.
+            optimum_wall_s: Time limit for the clairvoyant optimum, real seconds; None: not computed.
         """
         self.optimum_wall_s = optimum_wall_s
         self.sought: Seeking | None = None
-        """What the search for the optimum has found so far."""
+        """Progress of the optimum's computation."""
         self.plan = plan
         self.state: State = "starting"
         self.began: Began | None = None
         self.ended: Ended | None = None
         self.problem = ""
         self.times_s: dict[int, int] = {}
-        """Where each run stands, by its number."""
+        """Progress by run number."""
         self.standings: dict[int, RunStatus] = {}
-        """How each run stands, by its number, as its clock says."""
+        """Status by run number, from its clock's reports."""
         self.feeds: list[Feed] = []
-        """One a run; none where several runs talk in memory."""
+        """One per run; none for several in-memory runs."""
         self.started_wall_s = time.monotonic()
         self.wall_s = 0.0
-        """How long it took, at the end."""
+        """Total real time, once ended."""
         self._stood_wall_s = 0.0
         self._stands_since_wall_s: float | None = None
         self._on_change = on_change
@@ -116,11 +116,11 @@ class Running:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, however."""
+        """Whether it has ended, for whatever reason."""
         return self.state in {"done", "interrupted", "failed"}
 
     def share_done(self) -> float:
-        """Return how much of all runs' virtual time has passed, 0 to 1."""
+        """Return the share of all runs' virtual time that has passed, 0 to 1."""
         if self.state == "done":
             return 1.0
         scenario = self.plan.scenario
@@ -129,23 +129,23 @@ class Running:
         return max(0.0, done / len(self.plan.seeds))
 
     def elapsed_wall_s(self) -> float:
-        """Return how long it has taken so far."""
+        """Return the elapsed real time, s."""
         return self.wall_s if self.is_over else time.monotonic() - self.started_wall_s
 
     @property
     def standing(self) -> RunStatus | None:
-        """How the run stands that needs attention most; None while none is under way."""
+        """Status of the run that needs attention most; None while none is running."""
         return most_urgent(self.standings.values())
 
     def left_wall_s(self) -> float | None:
-        """Return an estimate of how long it still takes; None while a run stands, and before there is one."""
+        """Return the estimated remaining real time, s; None if unknown or while a run does not advance."""
         share, standing = self.share_done(), self.standing
         if self.state != "running" or share < _LEAST_SHARE or (standing is not None and not standing.moves):
             return None
         return (self.elapsed_wall_s() - self._stood_wall_s) * (1 - share) / share
 
     def _note(self, run: int, standing: RunStatus) -> None:
-        """Keep how a run stands, and for how long any did: that time says nothing of what is left."""
+        """Record a run's status, and how long any run did not advance: that time is left out of estimates."""
         self.standings[run] = standing
         now_wall_s, gravest_now = time.monotonic(), self.standing
         moves = gravest_now is None or gravest_now.moves
@@ -155,11 +155,11 @@ class Running:
             self._stood_wall_s += now_wall_s - self._stands_since_wall_s
             self._stands_since_wall_s = None
 
-    async def run(self, connected: Callable[[Running], None] = lambda _: None) -> None:
+    async def run(self, connected: Callable[[SimulationClient], None] = lambda _: None) -> None:
         """Run it in a process, to its end.
 
         Args:
-            connected: Is told when there is something to watch, before the runs begin.
+            connected: Called when the runs can be watched, before they start.
         """
         self._process = process = await start_process("tui.run.simulation_server", self._folder)
         assert process.stdout is not None  # noqa: S101 - for mypy: a pipe
@@ -184,10 +184,10 @@ class Running:
                 self._become("interrupted")
 
     async def send(self, command: Command) -> None:
-        """Ask something of the process.
+        """Send a command to the process.
 
         Raises:
-            NotConnectedError: it is gone.
+            NotConnectedError: The process is gone.
         """
         await self.send_frame(frame(command))
 
@@ -203,7 +203,7 @@ class Running:
             raise NotConnectedError("the run is over") from error
 
     async def interrupt(self) -> None:
-        """End all runs; what was agreed is kept."""
+        """Stop all runs; everything agreed so far is kept."""
         if not self.is_over:
             self._become("stopping")
             with suppress(NotConnectedError):
@@ -211,7 +211,7 @@ class Running:
 
     # What the process tells.
 
-    async def _take(self, event: Event, connected: Callable[[Running], None]) -> None:
+    async def _take(self, event: Event, connected: Callable[[SimulationClient], None]) -> None:
         match event:
             case Began():
                 self.began = event
@@ -234,7 +234,7 @@ class Running:
                 for number, (topic, payload) in enumerate(deliveries):
                     watched.take(topic, payload)
                     if number % 100 == 99:
-                        await asyncio.sleep(0)  # a screen has to answer its keys
+                        await asyncio.sleep(0)  # keep the screen responsive
             case Ended():
                 self.ended = event
 
@@ -251,7 +251,7 @@ class Running:
         return [PipeFeed(self, watched[0])] if len(watched) == 1 else []
 
     async def _wait_for_watcher(self) -> None:
-        """Let the watcher of the first run connect, so that it sees the first message too."""
+        """Wait until the first run's watcher is connected, so that it sees the first message."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CONNECT_WALL_S):
                 while self.feeds and self.feeds[0].status != "connected":  # noqa: ASYNC110 - a feed has no event for it
@@ -282,7 +282,7 @@ class Running:
                 self._words.append(text)
 
     async def _end(self, within_wall_s: float) -> None:
-        """Let the process end, and see to it that it does."""
+        """Wait for the process to end; kill it at the limit."""
         process = self._process
         if process is None or process.returncode is not None:
             return

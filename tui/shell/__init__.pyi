@@ -33,7 +33,7 @@ from .help import (
     is_move as is_move,
 )
 from .lifecycle import (
-    Collector as Collector,
+    IdleCollector as IdleCollector,
     Preferences as Preferences,
     Rescue as Rescue,
     ended_by_signals as ended_by_signals,
@@ -43,7 +43,7 @@ from .lifecycle import (
 )
 from .monitored_run import (
     REFRESH_WALL_S as REFRESH_WALL_S,
-    Watching as Watching,
+    MonitoredRun as MonitoredRun,
     whoami as whoami,
 )
 from .navigation import (
@@ -58,7 +58,7 @@ from .navigation import (
 )
 from .run_controls import (
     PACES as PACES,
-    SteeringScreen as SteeringScreen,
+    RunControlsScreen as RunControlsScreen,
 )
 from .themes import (
     DEFAULT_VARIABLES as DEFAULT_VARIABLES,
@@ -75,7 +75,6 @@ __all__ = [
     "Answer",
     "AreaScreen",
     "AskText",
-    "Collector",
     "CompareResults",
     "Confirm",
     "Days",
@@ -85,18 +84,19 @@ __all__ = [
     "Footer",
     "Guarded",
     "HelpScreen",
+    "IdleCollector",
     "Intent",
+    "MonitoredRun",
     "OpenNeighbourhood",
     "OpenResults",
     "PaletteEntry",
     "PickPath",
     "Preferences",
     "Rescue",
+    "RunControlsScreen",
     "RunScenario",
     "StatusLine",
-    "SteeringScreen",
     "WatchBroker",
-    "Watching",
     "complain",
     "described",
     "ended_by_signals",

@@ -1,4 +1,4 @@
-"""What the screens of the shell ask of the application that they belong to; `tui.app.SsmicApp` answers."""
+"""The interface of the application that screens use; implemented by `tui.app.SsmicApp`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from tui.shell.lifecycle import Rescue
 from tui.shell.navigation import OpenNeighbourhood
 
 if TYPE_CHECKING:
-    from tui.shell.monitored_run import Watching
+    from tui.shell.monitored_run import MonitoredRun
 
 
 class Application(Protocol):
-    """The application, as its screens know it: so the shell does not import what is made of it."""
+    """The application as seen by its screens, so that the shell does not import the application."""
 
-    watching: Watching
+    watching: MonitoredRun
     """The run that is watched, whatever area is shown."""
     before_quit: list[Callable[[], str | None]]
-    """Each returns what quitting would lose, in a sentence for people; None: nothing."""
+    """Each returns a sentence on what quitting would lose; None: nothing."""
     rescues: list[Rescue]
-    """Called when the application ends without asking; each keeps unsaved work."""
+    """Called when the application ends without asking; each saves unsaved work."""
     open_neighbourhood: Callable[[], OpenNeighbourhood | None]
-    """Returns what is open in *Neighbourhoods*; None: nothing."""
+    """Returns the neighbourhood open in *Neighbourhoods*, or None."""
     last_input_wall_s: float
-    """When a key or the mouse was used last, by the monotonic clock."""
+    """Time of the last key or mouse event, monotonic clock, s."""
 
     @property
     def utc_times(self) -> bool:
-        """Whether times are shown in UTC instead of at each scenario's own offset."""
+        """Whether times are shown in UTC instead of each scenario's own offset."""
         ...
 
     def shown_zone(self, own: Zone) -> Zone:
@@ -40,19 +40,19 @@ class Application(Protocol):
         ...
 
     def remember_neighbourhood(self, path: Path) -> None:
-        """Let the start screen offer a neighbourhood."""
+        """Add a neighbourhood to the recent list."""
         ...
 
     def remember_results(self, path: Path) -> None:
-        """Let the start screen offer a results file."""
+        """Add a results file to the recent list."""
         ...
 
     def forget(self, path: Path) -> None:
-        """Let the start screen no longer offer a file."""
+        """Remove a file from the recent list."""
         ...
 
     async def take_way(self, area: str, action: str) -> None:
-        """Show an area and let its screen do something."""
+        """Show an area and run an action of its screen."""
         ...
 
     def run_worker(self, *args: Any, **kwargs: Any) -> Worker[Any]:  # noqa: ANN401 - Textual's own signature

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PaletteEntry:
-    """Something that the command palette offers beside the bindings."""
+    """A command palette entry without a binding."""
 
     title: str
     help: str
@@ -59,12 +59,12 @@ class AreaScreen(Guarded, Screen[None]):
     """
 
     _typing = False
-    """Whether what has the focus takes letters as text."""
+    """Whether the focused widget takes letters as text."""
     _labels: Mapping[Tab, Content] = MappingProxyType({})
-    """Of the tabs, with their keys."""
+    """Labels of the tabs, with keys."""
 
     def on_mount(self) -> None:
-        """Follow the focus: keys that are typed into a field are not shown at tabs."""
+        """Follow the focus: tabs show no keys while a field takes them as text."""
         self.watch(self, "focused", self._show_keys_of_tabs)
 
     def _show_keys_of_tabs(self, focused: Widget | None) -> None:
@@ -89,11 +89,11 @@ class AreaScreen(Guarded, Screen[None]):
         yield from ()
 
     def palette(self) -> Iterable[PaletteEntry]:
-        """Return what the command palette offers here beside the bindings."""
+        """Return palette entries beyond the bindings."""
         return ()
 
     def receive(self, intent: Intent) -> None:
-        """Do what another area asks for; called when the screen is shown."""
+        """Handle another area's intent; called when the screen is shown."""
 
     @property
     def ssmic(self) -> Application:
@@ -124,10 +124,10 @@ class EmptyState(Vertical):
         *,
         id: str | None = None,
     ) -> None:
-        """Say what is missing.
+        """Create the empty state.
 
         Args:
-            title: What there is none of.
+            title: What is missing.
             hint: What to do next; console markup is allowed.
             actions: Buttons: label, and the action to run, as in a binding.
             id: See `textual.widget.Widget`.

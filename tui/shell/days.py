@@ -1,4 +1,4 @@
-"""Choosing one of a run's days: a year is looked at day by day, not drawn at once."""
+"""The days of a run, and the dialog for choosing one: long runs are shown day by day."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days that there are to choose from, each from the run's time of day at its start to the next."""
+    """The days of a run, each starting at the run's own time of day."""
 
     first_s: int
-    """Where the first begins, UNIX seconds."""
+    """Start of the first day, UNIX seconds."""
     count: int
     zone: Zone
 
     def fitting(self, index: int) -> int:
-        """Return the day nearest to an index, which may lie outside."""
+        """Return the index of the nearest day."""
         return min(max(index, 0), self.count - 1)
 
     def begins_s(self, index: int) -> int:
-        """Return where a day begins, UNIX seconds."""
+        """Return the start of a day, UNIX seconds."""
         return self.first_s + index * DAY_S
 
     def title(self, index: int) -> str:
-        """Return `Sun 21 Jun, day 1 of 365`; nothing where there is one day only."""
+        """Return `Sun 21 Jun, day 1 of 365`; empty for a single day."""
         begins = self.zone.at(self.begins_s(index))
         return f"{begins:%a} {begins.day} {begins:%b}, day {index + 1} of {self.count}" if self.count > 1 else ""
 
     def problem(self, text: str) -> str | None:
-        """Return what is wrong with a day as somebody wrote it; None where nothing is."""
+        """Return the problem with a typed day, or None."""
         if self._index_of(text) is not None:
             return None
         first, last = (self.zone.at(self.begins_s(i)).date() for i in (0, self.count - 1))
         return f"expected: a number from 1 to {self.count}, or a date from {first} to {last}"
 
     def index(self, text: str) -> int:
-        """Return the day that a text without a `problem` names."""
+        """Return the index of a typed day without a `problem`."""
         return self._index_of(text) or 0
 
     def _index_of(self, text: str) -> int | None:

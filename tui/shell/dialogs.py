@@ -1,4 +1,4 @@
-"""Small questions: yes or no, a line of text, a file. Each is a modal screen that returns its answer."""
+"""Dialogs: confirmation, a line of text, a file. Each is a modal screen that returns its answer."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BOX_CSS = """
 
 
 Answer = tuple[str, str, Literal["primary", "error", "default"]]
-"""What a dialog returns, label, look."""
+"""Return value, label and variant of a button."""
 
 
 class Confirm(Guarded, ModalScreen[str | None]):
-    """A question with two or three answers; escape means none of them."""
+    """A question with two or three answers; escape returns None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -50,7 +50,7 @@ class Confirm(Guarded, ModalScreen[str | None]):
 
         Args:
             title: The question.
-            details: What hangs on it, plain text.
+            details: Consequences, plain text.
             answers: The first has the focus.
         """
         super().__init__()
@@ -91,8 +91,8 @@ class AskText(Guarded, ModalScreen[str | None]):
         Args:
             title: What is asked.
             details: What is expected, plain text.
-            value: What stands there at first.
-            check: Returns what is wrong with a text, None where nothing is; shown while typing.
+            value: Initial text.
+            check: Returns the problem with a text, or None; shown while typing.
         """
         super().__init__()
         self.title = self._title = title
@@ -101,7 +101,7 @@ class AskText(Guarded, ModalScreen[str | None]):
         self._check = check
 
     def compose(self) -> ComposeResult:
-        """The line, and below it what is wrong with it."""
+        """Yield the input, and its problem below."""
         with Vertical() as box:
             box.border_title = self._title
             if self._details:
@@ -121,14 +121,14 @@ class AskText(Guarded, ModalScreen[str | None]):
 
 
 class _Tree(DirectoryTree):
-    """Folders, and the files that fit."""
+    """Folders, and the matching files."""
 
     def __init__(self, path: Path, suffixes: tuple[str, ...]) -> None:
         super().__init__(path)
         self._suffixes = suffixes
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
-        """Hide what is hidden and what cannot be opened here."""
+        """Omit hidden files and files that do not match."""
         return [p for p in paths if not p.name.startswith(".") and (p.is_dir() or self._fits(p))]
 
     def _fits(self, path: Path) -> bool:
@@ -239,7 +239,7 @@ The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
         self.query_one(Input).value = f"{tree.path}/"
 
     def action_accept(self) -> None:
-        """Return the path that stands in the field, if it will do."""
+        """Return the path in the field, if valid."""
         text = self.query_one(Input).value.strip()
         path = Path(text).expanduser()
         problem = self._problem(text, path)

@@ -1,4 +1,4 @@
-"""Turns what a handler raises into a notice, so that no defect of a screen ends the application."""
+"""Error boundary: exceptions of handlers become notices, so that no defect of a screen ends the application."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ else:
     _Base = object
 
 NOTICE_WALL_S = 10.0
-"""Errors stay long enough to be read."""
+"""How long error notices stay."""
 MOST_CHARACTERS = 600
-"""Of a notice: a file with a hundred problems would cover the screen."""
+"""Maximum length of a notice: a hundred problems would cover the screen."""
 
 
 class AdviceError(SsmicError):
-    """Something has to be done first: shown as advice, not as an error."""
+    """A precondition is missing: shown as advice, not as an error."""
 
 
 def crash_file() -> Path:
-    """Return where the details of unexpected errors are kept."""
+    """Return the file for details of unexpected errors."""
     return platformdirs.user_log_path("ssmic") / "tui-errors.log"
 
 
@@ -50,12 +50,18 @@ def keep_details(error: BaseException) -> Path | None:
 
 
 def complain(app: App[Any], error: BaseException, title: str = "") -> None:
-    """Show an error as a notice: ours as they are, unexpected ones with where the details are."""
+    """Show an error as a notice; unexpected ones with the file that has the details.
+
+    Args:
+        app: The application that shows the notice.
+        error: The error.
+        title: Title of the notice; empty: a default.
+    """
     if isinstance(error, AdviceError):
         app.notify(str(error), severity="warning", markup=False)
         return
     if isinstance(error, SsmicError | OSError):
-        text, title = str(error), title or "That did not work"
+        text, title = str(error), title or "Error"
     else:
         app.log.error(error)
         path = keep_details(error)
@@ -70,7 +76,7 @@ def complain(app: App[Any], error: BaseException, title: str = "") -> None:
 
 
 class Guarded(_Base):
-    """For screens, the app, and widgets that do more than draw: handlers that raise leave a notice behind."""
+    """Mixin for screens, the app and widgets: exceptions of handlers become notices."""
 
     async def _dispatch_message(self, message: Message) -> None:
         # Textual ends the application on an exception in a handler, and offers no public hook before that.

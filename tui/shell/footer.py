@@ -1,7 +1,7 @@
-"""The line at the bottom: the keys that work now.
+"""The footer: the keys that work now.
 
-It looks as Textual's own does, and is one widget: Textual's makes a widget for each key anew whenever the focus moves,
-and that takes longer than what the key asked for.
+Looks like Textual's, but is a single widget: Textual's recreates a widget per key whenever the focus moves,
+which takes longer than handling the key.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from textual.widget import Widget
 from tui.keys import is_typed
 
 _MORE = "…"
-"""Stands where keys were left out."""
+"""Shown where keys were left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A key in the line."""
+    """A key in the footer."""
 
     key: str
     display: str
@@ -35,16 +35,16 @@ class Offer:
     tooltip: str
     enabled: bool = True
     at_end: bool = False
-    """Whether it stands at the right end and is never left out: it leads to all that is."""
+    """Whether it is at the right end and never left out, such as help."""
 
     @property
     def cells(self) -> int:
-        """How wide it is."""
+        """Its width, in cells."""
         return cell_len(self.display) + cell_len(self.title) + 3
 
 
 class Footer(Widget):
-    """Keys with what they do; a click is as good as the key."""
+    """The footer; keys can be clicked."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--title", "footer--hover", "footer--edge"}
@@ -68,7 +68,7 @@ class Footer(Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
     def on_unmount(self) -> None:
-        """Follow nothing any more."""
+        """Stop following the focus."""
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def _bindings_changed(self, screen: Screen[object]) -> None:
@@ -100,7 +100,7 @@ class Footer(Widget):
         return Offer(binding.key, display, binding.description, tooltip, active.enabled, at_end)
 
     def _placed(self) -> Iterator[tuple[int, int, Offer]]:
-        """Return the offers with their columns, begin and end; what there is no whole room for is left out."""
+        """Return the offers that fit, with start and end column."""
         at_end = [offer for offer in self.offers if offer.at_end]
         others = [offer for offer in self.offers if not offer.at_end]
         most = max(0, self.size.width - sum(offer.cells for offer in at_end))
@@ -116,7 +116,7 @@ class Footer(Widget):
             most += offer.cells
 
     def render(self) -> Text:
-        """Put the keys side by side."""
+        """Render the keys side by side."""
         key, title, hover, edge = (
             self.get_component_rich_style(f"footer--{part}") for part in ("key", "title", "hover", "edge")
         )
@@ -140,13 +140,13 @@ class Footer(Widget):
         return next(((number, offer) for number, (begin, end, offer) in places if begin <= x < end), None)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Show which key a click would be."""
+        """Highlight the key under the mouse."""
         found = self._at(event.x)
         self.hovered = None if found is None else found[0]
         self.tooltip = None if found is None else found[1].tooltip
 
     def on_leave(self) -> None:
-        """Show none any more."""
+        """Remove the highlight."""
         self.hovered = None
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

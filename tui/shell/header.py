@@ -1,4 +1,4 @@
-"""The line at the top: the areas, which one is shown, and how the run goes."""
+"""The top bar: areas and status of the run."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from scenarios.monitor import SIGNS, Feed, Tone
 from tui.areas import AREAS, Area
 from tui.keys import is_typed
 from tui.shell.application import Application
-from tui.shell.monitored_run import Watching
+from tui.shell.monitored_run import MonitoredRun
 
 
 def shown_zone(node: DOMNode, own: Zone) -> Zone:
-    """Return how times are shown.
+    """Return the zone in which times are shown.
 
     Args:
         node: Anything in the application.
-        own: The zone of the scenario that the times belong to.
+        own: The scenario's own zone.
     """
     return Zone() if getattr(node.app, "utc_times", False) else own
 
 
 class AreaTab(Static):
-    """An area's name; a click opens it."""
+    """The tab of an area; a click opens it."""
 
     def __init__(self, area: Area, *, shown: bool) -> None:
         super().__init__("", classes="shown" if shown else "")
@@ -40,7 +40,7 @@ class AreaTab(Static):
         self.name_keys(typing=False)
 
     def name_keys(self, *, typing: bool) -> None:
-        """Name the key that opens the area now: while somebody types, a digit is text."""
+        """Show the key that opens the area: while typing, digits are text."""
         key = self._area.function_key.upper() if typing else self._area.key
         self.update(f"[$primary]{key}[/] {self._area.title}")
 
@@ -50,7 +50,7 @@ class AreaTab(Static):
 
 
 class AreaBar(Horizontal):
-    """One row: name of the application, areas, status of the run."""
+    """The top bar: application, areas, status of the run."""
 
     DEFAULT_CSS = """
     AreaBar { height: 1; dock: top; background: $panel; }
@@ -74,7 +74,7 @@ class AreaBar(Horizontal):
         self._typing = False
 
     def compose(self) -> ComposeResult:
-        """One tab an area."""
+        """Yield a tab per area."""
         yield Static("ssmic", classes="brand")
         for area in AREAS:
             yield AreaTab(area, shown=area.id == self._shown)
@@ -97,11 +97,11 @@ class AreaBar(Horizontal):
 
 
 COLOURS: dict[Tone, str] = {"good": "success", "warning": "warning", "bad": "error", "plain": "foreground"}
-"""By tone of a standing, the theme's colour."""
+"""Theme colours by tone of a status."""
 
 
 class StatusLine(Widget):
-    """State, virtual time, pace, lag, messages; what there is no room for is left out, the least important first."""
+    """State, virtual time, pace, lag, messages; drops the least important parts if there is no room."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; background: $surface; padding: 0 1; }
@@ -111,8 +111,8 @@ class StatusLine(Widget):
         super().__init__()
         self._parts: list[tuple[int, str, str]] = []
 
-    def show(self, watching: Watching) -> None:
-        """Draw where the run stands now."""
+    def show(self, watching: MonitoredRun) -> None:
+        """Show the run's current status."""
         feed = watching.feed
         parts = [] if feed is None else parts_of(feed, watching, utc=cast("Application", self.app).utc_times)
         if parts != self._parts:
@@ -120,7 +120,7 @@ class StatusLine(Widget):
             self.refresh()
 
     def render(self) -> Text:
-        """Put the parts side by side, as many as there is room for."""
+        """Render as many parts as fit."""
         kept = list(self._parts)
         while len(kept) > 1 and sum(len(text) + 2 for _, text, _ in kept) - 2 > self.size.width:
             kept.remove(max(kept))
@@ -131,8 +131,14 @@ class StatusLine(Widget):
         return line
 
 
-def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple[int, str, str]]:
-    """Return the parts of the line: rank (the highest is left out first), text, colour."""
+def parts_of(feed: Feed, watching: MonitoredRun, *, utc: bool = False) -> list[tuple[int, str, str]]:
+    """Return the parts of the line: rank (the highest is left out first), text, colour.
+
+    Args:
+        feed: The run's feed.
+        watching: The monitored run.
+        utc: Whether times are shown in UTC.
+    """
     watched, standing = feed.watched, watching.standing
     if standing is None:
         return []
@@ -160,7 +166,7 @@ def parts_of(feed: Feed, watching: Watching, *, utc: bool = False) -> list[tuple
     return parts
 
 
-def short_status(watching: Watching, *, utc: bool = False) -> str:
+def short_status(watching: MonitoredRun, *, utc: bool = False) -> str:
     """Return the state of the run for the bar, as markup."""
     feed, standing = watching.feed, watching.standing
     if feed is None or feed.watched.time is None or standing is None:

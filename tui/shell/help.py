@@ -1,4 +1,4 @@
-"""F1: what the screen is for, and every key that works on it now."""
+"""Help (F1): purpose of the screen, and every key that works on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BULLET = "- "
 
 
 class Prose(Static):
-    """Paragraphs, lists of one level; in them `code`, *stress* and **strong** words."""
+    """A Markdown subset: paragraphs, flat lists, `code`, *emphasis* and **strong**."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prose--code", "prose--bullet"}
     DEFAULT_CSS = """
@@ -46,7 +46,7 @@ class Prose(Static):
         self.source = source.strip()
 
     def render(self) -> RenderableType:
-        """Put the blocks below each other."""
+        """Render the blocks below each other."""
         code = self.get_component_rich_style("prose--code")
         bullet = self.get_component_rich_style("prose--bullet")
         parts: list[RenderableType] = []
@@ -65,7 +65,7 @@ class Prose(Static):
 
 
 def blocks(source: str) -> Iterator[str | list[str]]:
-    """Return the paragraphs, and the items of each list, their lines joined."""
+    """Split Markdown into paragraphs and list items, joining their lines."""
     for block in re.split(r"\n\s*\n", source):
         if block.startswith(_BULLET):
             yield [" ".join(item.split()) for item in f"\n{block}".split(f"\n{_BULLET}")[1:]]
@@ -85,9 +85,9 @@ def _words(source: str, code: Style) -> Text:
 
 _KNOWN = frozenset({"app.focus_next", "app.focus_previous", "screen.copy_text"})
 _SCROLLING = ("scroll_", "page_", "cursor_")
-"""Actions of Textual's own that arrow keys stand for in every application."""
+"""Textual's scrolling actions, bound to arrow keys everywhere."""
 _MOVES = ("move(", "page(", "first", "last", "scroll(", "column(")
-"""Of ours: worth knowing, but nobody looks for them in the palette."""
+"""Our cursor actions: shown in help, not in the palette."""
 
 
 def is_move(active: ActiveBinding) -> bool:
@@ -96,10 +96,10 @@ def is_move(active: ActiveBinding) -> bool:
 
 
 def described(screen: Screen[object]) -> Iterable[ActiveBinding]:
-    """Return the bindings of a screen that a person may want to know, each action once."""
+    """Return the bindings of a screen that help lists, each action once."""
     seen: set[str] = set()
     for active in screen.active_bindings.values():
-        # What Textual binds on every screen, such as tab, people know; what a focused widget shows, they may not.
+        # Textual's bindings of every screen, such as tab, are well known; those of a focused widget may not be.
         action = active.binding.action
         is_known = action in _KNOWN or action.startswith(_SCROLLING)
         is_ours = type(active.node).__module__.startswith("tui.") and not is_known
@@ -133,7 +133,7 @@ class HelpScreen(ModalScreen[None]):
             title: The screen's.
             text: What it is for, Markdown.
             bindings: Its keys.
-            focused: What has the focus there: letters may be text for it.
+            focused: The focused widget, for which letters may be text.
         """
         super().__init__()
         self._title = title
@@ -160,10 +160,10 @@ class HelpScreen(ModalScreen[None]):
         box.scroll_relative(y=1 if direction == "down" else -1, animate=False)
 
     def _keys(self) -> Table:
-        typed = "After Esc, which leaves the field: in the field these are text"
+        typed = "Outside the field (press Esc first)"
         groups: dict[str, list[tuple[str, str]]] = {
             "On this screen": [],
-            "Where the focus is": [],
+            "For the focused part": [],
             "Everywhere": [],
             typed: [],
         }
@@ -173,7 +173,7 @@ class HelpScreen(ModalScreen[None]):
             elif isinstance(active.node, App):
                 group = "Everywhere"
             else:
-                group = "On this screen" if isinstance(active.node, Screen) else "Where the focus is"
+                group = "On this screen" if isinstance(active.node, Screen) else "For the focused part"
             key = self.app.get_key_display(active.binding)
             groups[group].append((key, active.binding.tooltip or active.binding.description))
         groups["Everywhere"].append(("tab", "Next field or list; shift+tab: back"))

@@ -1,4 +1,4 @@
-"""What the application remembers of its user from one time to the next. Never anything that changes a result."""
+"""Application lifecycle: rescue on signals, garbage collection while idle, saved preferences."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from broker import atomic_write
 from tui.signals import signals_heard
 
 Rescue = Callable[[], str | None]
-"""Keeps what is in no file yet; says where, or None where there is nothing to keep."""
+"""Saves unsaved work; returns where, or None if there is none."""
 
 
 @contextmanager
 def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
-    """Have a signal end the application as a key does; a second one, or one without effect, ends the process.
+    """Let a signal quit the application; a second one, or one without effect, ends the process.
 
-    Textual reads Ctrl+C as a key; an interrupt from elsewhere comes as a signal. The terminal is given back as it was.
+    Textual reads Ctrl+C as a key; an interrupt from elsewhere is a signal. The terminal is restored.
 
     Args:
         end: Called in the event loop, at the first signal.
@@ -51,37 +51,37 @@ def _terminal() -> list[Any] | None:
 
 
 def _give_back(terminal: list[Any] | None) -> None:
-    """Leave the second screen, let go of the mouse, show the cursor, and read lines again."""
+    """Restore the terminal: primary screen, mouse, cursor, line mode."""
     if terminal is not None and sys.__stdin__ is not None:
         os.write(2, b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l")
         termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, terminal)
 
 
 def rescued(rescues: Iterable[Rescue]) -> list[str]:
-    """Keep what can be kept; return where, a line each."""
+    """Save all unsaved work possible; return where, one line each."""
     said = []
     for rescue in rescues:
         try:
             line = rescue()
-        except Exception as error:  # noqa: BLE001 - the others shall have their turn, and the terminal its own
-            line = f"Something could not be kept: {error}"
+        except Exception as error:  # noqa: BLE001 - the others must still run, and the terminal be restored
+            line = f"Could not save unsaved work: {error}"
         if line is not None:
             said.append(line)
     return said
 
 
 QUIET_WALL_S = 20.0
-"""Nobody types when no key came for so long."""
+"""The user counts as idle after this long without a key."""
 NEW = 5_000
-"""Python looks at new objects when there are so many."""
+"""Generation 0 threshold."""
 MOST_LOOKS = 1_000
-"""Looks at what is new; after so many all is looked at in any case, or memory would grow while somebody types on."""
+"""Young collections after which a full one runs even while the user types, to bound memory."""
 _YOUNG = 5
 _NEVER = 1_000_000_000
 
 
-class Collector:
-    """Looks at all objects once in every pause between keys; at new ones Python looks by itself, as ever."""
+class IdleCollector:
+    """Runs full garbage collections while the user is idle; one takes longer than a key press may."""
 
     def __init__(self) -> None:
         self._usual = gc.get_threshold()
@@ -90,14 +90,14 @@ class Collector:
         self._looks = 0
 
     def begin(self) -> None:
-        """From now on; what is there already is not looked at any more until the first pause."""
+        """Take over; existing objects are frozen until the first pause."""
         gc.collect()
         gc.freeze()
         gc.set_threshold(NEW, _YOUNG, _NEVER)
         self._looks = _looks()
 
     def end(self) -> None:
-        """Leave it to Python again."""
+        """Restore Python's defaults."""
         gc.unfreeze()
         gc.set_threshold(*self._usual)
 
@@ -106,7 +106,7 @@ class Collector:
         self._last_key_wall_s, self._is_done = now_wall_s, False
 
     def tick(self, now_wall_s: float) -> None:
-        """Look if this is the moment; to be called now and then."""
+        """Collect if the user is idle; called periodically."""
         is_quiet = not self._is_done and now_wall_s - self._last_key_wall_s >= QUIET_WALL_S
         if is_quiet or _looks() - self._looks >= MOST_LOOKS:
             gc.unfreeze()
@@ -121,7 +121,7 @@ def _looks() -> int:
 
 
 class Preferences(BaseModel):
-    """Remembered choices; a file that cannot be read counts as none."""
+    """Saved preferences; an unreadable file counts as none."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -134,7 +134,7 @@ def preferences_file() -> Path:
 
 
 def load_preferences() -> Preferences:
-    """Return what was remembered, or the defaults."""
+    """Return the saved preferences, or the defaults."""
     try:
         return Preferences.model_validate_json(preferences_file().read_bytes())
     except (OSError, ValidationError):
@@ -142,7 +142,7 @@ def load_preferences() -> Preferences:
 
 
 def save_preferences(preferences: Preferences) -> None:
-    """Remember; where the disk does not let us, forget. Another ssmic never reads half a file."""
+    """Save the preferences, ignoring write errors."""
     path = preferences_file()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The run that the application watches: one at a time, whatever area is shown."""
+"""The monitored run: one at a time, shared by all areas."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from scenarios.monitor import Feed, Rate, RunStatus, status_of_run
 from tui.shell.application import Application
 
 REFRESH_WALL_S = 0.25
-"""Tables and status are drawn anew at most this often."""
+"""Minimum interval between redraws of tables and status."""
 
 
-class Watching:
-    """Holds the feed of the run that is watched, and the task that fills it."""
+class MonitoredRun:
+    """The monitored run: its feed, and the task that fills it."""
 
     def __init__(self, app: Application) -> None:
         self.feed: Feed | None = None
         self.rate_per_wall_s = 0.0
         self.is_resting = False
-        """Whether the run that is shown is over, and nothing is listened to."""
+        """Whether the run is over and its feed closed."""
         self.may_control = False
-        """Whether keys act on the run; whoever watches other people's run has to ask for it."""
+        """Whether keys may control the run; other people's runs are read-only until control is taken."""
         self._app = app
         self._worker: Worker[None] | None = None
         self._rate = Rate()
         self._heard: tuple[int, float] = (0, time.monotonic())
-        """How many reports of the clock there were, and when the last one came."""
+        """Number of clock reports, and the time of the last one."""
 
     def begin(self, feed: Feed, *, may_control: bool = True) -> None:
-        """Watch a run; the one before is left.
+        """Monitor a run, leaving the previous one.
 
         Args:
-            feed: Of the run.
-            may_control: Whether it may be paused, stopped and so on from here; False for a run of other people.
+            feed: The run's feed.
+            may_control: Whether it may be paused, stopped and so on from here; False for other people's runs.
         """
         self.end()
         self.feed = feed
@@ -57,14 +57,14 @@ class Watching:
         self.feed, self._worker = None, None
 
     def rest(self) -> None:
-        """Listen no more: the run is over, and its broker may be gone. What was seen stays."""
+        """Close the feed: the run is over, and its broker may be gone. What was seen is kept."""
         if self._worker is not None:
             self._worker.cancel()
         self._worker = None
         self.is_resting = True
 
     def tick(self, now_wall_s: float) -> None:
-        """Measure how fast messages come."""
+        """Update the message rate."""
         if self.feed is not None:
             self.rate_per_wall_s = self._rate.mark(now_wall_s, self.feed.watched.lines.total)
             if self.feed.watched.time_reports != self._heard[0] or self.feed.status != "connected":
@@ -72,7 +72,7 @@ class Watching:
 
     @property
     def standing(self) -> RunStatus | None:
-        """How the run stands; None while none is watched."""
+        """Status of the run; None while none is monitored."""
         feed = self.feed
         if feed is None:
             return None
@@ -94,9 +94,9 @@ class Watching:
 
 @cache
 def whoami() -> str:
-    """Return who works here, as others are told who paused or stopped a run: user and machine."""
+    """Return `user@machine`, shown to others when this user pauses or stops a run."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container need not know its user
+    except (KeyError, OSError, ImportError):  # a container may have no such user
         user = "somebody"
     return shown(f"{user}@{platform.node() or 'unknown'}")

@@ -1,4 +1,4 @@
-"""What one area asks of another: posted anywhere, delivered by the app to the area that can do it."""
+"""Navigation between areas: intents, the open neighbourhood's interface, the command palette's search."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tui.widgets import rank_of
 
 @dataclass(frozen=True, slots=True)
 class OpenNeighbourhood:
-    """What is open, at one moment."""
+    """Snapshot of the neighbourhood that is open."""
 
     work: object
-    """Which one it is: another one is another object."""
+    """Identity of the open work."""
     state: object
-    """What it contains: after a change this is another object."""
+    """Identity of its content; changes with every edit."""
     title: str
     source: str | None
-    """What a run reads: a file, or a bundled name; None: it has never been saved."""
+    """File or bundled name that a run reads; None: never saved."""
     is_saved: bool
-    """Whether `source` is what is open."""
+    """Whether `source` is up to date."""
     load: Callable[[], Scenario]
-    """Builds the scenario as it is open, saved or not; raises ScenarioError where it has problems."""
+    """Builds the scenario from the current state; raises ScenarioError if it has problems."""
     save: Callable[[], Awaitable[str | None]]
-    """Asks to save it where it is not saved; returns what a run reads, None where the user went back."""
+    """Asks to save if necessary; returns what a run reads, or None if cancelled."""
 
     def is_as(self, other: OpenNeighbourhood | None) -> bool:
-        """Return whether nothing has happened to it since another moment."""
+        """Return whether it is unchanged since another snapshot."""
         return (
             other is not None
             and (self.work is other.work and self.state is other.state)
@@ -45,18 +45,18 @@ class OpenNeighbourhood:
 
 
 class Everything(Provider):
-    """Searches titles first, then descriptions, then synonyms of both."""
+    """Command provider: searches titles, then descriptions, then synonyms."""
 
     def _commands(self) -> Iterable[SystemCommand]:
         return self.app.get_system_commands(self.screen)
 
     async def discover(self) -> Hits:
-        """Yield all, while nothing is typed."""
+        """Yield all entries while nothing is typed."""
         for title, details, run, _ in sorted(self._commands(), key=lambda command: command.title):
             yield DiscoveryHit(title, run, help=details)
 
     async def search(self, query: str) -> Hits:
-        """Yield what fits, with the better score the better it does."""
+        """Yield matches, scored by relevance."""
         for title, details, run, _ in self._commands():
             rank = rank_of(query, title, details)
             if rank is not None:
@@ -64,7 +64,7 @@ class Everything(Provider):
 
 
 class Intent(Message):
-    """Goes up to the app, which opens the area `area` and calls its screen's `receive`."""
+    """A request to another area: the app opens `area` and calls its screen's `receive`."""
 
     area: ClassVar[str] = ""
 
@@ -75,7 +75,7 @@ class EditScenario(Intent):
     area = "neighbourhoods"
 
     def __init__(self, source: str) -> None:
-        """Ask for it.
+        """Create the request.
 
         Args:
             source: A YAML file, a PySSMic folder, or a bundled name.
@@ -90,7 +90,7 @@ class RunScenario(Intent):
     area = "run"
 
     def __init__(self, source: str) -> None:
-        """Ask for it.
+        """Create the request.
 
         Args:
             source: A YAML file, a PySSMic folder, or a bundled name.
@@ -112,13 +112,13 @@ class WatchBroker(Intent):
         *,
         control: bool = False,
     ) -> None:
-        """Ask for it.
+        """Create the request.
 
         Args:
-            access: How to reach the broker.
-            run_id: Which run; None: let the user choose.
-            scenario_context: What is known of its scenario.
-            control: Whether it may be paused, stopped and so on without being asked first.
+            access: The broker's URL and login.
+            run_id: The run; None: let the user choose.
+            scenario_context: Known context of its scenario.
+            control: Whether it may be controlled without confirmation.
         """
         super().__init__()
         self.may_control = control
@@ -143,10 +143,10 @@ class CompareResults(Intent):
     area = "results"
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
-        """Ask for it.
+        """Create the request.
 
         Args:
-            paths: Their results files, two or more; differences are those from the first.
+            paths: Results files, two or more; the first is the reference.
         """
         super().__init__()
         self.paths = paths

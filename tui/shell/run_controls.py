@@ -1,4 +1,4 @@
-"""Screens from which the watched run is steered: pause, step, pace, stop, all asked of the clock over the bus."""
+"""Run controls for screens: pause, step, pace, stop, sent to the clock over the bus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACES = ("1x", "10x", "60x", "300x", "1800x", "3600x", "max")
 
 
 def pace_problem(text: str) -> str | None:
-    """Return what is wrong with a pace, None where nothing is."""
+    """Return the problem with a pace, or None."""
     try:
         Pace.parse(text.strip())
     except PaceError as error:
@@ -28,7 +28,7 @@ def pace_problem(text: str) -> str | None:
 
 
 def neighbour_pace(pace: str, by: int) -> str:
-    """Return the next faster (1) or slower (-1) pace of the usual ones."""
+    """Return the next faster (1) or slower (-1) standard pace."""
     factor = Pace.parse(pace).factor
     if by > 0:
         faster = (p for p in PACES if factor is not None and (Pace.parse(p).factor or float("inf")) > factor)
@@ -37,14 +37,14 @@ def neighbour_pace(pace: str, by: int) -> str:
     return slower[-1] if slower else pace
 
 
-class SteeringScreen(AreaScreen):
-    """Adds the keys; they are there while a run is under way."""
+class RunControlsScreen(AreaScreen):
+    """Screen with keys that control the monitored run while one is in progress."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause", tooltip="Pause or resume the run"),
         Binding("n", "step('round')", "Step", tooltip="Step: one round"),
         Binding("N", "step('event')", "Step event", show=False, tooltip="Step: to the next event"),
-        Binding("t", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to the next event after it"),
+        Binding("t", "step('hour')", "Step hour", show=False, tooltip="Step: one hour, or to the first event after it"),
         Binding("less_than_sign", "pace(-1)", "Slower", show=False, key_display="<", tooltip="Slow the run down"),
         Binding("greater_than_sign", "pace(1)", "Faster", show=False, key_display=">", tooltip="Speed the run up"),
         Binding("p", "ask_pace", "Pace", tooltip="Set the pace: max, 60x, ..."),
@@ -60,8 +60,8 @@ class SteeringScreen(AreaScreen):
     answers goes on from there."""
 
     @property
-    def is_steerable(self) -> bool:
-        """Whether a run is under way that may be acted on."""
+    def is_controllable(self) -> bool:
+        """Whether a run in progress may be controlled."""
         return self._is_under_way and self.ssmic.watching.may_control
 
     @property
@@ -69,33 +69,33 @@ class SteeringScreen(AreaScreen):
         return self.ssmic.watching.state in {"waiting", "running", "paused", "stalled"}
 
     def keys_follow_run(self) -> None:
-        """Let the footer offer what can be done now; to be called now and then."""
-        now = self._is_under_way, self.is_steerable
+        """Update the footer to the run's state; called periodically."""
+        now = self._is_under_way, self.is_controllable
         if now != self._was_steerable:
             self._was_steerable = now
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer steering only while there is something to steer."""
+        """Enable run controls only while a run can be controlled."""
         del parameters
         if action in self.STEERING:
-            return self.is_steerable
+            return self.is_controllable
         if action == "take_control":
             return self._is_under_way and not self.ssmic.watching.may_control
         return True
 
     def on_key(self, event: events.Key) -> None:
-        """Say why a key that would act on a run does nothing."""
-        if self._is_under_way and not self.is_steerable and event.key in self._acting_keys():
+        """Explain why a run control key has no effect."""
+        if self._is_under_way and not self.is_controllable and event.key in self._acting_keys():
             self.notify("You watch this run read-only. Press C to take control of it.", title="Read-only")
 
     def _acting_keys(self) -> set[str]:
-        bindings = (binding for binding in SteeringScreen.BINDINGS if isinstance(binding, Binding))
+        bindings = (binding for binding in RunControlsScreen.BINDINGS if isinstance(binding, Binding))
         acting = (binding for binding in bindings if binding.action.partition("(")[0] in self.STEERING)
         return {key for binding in acting for key in binding.key.split(",")}
 
     def action_take_control(self) -> None:
-        """Let keys act on a run that was joined, if that is meant."""
+        """Take control of a joined run, after confirmation."""
         details = (
             "Pausing, stepping, a new pace and stopping act on the run itself, for everybody who takes part in it or "
             "watches it. They are told who did it."
@@ -109,26 +109,26 @@ class SteeringScreen(AreaScreen):
             self.keys_follow_run()
 
     async def ask_clock(self, command: Literal["pause", "resume", "step", "pace", "stop"], **more: str) -> None:
-        """Ask something of the clock."""
+        """Send a command to the clock."""
         feed = self.ssmic.watching.feed
         if feed is None:
-            raise NotConnectedError("no run is being watched")
+            raise NotConnectedError("no run is watched")
         if not self.ssmic.watching.may_control:
             raise NotConnectedError("this run is watched read-only; press C to take control of it")
         await feed.control(Control.model_validate({"command": command, "by": whoami(), **more}))
 
     async def action_pause(self) -> None:
-        """Pause, or go on."""
+        """Pause or resume."""
         feed = self.ssmic.watching.feed
         time = None if feed is None else feed.watched.time
         await self.ask_clock("resume" if time is not None and time.state == "paused" else "pause")
 
     async def action_step(self, until: str) -> None:
-        """Go on for a round, to the end of the next event, or for an hour."""
+        """Step one round, to the next event, or one hour."""
         await self.ask_clock("step", until=until)
 
     async def action_pace(self, by: int) -> None:
-        """Go faster or slower."""
+        """Change the pace by one standard step."""
         feed = self.ssmic.watching.feed
         time = None if feed is None else feed.watched.time
         if time is None:
@@ -151,7 +151,7 @@ class SteeringScreen(AreaScreen):
             self.run_worker(self._ask_later("pace", pace=pace.strip()), exit_on_error=False)
 
     def action_stop(self) -> None:
-        """Stop the run, if that is meant."""
+        """Stop the run, after confirmation."""
         details = "The run stops now. Everything agreed so far is kept in the results file."
         dialog = Confirm("Stop the run?", details, (("go on", "Keep running", "primary"), ("stop", "Stop", "error")))
         self.app.push_screen(dialog, self._stop_chosen)

@@ -1,4 +1,4 @@
-"""Two themes of our own, one dark, one light, and the colours that charts and states take in every theme."""
+"""Our dark and light theme, and the colours of charts and states in any theme."""
 
 from __future__ import annotations
 
@@ -89,4 +89,4 @@ DEFAULT_VARIABLES = {
     "now": "#e05a5d",
     "grid-power": "#9b7bd0",
 }
-"""For Textual's own themes, which know nothing of forecasts."""
+"""Defaults for Textual's own themes."""

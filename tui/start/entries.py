@@ -1,4 +1,4 @@
-"""What the start screen offers: rescued changes, recent neighbourhoods, last results, bundled neighbourhoods."""
+"""Entries of the start screen: rescued changes, recent neighbourhoods, last results, bundled neighbourhoods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.start.rescued import rescued_files
 
 Kind = Literal["way", "rescued", "neighbourhood", "results", "bundled"]
 FIRST = "street"
-"""The bundled neighbourhood to begin with."""
+"""The bundled neighbourhood listed first."""
 MOST_RECENT = 5
 MOST_RESULTS = 4
 GROUPS: dict[Kind, str] = {
@@ -26,20 +26,20 @@ GROUPS: dict[Kind, str] = {
     "bundled": "Bundled neighbourhoods: open as a copy",
     "way": "Begin",
 }
-"""By kind, the heading above its entries, in the order of the screen."""
+"""Headings by kind, in screen order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the start screen."""
+class StartEntry:
+    """An entry of the start screen."""
 
     kind: Kind
     target: str
-    """A path, a bundled name, or of a way: an action of the screen."""
+    """A path, a bundled name, or an action of the screen."""
     title: str
     details: str = ""
     key: str = ""
-    """Does the same, on this screen."""
+    """Key with the same effect on this screen."""
 
     @property
     def path(self) -> Path:
@@ -48,31 +48,32 @@ class Entry:
 
 
 WAYS = (
-    Entry("way", "new", "New neighbourhood", "with one house, to build on", "ctrl+n"),
-    Entry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
-    Entry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
-    Entry("way", "join", "Watch a run ...", "of this machine or elsewhere, on an MQTT broker", "w"),
+    StartEntry("way", "new", "New neighbourhood", "with one house to start from", "ctrl+n"),
+    StartEntry("way", "open", "Open a file ...", "a neighbourhood in YAML", "ctrl+o"),
+    StartEntry("way", "import", "Import from PySSMic ...", "an input folder, a neighbourhood XML, a pickle", "i"),
+    StartEntry("way", "join", "Watch a run ...", "on this machine or elsewhere, on an MQTT broker", "w"),
 )
 
 
-def entries() -> tuple[Entry, ...]:
-    """Return all entries as of now, group by group; reads files, so for a thread."""
+def entries() -> tuple[StartEntry, ...]:
+    """Return the current entries, group by group. Reads files; call it in a thread."""
     recent = load_recent()
     known = [path for path in recent.neighbourhoods if path.exists()]
     folders = [Path.cwd(), *(path.parent for path in known)]
     rescued = (
-        Entry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
+        StartEntry("rescued", str(path), path.name, f"{_when(path)}, {path.parent}") for path in rescued_files(folders)
     )
     neighbourhoods = (
-        Entry("neighbourhood", str(path), path.name, f"{_when(path)}, {path.parent}") for path in known[:MOST_RECENT]
+        StartEntry("neighbourhood", str(path), path.name, f"{_when(path)}, {path.parent}")
+        for path in known[:MOST_RECENT]
     )
     names = sorted(bundled_names(), key=lambda name: (name != FIRST, name))
-    bundled = (Entry("bundled", name, name, bundled_description(name)) for name in names)
+    bundled = (StartEntry("bundled", name, name, bundled_description(name)) for name in names)
     return (*rescued, *neighbourhoods, *_results(recent.results), *bundled, *WAYS)
 
 
-def _results(opened: Iterable[Path]) -> list[Entry]:
-    """Return the newest results files of the results folder, and those opened last elsewhere."""
+def _results(opened: Iterable[Path]) -> list[StartEntry]:
+    """Return the newest results files of the results folder, and those recently opened elsewhere."""
     try:
         here = [path.absolute() for path in results_files(DEFAULT_FOLDER)]
     except SsmicError:
@@ -82,13 +83,15 @@ def _results(opened: Iterable[Path]) -> list[Entry]:
     return [_results_entry(path, glance(path)) for path in newest]
 
 
-def _results_entry(path: Path, listed: ResultsEntry) -> Entry:
+def _results_entry(path: Path, listed: ResultsEntry) -> StartEntry:
     if listed.problem:
-        return Entry("results", str(path), path.name, f"cannot be read: {listed.problem}")
+        return StartEntry("results", str(path), path.name, f"cannot be read: {listed.problem}")
     states = ", ".join(f"{count} {state}" for state, count in listed.states)
     runs = f"{listed.planned_runs} run{'s' if listed.planned_runs != 1 else ''}"
     about = f"{runs}{f': {states}' if states else ''}"
-    return Entry("results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}")
+    return StartEntry(
+        "results", str(path), f"{listed.scenario}, {listed.algorithm}", f"{_when(path)}, {about}, {path.name}"
+    )
 
 
 def _written_s(path: Path) -> float | None:
@@ -99,6 +102,6 @@ def _written_s(path: Path) -> float | None:
 
 
 def _when(path: Path) -> str:
-    """Return when a file was written, as the clock on the wall says."""
+    """Return a file's modification time, in local time."""
     written_s = _written_s(path)
     return "" if written_s is None else f"{datetime.fromtimestamp(written_s):%Y-%m-%d %H:%M}"  # noqa: DTZ006 - local

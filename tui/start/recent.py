@@ -1,4 +1,4 @@
-"""Which neighbourhoods and results were opened last. Never anything that changes a result."""
+"""Recently opened neighbourhoods and results. Never affects a result."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from broker import atomic_write
 
 MOST = 12
-"""Of each kind; older ones are forgotten."""
+"""Maximum number kept per kind."""
 
 
 class Recent(BaseModel):
-    """What was opened, newest first: absolute paths. A file that cannot be read counts as none."""
+    """Recently opened absolute paths, newest first. An unreadable file counts as empty."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -24,15 +24,15 @@ class Recent(BaseModel):
     results: tuple[Path, ...] = ()
 
     def with_neighbourhood(self, path: Path) -> Recent:
-        """Return this with a neighbourhood in front."""
+        """Return a copy with a neighbourhood first."""
         return self.model_copy(update={"neighbourhoods": _in_front(path, self.neighbourhoods)})
 
     def with_results(self, path: Path) -> Recent:
-        """Return this with a results file in front."""
+        """Return a copy with a results file first."""
         return self.model_copy(update={"results": _in_front(path, self.results)})
 
     def without(self, path: Path) -> Recent:
-        """Return this without a path."""
+        """Return a copy without a path."""
         neighbourhoods = tuple(known for known in self.neighbourhoods if known != path)
         return self.model_copy(
             update={
@@ -48,12 +48,12 @@ def _in_front(path: Path, others: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def recent_file() -> Path:
-    """Return where it is kept."""
+    """Return the file of the recent list."""
     return platformdirs.user_state_path("ssmic") / "recent.json"
 
 
 def load_recent() -> Recent:
-    """Return what was opened last; nothing where that cannot be read."""
+    """Return the recent list; empty if it cannot be read."""
     try:
         return Recent.model_validate_json(recent_file().read_bytes())
     except (OSError, ValidationError):
@@ -61,7 +61,7 @@ def load_recent() -> Recent:
 
 
 def save_recent(recent: Recent) -> None:
-    """Remember; where the disk does not let us, forget. Another ssmic never reads half a file."""
+    """Save the recent list atomically, ignoring write errors."""
     path = recent_file()
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

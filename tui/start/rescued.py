@@ -1,4 +1,4 @@
-"""Where unsaved changes are kept when the application ends; `tui.editor.file_actions` writes and opens them."""
+"""Files with rescued changes, written and opened by `tui.editor.file_actions`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _NAME = re.compile(r"(?P<name>.+)\.rescued(-\d+)?\.yaml")
 
 
 def own_folder() -> Path:
-    """Return where changes are kept that cannot be kept beside their file."""
+    """Return the folder for changes that cannot be saved beside their file."""
     return platformdirs.user_state_path("ssmic") / "rescued"
 
 
 def rescued_files(folders: Iterable[Path]) -> list[Path]:
-    """Return the rescued changes in some folders and in our own, newest first; what cannot be read is left out."""
+    """Return readable files of rescued changes in some folders and our own, newest first."""
     found: dict[Path, float] = {}
     for folder in dict.fromkeys((*folders, own_folder())):
         try:
@@ -35,7 +35,7 @@ def is_rescued(path: Path) -> bool:
 
 
 def original_of(path: Path) -> Path | None:
-    """Return the file that rescued changes belong to; None: they were never in one."""
+    """Return the file that rescued changes belong to; None: never saved."""
     found = _NAME.fullmatch(path.name)
     if found is None or path.parent == own_folder():
         return None
@@ -44,5 +44,5 @@ def original_of(path: Path) -> Path | None:
 
 
 def name_in(path: Path) -> str:
-    """Return what the neighbourhood in a file of rescued changes is called."""
+    """Return the neighbourhood's name in a file of rescued changes."""
     return _NAME.sub(r"\g<name>", path.name)

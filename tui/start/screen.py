@@ -1,4 +1,4 @@
-"""*Start*: recent neighbourhoods, rescued changes, last results, bundled neighbourhoods; what `ssmic` opens."""
+"""*Start*: the first screen, with recent and rescued neighbourhoods, last results, bundled ones."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.shell import Answer, AreaScreen, Confirm, EditScenario, OpenResults, RunScenario
-from tui.start.entries import GROUPS, Entry, entries
+from tui.start.entries import GROUPS, StartEntry, entries
 
 _LEAD = "Build [b](1)[/], run [b](2)[/], watch the negotiation [b](3)[/], read the results [b](4)[/]."
 _DOES = {
-    "way": "Enter begins.",
+    "way": "Press Enter.",
     "rescued": "Enter opens them as unsaved changes; Del discards them.",
     "neighbourhood": "Enter opens it in Neighbourhoods; Ctrl+R goes to Run with it; Del takes it off this list.",
     "results": "Enter opens it in Results.",
@@ -25,13 +25,13 @@ _DOES = {
 
 
 class StartScreen(AreaScreen):
-    """One list; Enter opens what is under the cursor."""
+    """The start screen: one list; Enter opens the entry under the cursor."""
 
     AREA = "start"
     AUTO_FOCUS = "#entries"
     TITLE = "Start"
     HELP = """
-Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read the results (4).
+Start here: build a neighbourhood (1), run it (2), watch it negotiate (3), read the results (4).
 
 - **Rescued changes** were not saved when ssmic ended. They are kept beside their file. `Enter` opens them as unsaved
   changes of that file; saving writes them there.
@@ -42,13 +42,17 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run_it", "Run", tooltip="Run the neighbourhood under the cursor"),
-        Binding("ctrl+n", "new", "New", tooltip="Begin a new neighbourhood"),
+        Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
         Binding("b", "copy_bundled", "Bundled", show=False, tooltip="Copy a bundled neighbourhood"),
         Binding("w", "join", "Watch", tooltip="Watch a run on a broker"),
         Binding(
-            "delete", "remove", "Remove", key_display="del", tooltip="Discard the rescued changes, forget the file"
+            "delete",
+            "remove",
+            "Remove",
+            key_display="del",
+            tooltip="Discard the rescued changes, or remove the file from the list",
         ),
     ]
     DEFAULT_CSS = """
@@ -64,7 +68,7 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
 
     def __init__(self) -> None:
         super().__init__()
-        self.entries: tuple[Entry, ...] = ()
+        self.entries: tuple[StartEntry, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         """The list, and what Enter does."""
@@ -74,7 +78,9 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
 
     def on_screen_resume(self) -> None:
         """Show what there is now."""
-        look: Any = self._look  # not the coroutine: one that is superseded before it begins would never be awaited
+        look: Any = (
+            self._look
+        )  # pass the function, not a coroutine: one superseded before it starts would never be awaited
         self.run_worker(look, group="look", exclusive=True, exit_on_error=False)
 
     async def _look(self) -> None:
@@ -84,7 +90,7 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
             self.entries = found
             self._show(before)
 
-    def _show(self, before: Entry | None) -> None:
+    def _show(self, before: StartEntry | None) -> None:
         options: list[Option] = []
         for kind, heading in GROUPS.items():
             group = [entry for entry in self.entries if entry.kind == kind]
@@ -98,14 +104,14 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         listed.highlighted = listed.get_option_index(_id(self.entries[wanted]))
         listed.scroll_to_highlight()
 
-    def _line(self, entry: Entry) -> str:
+    def _line(self, entry: StartEntry) -> str:
         key = f"[$primary]{self.app.get_key_display(Binding(entry.key, ''))}[/]  " if entry.key else ""
         details = f"  [dim]{_plain(entry.details)}[/]" if entry.details else ""
         return f"  {key}{_plain(entry.title)}{details}"
 
     @property
-    def entry(self) -> Entry | None:
-        """What is under the cursor."""
+    def entry(self) -> StartEntry | None:
+        """The item under the cursor."""
         listed = self.query_one("#entries", OptionList)
         if listed.highlighted is None:
             return None
@@ -113,7 +119,7 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         return next((entry for entry in self.entries if _id(entry) == id_), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what can be done with the entry under the cursor."""
+        """Enable the actions that apply to the entry under the cursor."""
         if action in {"run_it", "remove"}:
             entry = self.entry if self.is_mounted else None
             kinds = {"run_it": {"neighbourhood", "bundled"}, "remove": {"rescued", "neighbourhood"}}
@@ -146,7 +152,7 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
             self.post_message(RunScenario(entry.target))
 
     async def action_new(self) -> None:
-        """Begin a new neighbourhood."""
+        """Create a new neighbourhood."""
         await self.ssmic.take_way("neighbourhoods", "new")
 
     async def action_open(self) -> None:
@@ -166,7 +172,7 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
         await self.ssmic.take_way("negotiations", "join")
 
     def action_remove(self) -> None:
-        """Forget a recent neighbourhood; discard rescued changes, if that is meant."""
+        """Remove a recent neighbourhood, or discard rescued changes after confirmation."""
         entry = self.entry
         if entry is None:
             return
@@ -180,16 +186,16 @@ Begin here: build a neighbourhood (1), run it (2), watch it negotiate (3), read 
                 entry.path.unlink(missing_ok=True)
                 self.on_screen_resume()
 
-        details = f"{entry.path} will be deleted; its changes are in no other file."
+        details = f"{entry.path} will be deleted; its changes are not saved anywhere else."
         answers: tuple[Answer, ...] = (("back", "Back", "primary"), ("discard", "Discard", "error"))
         self.app.push_screen(Confirm(f"Discard {entry.title}?", details, answers), answered)
 
 
-def _id(entry: Entry) -> str:
+def _id(entry: StartEntry) -> str:
     return f"{entry.kind}:{entry.target}"
 
 
-def _same(entry: Entry, other: Entry) -> bool:
+def _same(entry: StartEntry, other: StartEntry) -> bool:
     return _id(entry) == _id(other)
 
 

@@ -1,7 +1,7 @@
 from .chart import (
     Chart as Chart,
     Series as Series,
-    Span as Span,
+    TimeAxis as TimeAxis,
     drawn as drawn,
 )
 from .palette import (
@@ -28,7 +28,7 @@ from .text import (
     FieldHelp as FieldHelp,
     Tick as Tick,
     Words as Words,
-    say as say,
+    update_if_changed as update_if_changed,
 )
 from .text_match import (
     rank_of as rank_of,
@@ -50,12 +50,12 @@ __all__ = [
     "FieldHelp",
     "PathInput",
     "Series",
-    "Span",
     "Tick",
+    "TimeAxis",
     "VirtualTable",
     "Words",
     "drawn",
     "rank_of",
     "ranked",
-    "say",
+    "update_if_changed",
 ]

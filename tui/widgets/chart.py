@@ -1,4 +1,4 @@
-"""A chart of power or energy over time: areas stacked on each other, a dotted area behind them, lines before them.
+"""A chart of power or energy over time: stacked areas, a dotted area behind them, lines in front.
 
 Each meaning has a colour and a pattern of its own (`tui.widgets.palette`). A cursor, moved by the mouse or by keys,
 shows the values of its column.
@@ -25,7 +25,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from scenarios import Zone
-from tui.widgets.palette import Look, Meaning
+from tui.widgets.palette import Look, SeriesStyle
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -39,50 +39,50 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Something that is drawn."""
+    """A series of the chart."""
 
     name: str
     values: Sequence[float] | FloatArray
-    """In equal steps over the whole width."""
+    """Values in equal steps over the whole width."""
     look: Look = "area"
     colour: str = "primary"
     """A variable of the theme, or any colour."""
     pattern: str = "█"
-    """The character that fills it; of dots, which of the eight are there."""
+    """Fill character; for dots, a bit mask of the eight dots."""
 
 
-def drawn(meaning: Meaning, values: Sequence[float] | FloatArray, name: str = "") -> Series:
-    """Return a series that looks as its meaning does everywhere.
+def drawn(meaning: SeriesStyle, values: Sequence[float] | FloatArray, name: str = "") -> Series:
+    """Return a series with the standard look of its meaning.
 
     Args:
         meaning: What the values are.
-        values: In equal steps over the whole width.
+        values: Values in equal steps over the whole width.
         name: In the legend; empty: the meaning's.
     """
     return Series(name or meaning.name, values, meaning.look, meaning.colour, meaning.pattern)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeAxis:
     """The x axis: UNIX seconds, or seconds since something."""
 
     start_s: float
     end_s: float
     label: Zone | Callable[[float], str] = Zone()  # noqa: RUF009 - frozen
-    """Times are UNIX seconds shown in this zone; or seconds from 0, which this writes."""
+    """Zone for UNIX seconds, or a formatter for seconds from 0."""
 
     @property
     def is_long(self) -> bool:
-        """Whether it covers more than one day of the calendar."""
+        """Whether it covers more than one calendar day."""
         if not isinstance(self.label, Zone):
             return False
         return self.label.at(self.start_s).date() != self.label.at(max(self.start_s, self.end_s - 1)).date()
 
     def ticks(self, most: int) -> list[float]:
-        """Return times for labels: round ones, in the zone of the axis.
+        """Return round times for labels, in the zone of the axis.
 
         Args:
-            most: How many there is room for.
+            most: Maximum number of labels.
         """
         length_s = self.end_s - self.start_s
         step_s = next((s for s in _STEPS_S if length_s / s <= max(1, most)), _STEPS_S[-1])
@@ -93,14 +93,14 @@ class Span:
         return [first_s + n * step_s for n in range(int((self.end_s - first_s) // step_s) + 1)]
 
     def tick_text(self, time_s: float) -> str:
-        """Write a tick: the time of day, or the day where that begins and the axis covers more than one."""
+        """Format a tick: the time of day, or the date at the start of a day on a long axis."""
         if not isinstance(self.label, Zone):
             return self.label(time_s)
         starts_day = (time_s + self.label.offset_s) % _DAY_S == 0
         return self.label.day(time_s) if self.is_long and starts_day else self.label.hours(time_s)
 
     def period(self, begin_s: float, end_s: float) -> str:
-        """Write a part of the axis: from when to when."""
+        """Format a period of the axis."""
         if not isinstance(self.label, Zone):
             return f"{self.label(begin_s)}-{self.label(end_s)}"
         begin = self.label.at(begin_s) + timedelta(seconds=30)
@@ -110,12 +110,12 @@ class Span:
 
 
 def watts(value: float) -> str:
-    """Write power."""
+    """Format a power given in W."""
     return f"{value / 1000:g} kW" if abs(value) >= 1000 else f"{value:g} W"
 
 
 class Chart(Widget, can_focus=True):
-    """Draws what `show` was given, as large as it is."""
+    """Chart widget; draws the data given to `show`."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -142,14 +142,14 @@ class Chart(Widget, can_focus=True):
         """Make a chart.
 
         Args:
-            empty: What stands there where there is nothing to draw.
+            empty: Text shown without data.
             id: See `textual.widget.Widget`.
             classes: As `id`.
         """
         super().__init__(id=id, classes=classes)
         self._empty = empty
         self._series: tuple[Series, ...] = ()
-        self._span = Span(0, 1)
+        self._span = TimeAxis(0, 1)
         self._now_s: float | None = None
         self._unit: Callable[[float], str] = watts
         self._top = 0.0
@@ -159,20 +159,20 @@ class Chart(Widget, can_focus=True):
     def show(
         self,
         series: Sequence[Series],
-        span: Span,
+        span: TimeAxis,
         *,
         now_s: float | None = None,
         unit: Callable[[float], str] = watts,
         top: float = 0.0,
     ) -> None:
-        """Draw something else.
+        """Show new data.
 
         Args:
-            series: What to draw; areas from the bottom up.
+            series: The series to draw; areas from the bottom up.
             span: The x axis.
-            now_s: Where to mark the present; None: nowhere.
-            unit: Writes a value of the y axis.
-            top: The y axis reaches at least so far: charts side by side share a scale.
+            now_s: Position of the mark for the present; None: no mark.
+            unit: Formats a value of the y axis.
+            top: Minimum upper end of the y axis, for charts with a common scale.
         """
         self._top = top
         self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
@@ -199,7 +199,7 @@ class Chart(Widget, can_focus=True):
 
     @property
     def cursor_text(self) -> str:
-        """What the cursor shows: when, and the value of each series there; empty where there is no cursor."""
+        """Time and values at the cursor; empty without a cursor."""
         column = self._column_of(self._cursor_s)
         if column is None:
             return ""
@@ -239,7 +239,7 @@ class Chart(Widget, can_focus=True):
         return max(1, self.size.width - _AXIS_WIDTH)
 
     def _put_cursor(self, column: int | None) -> None:
-        """Put the cursor on a column; it stays at its time when the chart's size or values change."""
+        """Put the cursor on a column; it keeps its time when size or values change."""
         cursor_s = None
         if column is not None and self._series:
             at = min(max(0, column), self._columns - 1) + 0.5
@@ -287,14 +287,14 @@ class Chart(Widget, can_focus=True):
 
     @property
     def reach(self) -> float:
-        """How far the y axis goes."""
+        """Upper end of the y axis."""
         return self._reach(self._columns)
 
     def _reach(self, columns: int) -> float:
         return nice_top(max(self._top, *(float(level.max(initial=0)) for level in self._levels(columns))))
 
     def _levels(self, columns: int) -> list[FloatArray]:
-        """Return the heights that have to fit: the stacked areas, and each of the others."""
+        """Return the values that determine the y axis: stacked areas, and each other series."""
         areas = [resampled(s.values, columns) for s in self._series if s.look == "area"]
         others = [resampled(s.values, columns * 2) for s in self._series if s.look != "area"]
         return [*([np.sum(areas, axis=0)] if areas else []), *others]
@@ -323,7 +323,7 @@ class Chart(Widget, can_focus=True):
                 left, right = int(filled[2 * column]), int(filled[2 * column + 1])
                 if left or right:
                     dots = sum(_LEFT_DOTS[:left]) | sum(_RIGHT_DOTS[:right])
-                    # The outline is whole, so that a sparse pattern shows its height too.
+                    # The outline is solid, so that a sparse pattern shows its height too.
                     sparse = dots & pattern if left == right == 4 else dots
                     cells[row][column] = (chr(0x2800 | sparse), colour, None)
 
@@ -331,11 +331,11 @@ class Chart(Widget, can_focus=True):
         rows, columns = len(cells), len(cells[0])
         colours = [self._rich(series.colour) for series in areas]
         patterns = [series.pattern for series in areas]
-        # The top cell of an area is solid, for only solid characters have heights: as light as its pattern looks.
+        # The top cell of an area is solid, as only block characters have partial heights; dimmed to match the pattern.
         caps = [self._faint(c, _DENSITIES.get(p, 1.0)) for c, p in zip(colours, patterns, strict=True)]
         edges = np.cumsum([resampled(s.values, columns) for s in areas], axis=0) / top * rows * 8
         edges = np.rint(edges).astype(int)
-        # What is there at all shows at least as a thin line.
+        # Any non-zero value shows at least as a thin line.
         total = np.sum([resampled(s.values, columns) for s in areas], axis=0)
         edges[-1] = np.maximum(edges[-1], (total > top * 1e-4).astype(int))
         for column in range(columns):
@@ -369,7 +369,7 @@ class Chart(Widget, can_focus=True):
             cells[row][column] = (chr(0x2800 | mask), colour, behind)
 
     def _mark(self, cells: list[list[_Cell]], column: int | None, glyph: str, look: str) -> None:
-        """Draw an upright line."""
+        """Draw a vertical line."""
         if column is not None:
             colour = self.get_component_rich_style(look, partial=True).color
             for row in cells:
@@ -398,7 +398,7 @@ class Chart(Widget, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def _reading(self, column: int, width: int, base: Style) -> Strip:
-        """Return what the cursor reads, in the place of the legend; without names where there is no room for them."""
+        """Return the cursor's reading in place of the legend; without names if there is no room."""
         strong = base + self.get_component_rich_style("chart--cursor", partial=True)
         when, values = self._when(column), self._values_at(column)
         for gap, with_names in (("   ", True), ("  ", True), ("  ", False)):
@@ -418,7 +418,7 @@ class Chart(Widget, can_focus=True):
         return self._unit(float(f"{marks[row]:.3g}")) if row in marks else ""
 
     def _times(self, columns: int, base: Style, axis: Style) -> Strip:
-        """Return the x axis: a mark at each round time, and the time behind it."""
+        """Return the x axis: a tick and label at each round time."""
         span = self._span
         text = [" "] * (columns + _AXIS_WIDTH)
         taken = 0
@@ -435,7 +435,7 @@ class Chart(Widget, can_focus=True):
         return Strip([Segment("".join(text), axis)]).adjust_cell_length(columns + _AXIS_WIDTH, base)
 
     def _faint(self, colour: RichColor, density: float = 0.3) -> RichColor:
-        """Return what a cell of a pattern looks like from afar; without a density, one of dots."""
+        """Return the average colour of a pattern's cell; without a density, of dots."""
         return self.background_colors[1].blend(Color.from_rich_color(colour), density).rich_color
 
     def _rich(self, colour: str) -> RichColor:
@@ -449,7 +449,7 @@ _STEPS_S = (60, 300, 600, 900, 1800, *(h * 3600 for h in (1, 2, 3, 4, 6, 12, 24,
 
 
 _DENSITIES = {"░": 0.35, "▒": 0.6, "▓": 0.8, "▚": 0.6, "▤": 0.6}
-"""How much of a cell a pattern fills."""
+"""Share of a cell filled by a pattern."""
 
 
 def _area_cell(
@@ -465,7 +465,12 @@ def _area_cell(
 
 
 def resampled(values: Sequence[float] | FloatArray, count: int) -> FloatArray:
-    """Return the mean of the values in each of `count` equal parts."""
+    """Return the mean of the values in each of `count` equal parts.
+
+    Args:
+        values: Values in equal steps, shape (steps,).
+        count: Number of parts.
+    """
     given = np.asarray(values, dtype=np.float64)
     if len(given) == 0:
         return np.zeros(count)

@@ -1,4 +1,4 @@
-"""What is drawn in charts and bars: one colour and one pattern for each meaning, the same on every screen.
+"""The palette of charts and bars: one colour and one pattern per meaning, the same on every screen.
 
 The report's page has the same colours and meanings (`scenarios/results/report/assets/page.css`). Each is told from the
 others without colour too, by its pattern.
@@ -14,32 +14,32 @@ Look = Literal["area", "dots", "line"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """How something looks wherever it is drawn."""
+class SeriesStyle:
+    """The look of a quantity on all charts."""
 
     name: str
     colour: str
-    """A variable of the theme."""
+    """Variable of the theme."""
     look: Look
     pattern: str
-    """The character that fills it."""
+    """Fill character."""
 
 
-PRODUCTION = Meaning("production", "production", "dots", "⣿")
-"""What panels really give."""
-FORECAST = Meaning("forecast", "forecast", "dots", "⢕")
-"""What panels are expected to give."""
-COMMITTED = Meaning("committed", "committed", "area", "▒")
-"""What producers promised."""
-OWN = Meaning("own use", "own", "area", "█")
-"""Use that panels cover: the house's own, or in sums over houses that of any contract."""
-NEIGHBOURS = Meaning("neighbours", "neighbours", "area", "▓")
-"""Use that panels of other houses cover."""
-GRID = Meaning("grid", "grid-power", "area", "░")
-"""Use that the grid covers."""
-DEMAND = Meaning("demand", "demand", "area", "▚")
-"""What jobs request, whoever will supply it."""
-SURPLUS = Meaning("surplus", "surplus", "area", "▤")
+PRODUCTION = SeriesStyle("production", "production", "dots", "⣿")
+"""Actual production."""
+FORECAST = SeriesStyle("forecast", "forecast", "dots", "⢕")
+"""Forecast production."""
+COMMITTED = SeriesStyle("committed", "committed", "area", "▒")
+"""Energy promised by producers."""
+OWN = SeriesStyle("own use", "own", "area", "█")
+"""Consumption covered by panels: the house's own; in sums over houses, of any contract."""
+NEIGHBOURS = SeriesStyle("neighbours", "neighbours", "area", "▓")
+"""Consumption covered by other houses' panels."""
+GRID = SeriesStyle("grid", "grid-power", "area", "░")
+"""Consumption covered by the grid."""
+DEMAND = SeriesStyle("demand", "demand", "area", "▚")
+"""Energy requested by jobs, whatever its supplier."""
+SURPLUS = SeriesStyle("surplus", "surplus", "area", "▤")
 """Production that no job of the neighbourhood uses."""
 
 MEANINGS = (PRODUCTION, FORECAST, COMMITTED, OWN, NEIGHBOURS, GRID, DEMAND, SURPLUS)

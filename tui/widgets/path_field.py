@@ -1,4 +1,4 @@
-"""A field for a path: it suggests while one types, and Tab completes as in a shell."""
+"""A path input with suggestions and Tab completion as in a shell."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MOST_ENTRIES = 5_000
 
 
 def completions(folder: Path, suffixes: tuple[str, ...], value: str) -> list[str]:
-    """Return the folders and fitting files that begin with what is typed, in order; folders end with a slash.
+    """Return the folders and matching files that start with the typed text, sorted; folders end with a slash.
 
     Args:
-        folder: That paths are relative to.
+        folder: Base folder of relative paths.
         suffixes: Of the files that fit, lower case; none: all files.
-        value: What is typed. `~` is the home folder.
+        value: The typed text. `~` is the home folder.
     """
     head, slash, begin = value.rpartition("/")
     place = folder / Path(f"{head}{slash}" or ".").expanduser()
@@ -46,7 +46,7 @@ def _common_beginning(texts: list[str]) -> str:
 
 
 class PathSuggester(Suggester):
-    """Suggests the first path that begins with what is typed."""
+    """Suggests the first path that starts with the typed text."""
 
     def __init__(self, folder: Path, suffixes: tuple[str, ...]) -> None:
         """Make one. The arguments are those of `completions`."""
@@ -63,7 +63,7 @@ class PathSuggester(Suggester):
 
 
 class PathInput(Input):
-    """Tab takes what all suggestions have in common, else the first one; where there is none, it goes on."""
+    """Tab completes the suggestions' common prefix, else the first one, else moves the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete", "Complete", tooltip="Complete the path; where nothing is left to complete, go on"),
@@ -82,8 +82,8 @@ class PathInput(Input):
         """Make one.
 
         Args:
-            value: What stands there at first.
-            folder: That paths are relative to.
+            value: Initial text.
+            folder: Base folder of relative paths.
             suffixes: Of the files that fit, lower case, with the dot; none: all files.
             placeholder: See `textual.widgets.Input`.
             id: As `placeholder`.

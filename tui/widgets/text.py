@@ -1,6 +1,6 @@
-"""One line that says what the field is that has the focus: what, unit, default, the name that PySSMic has for it.
+"""Text widgets: text that relayouts only if its height changes, a check box, the help line of fields.
 
-It stands in one place below the fields. Directly under the field it would move what is below when the focus comes or
+The help line has a fixed place below the fields. Directly under a field it would move what is below, and a click
 goes, and a click would miss what it was meant for.
 """
 
@@ -37,7 +37,7 @@ class Words(Static):
 
 
 class Tick(Checkbox):
-    """A check box; Textual's own shows the same sign in two colours."""
+    """A check box whose states differ in their sign; in Textual's own they differ in colour only."""
 
     DEFAULT_CSS = """
     Tick > .toggle--button { color: $foreground 60%; background: $surface; }
@@ -49,14 +49,14 @@ class Tick(Checkbox):
         return Content.assemble(("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button")))
 
 
-def say(widget: Static, text: str) -> None:
-    """Let a widget show a text."""
+def update_if_changed(widget: Static, text: str) -> None:
+    """Update a widget's text if it has changed."""
     if widget.content != text:
         widget.update(text)
 
 
 class FieldHelp(Static):
-    """The line."""
+    """The help line of the focused field."""
 
     DEFAULT_CSS = """
     FieldHelp { height: 2; padding: 0 1; color: $text-muted; background: $surface; }
@@ -66,6 +66,6 @@ class FieldHelp(Static):
         super().__init__("", markup=False)
 
     def say(self, text: str) -> None:
-        """Show a text; nothing where no field has the focus."""
+        """Show a help text; empty if no field has the focus."""
         if text != self.content:
             self.update(text, layout=False)

@@ -1,4 +1,4 @@
-"""Finding one of many by typing: what is in the title comes before what is in the details, and synonyms count."""
+"""Text search: matches in titles rank before matches in details; synonyms count."""
 
 from __future__ import annotations
 
@@ -57,28 +57,28 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
 )
 _WORD = re.compile(r"[^\W_]+")
 _SUBSTRING_FROM = 3
-"""Shorter texts are found at the beginning of words only: "ev" is not meant to find "seven"."""
+"""Minimum length for matches within words: "ev" should not find "seven"."""
 
 
 def ranked(wanted: str, things: Iterable[ThingT], texts: Callable[[ThingT], tuple[str, str]]) -> list[ThingT]:
-    """Return the things that fit, the best first; those that fit equally well stay in their order.
+    """Return the matching things, best first; ties keep their order.
 
     Args:
-        wanted: What was typed; each of its words has to be found. Nothing typed: all.
-        things: To choose from.
-        texts: Returns title and details of one.
+        wanted: The search text; all of its words must match. Empty: everything matches.
+        things: The things to search.
+        texts: Returns a thing's title and details.
     """
     found = [(rank, thing) for thing in things if (rank := rank_of(wanted, *texts(thing))) is not None]
     return [thing for _, thing in sorted(found, key=lambda pair: pair[0])]
 
 
 def rank_of(wanted: str, title: str, details: str = "") -> int | None:
-    """Return how well something fits, 0 the best; None where it does not fit.
+    """Return the rank of a match, 0 the best; None if it does not match.
 
     Args:
-        wanted: What was typed.
-        title: Counts first.
-        details: Count where the title does not say it; synonyms count last.
+        wanted: The search text.
+        title: Matches here rank first.
+        details: Matches here rank after the title; synonyms rank last.
     """
     words = [word.strip(",;.") or word for word in wanted.casefold().split()]
     title, details = title.casefold(), details.casefold()

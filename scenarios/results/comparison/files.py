@@ -37,7 +37,7 @@ def check_files(paths: Sequence[Path], *, overwrite: bool = False) -> None:
         if path.is_dir():
             raise ResultsExistError(f"{path}: is a folder; name a file")
         if path.exists() and not overwrite:
-            raise ResultsExistError(f"{path}: exists already; --force overwrites it")
+            raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
 
 
 def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *, overwrite: bool = False) -> None:

@@ -229,7 +229,7 @@ def test_nothing_is_written_where_one_file_cannot_be(
         write_comparison(comparison, [fine, tmp_path / "out.pdf"])
     with pytest.raises(FigureFormatError, match="is named twice"):
         write_comparison(comparison, [fine, fine])
-    with pytest.raises(ResultsExistError, match=r"there.md: exists already; --force overwrites it"):
+    with pytest.raises(ResultsExistError, match=r"there.md: exists already; use --force to overwrite it"):
         write_comparison(comparison, [fine, there])
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(FigureFormatError, match=r"pip install 'ssmic\[figures\]'"):

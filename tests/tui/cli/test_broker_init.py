@@ -53,7 +53,7 @@ def test_a_password_on_the_command_line_is_warned_of(ssmic: Ssmic, monkeypatch: 
     url = "mqtt://adler:hunter2@127.0.0.1:1"
     ended = ssmic("run", "street", "--broker", url, "--limit", "0.5")
     assert ended.code == 4
-    assert "can be read by every user" in ended.err
+    assert "is visible to all users" in ended.err
     assert "hunter2" not in ended.out + ended.err
     monkeypatch.setenv("SSMIC_BROKER", url)
     ended = ssmic("run", "street", "--limit", "0.5")

@@ -88,7 +88,7 @@ def test_simulations_are_compared_as_tables_and_files(ssmic: Ssmic, two: tuple[P
     assert all(len(line) <= 80 for line in ended.out.splitlines() if not line.startswith("Note"))
     assert all(Path(path).stat().st_size for path in ("new/table.csv", "table.tex", "figure.svg"))
     again = ssmic("results", "compare", *two, "--to", "table.tex")
-    assert (again.code, again.err) == (2, "ssmic: table.tex: exists already; --force overwrites it\n")
+    assert (again.code, again.err) == (2, "ssmic: table.tex: exists already; use --force to overwrite it\n")
     assert ssmic("results", "compare", *two, "--to", "table.tex", "--force").code == 0
     content = ssmic("results", "compare", *two, "--json").json
     assert [one["seeds"] for one in content["simulations"]] == [[3, 4], [3, 4]]

@@ -133,7 +133,7 @@ def test_a_broker_that_is_not_there_is_4(ssmic: Ssmic) -> None:
     """When the limit is over, and without an empty results file."""
     ended = ssmic("run", "street", "--broker", "mqtt://ann:hush@127.0.0.1:1", "--limit", "0.5", "--json")
     assert ended.code == 4
-    assert "mqtt://ann@127.0.0.1:1: connection refused: no broker is listening there" in ended.err
+    assert "mqtt://ann@127.0.0.1:1: connection refused: no broker at 127.0.0.1:1" in ended.err
     assert "hush" not in ended.err
     assert not ended.out
     assert not Path("results").exists()

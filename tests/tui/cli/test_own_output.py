@@ -73,4 +73,4 @@ def test_a_table_is_on_standard_output(tmp_path: Path) -> None:
         capture_output=True,
         check=True,
     )
-    assert b"Jobs on the sun" in ended.stdout
+    assert b"Jobs supplied by panels" in ended.stdout

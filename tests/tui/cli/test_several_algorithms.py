@@ -100,8 +100,8 @@ def test_the_optimum_is_among_what_is_compared(ssmic: Ssmic, small: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--algorithm", "insertion,insertion"), "is there twice"),
-        (("--algorithm", "SLSQP,slsqp"), "is there twice"),
+        (("--algorithm", "insertion,insertion"), "is given twice"),
+        (("--algorithm", "SLSQP,slsqp"), "is given twice"),
         (("--algorithm", "insertion,,SLSQP"), "a name is missing"),
         (("--algorithm", "insertion,simplex"), "unknown algorithm 'simplex'"),
         (("--algorithm", THREE, "--out", "one.sqlite"), "leave it out"),

@@ -111,7 +111,7 @@ async def test_a_run_that_is_being_written_is_followed(
         assert (row.path.name, row.state) == ("now.sqlite", "beginning")
         await pilot.press("home", "enter")
         await until(pilot, lambda: the_screen(pilot).place == "simulation")
-        await until(pilot, lambda: "No run of it has begun yet" in text(pilot, "SimulationPane .problem"))
+        await until(pilot, lambda: "No run has started yet" in text(pilot, "SimulationPane .problem"))
         with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
             writer.commit()
             await until(pilot, lambda: sheet_of(pilot) is not None)
@@ -183,5 +183,5 @@ async def test_a_file_that_goes_away_while_it_is_open_leaves_what_was_read(
         await listed(pilot)
         await opened_first(pilot)
         (results_folder / FIFTY).unlink()
-        await until(pilot, lambda: "What was read before stays" in text(pilot, "SimulationPane .problem"))
+        await until(pilot, lambda: "Showing what was read before" in text(pilot, "SimulationPane .problem"))
         assert table(pilot, "#tab-all Contracts CellTable").rows

@@ -66,7 +66,7 @@ async def test_a_log_that_is_not_there_is_said(opened: Opened) -> None:
         await opened_first(pilot)
         await pilot.press("E")
         await until(pilot, lambda: table(pilot, "#log-rows").rows)
-        assert "insertion.log.jsonl is not beside the results" in text(pilot, "#tab-log .detail")
+        assert "No log file insertion.log.jsonl beside the results" in text(pilot, "#tab-log .detail")
 
 
 async def test_scores_before_and_after_are_shown_and_can_be_reset(opened: Opened, newest: Path) -> None:
@@ -108,7 +108,7 @@ async def test_the_share_of_the_optimum_is_in_sight_in_a_small_terminal(opened: 
     async with opened(first_area="results") as pilot:
         await listed(pilot, 1)
         await opened_first(pilot)
-        assert ("Of the best plan known", "75.0 %") in pilot.app.screen.query_one("#tab-all Figures", Figures).figures[
+        assert ("Share of the best plan", "75.0 %") in pilot.app.screen.query_one("#tab-all Figures", Figures).figures[
             :3
         ]
         await pilot.press("U")

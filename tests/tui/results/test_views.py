@@ -28,7 +28,7 @@ from tests.tui.results.driving import (
     text,
     the_screen,
 )
-from tui.results.household_model import Part, Whole
+from tui.results.household_model import EnergyPart, EnergyTotal
 from tui.results.household_view import EnergyBar, shares
 from tui.results.negotiation import NegotiationDialog
 
@@ -277,8 +277,8 @@ async def test_zoom_gives_the_room_to_one_part(opened: Opened) -> None:
 )
 def test_a_bar_is_filled_to_its_end(energies_wh: tuple[float, ...], cells: int, given: list[int]) -> None:
     """A small part still shows; a trace of one does not."""
-    parts = tuple(Part("", wh, "primary") for wh in energies_wh)
-    assert shares(Whole("", sum(energies_wh), parts), cells) == given
+    parts = tuple(EnergyPart("", wh, "primary") for wh in energies_wh)
+    assert shares(EnergyTotal("", sum(energies_wh), parts), cells) == given
 
 
 @pytest.mark.usefixtures("results_folder")

@@ -97,9 +97,9 @@ function drawSplits() {
   const sold = all ? near : mean(meantDetailed().map(run => soldBy(run, chosen.house))) || 0;
   const place_ = all ? "the same house" : "this house";
   place("splits",
-    splitBar("Where the energy of the jobs came from", [
+    splitBar("Where the jobs' energy came from", [
       ["own", "own panels", own], ["near", "panels of neighbours", near], ["grid", "grid", grid]]),
-    produced > 0 && splitBar("Where the sun's energy went", [
+    produced > 0 && splitBar("Where the solar energy went", [
       ["own", `to ${place_}`, own], ["near", all ? "to neighbours" : "sold to neighbours", sold],
       ["rest", "surplus", Math.max(0, produced - own - sold)]]));
 }

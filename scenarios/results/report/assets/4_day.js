@@ -14,7 +14,7 @@ function niceStep(limit, steps) {
 function drawDay() {
   const runs = meantDetailed(), { first, count } = inSight();
   if (!runs.length) {
-    place("day", el("p", { class: "note" }, "The contracts of this run are not in this page, for it would become too large."));
+    place("day", el("p", { class: "note" }, "The contracts of this run are not included, because the page would become too large."));
     return;
   }
   fitBox();

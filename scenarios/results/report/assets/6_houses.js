@@ -72,7 +72,7 @@ function drawProducers() {
     `${row.producer.id}: own ${written(row.own, "wh")}, neighbours ${written(row.near, "wh")}, surplus ${written(row.rest, "wh")}`);
   place("producers", el("ul", { class: "keys" }, el("li", {}, swatch("own"), "to the same house"),
     el("li", {}, swatch("near"), "to neighbours"), el("li", {}, swatch("rest"), "surplus")), sortableTable({
-    caption: runs.length > 1 ? `Mean of ${runs.length} runs` : "What each panel gave, and to whom",
+    caption: runs.length > 1 ? `Mean of ${runs.length} runs` : "Production and deliveries of each panel",
     page: 25,
     columns: [
       { name: "Producer", value: row => row.producer.id, cell: row => row.producer.id, kind: "text" },
@@ -83,7 +83,7 @@ function drawProducers() {
       { name: "Jobs", kind: "num", first: -1, value: row => row.jobs, cell: row => written(row.jobs, "count") },
     ],
     rows,
-  }).node, saveButtons("producers", () => barsPicture("What each producer's panels gave, kWh",
+  }).node, saveButtons("producers", () => barsPicture("Production of each producer, kWh",
     [["own", "to the same house"], ["near", "to neighbours"], ["rest", "surplus"]],
     rows.map(row => [row.producer.id, bars(row), kwh(row.produced)]))));
 }

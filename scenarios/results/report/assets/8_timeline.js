@@ -20,7 +20,7 @@ const turned = (at, shape) => svg("svg", { x: at, y: 11, overflow: "visible" }, 
 function drawTimeline() {
   const run = chosen.run === null ? DETAILED[0] : RUNS[chosen.run];
   if (!run || !run.contracts) {
-    place("timeline", el("p", { class: "note" }, "The negotiations of this run are not in this page, for it would become too large."));
+    place("timeline", el("p", { class: "note" }, "The negotiations of this run are not included, because the page would become too large."));
     return;
   }
   // Where there are several days, the lanes show the one that the chart above shows, and the jobs that fall into it.

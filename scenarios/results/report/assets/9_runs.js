@@ -45,7 +45,7 @@ function optimumTable() {
   const cell = (value, unit) => el("td", { class: "num" }, written(value, unit));
   const without = (runs[0].comparison.baselines || []).map(baseline => baseline.name);
   const shareOf = (run, name) => (run.comparison.baselines.find(baseline => baseline.name === name) || { share: null }).share;
-  return [el("h3", {}, "Against the best that was possible"), el("div", { class: "scroll" }, el("table", {},
+  return [el("h3", {}, "Compared with the optimum"), el("div", { class: "scroll" }, el("table", {},
     el("caption", {}, "The clairvoyant optimum knows all jobs and the real production in advance; no plan can be above the bound. The last columns: the shares that would have been reached without negotiation"),
     el("thead", {}, el("tr", {}, ["Run", "Delivered", "Best plan known", "Proven bound", "Share of the best plan", ...without.map(name => `By ${name}`)].map((head, i) =>
       el("th", { scope: "col", class: i ? "num" : null }, head)))),
@@ -67,10 +67,10 @@ function runTable() {
       { name: "State", kind: "", value: run => run.state, cell: run => partOf(run) || run.state },
       figure("Self-sufficiency", "self_sufficiency", "share"), figure("Self-consumption", "self_consumption", "share"),
       figure("Grid", "grid_wh", "wh"), figure("On the grid", "jobs_on_grid", "count"),
-      ...(RUNS.some(optimum) ? [{ name: "Of the optimum", kind: "num", first: -1, value: optimum, cell: run => written(optimum(run), "share") }] : []),
+      ...(RUNS.some(optimum) ? [{ name: "Share of optimum", kind: "num", first: -1, value: optimum, cell: run => written(optimum(run), "share") }] : []),
       { name: "Negotiations", kind: "num", first: -1, value: run => run.negotiations, cell: run => number(run.negotiations, 0) },
       { name: "Messages", kind: "num", first: -1, value: run => run.messages, cell: run => number(run.messages, 0) },
-      { name: "Took", kind: "num", first: -1, value: run => run.wall_s, cell: run => (run.wall_s === null ? NONE : `${number(run.wall_s, 2)} s`) },
+      { name: "Run time", kind: "num", first: -1, value: run => run.wall_s, cell: run => (run.wall_s === null ? NONE : `${number(run.wall_s, 2)} s`) },
       { name: "Ledger", kind: "", value: run => run.sha, cell: run => (run.sha ? el("code", { title: run.sha }, run.sha.slice(0, 10)) : NONE) },
     ],
     rows: RUNS,
