@@ -129,6 +129,40 @@ def test_while_modules_are_imported(slow: Path, number: signal.Signals, module: 
         command.end(number)
 
 
+SIGNAL_IN_A_CALLBACK = """
+import os, sys, weakref
+
+class Dropped:
+    def __del__(self):
+        if {where!r} == "__del__":
+            os.kill(os.getpid(), {number})
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            sys.meta_path.remove(self)
+            dropped = Dropped()
+            if {where!r} == "weak reference":
+                self.reference = weakref.ref(dropped, lambda _: os.kill(os.getpid(), {number}))
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Finder())
+    from tui.__main__ import main
+    main()
+"""
+
+
+@both_signals
+@pytest.mark.parametrize("where", ["weak reference", "__del__"])
+def test_where_python_ignores_exceptions(slow: Path, number: signal.Signals, where: str) -> None:
+    """It is repeated until the command meets it, and the command does not wait to be left behind."""
+    program = slow.parent / "program.py"
+    program.write_text(SIGNAL_IN_A_CALLBACK.format(where=where, number=int(number)))
+    with begun(slow.parent, "run", slow, "--bus", "memory", "--pace", "60x", python=(str(program),)) as command:
+        _, err = command.process.communicate(timeout=LIMIT_WALL_S)
+        assert (command.process.returncode, err) == (128 + number, b"ssmic: interrupted\n")
+
+
 @both_signals
 def test_while_a_broker_starts(slow: Path, number: signal.Signals) -> None:
     """One that never says that it is ready; it is gone too."""
