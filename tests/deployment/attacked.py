@@ -15,6 +15,7 @@ from scenarios.deployment.settings import DeploymentSettings
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome
 from tests.deployment.guarded import GuardedBroker
+from tests.patience import PATIENCE_WALL_S
 
 RUN = "street"
 LATE = "fuchs"
@@ -22,9 +23,6 @@ LATE = "fuchs"
 
 PAUSE_WALL_S = 0.1
 """Between one attack and the next: the attacker shares a processor with all others here."""
-
-PATIENCE_WALL_S = 60.0
-"""For what has to come: a busy machine takes its time."""
 
 Attack = Callable[[GuardedBroker], Awaitable[None]]
 
@@ -59,7 +57,7 @@ async def run_attacked(
         run: The run's id.
         seed: The run's seed.
     """
-    settings = DeploymentSettings(run, seed=seed, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=100))
+    settings = DeploymentSettings(run, seed=seed, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
     made = 0
     waiting = asyncio.Event()
 
@@ -76,7 +74,7 @@ async def run_attacked(
 
     if before is not None:
         await before(guarded)
-    async with asyncio.timeout(110), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_WALL_S + 60), asyncio.TaskGroup() as tasks:
         clock = tasks.create_task(run_clock(street, settings, guarded.of("clock"), on_missing=on_missing))
         for house in street.houses:
             if house.id != LATE:

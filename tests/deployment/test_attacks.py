@@ -34,6 +34,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunSettings, run_once
 from tests.deployment.attacked import RUN, heard, intruder, run_attacked
 from tests.deployment.guarded import GuardedBroker, guarded_mosquitto
+from tests.patience import PATIENCE_WALL_S
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
@@ -448,7 +449,7 @@ def connection(guarded: GuardedBroker) -> ssl.SSLSocket:
     """Return a bare TLS connection."""
     context = ssl.create_default_context(cafile=guarded.folder / "authority" / "ca.crt")
     sock = context.wrap_socket(socket.create_connection(("127.0.0.1", guarded.port)), server_hostname="localhost")
-    sock.settimeout(60)
+    sock.settimeout(PATIENCE_WALL_S)
     return sock
 
 

@@ -35,8 +35,6 @@ CUT, KILLED = "house-celik", "house-adler"
 
 pytestmark = [
     pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
-    pytest.mark.timeout(300),  # on a machine with other things to do
-    pytest.mark.xdist_group("processes"),  # one at a time: each is eight processes
 ]
 
 

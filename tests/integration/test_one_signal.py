@@ -27,7 +27,8 @@ from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
 from tests.integration.test_brokers import running as also_running
 from tests.integration.test_brokers import url_of
-from tests.integration.test_ending_early import LIMIT_WALL_S, until
+from tests.integration.test_ending_early import until
+from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
@@ -47,7 +48,7 @@ class Command:
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while text.encode() not in self.said:
-                assert selector.select(LIMIT_WALL_S), f"waited in vain for {text!r}: {self.said.decode()}"
+                assert selector.select(PATIENCE_WALL_S), f"waited in vain for {text!r}: {self.said.decode()}"
                 more = os.read(descriptor, 65_536)
                 assert more, f"ended without {text!r}: {self.said.decode()}"
                 self.said += more
@@ -57,10 +58,10 @@ class Command:
         assert self.process.poll() is None, "it has ended already"
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
-        _, err = self.process.communicate(timeout=LIMIT_WALL_S)
+        _, err = self.process.communicate(timeout=PATIENCE_WALL_S)
         assert self.process.returncode == 128 + number
         assert b"Traceback" not in self.said + err, (self.said + err).decode()
-        _, alive = psutil.wait_procs(children, timeout=LIMIT_WALL_S)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_WALL_S)
         assert not alive
 
 
@@ -159,7 +160,7 @@ def test_where_python_ignores_exceptions(slow: Path, number: signal.Signals, whe
     program = slow.parent / "program.py"
     program.write_text(SIGNAL_IN_A_CALLBACK.format(where=where, number=int(number)))
     with begun(slow.parent, "run", slow, "--bus", "memory", "--pace", "60x", python=(str(program),)) as command:
-        _, err = command.process.communicate(timeout=LIMIT_WALL_S)
+        _, err = command.process.communicate(timeout=PATIENCE_WALL_S)
         assert (command.process.returncode, err) == (128 + number, b"ssmic: interrupted\n")
 
 
@@ -183,7 +184,7 @@ def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, 
     with silent_server() as (port, connected):
         arguments = (what[0], str(slow), *what[1:], "--broker", f"mqtt://127.0.0.1:{port}")
         with begun(slow.parent, *arguments) as command:
-            assert connected.wait(LIMIT_WALL_S)
+            assert connected.wait(PATIENCE_WALL_S)
             command.end(number)
 
 
@@ -297,7 +298,7 @@ def wait_for(url: str, topic: str, is_it: Callable[[Delivery], bool]) -> None:
     """Wait until something is said at a broker."""
 
     async def listen() -> None:
-        async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("tester") as bus:
+        async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("tester") as bus:
             await bus.subscribe(topic)
             async for item in bus.messages():
                 if isinstance(item, Delivery) and is_it(item):
@@ -311,7 +312,7 @@ def ask_and_wait(url: str, run_id: str, control: Control, state: str) -> None:
     """Ask something of a clock, and wait until it reports a state."""
 
     async def ask() -> None:
-        async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("asker") as bus:
+        async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("asker") as bus:
             await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_FACTS)
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:

@@ -23,6 +23,7 @@ from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Zone
+from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import (
     START_S,
     agreed,
@@ -184,7 +185,7 @@ def in_browser(path: Path, address: str = "") -> str:
     command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     command += [f"--user-data-dir={path.parent / 'browser'}", "--enable-logging=stderr", "--virtual-time-budget=3000"]
     command += ["--dump-dom", f"{path.as_uri()}{address}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)  # noqa: S603 - our own page
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_WALL_S, check=True)  # noqa: S603 - our own page
     assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Uncaught" in line]
     return done.stdout
 
