@@ -97,9 +97,7 @@ async def test_a_broker_lost_for_good_ends_readers_and_publishers() -> None:
         broker = MqttBroker(running.url, lost_after_wall_s=2.0)
         async with broker.connect("host") as host:
             kill(running)
-            with pytest.raises(
-                BrokerLostError, match=rf"no connection for 2 s to mqtt://127.0.0.1:{running.url.port}"
-            ):
+            with pytest.raises(BrokerLostError, match=rf"no connection for 2 s to mqtt://127.0.0.1:{running.url.port}"):
                 await take(host)
             with pytest.raises(BrokerLostError):
                 await host.publish("a", b"")

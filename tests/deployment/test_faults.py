@@ -25,7 +25,7 @@ def calm() -> RunOutcome:
     return asyncio.run(run_once(load_scenario("street"), RunSettings(seed=1, run_id="calm"), MemoryBroker()))
 
 
-@pytest.mark.parametrize("seed", range(len(KINDS)))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, len(KINDS)))])
 async def test_a_disturbance_changes_no_ledger(calm: RunOutcome, seed: int) -> None:
     """Whatever happens to processes, links and the broker, the ledger and the record are those of a calm run."""
     result = await run_disturbed("street", HOUSES, Disturbance.draw(seed, HOUSES, calm.rounds), seed)
@@ -34,6 +34,7 @@ async def test_a_disturbance_changes_no_ledger(calm: RunOutcome, seed: int) -> N
     assert result.messages == calm.messages
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("on_loss", ["drop", "fail"])
 async def test_a_household_that_never_comes_back(calm: RunOutcome, on_loss: str) -> None:
     """As `--on-loss` says, the run goes on without it, and its jobs are lost; or it fails, and everybody leaves."""

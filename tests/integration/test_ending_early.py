@@ -192,7 +192,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607 - as above
 
 
-@pytest.mark.parametrize("size_kb", [100, 200, 340])
+@pytest.mark.parametrize("size_kb", [100, *(pytest.param(size_kb, marks=pytest.mark.long) for size_kb in (200, 340))])
 def test_a_full_disk_fails_the_run_and_damages_nothing(
     ssmic: Ssmic, small_disk: Callable[[int], Path], size_kb: int
 ) -> None:

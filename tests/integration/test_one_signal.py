@@ -31,7 +31,13 @@ from tests.integration.test_ending_early import until
 from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+both_signals = pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="SIGINT"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.long),  # taken as SIGINT is, by the same handler
+    ],
+)
 
 
 class Command:
@@ -122,7 +128,9 @@ def silent_server() -> Iterator[tuple[int, threading.Event]]:
 
 
 @both_signals
-@pytest.mark.parametrize("module", ["typer", "pydantic", "numpy"])
+@pytest.mark.parametrize(
+    "module", ["pydantic", *(pytest.param(name, marks=pytest.mark.long) for name in ("typer", "numpy"))]
+)
 def test_while_modules_are_imported(slow: Path, number: signal.Signals, module: str) -> None:
     """Before there is anything to stop."""
     with begun(slow.parent, "run", slow, python=("-X", "importtime", "-m", "tui")) as command:
@@ -229,7 +237,7 @@ def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
 
 @needs_mosquitto
 @both_signals
-@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("runs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_while_it_reconnects(slow: Path, number: signal.Signals, runs: int) -> None:
     """The broker is gone for good."""
     file = slow.with_suffix(".sqlite")
@@ -283,6 +291,7 @@ def test_while_worker_processes_start(slow: Path, number: signal.Signals) -> Non
         command.end(number)
 
 
+@pytest.mark.long
 @both_signals
 def test_while_the_optimum_is_sought(slow: Path, number: signal.Signals) -> None:
     """The run is over, and stays recorded as it was."""

@@ -91,6 +91,7 @@ async def fetched(url: str) -> Any:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 async def test_the_application_works_in_a_browser(tmp_path: Path) -> None:
     """It is drawn there, and answers a click and a key there."""
     port, debug_port = free_port(), free_port()

@@ -204,6 +204,7 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
     assert "Run 2 ended before 1 job registered: late" in drawn
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_the_address_chooses_run_household_and_job(report: Path) -> None:
     """One run, one household, its negotiation unfolded."""
@@ -215,6 +216,7 @@ def test_the_address_chooses_run_household_and_job(report: Path) -> None:
     assert "House a" not in re.sub(r"(?s)<select.*?</select>|<script.*?</script>", "", drawn)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_contracts_are_filtered_and_sorted_by_hand(report: Path, tmp_path: Path) -> None:
     """Words, supplier and changes narrow contracts and timeline alike; a heading sorts, again the other way round."""
@@ -284,6 +286,7 @@ def by_hand(page: Path, script: str, width: int | None = None) -> Any:
     return json.loads(Page(in_browser(frame)).texts["note"])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) -> None:
     """Each chart has both buttons; a saved SVG has its title, its colours and its keys inside."""
@@ -315,6 +318,7 @@ def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) ->
         assert "rgb(" in drawn
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [400, 700, 1400])
 def test_nothing_is_cut_at_any_width(report: Path, width: int) -> None:
@@ -334,6 +338,7 @@ def test_nothing_is_cut_at_any_width(report: Path, width: int) -> None:
     assert note["words"] >= 11, "the chart's words can be read"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_a_report_of_several_simulations_compares_them_and_shows_each(results_file: Path, tmp_path: Path) -> None:
     """Mean and interval side by side; below, the chosen one; the address keeps which."""
@@ -365,6 +370,7 @@ def test_a_report_of_several_simulations_compares_them_and_shows_each(results_fi
     assert "other.sqlite" in re.sub(r"(?s)<script.*?</script>", "", in_browser(page, "#simulation=B"))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: Path) -> None:
     """The page says which; its ticks are at round hours of the shown offset."""
@@ -401,6 +407,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
     assert note["said"] == in_utc["said"] == "Times: UTC"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
     """One without any contract, one failed, one going on; a neighbourhood without tariff and with no sun."""
