@@ -97,14 +97,23 @@ async def intruder(guarded: GuardedBroker, login: str, client_id: str, will: Wil
         yield bus
 
 
-async def heard(bus: Bus, at_least: int = 0, wall_s: float = 0.3) -> list[Delivery]:
-    """Return what comes in until nothing has come for a while, however long `at_least` so much of it takes."""
+async def heard(bus: Bus, at_least: int = 0, wall_s: float = 0.3, until: bytes | None = None) -> list[Delivery]:
+    """Return what comes in until nothing has come for a while.
+
+    Args:
+        bus: Where.
+        at_least: How many messages have to come, however long they take.
+        wall_s: How long nothing has to come.
+        until: The payload of the last message, however long it takes.
+    """
     found: list[Delivery] = []
     while True:
         try:
-            async with asyncio.timeout(wall_s if len(found) >= at_least else PATIENCE_WALL_S):
+            async with asyncio.timeout(wall_s if until is None and len(found) >= at_least else PATIENCE_WALL_S):
                 item = await anext(bus.messages())
         except TimeoutError:
             return found
         if isinstance(item, Delivery):
             found.append(item)
+            if until is not None and item.payload == until:
+                return found
