@@ -23,7 +23,7 @@ from scenarios.deployment.settings import DeploymentSettings
 from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunSettings, run_once
-from tests.broker.test_sessions import quickly
+from tests.broker.hosts.test_sessions import quickly
 from tests.ended import Ssmic
 from tests.faults.network import Faults, FaultyBroker
 from tests.integration.test_brokers import running, url_of

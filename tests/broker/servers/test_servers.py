@@ -23,7 +23,7 @@ from broker.transport.endpoint import parse_url
 from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 Start = Callable[..., AbstractAsyncContextManager[RunningBroker]]
