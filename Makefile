@@ -1,14 +1,19 @@
-# make run: set up .venv and run the bundled street.   make test: set up and pass the tests.   make check: lint, types, layers.
+# make run: set up .venv and run the bundled street.   make check: lint, types, layers.
+# make test: set up and pass the tests that are done in minutes.   make test-all: those, and then the long ones.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check screenshots soak faults
+.PHONY: run test test-all check screenshots soak faults
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+
+# Make runs no target twice: `make test test-all` passes each test once.
+test-all: test
+	$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -13,9 +13,11 @@ import _thread
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -51,11 +53,15 @@ Result = TypeVar("Result")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 END_WALL_S = 4.5
 """Maximum time from a signal to the end of the process."""
+REPEAT_WALL_S = 0.01
+"""Time after which a lost interrupt is repeated: long enough for the callback that lost it to end."""
 AGAIN_WALL_S = 2.5
 """Time after a signal at which all remaining tasks are cancelled."""
 
 _asked: list[int] = []
 """The signal received; empty: none yet."""
+_repeats = False
+"""Whether the next signal repeats the one in `_asked`, whose KeyboardInterrupt was lost."""
 _ask: Callable[[], None] | None = None
 """Stops the current work; None: by KeyboardInterrupt."""
 _last: Callable[[], None] | None = None
@@ -90,6 +96,9 @@ def signals_heard(ask: Callable[[], None] | None = None, last: Callable[[], None
     before = {number: signal.getsignal(number) for number in SIGNALS}
     is_first = not any(handler is _take for handler in before.values())
     above, _ask, _last = (_ask, _last), ask, last or _last
+    hook_before = sys.unraisablehook
+    if is_first:
+        sys.unraisablehook = partial(_lose, otherwise=hook_before)
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # respect `nohup`, which ignores SIGHUP
             signal.signal(number, _take)
@@ -97,22 +106,49 @@ def signals_heard(ask: Callable[[], None] | None = None, last: Callable[[], None
         yield
     finally:
         _ask, _last = above
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if is_first:
             settled()
+            sys.unraisablehook = hook_before
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _take(number: int, frame: FrameType | None) -> None:
-    del frame
-    if _asked:
+    global _repeats  # noqa: PLW0603 - a signal handler has no other memory
+    if _repeats:
+        _repeats = False
+    elif _asked:
         end_at_once()
-    _asked.append(number)
-    # Not `threading`: the interrupted code may hold its locks.
-    _thread.start_new_thread(_end_late, (_asked,))
-    if _ask is None:
+    else:
+        _asked.append(number)
+        # Not `threading`: the interrupted code may hold its locks.
+        _thread.start_new_thread(_end_late, (_asked,))
+    if _ask is not None:
+        _ask()
+    elif frame is not None and frame.f_code is _lose.__code__:
+        _thread.start_new_thread(_repeat, (_asked, _thread.get_ident()))  # raised there, it would be lost as well
+    else:
         raise KeyboardInterrupt
-    _ask()
+
+
+def _lose(unraisable: sys.UnraisableHookArgs, otherwise: Callable[[sys.UnraisableHookArgs], Any]) -> None:
+    """Repeat a signal whose KeyboardInterrupt was raised where Python ignores exceptions.
+
+    That is so in callbacks of weak references, of which every import has one, and in `__del__`.
+    """
+    if unraisable.exc_type is KeyboardInterrupt and _asked:
+        _thread.start_new_thread(_repeat, (_asked, _thread.get_ident()))
+    else:
+        otherwise(unraisable)
+
+
+def _repeat(asked: list[int], main_thread: int) -> None:
+    global _repeats  # noqa: PLW0603 - as above
+    time.sleep(REPEAT_WALL_S)
+    if _asked is asked:
+        _repeats = True
+        # To the main thread, and not to the process: it may wait in a system call.
+        signal.pthread_kill(main_thread, asked[0])
 
 
 def _end_late(asked: list[int]) -> None:

@@ -14,6 +14,7 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
+from tests.patience import PATIENCE_WALL_S
 
 RUN = "street"
 LATE = "fuchs"
@@ -21,9 +22,6 @@ LATE = "fuchs"
 
 PAUSE_WALL_S = 0.1
 """Between one attack and the next: the attacker shares a processor with all others here."""
-
-PATIENCE_WALL_S = 60.0
-"""For what has to come: a busy machine takes its time."""
 
 Attack = Callable[[GuardedBroker], Awaitable[None]]
 
@@ -58,7 +56,7 @@ async def run_attacked(
         run: The run's id.
         seed: The run's seed.
     """
-    settings = RunSettings(seed, run, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=100))
+    settings = RunSettings(seed, run, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
     made = 0
     waiting = asyncio.Event()
 
@@ -75,7 +73,7 @@ async def run_attacked(
 
     if before is not None:
         await before(guarded)
-    async with asyncio.timeout(110), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_WALL_S + 60), asyncio.TaskGroup() as tasks:
         clock = tasks.create_task(run_scenario(street, settings, guarded.of("clock"), [MANAGER], on_missing=on_missing))
         for house in street.houses:
             if house.id != LATE:
@@ -98,14 +96,23 @@ async def intruder(guarded: GuardedBroker, login: str, client_id: str, will: Wil
         yield bus
 
 
-async def heard(bus: Bus, at_least: int = 0, wall_s: float = 0.3) -> list[Delivery]:
-    """Return what comes in until nothing has come for a while, however long `at_least` so much of it takes."""
+async def heard(bus: Bus, at_least: int = 0, wall_s: float = 0.3, until: bytes | None = None) -> list[Delivery]:
+    """Return what comes in until nothing has come for a while.
+
+    Args:
+        bus: Where.
+        at_least: How many messages have to come, however long they take.
+        wall_s: How long nothing has to come.
+        until: The payload of the last message, however long it takes.
+    """
     found: list[Delivery] = []
     while True:
         try:
-            async with asyncio.timeout(wall_s if len(found) >= at_least else PATIENCE_WALL_S):
+            async with asyncio.timeout(wall_s if until is None and len(found) >= at_least else PATIENCE_WALL_S):
                 item = await anext(bus.messages())
         except TimeoutError:
             return found
         if isinstance(item, Delivery):
             found.append(item)
+            if until is not None and item.payload == until:
+                return found

@@ -16,6 +16,7 @@ from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.endpoint import CERT_FILE, KEY_FILE, PASSWORD_FILE, USER, AccessOptions, access_to
 from broker.transport.mqtt import MqttBroker
+from tests.patience import PATIENCE_WALL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class GuardedBroker:
 
     async def logged(self, *texts: str) -> str:
         """Wait until a line of the log holds all `texts`; return the line."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_WALL_S):
             while True:
                 for line in self.log.splitlines():
                     if all(text in line for text in texts):
@@ -56,13 +57,13 @@ class GuardedBroker:
         """Return how somebody with these variables reaches it."""
         known = {name: value for name, value in environment.items() if value}
         access = access_to(f"mqtts://localhost:{self.port}", AccessOptions(), known)
-        return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=60)
+        return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=PATIENCE_WALL_S)
 
     async def read_again(self) -> None:
         """Let it read its logins and rights again."""
         before = self.log.count("Reloading config")
         os.kill(self.pid, signal.SIGHUP)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_WALL_S):
             while self.log.count("Reloading config") == before:  # noqa: ASYNC110 - another process says it
                 await asyncio.sleep(0.01)
 

@@ -36,8 +36,6 @@ CUT, KILLED = "house-celik", "house-adler"
 
 pytestmark = [
     pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed"),
-    pytest.mark.timeout(300),  # on a machine with other things to do
-    pytest.mark.xdist_group("processes"),  # one at a time: each is eight processes
 ]
 
 
@@ -159,6 +157,7 @@ async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
     await check(containers, "\n".join(shown))
 
 
+@pytest.mark.long
 async def test_the_compose_file_runs_the_street_though_a_link_is_cut_and_a_household_killed(tmp_path: Path) -> None:
     """Every service on a machine of its own, reached by its name in the file."""
     if why := what_is_missing(tmp_path):

@@ -137,7 +137,7 @@ class _Neighbourhood:
 
     def start(self, name: str, copy: str = "") -> BaseProcess:
         """Start the process of a house or of the clock; `copy` names a second one with a journal of its own."""
-        common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", "60"]
+        common = ["--run", RUN, "--broker", f"mqtt://127.0.0.1:{self.links[name].port}", "--limit", str(LIMIT_WALL_S)]
         journal = ["--journal", str(self.folder / f"journal{copy}")]
         if name == CLOCK:
             arguments = ["clock", self._scenario, *common, *journal, "--json", "--out", str(self.folder / "r.sqlite")]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.ended import Ended, Ssmic
+from tests.patience import PATIENCE_WALL_S
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,7 @@ def ssmic(tmp_path: Path) -> Ssmic:
             env=environment(**more),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_WALL_S,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr

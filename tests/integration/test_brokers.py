@@ -25,8 +25,8 @@ from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic
 from tests.integration.conftest import environment
 from tests.integration.test_ending_early import until
+from tests.patience import PATIENCE_WALL_S
 
-LIMIT_WALL_S = 40.0
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 ENGINES = [pytest.param("mosquitto", marks=needs_mosquitto), "embedded"]
 
@@ -67,7 +67,7 @@ def test_a_broker_runs_until_it_is_interrupted(ssmic: Ssmic, tmp_path: Path, eng
         for text in (ended.out, ended.err, *(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())):
             assert "hush-hush" not in text
         broker.send_signal(signal.SIGINT)
-        _, err = broker.communicate(timeout=LIMIT_WALL_S)
+        _, err = broker.communicate(timeout=PATIENCE_WALL_S)
         assert broker.returncode == 0
         assert "Traceback" not in err
     assert ssmic("run", "street", "--broker", url, "--limit", "1").code == 4
@@ -91,12 +91,12 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> N
         with running(folder, "run", str(slow), "--broker", url, "--pace", "60x", "--out", str(file)) as simulation:
             until(has_contracts, "contracts")
             broker.kill()
-            broker.wait(LIMIT_WALL_S)
+            broker.wait(PATIENCE_WALL_S)
             with running(folder, "broker", "--engine", "mosquitto", "--port", port) as again:
                 assert url_of(again) == url
                 with ResultsReader(file) as results, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                     runner.run(hurry_up(url, results.run(1).run_id))
-                _, err = simulation.communicate(timeout=LIMIT_WALL_S)
+                _, err = simulation.communicate(timeout=PATIENCE_WALL_S)
                 assert simulation.returncode == 0, err
                 assert "connection broke" in err
     with ResultsReader(file) as results:
@@ -120,14 +120,14 @@ def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...
 
     with running(folder, "broker", "--engine", "mosquitto") as broker:
         url = url_of(broker)
-        paced = ("run", str(slow), "--broker", url, "--pace", "60x", "--limit", "2", "--out", str(file), "--json")
+        paced = ("run", str(slow), "--broker", url, "--pace", "60x", "--limit", "10", "--out", str(file), "--json")
         with running(folder, *paced, *options) as simulation:
             until(is_agreed, "contracts")
             broker.kill()
-            out, err = simulation.communicate(timeout=LIMIT_WALL_S)
+            out, err = simulation.communicate(timeout=PATIENCE_WALL_S)
     assert simulation.returncode == 4, err
     assert (
-        f"ssmic: no connection for 2 s to {url} ({url}: connection refused: no broker at {url.removeprefix('mqtt://')})"
+        f"ssmic: no connection for 10 s to {url} ({url}: connection refused: no broker at {url.removeprefix('mqtt://')})"
         in err
     )
     assert "Traceback" not in err
@@ -138,7 +138,7 @@ def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...
 
 async def hurry_up(url: str, run_id: str) -> None:
     """Wait until a run's clock is there, and let it go as fast as it can."""
-    async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("tester") as bus:
+    async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("tester") as bus:
         await bus.subscribe(topics.roster(run_id))
         async for _ in bus.messages():
             break
@@ -162,7 +162,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stdout.close()
         err = process.stderr.read()
-        assert process.wait(LIMIT_WALL_S) != 0
+        assert process.wait(PATIENCE_WALL_S) != 0
         assert "Error" not in err
         assert "Traceback" not in err
 
@@ -179,7 +179,7 @@ def test_output_that_cannot_be_written_is_1(tmp_path: Path, command: list[str]) 
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=LIMIT_WALL_S,
+            timeout=PATIENCE_WALL_S,
             check=False,
         )
     assert ended.returncode == 1
@@ -242,7 +242,7 @@ def test_a_private_mosquitto_that_dies_is_started_again(ssmic: Ssmic, slow: Path
         (port,) = ports
         with ResultsReader(file) as results, asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             runner.run(hurry_up_when_there(f"mqtt://127.0.0.1:{port}", results.run(1).run_id))
-        _, err = simulation.communicate(timeout=LIMIT_WALL_S)
+        _, err = simulation.communicate(timeout=PATIENCE_WALL_S)
         assert simulation.returncode == 0, err
         assert "private mosquitto died, restarting it" in err
         assert "private mosquitto restarted" in err
@@ -264,7 +264,7 @@ def test_a_private_mosquitto_that_cannot_live_ends_the_run(slow: Path) -> None:
             return simulation.poll() is not None
 
         until(is_over, "the end of the run")
-        _, err = simulation.communicate(timeout=LIMIT_WALL_S)
+        _, err = simulation.communicate(timeout=PATIENCE_WALL_S)
     assert simulation.returncode == 4, err
     assert "died 5 times in a row: it " in err
     assert "killed by signal 9" in err

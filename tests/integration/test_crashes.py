@@ -35,7 +35,7 @@ def calm(street: Scenario) -> RunOutcome:
     return run_seed(street, None, 0)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
 def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOutcome, seed: int) -> None:
     """Whatever a seed draws: the same ledger."""
     disturbed = run_seed(street, seed, calm.rounds)
@@ -43,7 +43,7 @@ def test_crashes_on_a_bad_network_change_no_ledger(street: Scenario, calm: RunOu
     assert disturbed.messages == calm.messages
 
 
-@pytest.mark.parametrize("step", [0, 1, 60, 200, 244])
+@pytest.mark.parametrize("step", [0, 244, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 60, 200))])
 def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path: Path, step: int) -> None:
     """Even when nobody is left who remembers but the journals."""
     names = [CLOCK, *(house.id for house in street.houses)]

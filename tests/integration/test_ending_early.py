@@ -22,8 +22,8 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.ended import Ssmic
 from tests.integration.conftest import environment
+from tests.patience import PATIENCE_WALL_S
 
-LIMIT_WALL_S = 40.0
 PACED = ("run", "slow.yaml", "--pace", "60x", "--out", "slow.sqlite")
 
 
@@ -49,12 +49,12 @@ class Begun:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=LIMIT_WALL_S)
+        out, err = self.process.communicate(timeout=PATIENCE_WALL_S)
         return self.process.returncode, out, err
 
     def assert_nothing_is_left(self) -> None:
         """No process that it had started goes on."""
-        _, alive = psutil.wait_procs(self.children, timeout=LIMIT_WALL_S)
+        _, alive = psutil.wait_procs(self.children, timeout=PATIENCE_WALL_S)
         assert not alive
 
     def assert_contracts_kept(self, state: str) -> None:
@@ -82,7 +82,7 @@ def interrupted_seeds(out: str) -> list[str]:
 
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait until something holds."""
-    deadline_wall_s = time.monotonic() + LIMIT_WALL_S
+    deadline_wall_s = time.monotonic() + PATIENCE_WALL_S
     while not condition():
         assert time.monotonic() < deadline_wall_s, f"waited in vain for {what}"
         time.sleep(0.02)
@@ -165,7 +165,7 @@ def test_a_worker_that_dies_ends_the_simulation_and_is_named(slow: Path) -> None
         simulation.wait_for_contracts(runs=2)
         worker = next(child for child in simulation.children if "spawn_main" in " ".join(child.cmdline()))
         worker.kill()
-        out, err = simulation.process.communicate(timeout=LIMIT_WALL_S)
+        out, err = simulation.process.communicate(timeout=PATIENCE_WALL_S)
         assert simulation.process.returncode == 1
         assert "its process ended by signal 9 before the run did" in err
         assert "Traceback" not in err
@@ -192,7 +192,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607 - as above
 
 
-@pytest.mark.parametrize("size_kb", [100, 200, 340])
+@pytest.mark.parametrize("size_kb", [100, *(pytest.param(size_kb, marks=pytest.mark.long) for size_kb in (200, 340))])
 def test_a_full_disk_fails_the_run_and_damages_nothing(
     ssmic: Ssmic, small_disk: Callable[[int], Path], size_kb: int
 ) -> None:

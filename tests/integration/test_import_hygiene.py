@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.integration.conftest import PROJECT, environment
+from tests.patience import PATIENCE_WALL_S
 
 HEAVY = {"pydantic", "numpy", "scipy", "pandas", "aiomqtt", "paho", "amqtt", "structlog", "textual", "rich", "yaml"}
 
@@ -28,7 +29,7 @@ def imported_by(*arguments: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_WALL_S,
     )
     return set(done.stdout.splitlines()[-1].split()[1:])
 

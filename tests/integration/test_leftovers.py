@@ -22,12 +22,17 @@ from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
-from tests.broker.test_sessions import quickly
+from tests.broker.hosts.test_sessions import quickly
 from tests.ended import Ssmic
 from tests.faults.network import Faults, FaultyBroker
-from tests.integration.test_brokers import LIMIT_WALL_S, running, url_of
+from tests.integration.test_brokers import running, url_of
+from tests.integration.test_ending_early import until
+from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+LAST = "ssmic/tests/last"
+"""A topic of the tests' own, as long as those of a run, which a disturbed network takes apart."""
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +42,17 @@ def street() -> Scenario:
 
 
 async def retained(broker: Broker) -> dict[str, bytes]:
-    """Return what a broker has stored, by topic."""
+    """Return what a broker has stored, by topic; it sends all of that before what is published after subscribing."""
     found: dict[str, bytes] = {}
-    async with broker.connect("looks") as bus:
+    async with asyncio.timeout(PATIENCE_WALL_S), broker.connect("looks") as bus:
         await bus.subscribe("#")
-        while True:
-            try:
-                async with asyncio.timeout(1):
-                    item = await anext(bus.messages())
-            except TimeoutError:
-                return found
+        await bus.publish(LAST, b"", qos=topics.QOS_AT_LEAST_ONCE)
+        async for item in bus.messages():
+            if isinstance(item, Delivery) and item.topic == LAST:
+                break
             if isinstance(item, Delivery) and item.retain:
                 found[item.topic] = item.payload
+    return found
 
 
 def test_a_run_that_ends_leaves_nothing_and_a_watcher_sees_its_end(street: Scenario) -> None:
@@ -218,14 +222,12 @@ def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssm
         assert ssmic("broker", "clean", "--broker", url).out == f"Nothing is left at {url}\n"
         assert ssmic("run", slow, "--broker", url, "--keep").code == 0
         with running(folder, *paced, "killed.sqlite") as killed:
-            while len(runs_at(url)) < 2:
-                pass
+            until(lambda: len(runs_at(url)) == 2, "a second run")
             before = runs_at(url)
             killed.kill()
-            killed.wait(LIMIT_WALL_S)
+            killed.wait(PATIENCE_WALL_S)
         with running(folder, *paced, "alive.sqlite") as alive:
-            while len(runs_at(url)) < 3:
-                pass
+            until(lambda: len(runs_at(url)) == 3, "a third run")
             (live,) = runs_at(url) - before
             cleaned = ssmic("broker", "clean", "--broker", url, "--json")
             assert cleaned.code == 0
@@ -247,7 +249,7 @@ def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssm
             assert topics_at(url) == set()
             alive.send_signal(signal.SIGINT)
             alive.send_signal(signal.SIGCONT)
-            alive.communicate(timeout=LIMIT_WALL_S)
+            alive.communicate(timeout=PATIENCE_WALL_S)
         assert topics_at(url) == set()
 
 

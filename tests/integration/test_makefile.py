@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_WALL_S
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
@@ -77,7 +79,7 @@ class Folder:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=PATIENCE_WALL_S,
             check=False,
         )
         return done.returncode, done.stdout

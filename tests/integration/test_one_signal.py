@@ -26,10 +26,17 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from tests.integration.conftest import environment
 from tests.integration.test_brokers import running as also_running, url_of
-from tests.integration.test_ending_early import LIMIT_WALL_S, until
+from tests.integration.test_ending_early import until
+from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+both_signals = pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="SIGINT"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.long),  # taken as SIGINT is, by the same handler
+    ],
+)
 
 
 class Command:
@@ -46,7 +53,7 @@ class Command:
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while text.encode() not in self.said:
-                assert selector.select(LIMIT_WALL_S), f"waited in vain for {text!r}: {self.said.decode()}"
+                assert selector.select(PATIENCE_WALL_S), f"waited in vain for {text!r}: {self.said.decode()}"
                 more = os.read(descriptor, 65_536)
                 assert more, f"ended without {text!r}: {self.said.decode()}"
                 self.said += more
@@ -56,10 +63,10 @@ class Command:
         assert self.process.poll() is None, "it has ended already"
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
-        _, err = self.process.communicate(timeout=LIMIT_WALL_S)
+        _, err = self.process.communicate(timeout=PATIENCE_WALL_S)
         assert self.process.returncode == 128 + number
         assert b"Traceback" not in self.said + err, (self.said + err).decode()
-        _, alive = psutil.wait_procs(children, timeout=LIMIT_WALL_S)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_WALL_S)
         assert not alive
 
 
@@ -120,12 +127,48 @@ def silent_server() -> Iterator[tuple[int, threading.Event]]:
 
 
 @both_signals
-@pytest.mark.parametrize("module", ["typer", "pydantic", "numpy"])
+@pytest.mark.parametrize(
+    "module", ["pydantic", *(pytest.param(name, marks=pytest.mark.long) for name in ("typer", "numpy"))]
+)
 def test_while_modules_are_imported(slow: Path, number: signal.Signals, module: str) -> None:
     """Before there is anything to stop."""
     with begun(slow.parent, "run", slow, python=("-X", "importtime", "-m", "tui")) as command:
         command.wait_for(f" {module}\n")
         command.end(number)
+
+
+SIGNAL_IN_A_CALLBACK = """
+import os, sys, weakref
+
+class Dropped:
+    def __del__(self):
+        if {where!r} == "__del__":
+            os.kill(os.getpid(), {number})
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            sys.meta_path.remove(self)
+            dropped = Dropped()
+            if {where!r} == "weak reference":
+                self.reference = weakref.ref(dropped, lambda _: os.kill(os.getpid(), {number}))
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Finder())
+    from tui.__main__ import main
+    main()
+"""
+
+
+@both_signals
+@pytest.mark.parametrize("where", ["weak reference", "__del__"])
+def test_where_python_ignores_exceptions(slow: Path, number: signal.Signals, where: str) -> None:
+    """It is repeated until the command meets it, and the command does not wait to be left behind."""
+    program = slow.parent / "program.py"
+    program.write_text(SIGNAL_IN_A_CALLBACK.format(where=where, number=int(number)))
+    with begun(slow.parent, "run", slow, "--bus", "memory", "--pace", "60x", python=(str(program),)) as command:
+        _, err = command.process.communicate(timeout=PATIENCE_WALL_S)
+        assert (command.process.returncode, err) == (128 + number, b"ssmic: interrupted\n")
 
 
 @both_signals
@@ -148,7 +191,7 @@ def test_while_it_connects(slow: Path, number: signal.Signals, what: tuple[str, 
     with silent_server() as (port, connected):
         arguments = (what[0], str(slow), *what[1:], "--broker", f"mqtt://127.0.0.1:{port}")
         with begun(slow.parent, *arguments) as command:
-            assert connected.wait(LIMIT_WALL_S)
+            assert connected.wait(PATIENCE_WALL_S)
             command.end(number)
 
 
@@ -193,7 +236,7 @@ def test_while_it_is_paused(slow: Path, number: signal.Signals) -> None:
 
 @needs_mosquitto
 @both_signals
-@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("runs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_while_it_reconnects(slow: Path, number: signal.Signals, runs: int) -> None:
     """The broker is gone for good."""
     file = slow.with_suffix(".sqlite")
@@ -247,6 +290,7 @@ def test_while_worker_processes_start(slow: Path, number: signal.Signals) -> Non
         command.end(number)
 
 
+@pytest.mark.long
 @both_signals
 def test_while_the_optimum_is_sought(slow: Path, number: signal.Signals) -> None:
     """The run is over, and stays recorded as it was."""
@@ -262,7 +306,7 @@ def wait_for(url: str, topic: str, is_it: Callable[[Delivery], bool]) -> None:
     """Wait until something is said at a broker."""
 
     async def listen() -> None:
-        async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("tester") as bus:
+        async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("tester") as bus:
             await bus.subscribe(topic)
             async for item in bus.messages():
                 if isinstance(item, Delivery) and is_it(item):
@@ -276,7 +320,7 @@ def ask_and_wait(url: str, run_id: str, control: Control, state: str) -> None:
     """Ask something of a clock, and wait until it reports a state."""
 
     async def ask() -> None:
-        async with asyncio.timeout(LIMIT_WALL_S), MqttBroker(url).connect("asker") as bus:
+        async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("asker") as bus:
             await bus.publish(topics.control(run_id), control.encoded(), qos=topics.QOS_AT_LEAST_ONCE)
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:

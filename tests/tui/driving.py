@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-PATIENCE_WALL_S = 100.0
-"""How long anything may take on a machine with better things to do; what is meant to come at all has come by then."""
+from tests.patience import PATIENCE_WALL_S
+
 _LOOK_WALL_S = 0.02
 ScreenT = TypeVar("ScreenT", bound=Screen[Any])
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.tui.driving import PATIENCE_WALL_S
+from tests.patience import PATIENCE_WALL_S
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 

@@ -20,7 +20,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from broker.servers.local import free_port
-from tests.tui.driving import PATIENCE_WALL_S
+from tests.patience import PATIENCE_WALL_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -86,11 +86,12 @@ async def fetched(url: str) -> Any:
     async with asyncio.timeout(PATIENCE_WALL_S):
         while True:
             with suppress(OSError):
-                text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read())  # noqa: S310
+                text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=PATIENCE_WALL_S).read())  # noqa: S310
                 return json.loads(text) if text.startswith((b"[", b"{")) else text
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 async def test_the_application_works_in_a_browser(tmp_path: Path) -> None:
     """It is drawn there, and answers a click and a key there."""
     port, debug_port = free_port(), free_port()

@@ -14,6 +14,7 @@ from scenarios.optimum.feasibility import delivered_wh, plan_problems
 from scenarios.optimum.instance import instance_of
 from scenarios.optimum.optimum import clairvoyant_optimum
 from scenarios.scenario import ProducerSeries, Scenario
+from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import START_S, forecast, job, load, neighbourhood, sun
 from tests.scenarios.optimum.tiny import DAY, HOUR_S, WASH, at_hours, best_by_force, every_second, street, tiny
 
@@ -111,6 +112,7 @@ def crowded(producers: Mapping[str, ProducerSeries]) -> Scenario:
     return street(producers, *at_hours(*((9 + i / 7, 12 + i / 9) for i in range(14))))
 
 
+@pytest.mark.long
 def test_the_same_arguments_give_the_same_answer() -> None:
     """Below the time limit nothing depends on the machine."""
     scenario = crowded({"pv-1": forecast(DAY), "pv-2": forecast(DAY)})
@@ -119,6 +121,7 @@ def test_the_same_arguments_give_the_same_answer() -> None:
     assert (first.best_wh, first.bound_wh) == (second.best_wh, second.bound_wh)
 
 
+@pytest.mark.long
 def test_alike_producers_are_no_different_from_nearly_alike_ones() -> None:
     """Sharing one price among them changes no bound."""
     nearly = forecast(sun((0, 0.0), (HOUR_S, 1001.0), (24 * HOUR_S, 24_001.0)))
@@ -133,7 +136,7 @@ def test_alike_producers_are_no_different_from_nearly_alike_ones() -> None:
 def test_the_time_limit_is_kept() -> None:
     """It answers when told to, with what it has."""
     found = clairvoyant_optimum(crowded({"pv": forecast(DAY)}), time_limit_wall_s=0.2, rounds=1_000_000)
-    assert found.wall_s < 5.0
+    assert found.wall_s < PATIENCE_WALL_S  # a million rounds would take for ever
     assert 0.0 < found.best_wh <= found.bound_wh
 
 

@@ -23,6 +23,7 @@ from scenarios.results.report.contents import Limits, report_contents
 from scenarios.results.report.page import build_page, write_report
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Zone
+from tests.patience import PATIENCE_WALL_S
 from tests.scenarios.neighbourhoods import (
     START_S,
     agreed,
@@ -184,7 +185,7 @@ def in_browser(path: Path, address: str = "") -> str:
     command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     command += [f"--user-data-dir={path.parent / 'browser'}", "--enable-logging=stderr", "--virtual-time-budget=3000"]
     command += ["--dump-dom", f"{path.as_uri()}{address}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)  # noqa: S603 - our own page
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_WALL_S, check=True)  # noqa: S603 - our own page
     assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line or "Uncaught" in line]
     return done.stdout
 
@@ -206,6 +207,7 @@ def test_a_browser_draws_all_sections_of_two_runs(report: Path) -> None:
     assert "Run 2 ended before 1 job registered: late" in drawn
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_the_address_chooses_run_household_and_job(report: Path) -> None:
     """One run, one household, its negotiation unfolded."""
@@ -217,6 +219,7 @@ def test_the_address_chooses_run_household_and_job(report: Path) -> None:
     assert "House a" not in re.sub(r"(?s)<select.*?</select>|<script.*?</script>", "", drawn)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_contracts_are_filtered_and_sorted_by_hand(report: Path, tmp_path: Path) -> None:
     """Words, supplier and changes narrow contracts and timeline alike; a heading sorts, again the other way round."""
@@ -286,6 +289,7 @@ def by_hand(page: Path, script: str, width: int | None = None) -> Any:
     return json.loads(Page(in_browser(frame)).texts["note"])
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) -> None:
     """Each chart has both buttons; a saved SVG has its title, its colours and its keys inside."""
@@ -317,6 +321,7 @@ def test_charts_are_saved_as_svg_and_png_that_need_nothing_else(report: Path) ->
         assert "rgb(" in drawn
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [400, 700, 1400])
 def test_nothing_is_cut_at_any_width(report: Path, width: int) -> None:
@@ -336,6 +341,7 @@ def test_nothing_is_cut_at_any_width(report: Path, width: int) -> None:
     assert note["words"] >= 11, "the chart's words can be read"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_a_report_of_several_simulations_compares_them_and_shows_each(results_file: Path, tmp_path: Path) -> None:
     """Mean and interval side by side; below, the chosen one; the address keeps which."""
@@ -367,6 +373,7 @@ def test_a_report_of_several_simulations_compares_them_and_shows_each(results_fi
     assert "other.sqlite" in re.sub(r"(?s)<script.*?</script>", "", in_browser(page, "#simulation=B"))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: Path) -> None:
     """The page says which; its ticks are at round hours of the shown offset."""
@@ -403,6 +410,7 @@ def test_times_are_shown_at_the_scenarios_offset_and_in_utc_on_demand(tmp_path: 
     assert note["said"] == in_utc["said"] == "Times: UTC"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_fifty_runs_and_runs_that_broke_off_are_drawn(tmp_path: Path) -> None:
     """One without any contract, one failed, one going on; a neighbourhood without tariff and with no sun."""

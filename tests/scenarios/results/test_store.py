@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -335,7 +334,7 @@ def test_processes_write_runs_of_one_file_at_the_same_time(tmp_path: Path) -> No
 
 
 def test_a_file_with_many_messages_opens_at_once(tmp_path: Path, simulation: SimulationSpec) -> None:
-    """100,000 of them: figures, a page of messages and the course of one job in under 2 s."""
+    """Figures, a page of 100,000 messages and the course of one job take few steps of SQLite: indexes serve them."""
     path = create_results(simulation, out=tmp_path / "r.sqlite")
     with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
         for i in range(100_000):
@@ -343,13 +342,20 @@ def test_a_file_with_many_messages_opens_at_once(tmp_path: Path, simulation: Sim
             writer.message(START_S + i // 10, i % 10, "pv", i, "b/machine", "Decline", body)
         writer.finish("done", None)
 
-    began_wall_s = time.perf_counter()
+    thousands_of_steps = 0
+
+    def count() -> int:
+        nonlocal thousands_of_steps
+        thousands_of_steps += 1
+        return 0
+
     with ResultsReader(path) as results:
+        results._connection.set_progress_handler(count, 1000)
         assert results.run(1).messages == results.count_messages(1) == 100_000
         assert results.kpis(1).jobs == 0
         assert [m.n for m in results.messages(1, after=50_000, limit=3)] == [50_001, 50_002, 50_003]
         assert len(list(results.messages(1, job_id="wash"))) == 1000
-    assert time.perf_counter() - began_wall_s < 2
+    assert thousands_of_steps < 500
 
 
 def test_a_run_is_written_once(results_file: Path, scenario: Scenario) -> None:

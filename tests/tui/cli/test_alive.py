@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.driving import PATIENCE_WALL_S
+from tests.patience import PATIENCE_WALL_S
 from tui.signals import run_until_interrupted, showing_life
 
 

@@ -11,7 +11,7 @@ from textual.widgets import Button, Input, Static
 from scenarios.files.coverage import MoveStart, ShiftForecasts, coverage_notes
 from scenarios.files.document import Document
 from scenarios.files.parse import load_text
-from tests.scenarios.test_coverage import SUN, TEXT
+from tests.scenarios.files.test_coverage import SUN, TEXT
 from tests.tui.driving import click
 from tui.editor.dialogs import Notes
 from tui.editor.edits import written

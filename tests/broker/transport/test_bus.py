@@ -16,8 +16,9 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import MAX_PAYLOAD_BYTES, Broker, Bus, Delivery, Will
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
+from tests.patience import PATIENCE_WALL_S
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
@@ -39,7 +40,7 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
 async def read(bus: Bus, count: int) -> list[Delivery]:
     """Read so many messages."""
     found: list[Delivery] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_WALL_S):
         while len(found) < count:
             item = await anext(bus.messages())
             assert isinstance(item, Delivery)

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from broker.errors import ProtocolError
 from broker.protocol import topics
 from broker.protocol.rejections import LOG_INTERVAL_WALL_S, LOGGED_AT_ONCE, RejectedMessages
-from tests.broker.test_sessions import quickly
+from tests.broker.hosts.test_sessions import quickly
 
 
 def test_a_flood_is_told_in_few_lines_that_count_it_all() -> None:

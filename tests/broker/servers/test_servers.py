@@ -21,8 +21,9 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import Delivery
 from broker.transport.endpoint import parse_url
 from broker.transport.mqtt import MqttBroker
+from tests.patience import PATIENCE_WALL_S
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 Start = Callable[..., AbstractAsyncContextManager[RunningBroker]]
@@ -82,7 +83,7 @@ async def test_a_broker_is_gone_after_a_cancellation(start: Start) -> None:
 @both_kinds
 async def test_a_broker_is_gone_with_clients_still_there(start: Start) -> None:
     """It does not wait for them."""
-    async with start() as running, MqttBroker(running.url, lost_after_wall_s=0.1).connect("host") as host:
+    async with start() as running, MqttBroker(running.url, lost_after_wall_s=2.0).connect("host") as host:
         await host.subscribe("a")
         async with start() as other, MqttBroker(other.url).connect("host"):
             assert other.url != running.url
@@ -145,7 +146,7 @@ async def test_a_mosquitto_ends_with_the_process_that_started_it(tmp_path: Path)
     port = int(await process.stdout.readline())
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     os.kill(process.pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_WALL_S):
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
@@ -158,7 +159,7 @@ async def test_a_killed_mosquitto_remembers_what_is_retained(tmp_path: Path) -> 
     async with managed_mosquitto(folder=tmp_path) as first, MqttBroker(first.url).connect("host") as host:
         await host.publish("ledger/1", b"contract", qos=1, retain=True)
         database = tmp_path / "mosquitto.db"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_WALL_S):
             # It saves when a second has passed and something comes in.
             while not database.exists() or b"contract" not in database.read_bytes():
                 await host.publish("tick", b"", qos=1)

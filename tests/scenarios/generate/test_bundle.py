@@ -29,7 +29,10 @@ def test_every_file_has_a_generator_and_the_other_way_round() -> None:
     assert set(bundled_names()) == set(SCENARIOS) == {path.stem for path in FOLDER.glob("*.yaml")}
 
 
-@pytest.mark.parametrize("name", sorted(SCENARIOS))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long) if name == "village" else name for name in sorted(SCENARIOS)],
+)
 def test_the_file_is_what_the_generator_writes(name: str) -> None:
     """To the byte, on every machine."""
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")

@@ -28,6 +28,7 @@ from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
+from tests.patience import PATIENCE_WALL_S
 
 RUN = "street-1"
 
@@ -61,7 +62,7 @@ def recorded(street: Scenario) -> tuple[RunOutcome, list[Delivery]]:
 
 async def until(holds: Callable[[], object]) -> None:
     """Let others run until something holds."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_WALL_S):
         while not holds():  # noqa: ASYNC110 - what is watched has no event, and needs none
             await asyncio.sleep(0)
 
@@ -273,7 +274,7 @@ async def test_a_watcher_whose_login_is_refused_gives_up(tmp_path: Path) -> None
     passwords.touch(mode=0o600)
     async with managed_mosquitto(extra_configuration=f"allow_anonymous false\npassword_file {passwords}\n") as running:
         finder = RunFinder(MqttBroker(running.url, is_patient=False), "guarded")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_WALL_S):
             await finder.run()
     assert finder.status == "refused"
     assert "refused the login (no user given)" in finder.problem

@@ -99,6 +99,7 @@ def test_chance_is_seeded() -> None:
     assert baselines(scenario, seed=7, draws=2) != baselines(scenario, seed=8, draws=2)
 
 
+@pytest.mark.long
 def test_plans_by_the_rule_of_contracts_stay_below_the_optimum() -> None:
     """Both kinds of fixed starts are plans that the clairvoyant could have made."""
     scenario = scarce(2)

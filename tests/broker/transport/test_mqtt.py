@@ -22,13 +22,14 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.mqtt import MqttBroker
+from tests.patience import PATIENCE_WALL_S
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 
 
 async def take(bus: Bus) -> Delivery | Reconnected:
     """Read one item, without waiting for ever."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_WALL_S):
         return await anext(bus.messages())
 
 
@@ -93,12 +94,10 @@ async def test_many_messages_through_a_restart_arrive_in_order() -> None:
 async def test_a_broker_lost_for_good_ends_readers_and_publishers() -> None:
     """Who waits on the bus learns of it, with the limit and the address."""
     async with managed_mosquitto() as running:
-        broker = MqttBroker(running.url, lost_after_wall_s=0.3)
+        broker = MqttBroker(running.url, lost_after_wall_s=2.0)
         async with broker.connect("host") as host:
             kill(running)
-            with pytest.raises(
-                BrokerLostError, match=rf"no connection for 0.3 s to mqtt://127.0.0.1:{running.url.port}"
-            ):
+            with pytest.raises(BrokerLostError, match=rf"no connection for 2 s to mqtt://127.0.0.1:{running.url.port}"):
                 await take(host)
             with pytest.raises(BrokerLostError):
                 await host.publish("a", b"")
@@ -110,7 +109,7 @@ async def test_what_the_broker_never_confirmed_is_not_taken_for_sent() -> None:
     """Leaving cleanly fails when a QoS 1 message could not be delivered."""
 
     async def tell_a_dead_broker(running: RunningBroker) -> None:
-        async with MqttBroker(running.url, lost_after_wall_s=0.3).connect("host") as host:
+        async with MqttBroker(running.url, lost_after_wall_s=2.0).connect("host") as host:
             kill(running)
             await host.publish("a", b"", qos=1)
 
@@ -143,7 +142,7 @@ async def test_a_silent_link_is_noticed() -> None:
     """A broker that neither answers nor closes is given up after two keepalives."""
     async with managed_mosquitto() as running:
         assert running.pid is not None
-        broker = MqttBroker(running.url, keepalive_wall_s=1, lost_after_wall_s=0.1)
+        broker = MqttBroker(running.url, keepalive_wall_s=1, lost_after_wall_s=2.0)
         async with broker.connect("host") as host:
             os.kill(running.pid, signal.SIGSTOP)
             try:
@@ -401,6 +400,6 @@ async def test_who_is_cancelled_while_it_subscribes_ends() -> None:
         for number in range(200):
             task = asyncio.create_task(subscribe())
             asyncio.get_running_loop().call_later(number * 1e-5, task.cancel)
-            done, _ = await asyncio.wait([task], timeout=5)
+            done, _ = await asyncio.wait([task], timeout=PATIENCE_WALL_S)
             is_over = not done
             assert done, "it goes on subscribing"

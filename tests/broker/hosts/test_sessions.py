@@ -20,7 +20,7 @@ from broker.protocol.timeouts import Timeouts
 from broker.protocol.wire import Announcement, Done, Envelope, Grant, Member, Roster
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
-from tests.broker.test_rounds import MESSAGES, Echo, Ping
+from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
 
 RUN = "r"
 PATIENCE = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)

@@ -24,6 +24,7 @@ from broker.transport.base import Delivery
 from broker.transport.connection import NoAnswerError, classify
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.mqtt import MqttBroker
+from tests.patience import PATIENCE_WALL_S
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 URL = BrokerUrl("broker", 1883)
@@ -222,7 +223,7 @@ async def test_a_client_waits_for_a_broker_that_starts_later() -> None:
 
     with capture_logs() as logs:
         connecting = asyncio.create_task(connect())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_WALL_S):
             while not logs:  # noqa: ASYNC110 - what is logged sets no event
                 await asyncio.sleep(0)
         async with managed_mosquitto(port=port):
@@ -279,7 +280,7 @@ async def test_something_that_is_no_broker_fails_at_once() -> None:
 async def test_a_broker_with_a_limit_of_connections() -> None:
     """It is told as full, not as no broker."""
     async with managed_mosquitto(extra_configuration="max_connections 1\n") as running:
-        broker = MqttBroker(running.url, lost_after_wall_s=0.5)
+        broker = MqttBroker(running.url, lost_after_wall_s=2.0)
         async with broker.connect("first"):
             # Mosquitto counts a connection on its way: one more than the limit may get in.
             with pytest.raises(BrokerAwayError, match=r"limit of connections \(Mosquitto: max_connections\)"):

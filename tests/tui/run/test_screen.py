@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Select, Static
 from broker.servers.mosquitto import find_mosquitto
 from scenarios.load import load_scenario
 from scenarios.results.reader import ResultsReader
-from tests.scenarios.test_coverage import TEXT
+from tests.scenarios.files.test_coverage import TEXT
 from tests.tui.driving import dialog, notices, steps, until
 from tui.run.form import FormValues, plan_of
 from tui.run.form_view import RunForm

@@ -15,8 +15,8 @@ from broker.protocol import topics
 from broker.protocol.wire import Control, TimeReport
 from broker.transport.base import Delivery
 from broker.transport.memory import MemoryBroker
-from tests.broker.test_rounds import MESSAGES, Asker, Echo
-from tests.broker.test_sessions import PATIENCE, announced, answered, quickly
+from tests.broker.clock.test_clock import MESSAGES, Asker, Echo
+from tests.broker.hosts.test_sessions import PATIENCE, announced, answered, quickly
 
 RUN = "r"
 Reports = list[tuple[float, TimeReport]]

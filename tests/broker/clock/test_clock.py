@@ -17,6 +17,7 @@ from broker.hosts.host import Host
 from broker.protocol.timeouts import Timeouts
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
+from tests.patience import PATIENCE_WALL_S
 
 
 class Ping(BaseModel):
@@ -56,7 +57,7 @@ async def run(broker: Broker, hosts: dict[str, list[Agent[Ping]]], **settings: o
     """Run agents to the end; return the moments that the clock granted."""
     moments: list[Moment] = []
     members = {host: tuple(agent.id for agent in agents) for host, agents in hosts.items()}
-    timeouts = Timeouts(resend_wall_s=0.05, limit_wall_s=5)
+    timeouts = Timeouts(resend_wall_s=0.05, limit_wall_s=PATIENCE_WALL_S)
     clock_settings = ClockSettings(run="r", hosts=members, start_s=0, timeouts=timeouts, **settings)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as tasks:
         for host, agents in hosts.items():

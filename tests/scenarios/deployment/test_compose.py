@@ -14,7 +14,7 @@ from broker.security.provision import login_folder
 from scenarios.deployment.compose import ComposePlan, ScenarioPlace, compose_text, place_of, service_names
 from tui.cli.app import app
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def compose(*arguments: str) -> str:
