@@ -240,7 +240,7 @@ def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssm
 
             refused = ssmic("broker", "clean", "--broker", url, "--run", live)
             assert refused.code == 1
-            assert "the run goes on (connected hosts: 1, 2, manager)" in refused.err
+            assert "the run is active (connected hosts: 1, 2, manager)" in refused.err
             assert topics_at(url)
             alive.send_signal(signal.SIGSTOP)  # it goes on otherwise, and publishes its next report
             forced = ssmic("broker", "clean", "--broker", url, "--run", live, "--force")

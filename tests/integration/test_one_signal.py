@@ -253,14 +253,15 @@ def test_while_it_reconnects(slow: Path, number: signal.Signals, runs: int) -> N
 
 ENDLESS_SOLVER = """
 import pathlib, time
-from agents.scheduling import algorithms as registry
+from agents.scheduling import algorithms
 
-def endless(*arguments):
-    pathlib.Path("solving").touch()
-    while True:
-        time.sleep(1000)
+class Endless(algorithms.BasinHopping):
+    def place(self, *arguments):
+        pathlib.Path("solving").touch()
+        while True:
+            time.sleep(1000)
 
-registry.BasinHopping = lambda *settings: endless
+algorithms.BasinHopping = Endless
 
 if __name__ == "__main__":
     from tui.__main__ import main

@@ -61,7 +61,7 @@ def test_latest_names_the_newest_results_wherever_a_file_is_expected(
     missing = ssmic("results", "show", "latest~2")
     assert (missing.code, missing.err) == (3, "ssmic: latest~2: there are only 2 simulations in results\n")
     Path("latest").write_text("not a results file", encoding="utf-8")
-    assert "latest: is not a results file" in ssmic("results", "show", "latest").err
+    assert "latest: is not an ssmic results file" in ssmic("results", "show", "latest").err
     Path("latest").unlink()
     for file in (tmp_path / "results").glob("*.sqlite"):
         file.unlink()

@@ -10,25 +10,26 @@ import pytest
 
 NOISY = """
 import ctypes, os, scenarios.optimum
-from agents.scheduling import algorithms as registry
+from agents.scheduling import algorithms
 from scenarios.optimum import comparison
 from scenarios.optimum import optimum as solve
 
-quiet_insertion, quiet_optimum = registry.place_by_insertion, solve.clairvoyant_optimum
+quiet_optimum = solve.clairvoyant_optimum
 
 def noise():
     os.write(1, b"written past Python\\n")
     ctypes.CDLL(None).printf(b"left in the buffer of C\\n")
 
-def insertion(*arguments):
-    noise()
-    return quiet_insertion(*arguments)
+class NoisyInsertion(algorithms.Insertion):
+    def place(self, *arguments):
+        noise()
+        return super().place(*arguments)
 
 def clairvoyant_optimum(*arguments, **options):
     noise()
     return quiet_optimum(*arguments, **options)
 
-registry.place_by_insertion = insertion
+algorithms.Insertion = NoisyInsertion
 comparison.clairvoyant_optimum = scenarios.optimum.clairvoyant_optimum = clairvoyant_optimum
 
 if __name__ == "__main__":
