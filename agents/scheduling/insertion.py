@@ -69,7 +69,6 @@ MAX_ADVANCE_EVALUATIONS = 30
 """Limit on evaluations of task windows per decision when tasks are moved earlier; more gained no energy."""
 
 
-@one_blas_thread()
 def place_by_insertion(state: ProducerState, task: Task) -> Schedule | Rejection:
     """Place a task at its first feasible start; if there is none, move unstarted tasks within their windows.
 
@@ -105,10 +104,12 @@ class Insertion:
         """See `Scheduler.is_heavy`."""
         return False
 
+    @one_blas_thread()
     def place(self, state: ProducerState, task: Task, rng: Random) -> Schedule | Rejection:  # noqa: ARG002 - not random
         """See `Scheduler.place`."""
         return place_by_insertion(state, task)
 
+    @one_blas_thread()
     def has_room(self, state: ProducerState, task: Task) -> bool:
         """See `Scheduler.has_room`."""
         return isinstance(place_by_insertion(state, task), Schedule)
