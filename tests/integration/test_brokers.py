@@ -104,7 +104,13 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> N
 
 
 @needs_mosquitto
-@pytest.mark.parametrize("options", [(), ("--runs", "2", "--workers", "2")], ids=["one run", "on other processes"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="one run"),
+        pytest.param(("--runs", "2", "--workers", "2"), id="on other processes", marks=pytest.mark.long),
+    ],
+)
 def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...]) -> None:
     """After the limit that the user set, which the message names; what was agreed until then is kept and printed."""
     folder, file = slow.parent, slow.with_suffix(".sqlite")
@@ -250,6 +256,7 @@ def test_a_private_mosquitto_that_dies_is_started_again(ssmic: Ssmic, slow: Path
         assert results.run(1).ledger_sha256 == undisturbed
 
 
+@pytest.mark.long
 @needs_mosquitto
 def test_a_private_mosquitto_that_cannot_live_ends_the_run(slow: Path) -> None:
     """With 4, and why; what was agreed is kept."""

@@ -127,6 +127,7 @@ def test_a_half_made_environment_is_made_anew(folder: Folder) -> None:
     assert folder.works
 
 
+@pytest.mark.long
 def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
     """It says so; what it left is thrown away. One that fails later does not harm what works."""
     file = folder.path / "pyproject.toml"

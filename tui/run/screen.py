@@ -379,7 +379,7 @@ Results are written during the run; if you stop it early, everything agreed so f
         is_there = row is not None and self._batch is not None and row.simulation == len(self._batch.simulations) - 1
         if row is not None and is_there and running is not None and len(running.feeds) >= row.run:
             self.ssmic.watching.begin(running.feeds[row.run - 1], may_control=True)
-            self.notify(f"MonitoredRun run {row.run}: press 3.")
+            self.notify(f"Watching run {row.run}: press 3.")
 
     @on(VirtualTable.Chosen, "#runs-table")
     def _run_chosen(self) -> None:

@@ -198,6 +198,7 @@ async def flaky_proxy(broker_port: int) -> AsyncIterator[tuple[FlakyProxy, Broke
         await proxy.end()
 
 
+@pytest.mark.long
 @needs_mosquitto
 async def test_a_client_gets_through_a_flaky_link() -> None:
     """Closed, reset, hung and cut in the middle of the answer: it tries again until it is in, and says so once."""

@@ -134,11 +134,11 @@ def test_machines_share_a_broker() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["street", "--house", "nobody"], "no house with a device"),
+        (["street", "--house", "nobody"], "is not a house with a device"),
         (["street", "--central"], "--secrets"),
         (["street", "--broker", "mqtts://b"], "--secrets"),
         (["street", "--central", "--house", "adler", "--secrets", "x"], "neither"),
-        (["street", "--broker", "mqtts://a:hidden@b", "--secrets", "x"], "no place"),
+        (["street", "--broker", "mqtts://a:hidden@b", "--secrets", "x"], "must not contain a password"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], complaint: str) -> None:

@@ -133,6 +133,7 @@ def test_help_says_that_scores_are_fresh(ssmic: Ssmic) -> None:
     assert "each from fresh producer scores" in " ".join(ssmic("run", "--help").out.split())
 
 
+@pytest.mark.long
 def test_an_interrupted_comparison_shows_what_there_is_and_writes_no_file(small: Path, tmp_path: Path) -> None:
     """The algorithm that was under way is kept and not compared; the one that was to follow does not begin."""
     command = [sys.executable, "-m", "tui", "run", str(small), "--bus", "memory", "--workers", "1"]

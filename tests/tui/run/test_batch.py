@@ -118,6 +118,7 @@ def rows(screen: RunScreen) -> list[RunProgress]:
     return list(screen.query_one(ProgressPanel).query_one("#runs-table", VirtualTable).rows)
 
 
+@pytest.mark.long
 async def test_a_search_for_the_optimum_can_be_stopped(opened: Opened) -> None:
     """The runs are done and kept; the simulations that were to follow do not begin."""
     async with opened(first_area="run") as pilot:

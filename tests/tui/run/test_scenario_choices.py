@@ -183,7 +183,7 @@ async def test_what_has_problems_does_not_run(opened: Opened, ours: Path) -> Non
         await user.go_to_run()
         assert "dish" in user.about
         await user.pilot.press("ctrl+r")
-        await user.until(lambda: any("cannot be run" in text for _, text in notices(user.pilot)))
+        await user.until(lambda: any("The scenario has problems" in text for _, text in notices(user.pilot)))
         assert user.run._simulation is None
 
 

@@ -132,6 +132,7 @@ async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) 
             assert len(list(results.ledger(run.run))) >= 2
 
 
+@pytest.mark.long
 async def test_a_broker_that_is_not_there_is_said(opened: Opened) -> None:
     """And another run can be started."""
     async with opened(first_area="run") as pilot:
