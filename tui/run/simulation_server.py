@@ -1,4 +1,4 @@
-"""The process that runs a simulation for the application: `python -m tui.run.process`.
+"""The process that runs a simulation for the application: `python -m tui.run.simulation_server`.
 
 It is told what to do over its standard input and tells what happens over its standard output. It ends its runs, and
 keeps what was agreed, when it is asked to and when its standard input ends: so it never outlives the application.
