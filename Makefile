@@ -8,8 +8,9 @@ BIN = $(VENV)/bin
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
+# Without asyncio's debug mode, which takes a quarter of the time; the long tests have it.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long" -o asyncio_debug=false
 
 # Make runs no target twice: `make test test-all` passes each test once.
 test-all: test

@@ -16,6 +16,7 @@ from tests.patience import PATIENCE_WALL_S
 PROJECT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed"),
     pytest.mark.timeout(900),  # environments are made, which takes a busy machine long
 ]
@@ -127,7 +128,6 @@ def test_a_half_made_environment_is_made_anew(folder: Folder) -> None:
     assert folder.works
 
 
-@pytest.mark.long
 def test_an_installation_that_fails_is_started_over(folder: Folder) -> None:
     """It says so; what it left is thrown away. One that fails later does not harm what works."""
     file = folder.path / "pyproject.toml"
