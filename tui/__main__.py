@@ -49,7 +49,7 @@ def _run() -> None:
 def _end(code: int) -> None:
     """End the process without interpreter shutdown, unless buffered output cannot be written.
 
-    All is done. While the interpreter clears up, for a tenth of a second, a signal would find nobody to take it.
+    All work is done. For a tenth of a second, while the interpreter shuts down, no handler would take a signal.
     """
     try:
         for stream in (sys.stdout, sys.stderr):

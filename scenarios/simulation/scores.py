@@ -27,7 +27,7 @@ _ScoreById = dict[Annotated[str, Field(min_length=1)], int]
 
 
 class ScoresFileError(SsmicError):
-    """A scores file is none, or is of another scenario; the message names the file and says why."""
+    """A file is not a scores file, or belongs to another scenario; the message names the file and the reason."""
 
 
 class ScoresWriteError(ScoresFileError):
@@ -149,7 +149,7 @@ class ScoresFile:
         return content
 
     def _write(self, content: _Content) -> None:
-        """Write it; whoever reads meanwhile, and whoever looks after a crash, finds the old file or the new one."""
+        """Replace the file atomically: concurrent readers, and readers after a crash, find the old or the new file."""
         ordered = content.model_copy(update={"scores": dict(sorted(content.scores.items()))})
         try:
             with atomic_write(self.path) as draft:

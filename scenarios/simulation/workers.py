@@ -32,12 +32,12 @@ _spawning = multiprocessing.get_context("spawn")
 
 
 class WorkerError(SsmicError):
-    """A worker failed for a reason that is none of ours to expect."""
+    """A worker failed with an unexpected error."""
 
     def __init__(self, message: str, traceback: str = "") -> None:
         super().__init__(message)
         self.traceback = traceback
-        """Where it happened, for whoever looks for the defect."""
+        """Where the error occurred in the worker, for debugging."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,11 @@ from tui.shell import Footer, Guarded
 from tui.widgets import GRID, OWN, PRODUCTION, Cell, CellTable, Chart, Column, TimeAxis, VirtualTable, Words, drawn
 
 _BOOKS: tuple[Column[IndexEntry], ...] = (
-    Column("made (UTC)", lambda book: stamp(book.made_wall_s), 16, sort=lambda book: book.made_wall_s),
-    Column("scenario", lambda book: book.listed.scenario),
-    Column("algorithm", lambda book: book.listed.algorithm, 11),
-    Column("runs", lambda book: str(book.listed.planned_runs), 4, right=True),
-    Column("state", lambda book: state_cell(book.state), 13),
+    Column("made (UTC)", lambda entry: stamp(entry.made_wall_s), 16, sort=lambda entry: entry.made_wall_s),
+    Column("scenario", lambda entry: entry.listed.scenario),
+    Column("algorithm", lambda entry: entry.listed.algorithm, 11),
+    Column("runs", lambda entry: str(entry.listed.planned_runs), 4, right=True),
+    Column("state", lambda entry: state_cell(entry.state), 13),
 )
 
 
@@ -61,7 +61,7 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
         with Vertical() as box:
             box.border_title = "Compare with"
             yield VirtualTable[IndexEntry](
-                _BOOKS, key=lambda book: book.path, empty="No other simulation to compare with yet"
+                _BOOKS, key=lambda entry: entry.path, empty="No other simulation to compare with yet"
             )
         yield Footer()
 
@@ -73,9 +73,9 @@ class OtherChooser(Guarded, ModalScreen[Path | None]):
 
     def action_choose(self) -> None:
         """Choose the one under the cursor."""
-        book: IndexEntry | None = self.query_one(VirtualTable).row
-        if book is not None:
-            self.dismiss(book.path)
+        entry: IndexEntry | None = self.query_one(VirtualTable).row
+        if entry is not None:
+            self.dismiss(entry.path)
 
     @on(VirtualTable.Chosen)
     def _clicked(self) -> None:

@@ -124,7 +124,7 @@ async def _seek(results_file: Path, time_limit_wall_s: float, parent: _Parent) -
     found: asyncio.Future[None] = loop.create_future()
 
     def tell(event: Seeking) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
             loop.call_soon_threadsafe(parent.tell, event)
 
     def settle(error: BaseException | None) -> None:

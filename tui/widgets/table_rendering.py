@@ -1,4 +1,4 @@
-"""Lines under titles that scroll: drawn where they changed, and laid out anew only where something moves."""
+"""Scrolling lines under fixed titles: only changed lines are redrawn, and layout runs only if something moves."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ class Lines(ScrollView):
         return None
 
     def notify_style_update(self) -> None:
-        """Draw anew in other colours."""
+        """Redraw in other colours."""
         super().notify_style_update()
         self._painter = None
 
