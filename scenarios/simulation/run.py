@@ -18,7 +18,7 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
-from scenarios.scenario import Scenario
+from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
@@ -112,6 +112,7 @@ async def run_scenario(
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
                 indispensable=frozenset(local),
+                latest_s=latest_s(scenario, end_s),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
