@@ -89,7 +89,7 @@ class RoundBarrier:
         self._returned.add(host)
         self.mark_alive(host)
 
-    def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> None:
+    def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
         """Buffer a message of the current step; those of earlier steps are ignored.
 
         Args:
@@ -98,18 +98,23 @@ class RoundBarrier:
             envelope: The message.
             size_bytes: Size of its payload.
 
+        Returns:
+            Whether it is new.
+
         Raises:
             MalformedError: The message contradicts what its sender has sent or reported before.
             ProtocolError: Too many messages of the host are buffered.
         """
         if envelope.step < self.step:
-            return
+            return False
         if envelope.step > self.step or from_host not in self._arrived:
             raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
-        if self._buffer.add(from_host, envelope, size_bytes):
-            self._arrived[from_host][to_host] += 1
-            self.activity.set()
-            self._check_surplus(from_host)
+        if not self._buffer.add(from_host, envelope, size_bytes):
+            return False
+        self._arrived[from_host][to_host] += 1
+        self.activity.set()
+        self._check_surplus(from_host)
+        return True
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""

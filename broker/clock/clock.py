@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import structlog
+from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
 from broker.clock.conduct import Conduct
@@ -102,6 +103,7 @@ class Clock:
         on_report: Callable[[Reported], None] | None = None,
         observer: StepObserver | None = None,
         journal: ClockJournal | None = None,
+        messages: TypeAdapter[Any] | None = None,
     ) -> None:
         """Create a clock.
 
@@ -112,11 +114,16 @@ class Clock:
             on_report: Called with the run's status whenever it is published, and while it cannot be published.
             observer: Receives all messages between agents, as read from the broker.
             journal: Stores each grant; if it contains one, the clock resumes from it.
+            messages: Validates the messages between agents: one that no agent understands is counted against its
+                sender, and not passed to the observer; None: any may be sent.
         """
         self.settings = settings
         self.membership = Membership(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
         self._on_moment = on_moment
         self._observer = observer
+        self._messages = messages
+        self._void: set[tuple[str, int]] = set()
+        """Messages of the step that have arrived but that no agent understands, by sender and sequence number."""
         self._journal = journal
         resumed = journal.load_round() if journal is not None else None
         self._step = resumed or first_round(settings.start_s, tuple(settings.hosts))
@@ -306,21 +313,10 @@ class Clock:
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
             case "done", (host,):
-                done = decode(Done, delivery.payload)
-                if host not in self.membership.expected:
-                    raise ProtocolError(f"host {host!r} is not expected in this run")
-                self.membership.check_session(host, done.session)
-                check_answer(done, host, self._step, self._known_hosts, self.settings.latest_s)
-                self._barrier.record_answer(host, done)
+                self._take_answer(host, decode(Done, delivery.payload))
             case "inbox", (to_host, agent, from_host):
                 envelope = decode(Envelope, delivery.payload)
-                if from_host not in self._known_hosts:
-                    raise ProtocolError(f"host {from_host!r} is not expected in this run")
-                if agent != envelope.to:
-                    raise MalformedError(f"a message to {envelope.to!r} on a topic of {agent!r}")
-                self.membership.check_session(from_host, envelope.session)
-                check_message(envelope, from_host, to_host, self._step, self._known_hosts)
-                self._barrier.add_message(from_host, to_host, envelope, len(delivery.payload))
+                self._take_message(to_host, agent, from_host, envelope, len(delivery.payload))
             case "control", ():
                 control = decode(Control, delivery.payload)
                 run_control.apply(control, self.now)
@@ -329,6 +325,37 @@ class Clock:
                 )
             case _:
                 raise ProtocolError("the clock does not read this topic")
+
+    def _take_answer(self, host: str, done: Done) -> None:
+        if host not in self.membership.expected:
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        self.membership.check_session(host, done.session)
+        check_answer(done, host, self._step, self._known_hosts, self.settings.latest_s)
+        self._barrier.record_answer(host, done)
+
+    def _take_message(self, to_host: str, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
+        if from_host not in self._known_hosts:
+            raise ProtocolError(f"host {from_host!r} is not expected in this run")
+        if agent != envelope.to:
+            raise MalformedError(f"a message to {envelope.to!r} on a topic of {agent!r}")
+        self.membership.check_session(from_host, envelope.session)
+        check_message(envelope, from_host, to_host, self._step, self._known_hosts)
+        if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
+            self._check_understood(envelope)
+
+    def _check_understood(self, envelope: Envelope) -> None:
+        """Reject a message that no agent understands. It has arrived all the same, so nobody waits for it.
+
+        Raises:
+            MalformedError: No agent understands it.
+        """
+        if self._messages is None:
+            return
+        try:
+            self._messages.validate_python(envelope.body)
+        except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
+            self._void.add((envelope.sender, envelope.seq))
+            raise MalformedError(first_problem(error)) from None
 
     def _take_announcement(self, host: str, delivery: Delivery) -> None:
         if delivery.payload:
@@ -402,7 +429,9 @@ class Clock:
         lost += [*await self._wait_for_answers(bus), *self._handle_failures()]
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
-            self._observer.step_ran(step.moment, self._barrier.pop_messages())
+            sent = self._barrier.pop_messages()
+            self._observer.step_ran(step.moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
+            self._void.clear()
         return tuple(lost)
 
     async def _publish_grant(self, bus: Bus, host: str) -> None:

@@ -90,7 +90,7 @@ class Member:
         done = Done(session="b's", step=grant.step, time=grant.time, round=grant.round, sent={}, next=None)
         return json.dumps(json.loads(done.encoded()) | changes).encode()
 
-    def message(self, grant: Grant, to: str, **changes: object) -> bytes:
+    def message(self, grant: Grant, to: str = "asker", **changes: object) -> bytes:
         self.seq += 1
         envelope = Envelope(
             session="b's",
@@ -138,7 +138,8 @@ def run_with(
         RUN, members, 0, timeouts=TIMEOUTS, on_loss=on_loss, latest_s=100, indispensable=frozenset({"c"})
     )
     moments: list[Moment] = []
-    outcome = Outcome(Clock(settings, moments.append, observer=wire, journal=journal), asker, wire, moments)
+    clock = Clock(settings, moments.append, observer=wire, journal=journal, messages=MESSAGES)
+    outcome = Outcome(clock, asker, wire, moments)
 
     async def watch(bus: Bus) -> None:
         await bus.subscribe(topics.roster(RUN))
@@ -280,6 +281,21 @@ def test_a_body_that_no_agent_understands_delays_nobody() -> None:
     outcome = run_with(once(0, what))
     assert outcome.asker.notes == HONEST
     assert outcome.without == {}
+    assert all(envelope.body["kind"] == "Ping" for envelope in outcome.wire.sent)
+
+
+def test_bodies_that_no_agent_understands_count_against_their_sender() -> None:
+    """Ten of them are enough; none is recorded."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        for _ in range(10):
+            await member.send("a", "asker", member.message(grant, body={"kind": "Nonsense"}))
+        return {"sent": {"a": 10}, "next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert all(envelope.body["kind"] == "Ping" for envelope in outcome.wire.sent)
 
 
 async def _promise_to_a(_member: Member, _grant: Grant) -> dict[str, Any]:
