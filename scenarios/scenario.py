@@ -138,6 +138,24 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)
 
 
+def latest_s(scenario: Scenario, end_s: int | None) -> int:
+    """Return a time after which nothing can happen in a run, UNIX seconds; no agent waits for a later one.
+
+    Args:
+        scenario: The scenario to run.
+        end_s: End of the run; None: it lasts until the last job has run.
+    """
+    series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
+    times_s = [
+        scenario.start_s,
+        end_s or 0,
+        *(job.latest_start_s + job.duration_s for job in scenario.jobs),
+        *(prediction.issued_s for prediction in series),
+        *(prediction.production.end_s for prediction in series),
+    ]
+    return max(times_s) + DAY_S
+
+
 SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
 """Converts scenarios to and from JSON."""
 

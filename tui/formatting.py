@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scenarios import Scenario
 
 
@@ -34,6 +36,11 @@ def unfinished(state: str, covered_share: float) -> str:
         return ""
     # 100 % would mean that it finished.
     return f"{_HOW.get(state, state)} at {min(99, round(100 * covered_share))} %"
+
+
+def without(hosts: Sequence[str]) -> str:
+    """Return whom a run ended without, such as ` without brandt, celik`; empty if it ended with everybody."""
+    return f" without {', '.join(hosts)}" if hosts else ""
 
 
 def plural(count: int, one: str) -> str:

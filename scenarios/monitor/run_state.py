@@ -148,6 +148,8 @@ class ObservedHost:
     """Number of observed messages of its agents."""
     last_s: int | None = None
     """Virtual time of the newest of them, UNIX seconds."""
+    quarantined: str = ""
+    """Why it was put out of the run; empty if it was not."""
 
 
 class ObservedRun:
@@ -346,6 +348,8 @@ class ObservedRun:
             host = self.hosts.setdefault(host_id, ObservedHost(host_id, is_there=bool(member.session)))
             host.agents = member.agents
             host.was_there = host.was_there or bool(member.session)
+        for host_id, why in roster.quarantined.items():
+            self.hosts.setdefault(host_id, ObservedHost(host_id)).quarantined = why
         for producer in self.producers.values():
             producer.house = producer.house or self._host_of.get(producer.id, "")
 

@@ -14,7 +14,7 @@ from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import RecordedMessage, RunInfo
-from tui.formatting import plural
+from tui.formatting import plural, without
 from tui.results.contracts import Contracts
 from tui.results.file_access import Opened, Reads, open_simulation, read_from, stamp_of
 from tui.results.formatting import STATES, BackLink
@@ -388,7 +388,8 @@ class SimulationPane(Reads):
 
 
 def _run_title(run: RunInfo) -> str:
-    state = "" if run.state == "done" else f" {STATES[run.state][0]}"
+    left_out = without([dropped.host for dropped in run.without])
+    state = left_out and f", done{left_out}" if run.state == "done" else f" {STATES[run.state][0]}{left_out}"
     return f"run {run.run}, seed {run.seed}{state}"
 
 

@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 from agents.ledger import LedgerEntry
 from broker.clock.pacing import Pace
 from broker.protocol import topics
-from broker.protocol.wire import Envelope, TimeReport
+from broker.protocol.wire import Announcement, Envelope, Roster, TimeReport
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
@@ -392,3 +392,14 @@ def test_agents_are_shown_by_the_names_that_users_gave() -> None:
 def test_devices_say_what_they_do(street: Scenario) -> None:
     """Before anything was heard: nothing."""
     assert rows_of(ObservedRun("w", context_of_scenario(street)), street.zone) == []
+
+
+def test_a_host_that_was_put_out_of_the_run_is_shown_with_the_reason(street: Scenario) -> None:
+    """As the roster says, whether or not it still announces itself."""
+    watched = ObservedRun("w", context_of_scenario(street))
+    there = Announcement(host="brandt", session="s", agents=("pv-brandt",), state="there")
+    watched.take(topics.host("w", "brandt"), there.encoded())
+    watched.take(topics.roster("w"), Roster(hosts={}, quarantined={"brandt": "it lied"}).encoded())
+    row = next(row for row in rows_of(watched, street.zone) if row.id == "host brandt")
+    assert row.state == ("✗ quarantined", "bad")
+    assert row.detail == "it lied"
