@@ -48,6 +48,7 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
 
     def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end, by id.
@@ -111,6 +112,7 @@ async def run_scenario(
                 pace=settings.pace,
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
+                catch_up=settings.catch_up,
                 indispensable=frozenset(local),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
@@ -140,7 +142,7 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
-                wall_s=time.perf_counter() - started_wall_s,
+                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
             )
             if recorder is not None:
                 recorder.finish(
