@@ -220,7 +220,7 @@ class ObservedRun:
                 case "inbox":
                     self._message(address, Envelope.model_validate_json(payload))
                 case "time":
-                    self.time = TimeReport.model_validate_json(payload)
+                    self.time = _merged(self.time, TimeReport.model_validate_json(payload))
                     self.time_reports += 1
                 case "ledger":
                     self._entry(LedgerEntry.model_validate_json(payload))
@@ -437,3 +437,10 @@ def natural(text: str) -> tuple[tuple[int, int | str], ...]:
             word = ""
         word += character
     return tuple(parts)
+
+
+def _merged(before: TimeReport | None, report: TimeReport) -> TimeReport:
+    """Return a report; a clock's last will was written when it connected, so the report before it knows more."""
+    if report.state != "gone" or before is None:
+        return report
+    return before.model_copy(update={"state": "gone"})

@@ -15,7 +15,7 @@ import typer
 
 from agents import SettingsError
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
-from broker.clock import OnLoss, Pace
+from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario
@@ -176,6 +176,7 @@ def deployment_settings(
     journal: Path,
     days: int | None = None,
     pace: Pace | None = None,
+    catch_up: CatchUp | None = None,
     on_loss: OnLoss = "wait",
 ) -> RunSettings:
     """Return the settings of a deployed run; None takes the scenario's value.
@@ -190,6 +191,7 @@ def deployment_settings(
         journal: Folder of the journals.
         days: Days to run; None: as in the scenario.
         pace: Speed of virtual time; clock only.
+        catch_up: What happens to time in which somebody was away; clock only.
         on_loss: What to do when a household is lost; clock only.
     """
     return RunSettings(
@@ -201,6 +203,7 @@ def deployment_settings(
         journals=journal,
         days=days,
         pace=pace or Pace(),
+        catch_up=catch_up or CatchUp(),
         on_loss=on_loss,
     )
 
