@@ -32,6 +32,7 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Timeouts,
+    Wake,
     topics,
 )
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
@@ -51,6 +52,11 @@ class ClockSettings:
     start_s: int
     end_s: int | None = None
     """End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left."""
+    is_open: bool = False
+    """Whether something may come from outside the run at any time: then the run goes on to its end although no timer is
+    left, at its pace; without an end, until it is stopped."""
+    stop_after_s: int | None = None
+    """Last second of which timers fire, UNIX seconds: what a run that was stopped there did; None: none."""
     pace: Pace = field(default_factory=Pace)
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_loss: OnLoss = "wait"
@@ -132,6 +138,10 @@ class Clock:
         """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
         self._missing_since_wall_s: float | None = None
         """Since when it has been waiting for messages that the observer must receive, loop time; None: it is not."""
+        self._taking: dict[str, int] = {}
+        """By host, the last step in which it takes what comes from outside the run."""
+        self._woken: set[str] = set()
+        """Hosts that hold something from outside the run and have not been granted a first round of a second since."""
 
     @property
     def now(self) -> Moment:
@@ -180,7 +190,7 @@ class Clock:
         run_control = self._run_control = RunControl(self.settings.pace, self._step.time_s)
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
         await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
-        await bus.subscribe(topics.dones(run))
+        await bus.subscribe(topics.dones(run), topics.wakes(run))
         if self._observer is not None:
             await bus.subscribe(topics.all_inboxes(run))
         async with asyncio.TaskGroup() as tasks:
@@ -277,6 +287,12 @@ class Clock:
                     raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
                 self.membership.check_session(from_host, envelope.session)
                 self._barrier.add_message(from_host, envelope)
+            case "wake", (host,):
+                wake = Wake.model_validate_json(delivery.payload)
+                self.membership.check_session(host, wake.session)
+                if self._taking.get(host, -1) <= wake.taken:
+                    self._woken.add(host)
+                    run_control.interrupt()
             case "control", ():
                 control = Control.model_validate_json(delivery.payload)
                 run_control.apply(control, self.now)
@@ -306,20 +322,34 @@ class Clock:
                 following = next_round(
                     self._step,
                     self._barrier.addressed(self.membership.expected),
-                    timers_s,
+                    {**timers_s, **self._wakes_s(timers_s, run_control)},
                     hosts=tuple(self.membership.expected),
                     end_s=self.settings.end_s,
                     is_stopped=run_control.is_stopped,
+                    stop_after_s=self.settings.stop_after_s,
                     lost=lost,
                 )
                 if following is None:
                     return
             self._step = following.model_copy(update={"dropped": tuple(sorted(self.membership.dropped))})
 
+    def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
+        """Return when the hosts that asked for a round get one, UNIX seconds: now, but in a second of its own.
+
+        So what comes from outside acts on a run like a timer, and a replay needs to know the second only.
+        """
+        now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
+        earliest_s = {host: timers_s.get(host) for host in self._woken & self.membership.expected.keys()}
+        return {host: now_s if timer_s is None else min(timer_s, now_s) for host, timer_s in earliest_s.items()}
+
     async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
         """Wait until a round may run; return False if a command arrived in the meantime."""
-        if step.phase != "run" or run_control.is_stopped:
+        is_closing = step.phase == "closing" and self._step.phase not in {"closing", "end"}
+        if run_control.is_stopped or (step.phase != "run" and not (is_closing and self.settings.is_open)):
             return True
+        if is_closing and self.settings.end_s is None:
+            await run_control.wait_changed()
+            return False
         if not run_control.permits(step.moment, self.now):
             await self._reporter.report(bus, "paused")
             await run_control.wait_changed()
@@ -336,6 +366,9 @@ class Clock:
             self._journal.save_round(step)
         if self._on_moment is not None:
             self._on_moment(step.moment)
+        if step.round == 0 and step.phase == "run":
+            self._woken -= step.counts.keys()  # they take what waits there in this round
+            self._taking |= dict.fromkeys(step.counts, step.step)
         self._barrier.begin(step.step, step.counts.keys() & self.membership.expected.keys())
         for host in sorted(self._barrier.awaited):
             await self._publish_grant(bus, host)

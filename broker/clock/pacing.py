@@ -68,6 +68,13 @@ class Pacer:
         due_wall_s = self._anchor_wall_s + (time_s - self._anchor_s) / self.pace.factor
         return due_wall_s - asyncio.get_running_loop().time()
 
+    def reached_s(self, now_s: int) -> int:
+        """Return the whole second of virtual time that the pace has reached, UNIX seconds; without a pace: `now_s`."""
+        if self.pace.factor is None:
+            return now_s
+        passed_wall_s = asyncio.get_running_loop().time() - self._anchor_wall_s
+        return max(now_s, self._anchor_s + math.floor(passed_wall_s * self.pace.factor))
+
 
 HOUR_S = 3600
 
@@ -132,6 +139,14 @@ class RunControl:
             case "stop":
                 self.is_stopped, self.stopped_by = True, control.by
         self._changed.set()
+
+    def interrupt(self) -> None:
+        """Let whoever waits for the next round look again at what it is."""
+        self._changed.set()
+
+    def paced_time_s(self, now_s: int) -> int:
+        """Return the virtual time that the pace has reached, UNIX seconds; without a pace, or paused: `now_s`."""
+        return now_s if self._paused else self._pacer.reached_s(now_s)
 
     def permits(self, moment: Moment, now: Moment) -> bool:
         """Return whether a round may run now, regardless of the pace.

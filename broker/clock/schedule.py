@@ -60,6 +60,7 @@ def next_round(
     hosts: tuple[str, ...],
     end_s: int | None,
     is_stopped: bool,
+    stop_after_s: int | None = None,
     lost: tuple[str, ...] = (),
 ) -> ScheduledRound | None:
     """Return the round that follows a step.
@@ -75,6 +76,7 @@ def next_round(
         hosts: Hosts that take part.
         end_s: End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left.
         is_stopped: Whether someone asked to end the run early.
+        stop_after_s: The run is stopped when it would go beyond this second, UNIX seconds; None: it is not.
         lost: Agents lost since the last step; all hosts are informed.
 
     Returns:
@@ -102,7 +104,7 @@ def next_round(
     if last.phase in {"closing", "end"}:
         return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
-    if is_stopped:
+    if is_stopped or (stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s)):
         return step(last.time_s, "closing", all_hosts)
     if earliest_s is None or (end_s is not None and earliest_s >= end_s):
         closing_s = last.time_s if end_s is None else max(last.time_s, end_s)

@@ -2,6 +2,7 @@ from .agent import (
     Agent as Agent,
     AgentLostError as AgentLostError,
     Channel as Channel,
+    Instruction as Instruction,
     Received as Received,
     RetainedPublication as RetainedPublication,
     TimeUp as TimeUp,
@@ -16,6 +17,10 @@ from .journal import (
     HostJournal as HostJournal,
     RoundRecord as RoundRecord,
 )
+from .port import (
+    Incoming as Incoming,
+    Port as Port,
+)
 
 __all__ = [
     "Agent",
@@ -23,6 +28,9 @@ __all__ = [
     "Channel",
     "Host",
     "HostJournal",
+    "Incoming",
+    "Instruction",
+    "Port",
     "Received",
     "RetainedPublication",
     "RoundRecord",

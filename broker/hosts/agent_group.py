@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from broker.hosts.agent import Agent, Outgoing, Received, RetainedPublication
+from broker.hosts.agent import Agent, Instruction, Outgoing, Received, RetainedPublication
 from broker.hosts.journal import RoundRecord
 from broker.protocol import Envelope, Failure, Grant, first_problem
 
@@ -43,6 +43,8 @@ class AgentGroup:
         envelopes: tuple[Envelope, ...],
         host_by_agent: Mapping[str, str],
         tasks: asyncio.TaskGroup,
+        *,
+        next_s: int | None = None,
     ) -> RoundRecord:
         """Deliver a round's messages and let the agents act until all of them are blocked.
 
@@ -51,6 +53,7 @@ class AgentGroup:
             envelopes: Its messages, sorted by (sender, sequence number).
             host_by_agent: By agent id, the host that it lives on.
             tasks: Owns the agents' tasks.
+            next_s: When something from outside the run is due, UNIX seconds; None: nothing is.
 
         Returns:
             What entered and left the host in the round.
@@ -69,17 +72,21 @@ class AgentGroup:
             self._deliver(envelope)
         for agent in self._agents.values():
             await agent.wait_all_blocked()
-        return self._collect(grant, envelopes, host_by_agent)
+        return self._collect(grant, envelopes, host_by_agent, next_s)
 
-    def _collect(self, grant: Grant, envelopes: tuple[Envelope, ...], host_by_agent: Mapping[str, str]) -> RoundRecord:
+    def _collect(
+        self, grant: Grant, envelopes: tuple[Envelope, ...], host_by_agent: Mapping[str, str], next_s: int | None
+    ) -> RoundRecord:
         sent: list[tuple[str, Envelope]] = []
         publications: list[RetainedPublication] = []
+        instructions: list[Instruction] = []
         failures: list[Failure] = []
         for agent in self._agents.values():
             if agent.failure is not None:
                 failures.append(Failure(agent=agent.id, traceback=agent.failure))
             outgoing, published = agent.collect()
             publications += published
+            instructions += agent.collect_instructions()
             for message in outgoing:
                 home = host_by_agent.get(message.to)
                 if home is None:
@@ -88,7 +95,8 @@ class AgentGroup:
                     )
                 else:
                     sent.append((home, self._envelope(grant, agent.id, message)))
-        timers_s = [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
+        timers_s = [] if next_s is None else [next_s]
+        timers_s += [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
         return RoundRecord(
             grant=grant,
             delivered=envelopes,
@@ -96,6 +104,7 @@ class AgentGroup:
             publications=tuple(publications),
             next_s=min(timers_s, default=None),
             failure=failures[0] if failures else None,
+            instructions=tuple(instructions),
         )
 
     def stop(self) -> None:

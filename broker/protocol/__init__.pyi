@@ -24,6 +24,7 @@ from .wire import (
     Roster as Roster,
     RunPhase as RunPhase,
     TimeReport as TimeReport,
+    Wake as Wake,
     shown as shown,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "RunPhase",
     "TimeReport",
     "Timeouts",
+    "Wake",
     "first_problem",
     "shown",
 ]
