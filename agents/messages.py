@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from agents.model import AgentId, Contract, Id, Job, TimeS
+from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.sequencing import Starts
 
@@ -170,7 +170,7 @@ class ContractAmended(Message):
     """For the ledger: the start of a contract moved. It counts if the supplier has `Promised` the same start."""
 
     kind: Literal["ContractAmended"] = "ContractAmended"
-    contract_id: Id
+    contract_id: ContractId
     start_s: TimeS
     reason: Reason = ""
     """As in `ContractAgreed`."""
@@ -180,7 +180,7 @@ class ContractCancelled(Message):
     """For the ledger: a contract is void."""
 
     kind: Literal["ContractCancelled"] = "ContractCancelled"
-    contract_id: Id
+    contract_id: ContractId
     reason: Reason
 
 
@@ -189,7 +189,7 @@ class ContractVoid(Message):
 
     kind: Literal["ContractVoid"] = "ContractVoid"
     job_id: Id
-    contract_id: Id
+    contract_id: ContractId
     contracts: Annotated[int, Field(ge=0)]
     """How many contracts of the job the ledger has; the next one's number is one more."""
     reason: Reason

@@ -20,7 +20,9 @@ TOGETHER = "its device has no other time for it"
 TimeS = Annotated[int, Field(ge=-MAX_TIME_S, le=MAX_TIME_S)]
 """A time, UNIX seconds."""
 Id = Annotated[str, Field(min_length=1, max_length=400)]
-"""Id of a job or a contract."""
+"""Id of a job."""
+ContractId = Annotated[str, Field(max_length=400)]
+"""Id of a contract; empty in plans that nobody has agreed to."""
 AgentId = Annotated[str, Field(min_length=1, max_length=4_000)]
 """Id of an agent; a consumer's is its house's and its device's id, percent-encoded."""
 DeviceType = Literal["consumer", "producer"]
@@ -114,7 +116,7 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contract_id: Id
+    contract_id: ContractId
     """`<job_id>/<n>`, where n counts the job's contracts from 1."""
     job_id: Id
     producer: AgentId

@@ -203,8 +203,9 @@ def test_a_contract_that_its_producer_has_not_promised_does_not_stand(stage: Sta
         agreed(producer=GRID, start_s=START_S + 10**9),
         agreed(2, GRID),
         agreed(producer=GRID, contract_id="x" * 300),
+        agreed(producer=GRID, contract_id=""),
     ],
-    ids=["energy", "no number", "agreed then", "in the past", "out of the window", "number", "long id"],
+    ids=["energy", "no number", "agreed then", "in the past", "out of the window", "number", "long id", "no id"],
 )
 def test_a_contract_with_other_terms_than_its_job_is_rejected(stage: Stage, report: ContractAgreed) -> None:
     """Whatever the supplier."""
