@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from agents import LedgerEntry
@@ -11,6 +11,7 @@ from broker import SsmicError
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
+from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
 
@@ -63,6 +64,7 @@ class Recorder(Protocol):
         not_registered: tuple[str, ...],
         error: str,
         scores: Mapping[str, tuple[int, int]],
+        without: Sequence[DroppedHost],
     ) -> None:
         """Record the outcome; see `scenarios.results.RunWriter.finish`."""
         ...

@@ -20,7 +20,8 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
-from scenarios.scenario import Scenario
+from scenarios.results import DroppedHost
+from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
@@ -52,8 +53,11 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
     disputes: tuple[str, ...] = ()
     """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that the run ended without, by id."""
 
     def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end, by id.
@@ -117,7 +121,9 @@ async def run_scenario(
                 pace=settings.pace,
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
+                catch_up=settings.catch_up,
                 indispensable=frozenset(local),
+                latest_s=latest_s(scenario, end_s),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -127,6 +133,7 @@ async def run_scenario(
             on_report=on_report,
             observer=wire,
             journal=_open(settings.clock_journal(setup), journals),
+            messages=MESSAGES,
         )
         hosts = [
             _host(host, cast, agents, settings, _open(settings.host_journal(host, setup), journals), watch=watch)
@@ -146,8 +153,12 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
-                wall_s=time.perf_counter() - started_wall_s,
                 disputes=disputes,
+                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
+                without=tuple(
+                    DroppedHost(host, why, host in clock.membership.quarantined)
+                    for host, why in sorted(clock.membership.reasons.items())
+                ),
             )
             if recorder is not None:
                 recorder.finish(
@@ -159,6 +170,7 @@ async def run_scenario(
                     not_registered=outcome.not_registered,
                     error=error,
                     scores=outcome.scores_since(settings.scores),
+                    without=outcome.without,
                 )
             return outcome
 
