@@ -299,6 +299,7 @@ class Host:
             record = await self._group.run_round(
                 grant, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
             )
+            self._count_rejections()
             if self._journal is not None:
                 self._journal.append(record)
             self._record_round(record)
@@ -345,6 +346,13 @@ class Host:
                 backoff.reset()
             except TimeoutError:  # the request was lost, or the run is paused
                 backoff.double()
+
+    def _count_rejections(self) -> None:
+        """Count what the agents refused against the hosts that it came from."""
+        for rejection in self._group.take_rejections():
+            from_host = self._directory.host_by_agent.get(rejection.sender, "")
+            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
+            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()
