@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import typer
 
 from broker import SsmicError
-from tui.signals import exit_code
+from tui.signals import exit_code, is_interruption
 
 FAILED = 1
 USAGE = 2
@@ -43,6 +43,9 @@ def exit_codes() -> Iterator[None]:
     except Exception as error:
         if hasattr(error, "exit_code"):
             raise  # Typer's own errors, which it shows itself
+        if is_interruption(error):
+            complain("interrupted")
+            raise typer.Exit(exit_code()) from None
         if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
             # Our own files report this themselves. As above, avoid a second error at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -25,7 +25,7 @@ from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
-from tests.tui.driving import click, dialog, steps, until
+from tests.tui.driving import click, dialog, focus, steps, until
 from tui.monitor.hosts import rows_of
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
@@ -240,7 +240,7 @@ async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opene
         await pilot.press("P")
         chart = pilot.app.screen.query_one("ProducersPane Chart", Chart)
         await until(pilot, lambda: chart._series)
-        chart.focus()
+        await focus(pilot, chart)
         await pilot.press("home", *["right"] * 8)
         first = chart.cursor_text
         assert "forecast 0 W" in first
