@@ -90,7 +90,7 @@ class Watch:
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
             self.messages += 1
-            self.negotiations += e.body["kind"] == "ProducersFor" and not e.body["asked"]
+            self.negotiations += e.body["kind"] == "ProducersFor" and not e.body.get("asked")
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, e.body["kind"], e.body)
 

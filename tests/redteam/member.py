@@ -200,6 +200,8 @@ class Member:
         """Rounds of the phase `run` so far."""
         self.ending = ""
         """How it ended: `left`, `refused: ...`, `failed: ...`, or empty."""
+        self.sessions: dict[str, str] = {}
+        """By host, the session that the roster named last."""
         self.granted: list[Grant] = []
         """All grants that were answered."""
         self._attack = attack
@@ -277,6 +279,7 @@ class Member:
         self._grant = grant
 
     async def _read_roster(self, wire: Wire | Bus, roster: Roster, *, is_stored: bool) -> None:
+        self.sessions |= {host: member.session for host, member in roster.hosts.items() if member.session}
         if self.session in roster.refused:
             self.ending = f"refused: {roster.refused[self.session]}"
         elif roster.failed and not is_stored:
