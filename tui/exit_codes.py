@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import typer
 
-from broker import SsmicError
+from broker import SsmicError, printable
+from tui.safe_output import echo
 from tui.signals import exit_code, is_interruption
 
 FAILED = 1
@@ -42,6 +43,8 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except Exception as error:
         if hasattr(error, "exit_code"):
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = printable(message)  # type: ignore[attr-defined]
             raise  # Typer's own errors, which it shows itself
         if is_interruption(error):
             complain("interrupted")
@@ -102,7 +105,7 @@ def complain_about(error: SsmicError) -> None:
     from scenarios import ScenarioError
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
-        typer.echo(str(error), err=True)
+        echo(error, err=True)
         complain(f"{len(error.problems)} problems")
     else:
         complain(str(error))
@@ -116,4 +119,4 @@ def tell_notes(notes: Iterable[str]) -> None:
 
 def complain(message: str) -> None:
     """Print an error message on standard error."""
-    typer.echo(f"ssmic: {message}", err=True)
+    echo(f"ssmic: {message}", err=True)

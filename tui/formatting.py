@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
+from broker import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,7 +59,7 @@ def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> s
         right: Whether it stands at the right.
         is_id: Whether the ellipsis is in the middle, not at the end.
     """
-    text = text.replace("\n", " ").replace("\t", " ")
+    text = printable(text).replace("\n", " ").replace("\t", " ")
     length = cell_len(text)
     if length > width:
         end = _end(text, (width - 1) // 2) if is_id else ""

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import MalformedError
 from broker.protocol import MAX_BUFFERED_MESSAGES, Done, Envelope, ReorderBuffer
@@ -30,6 +31,8 @@ class RoundBarrier:
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
         self._begun_wall_s = 0.0
+        self._away_wall_s: list[tuple[float, float]] = []
+        """Times in which an awaited host was away in the step, loop time."""
 
     def begin(self, step: int, hosts: Collection[str]) -> None:
         """Reset for a new step.
@@ -42,6 +45,7 @@ class RoundBarrier:
         self.dones, self.awaited = {}, set(hosts)
         self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
+        self._away_wall_s = []
         self._begun_wall_s = asyncio.get_running_loop().time()
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
@@ -118,8 +122,11 @@ class RoundBarrier:
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""
-        self._asked_wall_s.pop(host, None)
-        self._last_sign_wall_s[host] = asyncio.get_running_loop().time()
+        now_wall_s = asyncio.get_running_loop().time()
+        asked_wall_s = self._asked_wall_s.pop(host, now_wall_s)
+        if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
+            self._away_wall_s.append((asked_wall_s, now_wall_s))
+        self._last_sign_wall_s[host] = now_wall_s
         self.activity.set()
 
     def mark_all_alive(self, hosts: Iterable[str]) -> None:
@@ -179,6 +186,17 @@ class RoundBarrier:
         until_wall_s = asyncio.get_running_loop().time() - for_wall_s
         asked = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
         return tuple(sorted(asked)), min(asked.values(), default=0.0)
+
+    def pop_away(self) -> list[tuple[float, float]]:
+        """Remove and return the times in which awaited hosts were away, loop time, in order of their beginning.
+
+        A host was away if it did not react to a question for `AWAY_AFTER_WALL_S`, or has not reacted to it yet.
+        """
+        away, self._away_wall_s = self._away_wall_s, []
+        now_wall_s = asyncio.get_running_loop().time()
+        waited_wall_s = [self._asked_wall_s[host] for host in self.awaited if host in self._asked_wall_s]
+        away += [(asked, now_wall_s) for asked in waited_wall_s if now_wall_s - asked >= AWAY_AFTER_WALL_S]
+        return sorted(away)
 
     def addressed(self, hosts: Collection[str]) -> Counts:
         """Return which of these hosts were sent messages in the step, with the count by sending host."""

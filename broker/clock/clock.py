@@ -18,12 +18,13 @@ from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
 from broker.clock.conduct import Conduct
-from broker.clock.journal import ClockJournal
+from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
-from broker.clock.pacing import Moment, Pace, PaceError, RunControl
+from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
 from broker.clock.schedule import ScheduledRound, first_round, next_round
-from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter
+from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
 from broker.errors import AgentFailedError, HostsMissingError, MalformedError, ProtocolError
+from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_TIME_S,
     Announcement,
@@ -61,6 +62,8 @@ class ClockSettings:
     end_s: int | None = None
     """End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left."""
     pace: Pace = field(default_factory=Pace)
+    catch_up: CatchUp = field(default_factory=CatchUp)
+    """How the run makes up for time in which a host, the broker or the machine was away."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_loss: OnLoss = "wait"
     """What to do about a lost host: `wait` until the time limit, then fail; `drop` it at the limit and continue without
@@ -113,7 +116,8 @@ class Clock:
             on_missing: Called with the ids of missing hosts whenever they change before the run starts.
             on_report: Called with the run's status whenever it is published, and while it cannot be published.
             observer: Receives all messages between agents, as read from the broker.
-            journal: Stores each grant; if it contains one, the clock resumes from it.
+            journal: Stores each grant, the commands and the virtual time reached; if it contains a grant, the clock
+                resumes from it.
             messages: Validates the messages between agents: one that no agent understands is counted against its
                 sender, and not passed to the observer; None: any may be sent.
         """
@@ -127,6 +131,12 @@ class Clock:
         self._journal = journal
         resumed = journal.load_round() if journal is not None else None
         self._step = resumed or first_round(settings.start_s, tuple(settings.hosts))
+        self._earlier = journal.load_progress() if journal is not None else None
+        """What earlier processes of this clock stored."""
+        self._begun_wall_s = 0.0
+        """When `run` was called, loop time."""
+        self._stored_wall_s = 0.0
+        """When progress was stored last, loop time."""
         for host in self._step.dropped:
             reason = {"why": self._step.reasons[host]} if host in self._step.reasons else {}
             self.membership.drop(host, **reason, is_quarantined=host in self._step.quarantined)
@@ -174,6 +184,11 @@ class Clock:
         """Whether someone asked to end the run early."""
         return self._run_control is not None and self._run_control.is_stopped
 
+    @property
+    def earlier_wall_s(self) -> float:
+        """How long the run took in earlier processes of its clock, wall-clock seconds."""
+        return 0.0 if self._earlier is None else self._earlier.wall_s
+
     async def run(self, broker: Broker) -> None:
         """Run until the end.
 
@@ -192,19 +207,34 @@ class Clock:
         run = self.settings.run
         # The client id must stay secret, as a host's: a broker ends a client's connection when another one takes its
         # id.
-        async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
+        self._begun_wall_s = asyncio.get_running_loop().time()
+        failure: BaseException | None = None
+        async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}", last_will(run, self.now)) as bus:
             try:
                 await self._run(bus)
-            except BaseException:
-                await leave_gracefully(self._clear_retained(bus, with_roster=True))
-                raise
-            has_all = self._check_all_left()
-            await self._clear_retained(bus, with_roster=has_all)
+            except BaseException as error:
+                self._store_progress(is_final=True)
+                if not await leave_gracefully(self._clear_retained(bus, with_roster=True)):
+                    raise  # so that the broker publishes the will
+                failure = error
+            else:
+                has_all = self._check_all_left()
+                await self._clear_retained(bus, with_roster=has_all)
+        if failure is not None:
+            raise failure
 
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run
         bus.on_oversized = lambda topic, size_bytes: self._reject(topic, too_large(size_bytes))
         run_control = self._run_control = RunControl(self.settings.pace, self._step.time_s)
+        run_control = self._run_control = RunControl(
+            self.settings.pace,
+            self._step.time_s,
+            catch_up=self.settings.catch_up,
+            state=None if self._earlier is None else self._earlier.control,
+            on_look=self._store_progress,
+        )
+        run_control.stand()
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
         await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
         await bus.subscribe(topics.dones(run))
@@ -223,6 +253,7 @@ class Clock:
                     await self._admission.wait_for_hosts(bus, self._put_out_before_the_step)
                     self._waiting_since_wall_s = None
                 self._admission.open()
+                run_control.start()
                 await self._run_steps(bus, run_control)
             except (AgentFailedError, HostsMissingError) as error:
                 await reporter.report(bus, "failed")
@@ -247,6 +278,32 @@ class Clock:
                 if self._journal is not None:
                     self._journal.save_round(self._step)
         return self._step.all_left
+
+    def _store_progress(self, *, is_final: bool = False) -> None:
+        """Journal the commands and how far the run has come; if that fails, it is logged, and the next step fails.
+
+        Args:
+            is_final: Whether it must survive a power cut; if not, it is stored every half second at most.
+        """
+        now_wall_s = asyncio.get_running_loop().time()
+        if self._journal is None or self._run_control is None:
+            return
+        if not is_final and now_wall_s - self._stored_wall_s < LOOK_EVERY_WALL_S * 0.9:
+            return
+        self._stored_wall_s = now_wall_s
+        self._leave_out_absence()
+        wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s)
+        try:
+            self._journal.save_progress(progress, is_final=is_final)
+        except JournalError as error:
+            log.warning("progress not stored", why=str(error))
+
+    def _leave_out_absence(self) -> None:
+        """Do not count towards the pace what the clock has waited for hosts that were away."""
+        if self._run_control is not None:
+            for since_wall_s, until_wall_s in self._barrier.pop_away():
+                self._run_control.leave_out(since_wall_s, until_wall_s)
 
     async def _clear_retained(self, bus: Bus, *, with_roster: bool) -> None:
         """Remove the clock's retained messages from the broker."""
@@ -319,7 +376,9 @@ class Clock:
                 self._take_message(to_host, agent, from_host, envelope, len(delivery.payload))
             case "control", ():
                 control = decode(Control, delivery.payload)
+                self._leave_out_absence()
                 run_control.apply(control, self.now)
+                self._store_progress(is_final=True)
                 log.info(
                     "command received", command=control.command, pace=control.pace, until=control.until, by=control.by
                 )
@@ -374,20 +433,9 @@ class Clock:
             timers_s |= {host: done.next for host, done in self._barrier.dones.items()}
             asking = set(self._step.asking) & self.membership.expected.keys() - self._barrier.dones.keys()
             asking |= {host for host, done in self._barrier.dones.items() if done.asking}
-            following = None
-            while following is None or not await self._wait_until_allowed(bus, run_control, following):
-                following = next_round(
-                    self._step,
-                    self._barrier.addressed(self.membership.expected),
-                    timers_s,
-                    hosts=tuple(self.membership.expected),
-                    end_s=self.settings.end_s,
-                    is_stopped=run_control.is_stopped,
-                    lost=lost,
-                    asking=tuple(sorted(asking)),
-                )
-                if following is None:
-                    return
+            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)))
+            if following is None:
+                return
             self._step = following.model_copy(update=self._dropped)
 
     @property
@@ -400,24 +448,51 @@ class Clock:
             "quarantined": tuple(sorted(members.quarantined)),
         }
 
+    async def _next_allowed(
+        self,
+        bus: Bus,
+        run_control: RunControl,
+        timers_s: dict[str, int | None],
+        lost: tuple[str, ...],
+        asking: tuple[str, ...],
+    ) -> ScheduledRound | None:
+        """Wait until the next round may run and return it; None if the run is over."""
+        while True:
+            run_control.look()
+            following = next_round(
+                self._step,
+                self._barrier.addressed(self.membership.expected),
+                timers_s,
+                hosts=tuple(self.membership.expected),
+                end_s=self.settings.end_s,
+                is_stopped=run_control.is_stopped,
+                stopped_at_s=run_control.stopped_at_s,
+                lost=lost,
+                asking=asking,
+            )
+            if following is None or await self._wait_until_allowed(bus, run_control, following):
+                return following
+
     async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
-        """Wait until a round may run; return False if a command arrived in the meantime."""
-        if step.phase != "run" or run_control.is_stopped:
-            return True
-        if not run_control.permits(step.moment, self.now):
+        """Return whether a round may run now; if not, wait until that may have changed, and return False."""
+        if not run_control.permits(step.moment, self.now) and step.phase == "run":
             await self._reporter.report(bus, "paused")
             await run_control.wait_changed()
             return False
-        if not run_control.is_due(step.moment):
+        if step.phase == "run" and not run_control.is_due(step.moment):
+            await self._reporter.report(bus, "running")
             await run_control.wait_due(step.moment)
-            return run_control.is_due(step.moment)
+            return False
         return True
 
     async def _grant(self, bus: Bus) -> tuple[str, ...]:
         """Grant the step's round and wait for the answers; return the agents of hosts that were dropped."""
         step = self._step
+        if self._run_control is not None:
+            self._run_control.ran(step.moment)
         if self._journal is not None:
             self._journal.save_round(step)
+            self._store_progress()
         if self._on_moment is not None:
             self._on_moment(step.moment)
         self._barrier.begin(step.step, step.counts.keys() & self.membership.expected.keys())
@@ -426,7 +501,9 @@ class Clock:
             await self._publish_grant(bus, host)
         await self._reporter.report(bus, "running")
         lost, self._lost_before_the_step = self._lost_before_the_step, []
-        lost += [*await self._wait_for_answers(bus), *self._handle_failures()]
+        lost += await self._wait_for_answers(bus)
+        self._leave_out_absence()
+        lost += self._handle_failures()
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
             sent = self._barrier.pop_messages()
@@ -452,8 +529,13 @@ class Clock:
         """Wait for the answers to the step; return the agents of hosts that were dropped."""
         barrier, backoff = self._barrier, self.settings.timeouts.backoff()
         lost: list[str] = []
+        loop = asyncio.get_running_loop()
         while barrier.awaited:
-            if await backoff.wait(barrier.activity):
+            wake_wall_s = loop.time() + backoff.pause_wall_s
+            has_sign = await backoff.wait(barrier.activity)
+            if loop.time() - wake_wall_s > AWAY_AFTER_WALL_S:
+                barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and heard nobody meanwhile
+            if has_sign:
                 again = barrier.pop_returned()
             else:
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
@@ -503,6 +585,9 @@ class Clock:
             lost += self._put_out_offenders()
             if loop.time() - self._begun_waiting_wall_s > self.settings.timeouts.limit_wall_s:
                 lost += self._give_up_on_messages()
+        now_wall_s = loop.time()
+        if self._run_control is not None and now_wall_s - self._missing_since_wall_s >= AWAY_AFTER_WALL_S:
+            self._run_control.leave_out(self._missing_since_wall_s, now_wall_s)
         self._missing_since_wall_s = None
         return lost
 

@@ -68,6 +68,7 @@ def next_round(
     hosts: tuple[str, ...],
     end_s: int | None,
     is_stopped: bool,
+    stopped_at_s: int | None = None,
     lost: tuple[str, ...] = (),
     asking: tuple[str, ...] = (),
 ) -> ScheduledRound | None:
@@ -85,6 +86,8 @@ def next_round(
         hosts: Hosts that take part.
         end_s: End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left.
         is_stopped: Whether someone asked to end the run early.
+        stopped_at_s: Virtual time at which it then ends, UNIX seconds, before its next timer; None: that of the last
+            step.
         lost: Agents lost since the last step; all hosts are informed.
         asking: Hosts with an agent that waits for an answer.
 
@@ -119,7 +122,10 @@ def next_round(
         return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
     if is_stopped:
-        return step(last.time_s, "closing", all_hosts)
+        at_s = last.time_s if stopped_at_s is None else max(last.time_s, stopped_at_s)
+        if earliest_s is not None:
+            at_s = max(last.time_s, min(at_s, earliest_s - 1))
+        return step(at_s, "closing", all_hosts).model_copy(update={"acted_until_s": at_s})
     if earliest_s is None or (end_s is not None and earliest_s >= end_s):
         closing_s = last.time_s if end_s is None else max(last.time_s, end_s)
         return step(closing_s, "closing", all_hosts)

@@ -27,7 +27,7 @@ from broker.protocol.bounds import (
 
 Version = Literal[2]
 VERSION: Version = 2
-RunPhase = Literal["waiting", "running", "paused", "ended", "failed"]
+RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 
 MOST_NAMED = 100
 """How many hosts a report on `time` names; the others are only counted."""
@@ -206,9 +206,10 @@ class TimeReport(Wire):
     pace: Text
     """`max`, or a factor such as `60x`: virtual seconds per wall-clock second."""
     lag_wall_s: float
-    """How far virtual time lags behind the pace, wall-clock seconds."""
+    """How far virtual time lags behind the pace, wall-clock seconds: what is overdue, and what is still to be made up
+    for because somebody was away."""
     state: RunPhase
-    """`waiting`: for hosts, before the run begins."""
+    """`waiting`: for hosts, before the run begins; `gone`: the clock disappeared, and this is its last will."""
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
     """Hosts that the clock is waiting for and that do not answer; hosts that answer that they are busy are not
     included."""
@@ -222,13 +223,15 @@ class TimeReport(Wire):
     """Who ended the run early."""
     every_wall_s: float = 0.0
     """Longest interval between two reports, wall-clock seconds; 0: not guaranteed."""
+    reached: int = 0
+    """Virtual time reached at the pace, UNIX seconds, between `time` and the next event; 0: not known."""
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""
         return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
 
 
-_LATER = ("waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
+_LATER = ("reached", "waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
 """Keys added after the first release of version 2."""
 
 

@@ -49,6 +49,7 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
     without: tuple[DroppedHost, ...] = ()
     """Hosts that the run ended without, by id."""
 
@@ -114,6 +115,7 @@ async def run_scenario(
                 pace=settings.pace,
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
+                catch_up=settings.catch_up,
                 indispensable=frozenset(local),
                 latest_s=latest_s(scenario, end_s),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
@@ -145,7 +147,7 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
-                wall_s=time.perf_counter() - started_wall_s,
+                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
                 without=tuple(
                     DroppedHost(host, why, host in clock.membership.quarantined)
                     for host, why in sorted(clock.membership.reasons.items())

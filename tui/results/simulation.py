@@ -9,6 +9,7 @@ from pathlib import Path
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
@@ -183,7 +184,9 @@ class SimulationPane(Reads):
             runs.set_options([(_run_title(run), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
-            houses.set_options([(_house_title(*house), house[0]) for house in opened.houses] or [("no household", "")])
+            houses.set_options(
+                [(escape(_house_title(*house)), house[0]) for house in opened.houses] or [("no household", "")]
+            )
             if self.house:
                 houses.value = self.house
 
