@@ -280,6 +280,7 @@ class Host:
             self._running = grant.step
             messages = self._buffer.pop(grant.step - 1, grant.expected)
             record = await self._group.run_round(grant, messages, self._directory.host_by_agent, tasks)
+            self._count_rejections()
             if self._journal is not None:
                 self._journal.append(record)
             self._record_round(record)
@@ -287,6 +288,13 @@ class Host:
             self._running = None
             if grant.phase == "end":
                 return
+
+    def _count_rejections(self) -> None:
+        """Count what the agents refused against the hosts that it came from."""
+        for rejection in self._group.take_rejections():
+            from_host = self._directory.host_by_agent.get(rejection.sender, "")
+            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
+            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()

@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
+
 from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
@@ -22,9 +24,11 @@ from broker.transport import Broker
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
+from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
+
+log = structlog.get_logger(__name__)
 
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
@@ -51,6 +55,8 @@ class RunOutcome:
     rounds: int
     wall_s: float
     """How long it took, in all processes that its clock has had, wall-clock seconds."""
+    disputes: tuple[str, ...] = ()
+    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
     without: tuple[DroppedHost, ...] = ()
     """Hosts that the run ended without, by id."""
 
@@ -102,8 +108,8 @@ async def run_scenario(
     remote = [host for host in homes if host not in local]
     cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents})
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(recorder) if remote else None
-    watch = wire or Watch(recorder)
+    wire = WireWatch(scenario, recorder) if remote else None
+    watch = wire or Watch(scenario, recorder)
     end_s = settings.end_s(scenario)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
@@ -136,7 +142,7 @@ async def run_scenario(
             for host, agents in local.items()
         ]
 
-        def finish(state: EndState, error: str = "") -> RunOutcome:
+        def finish(state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
             outcome = RunOutcome(
                 seed=settings.seed,
                 run_id=settings.run_id,
@@ -149,6 +155,7 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
+                disputes=disputes,
                 wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
                 without=tuple(
                     DroppedHost(host, why, host in clock.membership.quarantined)
@@ -182,11 +189,14 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
-        if problems := _violations(scenario, cast, clock, wire):
-            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+        defects, disputes = _violations(scenario, cast, clock, wire)
+        if defects:
+            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
             finish("failed", str(violation))
             raise violation
-        return finish("interrupted" if clock.is_stopped else "done")
+        for dispute in disputes:
+            log.warning("dispute", what=dispute)
+        return finish("interrupted" if clock.is_stopped else "done", disputes=tuple(disputes))
 
 
 def _most_rounds_a_second(scenario: Scenario) -> int:
@@ -196,17 +206,25 @@ def _most_rounds_a_second(scenario: Scenario) -> int:
     return 1_000 + 20 * len(scenario.jobs) * (1 + on_one_device + len(scenario.producers))
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
-    """Return how the ledger and the agents violate the invariants of a run that has ended."""
-    ledger = cast.manager.ledger.values()
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> tuple[list[str], list[str]]:
+    """Return how the ledger and the agents violate the invariants of a run that has ended.
+
+    What agents of this process do wrong is a defect of this program. What households in other processes say is theirs:
+    whoever lies about its own jobs or its own production ends no run, but is named.
+
+    Returns:
+        Defects, and disputes.
+    """
+    ledger = list(cast.manager.ledger.values())
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
-    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost)
+    defects = manager_problems(scenario, ledger)
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost)
     if wire is None:
-        return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
+        return defects + open_ends + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers), []
     if wire.sides is None:
-        return problems
+        return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return problems + disagreements(ledger, wire.sides, there.jobs, there.producers)
+    return defects, open_ends + disagreements(ledger, wire.sides, there.jobs, there.producers)
 
 
 async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:
