@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 
 from broker.clock.clock import OnLoss
@@ -173,8 +175,14 @@ CASES = [
     Case(7, "sessions of 400 kB", once(announces_long_sessions)),
     Case(12, "a start of 2^70", says(contract(start_s=2**70))),
     Case(12, "a start of 4,200 digits", rewritten(contract(), b'"start_s": 1782018000', b'"start_s": ' + b"9" * 4_200)),
+    Case(12, "a start of 2^45", says(contract(start_s=2**45)), "done"),
+    Case(13, "an empty contract id", says(contract(contract_id="")), "done"),
+    Case(13, "a contract id of 70,000 characters", says(contract(contract_id="x" * 70_000)), "done"),
     Case(14, "an energy of NaN", rewritten(contract(), b"1000.0", b"NaN")),
     Case(15, "an infinite energy", rewritten(contract(), b"1000.0", b"1e999")),
+    Case(15, "a start that is no whole number", rewritten(contract(), b"1782018000", b"1782018000.0"), "done"),
+    Case(15, "control characters in ids", says(contract(contract_id="a\0b", job_id="a\0b")), "done"),
+    Case(15, "a key twice", rewritten(WITHDRAW, b'"job_id"', b'"kind": "Hold", "job_id"'), "done"),
     Case(16, "a failure of another's agent", answers(failure={"agent": "pv-adler", "traceback": "it was pv-adler"})),
     Case(16, "a failure of its own", answers(failure={"agent": "pv-brandt", "traceback": "Error: \x1b]0;x\x07"})),
     Case(19, "a load of 10^12 s", says(request(load_profile=load(10**12)), "pv-adler"), "done"),
@@ -185,6 +193,7 @@ CASES = [
     Case(30, "producers that do not exist", lures("Producers", producers=["pv-ghost"]), "done"),
     Case(31, "openings of a consumer", lures("Opening"), "done"),
     Case(27, "a consumer that poses as a producer", once(poses_as_a_producer), "done"),
+    Case(28, "a producer joined in another's name", says({"kind": "ProducerJoined", "producer": "pv-ghost"}), "done"),
     Case(32, "a timer a year ago", once(goes_back_in_time)),
     Case(33, "timers at 10^30", in_each_run_round(lambda turn: turn.done.update(next=10**30))),
     Case(33, "timers at 2^63", in_each_run_round(lambda turn: turn.done.update(next=2**63))),
@@ -239,6 +248,23 @@ async def test_the_results_say_who_was_put_out_and_why(
         (dropped,) = results.run(1).without
     assert dropped.host == MEMBER
     assert "break the protocol" in dropped.why
+
+
+class CutOff(Member):
+    """A member that the broker disconnects, and that does not come back."""
+
+    async def take_part(self, wire: Any) -> None:
+        """See `Member`."""
+        with suppress(aiomqtt.MqttError):
+            await super().take_part(wire)
+
+
+@pytest.mark.long
+async def test_a_member_that_the_broker_cuts_off_is_dropped(street: Scenario, guarded: GuardedBroker) -> None:
+    """Attack 38: a payload of 620 kB."""
+    member = CutOff(street, MEMBER, "cut-off", says(request(profile="x" * 620_000), "pv-adler"))
+    attacked = await attack_guarded(street, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
+    assert [dropped.host for dropped in attacked.done.without] == [MEMBER]
 
 
 @pytest.mark.long
