@@ -12,7 +12,7 @@ import secrets
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -73,7 +73,7 @@ class PlainMqtt:
 async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainMqtt]:
     """Connect with a household's login and certificate authority, as any MQTT client would."""
     own = login_folder(guarded.folder, login)
-    async with aiomqtt.Client(
+    client = aiomqtt.Client(
         "localhost",
         guarded.port,
         identifier=f"plain-{secrets.token_hex(8)}",
@@ -81,8 +81,10 @@ async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainM
         password=(own / "password").read_text(encoding="utf-8").strip(),
         tls_context=ssl.create_default_context(cafile=own / "ca.crt"),
         protocol=aiomqtt.ProtocolVersion.V311,
-    ) as client:
-        yield PlainMqtt(client)
+    )
+    with suppress(aiomqtt.MqttError):  # the broker may cut a member off
+        async with client:
+            yield PlainMqtt(client)
 
 
 @dataclass(frozen=True, slots=True)
