@@ -210,7 +210,7 @@ def test_an_honest_member_is_not_put_out() -> None:
         {"next": 10**30},
         {"next": 2**63},
         {"next": 101},
-        {"next": 0},
+        {"next": -1},
         {"next": "soon"},
         {"sent": {"nobody": 1}},
         {"sent": {"a": 200_000}},
