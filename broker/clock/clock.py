@@ -17,7 +17,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
-from broker.clock.conduct import Conduct
+from broker.clock.conduct import Conduct, Second
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
@@ -81,6 +81,8 @@ class ClockSettings:
     """Latest time at which anything can happen in the run, UNIX seconds: no timer is later."""
     setups: Mapping[str, str] = field(default_factory=dict)
     """By host, the fingerprint of the settings that it must have been started with; hosts not listed may have any."""
+    most_rounds_a_second: int = 10_000
+    """More rounds than an honest exchange can take within one second of virtual time."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -151,6 +153,7 @@ class Clock:
         """Messages that violated the protocol."""
         self._barrier = RoundBarrier()
         self._conduct = Conduct()
+        self._second = Second()
         self._lost_before_the_step: list[str] = []
         """Agents of hosts that were put out of the run before its next step."""
         for host, timer_s in self._step.timers_s.items():
@@ -356,7 +359,7 @@ class Clock:
         """
         self.rejected.reject(topic, error)
         address = topics.parse(topic)
-        if address is None or address.kind not in {"hosts", "done", "inbox"} or is_stored:
+        if address is None or address.kind not in {"hosts", "done", "inbox", "wake"} or is_stored:
             return
         host = address.ids[-1]
         if isinstance(error, MalformedError) and host in self._removable:
@@ -546,6 +549,7 @@ class Clock:
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
             sent = self._barrier.pop_messages()
+            self._check_that_time_moves(sent)
             self._observer.step_ran(step.moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
             self._void.clear()
         return tuple(lost)
@@ -670,6 +674,15 @@ class Clock:
     def _put_out_before_the_step(self) -> None:
         # The others are told after the step: some of them may have run it already, before this clock was restarted.
         self._lost_before_the_step += self._put_out_offenders()
+
+    def _check_that_time_moves(self, sent: tuple[Envelope, ...]) -> None:
+        """Have a host put out that keeps a second of virtual time from ending."""
+        self._second.hear(self._step.time_s, sent)
+        most = self.settings.most_rounds_a_second
+        if self._step.round and self._step.round % most == 0:
+            host = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
+            if host is not None:
+                self._conduct.condemn(host, f"it has kept a second of virtual time going for {most} rounds")
 
     def _handle_failures(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.

@@ -167,8 +167,8 @@ class Agent(Generic[MessageT]):
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
-        self._instructions: list[Instruction] = []
         self._rejections: list[Rejection] = []
+        self._instructions: list[Instruction] = []
         self._failure: str | None = None
 
     async def run(self) -> None:
@@ -416,15 +416,15 @@ class Agent(Generic[MessageT]):
         publications, self._publications = self._publications, []
         return outgoing, publications
 
-    def collect_instructions(self) -> list[Instruction]:
-        """Remove and return the instructions since the last call."""
-        instructions, self._instructions = self._instructions, []
-        return instructions
-
     def take_rejections(self) -> list[Rejection]:
         """Remove and return the messages that the agent refused since the last call."""
         rejections, self._rejections = self._rejections, []
         return rejections
+
+    def collect_instructions(self) -> list[Instruction]:
+        """Remove and return the instructions since the last call."""
+        instructions, self._instructions = self._instructions, []
+        return instructions
 
     @property
     def next_timer_s(self) -> int | None:

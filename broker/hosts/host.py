@@ -310,6 +310,13 @@ class Host:
             if grant.phase == "end":
                 return
 
+    def _count_rejections(self) -> None:
+        """Count what the agents refused against the hosts that it came from."""
+        for rejection in self._group.take_rejections():
+            from_host = self._directory.host_by_agent.get(rejection.sender, "")
+            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
+            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
+
     @property
     def _next_outside_s(self) -> int | None:
         return None if self._port is None else self._port.next_s
@@ -346,13 +353,6 @@ class Host:
                 backoff.reset()
             except TimeoutError:  # the request was lost, or the run is paused
                 backoff.double()
-
-    def _count_rejections(self) -> None:
-        """Count what the agents refused against the hosts that it came from."""
-        for rejection in self._group.take_rejections():
-            from_host = self._directory.host_by_agent.get(rejection.sender, "")
-            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
-            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()

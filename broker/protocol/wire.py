@@ -253,9 +253,9 @@ class Control(Wire):
 class Wake(Wire):
     """A host holds something from outside the run for its agents, and asks for a round, on `wake/<host>`."""
 
-    session: str
+    session: Session
     """The host's session, as in the roster."""
-    taken: int
+    taken: Annotated[int, Field(ge=-1, le=MAX_INTEGER)]
     """The last step in which it took what had come from outside; -1: none. A later such step meets the request."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ async def run_scenario(
                 catch_up=settings.catch_up,
                 indispensable=frozenset(local),
                 latest_s=latest_s(scenario, end_s),
+                most_rounds_a_second=_most_rounds_a_second(scenario),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -195,6 +197,13 @@ async def run_scenario(
         for dispute in disputes:
             log.warning("dispute", what=dispute)
         return finish("interrupted" if clock.is_stopped else "done", disputes=tuple(disputes))
+
+
+def _most_rounds_a_second(scenario: Scenario) -> int:
+    """Return more rounds than all jobs together can need if they become known in the same second."""
+    on_one_device = max(Counter((job.house, job.device) for job in scenario.jobs).values(), default=0)
+    # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
+    return 1_000 + 20 * len(scenario.jobs) * (1 + on_one_device + len(scenario.producers))
 
 
 def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> tuple[list[str], list[str]]:
