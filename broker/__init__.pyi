@@ -7,7 +7,9 @@ from .errors import (
     BrokerLostError as BrokerLostError,
     BrokerUnreachableError as BrokerUnreachableError,
     BrokerUrlError as BrokerUrlError,
+    HostRefusedError as HostRefusedError,
     HostsMissingError as HostsMissingError,
+    RunFailedError as RunFailedError,
     SsmicError as SsmicError,
 )
 from .filenames import (
@@ -20,6 +22,13 @@ from .identifiers import (
     identifier_problem as identifier_problem,
     shown as shown,
 )
+from .journal_file import (
+    JournalError as JournalError,
+    JournalWriteError as JournalWriteError,
+)
+from .setup import (
+    setup_parts as setup_parts,
+)
 from .threads import (
     new_loop as new_loop,
 )
@@ -31,7 +40,11 @@ __all__ = [
     "BrokerLostError",
     "BrokerUnreachableError",
     "BrokerUrlError",
+    "HostRefusedError",
     "HostsMissingError",
+    "JournalError",
+    "JournalWriteError",
+    "RunFailedError",
     "SsmicError",
     "atomic_write",
     "canonical",
@@ -39,5 +52,6 @@ __all__ = [
     "file_name",
     "identifier_problem",
     "new_loop",
+    "setup_parts",
     "shown",
 ]

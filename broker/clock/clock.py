@@ -39,6 +39,11 @@ from broker.transport import Broker, Bus, Delivery, leave_gracefully
 
 log = structlog.get_logger(__name__)
 
+KEEP_AGAIN_WALL_S = 0.5
+"""How often to try to store what was observed while another process prevents it."""
+RECORD = "the results file"
+"""What a report names as awaited while another process has locked the record of the run."""
+
 OnLoss = Literal["wait", "drop", "fail"]
 
 
@@ -80,6 +85,10 @@ class StepObserver(Protocol):
             moment: The step's virtual time, round and number.
             sent: Its messages, sorted by (sender, sequence number).
         """
+        ...
+
+    def keep(self) -> bool:
+        """Store what was observed, so that it survives the process; return False if that has to wait for others."""
         ...
 
 
@@ -142,6 +151,8 @@ class Clock:
         """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
         self._missing_since_wall_s: float | None = None
         """Since when it has been waiting for messages that the observer must receive, loop time; None: it is not."""
+        self._unkept_since_wall_s: float | None = None
+        """Since when it has been waiting for the observer to store a step, loop time; None: it is not."""
 
     @property
     def now(self) -> Moment:
@@ -417,7 +428,19 @@ class Clock:
         if self._observer is not None:
             await self._wait_for_messages(bus)
             self._observer.step_ran(step.moment, self._barrier.pop_messages())
+            await self._wait_until_kept(self._observer)
         return lost
+
+    async def _wait_until_kept(self, observer: StepObserver) -> None:
+        """Wait until the observer has stored the step: the record may be locked by another process."""
+        loop = asyncio.get_running_loop()
+        since_wall_s = loop.time()
+        while not observer.keep():
+            self._unkept_since_wall_s = since_wall_s
+            await asyncio.sleep(KEEP_AGAIN_WALL_S)
+        if self._unkept_since_wall_s is not None and self._run_control is not None:
+            self._run_control.leave_out(since_wall_s, loop.time())
+        self._unkept_since_wall_s = None
 
     async def _publish_grant(self, bus: Bus, host: str) -> None:
         step = self._step
@@ -483,4 +506,6 @@ class Clock:
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
             return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+        if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
+            return Awaited((RECORD,), self._unkept_since_wall_s)
         return Awaited()

@@ -11,6 +11,7 @@ from broker.clock.barrier import RoundBarrier
 from broker.errors import HostsMissingError, ProtocolError
 from broker.hosts import check_session
 from broker.protocol import Announcement, Member, Roster, Timeouts, topics
+from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
@@ -164,8 +165,9 @@ class Membership:
             return "it was away too long, and the run continued without it"
         if set(announcement.agents) != set(self.expected[host]):
             return "its scenario assigns other devices to it than the clock's does"
-        if announcement.setup != self._setups.get(host, announcement.setup):
-            return "its scenario, seed or algorithm differs from the clock's"
+        if announcement.setup != (setup := self._setups.get(host, announcement.setup)):
+            differences = setup_differences(setup_parts(announcement.setup), setup_parts(setup))
+            return f"its settings differ from the clock's: {', '.join(differences) or 'they are unknown'}"
         if announcement.ran not in ran:
             steps = " or ".join(str(step) for step in sorted(ran))
             return (

@@ -436,7 +436,7 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> None:
     pace=st.sampled_from(["1x", "60x", "300x", "3600x"]),
     gaps_s=st.lists(st.integers(1, 40_000), min_size=1, max_size=6),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_event_happens_when_it_is_due(todo: list[Operation], pace: str, gaps_s: list[int]) -> None:
     """Whatever is paused, resumed, paced, ended and started again, in whatever order."""
     events_s = [sum(gaps_s[: n + 1]) for n in range(len(gaps_s))]
