@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -36,16 +36,33 @@ def showing_life() -> Iterator[None]:
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
 
+    has_failed = False
+
     def show() -> None:
-        nonlocal timer
-        Path(name).touch()
+        nonlocal timer, has_failed
         timer = loop.call_later(EVERY_WALL_S, show)
+        try:
+            Path(name).touch()
+        except (OSError, ValueError) as error:
+            if not has_failed:
+                why = getattr(error, "strerror", None) or str(error)
+                _say(f"{ALIVE_FILE}: {name} cannot be touched ({why}); trying again every {EVERY_WALL_S:g} s")
+            has_failed = True
+        else:
+            if has_failed:
+                _say(f"{ALIVE_FILE}: {name} can be touched again")
+            has_failed = False
 
     show()
     try:
         yield
     finally:
         timer.cancel()
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):
+        os.write(2, f"ssmic: {text}\n".encode(errors="replace"))
 
 
 Result = TypeVar("Result")

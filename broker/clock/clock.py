@@ -22,7 +22,7 @@ from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
 from broker.clock.schedule import ScheduledRound, first_round, next_round
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
-from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
+from broker.errors import AgentFailedError, ClockTakenError, HostsGoneError, HostsMissingError, ProtocolError
 from broker.journal_file import JournalError
 from broker.protocol import (
     Announcement,
@@ -33,6 +33,7 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Timeouts,
+    TimeReport,
     topics,
 )
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
@@ -41,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 KEEP_AGAIN_WALL_S = 0.5
 """How often to try to store what was observed while another process prevents it."""
+RETAINED_WALL_S = 0.5
+"""How long a starting clock waits for what the broker has retained of another clock of its run."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
 
@@ -147,6 +150,8 @@ class Clock:
         self._on_report = on_report
         self._run_control: RunControl | None = None
         self._reporter: Reporter
+        self._lost_before: tuple[str, ...] = ()
+        """Agents of hosts that did not come before the run began, or went on."""
         self._waiting_since_wall_s: float | None = None
         """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
         self._missing_since_wall_s: float | None = None
@@ -187,11 +192,14 @@ class Clock:
             BrokerUnreachableError: See `broker.transport.base`.
             BrokerLostError: See `broker.transport.base`.
             HostsMissingError: Hosts were silent for longer than the limit; the message names them.
+            ClockTakenError: Another clock runs this run.
             AgentFailedError: An agent raised an exception.
         """
         run = self.settings.run
         # The client id must stay secret, as a host's: a broker ends a client's connection when another one takes its
         # id.
+        if self._journal is not None:
+            await self._check_alone(broker)
         self._begun_wall_s = asyncio.get_running_loop().time()
         failure: BaseException | None = None
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}", last_will(run, self.now)) as bus:
@@ -207,6 +215,37 @@ class Clock:
                 await self._clear_retained(bus, with_roster=has_all)
         if failure is not None:
             raise failure
+
+    async def _check_alone(self, broker: Broker) -> None:
+        """Raise if another clock runs this run: it would refuse our households, and we would refuse its own.
+
+        A journal is locked, but another clock may have one of its own, on another machine. What the broker has retained
+        says whether there may be such a clock; if so, this one listens for a sign of life.
+
+        Raises:
+            ClockTakenError: There is another clock.
+        """
+        async with broker.connect(f"{self.settings.run}-clock-{secrets.token_hex(8)}") as bus:
+            await bus.subscribe(topics.time(self.settings.run))
+            until_wall_s = asyncio.get_running_loop().time() + RETAINED_WALL_S
+            messages = bus.messages()
+            while True:
+                try:
+                    async with asyncio.timeout_at(until_wall_s):
+                        event = await anext(messages)
+                    report = TimeReport.model_validate_json(event.payload) if isinstance(event, Delivery) else None
+                except (TimeoutError, StopAsyncIteration):
+                    return
+                except ValidationError:
+                    continue  # an empty payload: that clock has just left
+                if report is None or report.state not in {"waiting", "running", "paused"}:
+                    continue
+                if isinstance(event, Delivery) and not event.retain:
+                    raise ClockTakenError(
+                        f"run {self.settings.run!r} has a clock already, which is {report.state}: stop it first, or "
+                        "choose another run id"
+                    )
+                until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s
 
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run
@@ -233,14 +272,16 @@ class Clock:
                 if self._step.phase != "end":
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
-                    await self._admission.wait_for_hosts(bus)
+                    self._lost_before = await self._admission.wait_for_hosts(bus, self._may_drop)
                     self._waiting_since_wall_s = None
                 self._admission.open()
                 run_control.start()
                 await self._run_steps(bus, run_control)
             except (AgentFailedError, HostsMissingError) as error:
                 await reporter.report(bus, "failed")
-                await self._admission.publish(bus, failed=str(error).partition("\n")[0])
+                may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
+                why = str(error).partition("\n")[0]
+                await self._admission.publish(bus, failed=why, may_resume=may_resume)
                 raise
             await reporter.report(bus, "ended")
             await self._admission.publish(bus, ended=True)
@@ -420,7 +461,8 @@ class Clock:
         for host in sorted(self._barrier.awaited):
             await self._publish_grant(bus, host)
         await self._reporter.report(bus, "running")
-        lost = await self._wait_for_answers(bus)
+        lost = self._lost_before + await self._wait_for_answers(bus)
+        self._lost_before = ()
         self._leave_out_absence()
         for host, done in self._barrier.dones.items():
             if done.failure is not None:
@@ -475,12 +517,16 @@ class Clock:
     def _handle_timed_out(self) -> list[str]:
         """Fail, or drop hosts, if hosts were silent for too long; return the agents of dropped hosts."""
         if self.settings.on_loss == "fail" and (gone := self._barrier.awaited & self.membership.gone):
-            raise HostsMissingError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
+            raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
         timed_out = self._barrier.timed_out(self.settings.timeouts.limit_wall_s)
-        if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
+        if timed_out and not self._may_drop(tuple(timed_out)):
             raise missing_error(timed_out, self.settings.timeouts)
         self._barrier.awaited -= timed_out
         return [agent for host in sorted(timed_out) for agent in self.membership.drop(host)]
+
+    def _may_drop(self, missing: tuple[str, ...]) -> bool:
+        """Return whether the run goes on without hosts that were silent for too long."""
+        return self.settings.on_loss == "drop" and not self.settings.indispensable.intersection(missing)
 
     async def _wait_for_messages(self, bus: Bus) -> None:
         """Wait until all messages of the step have arrived, for the observer."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import structlog
 
 from broker.clock.barrier import RoundBarrier
+from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import HostsMissingError, ProtocolError
 from broker.hosts import check_session
 from broker.protocol import Announcement, Member, Roster, Timeouts, topics
@@ -288,12 +289,20 @@ class Admission:
             self._barrier.record_return(host)
         self._changed.set()
 
-    async def wait_for_hosts(self, bus: Bus) -> None:
-        """Wait until all hosts are present, then publish the roster.
+    async def wait_for_hosts(self, bus: Bus, may_drop: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
+        """Wait until all hosts are present, or those that are not are dropped, then publish the roster.
+
+        Args:
+            bus: The clock's connection.
+            may_drop: Returns whether the run may go on without the hosts that are missing at the time limit.
+
+        Returns:
+            The agents of hosts that were dropped.
 
         Raises:
             HostsMissingError: Hosts were still missing at the time limit.
         """
+        lost: list[str] = []
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
         deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
@@ -301,9 +310,17 @@ class Admission:
             if self._on_missing is not None and self._reported_missing != missing:
                 self._reported_missing = missing
                 self._on_missing(missing)
-            if not await self._barrier.wait(deadline_wall_s):
+            if await self._barrier.wait(deadline_wall_s):
+                continue
+            now_wall_s = asyncio.get_running_loop().time()
+            if now_wall_s - deadline_wall_s > AWAY_AFTER_WALL_S:
+                deadline_wall_s = now_wall_s + self._timeouts.limit_wall_s  # this process was suspended meanwhile
+            elif may_drop(missing):
+                lost += [agent for host in missing for agent in self._members.drop(host)]
+            else:
                 raise missing_error(missing, self._timeouts)
         await self.publish(bus)
+        return tuple(lost)
 
     def open(self) -> None:
         """From now on, publish the return of a host at once."""
@@ -322,16 +339,17 @@ class Admission:
         self._barrier.mark_all_alive(self._members.expected)
         self._changed.set()
 
-    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "") -> None:
+    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "", may_resume: bool = False) -> None:
         """Publish the roster.
 
         Args:
             bus: The clock's connection.
             ended: Whether the run has ended.
             failed: Why the run failed; empty if it did not.
+            may_resume: Whether a clock that is started again may go on with the run.
         """
         payload = self._members.roster.model_copy(
-            update={"ended": ended, "failed": failed, "keep": self._keep}
+            update={"ended": ended, "failed": failed, "may_resume": may_resume, "keep": self._keep}
         ).encoded()
         await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 

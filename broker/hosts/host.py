@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from broker.errors import HostRefusedError, ProtocolError, RunFailedError
+from broker.errors import ClockMissingError, HostRefusedError, ProtocolError, RunFailedError, RunSuspendedError
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
@@ -39,6 +39,14 @@ from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 log = structlog.get_logger(__name__)
 
 
+LOOK_EVERY_WALL_S = 5.0
+"""How often a host looks whether the clock gives signs of life."""
+SILENT_AFTER_WALL_S = 10.0
+"""After how long a host says that it waits for the clock, or for messages."""
+_GONE = b'"state":"gone"'
+"""In a report on `time`: the last will of a clock."""
+
+
 class Host:
     """Runs agents in counted rounds."""
 
@@ -54,6 +62,7 @@ class Host:
         observer: RoundObserver | None = None,
         journal: HostJournal | None = None,
         setup: str = "",
+        clock_limit_wall_s: float | None = None,
     ) -> None:
         """Create a host.
 
@@ -66,7 +75,9 @@ class Host:
             timeouts: Wall-clock limits.
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
-            setup: Fingerprint of the settings that the host was started with; the clock compares it.
+            setup: What the host was started with, part by part (`broker.setup`); the clock compares it.
+            clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
+                it is in the same process.
         """
         self.host_id = host_id
         self.run_id = run
@@ -88,6 +99,11 @@ class Host:
         self._expecting: Grant | None = None
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
+        self._clock_limit_wall_s = clock_limit_wall_s
+        self._time_topic = topics.time(run)
+        self._clock_topics = frozenset({topics.roster(run), topics.grant(run, host_id)})
+        self._clock_sign_wall_s = 0.0
+        """When the clock gave its last sign of life, loop time."""
         self._keep_retained = False
         """Whether retained publications stay at the broker when the host leaves."""
 
@@ -121,8 +137,13 @@ class Host:
                     topics.resends(self.run_id, self.host_id),
                     topics.grant(self.run_id, self.host_id),
                 )
+                if self._clock_limit_wall_s is not None:
+                    await bus.subscribe(topics.time(self.run_id))
                 await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
+                watching = None
+                if self._clock_limit_wall_s is not None:
+                    watching = tasks.create_task(self._watch_clock(bus, self._clock_limit_wall_s))
                 try:
                     if replayed is not None:
                         await self._outbox.publish_retained(bus)  # they may have been removed when this host left
@@ -133,12 +154,12 @@ class Host:
                     else:
                         await self._outbox.publish_last(bus)
                 except BaseException as error:
-                    reader.cancel()
+                    _cancel(reader, watching)
                     if not self._may_tidy or not await leave_gracefully(self._tidy_up(bus, gone)):
                         raise  # so that the broker publishes the will
                     early = error
                 else:
-                    reader.cancel()
+                    _cancel(reader, watching)
                     await self._tidy_up(bus)
                 self.rejected.log_suppressed()
             self._group.stop()
@@ -187,10 +208,20 @@ class Host:
                 await self._outbox.publish_retained(bus)
                 await self._request_missing(bus)
                 continue
+            if self._is_only_sign(event):
+                continue
             try:
                 await self._take(bus, event)
             except (ProtocolError, ValidationError) as error:
                 self.rejected.reject(event.topic, error)
+
+    def _is_only_sign(self, delivery: Delivery) -> bool:
+        """Note a sign of life of the clock; return whether the message is nothing else to a host."""
+        is_time = delivery.topic == self._time_topic
+        is_of_clock = is_time or delivery.topic in self._clock_topics
+        if is_of_clock and not delivery.retain and _GONE not in delivery.payload:
+            self._clock_sign_wall_s = asyncio.get_running_loop().time()
+        return is_time
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
@@ -220,6 +251,8 @@ class Host:
         if self.session in roster.refused:
             self._is_current_session = False
             raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
+        if roster.failed and roster.may_resume and not is_stored:
+            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock gave up for now: {roster.failed}")
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:
@@ -267,6 +300,31 @@ class Host:
         self._buffer.add(from_host, envelope)
         self._arrived.set()
 
+    async def _watch_clock(self, bus: Bus, limit_wall_s: float) -> None:
+        """Say when the clock is silent, and when it is back, until cancelled.
+
+        Raises:
+            ClockMissingError: It was silent for longer than the limit.
+        """
+        loop = asyncio.get_running_loop()
+        self._clock_sign_wall_s = loop.time()
+        look_wall_s = min(LOOK_EVERY_WALL_S, limit_wall_s / 4)
+        is_silent = False
+        while True:
+            wake_wall_s = loop.time() + look_wall_s
+            await asyncio.sleep(look_wall_s)
+            if loop.time() - wake_wall_s > look_wall_s or not getattr(bus, "is_connected", True):
+                self._clock_sign_wall_s = loop.time()  # this process was suspended, or could hear nobody
+            silent_wall_s = loop.time() - self._clock_sign_wall_s
+            if silent_wall_s > limit_wall_s:
+                raise ClockMissingError(f"host {self.host_id!r}: no sign of the clock for {limit_wall_s:g} s")
+            if not is_silent and silent_wall_s >= SILENT_AFTER_WALL_S:
+                is_silent = True
+                log.warning("waiting for the clock", host=self.host_id, limit_wall_s=limit_wall_s)
+            elif is_silent and silent_wall_s < SILENT_AFTER_WALL_S:
+                is_silent = False
+                log.warning("the clock is there", host=self.host_id)
+
     # Rounds.
 
     async def _run_rounds(self, bus: Bus, tasks: asyncio.TaskGroup) -> None:
@@ -285,9 +343,14 @@ class Host:
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()
-        while self._buffer.missing(grant.step - 1, grant.expected):
+        loop = asyncio.get_running_loop()
+        since_wall_s: float | None = loop.time()
+        while missing := self._buffer.missing(grant.step - 1, grant.expected):
             if not await backoff.wait(self._arrived):
                 await self._request_missing(bus)
+            if since_wall_s is not None and loop.time() - since_wall_s >= SILENT_AFTER_WALL_S:
+                since_wall_s = None
+                log.warning("waiting for messages", host=self.host_id, sender_hosts=missing, step=grant.step - 1)
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._expecting
@@ -324,3 +387,9 @@ class Host:
         self._outbox.add_round(record)
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
+
+
+def _cancel(*tasks: asyncio.Task[None] | None) -> None:
+    for task in tasks:
+        if task is not None:
+            task.cancel()

@@ -246,6 +246,8 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
+        RunFailedError: the clock ended the run because of a failure; the message says why.
+        ClockMissingError: the clock gave no sign for longer than the limit.
         BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or its replay differs.
     """
@@ -258,7 +260,15 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
             async with asyncio.TaskGroup() as tasks:
                 members = []
                 for house in house_ids:
-                    host = _host(house, cast, homes[house], settings, journals[house], setup=setups[house])
+                    host = _host(
+                        house,
+                        cast,
+                        homes[house],
+                        settings,
+                        journals[house],
+                        setup=setups[house],
+                        clock_limit_wall_s=settings.patience.limit_wall_s,
+                    )
                     members.append(tasks.create_task(host.run(broker), name=f"host[{house}]"))
                 looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
                 await asyncio.wait(members)
@@ -280,6 +290,7 @@ def _host(
     *,
     watch: Watch | None = None,
     setup: str = "",
+    clock_limit_wall_s: float | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -291,6 +302,7 @@ def _host(
         observer=watch,
         journal=journal,
         setup=setup,
+        clock_limit_wall_s=clock_limit_wall_s,
     )
 
 
