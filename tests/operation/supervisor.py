@@ -57,6 +57,8 @@ class Supervised:
         self._process: BaseProcess | None = None
         self._may_start = asyncio.Event()
         self._may_start.set()
+        self._is_stopped = False
+        """Whether it was asked to end for a while."""
         self.ended = asyncio.Event()
 
     @property
@@ -81,7 +83,8 @@ class Supervised:
             os.kill(pid, number)
 
     def hold(self) -> None:
-        """Start it no more until `release`."""
+        """Start it no more until `release`; it may be ended by SIGTERM."""
+        self._is_stopped = True
         self._may_start.clear()
 
     def release(self) -> None:
@@ -107,8 +110,8 @@ class Supervised:
             code = process.exitcode
             assert code is not None
             self.codes.append(code)
-            asked_to_end = code == 128 + signal.SIGTERM and not self._may_start.is_set()
-            if code not in PASSES and not asked_to_end:
+            was_stopped, self._is_stopped = self._is_stopped, False
+            if code not in PASSES and not (was_stopped and code == 128 + signal.SIGTERM):
                 self.ended.set()
                 return
             await asyncio.sleep(RESTART_WALL_S)
