@@ -15,7 +15,15 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from broker.errors import ClockMissingError, HostRefusedError, ProtocolError, RunFailedError, RunSuspendedError
+from broker.errors import (
+    BrokerLostError,
+    BrokerUnreachableError,
+    ClockMissingError,
+    HostRefusedError,
+    ProtocolError,
+    RunFailedError,
+    RunSuspendedError,
+)
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
@@ -39,10 +47,12 @@ from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 log = structlog.get_logger(__name__)
 
 
-LOOK_EVERY_WALL_S = 5.0
-"""How often a host looks whether the clock gives signs of life."""
+LOOK_EVERY_WALL_S = 60.0
+"""After how long without a sign of life of the clock a host listens for one, and says so if there is none."""
+LISTEN_WALL_S = 6.0
+"""How long it listens: the clock reports every two seconds."""
 SILENT_AFTER_WALL_S = 10.0
-"""After how long a host says that it waits for the clock, or for messages."""
+"""After how long a host says that it waits for messages."""
 _GONE = b'"state":"gone"'
 """In a report on `time`: the last will of a clock."""
 
@@ -100,7 +110,6 @@ class Host:
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
         self._clock_limit_wall_s = clock_limit_wall_s
-        self._time_topic = topics.time(run)
         self._clock_topics = frozenset({topics.roster(run), topics.grant(run, host_id)})
         self._clock_sign_wall_s = 0.0
         """When the clock gave its last sign of life, loop time."""
@@ -137,13 +146,11 @@ class Host:
                     topics.resends(self.run_id, self.host_id),
                     topics.grant(self.run_id, self.host_id),
                 )
-                if self._clock_limit_wall_s is not None:
-                    await bus.subscribe(topics.time(self.run_id))
                 await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
                 watching = None
                 if self._clock_limit_wall_s is not None:
-                    watching = tasks.create_task(self._watch_clock(bus, self._clock_limit_wall_s))
+                    watching = tasks.create_task(self._watch_clock(broker, bus, self._clock_limit_wall_s))
                 try:
                     if replayed is not None:
                         await self._outbox.publish_retained(bus)  # they may have been removed when this host left
@@ -208,20 +215,12 @@ class Host:
                 await self._outbox.publish_retained(bus)
                 await self._request_missing(bus)
                 continue
-            if self._is_only_sign(event):
-                continue
+            if event.topic in self._clock_topics and not event.retain:
+                self._clock_sign_wall_s = asyncio.get_running_loop().time()
             try:
                 await self._take(bus, event)
             except (ProtocolError, ValidationError) as error:
                 self.rejected.reject(event.topic, error)
-
-    def _is_only_sign(self, delivery: Delivery) -> bool:
-        """Note a sign of life of the clock; return whether the message is nothing else to a host."""
-        is_time = delivery.topic == self._time_topic
-        is_of_clock = is_time or delivery.topic in self._clock_topics
-        if is_of_clock and not delivery.retain and _GONE not in delivery.payload:
-            self._clock_sign_wall_s = asyncio.get_running_loop().time()
-        return is_time
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
         address = topics.parse(delivery.topic)
@@ -300,11 +299,14 @@ class Host:
         self._buffer.add(from_host, envelope)
         self._arrived.set()
 
-    async def _watch_clock(self, bus: Bus, limit_wall_s: float) -> None:
+    async def _watch_clock(self, broker: Broker, bus: Bus, limit_wall_s: float) -> None:
         """Say when the clock is silent, and when it is back, until cancelled.
 
+        An idle household hears nothing of its clock for hours. Before it says so, it listens to the clock's reports for
+        a moment: to listen all the time would cost more than anything else that it does then.
+
         Raises:
-            ClockMissingError: It was silent for longer than the limit.
+            ClockMissingError: The clock was silent for longer than the limit.
         """
         loop = asyncio.get_running_loop()
         self._clock_sign_wall_s = loop.time()
@@ -315,15 +317,35 @@ class Host:
             await asyncio.sleep(look_wall_s)
             if loop.time() - wake_wall_s > look_wall_s or not getattr(bus, "is_connected", True):
                 self._clock_sign_wall_s = loop.time()  # this process was suspended, or could hear nobody
-            silent_wall_s = loop.time() - self._clock_sign_wall_s
-            if silent_wall_s > limit_wall_s:
-                raise ClockMissingError(f"host {self.host_id!r}: no sign of the clock for {limit_wall_s:g} s")
-            if not is_silent and silent_wall_s >= SILENT_AFTER_WALL_S:
-                is_silent = True
-                log.warning("waiting for the clock", host=self.host_id, limit_wall_s=limit_wall_s)
-            elif is_silent and silent_wall_s < SILENT_AFTER_WALL_S:
+            if loop.time() - self._clock_sign_wall_s >= look_wall_s and await self._hears_clock(broker):
+                self._clock_sign_wall_s = loop.time()
+            if loop.time() - self._clock_sign_wall_s < look_wall_s:
+                if is_silent:
+                    log.warning("the clock is there", host=self.host_id)
                 is_silent = False
-                log.warning("the clock is there", host=self.host_id)
+                continue
+            if loop.time() - self._clock_sign_wall_s > limit_wall_s:
+                raise ClockMissingError(f"host {self.host_id!r}: no sign of the clock for {limit_wall_s:g} s")
+            if not is_silent:
+                log.warning("waiting for the clock", host=self.host_id, limit_wall_s=limit_wall_s)
+            is_silent = True
+
+    async def _hears_clock(self, broker: Broker) -> bool:
+        """Listen to the clock's reports for a moment; return whether there was one, or whether that cannot be told."""
+        is_listening = False
+        try:
+            async with (
+                asyncio.timeout(LISTEN_WALL_S),
+                broker.connect(f"{self.run_id}-{self.host_id}-{secrets.token_hex(8)}") as bus,
+            ):
+                await bus.subscribe(topics.time(self.run_id))
+                is_listening = True
+                async for event in bus.messages():
+                    if isinstance(event, Delivery) and event.payload and not event.retain:
+                        return _GONE not in event.payload
+        except (TimeoutError, BrokerLostError, BrokerUnreachableError):
+            return not is_listening
+        return False
 
     # Rounds.
 

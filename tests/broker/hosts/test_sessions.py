@@ -301,7 +301,7 @@ def test_a_household_keeps_a_limit_of_its_own_for_the_clock() -> None:
             with pytest.raises(ExceptionGroup) as caught:
                 await life
             assert caught.group_contains(ClockMissingError, match="no sign of the clock for 60 s")
-            assert asyncio.get_running_loop().time() - left_wall_s == pytest.approx(60, abs=10)
+            assert 60 <= asyncio.get_running_loop().time() - left_wall_s <= 100
 
     with capture_logs() as logs:
         quickly(main())
