@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-all check screenshots soak faults
+.PHONY: run test test-all check screenshots soak faults operate
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
@@ -29,6 +29,11 @@ faults: $(VENV)/.installed-dev
 # Simulated crashes on a simulated network: make soak SEEDS=5000; to repeat one seed: make soak SEED=17.
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
+
+# An operator's day: a month of the street as supervised processes, with reboots, a full disk, new passwords and more.
+# Part of make test-all at a small size. make operate DAYS=3 PACE=3600x SEED=17.
+operate: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.operation.day --days $(or $(DAYS),30) --pace $(or $(PACE),36000x) --seed $(or $(SEED),1)
 
 # Sets up $(VENV) with what $(1) names. What a set-up has left that failed or was killed is thrown away first; an
 # environment that was whole before stays, whatever happens.

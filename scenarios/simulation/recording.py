@@ -35,8 +35,8 @@ class Recorder(Protocol):
         """A contract was agreed, amended or cancelled."""
         ...
 
-    def commit(self) -> None:
-        """Keep all that was told so far, whatever happens to the process."""
+    def commit(self) -> bool:
+        """Write all that was recorded so far; return False if that has to wait, because the file is locked."""
         ...
 
     @property
@@ -127,8 +127,8 @@ class Watch:
         for entry in agreed:
             self._recorder.entry(entry)
         now_wall_s = time.monotonic()
-        if agreed or now_wall_s - self._committed_wall_s >= COMMIT_EVERY_WALL_S:
-            self._recorder.commit()
+        is_due = agreed or now_wall_s - self._committed_wall_s >= COMMIT_EVERY_WALL_S
+        if is_due and self._recorder.commit():
             self._committed_wall_s = now_wall_s
 
 
@@ -162,7 +162,7 @@ class WireWatch(Watch):
         return None if self._heard is None else self._heard.sides
 
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """See `broker.clock.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""
+        """See `broker.clock.clock.StepObserver`."""
         if moment.step == 0:
             self._heard = HeardSides(self._scenario)
         if self._heard is not None:
@@ -170,5 +170,7 @@ class WireWatch(Watch):
                 self._heard.hear(envelope)
         # A clock that came back runs its last step again, whose messages may be written already.
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
-        if self._recorder is not None:
-            self._recorder.commit()
+
+    def keep(self) -> bool:
+        """See `broker.clock.clock.StepObserver`: a crash after the clock has gone on would leave a gap."""
+        return self._recorder is None or self._recorder.commit()

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -21,7 +22,7 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
-from scenarios.results import DroppedHost
+from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
@@ -31,6 +32,43 @@ from scenarios.simulation.settings import RunSettings
 log = structlog.get_logger(__name__)
 
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
+
+LOOK_AFTER_FILES_WALL_S = 2.0
+"""How often a process looks whether the files that it writes are still there."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeptFile(Protocol):
+    """A file that a process has open and writes to."""
+
+    path: Path
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened."""
+        ...
+
+    def put_back(self) -> None:
+        """Write its content to its place again."""
+        ...
+
+
+async def look_after(files: Collection[KeptFile]) -> None:
+    """Complain about files that were removed while they are written, and put them back; until cancelled.
+
+    Their content exists as long as the process has them open: afterwards it would be too late.
+    """
+    while True:
+        await asyncio.sleep(LOOK_AFTER_FILES_WALL_S)
+        for file in files:
+            if not file.is_in_place:
+                try:
+                    file.put_back()
+                except SsmicError as error:
+                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400
+                else:
+                    log.error("file removed, put back", file=str(file.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +151,8 @@ async def run_scenario(
     end_s = settings.end_s(scenario)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
+        clock_journal = _open(settings.clock_journal(setup), journals)
+        managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
         clock = Clock(
             ClockSettings(
                 settings.run_id,
@@ -134,13 +174,13 @@ async def run_scenario(
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
-            journal=_open(settings.clock_journal(setup), journals),
+            journal=clock_journal,
             messages=MESSAGES,
         )
-        hosts = [
-            _host(host, cast, agents, settings, _open(settings.host_journal(host, setup), journals), watch=watch)
-            for host, agents in local.items()
-        ]
+        hosts = [_host(host, cast, agents, settings, managers[host], watch=watch) for host, agents in local.items()]
+        files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
+        if isinstance(recorder, RunWriter):
+            files.append(recorder)
 
         def finish(state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
             outcome = RunOutcome(
@@ -179,9 +219,11 @@ async def run_scenario(
         try:
             async with asyncio.TaskGroup() as tasks:
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
-                tasks.create_task(clock.run(broker), name="clock")
-                for host in hosts:
-                    tasks.create_task(host.run(broker), name=f"host[{host.host_id}]")
+                members = [tasks.create_task(clock.run(broker), name="clock")]
+                members += [tasks.create_task(host.run(broker), name=f"host[{host.host_id}]") for host in hosts]
+                looking = tasks.create_task(look_after(files), name="look after files")
+                await asyncio.wait(members)
+                looking.cancel()
         except asyncio.CancelledError as cancelled:
             finish("interrupted", str(cancelled))
             raise
@@ -238,19 +280,33 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
+        RunFailedError: the clock ended the run because of a failure; the message says why.
+        ClockMissingError: the clock gave no sign for longer than the limit.
         BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or its replay differs.
     """
     homes = homes_of(scenario)
     cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
     try:
-        with ExitStack() as journals:
+        with ExitStack() as opened:
+            setups = {house: settings.fingerprint(scenario, [house]) for house in house_ids}
+            journals = {house: _open(settings.host_journal(house, setups[house]), opened) for house in house_ids}
             async with asyncio.TaskGroup() as tasks:
+                members = []
                 for house in house_ids:
-                    setup = settings.fingerprint(scenario, [house])
-                    journal = _open(settings.host_journal(house, setup), journals)
-                    host = _host(house, cast, homes[house], settings, journal, setup=setup)
-                    tasks.create_task(host.run(broker), name=f"host[{house}]")
+                    host = _host(
+                        house,
+                        cast,
+                        homes[house],
+                        settings,
+                        journals[house],
+                        setup=setups[house],
+                        clock_limit_wall_s=settings.patience.limit_wall_s,
+                    )
+                    members.append(tasks.create_task(host.run(broker), name=f"host[{house}]"))
+                looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
+                await asyncio.wait(members)
+                looking.cancel()
     except ExceptionGroup as group:
         raise root_cause(group) from group
 
@@ -268,6 +324,7 @@ def _host(
     *,
     watch: Watch | None = None,
     setup: str = "",
+    clock_limit_wall_s: float | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -279,6 +336,7 @@ def _host(
         observer=watch,
         journal=journal,
         setup=setup,
+        clock_limit_wall_s=clock_limit_wall_s,
     )
 
 

@@ -230,4 +230,9 @@ def deployed_broker(
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:
         raise typer.BadParameter("expected the URL of a broker shared by all processes", param_hint="--broker")
-    return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=lost_after_wall_s)
+    return MqttBroker(
+        access.url,
+        tls=access.tls,
+        lost_after_wall_s=lost_after_wall_s,
+        access=lambda: access_to(broker, options, os.environ),
+    )

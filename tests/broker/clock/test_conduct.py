@@ -58,6 +58,9 @@ class Wire:
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         self.sent += [envelope for envelope in sent if envelope.step == moment.step]
 
+    def keep(self) -> bool:
+        return True
+
 
 class Member:
     """Host `b` with the agent `bee`: answers grants truthfully, except for what a test changes."""
