@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from broker.clock.schedule import ScheduledRound
 from broker.journal_file import JournalFile
 
@@ -18,6 +20,13 @@ class ClockJournal(JournalFile):
         self._save_state(scheduled.model_dump_json())
 
     def load_round(self) -> ScheduledRound | None:
-        """Return the round that was stored last; None if the run has not begun."""
+        """Return the round that was stored last; None if the run has not begun.
+
+        Raises:
+            JournalError: It is not what was stored.
+        """
         state_json = self._load_state()
-        return None if state_json is None else ScheduledRound.model_validate_json(state_json)
+        try:
+            return None if state_json is None else ScheduledRound.model_validate_json(state_json)
+        except ValidationError:
+            raise self._unreadable("its state") from None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from broker import make_private_folder
 from scenarios.results import ResultsError, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
 from scenarios.simulation import CLOCK_JOURNAL, Order, RunRecord, RunSettings, described, record_run
@@ -26,7 +27,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
     if path.exists() and not comes_back:
         raise ResultsError(f"{path}: exists already; refusing to overwrite results")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         chosen = described(settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
         create_results(spec, path)
