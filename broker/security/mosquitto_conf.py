@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from broker.servers import HEADROOM_BYTES
-from broker.transport import MAX_PAYLOAD_BYTES
+from broker.transport import HEADROOM_BYTES, MAX_PAYLOAD_BYTES
 
 CONTAINER_CONFIGURATION = PurePath("/mosquitto/config")
 CONTAINER_DATA = PurePath("/mosquitto/data")

@@ -38,6 +38,8 @@ async def leave_gracefully(last_words: Coroutine[Any, Any, None]) -> bool:
 
 MAX_PAYLOAD_BYTES = 512 * 1024
 """Larger payloads are dropped on receipt. The longest series in a message (10,000 points) takes 300 kB."""
+HEADROOM_BYTES = 64 * 1024
+"""How much more than `MAX_PAYLOAD_BYTES` our brokers accept, so that oversized messages are counted by the receiver."""
 
 
 @dataclass(frozen=True, slots=True)
