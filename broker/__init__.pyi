@@ -35,6 +35,11 @@ from .plain_text import (
     printable_json as printable_json,
     printable_line as printable_line,
 )
+from .private_files import (
+    FILE_MODE as FILE_MODE,
+    create_private_file as create_private_file,
+    make_private_folder as make_private_folder,
+)
 from .setup import (
     setup_parts as setup_parts,
 )
@@ -43,6 +48,7 @@ from .threads import (
 )
 
 __all__ = [
+    "FILE_MODE",
     "MAX_CHARACTERS",
     "AgentFailedError",
     "BrokerAwayError",
@@ -62,8 +68,10 @@ __all__ = [
     "atomic_write",
     "canonical",
     "character_problem",
+    "create_private_file",
     "file_name",
     "identifier_problem",
+    "make_private_folder",
     "new_loop",
     "printable",
     "printable_json",

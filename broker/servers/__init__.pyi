@@ -6,18 +6,20 @@ from .cleanup import (
     find_leftovers as find_leftovers,
     remove as remove,
 )
-from .local import (
-    HEADROOM_BYTES as HEADROOM_BYTES,
-)
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
 )
+from .own_login import (
+    own_brokers as own_brokers,
+    with_own_login as with_own_login,
+)
 
 __all__ = [
-    "HEADROOM_BYTES",
     "Leftover",
     "choose_broker",
     "find_leftovers",
     "find_mosquitto",
+    "own_brokers",
     "remove",
+    "with_own_login",
 ]

@@ -104,6 +104,8 @@ class MqttBus:
             connection = self._connection or await self._connected()
             if not connection.has_room:
                 await connection.wait_for_room()
+                if not connection.has_room:
+                    self._disconnected(connection)  # it ended, and will never have room
                 continue
             if qos == 1 and ticket is None:
                 self._tickets += 1

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agents import MANAGER
+from broker import make_private_folder
 from scenarios.results import ResultsError, ResultsReader, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
 from scenarios.simulation import Order, RunRecord, RunSettings, described, record_run
@@ -28,7 +29,7 @@ def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterat
     elif path.exists() and not _is_unused(path, settings):
         raise ResultsError(f"{path}: exists already; refusing to overwrite results")
     elif not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         chosen = described(settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
         create_results(spec, path)

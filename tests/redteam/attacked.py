@@ -69,7 +69,8 @@ class _Heard:
 
     def entry(self, entry: LedgerEntry) -> None: ...
 
-    def commit(self) -> None: ...
+    def commit(self) -> bool:
+        return True
 
     def finish(self, state: EndState, end_s: int | None, **more: Any) -> None: ...
 

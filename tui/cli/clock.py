@@ -12,6 +12,7 @@ from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
+    AllowOutside,
     Broker,
     CaFile,
     CertFile,
@@ -60,6 +61,7 @@ def clock(
     ctx: typer.Context,
     scenario: ScenarioArgument,
     broker: Broker,
+    allow_outside: AllowOutside = False,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -144,7 +146,7 @@ def clock(
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
-    found = load(scenario)
+    found = load(scenario, allow_outside=allow_outside)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)

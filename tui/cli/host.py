@@ -10,6 +10,7 @@ from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
+    AllowOutside,
     Broker,
     CaFile,
     CertFile,
@@ -63,6 +64,7 @@ def host(
             parser=parse_id,
         ),
     ],
+    allow_outside: AllowOutside = False,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -92,7 +94,7 @@ def host(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house)
+    loaded = load_part(scenario, house, allow_outside=allow_outside)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)

@@ -10,6 +10,7 @@ import typer
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
+    AllowOutside,
     CaFile,
     CertFile,
     CompareTo,
@@ -47,6 +48,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 def run(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    allow_outside: AllowOutside = False,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
@@ -167,7 +169,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    found = load(scenario)
+    found = load(scenario, allow_outside=allow_outside)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)

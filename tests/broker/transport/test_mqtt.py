@@ -438,3 +438,26 @@ async def test_a_login_refused_on_reconnection_is_told_and_read_again(tmp_path: 
                 assert await take(host) == Reconnected()
     told = [entry["reason"] for entry in logs if "refused the login" in entry.get("reason", "")]
     assert len(told) == 1
+
+
+async def test_a_publisher_that_waits_for_room_gives_up_a_broken_connection() -> None:
+    """It does not spin on the connection that ended, deaf to signals (attack 7); it reconnects, or says it is lost."""
+    with pytest.raises(BrokerLostError):  # noqa: PT012 - the connection is lost within
+        async with (
+            managed_mosquitto() as running,
+            MqttBroker(running.url, lost_after_wall_s=0.5).connect("host") as host,
+            asyncio.timeout(PATIENCE_WALL_S),
+        ):
+            assert running.pid is not None
+            os.kill(running.pid, signal.SIGSTOP)
+            publishing = asyncio.create_task(publish_much(host))
+            while (connection := host._connection) is None or connection.has_room:  # noqa: ASYNC110 - nothing says so
+                await asyncio.sleep(0)
+            kill(running)
+            await publishing
+
+
+async def publish_much(bus: Bus) -> None:
+    """Publish more than any buffer between here and the broker holds."""
+    for _ in range(200):
+        await bus.publish("a/1", bytes(500_000))
