@@ -68,7 +68,7 @@ class JournalFile:
             self._connection = self._connected()
             self._connection.executescript(_SCHEMA)
             stored = dict(self._connection.execute("SELECT key, value FROM identity").fetchall())
-            if not stored:
+            if not stored and not self._chains():
                 self._begin(identity)
                 stored = identity
         except (sqlite3.Error, OSError) as error:
@@ -131,7 +131,7 @@ class JournalFile:
 
     def _locked(self) -> FileLock:
         """Lock the journal, by a file beside it: closing the journal itself would give up the locks of SQLite."""
-        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=0)
+        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=0, mode=FILE_MODE)
         try:
             make_private_folder(self.path.parent)
             lock.acquire()
