@@ -61,6 +61,7 @@ def code_for(error: SsmicError) -> int:
     from broker.clock import PaceError
     from scenarios import ScenarioError, ScenarioWriteError
     from scenarios.deployment import UnknownHouseError
+    from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
     from scenarios.metrics import IntervalError
     from scenarios.results import (
         FigureFormatError,
@@ -78,6 +79,10 @@ def code_for(error: SsmicError) -> int:
             UnknownHouseError()
             | SettingsError()
             | PaceError()
+            | BrokerNotOursError()
+            | ControllerError()
+            | ExpectationError()
+            | LabKindError()
             | BrokerUrlError()
             | IntervalError()
             | ResultsExistError()

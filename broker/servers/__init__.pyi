@@ -1,4 +1,5 @@
 from .choose import (
+    ChosenBroker as ChosenBroker,
     choose_broker as choose_broker,
 )
 from .cleanup import (
@@ -11,13 +12,16 @@ from .local import (
 )
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
+    managed_mosquitto as managed_mosquitto,
 )
 
 __all__ = [
     "HEADROOM_BYTES",
+    "ChosenBroker",
     "Leftover",
     "choose_broker",
     "find_leftovers",
     "find_mosquitto",
+    "managed_mosquitto",
     "remove",
 ]

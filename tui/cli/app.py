@@ -85,6 +85,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
+    "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
