@@ -42,7 +42,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TOGETHER, Contract, Job
 from agents.sequencing import Starts, covers
-from broker.hosts import Agent, AgentLostError, Channel, Received, TimeUp
+from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 
@@ -343,6 +343,10 @@ class _JobRun:
         )
         try:
             return await self._agent.ask(producer, request)
+        except AskLapsedError:
+            # It may have accepted without a word, or answer later: nothing must be left of this request.
+            self._agent.send(producer, Withdraw(job_id=self._job.job_id))
+            return Decline(job_id=self._job.job_id, reason="no answer")
         except AgentLostError:
             return None
 

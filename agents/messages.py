@@ -14,8 +14,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from agents.energy import MAX_SENT_POINTS
 from agents.model import Contract, Job
 from agents.sequencing import Starts
+from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 
 MAX_STRETCHES = 1_000
 """Limit on intervals of starts in one message."""
@@ -29,6 +31,32 @@ def _are_in_order(starts: Starts) -> Starts:
     return starts
 
 
+MAX_DURATION_S = 366 * 86_400
+"""Longest load profile, as in scenarios."""
+MAX_WH = 1e12
+"""Largest energy, as in scenarios."""
+
+
+def _is_within_limits(job: Job) -> Job:
+    """Return a job that no scenario's limits exclude: a producer calculates with every minute of it."""
+    load = job.load_profile
+    if load.duration_s > MAX_DURATION_S:
+        raise ValueError(f"the load profile lasts {load.duration_s} s: at most {MAX_DURATION_S} are possible")
+    if len(load.times_s) > MAX_SENT_POINTS:
+        raise ValueError(f"the load profile has {len(load.times_s)} points: at most {MAX_SENT_POINTS} are sent")
+    if max(abs(load.cumulative_wh[0]), abs(load.cumulative_wh[-1])) > MAX_WH:
+        raise ValueError(f"the load profile reaches an energy beyond {MAX_WH:g} Wh")
+    if not 0 <= min(job.registered_s, job.earliest_start_s) <= job.latest_start_s <= MAX_TIME_S - MAX_DURATION_S:
+        raise ValueError(f"the times of the job are not within 0 and {MAX_TIME_S} s")
+    texts = {"house": job.house, "device": job.device, "profile": job.profile, "source id": job.source_id}
+    for what, text in {"job id": job.job_id, **texts}.items():
+        if len(text) > MAX_AGENT_CHARACTERS:
+            raise ValueError(f"the {what} has {len(text)} characters: at most {MAX_AGENT_CHARACTERS} are possible")
+    return job
+
+
+SentJob = Annotated[Job, AfterValidator(_is_within_limits)]
+"""A job of another household, within the limits of scenarios."""
 OpenStarts = Annotated[Starts, Field(min_length=1, max_length=MAX_STRETCHES), AfterValidator(_are_in_order)]
 """Allowed starts: intervals of a first and a last second, both inclusive, ascending and disjoint."""
 
@@ -67,7 +95,7 @@ class Request(Message):
     """Can you supply this job?"""
 
     kind: Literal["Request"] = "Request"
-    job: Job
+    job: SentJob
     patient: bool
     """Whether a producer that declines should send `Opening` when it could accept later."""
     starts: OpenStarts

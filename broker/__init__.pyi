@@ -20,6 +20,11 @@ from .identifiers import (
     identifier_problem as identifier_problem,
     shown as shown,
 )
+from .plain_text import (
+    printable as printable,
+    printable_json as printable_json,
+    printable_line as printable_line,
+)
 from .threads import (
     new_loop as new_loop,
 )
@@ -39,5 +44,8 @@ __all__ = [
     "file_name",
     "identifier_problem",
     "new_loop",
+    "printable",
+    "printable_json",
+    "printable_line",
     "shown",
 ]

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rounds (
     step INTEGER PRIMARY KEY, grant_json BLOB NOT NULL, delivered_json BLOB NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), json TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS progress (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), json TEXT NOT NULL);
 """
 
 
@@ -83,6 +84,32 @@ class JournalFile:
     def _load_state(self) -> str | None:
         """Return the state that was stored last; None if there is none."""
         row: tuple[str] | None = self._connection.execute("SELECT json FROM state").fetchone()
+        return None if row is None else row[0]
+
+    def _save_progress(self, progress_json: str, *, is_final: bool) -> None:
+        """Store how far the process has come since its last state, replacing what was stored before.
+
+        Args:
+            progress_json: The progress.
+            is_final: Whether to wait until it is on disk.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        try:
+            if not is_final:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                self._connection.execute("INSERT OR REPLACE INTO progress VALUES (1, ?)", (progress_json,))
+            finally:
+                if not is_final:
+                    self._connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def _load_progress(self) -> str | None:
+        """Return the progress that was stored last; None if there is none."""
+        row: tuple[str] | None = self._connection.execute("SELECT json FROM progress").fetchone()
         return None if row is None else row[0]
 
     def _error(self, cause: Exception) -> JournalError:

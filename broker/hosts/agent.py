@@ -68,6 +68,10 @@ class AgentLostError(SsmicError):
     """The agent that was asked is permanently gone, together with its household."""
 
 
+class AskLapsedError(AgentLostError):
+    """The agent that was asked has run and did not answer, or there is no such agent."""
+
+
 class TimeUp:
     """Returned by waiting with `until_s` if that time is reached first."""
 
@@ -175,13 +179,17 @@ class Agent(Generic[MessageT]):
         self.send(received.sender, message, re=received.seq)
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
-        """Send a message and return the answer. Virtual time advances meanwhile only if the other agent waits.
+        """Send a message and return the answer, which takes no virtual time.
+
+        A request lapses when nothing is in flight any more in the whole neighbourhood that could answer it: an agent
+        that does not answer cannot keep others waiting.
 
         Args:
             to: Id of the receiving agent.
             message: The message.
 
         Raises:
+            AskLapsedError: The other agent has not answered although it could have.
             AgentLostError: The other agent is permanently gone.
         """
         if to in self._lost:
@@ -336,10 +344,24 @@ class Agent(Generic[MessageT]):
         """Inform the agent that others are permanently gone: its pending requests to them fail, then `on_lost` runs."""
         self._lost.update(agents)
         for asked, reply in self._replies.values():
-            if asked in self._lost and not reply.done():
-                self._busy += 1
-                reply.set_exception(AgentLostError(f"agent {asked!r} is lost"))
+            if asked in self._lost:
+                self._fail(reply, AgentLostError(f"agent {asked!r} is lost"))
         self.on_lost(frozenset(agents))
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request of the agent is unanswered."""
+        return any(not reply.done() for _, reply in self._replies.values())
+
+    def lapse(self, seqs: Collection[int] | None = None) -> None:
+        """Let unanswered requests lapse, in the order in which they were made.
+
+        Args:
+            seqs: Their sequence numbers; None: all.
+        """
+        for seq, (asked, reply) in self._replies.items():
+            if seqs is None or seq in seqs:
+                self._fail(reply, AskLapsedError(f"agent {asked!r} has not answered"))
 
     async def wait_all_blocked(self) -> None:
         """Wait until all of the agent's coroutines are blocked, or one has failed."""
@@ -385,6 +407,11 @@ class Agent(Generic[MessageT]):
         if not future.done():
             self._busy += 1
             future.set_result(result)
+
+    def _fail(self, future: asyncio.Future[Any], error: AgentLostError) -> None:
+        if not future.done():
+            self._busy += 1
+            future.set_exception(error)
 
     async def _block(self, future: asyncio.Future[ResultT]) -> ResultT:
         self._mark_blocked()

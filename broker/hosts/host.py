@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from broker.errors import HostRefusedError, ProtocolError, RunFailedError
+from broker.errors import HostRefusedError, MalformedError, ProtocolError, RunFailedError
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
@@ -32,6 +32,8 @@ from broker.protocol import (
     ResendRequest,
     Roster,
     Timeouts,
+    decode,
+    too_large,
     topics,
 )
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
@@ -180,6 +182,7 @@ class Host:
     # Incoming messages.
 
     async def _read(self, bus: Bus) -> None:
+        bus.on_oversized = lambda topic, size_bytes: self.rejected.reject(topic, too_large(size_bytes))
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=self.host_id)
@@ -189,7 +192,7 @@ class Host:
                 continue
             try:
                 await self._take(bus, event)
-            except (ProtocolError, ValidationError) as error:
+            except ProtocolError as error:
                 self.rejected.reject(event.topic, error)
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
@@ -202,14 +205,14 @@ class Host:
             case "roster", () if not delivery.payload:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(Roster.model_validate_json(delivery.payload), is_stored=delivery.retain):
+                if not self._take_roster(decode(Roster, delivery.payload), is_stored=delivery.retain):
                     await self._announce(bus)
             case "grant", (_,):
-                await self._take_grant(bus, Grant.model_validate_json(delivery.payload))
+                await self._take_grant(bus, decode(Grant, delivery.payload))
             case "inbox", (_, agent, from_host):
-                self._take_envelope(agent, from_host, Envelope.model_validate_json(delivery.payload))
+                self._take_envelope(agent, from_host, decode(Envelope, delivery.payload), len(delivery.payload))
             case "resend", (_, from_host):
-                request = ResendRequest.model_validate_json(delivery.payload)
+                request = decode(ResendRequest, delivery.payload)
                 await self._outbox.resend(bus, request.step, from_host)
             case _:
                 raise ProtocolError("a host does not read this topic")
@@ -217,9 +220,11 @@ class Host:
     def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Adopt a roster; return False if it does not list this process."""
         self._keep_retained = roster.keep
-        if self.session in roster.refused:
+        if (why := roster.refused.get(self.session, {}).get(self.host_id)) is not None:
             self._is_current_session = False
-            raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
+            raise HostRefusedError(f"host {self.host_id!r} is refused: {why}")
+        if (why := roster.quarantined.get(self.host_id)) is not None:
+            raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:
@@ -258,13 +263,13 @@ class Host:
             self._expecting = grant
             self._grants.put_nowait(grant)
 
-    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
+    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         if agent != envelope.to or agent not in self._group.ids:
-            raise ProtocolError(f"agent {agent!r} does not live on this host")
+            raise MalformedError(f"agent {agent!r} does not live on this host")
         self._directory.check(envelope, from_host)
         if envelope.step < self._outbox.last_step:
             return  # a late duplicate
-        self._buffer.add(from_host, envelope)
+        self._buffer.add(from_host, envelope, size_bytes)
         self._arrived.set()
 
     # Rounds.

@@ -27,6 +27,8 @@ class RoundRecord:
     next_s: int | None
     """The host's earliest timer, UNIX seconds of virtual time; None if no timer is set."""
     failure: Failure | None
+    is_asking: bool = False
+    """Whether an agent waits for an answer."""
 
     @property
     def digest(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -76,6 +76,15 @@ class MqttBus:
     def is_connected(self) -> bool:
         """Whether the bus is connected; while it is not, it tries to reconnect."""
         return self._connection is not None
+
+    @property
+    def on_oversized(self) -> Callable[[str, int], None] | None:
+        """See `Bus`."""
+        return self._receive_queue.on_oversized
+
+    @on_oversized.setter
+    def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
+        self._receive_queue.on_oversized = listener
 
     @property
     def oversized(self) -> int:

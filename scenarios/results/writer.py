@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,8 +17,8 @@ import numpy as np
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
 from scenarios.metrics import Settlement, compute_kpis, settle
 from scenarios.results.connection import now_utc, open_for_writing, transaction, translate_sqlite_errors
-from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
-from scenarios.results.schema import SCORES_TABLE
+from scenarios.results.rows import Condenser, DroppedHost, job_of, read_ledger, write_entries
+from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
@@ -177,6 +177,7 @@ class RunWriter:
         not_registered: tuple[str, ...] = (),
         error: str = "",
         scores: Mapping[str, tuple[int, int]] | None = None,
+        without: Sequence[DroppedHost] = (),
     ) -> None:
         """Write what is left, the energy of every minute, and the run's figures; the run is over.
 
@@ -188,6 +189,7 @@ class RunWriter:
             not_registered: Ids of the jobs for which it ended too early.
             error: Why it failed.
             scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
+            without: Hosts that the run ended without.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -202,6 +204,7 @@ class RunWriter:
             self._write_waiting()
             self._write_minutes(settled)
             self._write_scores(scores or {})
+            self._write_dropped(without)
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -264,6 +267,13 @@ class RunWriter:
         self._connection.executemany(
             "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
             [(self.run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
+        )
+
+    def _write_dropped(self, without: Sequence[DroppedHost]) -> None:
+        self._connection.execute(DROPPED_HOSTS_TABLE)  # as for scores
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
+            [(self.run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
         )
 
     def _minute_rows(

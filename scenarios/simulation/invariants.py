@@ -83,6 +83,8 @@ class HeardSides:
         self.sides = Sides()
         self._reported: dict[str, tuple[str, str]] = {}
         """Job and producer by contract id."""
+        self._reporters: dict[str, str] = {}
+        """By contract id, the agent that reported it: nobody else can change it."""
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
@@ -104,14 +106,17 @@ class HeardSides:
                     "producer": str(producer),
                     "start_s": int(s),
                 },
-            }:
-                self._reported[id_] = (job_id, producer)
+            } if id_ not in self._reported:
+                self._reported[id_], self._reporters[id_] = (job_id, producer), envelope.sender
                 contracts[job_id] = (producer, s)
-            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if id_ in self._reported:
+            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if self._is_of(id_, envelope):
                 job_id, producer = self._reported[id_]
                 contracts[job_id] = (producer, s)
-            case {"kind": "ContractCancelled", "contract_id": str(id_)} if id_ in self._reported:
+            case {"kind": "ContractCancelled", "contract_id": str(id_)} if self._is_of(id_, envelope):
                 contracts.pop(self._reported[id_][0], None)
+
+    def _is_of(self, contract_id: str, envelope: Envelope) -> bool:
+        return self._reporters.get(contract_id) == envelope.sender
 
 
 def disagreements(

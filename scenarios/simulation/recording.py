@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from agents import LedgerEntry
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
+from scenarios.results import DroppedHost
 from scenarios.simulation.invariants import HeardSides, Sides
 
 COMMIT_EVERY_WALL_S = 1.0
@@ -61,6 +62,7 @@ class Recorder(Protocol):
         not_registered: tuple[str, ...],
         error: str,
         scores: Mapping[str, tuple[int, int]],
+        without: Sequence[DroppedHost],
     ) -> None:
         """Record the outcome; see `scenarios.results.RunWriter.finish`."""
         ...

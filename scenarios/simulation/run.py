@@ -18,7 +18,8 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
-from scenarios.scenario import Scenario
+from scenarios.results import DroppedHost
+from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
@@ -48,6 +49,9 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that the run ended without, by id."""
 
     def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end, by id.
@@ -111,7 +115,9 @@ async def run_scenario(
                 pace=settings.pace,
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
+                catch_up=settings.catch_up,
                 indispensable=frozenset(local),
+                latest_s=latest_s(scenario, end_s),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -121,6 +127,7 @@ async def run_scenario(
             on_report=on_report,
             observer=wire,
             journal=_open(settings.clock_journal(setup), journals),
+            messages=MESSAGES,
         )
         hosts = [
             _host(host, cast, agents, settings, _open(settings.host_journal(host, setup), journals), watch=watch)
@@ -140,7 +147,11 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
-                wall_s=time.perf_counter() - started_wall_s,
+                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
+                without=tuple(
+                    DroppedHost(host, why, host in clock.membership.quarantined)
+                    for host, why in sorted(clock.membership.reasons.items())
+                ),
             )
             if recorder is not None:
                 recorder.finish(
@@ -152,6 +163,7 @@ async def run_scenario(
                     not_registered=outcome.not_registered,
                     error=error,
                     scores=outcome.scores_since(settings.scores),
+                    without=outcome.without,
                 )
             return outcome
 

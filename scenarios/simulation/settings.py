@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.scheduling import AlgorithmSettings
 from broker import file_name
-from broker.clock import ClockJournal, OnLoss, Pace
+from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
 from scenarios.scenario import Scenario, fingerprint
@@ -44,6 +44,8 @@ class RunSettings:
     """Clock only. None: as the scenario says, else until the last job has run."""
     pace: Pace = field(default_factory=Pace)
     """Clock only."""
+    catch_up: CatchUp = field(default_factory=CatchUp)
+    """Clock only: how the run makes up for time in which a household, the broker or the machine was away."""
     on_loss: OnLoss = "wait"
     """Clock only: what happens when a household stays away."""
     keep: bool = False

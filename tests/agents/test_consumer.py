@@ -253,3 +253,17 @@ def test_the_loss_of_a_producer_frees_the_time_of_its_jobs() -> None:
         sent = stage.lose("pv-1")
         assert ContractCancelled(contract_id="one/1", reason="its household is lost") in to(MANAGER, sent)
         assert request(only(asked(stage, sent, "pv-2"))).starts == ((at(6), at(10)),)
+
+
+def test_a_producer_that_does_not_answer_counts_as_one_that_declined() -> None:
+    """The job asks the next one in the same second, and the silent one is to forget it."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "silent", "pv"))
+        assert asks.to == "silent"
+        sent = stage.lapse()
+        assert to("silent", sent) == [Withdraw(job_id="one")]
+        assert Declined(job_id="one", producer="silent") in to(MANAGER, sent)
+        next_question = next(outgoing for outgoing in sent if isinstance(outgoing.message, Request))
+        assert next_question.to == "pv"
+        agreed = stage.say(("pv", Accept(job_id="one", start_s=at(7))), re=next_question)
+        assert contract_of(agreed)[:3] == ("one", "pv", 7)

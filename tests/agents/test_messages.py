@@ -92,3 +92,32 @@ def test_what_is_no_message_is_refused(payload: str) -> None:
     """Unknown kinds, missing, additional and mistyped fields."""
     with pytest.raises(ValidationError):
         MESSAGES.validate_json(payload)
+
+
+def load(duration_s: int, energy_wh: float = 1.0) -> dict[str, object]:
+    """A load profile of two points, as JSON values."""
+    return {"times_s": [0, duration_s], "cumulative_wh": [0.0, energy_wh]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"load_profile": load(367 * 86_400)},
+        {"load_profile": load(10**12)},
+        {"load_profile": load(2**70)},
+        {"load_profile": load(60, 1e13)},
+        {"load_profile": {"times_s": list(range(10_001)), "cumulative_wh": [0.0] * 10_001}},
+        {"latest_start_s": 10**13},
+        {"earliest_start_s": -(2**70), "latest_start_s": 2**70},
+        {"registered_s": -1},
+        {"profile": "x" * 540_000},
+        {"house": "x" * 5_000},
+    ],
+    ids=lambda change: str(change)[:60],
+)
+def test_a_job_beyond_the_limits_of_scenarios_is_refused(change: dict[str, object]) -> None:
+    """A producer calculates with every minute of it."""
+    request = Request(job=JOB, patient=True, starts=((60, 7200),), held=False).model_dump(mode="json")
+    MESSAGES.validate_python(request)
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_python(request | {"job": request["job"] | change})

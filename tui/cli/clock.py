@@ -83,6 +83,15 @@ def clock(
             envvar="SSMIC_PACE",
         ),
     ] = "max",
+    catch_up: Annotated[
+        str,
+        typer.Option(
+            metavar="none|2x|max...",
+            help="What happens to time in which a household, the broker or the machine was away: it is lost (none), or "
+            "made up for at a multiple of the pace such as 2x, or as fast as possible (max).",
+            envvar="SSMIC_CATCH_UP",
+        ),
+    ] = "none",
     on_loss: Annotated[
         Literal["wait", "drop", "fail"],
         typer.Option(
@@ -123,7 +132,7 @@ def clock(
     Waits until every household of the scenario is there, and says who is missing.
     """
     from broker import file_name
-    from broker.clock import Pace
+    from broker.clock import CatchUp, Pace
     from broker.transport import AccessOptions
     from scenarios.files import coverage_notes
     from scenarios.load import load
@@ -133,7 +142,7 @@ def clock(
 
     level = log_level or ctx.obj
     configure_logs(level)
-    virtual_pace = Pace.parse(pace)
+    virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
@@ -149,6 +158,7 @@ def clock(
         journal=journal,
         days=days,
         pace=virtual_pace,
+        catch_up=catching_up,
         on_loss=on_loss,
     )
     connection = deployed_broker(

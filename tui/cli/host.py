@@ -30,6 +30,7 @@ from tui.cli.options import (
     parse_id,
 )
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -99,5 +100,5 @@ def host(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
-    typer.echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
+    echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
     run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))
