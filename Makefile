@@ -70,6 +70,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(call set_up,.[dev])
 	@touch $(VENV)/.installed $@
 
+# AsyncAPI's own parser, in a folder of its own; tests/asyncapi uses it where it is.
+.PHONY: asyncapi
+asyncapi:
+	npm install --prefix tests/asyncapi --no-package-lock --no-audit --no-fund
+
 # Pictures for the README, of a real run.
 screenshots: $(VENV)/.installed
 	$(BIN)/python -m tui.screenshots docs/screenshots

@@ -3,6 +3,7 @@ from .controller import (
     run_controller as run_controller,
 )
 from .lab import (
+    JobNotice as JobNotice,
     Lab as Lab,
     LabSettings as LabSettings,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "ControllerError",
     "Expectation",
     "ExpectationError",
+    "JobNotice",
     "Kinds",
     "Lab",
     "LabBroker",

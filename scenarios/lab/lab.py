@@ -14,16 +14,16 @@ Beside the devices' own topics, the lab publishes what a controller cannot know 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import count
-from typing import Any
+from typing import Literal
 
 import structlog
+from pydantic import BaseModel, ConfigDict
 
 from broker.clock import Pace, PaceError
 from broker.protocol import Control as Command, RunPhase, TimeReport, topics
@@ -43,6 +43,42 @@ _log = structlog.get_logger(__name__)
 REPORT_WALL_S = 1.0
 CHECKS_PER_REPORT = 5
 DEFAULT_PACE = Pace(60.0)
+
+
+class PlugNotice(BaseModel):
+    """How a plug is switched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tasmota", "shelly", "zigbee2mqtt"]
+    topic: str
+    """Where to publish a command, not retained."""
+    on: str
+    """The payload that switches it on."""
+    off: str
+
+
+class JobNotice(BaseModel):
+    """A job that a household of a lab wants done, on `lab/jobs/<house>/<device>/<job>`. Times in UNIX seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    job: str
+    house: str
+    device: str
+    state: Literal["registered", "loaded", "running", "interrupted", "done"]
+    earliest_start: int
+    """When its appliance is loaded."""
+    latest_start: int
+    duration_s: int
+    energy_wh: float
+    start: int | None
+    """When it started; null: not yet."""
+    plug: PlugNotice
+
+
+JobState = Literal["registered", "loaded", "running", "interrupted", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +219,19 @@ class Lab:
         topic = f"ssmic/{topics.encode(self.settings.run_id)}/lab/jobs/{levels}"
         self._told[job.job_id] = (topic, state)
         control = self.street.controls[plug.key]
-        content: dict[str, Any] = {
-            "v": 1,
-            "job": job.job_id,
-            "house": plug.house.id,
-            "device": plug.device,
-            "state": state,
-            "earliest_start": job.earliest_start_s,
-            "latest_start": job.latest_start_s,
-            "duration_s": job.duration_s,
-            "energy_wh": round(job.energy_wh, 3),
-            "start": run.start_s,
-            "plug": {"kind": control.kind, "topic": control.topic, "on": control.on, "off": control.off},
-        }
-        await self._bus.publish(topic, json.dumps(content, ensure_ascii=False).encode(), qos=1, retain=True)
+        notice = JobNotice(
+            job=job.job_id,
+            house=plug.house.id,
+            device=plug.device,
+            state=state,
+            earliest_start=job.earliest_start_s,
+            latest_start=job.latest_start_s,
+            duration_s=job.duration_s,
+            energy_wh=round(job.energy_wh, 3),
+            start=run.start_s,
+            plug=PlugNotice.model_validate(asdict(control)),
+        )
+        await self._bus.publish(topic, notice.model_dump_json().encode(), qos=1, retain=True)
 
     def _enter_fault(self, fault: Fault, tasks: asyncio.TaskGroup) -> None:
         if fault.kind == "broker":
@@ -342,7 +377,7 @@ class Lab:
         await bus.flush()
 
 
-def _state_of(run: JobRun, now_s: int) -> str:
+def _state_of(run: JobRun, now_s: int) -> JobState:
     if run.is_done:
         return "done"
     if run.start_s is not None:

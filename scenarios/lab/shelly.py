@@ -68,8 +68,8 @@ class ShellyDevice:
         return [say(f"{self.device_id}/online", "true", qos=1)]
 
     def subscribed(self, now_s: int) -> Publications:
-        """Publish the status of every component."""
-        self._due_s = now_s + self.period_s
+        """Publish the status of every component; the next one at a phase of its own, as devices do."""
+        self._due_s = now_s + 1 + int(self.mac, 16) % self.period_s
         return self.statuses(now_s)
 
     def leaving(self, now_s: int) -> Publications:

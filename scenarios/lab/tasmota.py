@@ -43,6 +43,7 @@ class TasmotaDevice:
         self._is_new = True
         """Whether it has not been connected since its start."""
         self._telemetry_s = start_s
+        self._is_first_telemetry = True
         self._options = dict.fromkeys(_DISCOVERED_OPTIONS, 0)
         self._options |= {"26": 0, "90": 0}
 
@@ -124,7 +125,10 @@ class TasmotaDevice:
         """Publish telemetry."""
         if not self.tele_period_s or now_s < self._telemetry_s:
             return []
-        self._telemetry_s = now_s + self.tele_period_s
+        # Devices were not switched on in the same second: after its first telemetry, each has its own phase.
+        phase_s = 1 + int(self.mac, 16) % self.tele_period_s if self._is_first_telemetry else self.tele_period_s
+        self._is_first_telemetry = False
+        self._telemetry_s = now_s + phase_s
         return [self._tele("STATE", self.state(now_s)), self._tele("SENSOR", self.sensors(now_s, period=True))]
 
     def restarted(self, now_s: int) -> None:

@@ -92,6 +92,7 @@ COMMANDS: dict[str, Command] = {
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
     "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
     "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),
+    "asyncapi": Command("tui.cli.asyncapi", "Print an AsyncAPI 3 document of all topics and payloads."),
     "compose": Command("tui.cli.compose", "Print a Docker Compose file with one container per household."),
 }
 """By name, in help order."""
