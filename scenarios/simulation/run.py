@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
+from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
@@ -168,7 +169,7 @@ async def run_scenario(
             return outcome
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with _shown(scenario, settings, broker, clock, cast), asyncio.TaskGroup() as tasks:
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
                 tasks.create_task(clock.run(broker), name="clock")
                 for host in hosts:
@@ -185,6 +186,23 @@ async def run_scenario(
             finish("failed", str(violation))
             raise violation
         return finish("interrupted" if clock.is_stopped else "done")
+
+
+@asynccontextmanager
+async def _shown(
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+) -> AsyncIterator[None]:
+    """Show the run in Home Assistant for the time of the context, if it is to be shown."""
+    if not settings.home_assistant:
+        yield
+        return
+
+    def standing() -> Standing:
+        ledger = tuple(cast.manager.ledger.values())
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+
+    async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
+        yield
 
 
 def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
