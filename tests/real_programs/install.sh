@@ -3,7 +3,10 @@
 set -uo pipefail
 folder=${1:?a folder}
 mkdir -p "$folder" && cd "$folder" || exit 1
-python313=$(command -v python3.13 || ls -d "$HOME"/.pyenv/versions/3.13.*/bin/python 2> /dev/null | tail -1)
+python313=
+for candidate in "$HOME"/.pyenv/versions/3.13.*/bin/python "$(command -v python3.13)"; do
+  "$candidate" --version > /dev/null 2>&1 && python313=$candidate
+done
 if [ ! -e ha/.installed ]; then
   if [ -z "$python313" ]; then
     echo "Home Assistant is not installed: it needs Python 3.13"
