@@ -13,7 +13,7 @@ RUN, DEVICE = os.environ.get("SSMIC_RUN", "street"), os.environ.get("DEVICE", "w
 HOUSE, PACE = os.environ.get("HOUSE", "adler"), float(os.environ.get("PACE", "1"))
 TOPIC = f"ssmic/{RUN}/devices/{DEVICE}"
 jobs: queue.Queue[str] = queue.Queue()
-ended = threading.Event()
+asked, ended = threading.Event(), threading.Event()
 
 
 def say(what: str, content: object, *, retain: bool = False) -> None:
@@ -32,10 +32,13 @@ def machine() -> None:
 
 
 def on_connect(_client: mqtt.Client, _data: object, _flags: object, _reason: object, _properties: object) -> None:
-    """Announce the machine, at every connection."""
+    """Announce the machine, at every connection, and ask for a job at the first one."""
     client.subscribe([(f"{TOPIC}/set", 1), (f"{TOPIC}/job", 1), (f"{TOPIC}/error", 1)])
     say("availability", "online", retain=True)
     say("announce", {"type": "consumer", "house": HOUSE, "name": "Washing machine"}, retain=True)
+    if not asked.is_set():
+        asked.set()
+        say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "in 8 h"})
 
 
 def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
@@ -54,7 +57,6 @@ client.on_connect, client.on_message = on_connect, on_message
 client.connect(HOST, PORT)
 client.loop_start()
 threading.Thread(target=machine, daemon=True).start()
-say("request", {"id": "wash-1", "step_s": 600, "power_w": [100, 2000, 150], "ready_by": "in 8 h"})
 ended.wait()
 client.publish(f"{TOPIC}/availability", "offline", qos=1, retain=True).wait_for_publish()
 client.loop_stop()
