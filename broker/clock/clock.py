@@ -35,6 +35,7 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Timeouts,
+    Wake,
     decode,
     first_problem,
     shown,
@@ -61,6 +62,11 @@ class ClockSettings:
     start_s: int
     end_s: int | None = None
     """End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left."""
+    is_open: bool = False
+    """Whether something may come from outside the run at any time: then the run goes on to its end although no timer is
+    left, at its pace; without an end, until it is stopped."""
+    stop_after_s: int | None = None
+    """Last second of which timers fire, UNIX seconds: what a run that was stopped there did; None: none."""
     pace: Pace = field(default_factory=Pace)
     catch_up: CatchUp = field(default_factory=CatchUp)
     """How the run makes up for time in which a host, the broker or the machine was away."""
@@ -168,6 +174,10 @@ class Clock:
         """Since when it has been waiting for messages that the observer must receive, loop time; None: it is not."""
         self._begun_waiting_wall_s = 0.0
         """The same, or since it was connected again, which alone may have delayed them."""
+        self._taking: dict[str, int] = {}
+        """By host, the last step in which it takes what comes from outside the run."""
+        self._woken: set[str] = set()
+        """Hosts that hold something from outside the run and have not been granted a first round of a second since."""
 
     @property
     def now(self) -> Moment:
@@ -226,7 +236,6 @@ class Clock:
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run
         bus.on_oversized = lambda topic, size_bytes: self._reject(topic, too_large(size_bytes))
-        run_control = self._run_control = RunControl(self.settings.pace, self._step.time_s)
         run_control = self._run_control = RunControl(
             self.settings.pace,
             self._step.time_s,
@@ -237,7 +246,7 @@ class Clock:
         run_control.stand()
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
         await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
-        await bus.subscribe(topics.dones(run))
+        await bus.subscribe(topics.dones(run), topics.wakes(run))
         if self._observer is not None:
             await bus.subscribe(topics.all_inboxes(run))
         async with asyncio.TaskGroup() as tasks:
@@ -374,6 +383,8 @@ class Clock:
             case "inbox", (to_host, agent, from_host):
                 envelope = decode(Envelope, delivery.payload)
                 self._take_message(to_host, agent, from_host, envelope, len(delivery.payload))
+            case "wake", (host,):
+                self._take_wake(host, decode(Wake, delivery.payload), run_control)
             case "control", ():
                 control = decode(Control, delivery.payload)
                 self._leave_out_absence()
@@ -415,6 +426,14 @@ class Clock:
         except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
             self._void.add((envelope.sender, envelope.seq))
             raise MalformedError(first_problem(error)) from None
+
+    def _take_wake(self, host: str, wake: Wake, run_control: RunControl) -> None:
+        if host not in self.membership.expected:
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        self.membership.check_session(host, wake.session)
+        if self._taking.get(host, -1) <= wake.taken:
+            self._woken.add(host)
+            run_control.interrupt()
 
     def _take_announcement(self, host: str, delivery: Delivery) -> None:
         if delivery.payload:
@@ -462,24 +481,41 @@ class Clock:
             following = next_round(
                 self._step,
                 self._barrier.addressed(self.membership.expected),
-                timers_s,
+                {**timers_s, **self._wakes_s(timers_s, run_control)},
                 hosts=tuple(self.membership.expected),
                 end_s=self.settings.end_s,
                 is_stopped=run_control.is_stopped,
                 stopped_at_s=run_control.stopped_at_s,
+                stop_after_s=self.settings.stop_after_s,
                 lost=lost,
                 asking=asking,
             )
             if following is None or await self._wait_until_allowed(bus, run_control, following):
                 return following
 
+    def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
+        """Return when the hosts that asked for a round get one, UNIX seconds: now, but in a second of its own.
+
+        So what comes from outside acts on a run like a timer, and a replay needs to know the second only.
+        """
+        now_s = max(self._step.time_s + 1, run_control.paced_time_s(self._step.time_s))
+        earliest_s = {host: timers_s.get(host) for host in self._woken & self.membership.expected.keys()}
+        return {host: now_s if timer_s is None else min(timer_s, now_s) for host, timer_s in earliest_s.items()}
+
     async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
         """Return whether a round may run now; if not, wait until that may have changed, and return False."""
-        if not run_control.permits(step.moment, self.now) and step.phase == "run":
+        is_closing = step.phase == "closing" and self._step.phase not in {"closing", "end"}
+        waits_for_others = is_closing and self.settings.is_open and not run_control.is_stopped
+        if step.phase != "run" and not waits_for_others:
+            return True
+        if waits_for_others and self.settings.end_s is None:
+            await run_control.wait_changed()
+            return False
+        if not run_control.permits(step.moment, self.now):
             await self._reporter.report(bus, "paused")
             await run_control.wait_changed()
             return False
-        if step.phase == "run" and not run_control.is_due(step.moment):
+        if not run_control.is_due(step.moment):
             await self._reporter.report(bus, "running")
             await run_control.wait_due(step.moment)
             return False
@@ -495,6 +531,9 @@ class Clock:
             self._store_progress()
         if self._on_moment is not None:
             self._on_moment(step.moment)
+        if step.round == 0 and step.phase == "run":
+            self._woken -= step.counts.keys()  # they take what waits there in this round
+            self._taking |= dict.fromkeys(step.counts, step.step)
         self._barrier.begin(step.step, step.counts.keys() & self.membership.expected.keys())
         self._conduct.begin_step()
         for host in sorted(self._barrier.awaited):

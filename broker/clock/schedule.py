@@ -69,6 +69,7 @@ def next_round(
     end_s: int | None,
     is_stopped: bool,
     stopped_at_s: int | None = None,
+    stop_after_s: int | None = None,
     lost: tuple[str, ...] = (),
     asking: tuple[str, ...] = (),
 ) -> ScheduledRound | None:
@@ -88,6 +89,7 @@ def next_round(
         is_stopped: Whether someone asked to end the run early.
         stopped_at_s: Virtual time at which it then ends, UNIX seconds, before its next timer; None: that of the last
             step.
+        stop_after_s: The run is stopped when it would go beyond this second, UNIX seconds; None: it is not.
         lost: Agents lost since the last step; all hosts are informed.
         asking: Hosts with an agent that waits for an answer.
 
@@ -121,6 +123,8 @@ def next_round(
     if last.phase in {"closing", "end"}:
         return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
+    if stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s):
+        is_stopped, stopped_at_s = True, stop_after_s
     if is_stopped:
         at_s = last.time_s if stopped_at_s is None else max(last.time_s, stopped_at_s)
         if earliest_s is not None:

@@ -57,6 +57,14 @@ class RetainedPublication:
     """Determines the topic; see `broker.protocol.topics`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What an agent tells the world outside the run, through its host's port."""
+
+    agent: str
+    content: BaseModel
+
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -123,8 +131,8 @@ class Channel(Generic[ItemT]):
 class Agent(Generic[MessageT]):
     """Base class of all agents; a subclass implements `run`.
 
-    Its methods are `ask`, `send`, `reply`, `receive`, `receive_round`, `until`, `compute`, `publish`, `spawn` and
-    `channel`; `closing` waits for the end of the run.
+    Its methods are `ask`, `send`, `reply`, `receive`, `receive_round`, `until`, `compute`, `publish`, `instruct`,
+    `spawn` and `channel`; `closing` waits for the end of the run.
     """
 
     def __init__(self, agent_id: str) -> None:
@@ -147,6 +155,7 @@ class Agent(Generic[MessageT]):
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
+        self._instructions: list[Instruction] = []
         self._failure: str | None = None
 
     async def run(self) -> None:
@@ -261,6 +270,10 @@ class Agent(Generic[MessageT]):
             subject: Determines the topic.
         """
         self._publications.append(RetainedPublication(name, content, subject))
+
+    def instruct(self, content: BaseModel) -> None:
+        """Tell the world outside the run something; see `broker.hosts.port`."""
+        self._instructions.append(Instruction(self.id, content))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Start another coroutine of this agent. It ends with the agent, and its exception is the agent's.
@@ -380,6 +393,11 @@ class Agent(Generic[MessageT]):
         outgoing, self._outgoing = self._outgoing, []
         publications, self._publications = self._publications, []
         return outgoing, publications
+
+    def collect_instructions(self) -> list[Instruction]:
+        """Remove and return the instructions since the last call."""
+        instructions, self._instructions = self._instructions, []
+        return instructions
 
     @property
     def next_timer_s(self) -> int | None:

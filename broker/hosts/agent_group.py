@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from broker.hosts.agent import Agent, Outgoing, Received, RetainedPublication
+from broker.hosts.agent import Agent, Instruction, Outgoing, Received, RetainedPublication
 from broker.hosts.journal import RoundRecord
 from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, Grant, first_problem, shown
 
@@ -43,6 +43,8 @@ class AgentGroup:
         envelopes: tuple[Envelope, ...],
         host_by_agent: Mapping[str, str],
         tasks: asyncio.TaskGroup,
+        *,
+        next_s: int | None = None,
     ) -> RoundRecord:
         """Deliver a round's messages and let the agents act until all of them are blocked.
 
@@ -51,6 +53,7 @@ class AgentGroup:
             envelopes: Its messages, sorted by (sender, sequence number).
             host_by_agent: By agent id, the host that it lives on.
             tasks: Owns the agents' tasks.
+            next_s: When something from outside the run is due, UNIX seconds; None: nothing is.
 
         Returns:
             What entered and left the host in the round.
@@ -71,15 +74,18 @@ class AgentGroup:
             self._deliver(envelope)
         sent: list[tuple[str, Envelope]] = []
         publications: list[RetainedPublication] = []
+        instructions: list[Instruction] = []
         failures: list[Failure] = []
         for agent in self._agents.values():
             outgoing, published = await self._act(agent, host_by_agent)
             publications += published
             sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
+            instructions += agent.collect_instructions()
             if agent.failure is not None:
                 # The end of a traceback says what happened.
                 failures.append(Failure(agent=agent.id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:]))
-        timers_s = [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
+        timers_s = [] if next_s is None else [next_s]
+        timers_s += [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
         return RoundRecord(
             grant=grant,
             delivered=envelopes,
@@ -88,6 +94,7 @@ class AgentGroup:
             next_s=min(timers_s, default=None),
             failure=failures[0] if failures else None,
             is_asking=any(agent.is_asking for agent in self._agents.values()),
+            instructions=tuple(instructions),
         )
 
     @staticmethod

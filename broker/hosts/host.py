@@ -21,6 +21,7 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
+from broker.hosts.port import Incoming, Port
 from broker.journal_file import JournalError
 from broker.protocol import (
     Announcement,
@@ -32,6 +33,7 @@ from broker.protocol import (
     ResendRequest,
     Roster,
     Timeouts,
+    Wake,
     decode,
     too_large,
     topics,
@@ -56,6 +58,7 @@ class Host:
         observer: RoundObserver | None = None,
         journal: HostJournal | None = None,
         setup: str = "",
+        port: Port | None = None,
     ) -> None:
         """Create a host.
 
@@ -69,6 +72,7 @@ class Host:
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
             setup: Fingerprint of the settings that the host was started with; the clock compares it.
+            port: Connects its agents with the world outside the run; None: nothing does.
         """
         self.host_id = host_id
         self.run_id = run
@@ -80,6 +84,11 @@ class Host:
         self._observer = observer
         self._journal = journal
         self._setup = setup
+        self._port = port
+        self._taken = asyncio.Event()
+        """Set when the port was asked for what waits there."""
+        self._taken_step = -1
+        self._messages = messages
         self._directory = Directory(host_id, self.session)
         self._outbox = Outbox(run, host_id, self.session)
         self._in_roster = asyncio.Event()
@@ -131,7 +140,11 @@ class Host:
                     if replayed is None or replayed.phase != "end":
                         await self._in_roster.wait()  # until then, messages of this process are rejected
                         await self._outbox.publish_last(bus)
-                        await self._run_rounds(bus, tasks)
+                        waking = tasks.create_task(self._keep_waking(bus), name=f"host[{self.host_id}].wake")
+                        try:
+                            await self._run_rounds(bus, tasks)
+                        finally:
+                            waking.cancel()
                     else:
                         await self._outbox.publish_last(bus)
                 except BaseException as error:
@@ -279,14 +292,59 @@ class Host:
             await self._wait_for_messages(bus, grant)
             self._running = grant.step
             messages = self._buffer.pop(grant.step - 1, grant.expected)
-            record = await self._group.run_round(grant, messages, self._directory.host_by_agent, tasks)
+            if self._port is not None and grant.phase == "run" and grant.round == 0:
+                messages += self._from_outside(grant, self._port.take(grant.time))
+                self._taken_step = grant.step
+                self._taken.set()
+            record = await self._group.run_round(
+                grant, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
+            )
             if self._journal is not None:
                 self._journal.append(record)
             self._record_round(record)
+            if self._port is not None and record.instructions:
+                await self._port.carry_out(record.instructions, grant.time)
             await self._outbox.publish_last(bus)
             self._running = None
             if grant.phase == "end":
                 return
+
+    @property
+    def _next_outside_s(self) -> int | None:
+        return None if self._port is None else self._port.next_s
+
+    def _from_outside(self, grant: Grant, taken: Sequence[Incoming]) -> tuple[Envelope, ...]:
+        """Return what came from outside as messages; each agent's come from itself, as no other one sends those."""
+        return tuple(
+            Envelope(
+                session=self.session,
+                step=max(0, grant.step - 1),
+                time=grant.time,
+                round=grant.round,
+                sender=incoming.agent,
+                seq=number,
+                to=incoming.agent,
+                body=incoming.message.model_dump(mode="json"),
+            )
+            for number, incoming in enumerate(taken)
+        )
+
+    async def _keep_waking(self, bus: Bus) -> None:
+        """Ask the clock for a round whenever something from outside waits, until it has been taken."""
+        if self._port is None:
+            return
+        backoff = self._timeouts.backoff()
+        while True:
+            await self._port.waiting.wait()
+            self._taken.clear()
+            wake = Wake(session=self.session, taken=self._taken_step).encoded()
+            await bus.publish(topics.wake(self.run_id, self.host_id), wake, qos=topics.QOS_AT_MOST_ONCE)
+            try:
+                async with asyncio.timeout(backoff.pause_wall_s):
+                    await self._taken.wait()
+                backoff.reset()
+            except TimeoutError:  # the request was lost, or the run is paused
+                backoff.double()
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()
@@ -314,16 +372,25 @@ class Host:
             return None
         host_by_agent = self._journal.load_host_by_agent()
         for round_ in self._journal.rounds():
-            record = await self._group.run_round(round_.grant, round_.delivered, host_by_agent, tasks)
+            record = await self._group.run_round(
+                round_.grant, round_.delivered, host_by_agent, tasks, next_s=self._next_outside_s
+            )
             if record.digest != round_.digest:
                 raise JournalError(
                     f"host {self.host_id!r} does not replay: step {round_.grant.step} has a different result"
                 )
             self._record_round(record)
+            self._restore_port(record)
             last = record.grant
         if last is not None:
             log.info("replayed", host=self.host_id, step=last.step)
         return last
+
+    def _restore_port(self, record: RoundRecord) -> None:
+        if self._port is not None:
+            ours = [envelope for envelope in record.delivered if envelope.sender == envelope.to]
+            taken = [Incoming(envelope.to, self._messages.validate_python(envelope.body)) for envelope in ours]
+            self._port.restore(taken, record.instructions, record.grant.time)
 
     def _record_round(self, record: RoundRecord) -> None:
         self._outbox.add_round(record)

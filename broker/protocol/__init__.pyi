@@ -39,6 +39,7 @@ from .wire import (
     Roster as Roster,
     RunPhase as RunPhase,
     TimeReport as TimeReport,
+    Wake as Wake,
     shown as shown,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "Time",
     "TimeReport",
     "Timeouts",
+    "Wake",
     "clipped",
     "decode",
     "first_problem",

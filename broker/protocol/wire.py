@@ -250,6 +250,15 @@ class Control(Wire):
         return self.model_dump_json(exclude=None if self.by else {"by"}).encode()
 
 
+class Wake(Wire):
+    """A host holds something from outside the run for its agents, and asks for a round, on `wake/<host>`."""
+
+    session: str
+    """The host's session, as in the roster."""
+    taken: int
+    """The last step in which it took what had come from outside; -1: none. A later such step meets the request."""
+
+
 class ResendRequest(Wire):
     """A host is missing messages that were sent to it in a step, on `resend/<host>/<from-host>`."""
 

@@ -56,6 +56,8 @@ from tui.widgets.table import VirtualTable
 Opened = Any
 SIZE = (140, 45)
 RUN = "hostile"
+NAME = "X[@click=app.quit]q[/]"
+"""As hostile as the id of a host or an agent can be: payloads with other characters in ids are refused."""
 
 
 class Feed:
@@ -76,7 +78,7 @@ class Feed:
 def message(seq: int, **body: Any) -> tuple[str, bytes]:
     """Return a message of the household to a neighbour's agent."""
     envelope = Envelope(
-        session="s", step=1, time=1_782_012_600, round=0, sender=f"{HOSTILE}/d", seq=seq, to=HOSTILE, body=body
+        session="s", step=1, time=1_782_012_600, round=0, sender=f"{NAME}/d", seq=seq, to=NAME, body=body
     )
     return topics.inbox(RUN, "adler", "x", "brandt"), envelope.encoded()
 
@@ -92,7 +94,7 @@ def hostile_run() -> ObservedRun:
 
 def deliveries() -> tuple[tuple[str, bytes], ...]:
     """Return what a household may publish, hostile text wherever text is allowed."""
-    agents = (f"{HOSTILE}/d", f"pv{HOSTILE}")
+    agents = (f"{NAME}/d", f"pv{NAME}")
     job = {
         "job_id": f"j3{HOSTILE}",
         "house": HOSTILE,
@@ -114,7 +116,7 @@ def deliveries() -> tuple[tuple[str, bytes], ...]:
     report = TimeReport(time=1_782_012_600, round=0, step=1, pace=HOSTILE, lag_wall_s=0.0, state="running")
     return (
         (topics.time(RUN), report.encoded()),
-        (topics.host(RUN, "brandt"), Announcement(host=HOSTILE, session="s", agents=agents, state="there").encoded()),
+        (topics.host(RUN, "brandt"), Announcement(host=NAME, session="s", agents=agents, state="there").encoded()),
         message(0, kind="Decline", job_id=f"j0{HOSTILE}", reason=HOSTILE),
         message(1, kind="Declined", job_id=f"j1{HOSTILE}", producer=f"pv{HOSTILE}"),
         message(2, kind="Cancel", job_id=f"j2{HOSTILE}", reason=HOSTILE),
@@ -124,7 +126,7 @@ def deliveries() -> tuple[tuple[str, bytes], ...]:
         (
             topics.roster(RUN),
             Roster(
-                hosts={"brandt": Member(session="s", agents=agents), HOSTILE: Member(session="s", agents=())}
+                hosts={"brandt": Member(session="s", agents=agents), NAME: Member(session="s", agents=())}
             ).encoded(),
         ),
     )
@@ -133,12 +135,14 @@ def deliveries() -> tuple[tuple[str, bytes], ...]:
 def impossible() -> tuple[tuple[str, bytes], ...]:
     """Return what once ended every watcher at its start."""
     huge = 10**400
-    digits = ("9" * 5000 + "/x", "pv-brandt")
+    digits = {"v": 2, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
+    escapes = {"v": 2, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
     forecast = {"issued_s": huge, "production": {"times_s": [1_782_012_600, huge], "cumulative_wh": [0, 1e308]}}
     contract = json.loads(deliveries()[-2][1])
     contract["contract"] |= {"start_s": 2**70, "agreed_s": -(2**70)}
     return (
-        (topics.host(RUN, "digits"), Announcement(host="digits", session="x", agents=digits, state="there").encoded()),
+        (topics.host(RUN, "digits"), json.dumps(digits).encode()),
+        (topics.host(RUN, "escapes"), json.dumps(escapes).encode()),
         (topics.forecast(RUN, "brandt", "x"), json.dumps(forecast).encode()),
         (topics.ledger(RUN, "d"), json.dumps(contract).encode()),
         (topics.forecast(RUN, "brandt", "y"), b"[" * 10_000),
@@ -184,7 +188,7 @@ async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
         await pilot.press(pane[0].upper())
         await until(pilot, lambda: app.screen.query_one(f"#{pane}", VirtualTable).rows)
         await pilot.press("down", "up")
-        await until(pilot, lambda: r"\x1b]0" in picture(pilot))
+        await until(pilot, lambda: (NAME if pane == "hosts" else r"\x1b]0") in picture(pilot))
         if pane == "messages":
             for select in app.screen.query(Select):
                 select.focus()
