@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static char topic[200];
 static int step = -1, ended = 0; /* step: -1 before the programme, then its step */
@@ -68,7 +69,10 @@ int main(void) {
   mosquitto_message_callback_set(client, on_message);
   if (mosquitto_connect(client, setting("MQTT_HOST", "127.0.0.1"), atoi(setting("MQTT_PORT", "1883")), 30)) return 1;
   while (!ended) {
-    if (mosquitto_loop(client, 20, 1)) mosquitto_reconnect(client);
+    if (mosquitto_loop(client, 20, 1)) {
+      sleep(1);
+      mosquitto_reconnect(client);
+    }
     if (step < 0 || step > 3 || now() < next_at) continue;
     if (step < 3)
       snprintf(report, sizeof report, "{\"id\": \"wash-1\", \"state\": \"EXECUTING\", \"power_w\": %d}", power_w[step]);

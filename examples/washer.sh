@@ -26,7 +26,7 @@ mkfifo "$pipe"
 mosquitto_sub -h "$host" -p "$port" -q 1 -v -t "$topic/set" -t "$topic/job" -t "$topic/error" -t "$topic/availability" \
   --will-topic "$topic/availability" --will-payload offline --will-retain --will-qos 1 > "$pipe" &
 subscriber=$!
-trap 'kill $subscriber 2> /dev/null || true; rm -f "$pipe"' EXIT
+trap 'kill -KILL $subscriber 2> /dev/null || true; rm -f "$pipe"' EXIT
 
 started=no
 while read -r heard content; do # one message a line: topic, blank, content

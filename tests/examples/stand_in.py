@@ -26,7 +26,6 @@ class StandIn:
 
     async def serve(self) -> None:
         """Answer until cancelled."""
-        await self.bus.subscribe(f"ssmic/{self.run}/devices/+/+", qos=1)
         async for event in self.bus.messages():
             if isinstance(event, Delivery) and event.payload:
                 _, _, _, device, what = event.topic.split("/")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ async def gateway() -> AsyncIterator[tuple[StandIn, BrokerUrl]]:
     """Have a broker with a stand-in for the gateway."""
     async with managed_mosquitto() as running, MqttBroker(running.url).connect("gateway") as bus:
         stand_in = StandIn(bus, RUN)
+        await bus.subscribe(f"ssmic/{RUN}/devices/+/+", qos=1)
         serving = asyncio.create_task(stand_in.serve())
         try:
             yield stand_in, running.url
@@ -44,8 +46,12 @@ async def finish(command: list[str], url: BrokerUrl, **more: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
-    async with asyncio.timeout(PATIENCE_WALL_S):
-        out, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            out, _ = await process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, out.decode()
     return out.decode()
 
