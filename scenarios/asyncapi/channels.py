@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents import MESSAGES, LedgerEntry, Prediction
-from broker.protocol import Announcement, Control, Done, Envelope, Grant, ResendRequest, Roster, TimeReport
+from broker.protocol import Announcement, Control, Done, Envelope, Grant, ResendRequest, Roster, TimeReport, Wake
 from scenarios.lab import JobNotice
 
 
@@ -19,7 +19,7 @@ class Channel:
     topic: str
     """Below the run; variable levels in braces."""
     model: Any
-    """The pydantic model of the payload; `str`: plain text."""
+    """The pydantic model of the payload; `str`: plain text; `dict`: an object that its document describes."""
     sender: str
     receiver: str
     qos: int
@@ -47,6 +47,7 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("announcement", "hosts/{host}", Announcement, "host", "clock", 1, "A host is there, or gone.", retain=True),
     Channel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission to run one round."),
     Channel("done", "done/{host}", Done, "host", "clock", 0, "A host has run its round."),
+    Channel("wake", "wake/{host}", Wake, "host", "clock", 0, "Something from outside waits to enter the run."),
     Channel(
         "envelope",
         "inbox/{host}/{agent}/{fromHost}",
@@ -88,6 +89,34 @@ CHANNELS: tuple[Channel, ...] = (
         retain=True,
     ),
     Channel("labFaketime", "lab/faketime", str, "lab", "controller", 0, "The argument of `faketime -f`."),
+)
+
+_OF_DEVICES: tuple[tuple[str, str, Any, bool, str], ...] = (
+    ("announce", "device", dict, True, "What a device is; empty: it is gone for good."),
+    ("availability", "device", str, True, "`online` or `offline`, also as last will."),
+    ("request", "device", dict, False, "A job is asked for."),
+    ("withdraw", "device", dict, False, "A job is withdrawn."),
+    ("report", "device", dict, False, "State and measured power."),
+    ("forecast", "device", dict, True, "Expected production."),
+    ("job", "gateway", dict, True, "The job that changed last."),
+    ("set", "gateway", dict, False, "A command."),
+    ("error", "gateway", dict, False, "What was wrong with a message, and what was expected."),
+    ("state", "gateway", dict, True, "The device as its gateway sees it."),
+)
+"""Last level, sender, model, whether it is retained, and meaning."""
+
+DEVICE_CHANNELS = tuple(
+    Channel(
+        f"device{part.capitalize()}",
+        f"devices/{{device}}/{part}",
+        model,
+        sender,
+        "gateway" if sender == "device" else "device",
+        1,
+        f"{about} See docs/devices.md.",
+        retain=retain,
+    )
+    for part, sender, model, retain, about in _OF_DEVICES
 )
 
 AGENT_MESSAGES: Any = MESSAGES
