@@ -134,6 +134,10 @@ def home_assistant(
             until(lambda: running.ask(path) is not None, "Home Assistant")
             yield running
         finally:
+            # It writes down what it knows when it is asked to end.
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(60)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
