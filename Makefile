@@ -78,6 +78,18 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(call set_up,.[dev])
 	@touch $(VENV)/.installed $@
 
+# AsyncAPI's own parser, in a folder of its own; tests/asyncapi uses it where it is.
+.PHONY: asyncapi
+asyncapi:
+	npm install --prefix tests/asyncapi --no-package-lock --no-audit --no-fund
+
+# Real programs of others: Home Assistant, installed once into .real-programs (2 GB). What cannot be had is skipped with a
+# reason.
+.PHONY: lab-test
+lab-test: $(VENV)/.installed-dev
+	bash tests/real_programs/install.sh .real-programs
+	REAL_PROGRAMS=$(CURDIR)/.real-programs $(BIN)/python -m pytest -n 0 -o asyncio_debug=false tests/real_programs
+
 # Pictures for the README, of a real run.
 screenshots: $(VENV)/.installed
 	$(BIN)/python -m tui.screenshots docs/screenshots

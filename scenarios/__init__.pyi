@@ -11,6 +11,7 @@ from .errors import (
     ScenarioWriteError as ScenarioWriteError,
 )
 from .scenario import (
+    Fault as Fault,
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     Zone as Zone,
@@ -20,6 +21,7 @@ from .scenario import (
 __all__ = [
     "APPLIANCES",
     "Appliance",
+    "Fault",
     "Problem",
     "ProducerSeries",
     "Scenario",

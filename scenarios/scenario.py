@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -87,6 +87,36 @@ class ProducerSeries:
     """Actual production; None: the newest prediction for each moment stands in for it."""
 
 
+FaultKind = Literal["dead", "late", "lies", "forgets", "broker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of an emulated device, or a restart of the broker, in a lab. Times in UNIX seconds."""
+
+    kind: FaultKind
+    """`dead`: without power; `late`: obeys after a delay; `lies`: reports what is not so; `forgets`: restarts, without
+    counters and timers; `broker`: the broker restarts."""
+    at_s: int
+    """When it begins."""
+    until_s: int | None = None
+    """When it is over; None: at the end of the lab."""
+    device: str = ""
+    """`house/device`, where `*` stands for anything, and `house/meter` for the grid meter."""
+    delay_s: int = 0
+    """`late`: seconds of virtual time until it obeys."""
+    factor: float = 1.0
+    """`lies`: what reported powers and counters are multiplied by."""
+    power_w: float | None = None
+    """`lies`: the power that it reports, W."""
+    obeys: bool = True
+    """`lies`: false: it answers commands and does nothing."""
+    down_s: int = 0
+    """`broker`: how long it is away, seconds of virtual time."""
+    keeps_retained: bool = False
+    """`broker`: whether it knows its retained messages when it is back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A neighbourhood, its jobs and its production."""
@@ -110,6 +140,8 @@ class Scenario:
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
+    faults: tuple[Fault, ...] = ()
+    """What fails in a lab; runs have no part in it."""
 
     @property
     def zone(self) -> Zone:
@@ -209,4 +241,6 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    return hashlib.sha256(SCENARIO.dump_json(scenario) + b"\0" + repr(chosen).encode()).hexdigest()[:32]
+    return hashlib.sha256(SCENARIO.dump_json(scenario, exclude={"faults"}) + b"\0" + repr(chosen).encode()).hexdigest()[
+        :32
+    ]

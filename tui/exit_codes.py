@@ -82,6 +82,7 @@ def code_for(error: SsmicError) -> int:
     from broker.clock import PaceError
     from scenarios import ScenarioError, ScenarioWriteError
     from scenarios.deployment import UnknownHouseError
+    from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
     from scenarios.metrics import IntervalError
     from scenarios.results import (
         FigureFormatError,
@@ -99,6 +100,10 @@ def code_for(error: SsmicError) -> int:
             UnknownHouseError()
             | SettingsError()
             | PaceError()
+            | BrokerNotOursError()
+            | ControllerError()
+            | ExpectationError()
+            | LabKindError()
             | BrokerUrlError()
             | IntervalError()
             | ResultsExistError()

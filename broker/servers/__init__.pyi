@@ -1,4 +1,5 @@
 from .choose import (
+    ChosenBroker as ChosenBroker,
     choose_broker as choose_broker,
 )
 from .cleanup import (
@@ -8,6 +9,7 @@ from .cleanup import (
 )
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
+    managed_mosquitto as managed_mosquitto,
 )
 from .own_login import (
     own_brokers as own_brokers,
@@ -15,10 +17,12 @@ from .own_login import (
 )
 
 __all__ = [
+    "ChosenBroker",
     "Leftover",
     "choose_broker",
     "find_leftovers",
     "find_mosquitto",
+    "managed_mosquitto",
     "own_brokers",
     "remove",
     "with_own_login",

@@ -23,6 +23,9 @@ from .dump import (
     save_scenario as save_scenario,
     to_yaml as to_yaml,
 )
+from .faults import (
+    load_faults as load_faults,
+)
 from .model import (
     VERSION as VERSION,
     LoadProfileEntry as LoadProfileEntry,
@@ -100,6 +103,7 @@ __all__ = [
     "known",
     "line_of",
     "lines_of",
+    "load_faults",
     "load_text",
     "locate_in",
     "make_file",

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from agents import GRID, MANAGER, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import ALGORITHMS
+from scenarios.files.faults import build_faults
 from scenarios.files.model import UNKNOWN, ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_iso, offset_of, parse_time
-from scenarios.scenario import ProducerSeries, Scenario, Tariff
+from scenarios.scenario import Fault, ProducerSeries, Scenario, Tariff
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
@@ -116,7 +117,15 @@ class _ScenarioBuilder:
             algorithm=file.algorithm,
             tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
             utc_offset_s=offset_of(file.start),
+            faults=self._faults(),
         )
+
+    def _faults(self) -> tuple[Fault, ...]:
+        known = {f"{house.id}/{device.id}" for house in self.houses.values() for device in house.devices}
+        known |= {f"{house}/meter" for house in self.houses}
+        entries = [(("faults", i), entry) for i, entry in enumerate(self.file.faults)]
+        lost = self.unresolved.every_house or bool(self.unresolved.houses) or bool(self.unresolved.devices)
+        return build_faults(entries, self._moment, self.series.start_s, self.collector, None if lost else known)
 
     def _moment(self, value: int | str, path: KeyPath) -> int | None:
         """Return the time of an event in the run, UNIX seconds; None after reporting a problem."""

@@ -13,6 +13,7 @@ from agents import Job, LoadProfile, Prediction, Production
 from broker import atomic_write
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
+from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.problems import locate_in
 from scenarios.files.times import format_after_start
@@ -66,6 +67,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         ],
         "jobs": [_job(job, start_s, shared) for job in _in_id_order(scenario.jobs, where)],
         "tariff": asdict(scenario.tariff) if scenario.tariff else None,
+        "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
 
@@ -191,7 +193,7 @@ _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
 _UNPRINTABLE = re.compile(
     '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
 )
-_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff"})
+_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "faults"})
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:

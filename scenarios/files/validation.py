@@ -17,6 +17,7 @@ from scenarios.files.model import (
     STAND_INS,
     VERSION,
     ConsumerEntry,
+    FaultEntry,
     HouseEntry,
     JobEntry,
     LoadProfileEntry,
@@ -203,6 +204,25 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     raise ScenarioError(collector.problems)
 
 
+def report_all(tree: dict[str, Any], error: ValidationError, collector: ProblemCollector, top: type[BaseModel]) -> None:
+    """Report all problems of data that is not a whole scenario file.
+
+    Args:
+        tree: The data.
+        error: What pydantic found.
+        collector: Receives the problems.
+        top: The model of the whole.
+    """
+    for details in error.errors(include_url=False, include_context=True):
+        path = _path_in(details["loc"])
+        if details["type"] == "extra_forbidden" and len(path) == 1:
+            collector.at(path, f"unknown key{suggest(str(path[0]), top.model_fields)}")
+        elif details["type"] == "missing" and len(path) == 1:
+            collector.at((), f"the key {str(path[0])!r} is required")
+        else:
+            _report(tree, path, details, collector)
+
+
 def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
     version = tree.get("version")
     if type(version) is int and version > VERSION:
@@ -245,6 +265,7 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
     ("houses", "*", "devices", "*", "actual"): ProductionEntry,
     ("jobs", "*"): JobEntry,
     ("tariff",): TariffEntry,
+    ("faults", "*"): FaultEntry,
 }
 
 

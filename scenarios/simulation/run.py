@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -22,6 +22,7 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
+from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
@@ -217,7 +218,7 @@ async def run_scenario(
             return outcome
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with _shown(scenario, settings, broker, clock, cast), asyncio.TaskGroup() as tasks:
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
                 members = [tasks.create_task(clock.run(broker), name="clock")]
                 members += [tasks.create_task(host.run(broker), name=f"host[{host.host_id}]") for host in hosts]
@@ -239,6 +240,23 @@ async def run_scenario(
         for dispute in disputes:
             log.warning("dispute", what=dispute)
         return finish("interrupted" if clock.is_stopped else "done", disputes=tuple(disputes))
+
+
+@asynccontextmanager
+async def _shown(
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+) -> AsyncIterator[None]:
+    """Show the run in Home Assistant for the time of the context, if it is to be shown."""
+    if not settings.home_assistant:
+        yield
+        return
+
+    def standing() -> Standing:
+        ledger = tuple(cast.manager.ledger.values())
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+
+    async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
+        yield
 
 
 def _most_rounds_a_second(scenario: Scenario) -> int:

@@ -57,6 +57,8 @@ class RunSettings:
     """Clock only: what happens when a household stays away."""
     keep: bool = False
     """Clock only: whether retained messages stay at the broker after the run, for watchers that come later."""
+    home_assistant: bool = False
+    """Clock only: whether Home Assistant is shown the run (MQTT discovery)."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Clock only: the producers' scores from earlier simulations, by id."""
 

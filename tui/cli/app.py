@@ -86,11 +86,13 @@ COMMANDS: dict[str, Command] = {
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
+    "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
     "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
     "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),
+    "asyncapi": Command("tui.cli.asyncapi", "Print an AsyncAPI 3 document of all topics and payloads."),
     "compose": Command("tui.cli.compose", "Print a Docker Compose file with one container per household."),
 }
 """By name, in help order."""

@@ -16,6 +16,7 @@ from tui.cli.options import (
     Broker,
     CaFile,
     CertFile,
+    HomeAssistant,
     Impatient,
     Journal,
     Keep,
@@ -104,6 +105,7 @@ def clock(
         ),
     ] = "wait",
     keep: Keep = False,
+    home_assistant: HomeAssistant = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     out: Annotated[
@@ -178,7 +180,14 @@ def clock(
         key = f"{key}/{settings.run_id}"
     kept = ScoresFile.beside(results_file, loaded.name, scores)
     begun_with = kept.begin([key], afresh=reset_scores)[0]
-    _keep_time(loaded, replace(settings, scores=begun_with, keep=keep), connection, results_file, kept, as_json=as_json)
+    _keep_time(
+        loaded,
+        replace(settings, scores=begun_with, keep=keep, home_assistant=home_assistant),
+        connection,
+        results_file,
+        kept,
+        as_json=as_json,
+    )
 
 
 def _keep_time(

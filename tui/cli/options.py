@@ -114,6 +114,17 @@ Keep = Annotated[
     ),
 ]
 
+HomeAssistant = Annotated[
+    bool,
+    typer.Option(
+        "--home-assistant",
+        help="Show every agent in a Home Assistant that is connected to the broker, by MQTT discovery; removed at the "
+        "end.",
+        envvar="SSMIC_HOME_ASSISTANT",
+        show_envvar=False,
+    ),
+]
+
 NodeLimit = Annotated[
     int | None,
     typer.Option(

@@ -14,6 +14,7 @@ from tui.cli.options import (
     CaFile,
     CertFile,
     CompareTo,
+    HomeAssistant,
     Keep,
     KeyFile,
     NodeLimit,
@@ -87,6 +88,7 @@ def run(
     cert_file: CertFile = None,
     key_file: KeyFile = None,
     keep: Keep = False,
+    home_assistant: HomeAssistant = False,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]"),
@@ -154,6 +156,8 @@ def run(
         if given(ctx, "broker"):
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
         broker = None
+    if bus == "memory" and home_assistant:
+        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
     names = algorithm_names(algorithm)
     if out is not None and len(names) > 1:
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
@@ -189,6 +193,7 @@ def run(
             patient=not impatient,
             limit_wall_s=limit,
             keep=keep,
+            home_assistant=home_assistant,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,

@@ -1,0 +1,9 @@
+from .document import (
+    ASYNCAPI as ASYNCAPI,
+    asyncapi_document as asyncapi_document,
+)
+
+__all__ = [
+    "ASYNCAPI",
+    "asyncapi_document",
+]
