@@ -30,7 +30,10 @@ from .model import (
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
+    known_keys as known_keys,
+    load_content as load_content,
     load_text as load_text,
+    plain_value as plain_value,
 )
 from .problems import (
     KeyPath as KeyPath,
@@ -95,8 +98,10 @@ __all__ = [
     "format_iso",
     "in_words",
     "known",
+    "known_keys",
     "line_of",
     "lines_of",
+    "load_content",
     "load_text",
     "locate_in",
     "make_file",
@@ -104,6 +109,7 @@ __all__ = [
     "offset_of",
     "parse_time",
     "parse_yaml",
+    "plain_value",
     "producer_entry",
     "profile_entries",
     "read_bytes",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,18 +42,53 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the results files with scenario, algorithm, state and date, newest first."""
+    from scenarios.results import sweep_files
     from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.console import output
     from tui.results import ResultsIndex
 
     books = ResultsIndex(folder).look()
+    sweeps = _sweeps_json(sweep_files(folder))
     if as_json:
-        print_json({"folder": str(folder), "results": [listed_json(book) for book in books]})
-    elif books:
+        more = {"sweeps": sweeps} if sweeps else {}
+        print_json({"folder": str(folder), "results": [listed_json(book) for book in books], **more})
+        return
+    if books:
         show_listed(output(), books)
-    else:
+    for found in sweeps:
+        said = found.get("problem") or f"{found['scenario']}, {found['done_runs']} of {found['planned_runs']} runs"
+        output().print(f"sweep  {said}  {found['file']}", soft_wrap=True)
+    if not books and not sweeps:
         complain(f"no results in {folder}; `ssmic run street` creates some")
+
+
+def _sweeps_json(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return sweeps at a glance, fit for JSON."""
+    if not paths:
+        return []
+    from scenarios.results import ResultsError
+    from scenarios.sweep import read_sweep
+
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            results = read_sweep(path)
+        except ResultsError as error:
+            found.append({"file": str(path), "problem": str(error).removeprefix(f"{path}: ")})
+            continue
+        info = results.info
+        found.append(
+            {
+                "file": str(path),
+                "scenario": info.scenario,
+                "keys": list(info.keys),
+                "created": info.created_utc,
+                "planned_runs": info.planned,
+                "done_runs": sum(row.state == "done" for row in results.rows),
+            }
+        )
+    return found
 
 
 @app.command("show", epilog="Example: ssmic results show latest --run 1 --house adler")
@@ -68,13 +104,33 @@ def show(
 ) -> None:
     """Show all runs, one run with all households, or one household."""
     from scenarios import Zone
-    from scenarios.results import ResultsReader, named_results, simulation_json, view_house, view_neighbourhood
+    from scenarios.results import (
+        ResultsReader,
+        is_sweep_file,
+        named_results,
+        simulation_json,
+        view_house,
+        view_neighbourhood,
+    )
     from tui.cli.simulate import print_json
     from tui.cli.tables import house_json, show_house, show_neighbourhood, show_outcome
     from tui.console import output
 
     interval_s = 60 * interval
-    with ResultsReader(named_results(file)) as results:
+    path = named_results(file)
+    if is_sweep_file(path):
+        if run is not None or house is not None:
+            raise typer.BadParameter(f"{path} holds a sweep, which keeps the figures of each run only; use --json")
+        from scenarios.sweep import read_sweep, sweep_json
+        from tui.cli.sweep_tables import show_sweep
+
+        sweep = read_sweep(path)
+        if as_json:
+            print_json(sweep_json(sweep))
+        else:
+            show_sweep(output(), sweep)
+        return
+    with ResultsReader(path) as results:
         zone = Zone() if utc else results.scenario.zone
         if house is not None:
             view = view_house(results, run or 1, house, interval_s)
@@ -160,9 +216,15 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write the results as tables for other programs, one file per table."""
-    from scenarios.results import ResultsReader, export_results, named_results
+    from scenarios.results import ResultsReader, export_results, is_sweep_file, named_results
 
-    with ResultsReader(named_results(file)) as results:
+    path = named_results(file)
+    if is_sweep_file(path):
+        from scenarios.sweep import export_sweep, read_sweep
+
+        export_sweep(read_sweep(path), format_, to, overwrite=force, wrote=typer.echo)
+        return
+    with ResultsReader(path) as results:
         export_results(results, format_, to, overwrite=force, wrote=typer.echo)
 
 
@@ -180,16 +242,24 @@ def report(
     utc: Utc = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write one or several simulations as a self-contained HTML page with charts and tables.
+    """Write one or several simulations, or a sweep, as a self-contained HTML page with charts and tables.
 
     Each chart can be saved from the page, as SVG or PNG.
     """
     from contextlib import ExitStack
 
-    from scenarios.results import ResultsReader, named_results
+    from scenarios.results import ResultsReader, is_sweep_file, named_results
     from scenarios.results.report import write_report
 
-    paths = dict.fromkeys(named_results(file) for file in files)
+    paths = list(dict.fromkeys(named_results(file) for file in files))
+    if any(is_sweep_file(path) for path in paths):
+        if len(paths) > 1:
+            raise typer.BadParameter("a sweep has a report of its own; name one file", param_hint="FILE")
+        from scenarios.sweep import read_sweep, write_sweep_report
+
+        write_sweep_report(read_sweep(paths[0]), to, overwrite=force)
+        typer.echo(to)
+        return
     with ExitStack() as opened:
         simulations = [opened.enter_context(ResultsReader(path)) for path in paths]
         write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
