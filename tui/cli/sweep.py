@@ -85,8 +85,8 @@ def sweep(
 ) -> None:
     """Run a scenario many times with varied settings and values, and compare.
 
-    The same command resumes. Each combination of values is run with the same seeds, each run from fresh producer scores. Results do not depend on
-    the number of workers, nor on how often the sweep was stopped.
+    The same command resumes. Each combination of values is run with the same seeds, each run from fresh producer
+    scores. Results do not depend on the number of workers, nor on how often the sweep was stopped.
     """
     from scenarios.results.comparison import check_files, write_comparison
     from scenarios.sweep import (
