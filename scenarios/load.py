@@ -21,7 +21,7 @@ class Loaded:
 
     scenario: Scenario
     notes: tuple[str, ...] = ()
-    """What an import assumed or left out, one sentence each."""
+    """What an import or a table of measurements made us assume or leave out, one sentence each."""
 
 
 def load(source: str | Path) -> Loaded:
@@ -39,7 +39,9 @@ def load(source: str | Path) -> Loaded:
         imported = import_source(path)
         return Loaded(imported.scenario, imported.notes)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return Loaded(load_text(read_text(path, str(path)), str(path), path.parent))
+        notes: list[str] = []
+        scenario = load_text(read_text(path, str(path)), str(path), path.parent, notes)
+        return Loaded(scenario, tuple(notes))
     return Loaded(_load_bundled(source))
 
 

@@ -16,13 +16,14 @@ from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
 
 
-def load_text(text: str, where: str, folder: Path | None) -> Scenario:
+def load_text(text: str, where: str, folder: Path | None, notes: list[str] | None = None) -> Scenario:
     """Return the scenario that a YAML text describes.
 
     Args:
         text: Content of the file.
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
+        notes: Receives what was assumed of files that it refers to, one sentence each.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.
@@ -34,7 +35,10 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
     file, unresolved = validate(tree, collector)
     try:
         if file is not None:
-            return build_scenario(file, collector, folder=folder, unresolved=unresolved)
+            scenario = build_scenario(file, collector, folder=folder, unresolved=unresolved)
+            if notes is not None:
+                notes += collector.notes
+            return scenario
     except ScenarioError:
         # The collector already holds the problems that it carries.
         pass
