@@ -22,6 +22,13 @@ from .dump import (
     profile_entries as profile_entries,
     save_scenario as save_scenario,
     to_yaml as to_yaml,
+    write_text as write_text,
+)
+from .measured import (
+    Measured as Measured,
+    MeasuredFormat as MeasuredFormat,
+    read_measured as read_measured,
+    zone_of as zone_of,
 )
 from .model import (
     VERSION as VERSION,
@@ -80,6 +87,8 @@ __all__ = [
     "JobIds",
     "KeyPath",
     "LoadProfileEntry",
+    "Measured",
+    "MeasuredFormat",
     "MoveStart",
     "Note",
     "ProblemCollector",
@@ -113,6 +122,7 @@ __all__ = [
     "producer_entry",
     "profile_entries",
     "read_bytes",
+    "read_measured",
     "read_points",
     "read_series",
     "read_text",
@@ -120,4 +130,6 @@ __all__ = [
     "series_problems",
     "suggest",
     "to_yaml",
+    "write_text",
+    "zone_of",
 ]

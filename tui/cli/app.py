@@ -85,6 +85,9 @@ COMMANDS: dict[str, Command] = {
     "sweep": Command("tui.cli.sweep", "Run a scenario many times with varied settings and values, and compare."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
+    "generate": Command(
+        "tui.cli.generate", "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts."
+    ),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
