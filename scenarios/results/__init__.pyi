@@ -26,6 +26,16 @@ from .files import (
     sweep_files as sweep_files,
     versions as versions,
 )
+from .frames import (
+    ResultFrames as ResultFrames,
+    load_frames as load_frames,
+)
+from .paper import (
+    PAPER_ENDINGS as PAPER_ENDINGS,
+    check_paper as check_paper,
+    write_day_figure as write_day_figure,
+    write_gantt_figure as write_gantt_figure,
+)
 from .reader import (
     ResultsReader as ResultsReader,
 )
@@ -61,6 +71,7 @@ from .writer import (
 __all__ = [
     "DEFAULT_FOLDER",
     "FORMATS",
+    "PAPER_ENDINGS",
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",
@@ -72,6 +83,7 @@ __all__ = [
     "NeighbourhoodView",
     "PowerProfile",
     "RecordedMessage",
+    "ResultFrames",
     "ResultsEntry",
     "ResultsError",
     "ResultsExistError",
@@ -83,11 +95,13 @@ __all__ = [
     "SimulationInfo",
     "SimulationSpec",
     "average_power_profile",
+    "check_paper",
     "create_results",
     "export_results",
     "glance",
     "household_rows",
     "is_sweep_file",
+    "load_frames",
     "load_run",
     "named_results",
     "record_comparison",
@@ -100,4 +114,6 @@ __all__ = [
     "view_house",
     "view_neighbourhood",
     "view_runs",
+    "write_day_figure",
+    "write_gantt_figure",
 ]

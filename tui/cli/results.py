@@ -264,3 +264,70 @@ def report(
         simulations = [opened.enter_context(ResultsReader(path)) for path in paths]
         write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
     typer.echo(to)
+
+
+_FIGURE_EXAMPLES = """
+\b
+Examples:
+  ssmic results figure latest --to day.pdf
+  ssmic results figure latest --kind gantt --run 2 --to contracts.svg
+  ssmic results figure A.sqlite B.sqlite --to comparison.png
+"""
+
+
+@app.command("figure", epilog=_FIGURE_EXAMPLES)
+def figure(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Results files, one or several, or a sweep; or `latest`.")
+    ],
+    to: Annotated[
+        Path, typer.Option(metavar="FIGURE", help="The file to write; the ending decides the format: .pdf, .svg, .png.")
+    ],
+    kind: Annotated[
+        Literal["day", "gantt", "comparison"] | None,
+        typer.Option(
+            help="day: power over the day; gantt: windows and contracts; comparison: means with 95 % intervals. "
+            "[default: day for one simulation, comparison for several and for a sweep]"
+        ),
+    ] = None,
+    run: Annotated[int, typer.Option(min=1, help="Run of a simulation, counted from 1.")] = 1,
+    day: Annotated[int, typer.Option(min=1, help="Day of a run of more than two days, counted from 1.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Draw a figure fit for a paper: the day's profile, contracts as a Gantt chart, or a comparison.
+
+    It needs matplotlib: pip install 'ssmic[figures]'.
+    """
+    from scenarios.results import (
+        ResultsReader,
+        check_paper,
+        is_sweep_file,
+        named_results,
+        write_day_figure,
+        write_gantt_figure,
+    )
+    from scenarios.results.comparison import compare_simulations, write_comparison_figure
+
+    check_paper(to, overwrite=force)
+    paths = list(dict.fromkeys(named_results(file) for file in files))
+    is_sweep = len(paths) == 1 and is_sweep_file(paths[0])
+    chosen = kind or ("comparison" if is_sweep or len(paths) > 1 else "day")
+    if chosen == "comparison":
+        if is_sweep:
+            from scenarios.sweep import compared_points, read_sweep
+
+            comparison = compared_points(read_sweep(paths[0]))
+        elif len(paths) < 2:
+            raise typer.BadParameter("name two or more simulations, or a sweep, to compare", param_hint="FILE")
+        else:
+            comparison = compare_simulations(paths)
+        write_comparison_figure(comparison, to)
+    else:
+        if is_sweep or len(paths) > 1:
+            raise typer.BadParameter(f"{chosen} is drawn of one simulation", param_hint="--kind")
+        with ResultsReader(paths[0]) as results:
+            if chosen == "day":
+                write_day_figure(results, to, run=run, day=day, overwrite=force)
+            else:
+                write_gantt_figure(results, to, run=run, overwrite=force)
+    typer.echo(to)

@@ -14,6 +14,7 @@ from .files import (
     ENDINGS as ENDINGS,
     check_files as check_files,
     write_comparison as write_comparison,
+    write_comparison_figure as write_comparison_figure,
 )
 from .tables import (
     blocks as blocks,
@@ -42,4 +43,5 @@ __all__ = [
     "tables_of",
     "unit_of",
     "write_comparison",
+    "write_comparison_figure",
 ]
