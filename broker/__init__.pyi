@@ -5,9 +5,15 @@ from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
     BrokerLostError as BrokerLostError,
+    BrokerRefusedError as BrokerRefusedError,
     BrokerUnreachableError as BrokerUnreachableError,
     BrokerUrlError as BrokerUrlError,
+    ClockMissingError as ClockMissingError,
+    HostRefusedError as HostRefusedError,
+    HostsGoneError as HostsGoneError,
     HostsMissingError as HostsMissingError,
+    RunFailedError as RunFailedError,
+    RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
 )
 from .filenames import (
@@ -20,6 +26,18 @@ from .identifiers import (
     identifier_problem as identifier_problem,
     shown as shown,
 )
+from .journal_file import (
+    JournalError as JournalError,
+    JournalWriteError as JournalWriteError,
+)
+from .plain_text import (
+    printable as printable,
+    printable_json as printable_json,
+    printable_line as printable_line,
+)
+from .setup import (
+    setup_parts as setup_parts,
+)
 from .threads import (
     new_loop as new_loop,
 )
@@ -29,9 +47,17 @@ __all__ = [
     "AgentFailedError",
     "BrokerAwayError",
     "BrokerLostError",
+    "BrokerRefusedError",
     "BrokerUnreachableError",
     "BrokerUrlError",
+    "ClockMissingError",
+    "HostRefusedError",
+    "HostsGoneError",
     "HostsMissingError",
+    "JournalError",
+    "JournalWriteError",
+    "RunFailedError",
+    "RunSuspendedError",
     "SsmicError",
     "atomic_write",
     "canonical",
@@ -39,5 +65,9 @@ __all__ = [
     "file_name",
     "identifier_problem",
     "new_loop",
+    "printable",
+    "printable_json",
+    "printable_line",
+    "setup_parts",
     "shown",
 ]

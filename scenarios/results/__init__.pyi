@@ -40,6 +40,7 @@ from .reader import (
     ResultsReader as ResultsReader,
 )
 from .rows import (
+    DroppedHost as DroppedHost,
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
@@ -76,6 +77,7 @@ __all__ = [
     "SWEEP_ID",
     "AveragePowerProfile",
     "ContractRow",
+    "DroppedHost",
     "FigureFormatError",
     "Format",
     "HouseView",

@@ -29,7 +29,9 @@ from tui.cli.options import (
     given,
     parse_id,
 )
+from tui.exit_codes import supervised
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -42,7 +44,8 @@ Examples:
 Restarted after a crash with the same journal, it resumes where it was.
 
 Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usage, 3 invalid scenario,
-4 broker unreachable or lost, 130 or 143 ended by Ctrl-C or SIGTERM.
+4 broker unreachable or lost, 5 broker refuses the login or is not trusted, 75 try again (no sign of the clock, disk
+full), 130 or 143 ended by Ctrl-C or SIGTERM. To start it again helps after 4 and 75 only.
 """
 
 
@@ -99,5 +102,6 @@ def host(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
-    typer.echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
-    run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))
+    echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
+    with supervised():
+        run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))

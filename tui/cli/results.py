@@ -10,6 +10,7 @@ import typer
 
 from tui.cli.options import CompareTo
 from tui.exit_codes import complain
+from tui.safe_output import echo
 
 if TYPE_CHECKING:
     from scenarios.results import ResultsReader
@@ -222,10 +223,10 @@ def export(
     if is_sweep_file(path):
         from scenarios.sweep import export_sweep, read_sweep
 
-        export_sweep(read_sweep(path), format_, to, overwrite=force, wrote=typer.echo)
+        export_sweep(read_sweep(path), format_, to, overwrite=force, wrote=echo)
         return
     with ResultsReader(path) as results:
-        export_results(results, format_, to, overwrite=force, wrote=typer.echo)
+        export_results(results, format_, to, overwrite=force, wrote=echo)
 
 
 @app.command(
@@ -258,12 +259,12 @@ def report(
         from scenarios.sweep import read_sweep, write_sweep_report
 
         write_sweep_report(read_sweep(paths[0]), to, overwrite=force)
-        typer.echo(to)
+        echo(to)
         return
     with ExitStack() as opened:
         simulations = [opened.enter_context(ResultsReader(path)) for path in paths]
         write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
-    typer.echo(to)
+    echo(to)
 
 
 _FIGURE_EXAMPLES = """
@@ -330,4 +331,4 @@ def figure(
                 write_day_figure(results, to, run=run, day=day, overwrite=force)
             else:
                 write_gantt_figure(results, to, run=run, overwrite=force)
-    typer.echo(to)
+    echo(to)

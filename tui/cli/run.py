@@ -39,7 +39,7 @@ Examples:
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-130 or 143 ended by Ctrl-C or SIGTERM.
+5 broker refuses the login or is not trusted, 130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
