@@ -22,9 +22,16 @@ from .dump import (
     profile_entries as profile_entries,
     save_scenario as save_scenario,
     to_yaml as to_yaml,
+    write_text as write_text,
 )
 from .faults import (
     load_faults as load_faults,
+)
+from .measured import (
+    Measured as Measured,
+    MeasuredFormat as MeasuredFormat,
+    read_measured as read_measured,
+    zone_of as zone_of,
 )
 from .model import (
     VERSION as VERSION,
@@ -33,7 +40,10 @@ from .model import (
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
+    known_keys as known_keys,
+    load_content as load_content,
     load_text as load_text,
+    plain_value as plain_value,
 )
 from .problems import (
     KeyPath as KeyPath,
@@ -82,6 +92,8 @@ __all__ = [
     "JobIds",
     "KeyPath",
     "LoadProfileEntry",
+    "Measured",
+    "MeasuredFormat",
     "MoveStart",
     "Note",
     "ProblemCollector",
@@ -101,8 +113,10 @@ __all__ = [
     "format_iso",
     "in_words",
     "known",
+    "known_keys",
     "line_of",
     "lines_of",
+    "load_content",
     "load_faults",
     "load_text",
     "locate_in",
@@ -111,9 +125,11 @@ __all__ = [
     "offset_of",
     "parse_time",
     "parse_yaml",
+    "plain_value",
     "producer_entry",
     "profile_entries",
     "read_bytes",
+    "read_measured",
     "read_points",
     "read_referred",
     "read_series",
@@ -122,4 +138,6 @@ __all__ = [
     "series_problems",
     "suggest",
     "to_yaml",
+    "write_text",
+    "zone_of",
 ]

@@ -46,6 +46,8 @@ class ProblemCollector:
     origin: Callable[[KeyPath], KeyPath] = lambda path: path
     """Returns the key path of a value before anything was removed."""
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was assumed of a file, and found in it that is no problem; one sentence each."""
 
     def at(self, path: KeyPath, what: str) -> None:
         """Add a problem with the value at `path`.

@@ -14,7 +14,8 @@ import numpy as np
 
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
+from scenarios.files.measured import MeasuredFormat, is_measured, read_measured
+from scenarios.files.model import UNKNOWN, ColumnsEntry, LoadProfileEntry, ProductionEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
@@ -180,6 +181,8 @@ class SeriesReader:
     def production(self, entry: ProductionEntry, path: KeyPath) -> Production | None:
         """Return the production that an entry describes; None after reporting its problems."""
         form = self._form(entry, path, ("start", "step_s", "power_w"))
+        if form != "file":
+            self._tell_of_file_keys(entry, path)
         if form == "points" and entry.points is not None:
             times_s = tuple(
                 self.time((*path, "points", i, 0), time) if isinstance(time, str) else time
@@ -187,6 +190,10 @@ class SeriesReader:
             )
             return self._checked(Production, times_s, tuple(wh for _, wh in entry.points), self._at_points(path))
         if form == "file" and entry.file is not None:
+            columns = entry.columns or ColumnsEntry()
+            wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
+            if wanted != MeasuredFormat() or (is_measured(entry.file) and not self._is_plain(entry.file)):
+                return self._measured(entry.file, wanted, path)
             return self._from_file(Production, entry.file, path)
         if form == "power_w" and entry.power_w is not None and entry.step_s is not None and entry.start is not None:
             first_s = self.time((*path, "start"), entry.start)
@@ -242,6 +249,37 @@ class SeriesReader:
             except ScenarioError as error:
                 self._in_file(path, error.problems)
         return cast("_Series | None", self._files[key])
+
+    def _is_plain(self, name: str) -> bool:
+        """Return whether a file is in the form that needs no description: 'UNIX-seconds Wh' a line."""
+        if self.folder is None or name.lower().endswith((".gz", ".parquet")):
+            return False
+        try:
+            return read_columns(read_text(self.folder / name, name)) is not None
+        except ScenarioError:
+            return False
+
+    def _measured(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
+        if self.folder is None:
+            self.collector.at((*path, "file"), "a file cannot be referred to here")
+            return None
+        try:
+            found = read_measured(self.folder / name, str(self.folder / name), wanted)
+        except ScenarioError as error:
+            self._in_file(path, error.problems)
+            return None
+        self.collector.notes += [note for note in found.notes if note not in self.collector.notes]
+        problems = series_problems(found.times_s, found.cumulative_wh, from_zero=False)
+        if problems:
+            self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
+            return None
+        return Production(times_s=found.times_s, cumulative_wh=found.cumulative_wh)
+
+    def _tell_of_file_keys(self, entry: ProductionEntry, path: KeyPath) -> None:
+        """Report keys that describe a file where there is none."""
+        for key in ("columns", "unit", "reading", "zone"):
+            if getattr(entry, key) is not None:
+                self.collector.at((*path, key), "describes a table of measurements, and goes with 'file' only")
 
     def _in_file(self, path: KeyPath, problems: Iterable[Problem]) -> None:
         """Report problems within a file at the key that refers to it."""

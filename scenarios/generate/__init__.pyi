@@ -1,11 +1,35 @@
+from .clouds import (
+    pvlib_irradiance as pvlib_irradiance,
+)
+from .generated_file import (
+    INLINE_ROOF_DAYS as INLINE_ROOF_DAYS,
+    SeriesFormat as SeriesFormat,
+    generated_yaml as generated_yaml,
+    write_series as write_series,
+)
+from .households import (
+    Generated as Generated,
+    GeneratorSpec as GeneratorSpec,
+    generate as generate,
+)
 from .solar import (
     Roof as Roof,
     Site as Site,
+    clear_irradiance as clear_irradiance,
     clear_sky_power as clear_sky_power,
 )
 
 __all__ = [
+    "INLINE_ROOF_DAYS",
+    "Generated",
+    "GeneratorSpec",
     "Roof",
+    "SeriesFormat",
     "Site",
+    "clear_irradiance",
     "clear_sky_power",
+    "generate",
+    "generated_yaml",
+    "pvlib_irradiance",
+    "write_series",
 ]

@@ -4,6 +4,7 @@ from .connection import (
     ResultsExistError as ResultsExistError,
     ResultsWriteError as ResultsWriteError,
     SameSimulationError as SameSimulationError,
+    is_sweep_file as is_sweep_file,
     record_comparison as record_comparison,
     seal as seal,
 )
@@ -11,6 +12,7 @@ from .export import (
     FORMATS as FORMATS,
     Format as Format,
     export_results as export_results,
+    require_parquet as require_parquet,
 )
 from .files import (
     DEFAULT_FOLDER as DEFAULT_FOLDER,
@@ -21,6 +23,18 @@ from .files import (
     glance as glance,
     named_results as named_results,
     results_files as results_files,
+    sweep_files as sweep_files,
+    versions as versions,
+)
+from .frames import (
+    ResultFrames as ResultFrames,
+    load_frames as load_frames,
+)
+from .paper import (
+    PAPER_ENDINGS as PAPER_ENDINGS,
+    check_paper as check_paper,
+    write_day_figure as write_day_figure,
+    write_gantt_figure as write_gantt_figure,
 )
 from .reader import (
     ResultsReader as ResultsReader,
@@ -30,6 +44,9 @@ from .rows import (
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+)
+from .schema import (
+    SWEEP_ID as SWEEP_ID,
 )
 from .summary import (
     simulation_json as simulation_json,
@@ -55,7 +72,9 @@ from .writer import (
 __all__ = [
     "DEFAULT_FOLDER",
     "FORMATS",
+    "PAPER_ENDINGS",
     "SUFFIX",
+    "SWEEP_ID",
     "AveragePowerProfile",
     "ContractRow",
     "DroppedHost",
@@ -66,6 +85,7 @@ __all__ = [
     "NeighbourhoodView",
     "PowerProfile",
     "RecordedMessage",
+    "ResultFrames",
     "ResultsEntry",
     "ResultsError",
     "ResultsExistError",
@@ -77,17 +97,25 @@ __all__ = [
     "SimulationInfo",
     "SimulationSpec",
     "average_power_profile",
+    "check_paper",
     "create_results",
     "export_results",
     "glance",
     "household_rows",
+    "is_sweep_file",
+    "load_frames",
     "load_run",
     "named_results",
     "record_comparison",
+    "require_parquet",
     "results_files",
     "seal",
     "simulation_json",
+    "sweep_files",
+    "versions",
     "view_house",
     "view_neighbourhood",
     "view_runs",
+    "write_day_figure",
+    "write_gantt_figure",
 ]

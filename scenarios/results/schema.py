@@ -8,6 +8,8 @@ from __future__ import annotations
 
 APPLICATION_ID = 0x53534D43
 """`PRAGMA application_id`, "SSMC": distinguishes our files from other SQLite files."""
+SWEEP_ID = 0x53534D57
+"""`PRAGMA application_id` of a sweep's file, "SSMW"; see `scenarios.sweep`."""
 SCHEMA_VERSION = 1
 """`PRAGMA user_version`, and `schema_version` in `meta`. Increased when an older ssmic could not read the file."""
 

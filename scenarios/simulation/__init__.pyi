@@ -31,6 +31,7 @@ from .settings import (
 )
 from .simulation import (
     Simulation as Simulation,
+    cores as cores,
     open_simulation as open_simulation,
 )
 
@@ -46,6 +47,7 @@ __all__ = [
     "ScoresFileError",
     "ScoresWriteError",
     "Simulation",
+    "cores",
     "described",
     "from_equal_scores",
     "homes_of",

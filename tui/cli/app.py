@@ -83,8 +83,12 @@ COMMANDS: dict[str, Command] = {
     "tui": Command("tui.cli.tui", "Open the terminal application: build, run, watch, read."),
     "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
     "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
+    "sweep": Command("tui.cli.sweep", "Run a scenario many times with varied settings and values, and compare."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
+    "generate": Command(
+        "tui.cli.generate", "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts."
+    ),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
     "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
