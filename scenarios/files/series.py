@@ -255,20 +255,40 @@ class SeriesReader:
         if self.folder is None or name.lower().endswith((".gz", ".parquet")):
             return False
         try:
+            self._is_outside(self.folder, name)
             return read_columns(read_text(self.folder / name, name)) is not None
         except ScenarioError:
             return False
+
+    def _is_outside(self, folder: Path, name: str) -> bool:
+        """Return whether a file lies outside the scenario's folder, where that is allowed.
+
+        Raises:
+            ScenarioError: It is not allowed.
+        """
+        try:
+            check_inside(folder / name, folder, str(folder / name))
+        except ScenarioError:
+            if not self.allow_outside:
+                raise
+            return True
+        return False
 
     def _measured(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
         if self.folder is None:
             self.collector.at((*path, "file"), "a file cannot be referred to here")
             return None
+        is_outside = False
         try:
+            is_outside = self._is_outside(self.folder, name)
             found = read_measured(self.folder / name, str(self.folder / name), wanted)
         except ScenarioError as error:
-            self._in_file(path, error.problems)
+            what = "is not read as a table of measurements; what is in a file outside the scenario's folder is not shown"
+            hidden = [Problem(str(self.folder / name), what)]
+            self._in_file(path, hidden if is_outside else error.problems)
             return None
-        self.collector.notes += [note for note in found.notes if note not in self.collector.notes]
+        notes = () if is_outside else found.notes
+        self.collector.notes += [note for note in notes if note not in self.collector.notes]
         problems = series_problems(found.times_s, found.cumulative_wh, from_zero=False)
         if problems:
             self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])

@@ -120,6 +120,23 @@ def test_a_file_inside_the_folder_is_read_and_quoted(tmp_path: Path) -> None:
     assert "a number is expected, not 'zero'" in told(file)
 
 
+@pytest.mark.parametrize("name", ["secret.csv", "secret"])
+def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, name: str) -> None:
+    """Neither where its name tells what it is, nor where keys beside it do; with the option it is, and is not quoted."""
+    (tmp_path / name).write_text(SECRET * 3)
+    folder = tmp_path / "scenario"
+    folder.mkdir()
+    file = folder / "s.yaml"
+    table = f"file: ../{name}" + (", unit: W, zone: UTC" if name == "secret" else "")
+    producer = f"{{id: pv, type: producer, predictions: [{{issued: 0, {table}}}]}}"
+    file.write_text(f'{HEAD}houses:\n  - {{id: "1", devices: [{producer}]}}\n')
+    refused = told(file)
+    assert "lies outside the scenario's folder: move it there, or give --allow-outside" in refused
+    allowed = told(file, allow_outside=True)
+    assert "what is in a file outside the scenario's folder is not shown" in allowed
+    assert "hush" not in refused + allowed
+
+
 @pytest.mark.parametrize("outside", [False, True])
 def test_a_pipe_or_a_device_is_no_series(tmp_path: Path, outside: bool) -> None:  # noqa: FBT001 - a parameter
     """Attack 65: nothing hangs, whatever is allowed."""
