@@ -30,6 +30,11 @@ from .journal_file import (
     JournalError as JournalError,
     JournalWriteError as JournalWriteError,
 )
+from .plain_text import (
+    printable as printable,
+    printable_json as printable_json,
+    printable_line as printable_line,
+)
 from .setup import (
     setup_parts as setup_parts,
 )
@@ -60,6 +65,9 @@ __all__ = [
     "file_name",
     "identifier_problem",
     "new_loop",
+    "printable",
+    "printable_json",
+    "printable_line",
     "setup_parts",
     "shown",
 ]

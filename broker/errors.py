@@ -35,6 +35,13 @@ class ProtocolError(SsmicError):
     """A message violates `docs/protocol.md`. The receiver counts, logs and drops it."""
 
 
+class MalformedError(ProtocolError):
+    """A message for which only its sender can be at fault, whatever the network did; counted against the sender.
+
+    It cannot be parsed, a value is out of range, it is too large, or it contradicts what the sender has said before.
+    """
+
+
 class HostsMissingError(SsmicError):
     """Hosts were silent for longer than the clock's wall-clock limit; the message names them."""
 
@@ -64,7 +71,7 @@ class RunSuspendedError(RunFailedError):
 
 
 class AgentFailedError(SsmicError):
-    """An agent raised an exception, which ends the run: a bug, not a user's mistake."""
+    """A host reports that one of its agents raised an exception, which ends the run: a bug, not a user's mistake."""
 
     def __init__(self, agent: str, host: str, traceback: str) -> None:
         super().__init__(f"agent {agent!r} on host {host!r} failed:\n{traceback.rstrip()}")

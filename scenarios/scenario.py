@@ -16,6 +16,8 @@ from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Produc
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
+_FIRST_S = -62_135_596_800
+"""The beginning of the year 1, the first."""
 _NEUTRAL_S = 1_000_000_000
 """An arbitrary time, used to format the offset alone."""
 
@@ -34,7 +36,8 @@ class Zone:
     def at(self, time_s: float) -> datetime:
         """Return a UNIX time as local date and time."""
         zone = timezone(timedelta(seconds=self.offset_s))
-        return datetime.fromtimestamp(min(time_s, _LAST_S - max(0, self.offset_s)), zone)
+        first_s, last_s = _FIRST_S - min(0, self.offset_s), _LAST_S - max(0, self.offset_s)
+        return datetime.fromtimestamp(max(first_s, min(time_s, last_s)), zone)
 
     def iso(self, time_s: int) -> str:
         """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""
@@ -136,6 +139,24 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
     if days is not None:
         return scenario.start_s + days * DAY_S
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)
+
+
+def latest_s(scenario: Scenario, end_s: int | None) -> int:
+    """Return a time after which nothing can happen in a run, UNIX seconds; no agent waits for a later one.
+
+    Args:
+        scenario: The scenario to run.
+        end_s: End of the run; None: it lasts until the last job has run.
+    """
+    series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
+    times_s = [
+        scenario.start_s,
+        end_s or 0,
+        *(job.latest_start_s + job.duration_s for job in scenario.jobs),
+        *(prediction.issued_s for prediction in series),
+        *(prediction.production.end_s for prediction in series),
+    ]
+    return max(times_s) + DAY_S
 
 
 SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 import typer
 
-from broker import SsmicError
-from tui.signals import exit_code
+from broker import SsmicError, printable
+from tui.safe_output import echo
+from tui.signals import exit_code, is_interruption
 
 FAILED = 1
 USAGE = 2
@@ -57,7 +58,12 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except Exception as error:
         if hasattr(error, "exit_code"):
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = printable(message)  # type: ignore[attr-defined]
             raise  # Typer's own errors, which it shows itself
+        if is_interruption(error):
+            complain("interrupted")
+            raise typer.Exit(exit_code()) from None
         if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
             # Our own files report this themselves. As above, avoid a second error at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -135,7 +141,7 @@ def complain_about(error: SsmicError) -> None:
     from scenarios import ScenarioError
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
-        typer.echo(str(error), err=True)
+        echo(error, err=True)
         complain(f"{len(error.problems)} problems")
     else:
         complain(str(error))
@@ -149,4 +155,4 @@ def tell_notes(notes: Iterable[str]) -> None:
 
 def complain(message: str) -> None:
     """Print an error message on standard error."""
-    typer.echo(f"ssmic: {message}", err=True)
+    echo(f"ssmic: {message}", err=True)

@@ -115,6 +115,18 @@ def signalled() -> bool:
     return bool(_asked)
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Return whether a signal caused an exception: KeyboardInterrupt itself, or one that Python raised from it.
+
+    Python 3.11 turns any exception in `__set_name__`, which many classes call while they are imported, into a
+    RuntimeError.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None and signalled()
+
+
 def settled() -> None:
     """Declare the signal the normal end of the command, so that its own exit code applies."""
     global _asked  # noqa: PLW0603 - as below

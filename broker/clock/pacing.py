@@ -365,6 +365,14 @@ class RunControl:
         self._paused, self.paused_by = True, by
         self._pacer.stand()
 
+    def interrupt(self) -> None:
+        """Let whoever waits for the next round look again at what it is."""
+        self._changed.set()
+
+    def paced_time_s(self, now_s: int) -> int:
+        """Return the virtual time that the pace has reached, UNIX seconds; without a pace, or paused: `now_s`."""
+        return now_s if self._paused or self.pace.factor is None else max(now_s, math.floor(self._pacer.at_s))
+
     def permits(self, moment: Moment, now: Moment) -> bool:
         """Return whether a round may run now, regardless of the pace.
 

@@ -1,7 +1,9 @@
 from .agent import (
     Agent as Agent,
     AgentLostError as AgentLostError,
+    AskLapsedError as AskLapsedError,
     Channel as Channel,
+    Instruction as Instruction,
     Received as Received,
     RetainedPublication as RetainedPublication,
     TimeUp as TimeUp,
@@ -16,13 +18,21 @@ from .journal import (
     HostJournal as HostJournal,
     RoundRecord as RoundRecord,
 )
+from .port import (
+    Incoming as Incoming,
+    Port as Port,
+)
 
 __all__ = [
     "Agent",
     "AgentLostError",
+    "AskLapsedError",
     "Channel",
     "Host",
     "HostJournal",
+    "Incoming",
+    "Instruction",
+    "Port",
     "Received",
     "RetainedPublication",
     "RoundRecord",

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from broker.errors import (
     BrokerLostError,
     BrokerUnreachableError,
     ClockMissingError,
     HostRefusedError,
+    MalformedError,
     ProtocolError,
     RunFailedError,
     RunSuspendedError,
@@ -29,6 +30,7 @@ from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
 from broker.hosts.journal import HostJournal, RoundObserver, RoundRecord
 from broker.hosts.outbox import Outbox
+from broker.hosts.port import Incoming, Port
 from broker.journal_file import JournalError
 from broker.protocol import (
     Announcement,
@@ -40,6 +42,9 @@ from broker.protocol import (
     ResendRequest,
     Roster,
     Timeouts,
+    Wake,
+    decode,
+    too_large,
     topics,
 )
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
@@ -73,6 +78,7 @@ class Host:
         journal: HostJournal | None = None,
         setup: str = "",
         clock_limit_wall_s: float | None = None,
+        port: Port | None = None,
     ) -> None:
         """Create a host.
 
@@ -88,6 +94,7 @@ class Host:
             setup: What the host was started with, part by part (`broker.setup`); the clock compares it.
             clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
                 it is in the same process.
+            port: Connects its agents with the world outside the run; None: nothing does.
         """
         self.host_id = host_id
         self.run_id = run
@@ -99,6 +106,11 @@ class Host:
         self._observer = observer
         self._journal = journal
         self._setup = setup
+        self._port = port
+        self._taken = asyncio.Event()
+        """Set when the port was asked for what waits there."""
+        self._taken_step = -1
+        self._messages = messages
         self._directory = Directory(host_id, self.session)
         self._outbox = Outbox(run, host_id, self.session)
         self._in_roster = asyncio.Event()
@@ -157,7 +169,11 @@ class Host:
                     if replayed is None or replayed.phase != "end":
                         await self._in_roster.wait()  # until then, messages of this process are rejected
                         await self._outbox.publish_last(bus)
-                        await self._run_rounds(bus, tasks)
+                        waking = tasks.create_task(self._keep_waking(bus), name=f"host[{self.host_id}].wake")
+                        try:
+                            await self._run_rounds(bus, tasks)
+                        finally:
+                            waking.cancel()
                     else:
                         await self._outbox.publish_last(bus)
                 except BaseException as error:
@@ -208,6 +224,7 @@ class Host:
     # Incoming messages.
 
     async def _read(self, bus: Bus) -> None:
+        bus.on_oversized = lambda topic, size_bytes: self.rejected.reject(topic, too_large(size_bytes))
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=self.host_id)
@@ -219,7 +236,7 @@ class Host:
                 self._clock_sign_wall_s = asyncio.get_running_loop().time()
             try:
                 await self._take(bus, event)
-            except (ProtocolError, ValidationError) as error:
+            except ProtocolError as error:
                 self.rejected.reject(event.topic, error)
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
@@ -232,14 +249,14 @@ class Host:
             case "roster", () if not delivery.payload:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(Roster.model_validate_json(delivery.payload), is_stored=delivery.retain):
+                if not self._take_roster(decode(Roster, delivery.payload), is_stored=delivery.retain):
                     await self._announce(bus)
             case "grant", (_,):
-                await self._take_grant(bus, Grant.model_validate_json(delivery.payload))
+                await self._take_grant(bus, decode(Grant, delivery.payload))
             case "inbox", (_, agent, from_host):
-                self._take_envelope(agent, from_host, Envelope.model_validate_json(delivery.payload))
+                self._take_envelope(agent, from_host, decode(Envelope, delivery.payload), len(delivery.payload))
             case "resend", (_, from_host):
-                request = ResendRequest.model_validate_json(delivery.payload)
+                request = decode(ResendRequest, delivery.payload)
                 await self._outbox.resend(bus, request.step, from_host)
             case _:
                 raise ProtocolError("a host does not read this topic")
@@ -247,9 +264,11 @@ class Host:
     def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Adopt a roster; return False if it does not list this process."""
         self._keep_retained = roster.keep
-        if self.session in roster.refused:
+        if (why := roster.refused.get(self.session, {}).get(self.host_id)) is not None:
             self._is_current_session = False
-            raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
+            raise HostRefusedError(f"host {self.host_id!r} is refused: {why}")
+        if (why := roster.quarantined.get(self.host_id)) is not None:
+            raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
         if roster.failed and roster.may_resume and not is_stored:
             raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock gave up for now: {roster.failed}")
         if roster.failed and not is_stored:
@@ -290,13 +309,13 @@ class Host:
             self._expecting = grant
             self._grants.put_nowait(grant)
 
-    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
+    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         if agent != envelope.to or agent not in self._group.ids:
-            raise ProtocolError(f"agent {agent!r} does not live on this host")
+            raise MalformedError(f"agent {agent!r} does not live on this host")
         self._directory.check(envelope, from_host)
         if envelope.step < self._outbox.last_step:
             return  # a late duplicate
-        self._buffer.add(from_host, envelope)
+        self._buffer.add(from_host, envelope, size_bytes)
         self._arrived.set()
 
     async def _watch_clock(self, broker: Broker, bus: Bus, limit_wall_s: float) -> None:
@@ -354,14 +373,67 @@ class Host:
             await self._wait_for_messages(bus, grant)
             self._running = grant.step
             messages = self._buffer.pop(grant.step - 1, grant.expected)
-            record = await self._group.run_round(grant, messages, self._directory.host_by_agent, tasks)
+            if self._port is not None and grant.phase == "run" and grant.round == 0:
+                messages += self._from_outside(grant, self._port.take(grant.time))
+                self._taken_step = grant.step
+                self._taken.set()
+            record = await self._group.run_round(
+                grant, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
+            )
+            self._count_rejections()
             if self._journal is not None:
                 self._journal.append(record)
             self._record_round(record)
+            if self._port is not None and record.instructions:
+                await self._port.carry_out(record.instructions, grant.time)
             await self._outbox.publish_last(bus)
             self._running = None
             if grant.phase == "end":
                 return
+
+    def _count_rejections(self) -> None:
+        """Count what the agents refused against the hosts that it came from."""
+        for rejection in self._group.take_rejections():
+            from_host = self._directory.host_by_agent.get(rejection.sender, "")
+            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
+            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
+
+    @property
+    def _next_outside_s(self) -> int | None:
+        return None if self._port is None else self._port.next_s
+
+    def _from_outside(self, grant: Grant, taken: Sequence[Incoming]) -> tuple[Envelope, ...]:
+        """Return what came from outside as messages; each agent's come from itself, as no other one sends those."""
+        return tuple(
+            Envelope(
+                session=self.session,
+                step=max(0, grant.step - 1),
+                time=grant.time,
+                round=grant.round,
+                sender=incoming.agent,
+                seq=number,
+                to=incoming.agent,
+                body=incoming.message.model_dump(mode="json"),
+            )
+            for number, incoming in enumerate(taken)
+        )
+
+    async def _keep_waking(self, bus: Bus) -> None:
+        """Ask the clock for a round whenever something from outside waits, until it has been taken."""
+        if self._port is None:
+            return
+        backoff = self._timeouts.backoff()
+        while True:
+            await self._port.waiting.wait()
+            self._taken.clear()
+            wake = Wake(session=self.session, taken=self._taken_step).encoded()
+            await bus.publish(topics.wake(self.run_id, self.host_id), wake, qos=topics.QOS_AT_MOST_ONCE)
+            try:
+                async with asyncio.timeout(backoff.pause_wall_s):
+                    await self._taken.wait()
+                backoff.reset()
+            except TimeoutError:  # the request was lost, or the run is paused
+                backoff.double()
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()
@@ -394,16 +466,25 @@ class Host:
             return None
         host_by_agent = self._journal.load_host_by_agent()
         for round_ in self._journal.rounds():
-            record = await self._group.run_round(round_.grant, round_.delivered, host_by_agent, tasks)
+            record = await self._group.run_round(
+                round_.grant, round_.delivered, host_by_agent, tasks, next_s=self._next_outside_s
+            )
             if record.digest != round_.digest:
                 raise JournalError(
                     f"host {self.host_id!r} does not replay: step {round_.grant.step} has a different result"
                 )
             self._record_round(record)
+            self._restore_port(record)
             last = record.grant
         if last is not None:
             log.info("replayed", host=self.host_id, step=last.step)
         return last
+
+    def _restore_port(self, record: RoundRecord) -> None:
+        if self._port is not None:
+            ours = [envelope for envelope in record.delivered if envelope.sender == envelope.to]
+            taken = [Incoming(envelope.to, self._messages.validate_python(envelope.body)) for envelope in ours]
+            self._port.restore(taken, record.instructions, record.grant.time)
 
     def _record_round(self, record: RoundRecord) -> None:
         self._outbox.add_round(record)

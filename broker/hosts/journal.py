@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.hosts.agent import RetainedPublication
+from broker.hosts.agent import Instruction, RetainedPublication
 from broker.journal_file import JournalFile
 from broker.protocol import Envelope, Failure, Grant
 
@@ -27,6 +27,10 @@ class RoundRecord:
     next_s: int | None
     """The host's earliest timer, UNIX seconds of virtual time; None if no timer is set."""
     failure: Failure | None
+    is_asking: bool = False
+    """Whether an agent waits for an answer."""
+    instructions: tuple[Instruction, ...] = ()
+    """For the world outside the run."""
 
     @property
     def digest(self) -> str:
@@ -39,6 +43,8 @@ class RoundRecord:
             digest.update(host.encode() + b"\0" + envelope.unsigned() + b"\0")
         for item in self.publications:
             digest.update(f"{item.subject}\0{item.name}\0".encode() + item.content.model_dump_json().encode() + b"\0")
+        for instruction in self.instructions:
+            digest.update(f"{instruction.agent}\0{instruction.content.model_dump_json()}\0".encode())
         digest.update(repr(self.next_s).encode())
         return digest.hexdigest()
 

@@ -1,8 +1,23 @@
+from .bounds import (
+    MAX_AGENT_CHARACTERS as MAX_AGENT_CHARACTERS,
+    MAX_INTEGER as MAX_INTEGER,
+    MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
+    MAX_TIME_S as MAX_TIME_S,
+    MAX_TRACEBACK_CHARACTERS as MAX_TRACEBACK_CHARACTERS,
+    AgentId as AgentId,
+    Count as Count,
+    Text as Text,
+    Time as Time,
+    clipped as clipped,
+)
 from .rejections import (
     RejectedMessages as RejectedMessages,
+    decode as decode,
     first_problem as first_problem,
+    too_large as too_large,
 )
 from .reorder_buffer import (
+    MAX_BUFFERED_MESSAGES as MAX_BUFFERED_MESSAGES,
     ReorderBuffer as ReorderBuffer,
 )
 from .timeouts import (
@@ -24,16 +39,25 @@ from .wire import (
     Roster as Roster,
     RunPhase as RunPhase,
     TimeReport as TimeReport,
+    Wake as Wake,
     shown as shown,
 )
 
 __all__ = [
     "LIMIT_WALL_S",
+    "MAX_AGENT_CHARACTERS",
+    "MAX_BUFFERED_MESSAGES",
+    "MAX_INTEGER",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_TIME_S",
+    "MAX_TRACEBACK_CHARACTERS",
     "MOST_NAMED",
     "VERSION",
+    "AgentId",
     "Announcement",
     "Backoff",
     "Control",
+    "Count",
     "Done",
     "Envelope",
     "Failure",
@@ -44,8 +68,14 @@ __all__ = [
     "ResendRequest",
     "Roster",
     "RunPhase",
+    "Text",
+    "Time",
     "TimeReport",
     "Timeouts",
+    "Wake",
+    "clipped",
+    "decode",
     "first_problem",
     "shown",
+    "too_large",
 ]

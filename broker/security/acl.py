@@ -35,7 +35,12 @@ def host_rights(host_id: str) -> Rights:
     return Rights(
         read=_in_any_run("roster", "time", f"grant/{host}", f"inbox/{host}/+/+", f"resend/{host}/+"),
         write=_in_any_run(
-            f"hosts/{host}", f"done/{host}", f"inbox/+/+/{host}", f"resend/+/{host}", f"forecast/{host}/+"
+            f"hosts/{host}",
+            f"done/{host}",
+            f"inbox/+/+/{host}",
+            f"resend/+/{host}",
+            f"forecast/{host}/+",
+            f"wake/{host}",
         ),
     )
 
@@ -48,7 +53,7 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
     """
     own = [host_rights(host) for host in hosts]
     read = [
-        *_in_any_run("hosts/+", "done/+", "control", "inbox/+/+/+", "ledger/+", "forecast/+/+"),
+        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+/+", "ledger/+", "forecast/+/+"),
         *(topic for rights in own for topic in rights.read),
     ]
     write = [

@@ -78,6 +78,15 @@ class MqttBus:
         return self._connection is not None
 
     @property
+    def on_oversized(self) -> Callable[[str, int], None] | None:
+        """See `Bus`."""
+        return self._receive_queue.on_oversized
+
+    @on_oversized.setter
+    def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
+        self._receive_queue.on_oversized = listener
+
+    @property
     def oversized(self) -> int:
         """Number of messages dropped for their size."""
         return self._receive_queue.oversized

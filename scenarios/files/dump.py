@@ -170,10 +170,14 @@ def _in_id_order(jobs: Sequence[Job], where: str) -> list[Job]:
     return ordered
 
 
-def natural_order(text: str) -> tuple[tuple[bool, int, str], ...]:
-    """Return a sort key that places `9` before `10`."""
+def natural_order(text: str) -> tuple[tuple[bool, int, str, str], ...]:
+    """Return a sort key that places `9` before `10`; numbers of any length are compared by their digits."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
-    return tuple((False, int(part), part) if part[0] in "0123456789" else (True, 0, part) for part in parts)
+    digits = (part.lstrip("0") if part[0] in "0123456789" else None for part in parts)
+    return tuple(
+        (True, 0, part, "") if number is None else (False, len(number), number, part)
+        for part, number in zip(parts, digits, strict=True)
+    )
 
 
 WIDTH = 120

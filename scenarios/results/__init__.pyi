@@ -26,6 +26,7 @@ from .reader import (
     ResultsReader as ResultsReader,
 )
 from .rows import (
+    DroppedHost as DroppedHost,
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
@@ -57,6 +58,7 @@ __all__ = [
     "SUFFIX",
     "AveragePowerProfile",
     "ContractRow",
+    "DroppedHost",
     "FigureFormatError",
     "Format",
     "HouseView",

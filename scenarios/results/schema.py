@@ -21,6 +21,16 @@ CREATE TABLE IF NOT EXISTS scores ( -- who was asked first: the lowest score; fi
 ) WITHOUT ROWID;
 """
 
+DROPPED_HOSTS_TABLE = """
+CREATE TABLE IF NOT EXISTS dropped_hosts ( -- whom the run ended without; files of before it was kept have no table
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  host        TEXT NOT NULL,
+  why         TEXT NOT NULL,
+  quarantined INTEGER NOT NULL, -- 1: put out because it broke the protocol; 0: it was away too long
+  PRIMARY KEY (run, host)
+) WITHOUT ROWID;
+"""
+
 TABLES = f"""
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
@@ -142,4 +152,4 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 
-{SCORES_TABLE}"""
+{SCORES_TABLE}{DROPPED_HOSTS_TABLE}"""

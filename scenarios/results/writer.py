@@ -9,7 +9,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -28,8 +28,8 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
-from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
-from scenarios.results.schema import SCORES_TABLE
+from scenarios.results.rows import Condenser, DroppedHost, job_of, read_ledger, write_entries
+from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
@@ -247,6 +247,7 @@ class RunWriter:
         not_registered: tuple[str, ...] = (),
         error: str = "",
         scores: Mapping[str, tuple[int, int]] | None = None,
+        without: Sequence[DroppedHost] = (),
     ) -> None:
         """Write what is left, the energy of every minute, and the run's figures; the run is over.
 
@@ -258,6 +259,7 @@ class RunWriter:
             not_registered: Ids of the jobs for which it ended too early.
             error: Why it failed.
             scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
+            without: Hosts that the run ended without.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -272,6 +274,7 @@ class RunWriter:
             self._write_waiting()
             self._write_minutes(settled)
             self._write_scores(scores or {})
+            self._write_dropped(without)
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -334,6 +337,13 @@ class RunWriter:
         self._connection.executemany(
             "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
             [(self.run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
+        )
+
+    def _write_dropped(self, without: Sequence[DroppedHost]) -> None:
+        self._connection.execute(DROPPED_HOSTS_TABLE)  # as for scores
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
+            [(self.run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
         )
 
     def _minute_rows(

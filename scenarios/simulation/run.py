@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,19 +22,19 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
-from scenarios.results import RunWriter
-from scenarios.scenario import Scenario
+from scenarios.results import DroppedHost, RunWriter
+from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
+from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
+
+log = structlog.get_logger(__name__)
 
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 LOOK_AFTER_FILES_WALL_S = 2.0
 """How often a process looks whether the files that it writes are still there."""
-
-log = structlog.get_logger(__name__)
 
 
 class KeptFile(Protocol):
@@ -90,6 +91,10 @@ class RunOutcome:
     rounds: int
     wall_s: float
     """How long it took, in all processes that its clock has had, wall-clock seconds."""
+    disputes: tuple[str, ...] = ()
+    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that the run ended without, by id."""
 
     def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end, by id.
@@ -139,8 +144,8 @@ async def run_scenario(
     remote = [host for host in homes if host not in local]
     cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents})
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(recorder) if remote else None
-    watch = wire or Watch(recorder)
+    wire = WireWatch(scenario, recorder) if remote else None
+    watch = wire or Watch(scenario, recorder)
     end_s = settings.end_s(scenario)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
@@ -157,6 +162,8 @@ async def run_scenario(
                 on_loss=settings.on_loss,
                 catch_up=settings.catch_up,
                 indispensable=frozenset(local),
+                latest_s=latest_s(scenario, end_s),
+                most_rounds_a_second=_most_rounds_a_second(scenario),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -166,13 +173,14 @@ async def run_scenario(
             on_report=on_report,
             observer=wire,
             journal=clock_journal,
+            messages=MESSAGES,
         )
         hosts = [_host(host, cast, agents, settings, managers[host], watch=watch) for host, agents in local.items()]
         files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
         if isinstance(recorder, RunWriter):
             files.append(recorder)
 
-        def finish(state: EndState, error: str = "") -> RunOutcome:
+        def finish(state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
             outcome = RunOutcome(
                 seed=settings.seed,
                 run_id=settings.run_id,
@@ -185,7 +193,12 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
+                disputes=disputes,
                 wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
+                without=tuple(
+                    DroppedHost(host, why, host in clock.membership.quarantined)
+                    for host, why in sorted(clock.membership.reasons.items())
+                ),
             )
             if recorder is not None:
                 recorder.finish(
@@ -197,6 +210,7 @@ async def run_scenario(
                     not_registered=outcome.not_registered,
                     error=error,
                     scores=outcome.scores_since(settings.scores),
+                    without=outcome.without,
                 )
             return outcome
 
@@ -215,24 +229,42 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
-        if problems := _violations(scenario, cast, clock, wire):
-            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+        defects, disputes = _violations(scenario, cast, clock, wire)
+        if defects:
+            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
             finish("failed", str(violation))
             raise violation
-        return finish("interrupted" if clock.is_stopped else "done")
+        for dispute in disputes:
+            log.warning("dispute", what=dispute)
+        return finish("interrupted" if clock.is_stopped else "done", disputes=tuple(disputes))
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
-    """Return how the ledger and the agents violate the invariants of a run that has ended."""
-    ledger = cast.manager.ledger.values()
+def _most_rounds_a_second(scenario: Scenario) -> int:
+    """Return more rounds than all jobs together can need if they become known in the same second."""
+    on_one_device = max(Counter((job.house, job.device) for job in scenario.jobs).values(), default=0)
+    # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
+    return 1_000 + 20 * len(scenario.jobs) * (1 + on_one_device + len(scenario.producers))
+
+
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> tuple[list[str], list[str]]:
+    """Return how the ledger and the agents violate the invariants of a run that has ended.
+
+    What agents of this process do wrong is a defect of this program. What households in other processes say is theirs:
+    whoever lies about its own jobs or its own production ends no run, but is named.
+
+    Returns:
+        Defects, and disputes.
+    """
+    ledger = list(cast.manager.ledger.values())
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
-    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost)
+    defects = manager_problems(scenario, ledger)
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost)
     if wire is None:
-        return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
+        return defects + open_ends + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers), []
     if wire.sides is None:
-        return problems
+        return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return problems + disagreements(ledger, wire.sides, there.jobs, there.producers)
+    return defects, open_ends + disagreements(ledger, wire.sides, there.jobs, there.producers)
 
 
 async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:

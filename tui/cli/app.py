@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from tui.exit_codes import exit_codes
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 _MOST = 3
 
@@ -162,9 +163,9 @@ def _print_version(wanted: bool) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            typer.echo(f"ssmic {version('ssmic')}")
+            echo(f"ssmic {version('ssmic')}")
         except PackageNotFoundError:
-            typer.echo("ssmic (from a folder, not installed)")
+            echo("ssmic (from a folder, not installed)")
         raise typer.Exit
 
 
@@ -190,7 +191,7 @@ def ssmic(
         if _opens_terminal_ui():
             import_module(COMMANDS["tui"].module).app([], prog_name="ssmic tui", standalone_mode=False)
         else:
-            typer.echo(ctx.get_help())
+            echo(ctx.get_help())
 
 
 def _opens_terminal_ui() -> bool:

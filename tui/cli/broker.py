@@ -11,6 +11,7 @@ import typer
 
 from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, complete_scenario, given, parse_id
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 if TYPE_CHECKING:
     from broker.security import Owner, Written
@@ -90,7 +91,7 @@ def init(
             owner=None if owner is None else _owner(owner),
         ),
     )
-    typer.echo(_summary(folder, written))
+    echo(_summary(folder, written))
 
 
 def _owner(text: str) -> Owner:
@@ -228,10 +229,10 @@ def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) ->
     from tui.exit_codes import complain
 
     if not found:
-        typer.echo(f"Nothing is left at {url}" + (f" of run {run!r}" if run is not None else ""))
+        echo(f"Nothing is left at {url}" + (f" of run {run!r}" if run is not None else ""))
     for leftover in found:
         if leftover.run_id in removed:
-            typer.echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
+            echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
         else:
             who = (
                 f"connected hosts: {', '.join(sorted(leftover.hosts))}" if leftover.hosts else "its clock is publishing"
@@ -302,7 +303,7 @@ def broker(
     async def serve() -> None:
         async with choose_broker(engine, port=port) as chosen:
             complain(f"{chosen.description}; Ctrl-C ends it")
-            typer.echo(str(chosen.url))
+            echo(str(chosen.url))
             sys.stdout.flush()  # the parent process waits for this line
             await asyncio.get_running_loop().create_future()
 

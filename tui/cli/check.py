@@ -9,6 +9,7 @@ import typer
 from tui.cli.options import ScenarioArgument
 from tui.exit_codes import INVALID, complain_about, tell_notes
 from tui.formatting import plural, size_of
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -45,7 +46,7 @@ def check(
         if not as_json:
             tell_notes(notes)
             said = f", {plural(len(notes), 'note')}" if notes else ""
-            typer.echo(f"{scenario}: no problems{said}: {size_of(found)}")
+            echo(f"{scenario}: no problems{said}: {size_of(found)}")
     if as_json:
         from tui.cli.simulate import print_json
 

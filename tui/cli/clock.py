@@ -96,8 +96,8 @@ def clock(
     on_loss: Annotated[
         Literal["wait", "drop", "fail"],
         typer.Option(
-            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit and "
-            "continue; or fail at once.",
+            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit, or "
+            "when it fails, and continue; or fail at once. One that breaks the protocol is put out, except with fail.",
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",

@@ -31,6 +31,7 @@ from tui.cli.options import (
 )
 from tui.exit_codes import supervised
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -101,6 +102,6 @@ def host(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
-    typer.echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
+    echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
     with supervised():
         run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))

@@ -9,6 +9,7 @@ import typer
 
 from tui.cli.options import CompareTo
 from tui.exit_codes import complain
+from tui.safe_output import echo
 
 if TYPE_CHECKING:
     from scenarios.results import ResultsReader
@@ -163,7 +164,7 @@ def export(
     from scenarios.results import ResultsReader, export_results, named_results
 
     with ResultsReader(named_results(file)) as results:
-        export_results(results, format_, to, overwrite=force, wrote=typer.echo)
+        export_results(results, format_, to, overwrite=force, wrote=echo)
 
 
 @app.command(
@@ -193,4 +194,4 @@ def report(
     with ExitStack() as opened:
         simulations = [opened.enter_context(ResultsReader(path)) for path in paths]
         write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
-    typer.echo(to)
+    echo(to)

@@ -21,6 +21,7 @@ from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
+from tui.safe_output import echo
 
 _BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
 
@@ -157,7 +158,7 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
         return None
     access = access_to(broker, options, os.environ)
     if on_command_line and "@" in broker and access.url.password is not None and options.password_file is None:
-        typer.echo(
+        echo(
             "ssmic: a password on the command line is visible to all users of this machine: "
             "use SSMIC_BROKER, or --user with --password-file",
             err=True,

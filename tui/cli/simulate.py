@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from broker import SsmicError
+from broker import SsmicError, printable_json
 from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
@@ -167,7 +167,7 @@ def show_results(results_file: Path, *, as_json: bool) -> None:
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
     """Print a single JSON object on standard output."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(printable_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
     sys.stdout.flush()
 
 

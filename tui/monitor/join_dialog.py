@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -101,7 +102,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the list and the connection's state."""
         with Vertical() as box:
-            box.border_title = f"Runs on {self._finder.title}"
+            box.border_title = f"Runs on {escape(self._finder.title)}"
             yield Static("", classes="told", markup=False)
             yield VirtualTable[FoundRun](
                 _COLUMNS, key=lambda found: found.run_id, empty="No runs yet; new ones appear here"
