@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import structlog
 from pydantic import TypeAdapter
@@ -54,14 +54,14 @@ from broker.transport import Broker, Bus, Delivery, leave_gracefully
 
 log = structlog.get_logger(__name__)
 
-MOST_LIMITS = 10
-"""A host that gives signs of life but does not answer is given up after so many time limits."""
 KEEP_AGAIN_WALL_S = 0.5
 """How often to try to store what was observed while another process prevents it."""
 RETAINED_WALL_S = 0.5
 """How long a starting clock waits for what the broker has retained of another clock of its run."""
 RECORD = "the results file"
 """What a report names as awaited while another process has locked the record of the run."""
+MOST_LIMITS = 10
+"""A host that gives signs of life but does not answer is given up after so many time limits."""
 
 OnLoss = Literal["wait", "drop", "fail"]
 
@@ -114,6 +114,11 @@ class StepObserver(Protocol):
             sent: Its messages, sorted by (sender, sequence number).
         """
         ...
+
+
+@runtime_checkable
+class StepKeeper(Protocol):
+    """An observer that stores what it observes, and may have to wait for that."""
 
     def keep(self) -> bool:
         """Store what was observed, so that it survives the process; return False if that has to wait for others."""
@@ -189,20 +194,18 @@ class Clock:
         self._on_report = on_report
         self._run_control: RunControl | None = None
         self._reporter: Reporter
-        self._lost_before: tuple[str, ...] = ()
-        """Agents of hosts that did not come before the run began, or went on."""
         self._waiting_since_wall_s: float | None = None
         """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
         self._missing_since_wall_s: float | None = None
         """Since when it has been waiting for messages that the observer must receive, loop time; None: it is not."""
+        self._unkept_since_wall_s: float | None = None
+        """Since when it has been waiting for the observer to store a step, loop time; None: it is not."""
         self._begun_waiting_wall_s = 0.0
         """The same, or since it was connected again, which alone may have delayed them."""
         self._taking: dict[str, int] = {}
         """By host, the last step in which it takes what comes from outside the run."""
         self._woken: set[str] = set()
         """Hosts that hold something from outside the run and have not been granted a first round of a second since."""
-        self._unkept_since_wall_s: float | None = None
-        """Since when it has been waiting for the observer to store a step, loop time; None: it is not."""
 
     @property
     def now(self) -> Moment:
@@ -318,8 +321,7 @@ class Clock:
                 if self._step.phase != "end":
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
-                    lost = await self._admission.wait_for_hosts(bus, self._may_drop, self._put_out_before_the_step)
-                    self._lost_before_the_step += lost
+                    await self._admission.wait_for_hosts(bus, self._put_out_before_the_step, self._drop_missing)
                     self._waiting_since_wall_s = None
                 self._admission.open()
                 run_control.start()
@@ -611,10 +613,11 @@ class Clock:
             self._check_that_time_moves(sent)
             self._observer.step_ran(step.moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
             self._void.clear()
-            await self._wait_until_kept(self._observer)
+            if isinstance(self._observer, StepKeeper):
+                await self._wait_until_kept(self._observer)
         return tuple(lost)
 
-    async def _wait_until_kept(self, observer: StepObserver) -> None:
+    async def _wait_until_kept(self, observer: StepKeeper) -> None:
         """Wait until the observer has stored the step: the record may be locked by another process."""
         loop = asyncio.get_running_loop()
         since_wall_s = loop.time()
@@ -670,13 +673,16 @@ class Clock:
         limit_wall_s = self.settings.timeouts.limit_wall_s
         timed_out = self._barrier.timed_out(limit_wall_s)
         timed_out |= self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) & self._removable
-        if timed_out and not self._may_drop(timed_out):
+        if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
             raise missing_error(timed_out, self.settings.timeouts)
         return [agent for host in sorted(timed_out) for agent in self._drop(host)]
 
-    def _may_drop(self, missing: Collection[str]) -> bool:
-        """Return whether the run goes on without hosts that were silent for too long."""
-        return self.settings.on_loss == "drop" and not self.settings.indispensable.intersection(missing)
+    def _drop_missing(self, missing: tuple[str, ...]) -> bool:
+        """Drop hosts that did not come before the run; return False if it does not go on without them."""
+        if self.settings.on_loss != "drop" or self.settings.indispensable.intersection(missing):
+            return False
+        self._lost_before_the_step += [agent for host in missing for agent in self._drop(host)]
+        return True
 
     async def _wait_for_messages(self, bus: Bus) -> list[str]:
         """Wait until all messages of the step have arrived, for the observer.
@@ -712,7 +718,7 @@ class Clock:
     def _give_up_on_messages(self) -> list[str]:
         """Drop the hosts whose messages have not arrived; return their agents."""
         senders = set(self._barrier.missing_senders())
-        if senders and not self._may_drop(senders):
+        if senders and (self.settings.on_loss != "drop" or senders & self.settings.indispensable):
             raise missing_error(senders, self.settings.timeouts, what="messages that they reported")
         why = f"messages that it reported in step {self._step.step} never arrived"
         return [agent for host in sorted(senders) for agent in self._drop(host, why)]

@@ -324,22 +324,18 @@ class Admission:
         self._changed.set()
 
     async def wait_for_hosts(
-        self, bus: Bus, may_drop: Callable[[tuple[str, ...]], bool], put_out_offenders: Callable[[], None]
-    ) -> tuple[str, ...]:
+        self, bus: Bus, put_out_offenders: Callable[[], None], drop_missing: Callable[[tuple[str, ...]], bool]
+    ) -> None:
         """Wait until all hosts are present, or those that are not are dropped, then publish the roster.
 
         Args:
             bus: The clock's connection.
-            may_drop: Returns whether the run may go on without the hosts that are missing at the time limit.
             put_out_offenders: Puts hosts that break the protocol out of the run.
-
-        Returns:
-            The agents of hosts that were dropped at the time limit.
+            drop_missing: Drops the hosts that are missing at the time limit; returns False if that is not wanted.
 
         Raises:
             HostsMissingError: Hosts were still missing at the time limit.
         """
-        lost: list[str] = []
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
         deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
@@ -353,12 +349,9 @@ class Admission:
             now_wall_s = asyncio.get_running_loop().time()
             if now_wall_s - deadline_wall_s > AWAY_AFTER_WALL_S:
                 deadline_wall_s = now_wall_s + self._timeouts.limit_wall_s  # this process was suspended meanwhile
-            elif may_drop(missing):
-                lost += [agent for host in missing for agent in self._members.drop(host)]
-            else:
+            elif not drop_missing(missing):
                 raise missing_error(missing, self._timeouts)
         await self.publish(bus)
-        return tuple(lost)
 
     def changed(self) -> None:
         """Publish the roster soon, because a host was dropped."""

@@ -283,7 +283,9 @@ class SeriesReader:
             is_outside = self._is_outside(self.folder, name)
             found = read_measured(self.folder / name, str(self.folder / name), wanted)
         except ScenarioError as error:
-            what = "is not read as a table of measurements; what is in a file outside the scenario's folder is not shown"
+            what = (
+                "is not read as a table of measurements; what is in a file outside the scenario's folder is not shown"
+            )
             hidden = [Problem(str(self.folder / name), what)]
             self._in_file(path, hidden if is_outside else error.problems)
             return None

@@ -172,5 +172,5 @@ class WireWatch(Watch):
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
 
     def keep(self) -> bool:
-        """See `broker.clock.clock.StepObserver`: a crash after the clock has gone on would leave a gap."""
+        """See `broker.clock.clock.StepKeeper`: a crash after the clock has gone on would leave a gap."""
         return self._recorder is None or self._recorder.commit()

@@ -457,7 +457,9 @@ async def operate(days: int, pace: str, seed: int, *, say: Callable[[str], None]
             agenda = operator.agenda
             for number, happen in enumerate(agenda, start=1):
                 await monitor.until_virtual(street.start_s + days * DAY_S * number // (len(agenda) + 1))
-                say(f"day {(monitor.now_s - street.start_s) / DAY_S:.1f}: {happen.__name__.replace('_', ' ')}")
+                wall_s = time.perf_counter() - began_wall_s
+                day = (monitor.now_s - street.start_s) / DAY_S
+                say(f"{wall_s:4.0f} s, day {day:.1f}: {happen.__name__.replace('_', ' ')}")
                 await happen()
             async with asyncio.timeout(PATIENCE_WALL_S + days * DAY_S / float(pace.removesuffix("x"))):
                 for process in operator.processes:

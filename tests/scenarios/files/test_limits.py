@@ -122,7 +122,7 @@ def test_a_file_inside_the_folder_is_read_and_quoted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["secret.csv", "secret"])
 def test_a_table_of_measurements_outside_the_folder_is_not_read(tmp_path: Path, name: str) -> None:
-    """Neither where its name tells what it is, nor where keys beside it do; with the option it is, and is not quoted."""
+    """Neither where its name tells what it is, nor where keys beside it do; allowed, it is not quoted."""
     (tmp_path / name).write_text(SECRET * 3)
     folder = tmp_path / "scenario"
     folder.mkdir()
