@@ -104,6 +104,20 @@ class Sides:
         return cls(held, {producer: dict(agent.promised_s) for producer, agent in cast.producers.items()})
 
 
+_OF_CONTRACTS = frozenset(
+    {
+        "Promised",
+        "PromiseWithdrawn",
+        "PromiseVoid",
+        "ContractVoid",
+        "ContractAgreed",
+        "ContractAmended",
+        "ContractCancelled",
+    }
+)
+"""Kinds of messages from which the sides follow."""
+
+
 class HeardSides:
     """The sides of all agents, from what they say to the manager, wherever they live.
 
@@ -127,6 +141,10 @@ class HeardSides:
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
+        if str(envelope.body.get("kind")) in _OF_CONTRACTS:
+            self._hear(envelope)
+
+    def _hear(self, envelope: Envelope) -> None:
         contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender
         match envelope.body:
             case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:
@@ -184,18 +202,28 @@ def disagreements(
     """
     standing = {entry.contract.job_id: entry.contract for entry in ledger if entry.state == "standing"}
     in_ledger = {job_id: (contract.producer, contract.start_s) for job_id, contract in standing.items()}
-    known = {job.job_id for job in jobs}
+    known = {job.job_id: job.agent for job in jobs}
     problems = [
-        f"job {job_id!r}: the consumer holds {sides.contracts.get(job_id)}, the ledger {in_ledger.get(job_id)}"
-        for job_id in sorted(known & (in_ledger.keys() | sides.contracts.keys()))
+        f"job {job_id!r}: its consumer {known[job_id]!r} reports {_told(sides.contracts.get(job_id))}, "
+        f"the ledger has {_told(in_ledger.get(job_id))}"
+        for job_id in sorted(known.keys() & (in_ledger.keys() | sides.contracts.keys()))
         if in_ledger.get(job_id) != sides.contracts.get(job_id)
     ]
     for producer in producers:
         promised_s = sides.promised_s.get(producer, {})
         supplied_s = {job_id: start_s for job_id, (supplier, start_s) in in_ledger.items() if supplier == producer}
         problems += [
-            f"job {job_id!r}: {producer!r} promised start {promised_s.get(job_id)}, the ledger {supplied_s.get(job_id)}"
-            for job_id in sorted(known & (supplied_s.keys() | promised_s.keys()))
+            f"job {job_id!r}: producer {producer!r} promises {_told_start(promised_s.get(job_id))}, "
+            f"the ledger has {_told_start(supplied_s.get(job_id))} with it"
+            for job_id in sorted(known.keys() & (supplied_s.keys() | promised_s.keys()))
             if supplied_s.get(job_id) != promised_s.get(job_id)
         ]
     return problems
+
+
+def _told(contract: tuple[str, int] | None) -> str:
+    return "no contract" if contract is None else f"a contract with {contract[0]!r} from {contract[1]}"
+
+
+def _told_start(start_s: int | None) -> str:
+    return "no start" if start_s is None else f"a start at {start_s}"

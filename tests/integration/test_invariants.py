@@ -86,8 +86,9 @@ def test_a_run_in_one_process_fails_whose_consumer_and_ledger_differ() -> None:
         with pytest.raises((SsmicError, ExceptionGroup)) as failed:
             runner.run(run_in_one_process(street, FalsifyingBroker(contract.job_id)))
     error = failed.value.exceptions[0] if isinstance(failed.value, ExceptionGroup) else failed.value
-    assert f"job {contract.job_id!r}: the consumer holds ('grid', " in str(error)
-    assert "the ledger None" in str(error)
+    assert f"job {contract.job_id!r}: its consumer " in str(error)
+    assert "reports a contract with 'grid' from " in str(error)
+    assert "the ledger has no contract" in str(error)
 
 
 def test_a_deployed_run_ends_and_says_who_differs() -> None:
