@@ -38,6 +38,9 @@ from .model import (
 from .producer import (
     Producer as Producer,
 )
+from .register import (
+    JobRegister as JobRegister,
+)
 from .scores import (
     NEW_PRODUCER as NEW_PRODUCER,
 )
@@ -65,6 +68,7 @@ __all__ = [
     "FloatArray",
     "House",
     "Job",
+    "JobRegister",
     "LedgerEntry",
     "LedgerEvent",
     "LoadProfile",

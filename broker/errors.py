@@ -15,6 +15,10 @@ class BrokerUnreachableError(SsmicError):
     """No connection to the broker could be made: connection refused, login refused, not trusted."""
 
 
+class BrokerRefusedError(BrokerUnreachableError):
+    """A connection that will not be made by waiting: the broker refuses this client, or cannot be trusted by it."""
+
+
 class BrokerAwayError(BrokerUnreachableError):
     """No connection for a reason that may be temporary: the broker is starting, is full, or its link is down."""
 
@@ -42,12 +46,28 @@ class HostsMissingError(SsmicError):
     """Hosts were silent for longer than the clock's wall-clock limit; the message names them."""
 
 
+class HostsGoneError(HostsMissingError):
+    """Hosts have left a run that is to fail if one does; the message names them."""
+
+
+class ClockMissingError(SsmicError):
+    """The clock was silent for longer than a host's wall-clock limit."""
+
+
+class ClockTakenError(SsmicError):
+    """Another clock already runs this run."""
+
+
 class HostRefusedError(SsmicError):
     """The clock does not let this host take part; the message says why."""
 
 
 class RunFailedError(SsmicError):
     """The clock ended the run because of a failure; the message says why."""
+
+
+class RunSuspendedError(RunFailedError):
+    """The clock gave up for now; a clock that is started again resumes the run."""
 
 
 class AgentFailedError(SsmicError):

@@ -23,12 +23,13 @@ class Loaded:
     """What an import assumed or left out, one sentence each."""
 
 
-def load(source: str | Path) -> Loaded:
+def load(source: str | Path, *, allow_outside: bool = False) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
         source: A YAML file, a PySSMic input (folder, neighbourhood XML or pickle), or the name of a bundled scenario.
             An existing file or folder takes precedence; anything that looks like a path is never taken for a name.
+        allow_outside: Whether a YAML file may refer to files outside its folder.
 
     Raises:
         ScenarioError: The scenario cannot be used; carries all problems found.
@@ -38,13 +39,14 @@ def load(source: str | Path) -> Loaded:
         imported = import_source(path)
         return Loaded(imported.scenario, imported.notes)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return Loaded(load_text(read_text(path, str(path)), str(path), path.parent))
+        text = read_text(path, str(path), any_kind=True)
+        return Loaded(load_text(text, str(path), path.parent, allow_outside=allow_outside))
     return Loaded(_load_bundled(source))
 
 
-def load_scenario(source: str | Path) -> Scenario:
+def load_scenario(source: str | Path, *, allow_outside: bool = False) -> Scenario:
     """Return the scenario that `source` names; see `load`."""
-    return load(source).scenario
+    return load(source, allow_outside=allow_outside).scenario
 
 
 def check_scenario(source: str | Path) -> list[Problem]:

@@ -19,11 +19,26 @@ FAILED = 1
 USAGE = 2
 INVALID = 3
 BROKER = 4
+"""The broker is unreachable, or was lost: to try again may help."""
+REFUSED = 5
+"""The broker refuses this client, or cannot be trusted: to try again does not help."""
+TRY_AGAIN = 75
+"""`ssmic clock` and `ssmic host`: a failure that passes (EX_TEMPFAIL of sysexits.h); a supervisor starts them again."""
 INTERRUPTED = 130
 """Stopped before its end; for signals see `tui.signals.exit_code`."""
 
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Error numbers of an output that accepts no more data."""
+
+
+@contextmanager
+def supervised() -> Iterator[None]:
+    """Turn the errors of a process of a deployment into one message on standard error and a supervisor's exit code."""
+    try:
+        yield
+    except SsmicError as error:
+        complain_about(error)
+        raise typer.Exit(code_for_supervisor(error)) from None
 
 
 @contextmanager
@@ -63,7 +78,7 @@ def exit_codes() -> Iterator[None]:
 def code_for(error: SsmicError) -> int:
     """Return the exit code for an error."""
     from agents import SettingsError
-    from broker import BrokerLostError, BrokerUnreachableError, BrokerUrlError
+    from broker import BrokerLostError, BrokerRefusedError, BrokerUnreachableError, BrokerUrlError
     from broker.clock import PaceError
     from scenarios import ScenarioError, ScenarioWriteError
     from scenarios.deployment import UnknownHouseError
@@ -101,8 +116,29 @@ def code_for(error: SsmicError) -> int:
         case ScenarioError() | ScoresFileError() | ResultsError():
             return INVALID
         case BrokerUnreachableError() | BrokerLostError():
-            return BROKER
+            return REFUSED if isinstance(error, BrokerRefusedError) else BROKER
     return FAILED
+
+
+def code_for_supervisor(error: SsmicError) -> int:
+    """Return the exit code of a process of a deployment: of failures that pass, `TRY_AGAIN`."""
+    from broker import ClockMissingError, HostsGoneError, HostsMissingError, JournalWriteError, RunSuspendedError
+    from scenarios.results import ResultsExistError, ResultsWriteError
+    from scenarios.simulation import ScoresWriteError
+
+    match error:
+        case HostsGoneError() | ResultsExistError():
+            return code_for(error)
+        case (
+            HostsMissingError()
+            | ClockMissingError()
+            | RunSuspendedError()
+            | JournalWriteError()
+            | ResultsWriteError()
+            | ScoresWriteError()
+        ):
+            return TRY_AGAIN
+    return code_for(error)
 
 
 def complain_about(error: SsmicError) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from broker import printable, printable_line
+from broker import FILE_MODE, printable, printable_line
 from tui.exit_codes import complain
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ class _LogFile(logging.FileHandler):
     """A log file that reports write errors once and never fails the run."""
 
     _has_complained = False
+
+    def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
+        """Open it; a new one is readable by its owner only, as the results beside it are."""
+
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags, FILE_MODE)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Print the error, in one line, once."""

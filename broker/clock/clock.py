@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -17,13 +17,20 @@ import structlog
 from pydantic import TypeAdapter
 
 from broker.clock.barrier import RoundBarrier, check_answer, check_message
-from broker.clock.conduct import Conduct
+from broker.clock.conduct import Conduct, Second
 from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
 from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
 from broker.clock.schedule import ScheduledRound, first_round, next_round
 from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
-from broker.errors import AgentFailedError, HostsMissingError, MalformedError, ProtocolError
+from broker.errors import (
+    AgentFailedError,
+    ClockTakenError,
+    HostsGoneError,
+    HostsMissingError,
+    MalformedError,
+    ProtocolError,
+)
 from broker.journal_file import JournalError
 from broker.protocol import (
     MAX_TIME_S,
@@ -35,6 +42,7 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Timeouts,
+    TimeReport,
     Wake,
     decode,
     first_problem,
@@ -48,6 +56,12 @@ log = structlog.get_logger(__name__)
 
 MOST_LIMITS = 10
 """A host that gives signs of life but does not answer is given up after so many time limits."""
+KEEP_AGAIN_WALL_S = 0.5
+"""How often to try to store what was observed while another process prevents it."""
+RETAINED_WALL_S = 0.5
+"""How long a starting clock waits for what the broker has retained of another clock of its run."""
+RECORD = "the results file"
+"""What a report names as awaited while another process has locked the record of the run."""
 
 OnLoss = Literal["wait", "drop", "fail"]
 
@@ -81,6 +95,8 @@ class ClockSettings:
     """Latest time at which anything can happen in the run, UNIX seconds: no timer is later."""
     setups: Mapping[str, str] = field(default_factory=dict)
     """By host, the fingerprint of the settings that it must have been started with; hosts not listed may have any."""
+    most_rounds_a_second: int = 10_000
+    """More rounds than an honest exchange can take within one second of virtual time."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -97,6 +113,10 @@ class StepObserver(Protocol):
             moment: The step's virtual time, round and number.
             sent: Its messages, sorted by (sender, sequence number).
         """
+        ...
+
+    def keep(self) -> bool:
+        """Store what was observed, so that it survives the process; return False if that has to wait for others."""
         ...
 
 
@@ -151,6 +171,7 @@ class Clock:
         """Messages that violated the protocol."""
         self._barrier = RoundBarrier()
         self._conduct = Conduct()
+        self._second = Second()
         self._lost_before_the_step: list[str] = []
         """Agents of hosts that were put out of the run before its next step."""
         for host, timer_s in self._step.timers_s.items():
@@ -168,6 +189,8 @@ class Clock:
         self._on_report = on_report
         self._run_control: RunControl | None = None
         self._reporter: Reporter
+        self._lost_before: tuple[str, ...] = ()
+        """Agents of hosts that did not come before the run began, or went on."""
         self._waiting_since_wall_s: float | None = None
         """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
         self._missing_since_wall_s: float | None = None
@@ -178,6 +201,8 @@ class Clock:
         """By host, the last step in which it takes what comes from outside the run."""
         self._woken: set[str] = set()
         """Hosts that hold something from outside the run and have not been granted a first round of a second since."""
+        self._unkept_since_wall_s: float | None = None
+        """Since when it has been waiting for the observer to store a step, loop time; None: it is not."""
 
     @property
     def now(self) -> Moment:
@@ -212,11 +237,14 @@ class Clock:
             BrokerUnreachableError: See `broker.transport.base`.
             BrokerLostError: See `broker.transport.base`.
             HostsMissingError: Hosts were silent for longer than the limit; the message names them.
+            ClockTakenError: Another clock runs this run.
             AgentFailedError: An agent raised an exception.
         """
         run = self.settings.run
         # The client id must stay secret, as a host's: a broker ends a client's connection when another one takes its
         # id.
+        if self._journal is not None:
+            await self._check_alone(broker)
         self._begun_wall_s = asyncio.get_running_loop().time()
         failure: BaseException | None = None
         async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}", last_will(run, self.now)) as bus:
@@ -232,6 +260,37 @@ class Clock:
                 await self._clear_retained(bus, with_roster=has_all)
         if failure is not None:
             raise failure
+
+    async def _check_alone(self, broker: Broker) -> None:
+        """Raise if another clock runs this run: it would refuse our households, and we would refuse its own.
+
+        A journal is locked, but another clock may have one of its own, on another machine. What the broker has retained
+        says whether there may be such a clock; if so, this one listens for a sign of life.
+
+        Raises:
+            ClockTakenError: There is another clock.
+        """
+        async with broker.connect(f"{self.settings.run}-clock-{secrets.token_hex(8)}") as bus:
+            await bus.subscribe(topics.time(self.settings.run))
+            until_wall_s = asyncio.get_running_loop().time() + RETAINED_WALL_S
+            messages = bus.messages()
+            while True:
+                try:
+                    async with asyncio.timeout_at(until_wall_s):
+                        event = await anext(messages)
+                    report = decode(TimeReport, event.payload) if isinstance(event, Delivery) else None
+                except (TimeoutError, StopAsyncIteration):
+                    return
+                except ProtocolError:
+                    continue  # an empty payload: that clock has just left
+                if report is None or report.state not in {"waiting", "running", "paused"}:
+                    continue
+                if isinstance(event, Delivery) and not event.retain:
+                    raise ClockTakenError(
+                        f"run {self.settings.run!r} has a clock already, which is {report.state}: stop it first, or "
+                        "choose another run id"
+                    )
+                until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s
 
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run
@@ -259,14 +318,17 @@ class Clock:
                 if self._step.phase != "end":
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
-                    await self._admission.wait_for_hosts(bus, self._put_out_before_the_step)
+                    lost = await self._admission.wait_for_hosts(bus, self._may_drop, self._put_out_before_the_step)
+                    self._lost_before_the_step += lost
                     self._waiting_since_wall_s = None
                 self._admission.open()
                 run_control.start()
                 await self._run_steps(bus, run_control)
             except (AgentFailedError, HostsMissingError) as error:
                 await reporter.report(bus, "failed")
-                await self._admission.publish(bus, failed=str(error).partition("\n")[0])
+                may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
+                why = str(error).partition("\n")[0]
+                await self._admission.publish(bus, failed=why, may_resume=may_resume)
                 raise
             await reporter.report(bus, "ended")
             await self._admission.publish(bus, ended=True)
@@ -356,7 +418,7 @@ class Clock:
         """
         self.rejected.reject(topic, error)
         address = topics.parse(topic)
-        if address is None or address.kind not in {"hosts", "done", "inbox"} or is_stored:
+        if address is None or address.kind not in {"hosts", "done", "inbox", "wake"} or is_stored:
             return
         host = address.ids[-1]
         if isinstance(error, MalformedError) and host in self._removable:
@@ -546,9 +608,22 @@ class Clock:
         if self._observer is not None:
             lost += await self._wait_for_messages(bus)
             sent = self._barrier.pop_messages()
+            self._check_that_time_moves(sent)
             self._observer.step_ran(step.moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
             self._void.clear()
+            await self._wait_until_kept(self._observer)
         return tuple(lost)
+
+    async def _wait_until_kept(self, observer: StepObserver) -> None:
+        """Wait until the observer has stored the step: the record may be locked by another process."""
+        loop = asyncio.get_running_loop()
+        since_wall_s = loop.time()
+        while not observer.keep():
+            self._unkept_since_wall_s = since_wall_s
+            await asyncio.sleep(KEEP_AGAIN_WALL_S)
+        if self._unkept_since_wall_s is not None and self._run_control is not None:
+            self._run_control.leave_out(since_wall_s, loop.time())
+        self._unkept_since_wall_s = None
 
     async def _publish_grant(self, bus: Bus, host: str) -> None:
         step = self._step
@@ -591,13 +666,17 @@ class Clock:
     def _handle_timed_out(self) -> list[str]:
         """Fail, or drop hosts, if hosts were silent for too long; return the agents of dropped hosts."""
         if self.settings.on_loss == "fail" and (gone := self._barrier.awaited & self.membership.gone):
-            raise HostsMissingError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
+            raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
         limit_wall_s = self.settings.timeouts.limit_wall_s
         timed_out = self._barrier.timed_out(limit_wall_s)
         timed_out |= self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) & self._removable
-        if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
+        if timed_out and not self._may_drop(timed_out):
             raise missing_error(timed_out, self.settings.timeouts)
         return [agent for host in sorted(timed_out) for agent in self._drop(host)]
+
+    def _may_drop(self, missing: Collection[str]) -> bool:
+        """Return whether the run goes on without hosts that were silent for too long."""
+        return self.settings.on_loss == "drop" and not self.settings.indispensable.intersection(missing)
 
     async def _wait_for_messages(self, bus: Bus) -> list[str]:
         """Wait until all messages of the step have arrived, for the observer.
@@ -633,7 +712,7 @@ class Clock:
     def _give_up_on_messages(self) -> list[str]:
         """Drop the hosts whose messages have not arrived; return their agents."""
         senders = set(self._barrier.missing_senders())
-        if senders and (self.settings.on_loss != "drop" or senders & self.settings.indispensable):
+        if senders and not self._may_drop(senders):
             raise missing_error(senders, self.settings.timeouts, what="messages that they reported")
         why = f"messages that it reported in step {self._step.step} never arrived"
         return [agent for host in sorted(senders) for agent in self._drop(host, why)]
@@ -671,6 +750,15 @@ class Clock:
         # The others are told after the step: some of them may have run it already, before this clock was restarted.
         self._lost_before_the_step += self._put_out_offenders()
 
+    def _check_that_time_moves(self, sent: tuple[Envelope, ...]) -> None:
+        """Have a host put out that keeps a second of virtual time from ending."""
+        self._second.hear(self._step.time_s, sent)
+        most = self.settings.most_rounds_a_second
+        if self._step.round and self._step.round % most == 0:
+            host = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
+            if host is not None:
+                self._conduct.condemn(host, f"it has kept a second of virtual time going for {most} rounds")
+
     def _handle_failures(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.
 
@@ -697,4 +785,6 @@ class Clock:
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
             return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+        if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
+            return Awaited((RECORD,), self._unkept_since_wall_s)
         return Awaited()

@@ -7,7 +7,9 @@ cause does not. The clock judges by what it has received itself, never by what a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+
+from broker.protocol import Envelope
 
 ALLOWED = 10
 """A host that has sent so many malformed messages is put out of the run."""
@@ -65,6 +67,49 @@ class Conduct:
             for host in found
         } | self._condemned
         return {host: reasons[host] for host in sorted(reasons.keys() & set(hosts))}
+
+
+class Second:
+    """The messages of one second of virtual time, by who took the initiative.
+
+    An honest exchange ends: agents answer requests, and take a bounded number of steps of their own. Two that keep
+    talking hold time up, and the one that is not merely answering is at fault.
+    """
+
+    def __init__(self) -> None:
+        self._time_s = 0
+        self._initiatives: Counter[str] = Counter()
+        self._questions: set[tuple[str, int, str]] = set()
+
+    def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
+        """Take note of the messages of a round.
+
+        Args:
+            time_s: Virtual time, UNIX seconds.
+            sent: All messages between agents.
+        """
+        if time_s != self._time_s:
+            self._time_s = time_s
+            self._initiatives.clear()
+            self._questions.clear()
+        for envelope in sent:
+            # An answer to an answer is none.
+            question = None if envelope.re is None else (envelope.to, envelope.re, envelope.sender)
+            if question in self._questions:
+                self._questions.discard(question)
+                continue
+            self._initiatives[envelope.sender] += 1
+            self._questions.add((envelope.sender, envelope.seq, envelope.to))
+
+    def most_active(self, hosts: Mapping[str, Collection[str]]) -> str | None:
+        """Return the host whose agents have taken the initiative most often; None if none of them has.
+
+        Args:
+            hosts: By host that may be named, its agents.
+        """
+        counts = {host: sum(self._initiatives[agent] for agent in agents) for host, agents in sorted(hosts.items())}
+        busiest = max(counts, key=lambda host: counts[host], default=None)
+        return busiest if busiest is not None and counts[busiest] else None
 
 
 def _messages(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker.clock.pacing import ControlState
 from broker.clock.schedule import ScheduledRound
@@ -35,13 +35,13 @@ class ClockJournal(JournalFile):
         """Return the round that was stored last; None if the run has not begun.
 
         Raises:
-            JournalError: The journal is damaged.
+            JournalError: It is not what was stored.
         """
         state_json = self._load_state()
         try:
             return None if state_json is None else ScheduledRound.model_validate_json(state_json)
-        except ValueError as error:
-            raise self._error(error) from error
+        except ValidationError:
+            raise self._unreadable("its state") from None
 
     def save_progress(self, progress: ClockProgress, *, is_final: bool = True) -> None:
         """Store how far the run has come; once this returns, it survives the process.
@@ -59,10 +59,10 @@ class ClockJournal(JournalFile):
         """Return the progress that was stored last; None if none was stored.
 
         Raises:
-            JournalError: The journal is damaged.
+            JournalError: It is not what was stored.
         """
         progress_json = self._load_progress()
         try:
             return None if progress_json is None else ClockProgress.model_validate_json(progress_json)
-        except ValueError as error:
-            raise self._error(error) from error
+        except ValidationError:
+            raise self._unreadable("its progress") from None

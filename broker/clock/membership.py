@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import structlog
 
 from broker.clock.barrier import RoundBarrier
+from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.errors import HostsMissingError, MalformedError, ProtocolError, SsmicError
 from broker.hosts import check_session
 from broker.protocol import MAX_PAYLOAD_BYTES, Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
@@ -188,8 +190,9 @@ class Membership:
             return self.reasons[host]
         if set(announcement.agents) != set(self.expected[host]):
             return "its scenario assigns other devices to it than the clock's does"
-        if announcement.setup != self._setups.get(host, announcement.setup):
-            return "its scenario, seed or algorithm differs from the clock's"
+        if announcement.setup != (setup := self._setups.get(host, announcement.setup)):
+            differences = setup_differences(setup_parts(announcement.setup), setup_parts(setup))
+            return f"its settings differ from the clock's: {', '.join(differences) or 'they are unknown'}"
         if announcement.ran not in ran:
             steps = " or ".join(str(step) for step in sorted(ran))
             return (
@@ -320,16 +323,23 @@ class Admission:
             self._barrier.record_return(host)
         self._changed.set()
 
-    async def wait_for_hosts(self, bus: Bus, put_out_offenders: Callable[[], None]) -> None:
-        """Wait until all hosts are present, then publish the roster.
+    async def wait_for_hosts(
+        self, bus: Bus, may_drop: Callable[[tuple[str, ...]], bool], put_out_offenders: Callable[[], None]
+    ) -> tuple[str, ...]:
+        """Wait until all hosts are present, or those that are not are dropped, then publish the roster.
 
         Args:
             bus: The clock's connection.
+            may_drop: Returns whether the run may go on without the hosts that are missing at the time limit.
             put_out_offenders: Puts hosts that break the protocol out of the run.
+
+        Returns:
+            The agents of hosts that were dropped at the time limit.
 
         Raises:
             HostsMissingError: Hosts were still missing at the time limit.
         """
+        lost: list[str] = []
         if self._members.missing:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
         deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
@@ -338,9 +348,17 @@ class Admission:
             if self._on_missing is not None and self._reported_missing != missing:
                 self._reported_missing = missing
                 self._on_missing(missing)
-            if not await self._barrier.wait(deadline_wall_s):
+            if await self._barrier.wait(deadline_wall_s):
+                continue
+            now_wall_s = asyncio.get_running_loop().time()
+            if now_wall_s - deadline_wall_s > AWAY_AFTER_WALL_S:
+                deadline_wall_s = now_wall_s + self._timeouts.limit_wall_s  # this process was suspended meanwhile
+            elif may_drop(missing):
+                lost += [agent for host in missing for agent in self._members.drop(host)]
+            else:
                 raise missing_error(missing, self._timeouts)
         await self.publish(bus)
+        return tuple(lost)
 
     def changed(self) -> None:
         """Publish the roster soon, because a host was dropped."""
@@ -363,18 +381,19 @@ class Admission:
         self._barrier.mark_all_alive(self._members.expected)
         self._changed.set()
 
-    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "") -> None:
+    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "", may_resume: bool = False) -> None:
         """Publish the roster.
 
         Args:
             bus: The clock's connection.
             ended: Whether the run has ended.
             failed: Why the run failed; empty if it did not.
+            may_resume: Whether a clock that is started again may go on with the run.
 
         Raises:
             SsmicError: The run has more hosts and agents than fit into a message.
         """
-        update = {"ended": ended, "failed": clipped(failed), "keep": self._keep}
+        update = {"ended": ended, "failed": clipped(failed), "may_resume": may_resume, "keep": self._keep}
         roster = self._members.roster.model_copy(update=update)
         payload = roster.encoded()
         if len(payload) > MAX_PAYLOAD_BYTES:

@@ -32,6 +32,18 @@ class Received(Generic[MessageT]):
     sender: str
     seq: int
     message: MessageT
+    step: int = 0
+    """The step in which it was sent. All messages of a round were sent in the same step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A message that an agent refused because its sender had no business to send it."""
+
+    agent: str
+    """The agent that refused it."""
+    sender: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +143,8 @@ class Channel(Generic[ItemT]):
 class Agent(Generic[MessageT]):
     """Base class of all agents; a subclass implements `run`.
 
-    Its methods are `ask`, `send`, `reply`, `receive`, `receive_round`, `until`, `compute`, `publish`, `instruct`,
-    `spawn` and `channel`; `closing` waits for the end of the run.
+    Its methods are `ask`, `send`, `reply`, `reject`, `receive`, `receive_round`, `until`, `compute`, `publish`,
+    `instruct`, `spawn` and `channel`; `closing` waits for the end of the run.
     """
 
     def __init__(self, agent_id: str) -> None:
@@ -155,6 +167,7 @@ class Agent(Generic[MessageT]):
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
+        self._rejections: list[Rejection] = []
         self._instructions: list[Instruction] = []
         self._failure: str | None = None
 
@@ -186,6 +199,15 @@ class Agent(Generic[MessageT]):
     def reply(self, received: Received[MessageT], message: MessageT) -> None:
         """Answer a message."""
         self.send(received.sender, message, re=received.seq)
+
+    def reject(self, sender: str, why: str) -> None:
+        """Refuse a message: its host counts it against the sender and logs it. Other agents' lies raise no exception.
+
+        Args:
+            sender: The agent that sent it.
+            why: What the sender did, and what would have been right.
+        """
+        self._rejections.append(Rejection(self.id, sender, why))
 
     async def ask(self, to: str, message: MessageT) -> MessageT:
         """Send a message and return the answer, which takes no virtual time.
@@ -393,6 +415,11 @@ class Agent(Generic[MessageT]):
         outgoing, self._outgoing = self._outgoing, []
         publications, self._publications = self._publications, []
         return outgoing, publications
+
+    def take_rejections(self) -> list[Rejection]:
+        """Remove and return the messages that the agent refused since the last call."""
+        rejections, self._rejections = self._rejections, []
+        return rejections
 
     def collect_instructions(self) -> list[Instruction]:
         """Remove and return the instructions since the last call."""

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter
 
-from broker.hosts.agent import Agent, Instruction, Outgoing, Received, RetainedPublication
+from broker.hosts.agent import Agent, Instruction, Outgoing, Received, Rejection, RetainedPublication
 from broker.hosts.journal import RoundRecord
 from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, Grant, first_problem, shown
 
@@ -120,6 +120,10 @@ class AgentGroup:
                 log.warning("dropped", sender=agent.id, to=shown(message.to), why="there is no such agent")
             agent.lapse({message.seq for message in undeliverable})
 
+    def take_rejections(self) -> list[Rejection]:
+        """Remove and return the messages that the agents refused since the last call."""
+        return [rejection for agent in self._agents.values() for rejection in agent.take_rejections()]
+
     def stop(self) -> None:
         """Cancel the agents' tasks."""
         for life in self._lives:
@@ -132,10 +136,11 @@ class AgentGroup:
             self.dropped += 1
             log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))
             return
-        self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message), envelope.re)
+        self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message, envelope.step), envelope.re)
 
     def _envelope(self, grant: Grant, sender: str, message: Outgoing) -> Envelope:
-        return Envelope(
+        # Not validated: it is our own, and its receivers do so.
+        return Envelope.model_construct(
             session=self._session,
             step=grant.step,
             time=grant.time,

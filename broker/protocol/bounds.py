@@ -7,6 +7,7 @@ date and a topic, so nothing that a payload contains can make a reader fail late
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -33,6 +34,7 @@ MAX_BODY_DEPTH = 32
 """How deep the lists and mappings of an agent's message are nested at most."""
 
 
+@lru_cache(maxsize=65_536)
 def _is_id(identifier: str) -> str:
     problem = character_problem(identifier)
     if problem is not None:
@@ -80,31 +82,35 @@ def _inner(containers: list[Any]) -> list[Any]:
     """Check the values in these lists and mappings; return the lists and mappings among them."""
     inner: list[Any] = []
     for container in containers:
-        values = container.values() if isinstance(container, dict) else container
-        kinds = set(map(type, values))
-        if kinds <= _NUMBERS:  # a long series, or nothing
-            _check_numbers(values)
+        if isinstance(container, dict):
+            values = container.values()
+        elif _are_small_numbers(container):
             continue
+        else:
+            values = container
         for value in values:
             if isinstance(value, dict | list | tuple):
                 inner.append(value)
             elif isinstance(value, int | float):
-                _check_numbers((value,))
+                _check_number(value)
     return inner
 
 
-_NUMBERS = frozenset({int, float})
-
-
-def _check_numbers(values: Any) -> None:  # noqa: ANN401 - any collection
+def _are_small_numbers(values: Any) -> bool:  # noqa: ANN401 - a list or tuple of JSON values
+    """Return whether all values are numbers that need no closer look; fast, for long series."""
     try:
-        is_finite = all(map(math.isfinite, values))
-    except OverflowError:  # an integer can be of any size
-        is_finite = False
-    if not is_finite:
-        raise ValueError("a number in the body is not finite, or too large")
-    if any(type(value) is int and abs(value) > MAX_INTEGER for value in values):
-        raise ValueError(f"an integer in the body is beyond {MAX_INTEGER}")
+        # In this range, the sum is finite unless one of them is not a number.
+        return bool(min(values) >= -MAX_INTEGER and max(values) <= MAX_INTEGER and math.isfinite(sum(values)))
+    except (TypeError, ValueError):  # not all are numbers, or there are none
+        return False
+
+
+def _check_number(value: float) -> None:
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise ValueError(f"an integer in the body is beyond {MAX_INTEGER}")
+    elif not math.isfinite(value):
+        raise ValueError("a number in the body is not finite")
 
 
 def clipped(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:

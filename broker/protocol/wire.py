@@ -181,13 +181,15 @@ class Roster(Wire):
     failed: Text = ""
     """Why the clock ended the run because of a failure; hosts leave. Ignored in a retained roster, since a clock may
     resume."""
+    may_resume: bool = False
+    """With `failed`: whether the clock gave up for now only, so that it may be started again. Omitted if False."""
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
-        unsaid = {name for name in ("utc_offset_s", "quarantined") if not getattr(self, name)}
+        unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
 
@@ -253,9 +255,9 @@ class Control(Wire):
 class Wake(Wire):
     """A host holds something from outside the run for its agents, and asks for a round, on `wake/<host>`."""
 
-    session: str
+    session: Session
     """The host's session, as in the roster."""
-    taken: int
+    taken: Annotated[int, Field(ge=-1, le=MAX_INTEGER)]
     """The last step in which it took what had come from outside; -1: none. A later such step meets the request."""
 
 

@@ -40,6 +40,8 @@ async def leave_gracefully(last_words: Coroutine[Any, Any, None]) -> bool:
 
 MAX_PAYLOAD_BYTES = protocol.MAX_PAYLOAD_BYTES
 """Larger payloads are dropped on receipt."""
+HEADROOM_BYTES = 64 * 1024
+"""How much more than `MAX_PAYLOAD_BYTES` our brokers accept, so that oversized messages are counted by the receiver."""
 
 
 @dataclass(frozen=True, slots=True)

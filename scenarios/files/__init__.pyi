@@ -43,6 +43,7 @@ from .problems import (
     suggest as suggest,
 )
 from .read import (
+    check_inside as check_inside,
     lines_of as lines_of,
     read_bytes as read_bytes,
     read_text as read_text,
@@ -52,6 +53,7 @@ from .series import (
     cap_problems as cap_problems,
     known as known,
     read_points as read_points,
+    read_referred as read_referred,
     read_series as read_series,
     series_problems as series_problems,
 )
@@ -91,6 +93,7 @@ __all__ = [
     "ShiftForecasts",
     "build_scenario",
     "cap_problems",
+    "check_inside",
     "consumer_entry",
     "counts_from_start",
     "coverage_notes",
@@ -112,6 +115,7 @@ __all__ = [
     "profile_entries",
     "read_bytes",
     "read_points",
+    "read_referred",
     "read_series",
     "read_text",
     "save_scenario",

@@ -26,6 +26,7 @@ def build_scenario(
     collector: ProblemCollector,
     *,
     folder: Path | None = None,
+    allow_outside: bool = False,
     unresolved: UnresolvedNames | None = None,
 ) -> Scenario:
     """Return the scenario that a file describes.
@@ -34,6 +35,7 @@ def build_scenario(
         file: The file's content.
         collector: Problems found so far; raised together with those found here.
         folder: Folder that file names in it are relative to.
+        allow_outside: Whether it may refer to files outside the folder.
         unresolved: Names that the file defines but that could not be read; references to them are no problems.
 
     Raises:
@@ -44,9 +46,8 @@ def build_scenario(
         start_s = None if file.start == UNKNOWN else parse_time(file.start, None)
     except ValueError as error:
         collector.at(("start",), str(error))
-    scenario = _ScenarioBuilder(
-        file, collector, SeriesReader(collector, folder, start_s), unresolved or UnresolvedNames()
-    ).build()
+    series = SeriesReader(collector, folder, start_s, allow_outside=allow_outside)
+    scenario = _ScenarioBuilder(file, collector, series, unresolved or UnresolvedNames()).build()
     collector.raise_if_any()
     return scenario
 

@@ -14,13 +14,14 @@ from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
 
 
-def load_text(text: str, where: str, folder: Path | None) -> Scenario:
+def load_text(text: str, where: str, folder: Path | None, *, allow_outside: bool = False) -> Scenario:
     """Return the scenario that a YAML text describes.
 
     Args:
         text: Content of the file.
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
+        allow_outside: Whether it may refer to files outside the folder.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.
@@ -29,10 +30,10 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
     collector = ProblemCollector(
         lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
     )
-    file, unresolved = validate(tree, collector)
     try:
+        file, unresolved = validate(tree, collector)
         if file is not None:
-            return build_scenario(file, collector, folder=folder, unresolved=unresolved)
+            return build_scenario(file, collector, folder=folder, allow_outside=allow_outside, unresolved=unresolved)
     except ScenarioError:
         # The collector already holds the problems that it carries.
         pass

@@ -16,7 +16,7 @@ from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
-from scenarios.files.read import lines_of, read_text
+from scenarios.files.read import check_inside, lines_of, read_text
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
 MAX_PROBLEMS = 10
@@ -58,10 +58,15 @@ def read_columns(text: str) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
     return tuple(int(time) for time in times), energies_wh
 
 
-def read_rows(text: str, where: str) -> tuple[list[SeriesRow], list[Problem]]:
+def read_rows(text: str, where: str, *, quotes: bool = True) -> tuple[list[SeriesRow], list[Problem]]:
     """Return the rows of a text file and the problems of single values; order and sign are not checked here.
 
     Columns are separated by spaces, `,` or `;`; blank lines are ignored.
+
+    Args:
+        text: The file's content.
+        where: Its name, for messages.
+        quotes: Whether problems quote what is there.
 
     Raises:
         ScenarioError: There are no rows.
@@ -75,7 +80,8 @@ def read_rows(text: str, where: str) -> tuple[list[SeriesRow], list[Problem]]:
         columns = _columns(row)
         if len(columns) != 2:
             count = "is 1" if len(columns) == 1 else f"are {len(columns)}"
-            what = f"two columns are expected (seconds, cumulative Wh), there {count}: {_short(row)}"
+            what = f"two columns are expected (seconds, cumulative Wh), there {count}"
+            what += f": {_short(row)}" if quotes else ""
             problems.append(Problem(f"{where}:{number}", what))
             rows.append(SeriesRow(number, None, None))
             continue
@@ -84,7 +90,8 @@ def read_rows(text: str, where: str) -> tuple[list[SeriesRow], list[Problem]]:
             try:
                 values.append(parse(column))
             except ValueError as error:
-                problems.append(Problem(f"{where}:{number}", str(error)))
+                what = str(error) if quotes else "a number is expected"
+                problems.append(Problem(f"{where}:{number}", what))
                 values.append(None)
         time_s, wh = values
         rows.append(SeriesRow(number, None if time_s is None else int(time_s), wh))
@@ -152,6 +159,8 @@ class SeriesReader:
     """Folder that file names are relative to; None: files cannot be referred to."""
     start_s: int | None
     """Start of the run, UNIX seconds; None: it could not be read."""
+    allow_outside: bool = False
+    """Whether a file may lie outside the folder."""
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
@@ -229,7 +238,7 @@ class SeriesReader:
         if key not in self._files:
             self._files[key] = None
             try:
-                self._files[key] = read_series(self.folder / name, str(self.folder / name), kind)
+                self._files[key] = read_referred(self.folder, name, kind, allow_outside=self.allow_outside)
             except ScenarioError as error:
                 self._in_file(path, error.problems)
         return cast("_Series | None", self._files[key])
@@ -262,23 +271,52 @@ class SeriesReader:
         return None if problems or None in times_s else kind(times_s=known(times_s), cumulative_wh=tuple(energies_wh))
 
 
-def read_series(path: Path, where: str, kind: type[_Series]) -> _Series:
+def read_referred(folder: Path, name: str, kind: type[_Series], *, allow_outside: bool = False) -> _Series:
+    """Return the series in a file that a scenario refers to.
+
+    Args:
+        folder: The scenario's folder.
+        name: The file's name in the scenario, relative to the folder.
+        kind: Type of the series.
+        allow_outside: Whether it may lie outside the folder. Of such a file, no problem quotes what is in it.
+
+    Raises:
+        ScenarioError: It lies outside, or cannot be used; carries all problems, each with its line.
+    """
+    path = folder / name
+    where = str(path)
+    try:
+        check_inside(path, folder, where)
+    except ScenarioError:
+        if not allow_outside:
+            raise
+        return read_series(path, where, kind, quotes=False)
+    return read_series(path, where, kind)
+
+
+def read_series(path: Path, where: str, kind: type[_Series], *, quotes: bool = True) -> _Series:
     """Return the series in a text file.
 
     Args:
         path: The file; see `read_rows` for its format.
         where: Its name, for messages.
         kind: Type of the series; a load profile begins at 0 s.
+        quotes: Whether problems quote what is there.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems, each with its line.
     """
-    times_s, energies_wh = read_points(path, where, from_zero=kind is LoadProfile)
+    times_s, energies_wh = read_points(path, where, from_zero=kind is LoadProfile, quotes=quotes)
     return kind(times_s=times_s, cumulative_wh=energies_wh)
 
 
 def read_points(
-    path: Path, where: str, *, from_zero: bool, fewest: Callable[[int | None], int] = lambda _: 2
+    path: Path,
+    where: str,
+    *,
+    from_zero: bool,
+    fewest: Callable[[int | None], int] = lambda _: 2,
+    quotes: bool = True,
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return times (seconds) and cumulative energies (Wh) of a text file.
 
@@ -287,6 +325,7 @@ def read_points(
         where: Its name, for messages.
         from_zero: Whether the first time has to be 0 s.
         fewest: Returns the number of points needed, given the first time.
+        quotes: Whether problems quote what is there.
 
     Raises:
         ScenarioError: See `read_series`.
@@ -295,7 +334,7 @@ def read_points(
     columns = read_columns(text)
     if columns is not None and len(columns[0]) >= fewest(columns[0][0]) and _is_sound(*columns, from_zero=from_zero):
         return columns
-    rows, unreadable = read_rows(text, where)
+    rows, unreadable = read_rows(text, where, quotes=quotes)
     times_s, energies_wh = [row.time_s for row in rows], [row.cumulative_wh for row in rows]
     found = [(int(problem.where.rpartition(":")[2]), problem) for problem in unreadable]
     for index, what in series_problems(times_s, energies_wh, from_zero=from_zero, fewest=fewest(times_s[0])):

@@ -221,6 +221,11 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
         raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Return whether a transaction failed because another connection has locked the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
 def now_utc() -> str:
     """Return the current wall-clock time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

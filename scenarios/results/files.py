@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from broker import atomic_write
+from broker import atomic_write, create_private_file, make_private_folder
 from scenarios.results.connection import (
     ResultsError,
     ResultsExistError,
@@ -66,8 +66,8 @@ def reserve_exactly(path: Path) -> Path:
         ResultsError: It cannot be created.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(exist_ok=False)
+        make_private_folder(path.parent)
+        create_private_file(path)
     except FileExistsError:
         if path.parent.is_dir():
             raise

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +17,27 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
+from broker import atomic_write
 from scenarios.metrics import Settlement, compute_kpis, settle
-from scenarios.results.connection import now_utc, open_for_writing, transaction, translate_sqlite_errors
+from scenarios.results.connection import (
+    BUSY_WALL_S,
+    ResultsWriteError,
+    is_busy,
+    now_utc,
+    open_for_writing,
+    transaction,
+    translate_sqlite_errors,
+)
 from scenarios.results.rows import Condenser, DroppedHost, job_of, read_ledger, write_entries
 from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
+_BUSY_WALL_S = 0.05
+"""How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
+_RETRY_WALL_S = 0.5
+"""How long to leave a locked file alone before the next commit tries again."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -68,12 +83,14 @@ class RunWriter:
         self._changed: dict[str, LedgerEntry] = {}
         self._ledger: dict[str, LedgerEntry] = {}
         self._ended = False
+        self._busy_until_wall_s = 0.0
         self.seen: dict[str, int] = {}
         """Number of the last recorded message, by sender."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
+            self._inode = self._inode_in_place()
             if resume and self._take_up():
                 return
             with transaction(self._connection):
@@ -151,21 +168,74 @@ class RunWriter:
         if entry.history:
             self._reached_s = max(self._reached_s, entry.history[-1].at_s)
 
-    def commit(self) -> None:
-        """Write everything recorded since the last commit; once it returns, a crash cannot lose it.
+    def commit(self) -> bool:
+        """Write everything recorded since the last commit; once it returns True, a crash cannot lose it.
+
+        Returns:
+            Whether it is written. If another process has locked the file, what was recorded is kept for the next
+            commit, and nobody waits.
 
         Raises:
             ResultsError: The file cannot be written.
         """
         if not self._changed and not self._messages:
-            return
-        with translate_sqlite_errors(self.path), transaction(self._connection):
-            self._write_waiting()
-            self._connection.execute(
-                "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
-                (self._reached_s, self._message_count, now_utc(), self.run),
-            )
+            return True
+        if time.monotonic() < self._busy_until_wall_s:
+            return False
+        try:
+            with translate_sqlite_errors(self.path):
+                self._write_waiting_now(_BUSY_WALL_S)
+        except ResultsWriteError as error:
+            if isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__):
+                self._busy_until_wall_s = time.monotonic() + _RETRY_WALL_S
+                return False
+            raise
         self._forget_waiting()
+        return True
+
+    def _write_waiting_now(self, busy_wall_s: float) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {busy_wall_s * 1000:.0f}")
+        try:
+            with transaction(self._connection):
+                self._write_waiting()
+                self._connection.execute(
+                    "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
+                    (self._reached_s, self._message_count, now_utc(), self.run),
+                )
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_WALL_S * 1000:.0f}")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        return self._inode_in_place() == self._inode
+
+    def put_back(self) -> None:
+        """Write the results to their place again, after their file was removed; nothing that was written is lost.
+
+        Raises:
+            ResultsError: They cannot be written; what is recorded is kept as long as this process lives.
+        """
+        with translate_sqlite_errors(self.path):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(self.path) as draft:
+                    copy = sqlite3.connect(draft)
+                    self._connection.backup(copy)
+                    copy.close()
+                    # SQLite removes a log by its name: before the new file has one of that name.
+                    self._connection.close()
+            except OSError as error:
+                raise ResultsWriteError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+            self._connection = open_for_writing(self.path)
+        self._inode = self._inode_in_place()
+
+    def _inode_in_place(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def finish(
         self,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import MANAGER, Consumer, Job, Manager, Producer
+from agents import MANAGER, Consumer, Job, JobRegister, Manager, Producer
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.scenario import Scenario
@@ -46,7 +46,8 @@ class Cast:
             settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
             agents: Ids of those that live here.
         """
-        self.manager = Manager(settings.scores)
+        register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
+        self.manager = Manager(register, settings.scores)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         jobs: dict[str, list[Job]] = defaultdict(list)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents import GRID, TOGETHER, Job, LedgerEntry
+from agents import GRID, MANAGER, TOGETHER, Job, LedgerEntry
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
@@ -28,24 +28,52 @@ def ledger_problems(
         lost_houses: The run went on without them; their jobs may have no contract.
     """
     entries = list(ledger)
-    standing = [entry.contract for entry in entries if entry.state == "standing"]
+    return manager_problems(scenario, entries) + consumer_problems(scenario, entries, acted_until_s, lost_houses)
+
+
+def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
+    """Return what is wrong with a ledger that its manager must never let in, whatever others say."""
+    standing = [entry.contract for entry in ledger if entry.state == "standing"]
     count = Counter(contract.job_id for contract in standing)
-    lost = {entry.contract.job_id for entry in entries if entry.state == "lost"}
     jobs = {job.job_id: job for job in scenario.jobs}
-    problems = [f"contract {c.contract_id!r} is for no job of the scenario" for c in standing if c.job_id not in jobs]
-    for job in scenario.jobs:
-        due = 1 if job.registered_s <= acted_until_s and job.job_id not in lost else 0
-        if count[job.job_id] != due and not (job.house in lost_houses and count[job.job_id] < due):
-            problems.append(f"job {job.job_id!r} has {count[job.job_id]} standing contracts instead of {due}")
+    problems = [f"job {job_id!r} has {n} standing contracts instead of 1" for job_id, n in count.items() if n > 1]
     for contract in standing:
-        job_of = jobs.get(contract.job_id)
-        if job_of is None:
+        job = jobs.get(contract.job_id)
+        if job is None:
+            problems.append(f"contract {contract.contract_id!r} is for no job of the scenario")
             continue
-        if not job_of.earliest_start_s <= contract.start_s <= job_of.latest_start_s:
+        if not job.earliest_start_s <= contract.start_s <= job.latest_start_s:
             problems.append(f"contract {contract.contract_id!r} starts at {contract.start_s}, out of its job's window")
         if contract.producer != GRID and contract.producer not in scenario.producers:
             problems.append(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
-    return problems + _device_problems(jobs, entries)
+        if contract.energy_wh != job.energy_wh:
+            what = f"is for {contract.energy_wh} Wh, and its job needs {job.energy_wh} Wh"
+            problems.append(f"contract {contract.contract_id!r} {what}")
+    return problems
+
+
+def consumer_problems(
+    scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int, lost_houses: Collection[str] = ()
+) -> list[str]:
+    """Return what is wrong with a ledger for which consumers answer: jobs without a contract, and jobs that overlap.
+
+    Args:
+        scenario: What was run.
+        ledger: All entries.
+        acted_until_s: Jobs registered later need no contract, and can have none.
+        lost_houses: The run went on without them; their jobs may have no contract.
+    """
+    entries = list(ledger)
+    have = {entry.contract.job_id for entry in entries if entry.state == "standing"}
+    lost = {entry.contract.job_id for entry in entries if entry.state == "lost"}
+    problems = []
+    for job in scenario.jobs:
+        is_due = job.registered_s <= acted_until_s and job.job_id not in lost
+        if job.job_id in have and not is_due:
+            problems.append(f"job {job.job_id!r} of {job.agent!r} has a contract that it cannot have")
+        elif is_due and job.job_id not in have and job.house not in lost_houses:
+            problems.append(f"job {job.job_id!r} has 0 standing contracts instead of 1; {job.agent!r} reported none")
+    return problems + _device_problems({job.job_id: job for job in scenario.jobs}, entries)
 
 
 def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) -> list[str]:
@@ -77,46 +105,70 @@ class Sides:
 
 
 class HeardSides:
-    """The sides of agents in other processes, from what they said to each other and to the manager."""
+    """The sides of all agents, from what they say to the manager, wherever they live.
 
-    def __init__(self) -> None:
+    Each agent is heard on its own business only: a consumer on the contracts of its jobs, a producer on its promises.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Begin with the first message of a run.
+
+        Args:
+            scenario: What is run: it says whose job is whose.
+        """
         self.sides = Sides()
+        self._owners = {job.job_id: job.agent for job in scenario.jobs}
         self._reported: dict[str, tuple[str, str]] = {}
         """Job and producer by contract id."""
-        self._reporters: dict[str, str] = {}
-        """By contract id, the agent that reported it: nobody else can change it."""
+        self._said: set[tuple[str, str, int]] = set()
+        """Job, supplier and start, UNIX seconds, as consumers have reported them."""
+        self._promised: set[tuple[str, str, int]] = set()
+        """The same as producers have promised them."""
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
-        contracts, promised_s = self.sides.contracts, self.sides.promised_s
+        contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender
         match envelope.body:
-            case {"kind": "Accept" | "Amend", "job_id": str(job_id), "start_s": int(start_s)}:
-                promised_s[envelope.sender][job_id] = start_s
-            case {"kind": "Cancel", "job_id": str(job_id)}:
-                promised_s[envelope.sender].pop(job_id, None)
-            case {"kind": "Withdraw", "job_id": str(job_id)}:
-                # A job that has started is supplied to its end.
-                if promised_s[envelope.to].get(job_id, envelope.time) > envelope.time:
+            case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:
+                promised_s[sender][job_id] = start_s
+                self._promised.add((job_id, sender, start_s))
+            case {"kind": "PromiseWithdrawn", "job_id": str(job_id)}:
+                promised_s[sender].pop(job_id, None)
+            case {"kind": "PromiseVoid", "job_id": str(job_id), "start_s": int(start_s)} if sender == MANAGER:
+                if promised_s[envelope.to].get(job_id) == start_s:
                     del promised_s[envelope.to][job_id]
-            case {
-                "kind": "ContractAgreed",
-                "contract": {
-                    "contract_id": str(id_),
-                    "job_id": str(job_id),
-                    "producer": str(producer),
-                    "start_s": int(s),
-                },
-            } if id_ not in self._reported:
-                self._reported[id_], self._reporters[id_] = (job_id, producer), envelope.sender
-                contracts[job_id] = (producer, s)
-            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if self._is_of(id_, envelope):
-                job_id, producer = self._reported[id_]
-                contracts[job_id] = (producer, s)
-            case {"kind": "ContractCancelled", "contract_id": str(id_)} if self._is_of(id_, envelope):
+            case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
+                contracts.pop(job_id, None)
+            case {"kind": "ContractAgreed", "contract": {"contract_id": str(id_), "job_id": str(job_id)} as contract}:
+                match contract:
+                    case {"producer": str(producer), "start_s": int(s)} if self._owners.get(job_id) == sender:
+                        self._reported[id_] = (job_id, producer)
+                        self._report(id_, s)
+            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if self._is_of(id_, sender):
+                self._report(id_, s)
+            case {"kind": "ContractCancelled", "contract_id": str(id_)} if self._is_of(id_, sender):
                 contracts.pop(self._reported[id_][0], None)
 
-    def _is_of(self, contract_id: str, envelope: Envelope) -> bool:
-        return self._reporters.get(contract_id) == envelope.sender
+    def unsigned(self, entry: LedgerEntry) -> str:
+        """Return why a contract that the manager enters as standing has not been agreed by both; empty: it has."""
+        contract = entry.contract
+        agreed = (contract.job_id, contract.producer, contract.start_s)
+        if entry.state != "standing":
+            return ""
+        if agreed not in self._said:
+            owner = self._owners.get(contract.job_id)
+            return f"contract {contract.contract_id!r} stands, but consumer {owner!r} has not reported {agreed[1:]}"
+        if contract.producer != GRID and agreed not in self._promised:
+            return f"contract {contract.contract_id!r} stands, but {contract.producer!r} has not promised {agreed[2]}"
+        return ""
+
+    def _report(self, contract_id: str, start_s: int) -> None:
+        job_id, producer = self._reported[contract_id]
+        self.sides.contracts[job_id] = (producer, start_s)
+        self._said.add((job_id, producer, start_s))
+
+    def _is_of(self, contract_id: str, consumer: str) -> bool:
+        return contract_id in self._reported and self._owners.get(self._reported[contract_id][0]) == consumer
 
 
 def disagreements(

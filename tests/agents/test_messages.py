@@ -17,19 +17,25 @@ from agents.messages import (
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
+    ContractVoid,
     Decline,
     Declined,
     Hold,
+    JobsRegistered,
     Message,
     Opening,
     ProducerJoined,
     Producers,
     ProducersFor,
+    Promised,
+    PromiseVoid,
+    PromiseWithdrawn,
     Release,
     Request,
     Withdraw,
 )
 from agents.model import Contract, Job
+from agents.register import digest_of
 
 JOB = Job(
     job_id="wash",
@@ -59,6 +65,11 @@ EXAMPLES: list[Message] = [
     ContractAgreed(contract=CONTRACT),
     ContractAmended(contract_id="wash/1", start_s=120),
     ContractCancelled(contract_id="wash/1", reason="clouds"),
+    ContractVoid(job_id="wash", contract_id="wash/1", contracts=0, reason="not promised"),
+    Promised(job_id="wash", consumer="1/washer", start_s=60, energy_wh=800.0),
+    PromiseWithdrawn(job_id="wash", reason="clouds"),
+    PromiseVoid(job_id="wash", start_s=60, reason="not confirmed"),
+    JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
 ]
 

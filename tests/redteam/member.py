@@ -12,7 +12,7 @@ import secrets
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -73,7 +73,7 @@ class PlainMqtt:
 async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainMqtt]:
     """Connect with a household's login and certificate authority, as any MQTT client would."""
     own = login_folder(guarded.folder, login)
-    async with aiomqtt.Client(
+    client = aiomqtt.Client(
         "localhost",
         guarded.port,
         identifier=f"plain-{secrets.token_hex(8)}",
@@ -81,8 +81,10 @@ async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainM
         password=(own / "password").read_text(encoding="utf-8").strip(),
         tls_context=ssl.create_default_context(cafile=own / "ca.crt"),
         protocol=aiomqtt.ProtocolVersion.V311,
-    ) as client:
-        yield PlainMqtt(client)
+    )
+    with suppress(aiomqtt.MqttError):  # the broker may cut a member off
+        async with client:
+            yield PlainMqtt(client)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,8 @@ class Member:
         """Rounds of the phase `run` so far."""
         self.ending = ""
         """How it ended: `left`, `refused: ...`, `failed: ...`, or empty."""
+        self.sessions: dict[str, str] = {}
+        """By host, the session that the roster named last."""
         self.granted: list[Grant] = []
         """All grants that were answered."""
         self._attack = attack
@@ -277,6 +281,7 @@ class Member:
         self._grant = grant
 
     async def _read_roster(self, wire: Wire | Bus, roster: Roster, *, is_stored: bool) -> None:
+        self.sessions |= {host: member.session for host, member in roster.hosts.items() if member.session}
         if self.session in roster.refused:
             self.ending = f"refused: {roster.refused[self.session]}"
         elif roster.failed and not is_stored:

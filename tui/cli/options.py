@@ -20,6 +20,16 @@ def complete_scenario(incomplete: str) -> list[str]:
     return [name for name in bundled_names() if name.startswith(incomplete)]
 
 
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        help="Let the scenario refer to files outside its folder.",
+        envvar="SSMIC_ALLOW_OUTSIDE",
+        show_envvar=False,
+    ),
+]
+
 ScenarioArgument = Annotated[
     str,
     typer.Argument(

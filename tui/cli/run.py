@@ -10,6 +10,7 @@ import typer
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
+    AllowOutside,
     CaFile,
     CertFile,
     CompareTo,
@@ -40,7 +41,7 @@ Examples:
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-130 or 143 ended by Ctrl-C or SIGTERM.
+5 broker refuses the login or is not trusted, 130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
@@ -48,6 +49,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 def run(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    allow_outside: AllowOutside = False,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
@@ -171,7 +173,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    found = load(scenario)
+    found = load(scenario, allow_outside=allow_outside)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)

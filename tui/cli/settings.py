@@ -17,6 +17,7 @@ from agents import SettingsError
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
+from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario
 from scenarios.simulation import RunSettings
@@ -156,7 +157,7 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
         if options.given:
             raise typer.BadParameter("goes with --broker URL only", param_hint=", ".join(options.given))
         return None
-    access = access_to(broker, options, os.environ)
+    access = with_own_login(access_to(broker, options, os.environ))
     if on_command_line and "@" in broker and access.url.password is not None and options.password_file is None:
         echo(
             "ssmic: a password on the command line is visible to all users of this machine: "
@@ -230,4 +231,9 @@ def deployed_broker(
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:
         raise typer.BadParameter("expected the URL of a broker shared by all processes", param_hint="--broker")
-    return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=lost_after_wall_s)
+    return MqttBroker(
+        access.url,
+        tls=access.tls,
+        lost_after_wall_s=lost_after_wall_s,
+        access=lambda: access_to(broker, options, os.environ),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def simulate(
                         configure_logs(level)
             if code := next(filter(None, codes), 0):
                 break
-        with _after_failing(code):
+        with after_failing(code):
             if len(plans) == 1:
                 for file in files:
                     show_results(file, as_json=as_json)
@@ -100,12 +100,17 @@ def exit_code_of(outcomes: Sequence[RunOutcome]) -> int:
 
 
 @contextmanager
-def interruption_told(codes: list[int] | None = None, results_error: int | None = None) -> Iterator[list[int]]:
+def interruption_told(
+    codes: list[int] | None = None,
+    results_error: int | None = None,
+    code_of: Callable[[SsmicError], int] = code_for,
+) -> Iterator[list[int]]:
     """Run what is inside; say why it does not end, and go on after it.
 
     Args:
         codes: Where the exit code is added then; None: a new list.
         results_error: Exit code of a results file that cannot be used; None: that of invalid input.
+        code_of: Returns the exit code of an error.
 
     Yields:
         The list of exit codes.
@@ -118,7 +123,7 @@ def interruption_told(codes: list[int] | None = None, results_error: int | None 
         codes.append(exit_code())
     except SsmicError as error:
         complain_about(error)
-        codes.append(results_error if results_error is not None and type(error) is ResultsError else code_for(error))
+        codes.append(results_error if results_error is not None and type(error) is ResultsError else code_of(error))
 
 
 def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
@@ -131,7 +136,7 @@ def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
 
 
 @contextmanager
-def _after_failing(code: int) -> Iterator[None]:
+def after_failing(code: int) -> Iterator[None]:
     """Where the run has failed already, that its results cannot be read either is said and changes nothing."""
     try:
         yield

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from broker import SsmicError
+from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, BrokerUrl, MqttBroker, access_to
 from scenarios import Zone
 from scenarios.monitor import BusFeed, FoundRun, ObservedRun, RunFinder, ScenarioContext, Tone, status_of_run
@@ -25,12 +26,12 @@ _LOOK_WALL_S = 0.25
 
 
 def access_of(text: str) -> Access:
-    """Return the access to a broker at a URL, with the environment's login.
+    """Return the access to a broker at a URL, with the environment's login, or that of this user's own broker.
 
     Raises:
         BrokerUrlError: The URL is malformed.
     """
-    return access_to(text.strip(), AccessOptions(), os.environ)
+    return with_own_login(access_to(text.strip(), AccessOptions(), os.environ))
 
 
 def url_problem(text: str) -> str | None:

@@ -58,6 +58,9 @@ class Wire:
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         self.sent += [envelope for envelope in sent if envelope.step == moment.step]
 
+    def keep(self) -> bool:
+        return True
+
 
 class Member:
     """Host `b` with the agent `bee`: answers grants truthfully, except for what a test changes."""
@@ -135,7 +138,14 @@ def run_with(
     asker, wire = Asker("asker", first), Wire()
     members = {"a": ("asker",), "b": ("bee",), "c": ("echo",)}
     settings = ClockSettings(
-        RUN, members, 0, timeouts=TIMEOUTS, on_loss=on_loss, latest_s=100, indispensable=frozenset({"c"})
+        RUN,
+        members,
+        0,
+        timeouts=TIMEOUTS,
+        on_loss=on_loss,
+        latest_s=100,
+        indispensable=frozenset({"c"}),
+        most_rounds_a_second=50,
     )
     moments: list[Moment] = []
     clock = Clock(settings, moments.append, observer=wire, journal=journal, messages=MESSAGES)
@@ -203,7 +213,7 @@ def test_an_honest_member_is_not_put_out() -> None:
         {"next": 10**30},
         {"next": 2**63},
         {"next": 101},
-        {"next": 0},
+        {"next": -1},
         {"next": "soon"},
         {"sent": {"nobody": 1}},
         {"sent": {"a": 200_000}},
@@ -377,6 +387,21 @@ def test_a_host_that_claims_to_be_asking_for_ever_does_not_hold_time_up() -> Non
     outcome = run_with(lie)
     assert outcome.asker.notes == HONEST
     assert outcome.moments[-1].time_s == 50
+
+
+@pytest.mark.parametrize("to", [("a", "asker"), ("c", "echo")], ids=str)
+@pytest.mark.parametrize("re", [None, 0, 7])
+def test_a_host_that_keeps_a_second_from_ending_is_put_out(to: tuple[str, str], re: int | None) -> None:
+    """Whoever it talks to and whatever it claims to answer; an echo that answers each message is not at fault."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.send(*to, member.message(grant, to[1], re=re))
+        await member.send("b", "bee", member.message(grant, "bee"))
+        return {"sent": {to[0]: 1, "b": 1}}
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {"b": "it has kept a second of virtual time going for 50 rounds"}
 
 
 def test_the_session_of_another_host_announced_under_ones_own_name_harms_nobody() -> None:
