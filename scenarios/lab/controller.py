@@ -44,9 +44,11 @@ async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyn
         process = await asyncio.create_subprocess_exec(*command, env=environment(lab), start_new_session=True)
     except OSError as error:
         raise ControllerError(f"--controller {command[0]!r}: {error.strerror or error}") from None
+    watching = asyncio.create_task(_stop_with(process, lab), name="controller")
     try:
         yield process
     finally:
+        watching.cancel()
         if process.returncode is None:
             _signal(process, signal.SIGTERM)
             with suppress(TimeoutError):
@@ -54,6 +56,13 @@ async def run_controller(lab: Lab, command: Sequence[str]) -> AsyncIterator[asyn
                     await process.wait()
         _signal(process, signal.SIGKILL)
         await process.wait()
+
+
+async def _stop_with(process: asyncio.subprocess.Process, lab: Lab) -> None:
+    """Stop the lab if its controller fails before time has begun, which it was to begin."""
+    code = await process.wait()
+    if code and lab.clock.is_paused:
+        lab.stop(f"the controller, which ended with exit code {code} before time had begun")
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

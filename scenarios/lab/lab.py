@@ -167,6 +167,15 @@ class Lab:
             if self._state != "ended":
                 self.reached_s = max(self.scenario.start_s, min(self.clock.now_s(), self.end_s))
 
+    def stop(self, by: str) -> None:
+        """End it now; what was done until now is its outcome.
+
+        Args:
+            by: Who ends it.
+        """
+        self.stopped_by = by
+        self.agenda.end()
+
     def _end_of_last_job_s(self) -> int | None:
         """Return when the last job had run, if the lab ends then; None: a job has not, or the lab has its own end."""
         if self.settings.end_s is not None or not all(run.is_done for run in self.runs):
@@ -363,8 +372,7 @@ class Lab:
                 case "pace":
                     self.clock.set_pace(Pace.parse(command.pace or ""))
                 case "stop":
-                    self.stopped_by = command.by or "someone"
-                    self.agenda.end()
+                    self.stop(command.by or "someone")
                 case "step":
                     _log.warning("command refused", reason="a lab follows the wall clock and cannot step")
         except (ValueError, PaceError) as error:

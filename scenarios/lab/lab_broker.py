@@ -72,7 +72,8 @@ async def open_lab_broker(
             found._own, found._folder = own, folder  # noqa: SLF001 - made here
         else:
             chosen: ChosenBroker = await outer.enter_async_context(
-                choose_broker(wanted, tls=tls, lost_after_wall_s=lost_after_wall_s)
+                # Without a login: devices and controllers that people own do not know it.
+                choose_broker(wanted, tls=tls, lost_after_wall_s=lost_after_wall_s, is_open=True)
             )
             found = LabBroker(chosen.url, chosen.description, tls=tls, lost_after_wall_s=lost_after_wall_s)
         yield found

@@ -82,6 +82,13 @@ def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_ne
     assert "Verdict: 0 passed, 2 failed" in ended.out
 
 
+def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, lane_file: Path) -> None:
+    """Nobody else would let time begin."""
+    ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")
+    assert ended.code == 1
+    assert "stopped before the end by the controller, which ended with exit code 2" in ended.err
+
+
 @pytest.mark.long
 def test_faults_of_a_script_reach_devices_and_broker(ssmic: Ssmic, lane_file: Path, tmp_path: Path) -> None:
     """A controller that repeats nothing still gets its jobs done, only later."""

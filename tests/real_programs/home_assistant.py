@@ -130,8 +130,7 @@ def home_assistant(
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
         try:
             running = HomeAssistant(port, token)
-            path = "/api/" if token else "/api/onboarding"
-            until(lambda: running.ask(path) is not None, "Home Assistant")
+            until(lambda: running.ask("/manifest.json"), "Home Assistant")
             yield running
         finally:
             # It writes down what it knows when it is asked to end.

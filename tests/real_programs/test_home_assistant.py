@@ -153,6 +153,7 @@ def test_its_switch_and_its_automation_start_washers_of_an_emulated_street(tmp_p
             "ssmic/lane/lab/faketime",
         ]
         at = subprocess.run(listener, capture_output=True, text=True, check=True, timeout=PATIENCE_WALL_S)  # noqa: S603
-        with home_assistant(PROGRAMS, folder, port, home.token, faketime=at.stdout.strip()):
+        # In June its token of today is not valid yet: only the automation acts.
+        with home_assistant(PROGRAMS, folder, port, faketime=at.stdout.strip()):
             after_s = starts(lab)["wash-1"] + START_S - began_s
     assert 39 * 60 <= after_s <= 45 * 60

@@ -296,7 +296,7 @@ async def _run(order: _Order, found: list[_Found]) -> int:
     """Run the lab, add what came of it to `found` however it ends, and return the exit code."""
     from scenarios.lab import Lab, open_lab_broker
     from tui.console import notes
-    from tui.exit_codes import INTERRUPTED, complain
+    from tui.exit_codes import FAILED, INTERRUPTED, complain
 
     must_restart = any(fault.kind == "broker" for fault in order.settings.faults)
     async with open_lab_broker(
@@ -318,8 +318,8 @@ async def _run(order: _Order, found: list[_Found]) -> int:
                 _record(the_lab, order, extra, is_complete=is_complete, wall_s=time.monotonic() - began_wall_s)
             )
     if the_lab.stopped_by:
-        complain("stopped before the end")
-        return INTERRUPTED
+        complain(f"stopped before the end by {the_lab.stopped_by}")
+        return FAILED if extra else INTERRUPTED
     return 0
 
 
