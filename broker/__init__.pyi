@@ -9,10 +9,8 @@ from .errors import (
     BrokerUnreachableError as BrokerUnreachableError,
     BrokerUrlError as BrokerUrlError,
     ClockMissingError as ClockMissingError,
-    HostRefusedError as HostRefusedError,
     HostsGoneError as HostsGoneError,
     HostsMissingError as HostsMissingError,
-    RunFailedError as RunFailedError,
     RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
 )
@@ -27,7 +25,6 @@ from .identifiers import (
     shown as shown,
 )
 from .journal_file import (
-    JournalError as JournalError,
     JournalWriteError as JournalWriteError,
 )
 from .plain_text import (
@@ -57,12 +54,9 @@ __all__ = [
     "BrokerUnreachableError",
     "BrokerUrlError",
     "ClockMissingError",
-    "HostRefusedError",
     "HostsGoneError",
     "HostsMissingError",
-    "JournalError",
     "JournalWriteError",
-    "RunFailedError",
     "RunSuspendedError",
     "SsmicError",
     "atomic_write",

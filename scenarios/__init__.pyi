@@ -11,7 +11,6 @@ from .errors import (
     ScenarioWriteError as ScenarioWriteError,
 )
 from .scenario import (
-    Fault as Fault,
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     Zone as Zone,
@@ -21,7 +20,6 @@ from .scenario import (
 __all__ = [
     "APPLIANCES",
     "Appliance",
-    "Fault",
     "Problem",
     "ProducerSeries",
     "Scenario",

@@ -3,7 +3,6 @@ from .agent import (
     AgentLostError as AgentLostError,
     AskLapsedError as AskLapsedError,
     Channel as Channel,
-    Instruction as Instruction,
     Received as Received,
     RetainedPublication as RetainedPublication,
     TimeUp as TimeUp,
@@ -18,10 +17,6 @@ from .journal import (
     HostJournal as HostJournal,
     RoundRecord as RoundRecord,
 )
-from .port import (
-    Incoming as Incoming,
-    Port as Port,
-)
 
 __all__ = [
     "Agent",
@@ -30,9 +25,6 @@ __all__ = [
     "Channel",
     "Host",
     "HostJournal",
-    "Incoming",
-    "Instruction",
-    "Port",
     "Received",
     "RetainedPublication",
     "RoundRecord",

@@ -28,9 +28,6 @@ from .faults import (
     load_faults as load_faults,
 )
 from .measured import (
-    Measured as Measured,
-    MeasuredFormat as MeasuredFormat,
-    read_measured as read_measured,
     zone_of as zone_of,
 )
 from .model import (
@@ -92,8 +89,6 @@ __all__ = [
     "JobIds",
     "KeyPath",
     "LoadProfileEntry",
-    "Measured",
-    "MeasuredFormat",
     "MoveStart",
     "Note",
     "ProblemCollector",
@@ -129,7 +124,6 @@ __all__ = [
     "producer_entry",
     "profile_entries",
     "read_bytes",
-    "read_measured",
     "read_points",
     "read_referred",
     "read_series",

@@ -1,9 +1,11 @@
+from .bundled_sun import (
+    clear_sky_power as clear_sky_power,
+)
 from .clouds import (
     pvlib_irradiance as pvlib_irradiance,
 )
 from .generated_file import (
     INLINE_ROOF_DAYS as INLINE_ROOF_DAYS,
-    SeriesFormat as SeriesFormat,
     generated_yaml as generated_yaml,
     write_series as write_series,
 )
@@ -16,7 +18,6 @@ from .solar import (
     Roof as Roof,
     Site as Site,
     clear_irradiance as clear_irradiance,
-    clear_sky_power as clear_sky_power,
 )
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "Generated",
     "GeneratorSpec",
     "Roof",
-    "SeriesFormat",
     "Site",
     "clear_irradiance",
     "clear_sky_power",

@@ -9,17 +9,13 @@ from .lab import (
 )
 from .lab_broker import (
     BrokerNotOursError as BrokerNotOursError,
-    LabBroker as LabBroker,
     open_lab_broker as open_lab_broker,
 )
 from .outcome import (
-    ALGORITHM as ALGORITHM,
-    LabFigures as LabFigures,
     lab_figures as lab_figures,
     write_results as write_results,
 )
 from .street import (
-    KINDS as KINDS,
     Kinds as Kinds,
     LabKindError as LabKindError,
     Street as Street,
@@ -34,8 +30,6 @@ from .verdict import (
 )
 
 __all__ = [
-    "ALGORITHM",
-    "KINDS",
     "SHARE",
     "BrokerNotOursError",
     "Case",
@@ -45,8 +39,6 @@ __all__ = [
     "JobNotice",
     "Kinds",
     "Lab",
-    "LabBroker",
-    "LabFigures",
     "LabKindError",
     "LabSettings",
     "Street",

@@ -27,11 +27,9 @@ from .files import (
     versions as versions,
 )
 from .frames import (
-    ResultFrames as ResultFrames,
     load_frames as load_frames,
 )
 from .paper import (
-    PAPER_ENDINGS as PAPER_ENDINGS,
     check_paper as check_paper,
     write_day_figure as write_day_figure,
     write_gantt_figure as write_gantt_figure,
@@ -72,7 +70,6 @@ from .writer import (
 __all__ = [
     "DEFAULT_FOLDER",
     "FORMATS",
-    "PAPER_ENDINGS",
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",
@@ -85,7 +82,6 @@ __all__ = [
     "NeighbourhoodView",
     "PowerProfile",
     "RecordedMessage",
-    "ResultFrames",
     "ResultsEntry",
     "ResultsError",
     "ResultsExistError",

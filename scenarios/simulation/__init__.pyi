@@ -25,7 +25,6 @@ from .scores import (
     run_key as run_key,
 )
 from .settings import (
-    CLOCK_JOURNAL as CLOCK_JOURNAL,
     RunSettings as RunSettings,
     described as described,
 )
@@ -36,7 +35,6 @@ from .simulation import (
 )
 
 __all__ = [
-    "CLOCK_JOURNAL",
     "OpenBroker",
     "Order",
     "Plan",
