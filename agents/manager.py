@@ -13,12 +13,16 @@ from agents.messages import (
     ContractAmended,
     ContractCancelled,
     Declined,
+    Follow,
+    Followed,
+    Happened,
     ProducerJoined,
+    ProducerLeft,
     Producers,
     ProducersFor,
     Withdraw,
 )
-from agents.model import GRID, MANAGER
+from agents.model import GRID, MANAGER, TIMELINE
 from agents.scores import Scores
 from broker.hosts import Agent, Received
 
@@ -40,20 +44,27 @@ class Manager(Agent[AnyMessage]):
         """By contract id, in the order of agreement."""
         self._reporters: dict[str, str] = {}
         self._waiting: dict[str, str] = {}
+        self._followed: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """Process the messages of each round, joining producers first, so that they can be asked at once."""
+        """Process the messages of each round; producers that join or leave first, so that answers know of it."""
         while True:
             batch = await self.receive_round()
-            for received in sorted(batch, key=lambda r: not isinstance(r.message, ProducerJoined)):
+            for received in sorted(batch, key=lambda r: not isinstance(r.message, ProducerJoined | ProducerLeft)):
                 self._take(received)
 
-    def _take(self, received: Received[AnyMessage]) -> None:
+    def _take(self, received: Received[AnyMessage]) -> None:  # noqa: C901 - one case for each kind of message
         match received.message:
             case ProducerJoined(producer=producer) if producer == received.sender:
                 self.scores.add(producer)
                 for job_id, consumer in self._waiting.items():
                     self.send(consumer, Producers(job_id=job_id, producers=(producer,)))
+            case ProducerLeft(producer=producer) if producer == received.sender:
+                self.scores.remove({producer})
+            case Follow(job_ids=job_ids) if received.sender == TIMELINE:
+                self._followed |= frozenset(job_ids)
+            case Happened() if received.sender == TIMELINE:
+                log.info("event of the timeline", n=received.message.n, do=received.message.event.get("do"))
             case ProducersFor(job_id=job_id, asked=asked):
                 producers = tuple(p for p in self.scores.ranking() if p not in asked)
                 if not producers:
@@ -111,3 +122,6 @@ class Manager(Agent[AnyMessage]):
     def _write(self, entry: LedgerEntry) -> None:
         self.ledger[entry.contract.contract_id] = entry
         self.publish(entry.contract.contract_id, entry)
+        contract = entry.contract
+        if contract.job_id in self._followed:
+            self.send(TIMELINE, Followed(job_id=contract.job_id, state=entry.state, start_s=contract.start_s))

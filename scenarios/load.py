@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -23,28 +24,32 @@ class Loaded:
     """What an import assumed or left out, one sentence each."""
 
 
-def load(source: str | Path) -> Loaded:
+def load(source: str | Path, chosen: Mapping[str, str] | None = None) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
         source: A YAML file, a PySSMic input (folder, neighbourhood XML or pickle), or the name of a bundled scenario.
             An existing file or folder takes precedence; anything that looks like a path is never taken for a name.
+        chosen: Values of a YAML file's variables and keys that replace its own: `--set`.
 
     Raises:
         ScenarioError: The scenario cannot be used; carries all problems found.
     """
     path = Path(source)
     if needs_import(path):
+        if chosen:
+            name = next(iter(chosen))
+            raise ScenarioError([Problem(f"--set {name}", f"{path} is PySSMic input and has no variables")])
         imported = import_source(path)
         return Loaded(imported.scenario, imported.notes)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return Loaded(load_text(read_text(path, str(path)), str(path), path.parent))
-    return Loaded(_load_bundled(source))
+        return Loaded(load_text(read_text(path, str(path)), str(path), path.parent, chosen))
+    return Loaded(_load_bundled(source, chosen))
 
 
-def load_scenario(source: str | Path) -> Scenario:
+def load_scenario(source: str | Path, chosen: Mapping[str, str] | None = None) -> Scenario:
     """Return the scenario that `source` names; see `load`."""
-    return load(source).scenario
+    return load(source, chosen).scenario
 
 
 def check_scenario(source: str | Path) -> list[Problem]:
@@ -80,13 +85,13 @@ def bundled_description(name: str) -> str:
     return ""
 
 
-def _load_bundled(name: str) -> Scenario:
+def _load_bundled(name: str, chosen: Mapping[str, str] | None = None) -> Scenario:
     names = bundled_names()
     if name not in names:
         what = f"there is no such file or folder, and no bundled scenario of this name{suggest(name, names)}"
         raise ScenarioError([Problem(name or "''", what)])
     with resources.as_file(resources.files("scenarios") / "bundled") as folder:
-        return load_text(bundled_text(name), f"{name}.yaml", folder)
+        return load_text(bundled_text(name), f"{name}.yaml", folder, chosen)
 
 
 def bundled_text(name: str) -> str:

@@ -18,6 +18,8 @@ FAILED = 1
 USAGE = 2
 INVALID = 3
 BROKER = 4
+UNMET = 5
+"""An expectation of the scenario does not hold."""
 INTERRUPTED = 130
 """Stopped before its end; for signals see `tui.signals.exit_code`."""
 

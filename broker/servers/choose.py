@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -21,6 +21,8 @@ class ChosenBroker:
     """For other processes."""
     description: str
     """One line for the user."""
+    restart: Callable[[], None] | None = None
+    """Restarts it; None: it was not started here."""
 
 
 @asynccontextmanager
@@ -52,7 +54,7 @@ async def choose_broker(
         started = embedded_broker(port=port) if embedded else managed_mosquitto(port=port, restart=True)
         async with started as running:
             broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
-            yield ChosenBroker(broker, running.url, f"{running.description}{why}")
+            yield ChosenBroker(broker, running.url, f"{running.description}{why}", running.restart)
     else:
         url = wanted if isinstance(wanted, BrokerUrl) else parse_url(wanted)
         yield ChosenBroker(MqttBroker(url, tls=tls, lost_after_wall_s=lost_after_wall_s), url, str(url))

@@ -44,6 +44,7 @@ class _Started:
     port: int
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
+    restart: asyncio.Event
 
 
 @asynccontextmanager
@@ -61,12 +62,19 @@ async def embedded_broker(*, port: int | None = None) -> AsyncIterator[RunningBr
     thread = threading.Thread(target=_serve, args=(port, started), name="embedded-broker", daemon=True)
     thread.start()
     running = await asyncio.wrap_future(started)
+
+    def restart() -> None:
+        running.loop.call_soon_threadsafe(running.restart.set)
+
     try:
         yield RunningBroker(
-            BrokerUrl(LOOPBACK, running.port), f"embedded amqtt {version('amqtt')} on {LOOPBACK}:{running.port}"
+            BrokerUrl(LOOPBACK, running.port),
+            f"embedded amqtt {version('amqtt')} on {LOOPBACK}:{running.port}",
+            restart=restart,
         )
     finally:
         running.loop.call_soon_threadsafe(running.stop.set)
+        running.loop.call_soon_threadsafe(running.restart.set)
         await asyncio.to_thread(thread.join, 2 * _STOP_WALL_S)
 
 
@@ -91,14 +99,21 @@ async def _run(port: int | None, started: Future[_Started]) -> None:
     loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_log_fields(context)))
     broker = _make_broker(port or 0)
     await broker.start()
-    stop = asyncio.Event()
-    started.set_result(_Started(_port_of(broker), loop, stop))
-    await stop.wait()
-    try:
-        async with asyncio.timeout(_STOP_WALL_S):
-            await broker.shutdown()
-    except TimeoutError:
-        _log.debug("embedded broker did not shut down in time")
+    stop, restart = asyncio.Event(), asyncio.Event()
+    chosen = _port_of(broker)
+    started.set_result(_Started(chosen, loop, stop, restart))
+    while True:
+        await restart.wait()
+        restart.clear()
+        try:
+            async with asyncio.timeout(_STOP_WALL_S):
+                await broker.shutdown()
+        except TimeoutError:
+            _log.debug("embedded broker did not shut down in time")
+        if stop.is_set():
+            return
+        broker = _make_broker(chosen)
+        await broker.start()
 
 
 def _make_broker(port: int) -> Broker:

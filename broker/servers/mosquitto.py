@@ -86,9 +86,14 @@ async def managed_mosquitto(
     with tempfile.TemporaryDirectory(prefix="ssmic-mosquitto-") as temporary:
         process, chosen, version = await _start(program, folder or Path(temporary), port, extra_configuration)
         url = BrokerUrl(LOOPBACK, chosen)
-        running = RunningBroker(url, f"Mosquitto {version} on {LOOPBACK}:{chosen}", process.pid)
         keeper = _Supervisor(
             process, partial(_start, program, folder or Path(temporary), chosen, extra_configuration), url
+        )
+        running = RunningBroker(
+            url,
+            f"Mosquitto {version} on {LOOPBACK}:{chosen}",
+            process.pid,
+            keeper.end_process if restart else None,
         )
         try:
             if restart:
@@ -113,6 +118,12 @@ class _Supervisor:
         """The current process, or the last one."""
         self._start = start
         self._url = url
+        self._is_asked = False
+
+    def end_process(self) -> None:
+        """End the process, which is restarted then; such an end is no death that counts."""
+        self._is_asked = True
+        _signal(self.process, signal.SIGTERM)
 
     @asynccontextmanager
     async def restarting(self) -> AsyncIterator[None]:
@@ -141,6 +152,8 @@ class _Supervisor:
         while True:
             await self.process.wait()
             deaths = deaths + 1 if loop.time() - began_wall_s < _STAYED_WALL_S else 1
+            if self._is_asked:
+                deaths, self._is_asked = 1, False
             why = _how_it_ended(self.process)
             while True:
                 if deaths >= MOST_DEATHS:

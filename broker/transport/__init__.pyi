@@ -3,6 +3,7 @@ from .base import (
     Broker as Broker,
     Bus as Bus,
     Delivery as Delivery,
+    Reconnected as Reconnected,
     Will as Will,
     leave_gracefully as leave_gracefully,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "MqttBroker",
     "MqttBus",
     "ReceiveQueue",
+    "Reconnected",
     "Tls",
     "Will",
     "access_to",

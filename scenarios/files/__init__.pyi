@@ -23,10 +23,12 @@ from .dump import (
     save_scenario as save_scenario,
     to_yaml as to_yaml,
 )
+from .entries import (
+    ProductionEntry as ProductionEntry,
+)
 from .model import (
     VERSION as VERSION,
     LoadProfileEntry as LoadProfileEntry,
-    ProductionEntry as ProductionEntry,
     ScenarioFile as ScenarioFile,
 )
 from .parse import (

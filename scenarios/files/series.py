@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TypeVar, cast
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.model import UNKNOWN, LoadProfileEntry, ProductionEntry
+from scenarios.files.entries import UNKNOWN, ProductionEntry
+from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import lines_of, read_text
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
@@ -152,6 +154,8 @@ class SeriesReader:
     """Folder that file names are relative to; None: files cannot be referred to."""
     start_s: int | None
     """Start of the run, UNIX seconds; None: it could not be read."""
+    zone: ZoneInfo | None = None
+    """The scenario's IANA time zone; None: times have offsets."""
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
@@ -190,7 +194,7 @@ class SeriesReader:
         if value == UNKNOWN or (self.start_s is None and counts_from_start(value)):
             return None
         try:
-            return parse_time(value, self.start_s)
+            return parse_time(value, self.start_s, self.zone)
         except ValueError as error:
             self.collector.at(path, str(error))
             return None

@@ -33,6 +33,9 @@ from .rows import (
 from .summary import (
     simulation_json as simulation_json,
 )
+from .verdict_rows import (
+    record_verdicts as record_verdicts,
+)
 from .views import (
     AveragePowerProfile as AveragePowerProfile,
     ContractRow as ContractRow,
@@ -82,6 +85,7 @@ __all__ = [
     "load_run",
     "named_results",
     "record_comparison",
+    "record_verdicts",
     "results_files",
     "seal",
     "simulation_json",

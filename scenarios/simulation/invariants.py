@@ -17,7 +17,11 @@ from scenarios.simulation.agents import Cast
 
 
 def ledger_problems(
-    scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int, lost_houses: Collection[str] = ()
+    scenario: Scenario,
+    ledger: Iterable[LedgerEntry],
+    acted_until_s: int,
+    lost_houses: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a ledger at the end of a run; empty if nothing is.
 
@@ -26,6 +30,7 @@ def ledger_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
+        optional: Jobs that may have none either: the timeline withdrew them, or their device was not there.
     """
     entries = list(ledger)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
@@ -35,7 +40,8 @@ def ledger_problems(
     problems = [f"contract {c.contract_id!r} is for no job of the scenario" for c in standing if c.job_id not in jobs]
     for job in scenario.jobs:
         due = 1 if job.registered_s <= acted_until_s and job.job_id not in lost else 0
-        if count[job.job_id] != due and not (job.house in lost_houses and count[job.job_id] < due):
+        may_have_none = job.house in lost_houses or job.job_id in optional
+        if count[job.job_id] != due and not (may_have_none and count[job.job_id] < due):
             problems.append(f"job {job.job_id!r} has {count[job.job_id]} standing contracts instead of {due}")
     for contract in standing:
         job_of = jobs.get(contract.job_id)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
@@ -18,12 +18,16 @@ from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, Ho
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
 from broker.transport import Broker
+from scenarios.events import DisturbLink
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
+from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
+RESEND_WALL_S = 0.02
+"""How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 
@@ -73,6 +77,8 @@ async def run_scenario(
     on_moment: Callable[[Moment], None] | None = None,
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
     on_report: Callable[[Reported], None] | None = None,
+    restart_broker: Callable[[], None] | None = None,
+    script: Script | None = None,
 ) -> RunOutcome:
     """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
@@ -85,6 +91,8 @@ async def run_scenario(
         on_moment: Is called at every step.
         on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
         on_report: Is given the state of the run, every few seconds at least.
+        restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
+        script: What acts on the run besides the scenario's timeline.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -92,13 +100,21 @@ async def run_scenario(
         SsmicError: the ledger violates an invariant, which is a defect of this program.
     """
     started_wall_s = time.perf_counter()
-    homes = homes_of(scenario, settings.hosts)
+    if any(isinstance(event.action, DisturbLink) for event in scenario.timeline):
+        # What a bad link loses is asked for soon, or every lost message would cost half a second and more.
+        quick = replace(settings.patience, resend_wall_s=RESEND_WALL_S, resend_most_wall_s=10 * RESEND_WALL_S)
+        settings = replace(settings, patience=quick)
+    homes = homes_of(scenario, settings.hosts, has_script=script is not None)
     local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
     remote = [host for host in homes if host not in local]
-    cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents})
+    cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
+    host_of = {agent: host for host, agents in homes.items() for agent in agents}
+    host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
+    disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
+    on_event = None if cast.director is None else disturbances.begin_happening
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(recorder) if remote else None
-    watch = wire or Watch(recorder)
+    wire = WireWatch(recorder, on_event) if remote else None
+    watch = wire or Watch(recorder, on_event)
     end_s = settings.end_s(scenario)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
@@ -116,7 +132,7 @@ async def run_scenario(
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
             ),
-            on_moment,
+            disturbances.with_time(on_moment) if cast.director is not None else on_moment,
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
@@ -160,7 +176,10 @@ async def run_scenario(
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
                 tasks.create_task(clock.run(broker), name="clock")
                 for host in hosts:
-                    tasks.create_task(host.run(broker), name=f"host[{host.host_id}]")
+                    link = broker
+                    if cast.director is not None:
+                        link = DisturbedBroker(broker, host.host_id, disturbances)
+                    tasks.create_task(host.run(link), name=f"host[{host.host_id}]")
         except asyncio.CancelledError as cancelled:
             finish("interrupted", str(cancelled))
             raise
@@ -168,6 +187,8 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
+        finally:
+            await disturbances.end()
         if problems := _violations(scenario, cast, clock, wire):
             violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
             finish("failed", str(violation))
@@ -178,8 +199,12 @@ async def run_scenario(
 def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
     """Return how the ledger and the agents violate the invariants of a run that has ended."""
     ledger = cast.manager.ledger.values()
+    optional: Collection[str] = ()
+    if cast.director is not None:
+        scenario = as_happened(scenario, cast.director.happenings)
+        optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
-    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost)
+    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost, optional)
     if wire is None:
         return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
     if wire.sides is None:

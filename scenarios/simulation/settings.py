@@ -16,7 +16,6 @@ from scenarios.scenario import Scenario, fingerprint
 
 CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
-DAY_S = 86_400
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""
 
@@ -58,7 +57,7 @@ class RunSettings:
     def end_s(self, scenario: Scenario) -> int | None:
         """Return when the run ends, in UNIX seconds; None: when the last job has run."""
         days = self.days_of(scenario)
-        return None if days is None else scenario.start_s + days * DAY_S
+        return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
         """Return a short hash of everything that a household's process was started with.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import ScenarioArgument
+from tui.cli.options import ScenarioArgument, SetVariables, chosen_values
 from tui.exit_codes import INVALID, complain_about, tell_notes
 from tui.formatting import plural, size_of
 
@@ -16,6 +16,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: ssmic check my-street.yaml")
 def check(
     scenario: ScenarioArgument,
+    set_: SetVariables = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
 ) -> None:
     """Validate a scenario: list all its problems at once.
@@ -30,7 +31,7 @@ def check(
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     try:
-        loaded = load(scenario)
+        loaded = load(scenario, chosen_values(set_))
     except ScenarioError as error:
         problems = error.problems
         if not as_json:
