@@ -22,6 +22,7 @@ from .dump import (
     profile_entries as profile_entries,
     save_scenario as save_scenario,
     to_yaml as to_yaml,
+    write_text as write_text,
 )
 from .entries import (
     ProductionEntry as ProductionEntry,
@@ -116,4 +117,5 @@ __all__ = [
     "series_problems",
     "suggest",
     "to_yaml",
+    "write_text",
 ]

@@ -84,7 +84,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
-    "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
+    "scenarios": Command("tui.cli.scenarios", "List, show and copy the bundled scenarios."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
