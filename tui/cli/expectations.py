@@ -16,6 +16,8 @@ from scenarios.results import ResultsReader, ResultsWriteError, record_verdicts,
 from scenarios.simulation import Plan, open_simulation
 from tui.console import notes, output
 
+WIDTH = 80
+"""Longer lines are broken."""
 OPTIMUM_WALL_S = 20.0
 """How long the optimum is sought where an expectation asks for it and it has not been computed, real seconds."""
 
@@ -116,7 +118,14 @@ def show_verdicts(verdicts: Mapping[str, Sequence[Verdict]]) -> None:
         held = sum(verdict.holds for verdict in of)
         console.print(f"Expectations, {run}: {held} of {len(of)} hold", soft_wrap=True, markup=False, highlight=False)
         for verdict in of:
-            console.print(f"  {verdict}", soft_wrap=True, markup=False, highlight=False)
+            line = f"  {verdict}"
+            if len(line) <= WIDTH:
+                lines = [line]
+            else:
+                mark = "holds" if verdict.holds else "FAILS"
+                why = [verdict.error] if verdict.error else verdict.values.split(", ")
+                lines = [f"  {mark}  {verdict.title}", *(f"         {value}" for value in why)]
+            console.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
 
 
 def write_junit(path: Path, scenario: str, verdicts: Mapping[str, Sequence[Verdict]], wall_s: float) -> None:
