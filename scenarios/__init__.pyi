@@ -10,6 +10,11 @@ from .errors import (
     ScenarioError as ScenarioError,
     ScenarioWriteError as ScenarioWriteError,
 )
+from .events import (
+    Event as Event,
+    Happening as Happening,
+    in_words as in_words,
+)
 from .scenario import (
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
@@ -20,12 +25,15 @@ from .scenario import (
 __all__ = [
     "APPLIANCES",
     "Appliance",
+    "Event",
+    "Happening",
     "Problem",
     "ProducerSeries",
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",
     "Zone",
+    "in_words",
     "overlap_notes",
     "planned_end_s",
 ]

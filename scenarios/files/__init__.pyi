@@ -55,12 +55,19 @@ from .series import (
     read_series as read_series,
     series_problems as series_problems,
 )
+from .timeline_build import (
+    event_action as event_action,
+)
+from .timeline_model import (
+    duration_s as duration_s,
+)
 from .times import (
     MAX_TIME_S as MAX_TIME_S,
     counts_from_start as counts_from_start,
     format_after_start as format_after_start,
     format_iso as format_iso,
     offset_of as offset_of,
+    parse_moment as parse_moment,
     parse_time as parse_time,
 )
 from .validation import (
@@ -94,6 +101,8 @@ __all__ = [
     "consumer_entry",
     "counts_from_start",
     "coverage_notes",
+    "duration_s",
+    "event_action",
     "format_after_start",
     "format_iso",
     "in_words",
@@ -105,6 +114,7 @@ __all__ = [
     "make_file",
     "natural_order",
     "offset_of",
+    "parse_moment",
     "parse_time",
     "parse_yaml",
     "producer_entry",

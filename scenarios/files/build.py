@@ -137,8 +137,8 @@ class _ScenarioBuilder:
                 unresolved=self.unresolved,
             )
             events, added = build_timeline(file.timeline, known, self.series)
-            jobs += added
-            expectations = build_expectations(file.expect, known, jobs, self.collector)
+            names = [*(job.job_id for job in jobs), *added]
+            expectations = build_expectations(file.expect, known, names, self.collector)
         return Scenario(
             name=file.name,
             start_s=self.series.start_s or 0,  # if it could not be read, this scenario is never returned

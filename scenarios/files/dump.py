@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from agents import Job, LoadProfile, Prediction, Production
 from broker import atomic_write
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
-from scenarios.events import AddJobs
 from scenarios.files.build import JobIds
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.problems import locate_in
@@ -39,9 +38,6 @@ def describe(scenario: Scenario) -> ScenarioFile:
     shared = _shared_profiles(scenario.jobs)
     start_s = scenario.start_s
     zone = zone_info(scenario.zone_name) if scenario.zone_name else None
-    timed = (event.action for event in scenario.timeline if event.at_s is not None)
-    added = {action.job_id for action in timed if isinstance(action, AddJobs)}
-    jobs = [job for job in scenario.jobs if job.job_id not in added]
     content = {
         "version": VERSION,
         "name": scenario.name,
@@ -72,7 +68,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
             }
             for house in scenario.houses
         ],
-        "jobs": [_job(job, start_s, shared, zone) for job in _in_id_order(jobs, where)],
+        "jobs": [_job(job, start_s, shared, zone) for job in _in_id_order(scenario.jobs, where)],
         "tariff": asdict(scenario.tariff) if scenario.tariff else None,
         "zone": scenario.zone_name or None,
         "timeline": timeline_entries(scenario),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
 
 from agents import House, Job, LoadProfile
 from agents.scheduling import ALGORITHMS, AlgorithmSettings
+from scenarios.errors import ScenarioError
 from scenarios.events import (
     Action,
     AddJobs,
@@ -26,7 +31,7 @@ from scenarios.events import (
     WithdrawJob,
 )
 from scenarios.expectations import condition_problems
-from scenarios.files.problems import KeyPath, ProblemCollector, suggest
+from scenarios.files.problems import KeyPath, ProblemCollector, in_words, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline_model import (
@@ -49,9 +54,12 @@ from scenarios.files.timeline_model import (
     WithdrawJobEntry,
 )
 from scenarios.files.times import parse_moment
-from scenarios.scenario import Expectation, Zone
+from scenarios.files.validation import report_errors
+from scenarios.scenario import Expectation, Scenario, Zone
+from scenarios.timeline import as_planned
 
 DAY_S = 86_400
+_ENTRY: TypeAdapter[TimelineEntry] = TypeAdapter(TimelineEntry)
 MAX_EVENTS = 100_000
 """Of one timeline, repetitions counted."""
 
@@ -82,8 +90,8 @@ class Known:
 
 def build_timeline(
     entries: Sequence[TimelineEntry], known: Known, series: SeriesReader
-) -> tuple[tuple[Event, ...], list[Job]]:
-    """Return the events of a timeline, repetitions included, and the jobs that it adds at known times.
+) -> tuple[tuple[Event, ...], list[str]]:
+    """Return the events of a timeline, repetitions included, and the ids of the jobs that it adds.
 
     Args:
         entries: The entries.
@@ -96,19 +104,19 @@ def build_timeline(
 
 
 def build_expectations(
-    entries: Sequence[ExpectEntry], known: Known, jobs: Sequence[Job], collector: ProblemCollector
+    entries: Sequence[ExpectEntry], known: Known, jobs: Sequence[str], collector: ProblemCollector
 ) -> tuple[Expectation, ...]:
     """Return the expectations of a file.
 
     Args:
         entries: The entries.
         known: What the rest of the file says.
-        jobs: All jobs, those of the timeline included.
+        jobs: Ids of all jobs, those of the timeline included.
         collector: Receives the problems.
     """
     found = []
     names = {
-        "job": [job.job_id for job in jobs],
+        "job": list(jobs),
         "house": list(known.houses),
         "producer": list(known.producers),
         "algorithm": list(ALGORITHMS),
@@ -136,7 +144,7 @@ class _TimelineBuilder:
         self._collector = series.collector
         self._jobs = {job.job_id for job in known.jobs}
         self._count = 0
-        self.added: list[Job] = []
+        self.added: list[str] = []
 
     def events(self, entry: TimelineEntry, path: KeyPath) -> Iterator[Event]:
         """Yield the events of an entry; none after reporting problems."""
@@ -157,24 +165,7 @@ class _TimelineBuilder:
                 when = entry.when
                 yield Event(at_s=None, job=when.job, turn=when.turn, after_s=when.after, action=action)
                 continue
-            if isinstance(action, AddJobs) and time_s is not None:
-                self._add(action, time_s)
             yield Event(at_s=time_s, action=action)
-
-    def _add(self, action: AddJobs, at_s: int) -> None:
-        self.added.append(
-            Job(
-                job_id=action.job_id,
-                source_id=action.source_id,
-                house=action.house,
-                device=action.device,
-                profile=action.profile,
-                load_profile=action.load_profile,
-                registered_s=at_s,
-                earliest_start_s=at_s + action.earliest_after_s,
-                latest_start_s=at_s + action.latest_after_s,
-            )
-        )
 
     # When.
 
@@ -322,6 +313,7 @@ class _TimelineBuilder:
             n += 1
             job_id = f"{source}#{n}"
         self._jobs.add(job_id)
+        self.added.append(job_id)
         return AddJobs(
             job_id=job_id,
             source_id=source,
@@ -372,3 +364,52 @@ class _TimelineBuilder:
         lost = unresolved.every_house or unresolved.houses or unresolved.devices
         if name not in set(known) and not lost:
             self._collector.at(path, f"there is no {kind} {name!r}{suggest(name, known)}")
+
+
+def event_action(scenario: Scenario, entry: dict[str, Any], at_s: int) -> Action:
+    """Return the action of an entry as in a scenario's timeline, without its time.
+
+    Args:
+        scenario: What it is about, with all events so far.
+        entry: `do` and the keys that belong to it.
+        at_s: When it takes place, UNIX seconds.
+
+    Raises:
+        ScenarioError: It is not valid; carries all problems.
+    """
+    collector = ProblemCollector(lambda path: in_words(path[2:]) or str(entry.get("do")))
+    tree: dict[str, Any] = {"timeline": [{**entry, "at": at_s}]}
+    try:
+        parsed = _ENTRY.validate_python(tree["timeline"][0])
+    except ValidationError as error:
+        report_errors(tree, error, ("timeline", 0), collector)
+        raise ScenarioError(collector.problems) from None
+    profiles = {job.profile: job.load_profile for job in scenario.jobs}
+    defaults = {(job.house, job.device): job.profile for job in scenario.jobs}
+    consumers = {
+        (house.id, device.id): (defaults.get((house.id, device.id)), profiles)
+        for house in scenario.houses
+        for device in house.devices
+        if device.type == "consumer"
+    }
+    known = Known(
+        {house.id: house for house in scenario.houses},
+        consumers,
+        tuple(scenario.producers),
+        as_planned(replace(scenario, timeline=_only_added(scenario))).jobs,
+        scenario.zone,
+        scenario.start_s,
+        seed=scenario.seed,
+        has_tariff=scenario.tariff is not None,
+        days=scenario.days,
+        unresolved=UnresolvedNames(),
+    )
+    zone = scenario.zone.tzinfo
+    series = SeriesReader(collector, None, scenario.start_s, zone if isinstance(zone, ZoneInfo) else None)
+    events, _ = build_timeline([parsed], known, series)
+    collector.raise_if_any()
+    return events[0].action
+
+
+def _only_added(scenario: Scenario) -> tuple[Event, ...]:
+    return tuple(event for event in scenario.timeline if isinstance(event.action, AddJobs))

@@ -92,6 +92,19 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     raise ScenarioError(collector.problems)
 
 
+def report_errors(tree: dict[str, Any], error: ValidationError, path: KeyPath, collector: ProblemCollector) -> None:
+    """Report the errors of a part that was validated alone.
+
+    Args:
+        tree: The file's content, as far as there is any.
+        error: What pydantic found in the part.
+        path: Key path of the part.
+        collector: Receives the problems.
+    """
+    for details in error.errors(include_url=False, include_context=True):
+        _report(tree, _path_in((*path, *details["loc"])), details, collector)
+
+
 def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
     version = tree.get("version")
     if type(version) is int and version > VERSION:

@@ -54,6 +54,8 @@ class Cast:
         """
         self.manager = Manager(settings.scores)
         self.director: Director | None = None
+        if script is not None:
+            script.ledger = lambda: self.manager.ledger
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
         absent = absent_at_start(scenario)

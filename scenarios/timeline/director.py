@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agents import (
@@ -23,6 +24,7 @@ from agents import (
     Happened,
     Join,
     Leave,
+    LedgerEntry,
     NewForecast,
     Production,
 )
@@ -69,6 +71,8 @@ class Script:
         self.stop_s: int | None = None
         """When the run stops next, UNIX seconds; None: it runs to its end."""
         self.director: Director
+        self.ledger: Callable[[], Mapping[str, LedgerEntry]] = dict
+        """Returns the ledger as it is, by contract id."""
         self._arrived = asyncio.Event()
         self._go_on = asyncio.Event()
 
