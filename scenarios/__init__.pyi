@@ -15,11 +15,15 @@ from .events import (
     Happening as Happening,
     in_words as in_words,
 )
+from .judgement import (
+    judge_simulation as judge_simulation,
+)
 from .scenario import (
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     Zone as Zone,
     planned_end_s as planned_end_s,
+    zone_info as zone_info,
 )
 
 __all__ = [
@@ -34,6 +38,8 @@ __all__ = [
     "ScenarioWriteError",
     "Zone",
     "in_words",
+    "judge_simulation",
     "overlap_notes",
     "planned_end_s",
+    "zone_info",
 ]

@@ -13,10 +13,11 @@ from typing import Any
 import typer
 
 from broker import SsmicError
+from scenarios import judge_simulation
 from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
-from tui.cli.expectations import judge_simulation, report_verdicts
+from tui.cli.expectations import report_verdicts
 from tui.cli.output import optimum_progress, own_output, progress_of
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
