@@ -65,9 +65,10 @@ def test_all_mistakes_are_said_at_once() -> None:
 
 
 def test_a_zone_that_does_not_exist_is_an_error() -> None:
-    """With the nearest one."""
-    (found,) = problems(more="zone: Europe/Berln\n")
+    """With the nearest one; it hides no other mistake."""
+    found, other = problems(more="zone: Europe/Berln\nexpect: [jobz == 1]\n")
 
+    assert "there is no figure 'jobz'" in other
     assert "zone: there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?" in found
 
 
