@@ -50,6 +50,9 @@ from .model import (
 from .producer import (
     Producer as Producer,
 )
+from .register import (
+    JobRegister as JobRegister,
+)
 from .scores import (
     NEW_PRODUCER as NEW_PRODUCER,
 )
@@ -86,6 +89,7 @@ __all__ = [
     "Happened",
     "House",
     "Job",
+    "JobRegister",
     "Join",
     "Leave",
     "LedgerEntry",

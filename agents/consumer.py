@@ -3,7 +3,11 @@
 A job asks producers in the order of their scores until one accepts. If none does, a patient job waits: the producers
 that declined inform it of openings, and the manager informs it of new producers. At its latest start it runs on grid
 power. The consumer reports everything that happens to a contract before its job starts to the manager, in chronological
-order, so each job has a single source in the ledger.
+order. The producer reports the same; if the manager finds that it did not, it declares the contract void
+(`ContractVoid`), and the job looks for a supplier other than that one.
+
+What other agents say counts only where it is their business: a contract is changed by its supplier alone, an opening is
+believed of producers that were asked, and a list of producers comes from the manager. All else is rejected.
 
 A device runs one job at a time. Its jobs look for suppliers in turn; each request contains the starts at which the
 device is free (`agents.device_calendar`). Producers may move a job only where its consumer allows: while another job of
@@ -32,8 +36,8 @@ from agents.messages import (
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
+    ContractVoid,
     Decline,
-    Declined,
     DropJob,
     Hold,
     Join,
@@ -47,11 +51,13 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.sequencing import Starts, covers
-from broker.hosts import Agent, AgentLostError, Channel, Received, TimeUp
+from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 
 
+MAX_OPENINGS = 20
+"""Openings of one producer for one job in one second that are followed; honest producers have one or two."""
 WITHDRAWN = "its household no longer wants it"
 """Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
 
@@ -102,6 +108,7 @@ class Consumer(Agent[AnyMessage]):
         """
         super().__init__(agent_id)
         self.jobs = tuple(jobs)
+        self._jobs = {job.job_id: job for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self.patient = patient
@@ -116,6 +123,16 @@ class Consumer(Agent[AnyMessage]):
         self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._premature: dict[str, list[Received[AnyMessage]]] = {}
+        self._asking: dict[str, str] = {}
+        """By job, the producer whose answer is awaited."""
+        self._asked: dict[str, set[str]] = {job.job_id: set() for job in jobs}
+        """By job, the producers that it has ever asked."""
+        self._untrusted: dict[str, set[str]] = {job.job_id: set() for job in jobs}
+        """By job, the producers that broke their word in the second in which they gave it: they are not asked again."""
+        self._counts: dict[str, int] = dict.fromkeys(self._asked, 0)
+        """By job, how many contracts it has had."""
+        self._openings: dict[tuple[str, str], tuple[int, int]] = {}
+        """By job and producer, the second of its last opening, and how many it sent in that second."""
         self._affected: set[str] = set()
         self._time_was_freed = False
 
@@ -126,18 +143,39 @@ class Consumer(Agent[AnyMessage]):
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
-            if received.sender == TIMELINE:
-                self._obey(received)
-                continue
-            match received.message:
-                case Amend(job_id=job_id) | Cancel(job_id=job_id):
-                    if job_id in self._channels:
-                        self._take(job_id, received)
-                case Opening(job_id=job_id) | Producers(job_id=job_id):
-                    if job_id in self._channels:
+            self._dispatch(received)
+
+    def _dispatch(self, received: Received[AnyMessage]) -> None:
+        """Pass a message to the job that it concerns, if it is its sender's business."""
+        sender, message = received.sender, received.message
+        if sender == TIMELINE:
+            self._obey(received)
+            return
+        match message:
+            case Amend(job_id=job_id) | Cancel(job_id=job_id) | Opening(job_id=job_id):
+                if job_id not in self._channels or sender not in self._asked[job_id]:
+                    self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
+                elif isinstance(message, Opening):
+                    if self._follows(sender, job_id):
                         self._channels[job_id].put(received)
-                case _:
-                    log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+                else:
+                    self._take(job_id, received)
+            case Producers(job_id=job_id) if sender == MANAGER:
+                if job_id in self._channels:
+                    self._channels[job_id].put(received)
+            case ContractVoid() if sender == MANAGER:
+                self._take_void(message)
+            case _:
+                self.reject(sender, f"sends a {message.kind}, which is not for {self.id!r} or not from it")
+
+    def _follows(self, producer: str, job_id: str) -> bool:
+        """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
+        at_s, count = self._openings.get((job_id, producer), (self.now_s, 0))
+        count = count + 1 if at_s == self.now_s else 1
+        self._openings[job_id, producer] = (self.now_s, count)
+        if count > MAX_OPENINGS:
+            self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
+        return count <= MAX_OPENINGS
 
     def _start(self, job: Job) -> None:
         self.spawn(_JobRun(self, job, self._channels[job.job_id]).serve(), job.job_id)
@@ -147,6 +185,9 @@ class Consumer(Agent[AnyMessage]):
         match received.message:
             case AddJob(job=job) if job.job_id not in self._channels and job.agent == self.id:
                 self.jobs = (*self.jobs, job)
+                self._jobs[job.job_id] = job
+                self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
+                self._counts[job.job_id] = 0
                 self._channels[job.job_id] = self.channel()
                 self._calendar.add(job)
                 self._start(job)
@@ -163,7 +204,7 @@ class Consumer(Agent[AnyMessage]):
                 for channel in self._channels.values():
                     channel.put(_Returned())
             case message:
-                log.warning("unexpected message", agent=self.id, sender=received.sender, kind=message.kind)
+                self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
 
     def drop(self, job_id: str) -> None:
         """Have a job end without running, unless it has started."""
@@ -219,7 +260,8 @@ class Consumer(Agent[AnyMessage]):
         contract = self.contracts.get(job_id)
         if contract is None:
             # It may concern a contract that an answer in this very round is about to establish.
-            self._premature.setdefault(job_id, []).append(received)
+            if self._asking.get(job_id) == received.sender:
+                self._premature.setdefault(job_id, []).append(received)
             return
         if received.sender != contract.producer or contract.start_s <= self.now_s:
             return
@@ -232,15 +274,33 @@ class Consumer(Agent[AnyMessage]):
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
                 self._channels[job_id].put(_Changed())
             case Cancel(reason=reason):
+                if contract.agreed_s == self.now_s:
+                    self._untrusted[job_id].add(contract.producer)
                 self._cancel(contract, reason)
-            case message:
-                log.warning("protocol violation", agent=self.id, sender=received.sender, message=str(message))
+            case _:
+                self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
+
+    def _take_void(self, void: ContractVoid) -> None:
+        """Give up a contract that the ledger does not have, and tell its producer; its job looks for another one."""
+        contract = self.contracts.get(void.job_id)
+        if contract is None or contract.contract_id != void.contract_id or contract.producer == GRID:
+            return
+        log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
+        if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:
+            return  # it has run
+        self._counts[void.job_id] = void.contracts
+        self._untrusted[void.job_id].add(contract.producer)
+        self.send(contract.producer, Withdraw(job_id=void.job_id))
+        self._free(contract)
 
     def _cancel(self, contract: Contract, reason: str) -> None:
+        self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
+        self._free(contract)
+
+    def _free(self, contract: Contract) -> None:
         del self.contracts[contract.job_id]
         self._calendar.free(contract.job_id)
         self._time_was_freed = True
-        self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
         self._channels[contract.job_id].put(_Changed())
 
     def _reason(self, contract: Contract) -> str:
@@ -291,7 +351,7 @@ class Consumer(Agent[AnyMessage]):
                 # It was cancelled in the meantime, which has been reported.
                 pass
             case _:
-                log.warning("protocol violation in reply", agent=self.id, sender=contract.producer, reply=str(reply))
+                self.reject(contract.producer, f"answers Hold for job {contract.job_id!r} with {reply.kind}")
 
     def release_held(self) -> None:
         """Let producers move the held jobs, each within its own share of the device's time."""
@@ -313,6 +373,30 @@ class Consumer(Agent[AnyMessage]):
             self._waiting[job_id] = None
         else:
             self._waiting.pop(job_id, None)
+
+    # Producers.
+
+    def asks(self, job_id: str, producer: str | None) -> None:
+        """Record which producer a job asks; None: it has its answer."""
+        if producer is None:
+            self._asking.pop(job_id, None)
+        else:
+            self._asking[job_id] = producer
+            self._asked[job_id].add(producer)
+
+    def distrust(self, job_id: str, producer: str, why: str) -> None:
+        """Reject a producer's answer, and let the job not ask it again."""
+        self._untrusted[job_id].add(producer)
+        self.reject(producer, why)
+
+    def untrusted(self, job_id: str) -> frozenset[str]:
+        """Return the producers that a job does not ask again."""
+        return frozenset(self._untrusted[job_id])
+
+    def next_contract_id(self, job_id: str) -> str:
+        """Return the id of a job's next contract, and count it."""
+        self._counts[job_id] += 1
+        return f"{job_id}/{self._counts[job_id]}"
 
     @property
     def turns(self) -> _TurnLock:
@@ -355,7 +439,6 @@ class _JobRun:
         self._channel = channel
         self._patient = agent.patient
         """As it was when the job looked for a supplier last."""
-        self._contracts = 0
         self._asked: list[str] = []
         self._reservation = _Reservation((), held=False)
         self._run_ends = False
@@ -365,12 +448,11 @@ class _JobRun:
         await self._agent.until(self._job.registered_s)
         while True:
             await self._find_supplier()
-            if not await self._is_lost_before_start():
-                break
-        if self._is_dropped:
-            await self._end_without_running()
-            return
-        await self._agent.until(self._agent.contracts[self._job.job_id].start_s + self._job.duration_s)
+            if await self._has_run():
+                return
+            if self._is_dropped:
+                await self._end_without_running()
+                return
 
     @property
     def _is_dropped(self) -> bool:
@@ -416,7 +498,7 @@ class _JobRun:
 
     async def _negotiate(self) -> bool:
         """Ask all producers, including those that join meanwhile; return whether one accepted."""
-        self._asked = []
+        self._asked = sorted(self._agent.untrusted(self._job.job_id))
         while True:
             question = ProducersFor(job_id=self._job.job_id, asked=tuple(self._asked))
             answer = await self._agent.ask(MANAGER, question)
@@ -428,6 +510,8 @@ class _JobRun:
     async def _ask_each(self, producers: Sequence[str]) -> bool:
         job = self._job
         for producer in producers:
+            if producer in self._agent.untrusted(job.job_id):
+                continue
             if producer not in self._asked:
                 self._asked.append(producer)
             match await self._answer_of(producer):
@@ -435,14 +519,13 @@ class _JobRun:
                     self._withdraw(but=producer)
                     self._agree(producer, start_s)
                     return True
-                case Decline():
+                case Decline() | None:
                     pass
-                case None:
-                    continue
                 case reply:
-                    log.warning("protocol violation in reply", agent=self._agent.id, sender=producer, reply=str(reply))
+                    self._agent.distrust(
+                        job.job_id, producer, f"answers a request for job {job.job_id!r} with a wrong {reply.kind}"
+                    )
                     self._agent.send(producer, Withdraw(job_id=job.job_id))
-            self._agent.send(MANAGER, Declined(job_id=job.job_id, producer=producer))
         return False
 
     async def _answer_of(self, producer: str) -> AnyMessage | None:
@@ -450,10 +533,17 @@ class _JobRun:
         request = Request(
             job=self._job.as_sent, patient=self._patient, starts=self._reservation.starts, held=self._reservation.held
         )
+        self._agent.asks(self._job.job_id, producer)
         try:
             return await self._agent.ask(producer, request)
+        except AskLapsedError:
+            # It may have accepted without a word, or answer later: nothing must be left of this request.
+            self._agent.send(producer, Withdraw(job_id=self._job.job_id))
+            return Decline(job_id=self._job.job_id, reason="no answer")
         except AgentLostError:
             return None
+        finally:
+            self._agent.asks(self._job.job_id, None)
 
     def _is_possible(self, start_s: int) -> bool:
         return start_s >= self._agent.now_s and covers(self._reservation.starts, start_s)
@@ -492,25 +582,23 @@ class _JobRun:
         self._withdraw()
         self._agree(GRID, start_s)
 
-    async def _is_lost_before_start(self) -> bool:
-        """Wait until the job starts; return True if its contract is cancelled before."""
+    async def _has_run(self) -> bool:
+        """Wait until the job has run; return False if its contract ends or it is dropped before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
-            if self._is_dropped:
+            if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
                 return False
-            if contract is None:
-                return True
-            event = await self._channel.get(until_s=contract.start_s)
+            start_s = contract.start_s
+            until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
+            event = await self._channel.get(until_s=until_s)
             if isinstance(event, _RunEnds):
                 self._run_ends = True
-                return self._job.job_id not in self._agent.contracts
-            if isinstance(event, TimeUp):
-                return False
+            elif isinstance(event, TimeUp) and self._agent.now_s >= start_s + self._job.duration_s:
+                return True
 
     def _agree(self, producer: str, start_s: int) -> None:
-        self._contracts += 1
         contract = Contract(
-            contract_id=f"{self._job.job_id}/{self._contracts}",
+            contract_id=self._agent.next_contract_id(self._job.job_id),
             job_id=self._job.job_id,
             producer=producer,
             start_s=start_s,

@@ -9,16 +9,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
-from scenarios.events import Event
+from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
+_FIRST_S = -62_135_596_800
+"""The beginning of the year 1, the first."""
 _NEUTRAL_S = 1_000_000_000
 """An arbitrary time, used to format the offset alone."""
 
@@ -55,7 +57,10 @@ class Zone:
 
     def at(self, time_s: float) -> datetime:
         """Return a UNIX time as local date and time."""
-        return datetime.fromtimestamp(min(time_s, _LAST_S - max(0, self.offset_s)), self.tzinfo)
+        first_s, last_s = _FIRST_S - min(0, self.offset_s), _LAST_S - max(0, self.offset_s)
+        if self.key:  # its offset is another one at other times
+            first_s, last_s = _FIRST_S + DAY_S, _LAST_S - DAY_S
+        return datetime.fromtimestamp(max(first_s, min(time_s, last_s)), self.tzinfo)
 
     def days_later_s(self, time_s: int, days: int) -> int:
         """Return the same local time some days later, UNIX seconds; a local day may have 23 or 25 hours."""
@@ -136,6 +141,36 @@ class ProducerSeries:
     """Actual production; None: the newest prediction for each moment stands in for it."""
 
 
+FaultKind = Literal["dead", "late", "lies", "forgets", "broker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of an emulated device, or a restart of the broker, in a lab. Times in UNIX seconds."""
+
+    kind: FaultKind
+    """`dead`: without power; `late`: obeys after a delay; `lies`: reports what is not so; `forgets`: restarts, without
+    counters and timers; `broker`: the broker restarts."""
+    at_s: int
+    """When it begins."""
+    until_s: int | None = None
+    """When it is over; None: at the end of the lab."""
+    device: str = ""
+    """`house/device`, where `*` stands for anything, and `house/meter` for the grid meter."""
+    delay_s: int = 0
+    """`late`: seconds of virtual time until it obeys."""
+    factor: float = 1.0
+    """`lies`: what reported powers and counters are multiplied by."""
+    power_w: float | None = None
+    """`lies`: the power that it reports, W."""
+    obeys: bool = True
+    """`lies`: false: it answers commands and does nothing."""
+    down_s: int = 0
+    """`broker`: how long it is away, seconds of virtual time."""
+    keeps_retained: bool = False
+    """`broker`: whether it knows its retained messages when it is back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A neighbourhood, its jobs and its production."""
@@ -167,6 +202,8 @@ class Scenario:
     """What must come out."""
     tariff_changes: tuple[TariffChange, ...] = ()
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
+    faults: tuple[Fault, ...] = ()
+    """What fails in a lab; runs have no part in it."""
 
     @property
     def zone(self) -> Zone:
@@ -200,6 +237,39 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
     if days is not None:
         return scenario.end_s(days)
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)
+
+
+def latest_s(scenario: Scenario, end_s: int | None) -> int:
+    """Return a time after which nothing can happen in a run, UNIX seconds; no agent waits for a later one.
+
+    Args:
+        scenario: The scenario to run.
+        end_s: End of the run; None: it lasts until the last job has run.
+    """
+    series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
+    times_s = [
+        scenario.start_s,
+        end_s or 0,
+        *(job.latest_start_s + job.duration_s for job in scenario.jobs),
+        *(prediction.issued_s for prediction in series),
+        *(prediction.production.end_s for prediction in series),
+    ]
+    times_s += [event.at_s + _reach_s(event) for event in scenario.timeline if event.at_s is not None]
+    # What waits for a contract of a job comes after it, and an event that it causes may be waited for in turn.
+    later_s = sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
+    return max(times_s) + later_s + DAY_S
+
+
+def _reach_s(event: Event) -> int:
+    """Return how long after an event something that it causes can happen at most, seconds."""
+    match event.action:
+        case AddJobs(latest_after_s=latest_after_s, load_profile=load_profile):
+            return latest_after_s + load_profile.duration_s
+        case CloudFront(producers=producers, travel_s=travel_s, duration_s=duration_s):
+            return len(producers) * travel_s + duration_s
+        case GoOffline(duration_s=int(duration_s)) | ForecastError(duration_s=int(duration_s)):
+            return duration_s
+    return 0
 
 
 SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
@@ -256,4 +326,6 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    return hashlib.sha256(SCENARIO.dump_json(scenario) + b"\0" + repr(chosen).encode()).hexdigest()[:32]
+    return hashlib.sha256(SCENARIO.dump_json(scenario, exclude={"faults"}) + b"\0" + repr(chosen).encode()).hexdigest()[
+        :32
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scenarios.results import ResultsReader, simulation_json
+from scenarios.results import ResultsReader, load_frames as load, simulation_json
 
-__all__ = ["reader", "summary"]
+__all__ = ["load", "reader", "summary"]
 
 
 def summary(file: str | Path) -> dict[str, Any]:

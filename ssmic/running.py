@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from broker import SsmicError, new_loop
+from broker import new_loop
 from scenarios import Scenario
 from scenarios.load import load_scenario as _load_scenario
 from scenarios.metrics import Kpis
+from scenarios.sweep import SweepOutcome, SweepRequest, default_file, plan_sweep, run_sweep
 from ssmic.emulation import Emulation
 
 ResultT = TypeVar("ResultT")
@@ -94,7 +94,7 @@ def sweep(
     out: str | Path | None = None,
     workers: int | None = None,
     dask: str | None = None,
-) -> Any:  # noqa: ANN401 - the outcome of `scenarios.sweep`
+) -> SweepOutcome:
     """Run hundreds of variations; see `ssmic sweep`. The same call again resumes it.
 
     Args:
@@ -109,18 +109,14 @@ def sweep(
     Raises:
         SsmicError: The sweep cannot be done; the message says why.
     """
-    try:
-        sweeps = import_module("scenarios.sweep")
-    except ModuleNotFoundError:
-        raise SsmicError("this version of ssmic has no sweeps") from None
     varied = tuple(
         f"{key}={values if isinstance(values, str) else ','.join(map(str, values))}"
         for key, values in (vary or {}).items()
     )
     same = tuple(f"{key}={value}" for key, value in (fixed or {}).items())
-    plan = sweeps.plan_sweep(sweeps.SweepRequest(str(scenario), varied, same, seeds))
-    path = Path(out) if out is not None else sweeps.default_file(plan)
-    return _complete(sweeps.run_sweep(plan, path, workers=workers, dask=dask))
+    plan = plan_sweep(SweepRequest(str(scenario), varied, same, seeds))
+    path = Path(out) if out is not None else default_file(plan)
+    return _complete(run_sweep(plan, path, workers=workers, dask=dask))
 
 
 def _complete(doing: Coroutine[Any, Any, ResultT]) -> ResultT:

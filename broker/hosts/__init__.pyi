@@ -1,6 +1,7 @@
 from .agent import (
     Agent as Agent,
     AgentLostError as AgentLostError,
+    AskLapsedError as AskLapsedError,
     Channel as Channel,
     Received as Received,
     RetainedPublication as RetainedPublication,
@@ -20,6 +21,7 @@ from .journal import (
 __all__ = [
     "Agent",
     "AgentLostError",
+    "AskLapsedError",
     "Channel",
     "Host",
     "HostJournal",

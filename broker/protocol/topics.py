@@ -12,6 +12,8 @@
 | `resend/<host>/<from-host>`            | host         | host     | 0   | no       |
 | `ledger/<contract>`                    | manager      | anyone   | 1   | yes      |
 | `forecast/<host>/<producer>`           | host         | anyone   | 1   | yes      |
+| `wake/<host>`                          | host         | clock    | 0   | no       |
+| `devices/<device>/<part>`              | device, host | both     | 0/1 | some     |
 
 Grants, answers and the messages between agents use QoS 0: messages that a broken connection loses are detected by
 counting and retransmitted by their sender. That takes half the packets of QoS 1, and works even if a restarted broker
@@ -37,9 +39,22 @@ QOS_AT_MOST_ONCE = 0
 QOS_AT_LEAST_ONCE = 1
 """MQTT QoS of messages that are published only once: announcements, the roster, the ledger, control."""
 
-Kind = Literal["roster", "time", "control", "hosts", "grant", "done", "inbox", "resend", "ledger", "forecast"]
+Kind = Literal[
+    "roster",
+    "time",
+    "control",
+    "hosts",
+    "grant",
+    "done",
+    "inbox",
+    "resend",
+    "ledger",
+    "forecast",
+    "wake",
+    "devices",
+]
 
-RETAINED: frozenset[Kind] = frozenset({"roster", "time", "hosts", "ledger", "forecast"})
+RETAINED: frozenset[Kind] = frozenset({"roster", "time", "hosts", "ledger", "forecast", "devices"})
 """Topics whose messages stay valid and may be retained by the broker. All others are valid only when they are
 published: a retained message on them was planted, or is outdated.
 """
@@ -55,6 +70,8 @@ _LEVELS: dict[str, int] = {
     "resend": 2,
     "ledger": 1,
     "forecast": 2,
+    "wake": 1,
+    "devices": 2,
 }
 
 
@@ -240,9 +257,35 @@ def forecast(run: str, host_id: str, producer: str) -> str:
     return _build(run, "forecast", encode(host_id), encode(producer))
 
 
+def wake(run: str, host_id: str) -> str:
+    """Return the topic on which a host asks the clock for a round, because something from outside waits for it."""
+    return _build(run, "wake", encode(host_id))
+
+
+def wakes(run: str) -> str:
+    """Return the filter for these requests of all hosts."""
+    return _build(run, "wake", "+")
+
+
+def device(run: str, device_id: str, part: str) -> str:
+    """Return one of a real device's topics.
+
+    Args:
+        run: The run's id.
+        device_id: The device's gateway id, unique in the run.
+        part: Last level, such as `request`; see `docs/devices.md`.
+    """
+    return _build(run, "devices", encode(device_id), encode(part))
+
+
+def devices(run: str, part: str | None = None) -> str:
+    """Return the filter for one topic of every real device, or for all of them."""
+    return _build(run, "devices", "+", "+" if part is None else encode(part))
+
+
 def watched(run: str) -> tuple[str, ...]:
     """Return the filters for everything that people look at: all topics but the grants, answers and resend requests."""
     return (
         *(_build(run, kind) for kind in ("roster", "time", "control")),
-        *(_build(run, kind, "#") for kind in ("hosts", "inbox", "ledger", "forecast")),
+        *(_build(run, kind, "#") for kind in ("hosts", "inbox", "ledger", "forecast", "devices")),
     )

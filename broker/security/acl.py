@@ -35,7 +35,12 @@ def host_rights(host_id: str) -> Rights:
     return Rights(
         read=_in_any_run("roster", "time", f"grant/{host}", f"inbox/{host}/+/+", f"resend/{host}/+"),
         write=_in_any_run(
-            f"hosts/{host}", f"done/{host}", f"inbox/+/+/{host}", f"resend/+/{host}", f"forecast/{host}/+"
+            f"hosts/{host}",
+            f"done/{host}",
+            f"inbox/+/+/{host}",
+            f"resend/+/{host}",
+            f"forecast/{host}/+",
+            f"wake/{host}",
         ),
     )
 
@@ -48,13 +53,15 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
     """
     own = [host_rights(host) for host in hosts]
     read = [
-        *_in_any_run("hosts/+", "done/+", "control", "inbox/+/+/+", "ledger/+", "forecast/+/+"),
+        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+/+", "ledger/+", "forecast/+/+"),
         *(topic for rights in own for topic in rights.read),
     ]
     write = [
         *_in_any_run("roster", "time", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+", "forecast/+/+"),
         *(topic for rights in own for topic in rights.write),
     ]
+    read += [*_in_any_run("ha/+/+/set", "devices/+/state"), "homeassistant/status"]
+    write += [*_in_any_run("ha/#", "devices/+/request", "devices/+/withdraw"), "homeassistant/device/+/config"]
     return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)))
 
 

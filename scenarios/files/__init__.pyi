@@ -27,13 +27,23 @@ from .dump import (
 from .entries import (
     ProductionEntry as ProductionEntry,
 )
+from .faults import (
+    load_faults as load_faults,
+)
+from .measured import (
+    zone_of as zone_of,
+)
 from .model import (
     VERSION as VERSION,
     LoadProfileEntry as LoadProfileEntry,
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
+    known_keys as known_keys,
+    load_content as load_content,
     load_text as load_text,
+    plain_content as plain_content,
+    plain_value as plain_value,
 )
 from .problems import (
     KeyPath as KeyPath,
@@ -43,6 +53,7 @@ from .problems import (
     suggest as suggest,
 )
 from .read import (
+    check_inside as check_inside,
     lines_of as lines_of,
     read_bytes as read_bytes,
     read_text as read_text,
@@ -52,6 +63,7 @@ from .series import (
     cap_problems as cap_problems,
     known as known,
     read_points as read_points,
+    read_referred as read_referred,
     read_series as read_series,
     series_problems as series_problems,
 )
@@ -98,6 +110,7 @@ __all__ = [
     "ShiftForecasts",
     "build_scenario",
     "cap_problems",
+    "check_inside",
     "consumer_entry",
     "counts_from_start",
     "coverage_notes",
@@ -107,8 +120,11 @@ __all__ = [
     "format_iso",
     "in_words",
     "known",
+    "known_keys",
     "line_of",
     "lines_of",
+    "load_content",
+    "load_faults",
     "load_text",
     "locate_in",
     "make_file",
@@ -117,10 +133,13 @@ __all__ = [
     "parse_moment",
     "parse_time",
     "parse_yaml",
+    "plain_content",
+    "plain_value",
     "producer_entry",
     "profile_entries",
     "read_bytes",
     "read_points",
+    "read_referred",
     "read_series",
     "read_text",
     "save_scenario",
@@ -128,4 +147,5 @@ __all__ = [
     "suggest",
     "to_yaml",
     "write_text",
+    "zone_of",
 ]

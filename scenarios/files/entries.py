@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -81,12 +81,30 @@ class FileEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class ColumnsEntry(FileEntry):
+    """Which columns of a table are read."""
+
+    time: str | int | None = Field(None, description="Name of the column of times, or its number from 1")
+    value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")
+
+
 class ProductionEntry(FileEntry):
     """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
 
     points: list[ProductionPoint] | None = Field(None, description="[time, cumulative Wh]; only differences count")
     file: str | None = Field(
-        None, min_length=1, description="A text file, relative to this one: 'UNIX-seconds Wh' a line, cumulative"
+        None,
+        min_length=1,
+        description="A file, relative to this one: 'UNIX-seconds Wh' a line, cumulative; or a table of measurements "
+        "(CSV, .csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+    )
+    columns: ColumnsEntry | None = Field(None, description="Columns of the table")
+    unit: Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None = Field(None, description="Unit of its values")
+    reading: Literal["power", "interval", "counter"] | None = Field(
+        None, description="What a value is: average power, energy of an interval, or the reading of a counter"
+    )
+    zone: str | None = Field(
+        None, min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00"
     )
     start: Time | None = Field(None, description="When the first step of power_w begins")
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")

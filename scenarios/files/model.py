@@ -102,6 +102,24 @@ class TariffEntry(FileEntry):
     grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
 
 
+class FaultEntry(FileEntry):
+    """What fails in a lab, and when: a device, or the broker."""
+
+    device: str | None = Field(
+        None, min_length=1, description="<house>/<device> or <house>/meter; * stands for anything"
+    )
+    fault: Literal["dead", "late", "lies", "forgets"] | None = Field(None, description="What is wrong with the device")
+    broker: Literal["restart"] | None = Field(None, description="Instead of device and fault: the broker restarts")
+    at: Time | None = Field(None, description="When it begins; default: at the start")
+    until: Time | None = Field(None, description="When it is over; default: at the end")
+    delay_s: int | None = Field(None, ge=1, description="late: seconds until it obeys")
+    factor: Finite | None = Field(None, description="lies: multiplies the powers and counters that it reports")
+    power_w: Finite | None = Field(None, description="lies: the power that it reports, W")
+    obeys: bool | None = Field(None, description="lies: false: it answers commands and does nothing")
+    down_s: int | None = Field(None, ge=1, description="broker: how long it is away, seconds; default: 10")
+    keeps_retained: bool | None = Field(None, description="broker: whether it keeps its retained messages")
+
+
 class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
@@ -127,3 +145,4 @@ class ScenarioFile(FileEntry):
     tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")
     timeline: list[TimelineEntry] = Field(default_factory=list, description="What happens during the run")
     expect: list[ExpectEntry] = Field(default_factory=list, description="What must come out")
+    faults: list[FaultEntry] = Field(default_factory=list, description="What fails when the scenario runs as a lab")

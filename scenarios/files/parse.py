@@ -6,30 +6,41 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
-from scenarios.files.problems import KeyPath, ProblemCollector, in_words
-from scenarios.files.validation import validate
+from scenarios.files.problems import KeyPath, ProblemCollector, in_words, locate_in
+from scenarios.files.validation import make_file, model_at, validate
 from scenarios.files.variables import resolve_all
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
 
 
-def load_text(text: str, where: str, folder: Path | None, chosen: Mapping[str, str] | None = None) -> Scenario:
+def load_text(
+    text: str,
+    where: str,
+    folder: Path | None,
+    notes: list[str] | None = None,
+    *,
+    chosen: Mapping[str, str] | None = None,
+    allow_outside: bool = False,
+) -> Scenario:
     """Return the scenario that a YAML text describes.
 
     Args:
         text: Content of the file.
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
+        notes: Receives what was assumed of files that it refers to, one sentence each.
         chosen: Values of variables and keys that replace those of the file: `--set`.
+        allow_outside: Whether it may refer to files outside the folder, and include them.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.
     """
     tree = parse_yaml(text, where)
-    included, problems = resolve_all(tree, where, folder, chosen or {})
+    included, problems = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
 
     def locate(path: KeyPath) -> str:
         place = included.find(origin(tree, path))
@@ -39,14 +50,77 @@ def load_text(text: str, where: str, folder: Path | None, chosen: Mapping[str, s
         return f"{file}:{line_of(part, own)}: {in_words(own)}"
 
     collector = ProblemCollector(locate, partial(origin, tree), problems)
-    file, unresolved = validate(tree, collector)
     try:
+        collector.stop_if_too_many()
+        file, unresolved = validate(tree, collector)
         if file is not None:
-            return build_scenario(file, collector, folder=folder, unresolved=unresolved)
+            scenario = build_scenario(
+                file, collector, folder=folder, allow_outside=allow_outside, unresolved=unresolved
+            )
+            if notes is not None:
+                notes += collector.notes
+            return scenario
     except ScenarioError:
         # The collector already holds the problems that it carries.
         pass
     raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
+
+
+def plain_content(text: str, where: str, folder: Path | None) -> dict[str, Any]:
+    """Return the content of a YAML text as plain data, with its variables and included files put in.
+
+    Args:
+        text: Content of the file.
+        where: Name of the file, for messages.
+        folder: Folder that file names in it are relative to; None: it cannot refer to files.
+
+    Raises:
+        ScenarioError: Its text, a variable or an included file cannot be used; the content need not be valid.
+    """
+    tree = parse_yaml(text, where)
+    _, problems = resolve_all(tree, where, folder, {})
+    if problems:
+        raise ScenarioError(problems)
+    plain: dict[str, Any] = _plain(tree)
+    return plain
+
+
+def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+    if isinstance(node, dict):
+        return {key: _plain(value) for key, value in node.items()}
+    return [_plain(value) for value in node] if isinstance(node, list) else node
+
+
+def load_content(content: dict[str, Any], where: str, folder: Path | None) -> Scenario:
+    """Return the scenario that plain data describes, as a YAML text holds them.
+
+    Args:
+        content: Content of a file.
+        where: Where it comes from, for messages.
+        folder: Folder that file names in it are relative to; None: it cannot refer to files.
+
+    Raises:
+        ScenarioError: It cannot be used; carries all problems.
+    """
+    locate = locate_in(where)
+    return build_scenario(make_file(content, locate), ProblemCollector(locate), folder=folder)
+
+
+def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
+    """Return the value at a path of plain data; None where there is none."""
+    for part in path:
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return content
+
+
+def known_keys(content: Mapping[str, Any], path: KeyPath) -> tuple[str, ...]:
+    """Return the keys that the format allows in the mapping at a path; empty where names are free or it is none."""
+    if path == ("load_profiles",) or not isinstance(plain_value(content, path), Mapping):
+        return ()
+    return tuple(model_at(dict(content), path).model_fields)
 
 
 def _line(where: str, problem: Problem) -> int:

@@ -37,6 +37,8 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("expect",),
     ("zone",),
     ("tariff",),
+    ("faults", "*"),
+    ("faults",),
     ("description",),
     ("days",),
     ("algorithm",),

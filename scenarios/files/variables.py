@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.problems import suggest
-from scenarios.files.read import read_text
-from scenarios.files.yaml_nodes import Mapping, Sequence, parse_yaml, resolve
+from scenarios.files.problems import MOST_PROBLEMS, suggest
+from scenarios.files.read import MAX_BYTES, check_inside, read_text
+from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
 
 VARS, INCLUDE = "vars", "include"
 MAX_INCLUDED = 50
+"""Files that one scenario may include, directly and by included files."""
 _USE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -28,6 +29,36 @@ class Included:
     def __init__(self) -> None:
         self.places: dict[tuple[str | int, ...], tuple[str, Any, tuple[str | int, ...]]] = {}
         """By key path: name of the file, its tree, and the key path there."""
+        self.files = 0
+        """How many files have been included."""
+        self.size = 0
+        """Their characters."""
+        self.filled = 0
+        """Characters and values that variables have been replaced by."""
+
+    def read(self, path: Path, where: str, root: Path | None) -> Mapping:
+        """Return the content of a file to be included.
+
+        Args:
+            path: The file.
+            where: Its name, for messages.
+            root: Folder that it must not lie outside of; None: it may be anywhere.
+
+        Raises:
+            ScenarioError: It cannot be used.
+        """
+        if root is not None:
+            check_inside(path, root, where)
+        text = read_text(path, where)
+        self.size += len(text)
+        if self.size > MAX_BYTES:
+            raise ScenarioError([Problem(where, f"included files are larger than {MAX_BYTES // 2**20} MB in all")])
+        return parse_yaml(text, where)
+
+    def fill(self, value: object) -> bool:
+        """Count what a variable is replaced by; return whether all of it is within what a file may become."""
+        self.filled += len(value) if isinstance(value, str) else 20 * _count(value)
+        return self.filled <= 20 * MAX_NODES
 
     def find(self, path: tuple[str | int, ...]) -> tuple[str, Any, tuple[str | int, ...]] | None:
         """Return the file of a value, its tree, and the key path in it; None: it stands in the file itself."""
@@ -39,7 +70,7 @@ class Included:
 
 
 def resolve_all(
-    tree: Mapping, where: str, folder: Path | None, chosen: MappingOf[str, str]
+    tree: Mapping, where: str, folder: Path | None, chosen: MappingOf[str, str], *, allow_outside: bool = False
 ) -> tuple[Included, list[Problem]]:
     """Put included files and variables into a file's tree, in place.
 
@@ -48,13 +79,14 @@ def resolve_all(
         where: Its name, for messages.
         folder: Folder that included files are relative to; None: it cannot include files.
         chosen: Values of variables that replace those of the file: `--set`.
+        allow_outside: Whether included files may lie outside the folder.
 
     Returns:
         Where included values stand, and the problems.
     """
     problems: list[Problem] = []
     included = Included()
-    _include(tree, where, folder, included, problems, seen=())
+    _include(tree, where, folder, included, problems, seen=(), root=None if allow_outside else folder)
     variables = tree.pop(VARS, {})
     if not isinstance(variables, dict):
         line = tree.lines.get(VARS, tree.line)
@@ -80,6 +112,8 @@ def _include(
     included: Included,
     problems: list[Problem],
     seen: tuple[Path, ...],
+    *,
+    root: Path | None,
 ) -> None:
     if INCLUDE not in tree:
         return
@@ -94,15 +128,20 @@ def _include(
             problems.append(Problem(place, "a file cannot be referred to here", (INCLUDE,)))
             continue
         path = (folder / name).resolve()
-        if path in seen or len(seen) >= MAX_INCLUDED:
+        if path in seen:
             problems.append(Problem(place, f"{name!r} includes itself", (INCLUDE,)))
             continue
+        included.files += 1
+        if included.files > MAX_INCLUDED or len(problems) >= MOST_PROBLEMS:
+            if included.files == MAX_INCLUDED + 1:
+                problems.append(Problem(place, f"more than {MAX_INCLUDED} files are included", (INCLUDE,)))
+            return
         try:
-            part = parse_yaml(read_text(path, str(folder / name)), str(folder / name))
+            part = included.read(path, str(folder / name), root)
         except ScenarioError as error:
             problems += [Problem(f"{place}: {problem.where}", problem.what, (INCLUDE,)) for problem in error.problems]
             continue
-        _include(part, str(folder / name), path.parent, included, problems, (*seen, path))
+        _include(part, str(folder / name), path.parent, included, problems, (*seen, path), root=root)
         _join(tree, part, str(folder / name), included)
 
 
@@ -147,9 +186,21 @@ def _substitute(
             line = node.lines[key]
             place = included.find((*path, key))
             file = where if place is None else place[0]
-            node[key] = _filled(value, values, f"{file}:{line}: {key}", (*path, key), problems)
+            is_within = included.filled <= 20 * MAX_NODES
+            filled = _filled(value, values, f"{file}:{line}: {key}", (*path, key), problems)
+            if included.fill(filled):
+                node[key] = filled
+            elif is_within:
+                what = "the variables make the file too large; the rest of them is not replaced"
+                problems.append(Problem(f"{file}:{line}: {key}", what, (*path, key)))
         elif isinstance(value, dict | list):
             _substitute(value, values, where, (*path, key), problems, included)
+
+
+def _count(value: object) -> int:
+    """Return of how many values a value consists."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count, inner))
 
 
 def _filled(

@@ -19,7 +19,14 @@ from agents import LedgerEntry
 from scenarios.events import Happening
 from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
-from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_happenings, read_ledger
+from scenarios.results.rows import (
+    DroppedHost,
+    RecordedMessage,
+    RunInfo,
+    SimulationInfo,
+    read_happenings,
+    read_ledger,
+)
 from scenarios.results.verdict_rows import read_verdicts
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
@@ -100,7 +107,9 @@ class ResultsReader:
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""
         with self._translate_damage():
-            return tuple(_run_info(row) for row in self._rows("SELECT * FROM runs ORDER BY run"))
+            without = self._dropped_hosts()
+            rows = self._rows("SELECT * FROM runs ORDER BY run")
+            return tuple(_run_info(row, without.get(row["run"], ())) for row in rows)
 
     def run(self, run: int) -> RunInfo:
         """Return one run.
@@ -110,10 +119,20 @@ class ResultsReader:
         """
         with self._translate_damage():
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
-                return _run_info(row)
+                return _run_info(row, self._dropped_hosts().get(run, ()))
         numbers = [info.run for info in self.runs()]
         there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
+
+    def _dropped_hosts(self) -> dict[int, tuple[DroppedHost, ...]]:
+        """Return the hosts that the runs ended without, by run; empty for files written before they were recorded."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dropped_hosts'"):
+            return {}
+        by_run: dict[int, tuple[DroppedHost, ...]] = {}
+        for row in self._rows("SELECT * FROM dropped_hosts ORDER BY run, host"):
+            dropped = DroppedHost(row["host"], row["why"], bool(row["quarantined"]))
+            by_run[row["run"]] = (*by_run.get(row["run"], ()), dropped)
+        return by_run
 
     def covered_share(self, run: RunInfo) -> float:
         """Return the share of a run's planned time that its figures cover: 1 for a completed run, else 0 to 1."""
@@ -274,7 +293,7 @@ def _message(row: sqlite3.Row) -> RecordedMessage:
     )
 
 
-def _run_info(row: sqlite3.Row) -> RunInfo:
+def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...]) -> RunInfo:
     return RunInfo(
         run=row["run"],
         run_id=row["run_id"],
@@ -290,4 +309,5 @@ def _run_info(row: sqlite3.Row) -> RunInfo:
         error=row["error"],
         comparison=json.loads(row["comparison_json"] or "{}"),
         written_utc=row["written_utc"],
+        without=without,
     )

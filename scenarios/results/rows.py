@@ -34,6 +34,16 @@ class SimulationInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedHost:
+    """A host that a run went on without."""
+
+    host: str
+    why: str
+    is_quarantined: bool
+    """Whether it was put out because it broke the protocol; if not, it was away too long."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """One run of a simulation."""
 
@@ -58,6 +68,8 @@ class RunInfo:
     """What it was compared with; empty if nothing."""
     written_utc: str
     """Time of the last write; ISO 8601."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that it ended without, by id."""
 
     @property
     def is_complete(self) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import MANAGER, TIMELINE, Consumer, Job, Manager, Producer
+from agents import MANAGER, TIMELINE, Consumer, Job, JobRegister, Manager, Producer
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.scenario import Scenario, planned_end_s
@@ -52,7 +52,8 @@ class Cast:
             agents: Ids of those that live here.
             script: What acts on the run besides the scenario's timeline.
         """
-        self.manager = Manager(settings.scores)
+        register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
+        self.manager = Manager(register, settings.scores)
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger

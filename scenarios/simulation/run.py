@@ -8,27 +8,73 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import structlog
 
 from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal
+from broker.protocol import MAX_TIME_S
 from broker.transport import Broker
-from scenarios.events import DisturbLink
-from scenarios.scenario import Scenario
+from scenarios.events import AddJobs, DisturbLink
+from scenarios.home_assistant import Standing, shown_in_home_assistant
+from scenarios.results import DroppedHost, RunWriter
+from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
+from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
 RESEND_WALL_S = 0.02
 """How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
+ROUNDS_OF_SCRIPT = 1_000_000
+"""That a script may cause in one second besides those of the scenario's own jobs."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
+
+LOOK_AFTER_FILES_WALL_S = 2.0
+"""How often a process looks whether the files that it writes are still there."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeptFile(Protocol):
+    """A file that a process has open and writes to."""
+
+    path: Path
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened."""
+        ...
+
+    def put_back(self) -> None:
+        """Write its content to its place again."""
+        ...
+
+
+async def look_after(files: Collection[KeptFile]) -> None:
+    """Complain about files that were removed while they are written, and put them back; until cancelled.
+
+    Their content exists as long as the process has them open: afterwards it would be too late.
+    """
+    while True:
+        await asyncio.sleep(LOOK_AFTER_FILES_WALL_S)
+        for file in files:
+            if not file.is_in_place:
+                try:
+                    file.put_back()
+                except SsmicError as error:
+                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400
+                else:
+                    log.error("file removed, put back", file=str(file.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +98,11 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
+    disputes: tuple[str, ...] = ()
+    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that the run ended without, by id."""
 
     def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end, by id.
@@ -67,7 +118,7 @@ class RunOutcome:
         return ledger_sha256(self.ledger)
 
 
-async def run_scenario(
+async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down in the same place
     scenario: Scenario,
     settings: RunSettings,
     broker: Broker,
@@ -113,11 +164,13 @@ async def run_scenario(
     disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
     on_event = None if cast.director is None else disturbances.begin_happening
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(recorder, on_event) if remote else None
-    watch = wire or Watch(recorder, on_event)
+    wire = WireWatch(scenario, recorder, on_event) if remote else None
+    watch = wire or Watch(scenario, recorder, on_event)
     end_s = settings.end_s(scenario)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
+        clock_journal = _open(settings.clock_journal(setup), journals)
+        managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
         clock = Clock(
             ClockSettings(
                 settings.run_id,
@@ -127,7 +180,11 @@ async def run_scenario(
                 pace=settings.pace,
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
+                catch_up=settings.catch_up,
                 indispensable=frozenset(local),
+                # What a script will do is not known; it steers runs all of whose hosts are its own.
+                latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
+                most_rounds_a_second=_most_rounds_a_second(scenario) + (ROUNDS_OF_SCRIPT if script is not None else 0),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -136,14 +193,15 @@ async def run_scenario(
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
-            journal=_open(settings.clock_journal(setup), journals),
+            journal=clock_journal,
+            messages=MESSAGES,
         )
-        hosts = [
-            _host(host, cast, agents, settings, _open(settings.host_journal(host, setup), journals), watch=watch)
-            for host, agents in local.items()
-        ]
+        hosts = [_host(host, cast, agents, settings, managers[host], watch=watch) for host, agents in local.items()]
+        files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
+        if isinstance(recorder, RunWriter):
+            files.append(recorder)
 
-        def finish(state: EndState, error: str = "") -> RunOutcome:
+        def finish(state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
             outcome = RunOutcome(
                 seed=settings.seed,
                 run_id=settings.run_id,
@@ -156,7 +214,12 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
-                wall_s=time.perf_counter() - started_wall_s,
+                disputes=disputes,
+                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
+                without=tuple(
+                    DroppedHost(host, why, host in clock.membership.quarantined)
+                    for host, why in sorted(clock.membership.reasons.items())
+                ),
             )
             if recorder is not None:
                 recorder.finish(
@@ -168,18 +231,22 @@ async def run_scenario(
                     not_registered=outcome.not_registered,
                     error=error,
                     scores=outcome.scores_since(settings.scores),
+                    without=outcome.without,
                 )
             return outcome
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with _shown(scenario, settings, broker, clock, cast), asyncio.TaskGroup() as tasks:
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
-                tasks.create_task(clock.run(broker), name="clock")
+                members = [tasks.create_task(clock.run(broker), name="clock")]
                 for host in hosts:
                     link = broker
                     if cast.director is not None:
                         link = DisturbedBroker(broker, host.host_id, disturbances)
-                    tasks.create_task(host.run(link), name=f"host[{host.host_id}]")
+                    members.append(tasks.create_task(host.run(link), name=f"host[{host.host_id}]"))
+                looking = tasks.create_task(look_after(files), name="look after files")
+                await asyncio.wait(members)
+                looking.cancel()
         except asyncio.CancelledError as cancelled:
             finish("interrupted", str(cancelled))
             raise
@@ -189,28 +256,66 @@ async def run_scenario(
             raise error from group
         finally:
             await disturbances.end()
-        if problems := _violations(scenario, cast, clock, wire):
-            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+        defects, disputes = _violations(scenario, cast, clock, wire)
+        if defects:
+            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
             finish("failed", str(violation))
             raise violation
-        return finish("interrupted" if clock.is_stopped else "done")
+        for dispute in disputes:
+            log.warning("dispute", what=dispute)
+        return finish("interrupted" if clock.is_stopped else "done", disputes=tuple(disputes))
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
-    """Return how the ledger and the agents violate the invariants of a run that has ended."""
-    ledger = cast.manager.ledger.values()
+@asynccontextmanager
+async def _shown(
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+) -> AsyncIterator[None]:
+    """Show the run in Home Assistant for the time of the context, if it is to be shown."""
+    if not settings.home_assistant:
+        yield
+        return
+
+    def standing() -> Standing:
+        ledger = tuple(cast.manager.ledger.values())
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+
+    async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
+        yield
+
+
+def _most_rounds_a_second(scenario: Scenario) -> int:
+    """Return more rounds than all jobs together can need if they become known in the same second."""
+    added = [event.action for event in scenario.timeline if isinstance(event.action, AddJobs)]
+    devices = [*((job.house, job.device) for job in scenario.jobs), *((job.house, job.device) for job in added)]
+    on_one_device = max(Counter(devices).values(), default=0)
+    jobs = len(scenario.jobs) + len(added)
+    # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
+    return 1_000 + 20 * jobs * (1 + on_one_device + len(scenario.producers))
+
+
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> tuple[list[str], list[str]]:
+    """Return how the ledger and the agents violate the invariants of a run that has ended.
+
+    What agents of this process do wrong is a defect of this program. What households in other processes say is theirs:
+    whoever lies about its own jobs or its own production ends no run, but is named.
+
+    Returns:
+        Defects, and disputes.
+    """
+    ledger = list(cast.manager.ledger.values())
     optional: Collection[str] = ()
     if cast.director is not None:
         scenario = as_happened(scenario, cast.director.happenings)
         optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
-    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost, optional)
+    defects = manager_problems(scenario, ledger)
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
     if wire is None:
-        return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
+        return defects + open_ends + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers), []
     if wire.sides is None:
-        return problems
+        return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return problems + disagreements(ledger, wire.sides, there.jobs, there.producers)
+    return defects, open_ends + disagreements(ledger, wire.sides, there.jobs, there.producers)
 
 
 async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:
@@ -224,19 +329,33 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
+        RunFailedError: the clock ended the run because of a failure; the message says why.
+        ClockMissingError: the clock gave no sign for longer than the limit.
         BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or its replay differs.
     """
     homes = homes_of(scenario)
     cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
     try:
-        with ExitStack() as journals:
+        with ExitStack() as opened:
+            setups = {house: settings.fingerprint(scenario, [house]) for house in house_ids}
+            journals = {house: _open(settings.host_journal(house, setups[house]), opened) for house in house_ids}
             async with asyncio.TaskGroup() as tasks:
+                members = []
                 for house in house_ids:
-                    setup = settings.fingerprint(scenario, [house])
-                    journal = _open(settings.host_journal(house, setup), journals)
-                    host = _host(house, cast, homes[house], settings, journal, setup=setup)
-                    tasks.create_task(host.run(broker), name=f"host[{house}]")
+                    host = _host(
+                        house,
+                        cast,
+                        homes[house],
+                        settings,
+                        journals[house],
+                        setup=setups[house],
+                        clock_limit_wall_s=settings.patience.limit_wall_s,
+                    )
+                    members.append(tasks.create_task(host.run(broker), name=f"host[{house}]"))
+                looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
+                await asyncio.wait(members)
+                looking.cancel()
     except ExceptionGroup as group:
         raise root_cause(group) from group
 
@@ -254,6 +373,7 @@ def _host(
     *,
     watch: Watch | None = None,
     setup: str = "",
+    clock_limit_wall_s: float | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -265,6 +385,7 @@ def _host(
         observer=watch,
         journal=journal,
         setup=setup,
+        clock_limit_wall_s=clock_limit_wall_s,
     )
 
 

@@ -236,7 +236,7 @@ class Director(Agent[AnyMessage]):
                 for index, producer in enumerate(producers):
                     self._later(self.now_s + index * travel_s, _FrontArrives(producer, action))
             case GiveForecast(producer=producer, production=Production() as production):
-                self.send(producer, NewForecast(production=production.as_sent, replaces_later=action.replaces_later))
+                self.send(producer, NewForecast(production=production, replaces_later=action.replaces_later))
             case ForecastError(duration_s=duration_s):
                 until_s = self._end_s if duration_s is None else self.now_s + duration_s
                 self._later(self.now_s, _Issue(action, until_s))
@@ -265,13 +265,14 @@ class Director(Agent[AnyMessage]):
                         self.send(agent, ChangePatience(patient=patient))
 
     def _add(self, action: AddJobs) -> None:
-        """Tell a consumer of a job that it does not know from the beginning."""
+        """Tell a consumer, and the manager's register, of a job that they do not know from the beginning."""
         if action.job_id in self._agent_of_job:
             return
         job = job_added(action, self.now_s)
         self._agent_of_job[job.job_id] = job.agent
         self._durations_s[job.job_id] = job.duration_s
-        self.send(job.agent, AddJob(job=job.as_sent))
+        for agent in (MANAGER, job.agent):
+            self.send(agent, AddJob(job=job))
 
     def _agents_of(self, house: str) -> list[str]:
         """Return the agents of a house's devices that are there."""

@@ -148,6 +148,14 @@ class _DisturbedBus:
         self._host = host
         self._disturbances = disturbances
 
+    @property
+    def on_oversized(self) -> Callable[[str, int], None] | None:
+        return self._bus.on_oversized
+
+    @on_oversized.setter
+    def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
+        self._bus.on_oversized = listener
+
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         link = self._disturbances.link_of(self._host) if qos == 0 else None
         if link is None:

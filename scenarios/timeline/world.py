@@ -66,11 +66,13 @@ def complete(scenario: Scenario, happenings: Sequence[Happening], action: Action
         action: A forecast may be given as a factor, of what its producer expects at the time.
         now_s: When it takes place, UNIX seconds.
     """
-    if not isinstance(action, GiveForecast) or action.production is not None:
+    if not isinstance(action, GiveForecast):
         return action
+    if action.production is not None:
+        return action.model_copy(update={"production": action.production.as_sent})
     ahead = outlook(as_happened(scenario, happenings).producers[action.producer], now_s)
     production = None if ahead is None else scaled(ahead, now_s, action.factor or 0.0)
-    return None if production is None else action.model_copy(update={"production": production, "factor": None})
+    return None if production is None else action.model_copy(update={"production": production.as_sent, "factor": None})
 
 
 def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario:
@@ -100,8 +102,8 @@ def as_happened(scenario: Scenario, happenings: Sequence[Happening]) -> Scenario
 
 
 def job_added(action: AddJobs, at_s: int) -> Job:
-    """Return the job that a household adds, which it registers at once."""
-    return Job(
+    """Return the job that a household adds, which it registers at once, as its message says it."""
+    job = Job(
         job_id=action.job_id,
         source_id=action.source_id,
         house=action.house,
@@ -112,6 +114,7 @@ def job_added(action: AddJobs, at_s: int) -> Job:
         earliest_start_s=at_s + action.earliest_after_s,
         latest_start_s=at_s + action.latest_after_s,
     )
+    return job.as_sent
 
 
 def absent_at_start(scenario: Scenario) -> frozenset[str]:

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import ScenarioArgument, SetVariables, chosen_values
+from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
 from tui.exit_codes import INVALID, complain_about, tell_notes
 from tui.formatting import plural, size_of
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -17,6 +18,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def check(
     scenario: ScenarioArgument,
     set_: SetVariables = None,
+    allow_outside: AllowOutside = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
 ) -> None:
     """Validate a scenario: list all its problems at once.
@@ -31,7 +33,7 @@ def check(
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     try:
-        loaded = load(scenario, chosen_values(set_))
+        loaded = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     except ScenarioError as error:
         problems = error.problems
         if not as_json:
@@ -46,7 +48,7 @@ def check(
         if not as_json:
             tell_notes(notes)
             said = f", {plural(len(notes), 'note')}" if notes else ""
-            typer.echo(f"{scenario}: no problems{said}: {size_of(found)}")
+            echo(f"{scenario}: no problems{said}: {size_of(found)}")
     if as_json:
         from tui.cli.simulate import print_json
 

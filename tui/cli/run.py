@@ -10,9 +10,11 @@ import typer
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
+    AllowOutside,
     CaFile,
     CertFile,
     CompareTo,
+    HomeAssistant,
     Keep,
     KeyFile,
     NodeLimit,
@@ -42,7 +44,8 @@ Examples:
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-5 an expectation of the scenario does not hold, 130 or 143 ended by Ctrl-C or SIGTERM.
+5 an expectation of the scenario does not hold, 6 broker refuses the login or is not trusted,
+130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
@@ -50,6 +53,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 def run(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    allow_outside: AllowOutside = False,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
@@ -88,6 +92,7 @@ def run(
     cert_file: CertFile = None,
     key_file: KeyFile = None,
     keep: Keep = False,
+    home_assistant: HomeAssistant = False,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]"),
@@ -159,6 +164,8 @@ def run(
         if given(ctx, "broker"):
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
         broker = None
+    if bus == "memory" and home_assistant:
+        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
     names = algorithm_names(algorithm)
     if out is not None and len(names) > 1:
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
@@ -174,7 +181,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    found = load(scenario, chosen_values(set_))
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
@@ -194,6 +201,7 @@ def run(
             patient=not impatient,
             limit_wall_s=limit,
             keep=keep,
+            home_assistant=home_assistant,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,

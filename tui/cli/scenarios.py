@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tui.safe_output import echo
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _EXAMPLES = """
@@ -77,7 +79,7 @@ def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
 @app.command(epilog="Example: ssmic scenarios show cloud-front")
 def show(name: Name) -> None:
     """Print a bundled scenario's file; the comment on top says what it teaches."""
-    typer.echo(_text(name), nl=False)
+    echo(_text(name), nl=False)
 
 
 @app.command(epilog="Example: ssmic scenarios copy cloud-front my-front.yaml")
@@ -98,7 +100,7 @@ def copy(
     if path.exists() and not force:
         raise typer.BadParameter(f"{path} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
     write_text(text, path)
-    typer.echo(str(path))
+    echo(str(path))
 
 
 def _text(name: str) -> str:

@@ -48,14 +48,24 @@ KINDS: dict[str, tuple[str, str]] = {
     "ContractAgreed": ("§", "ok"),
     "ContractAmended": ("§", "warn"),
     "ContractCancelled": ("§", "bad"),
+    "ContractVoid": ("§", "bad"),
+    "Promised": ("§", "muted"),
+    "PromiseWithdrawn": ("§", "bad"),
+    "PromiseVoid": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
+    "JobsRegistered": ("+", "muted"),
 }
 
 _WORDS = {
     "ContractAgreed": "Contract",
     "ContractAmended": "Amended",
     "ContractCancelled": "Cancelled",
+    "ContractVoid": "Void",
+    "Promised": "Promised",
+    "PromiseWithdrawn": "Withdrawn",
+    "PromiseVoid": "Not bound",
     "ProducerJoined": "Joined",
+    "JobsRegistered": "Jobs",
 }
 """Short names of message kinds; the sign stands for "contract"."""
 

@@ -59,6 +59,8 @@ TABLE: list[tuple[Callable[[str], str], Who, Who]] = [
     (lambda host: topics.resend(RUN, host, OTHER), watching(owner), only()),
     (lambda host: topics.resend(RUN, OTHER, host), watching(only()), owner),
     (lambda _: topics.resend(RUN, OTHER, topics.CLOCK), watching(only()), only("clock")),
+    (lambda host: topics.wake(RUN, host), watching(only("clock")), owner),
+    (lambda _: topics.device(RUN, "washer", "job"), watching(only()), only()),
     (lambda _: topics.ledger(RUN, "contract"), watching(only("clock")), only("clock")),
     (lambda host: topics.forecast(RUN, host, "pv"), watching(only("clock")), recording(owner)),
     (lambda host: f"ssmic/{host}", only("watcher", "operator"), only()),

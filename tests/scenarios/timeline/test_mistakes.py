@@ -112,14 +112,14 @@ def test_included_files_and_variables(tmp_path: Path) -> None:
     text = text.replace("days: 1", "days: ${days}")
 
     plain = load_text(text, "two.yaml", tmp_path)
-    chosen = load_text(text, "two.yaml", tmp_path, {"word": "midday", "days": "3", "seed": "7"})
+    chosen = load_text(text, "two.yaml", tmp_path, chosen={"word": "midday", "days": "3", "seed": "7"})
 
     assert [plain.days, plain.timeline[0].action.model_dump()["text"]] == [2, "noon"]
     assert [chosen.days, chosen.seed, chosen.timeline[0].action.model_dump()["text"]] == [3, 7, "midday"]
 
     (tmp_path / "shared.yaml").write_text("timeline:\n  - {at: '12:00', do: nte, text: x}\n")
     with pytest.raises(ScenarioError) as caught:
-        load_text(text, "two.yaml", tmp_path, {"wrd": "x"})
+        load_text(text, "two.yaml", tmp_path, chosen={"wrd": "x"})
     found = "\n".join(map(str, caught.value.problems))
     assert f"{tmp_path / 'shared.yaml'}:2: timeline[0].do: there is no event 'nte'" in found
     assert "--set wrd: two.yaml has no variable or key 'wrd'; did you mean 'word'?" in found

@@ -1,0 +1,153 @@
+"""What comes from outside a run: it is taken in a second of its own, journaled, and can be given again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import looptime
+
+from broker.clock.clock import Clock, ClockSettings
+from broker.clock.pacing import Moment, Pace
+from broker.hosts.agent import Agent, Instruction
+from broker.hosts.host import Host
+from broker.hosts.journal import HostJournal
+from broker.hosts.port import Incoming
+from broker.protocol.timeouts import Timeouts
+from broker.transport.memory import MemoryBroker
+from tests.broker.clock.test_clock import MESSAGES, Ping
+
+PATIENCE = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=60)
+
+
+class Ear(Agent[Ping]):
+    """Writes down what it hears from outside, and answers."""
+
+    def __init__(self, heard: list[tuple[int, int]]) -> None:
+        super().__init__("ear")
+        self.heard = heard
+
+    async def run(self) -> None:
+        self.spawn(self._stay(), "stay")
+        while True:
+            received = await self.receive()
+            self.heard.append((self.now_s, received.message.n))
+            self.instruct(Ping(n=-received.message.n))
+
+    async def _stay(self) -> None:
+        await self.until(1_100)
+
+
+class Outside:
+    """A port that is given things, at once or at set times."""
+
+    def __init__(self, due: dict[int, list[int]] | None = None) -> None:
+        self.waiting = asyncio.Event()
+        self.due = dict(due or {})
+        self.told: list[tuple[int, int]] = []
+        self.restored: list[tuple[int, list[int], list[int]]] = []
+        self._waiting: list[int] = []
+
+    @property
+    def next_s(self) -> int | None:
+        return min(self.due, default=None)
+
+    def put(self, n: int) -> None:
+        self._waiting.append(n)
+        self.waiting.set()
+
+    def take(self, now_s: int) -> Sequence[Incoming]:
+        taken = [*self._waiting, *self.due.pop(now_s, [])]
+        self._waiting.clear()
+        self.waiting.clear()
+        return [Incoming("ear", Ping(n=n)) for n in taken]
+
+    def restore(self, taken: Sequence[Incoming], instructions: Sequence[Instruction], now_s: int) -> None:
+        if taken or instructions:
+            self.restored.append((now_s, _numbers(i.message for i in taken), _numbers(i.content for i in instructions)))
+
+    async def carry_out(self, instructions: Sequence[Instruction], now_s: int) -> None:
+        self.told += [(now_s, n) for n in _numbers(instruction.content for instruction in instructions)]
+
+
+def _numbers(messages: object) -> list[int]:
+    return [message.n for message in messages]  # type: ignore[attr-defined]
+
+
+def run(
+    port: Outside, heard: list[tuple[int, int]], *given: tuple[float, int], journal: Path | None = None
+) -> list[Moment]:
+    """Run the agent at 1x for 20 s, where the outside says something at these wall-clock seconds."""
+    moments: list[Moment] = []
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        settings = ClockSettings(
+            "r", {"a": ("ear",)}, 1_000, end_s=1_020, pace=Pace(1.0), timeouts=PATIENCE, is_open=not port.due
+        )
+        opened = HostJournal(journal, {}) if journal else None
+        host = Host("a", "r", [Ear(heard)], MESSAGES, seed=1, timeouts=PATIENCE, port=port, journal=opened)
+
+        async def outside() -> None:
+            before = 0.0
+            for at_wall_s, n in given:
+                await asyncio.sleep(at_wall_s - before)
+                before = at_wall_s
+                port.put(n)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(host.run(broker))
+            tasks.create_task(outside())
+            await Clock(settings, moments.append).run(broker)
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        runner.run(main())
+    return moments
+
+
+def test_what_comes_from_outside_is_taken_in_the_second_that_the_pace_has_reached() -> None:
+    """Two things of one second come together, in their order; the answer leaves in the same round."""
+    heard: list[tuple[int, int]] = []
+    port = Outside()
+    moments = run(port, heard, (3.25, 7), (3.5, 8), (3.75, 9))
+    assert heard == [(1_003, 7), (1_004, 8), (1_004, 9)]
+    assert port.told == [(1_003, -7), (1_004, -8), (1_004, -9)]
+    assert [(m.time_s, m.round) for m in moments[:3]] == [(1_000, 0), (1_003, 0), (1_004, 0)]
+
+
+def test_the_same_things_at_the_same_seconds_make_the_same_rounds() -> None:
+    """What is recorded by the second is enough to repeat a run without the world outside."""
+    heard: list[tuple[int, int]] = []
+    moments = run(Outside(), heard, (3.25, 7), (3.5, 8), (3.75, 9))
+    again: list[tuple[int, int]] = []
+    assert run(Outside({1_003: [7], 1_004: [8, 9]}), again) == moments
+    assert again == heard
+
+
+def test_a_host_that_comes_back_remembers_what_came_from_outside(tmp_path: Path) -> None:
+    """Its journal gives it again; what the agents told the outside then is not carried out a second time."""
+    heard: list[tuple[int, int]] = []
+    run(Outside(), heard, (3.25, 7), journal=tmp_path / "journal")
+    port = Outside()
+    again: list[tuple[int, int]] = []
+    host = Host(
+        "a",
+        "r",
+        [Ear(again)],
+        MESSAGES,
+        seed=1,
+        timeouts=PATIENCE,
+        port=port,
+        journal=HostJournal(tmp_path / "journal", {}),
+    )
+
+    async def replay() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            await host._replay(tasks)
+            host._group.stop()
+
+    asyncio.run(replay())
+    assert again == heard == [(1_003, 7)]
+    assert port.restored == [(1_003, [7], [-7])]
+    assert port.told == []
