@@ -124,6 +124,7 @@ def test_chance_comes_from_the_seed(street: Scenario) -> None:
     assert len({run(street, seed=seed, algorithm="fifty_fifty").ledger_sha256 for seed in range(5)}) > 1
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None)
 @given(
     faults=st.builds(
