@@ -54,6 +54,18 @@ class Calendar:
         self._placed[contract.job_id] = contract
         self._movable[contract.job_id] = movable
 
+    def add(self, job: Job) -> None:
+        """Add a job of the device that was not known before."""
+        self._jobs[job.job_id] = job
+        self._to_come.append(job)
+        self._to_come.sort(key=lambda job: job.registered_s, reverse=True)
+
+    def drop(self, job_id: str) -> None:
+        """Forget a job that is not to run."""
+        self._to_come = [job for job in self._to_come if job.job_id != job_id]
+        for known in (self._open, self._placed, self._movable, self._latest_s, self._before_s):
+            known.pop(job_id, None)
+
     def move(self, contract: Contract) -> None:
         """Record a job's new start."""
         self._placed[contract.job_id] = contract

@@ -21,14 +21,19 @@ import structlog
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
+    AddJob,
     AnyMessage,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
     ContractVoid,
     Declined,
+    Follow,
+    Followed,
+    Happened,
     JobsRegistered,
     ProducerJoined,
+    ProducerLeft,
     Producers,
     ProducersFor,
     Promised,
@@ -36,7 +41,7 @@ from agents.messages import (
     PromiseWithdrawn,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, Contract
+from agents.model import GRID, MANAGER, TIMELINE, Contract
 from agents.register import JobRegister, RegisteredJob
 from agents.scores import Scores
 from broker.hosts import Agent, Received
@@ -84,6 +89,10 @@ class Manager(Agent[AnyMessage]):
         """By contract id, in the order of agreement: contracts that both sides have reported."""
         self._register = register
         self._waiting: dict[str, str] = {}
+        self._followed: frozenset[str] = frozenset()
+        """Jobs of whose contracts the timeline is told."""
+        self._joined: set[str] = set()
+        """Producers that have joined and are not lost; those that have left may still have to end promises."""
         self._counts: dict[str, int] = defaultdict(int)
         """By job id, how many contracts of it the ledger has."""
         self._statements: dict[tuple[str, str], deque[_Statement]] = {}
@@ -91,7 +100,7 @@ class Manager(Agent[AnyMessage]):
         self._refusals: list[_Refusal] = []
 
     async def run(self) -> None:
-        """Process the messages of each round: joining producers first, so that they can be asked at once."""
+        """Process the messages of each round; producers join and leave first, so that answers take account of it."""
         self.spawn(self._settle_at_the_end(), "end")
         while True:
             batch = await self.receive_round(until_s=self._next_settlement_s())
@@ -102,6 +111,7 @@ class Manager(Agent[AnyMessage]):
     def on_lost(self, agents: frozenset[str]) -> None:
         """Remove lost producers; mark the open contracts of lost consumers as lost."""
         self.scores.remove(agents)
+        self._joined -= agents
         self._waiting = {job_id: consumer for job_id, consumer in self._waiting.items() if consumer not in agents}
         self._statements = {key: said for key, said in self._statements.items() if key[1] not in agents}
         for entry in list(self.ledger.values()):
@@ -116,20 +126,16 @@ class Manager(Agent[AnyMessage]):
         match received.message:
             case ProducerJoined(producer=producer):
                 self._join(sender, producer)
-            case ProducersFor(job_id=job_id, asked=asked):
-                if self._register.owns(sender, job_id):
-                    self._hear_refusals(received)
-                    producers = tuple(p for p in self.scores.ranking() if p not in asked)
-                    if not producers:
-                        self._waiting[job_id] = sender
-                    self.reply(received, Producers(job_id=job_id, producers=producers))
-                else:
-                    self.reject(sender, _NOT_ITS_JOB)
+            case ProducerLeft(producer=producer):
+                self._leave(sender, producer)
+            case AddJob() | Follow() | Happened() as of_timeline if sender == TIMELINE:
+                self._obey(of_timeline)
+            case ProducersFor(job_id=job_id) | Withdraw(job_id=job_id) if not self._register.owns(sender, job_id):
+                self.reject(sender, _NOT_ITS_JOB)
+            case ProducersFor() as question:
+                self._name_producers(received, question)
             case Withdraw(job_id=job_id):
-                if self._register.owns(sender, job_id):
-                    self._waiting.pop(job_id, None)
-                else:
-                    self.reject(sender, _NOT_ITS_JOB)
+                self._waiting.pop(job_id, None)
             case Promised() | PromiseWithdrawn() | Declined() as statement:
                 self._take_statement(received, statement)
             case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
@@ -142,10 +148,36 @@ class Manager(Agent[AnyMessage]):
             self.reject(sender, f"joins as producer {producer!r}, which it is not")
         elif not self.scores.takes_part(producer):
             self.scores.add(producer)
+            self._joined.add(producer)
             for digests in self._register.digests():
                 self.send(producer, JobsRegistered(digests=digests))
             for job_id, consumer in self._waiting.items():
                 self.send(consumer, Producers(job_id=job_id, producers=(producer,)))
+
+    def _leave(self, sender: str, producer: str) -> None:
+        if producer == sender:
+            self.scores.remove({producer})
+        else:
+            self.reject(sender, f"says that {producer!r} leaves; each producer speaks for itself")
+
+    def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
+        self._hear_refusals(received)
+        producers = tuple(p for p in self.scores.ranking() if p not in question.asked)
+        if not producers:
+            self._waiting[question.job_id] = received.sender
+        self.reply(received, Producers(job_id=question.job_id, producers=producers))
+
+    def _obey(self, message: AddJob | Follow | Happened) -> None:
+        """Take what the scenario's timeline says."""
+        match message:
+            case AddJob(job=job):
+                digest = self._register.add(job)
+                for producer in sorted(self._joined):
+                    self.send(producer, JobsRegistered(digests=(digest,)))
+            case Follow(job_ids=job_ids):
+                self._followed |= frozenset(job_ids)
+            case Happened(n=n, event=event):
+                log.info("event of the timeline", n=n, do=event.get("do"))
 
     # What producers say.
 
@@ -153,7 +185,7 @@ class Manager(Agent[AnyMessage]):
         self, received: Received[AnyMessage], statement: Promised | PromiseWithdrawn | Declined
     ) -> None:
         producer, job = received.sender, self._register.get(statement.job_id)
-        if not self.scores.takes_part(producer):
+        if producer not in self._joined:
             self.reject(producer, f"sends a {statement.kind} and is no producer that has joined")
         elif job is None:
             self.reject(producer, f"sends a {statement.kind} for job {statement.job_id!r}, which does not exist")
@@ -355,6 +387,9 @@ class Manager(Agent[AnyMessage]):
     def _write(self, entry: LedgerEntry) -> None:
         self.ledger[entry.contract.contract_id] = entry
         self.publish(entry.contract.contract_id, entry)
+        contract = entry.contract
+        if contract.job_id in self._followed:
+            self.send(TIMELINE, Followed(job_id=contract.job_id, state=entry.state, start_s=contract.start_s))
 
     # Scores.
 
@@ -374,5 +409,11 @@ class Manager(Agent[AnyMessage]):
 
 
 def _rank(message: AnyMessage) -> int:
-    """Return which messages of a round come first: joining producers, then what producers say, then the others."""
-    return 0 if isinstance(message, ProducerJoined) else 1 if isinstance(message, Promised | PromiseWithdrawn) else 2
+    """Return which messages of a round come first: who joins or leaves, what producers say, then the others."""
+    return (
+        0
+        if isinstance(message, ProducerJoined | ProducerLeft)
+        else 1
+        if isinstance(message, Promised | PromiseWithdrawn)
+        else 2
+    )

@@ -61,21 +61,22 @@ class JobRegister:
         """Fill the register.
 
         Args:
-            jobs: All jobs, those included that become known later.
+            jobs: All jobs of the scenario, those included that become known later.
             producers: The ids of all producers.
         """
         self.producers = frozenset(producers)
         self._jobs: dict[str, RegisteredJob] = {}
         for job in jobs:
-            sent = job.as_sent
-            self._jobs[job.job_id] = RegisteredJob(
-                job.agent,
-                job.energy_wh,
-                sent.energy_wh,
-                job.earliest_start_s,
-                job.latest_start_s,
-                digest_of(sent),
-            )
+            self.add(job)
+
+    def add(self, job: Job) -> str:
+        """Register a job, and return its digest; one that the timeline adds becomes known when it is added."""
+        sent = job.as_sent
+        registered = RegisteredJob(
+            job.agent, job.energy_wh, sent.energy_wh, job.earliest_start_s, job.latest_start_s, digest_of(sent)
+        )
+        self._jobs[job.job_id] = registered
+        return registered.digest
 
     def get(self, job_id: str) -> RegisteredJob | None:
         """Return a job; None if there is no such job."""

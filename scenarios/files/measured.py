@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import suggest
 from scenarios.files.read import MAX_BYTES, decode, read_bytes
+from scenarios.scenario import zone_info
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
@@ -125,11 +126,11 @@ def zone_of(name: str, where: str) -> tzinfo:
         return timezone(sign * timedelta(hours=int(offset[2]), minutes=int(offset[3])))
     if name in {"UTC", "Z"}:
         return UTC
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    zone = zone_info(name)
+    if zone is None:
         what = f"there is no time zone {name!r}{suggest(name, zoneinfo.available_timezones())}"
-        raise ScenarioError([Problem(where, what)]) from None
+        raise ScenarioError([Problem(where, what)])
+    return zone
 
 
 def _table(path: Path, where: str) -> _Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scenarios.events import ACTION, in_words
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.scenario import Zone
 
@@ -39,6 +40,15 @@ def _because(body: Body) -> str:
     return f": {reason}" if reason else ""
 
 
+def _event(body: Body) -> str:
+    return in_words(ACTION.validate_python(body["event"], strict=False))
+
+
+def _total(series: Body) -> str:
+    wh = series["cumulative_wh"]
+    return energy(wh[-1] - wh[0])
+
+
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
     "ProducersFor": _whom,
@@ -63,6 +73,17 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "PromiseVoid": lambda body, zone: f"Not bound to {zone.clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{len(body['digests'])} jobs may be requested",
     "Declined": lambda body, _: f"{body['producer']} declined",
+    "ProducerLeft": lambda body, _: f"{body['producer']} takes no more requests",
+    "Happened": lambda body, _: _event(body),
+    "Follow": lambda body, _: f"Report on {', '.join(body['job_ids'])}",
+    "Followed": lambda body, zone: f"{body['state']}, start {zone.clock(body['start_s'])}",
+    "NewForecast": lambda body, _: f"New forecast: {_total(body['production'])}",
+    "Leave": lambda body, _: f"Take no part: {body['reason']}",
+    "Join": lambda _body, _zone: "Take part",
+    "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
+    "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
+    "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
+    "DropJob": lambda _body, _zone: "No longer wanted",
 }
 
 KINDS = tuple(_WORDING)
@@ -85,13 +106,15 @@ def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
 
 def _job_of(kind: str, body: Body) -> str:
     match kind:
-        case "Request":
+        case "Request" | "AddJob":
             return str(body["job"]["job_id"])
         case "ContractAgreed":
             return str(body["contract"]["job_id"])
         case "ContractAmended" | "ContractCancelled":
             return str(body["contract_id"]).rpartition("/")[0]
-        case "ProducerJoined" | "JobsRegistered":
+        case "ProducerJoined" | "JobsRegistered" | "ProducerLeft" | "Happened" | "Follow" | "NewForecast":
+            return ""
+        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience":
             return ""
     return str(body["job_id"])
 

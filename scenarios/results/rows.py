@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents import Contract, LedgerEntry, LedgerEvent, LoadProfile
+from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile
+from scenarios.events import Happening
 from scenarios.scenario import Scenario
+from scenarios.timeline import happening_of
 
 RunState = Literal["running", "done", "interrupted", "failed"]
 
@@ -167,6 +170,48 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
         )
         for contract_id, job_id, producer, start_s, agreed_s, energy_wh, state in rows
     )
+
+
+def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
+    """Write jobs that are not there yet.
+
+    Args:
+        connection: Open for writing, within a transaction.
+        jobs: The jobs.
+
+    Raises:
+        sqlite3.Error: The rows cannot be written.
+    """
+    connection.executemany(
+        "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                job.job_id,
+                job.source_id,
+                job.house,
+                job.device,
+                job.profile,
+                job.registered_s,
+                job.earliest_start_s,
+                job.latest_start_s,
+                job.duration_s,
+                job.energy_wh,
+            )
+            for job in jobs
+        ],
+    )
+
+
+def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening, ...]:
+    """Return the events of the timeline that took place in a run, in order.
+
+    Raises:
+        ValueError: A message describes no event.
+        sqlite3.Error: The rows cannot be read.
+    """
+    query = "SELECT time_s, body_json FROM messages WHERE run = ? AND sender = ? AND kind = 'Happened' ORDER BY n"
+    rows = connection.execute(query, (run, TIMELINE)).fetchall()
+    return tuple(happening_of(time_s, json.loads(body)) for time_s, body in rows)
 
 
 def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry]) -> None:

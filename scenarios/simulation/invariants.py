@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents import GRID, MANAGER, TOGETHER, Job, LedgerEntry
+from agents import GRID, MANAGER, TIMELINE, TOGETHER, Job, LedgerEntry
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
@@ -17,7 +17,11 @@ from scenarios.simulation.agents import Cast
 
 
 def ledger_problems(
-    scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int, lost_houses: Collection[str] = ()
+    scenario: Scenario,
+    ledger: Iterable[LedgerEntry],
+    acted_until_s: int,
+    lost_houses: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a ledger at the end of a run; empty if nothing is.
 
@@ -26,9 +30,12 @@ def ledger_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
+        optional: Jobs that may have none either: the timeline withdrew them, or their device was not there.
     """
     entries = list(ledger)
-    return manager_problems(scenario, entries) + consumer_problems(scenario, entries, acted_until_s, lost_houses)
+    return manager_problems(scenario, entries) + consumer_problems(
+        scenario, entries, acted_until_s, lost_houses, optional
+    )
 
 
 def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
@@ -53,7 +60,11 @@ def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[
 
 
 def consumer_problems(
-    scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int, lost_houses: Collection[str] = ()
+    scenario: Scenario,
+    ledger: Iterable[LedgerEntry],
+    acted_until_s: int,
+    lost_houses: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a ledger for which consumers answer: jobs without a contract, and jobs that overlap.
 
@@ -62,6 +73,7 @@ def consumer_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
+        optional: See `ledger_problems`.
     """
     entries = list(ledger)
     have = {entry.contract.job_id for entry in entries if entry.state == "standing"}
@@ -71,7 +83,7 @@ def consumer_problems(
         is_due = job.registered_s <= acted_until_s and job.job_id not in lost
         if job.job_id in have and not is_due:
             problems.append(f"job {job.job_id!r} of {job.agent!r} has a contract that it cannot have")
-        elif is_due and job.job_id not in have and job.house not in lost_houses:
+        elif is_due and job.job_id not in have and job.house not in lost_houses and job.job_id not in optional:
             problems.append(f"job {job.job_id!r} has 0 standing contracts instead of 1; {job.agent!r} reported none")
     return problems + _device_problems({job.job_id: job for job in scenario.jobs}, entries)
 
@@ -113,9 +125,10 @@ _OF_CONTRACTS = frozenset(
         "ContractAgreed",
         "ContractAmended",
         "ContractCancelled",
+        "AddJob",
     }
 )
-"""Kinds of messages from which the sides follow."""
+"""Kinds of messages from which the sides follow, and whose job is whose."""
 
 
 class HeardSides:
@@ -144,7 +157,7 @@ class HeardSides:
         if str(envelope.body.get("kind")) in _OF_CONTRACTS:
             self._hear(envelope)
 
-    def _hear(self, envelope: Envelope) -> None:
+    def _hear(self, envelope: Envelope) -> None:  # noqa: C901 - one case for each kind of message
         contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender
         match envelope.body:
             case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:
@@ -155,6 +168,8 @@ class HeardSides:
             case {"kind": "PromiseVoid", "job_id": str(job_id), "start_s": int(start_s)} if sender == MANAGER:
                 if promised_s[envelope.to].get(job_id) == start_s:
                     del promised_s[envelope.to][job_id]
+            case {"kind": "AddJob", "job": {"job_id": str(job_id)}} if sender == TIMELINE and envelope.to != MANAGER:
+                self._owners.setdefault(job_id, envelope.to)
             case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
                 contracts.pop(job_id, None)
             case {"kind": "ContractAgreed", "contract": {"contract_id": str(id_), "job_id": str(job_id)} as contract}:

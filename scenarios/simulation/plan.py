@@ -56,6 +56,8 @@ class Plan:
     start_scores: Mapping[str, int] | None = None
     """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
     Empty: fresh scores, as for the first run ever."""
+    has_script: bool = False
+    """Whether a script acts on the runs, so that their results hold more than the scenario's own events."""
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER

@@ -7,24 +7,35 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from agents.energy import LoadProfile
+from agents.energy import LoadProfile, Production
 from agents.messages import (
     MESSAGES,
     Accept,
+    AddJob,
     Amend,
     AnyMessage,
     Cancel,
+    ChangeAlgorithm,
+    ChangePatience,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
     ContractVoid,
     Decline,
     Declined,
+    DropJob,
+    Follow,
+    Followed,
+    Happened,
     Hold,
     JobsRegistered,
+    Join,
+    Leave,
     Message,
+    NewForecast,
     Opening,
     ProducerJoined,
+    ProducerLeft,
     Producers,
     ProducersFor,
     Promised,
@@ -36,6 +47,7 @@ from agents.messages import (
 )
 from agents.model import Contract, Job
 from agents.register import digest_of
+from agents.scheduling import AlgorithmSettings
 
 JOB = Job(
     job_id="wash",
@@ -71,6 +83,17 @@ EXAMPLES: list[Message] = [
     PromiseVoid(job_id="wash", start_s=60, reason="not confirmed"),
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
+    ProducerLeft(producer="roof"),
+    Happened(n=1, event={"do": "note", "text": "noon"}),
+    Follow(job_ids=("wash",)),
+    Followed(job_id="wash", state="standing", start_s=60),
+    NewForecast(production=Production(times_s=(0, 60), cumulative_wh=(0.0, 1.0))),
+    Leave(reason="it leaves", is_gone=True),
+    Join(),
+    ChangeAlgorithm(algorithm=AlgorithmSettings("exact")),
+    ChangePatience(patient=False),
+    AddJob(job=JOB),
+    DropJob(job_id="wash"),
 ]
 
 
