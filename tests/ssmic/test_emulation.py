@@ -140,3 +140,14 @@ def test_another_package_of_the_name_agents_is_told_in_one_line(tmp_path: Path, 
     assert "python -m venv .venv" in last
     if "main" in code:
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_results_are_frames_and_sweeps_are_run(tmp_path: Path) -> None:
+    """`ssmic.results.load` and `ssmic.sweep` are the ones of the command line."""
+    ssmic.run("scarce", out=tmp_path / "run.sqlite")
+    assert len(ssmic.results.load(tmp_path / "run.sqlite").contracts)
+
+    outcome = ssmic.sweep("scarce", vary={"patient": [True, False]}, seeds=1, out=tmp_path / "sweep.sqlite", workers=1)
+
+    assert outcome.sha256 is not None
+    assert not outcome.failed

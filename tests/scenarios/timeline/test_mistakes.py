@@ -123,3 +123,32 @@ def test_included_files_and_variables(tmp_path: Path) -> None:
     found = "\n".join(map(str, caught.value.problems))
     assert f"{tmp_path / 'shared.yaml'}:2: timeline[0].do: there is no event 'nte'" in found
     assert "--set wrd: two.yaml has no variable or key 'wrd'; did you mean 'word'?" in found
+
+
+def test_included_files_stay_inside_the_folder(tmp_path: Path) -> None:
+    """As those of `file:` do, also where an included file includes them; `--allow-outside` permits others."""
+    folder = tmp_path / "street"
+    folder.mkdir()
+    (tmp_path / "outside.yaml").write_text("days: 3\n")
+    (folder / "part.yaml").write_text("include: ../outside.yaml\n")
+    text = TWO_ROOFS.replace("days: 1\n", "") + "include: part.yaml\n"
+
+    with pytest.raises(ScenarioError, match="lies outside the scenario's folder"):
+        load_text(text, "two.yaml", folder)
+
+    assert load_text(text, "two.yaml", folder, allow_outside=True).days == 3
+
+
+def test_included_files_and_variables_are_bounded(tmp_path: Path) -> None:
+    """Files that include two others each, and variables that multiply, end with one problem each."""
+    for depth in range(40):
+        (tmp_path / f"{depth}.yaml").write_text(f"include: [{depth + 1}.yaml, {depth + 1}.yaml]\n")
+    (tmp_path / "40.yaml").write_text("days: 1\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_text(TWO_ROOFS + "include: 0.yaml\n", "two.yaml", tmp_path)
+    assert [problem.what for problem in caught.value.problems] == ["more than 50 files are included"]
+
+    big = f"vars: {{a: '{'x' * 1_000_000}'}}\ndescription: '{'${a}' * 200}'\n"
+    with pytest.raises(ScenarioError) as caught:
+        load_text(TWO_ROOFS + big, "two.yaml", tmp_path)
+    assert "the variables make the file too large" in str(caught.value)
