@@ -109,7 +109,7 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> N
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param((), id="one run"),
+        pytest.param((), id="one run", marks=pytest.mark.long),
         pytest.param(("--runs", "2", "--workers", "2"), id="on other processes", marks=pytest.mark.long),
     ],
 )
