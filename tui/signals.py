@@ -10,7 +10,6 @@ Imports little: `tui.__main__` listens before anything else is imported.
 from __future__ import annotations
 
 import _thread
-import asyncio
 import os
 import signal
 import sys
@@ -35,6 +34,8 @@ def showing_life() -> Iterator[None]:
     if not name and not address:
         yield
         return
+    import asyncio
+
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
     has_failed = False
