@@ -16,28 +16,6 @@ from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
 
 
-def ledger_problems(
-    scenario: Scenario,
-    ledger: Iterable[LedgerEntry],
-    acted_until_s: int,
-    lost_houses: Collection[str] = (),
-    optional: Collection[str] = (),
-) -> list[str]:
-    """Return what is wrong with a ledger at the end of a run; empty if nothing is.
-
-    Args:
-        scenario: What was run.
-        ledger: All entries.
-        acted_until_s: Jobs registered later need no contract, and can have none.
-        lost_houses: The run went on without them; their jobs may have no contract.
-        optional: Jobs that may have none either: the timeline withdrew them, or their device was not there.
-    """
-    entries = list(ledger)
-    return manager_problems(scenario, entries) + consumer_problems(
-        scenario, entries, acted_until_s, lost_houses, optional
-    )
-
-
 def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
     """Return what is wrong with a ledger that its manager must never let in, whatever others say."""
     standing = [entry.contract for entry in ledger if entry.state == "standing"]
@@ -73,7 +51,7 @@ def consumer_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
-        optional: See `ledger_problems`.
+        optional: Jobs that may have none either: the timeline withdrew them, or their device was not there.
     """
     entries = list(ledger)
     have = {entry.contract.job_id for entry in entries if entry.state == "standing"}
