@@ -5,8 +5,8 @@ connected processes would take that for a dead link; its tasks and exceptions wo
 would stop the broker before its clients had disconnected. The cost is a thread switch per message, which is small
 compared with amqtt's own.
 
-It suffices for a run on one machine. It lets in whoever has its login, grants everyone everything, and redelivers
-nothing.
+It suffices for a run on one machine. It admits every client that has its login, grants everyone everything, and
+redelivers nothing.
 """
 
 from __future__ import annotations
