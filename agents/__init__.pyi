@@ -47,6 +47,12 @@ from .model import (
     House as House,
     Job as Job,
 )
+from .negotiating import (
+    ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
+    MAX_AT_ONCE as MAX_AT_ONCE,
+    NEGOTIATIONS as NEGOTIATIONS,
+    NegotiationSettings as NegotiationSettings,
+)
 from .producer import (
     Producer as Producer,
 )
@@ -67,9 +73,12 @@ from .sequencing import (
 )
 
 __all__ = [
+    "ABOUT_NEGOTIATION",
     "GRID",
     "MANAGER",
+    "MAX_AT_ONCE",
     "MESSAGES",
+    "NEGOTIATIONS",
     "NEW_PRODUCER",
     "TIMELINE",
     "TOGETHER",
@@ -96,6 +105,7 @@ __all__ = [
     "LedgerEvent",
     "LoadProfile",
     "Manager",
+    "NegotiationSettings",
     "NewForecast",
     "Outlook",
     "Prediction",

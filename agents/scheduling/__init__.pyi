@@ -20,11 +20,16 @@ from .settings import (
     AlgorithmSettings as AlgorithmSettings,
     settings_of as settings_of,
 )
+from .time_grid import (
+    BIN_S as BIN_S,
+    add as add,
+)
 
 __all__ = [
     "ABOUT_ALGORITHM",
     "ALGORITHMS",
     "ALGORITHMS_WITH",
+    "BIN_S",
     "INSERTION",
     "MAX_STEP_S",
     "AlgorithmSettings",
@@ -33,6 +38,7 @@ __all__ = [
     "Schedule",
     "Scheduler",
     "Task",
+    "add",
     "replan",
     "scheduler_for",
     "settings_of",

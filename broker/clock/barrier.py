@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import MalformedError
-from broker.protocol import MAX_BUFFERED_MESSAGES, Done, Envelope, ReorderBuffer
+from broker.protocol import MAX_BUFFERED_MESSAGES, MAX_PASSED_ROUNDS, Done, Envelope, ReorderBuffer
 
 
 class RoundBarrier:
@@ -248,6 +248,11 @@ def check_answer(
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:
         raise MalformedError(
             f"the earliest timer of host {host!r} is at {done.next}: expected within {earliest_s} and {latest_s}"
+        )
+    if done.resume is not None and not step.step < done.resume <= step.step + MAX_PASSED_ROUNDS:
+        raise MalformedError(
+            f"host {host!r} goes on in step {done.resume}: expected within {step.step + 1} and "
+            f"{step.step + MAX_PASSED_ROUNDS}"
         )
     if done.failure is not None and done.failure.agent not in known[host]:
         raise MalformedError(f"host {host!r} reports a failure of {done.failure.agent!r}, which does not live there")

@@ -65,7 +65,7 @@ class AgentGroup:
         for agent in self._agents.values():
             if grant.phase == "closing":
                 agent.close()
-            agent.advance(grant.time)
+            agent.advance(grant.time, grant.step)
             if grant.lost:
                 agent.mark_lost(grant.lost)
             if grant.lapse:
@@ -95,6 +95,9 @@ class AgentGroup:
             failure=failures[0] if failures else None,
             is_asking=any(agent.is_asking for agent in self._agents.values()),
             instructions=tuple(instructions),
+            next_step=min(
+                (step for agent in self._agents.values() if (step := agent.next_step) is not None), default=None
+            ),
         )
 
     @staticmethod

@@ -48,6 +48,7 @@ class Outbox:
             next=record.next_s,
             failure=record.failure,
             asking=record.is_asking,
+            resume=record.next_step,
         )
         for fact in record.publications:
             self._publications[self._publication_topic(fact)] = fact.content.model_dump_json().encode()

@@ -133,10 +133,14 @@ class Done(Wire):
     failure: Failure | None = None
     asking: bool = False
     """Whether an agent waits for an answer to a request. Omitted from the payload if false, for older peers."""
+    resume: Count | None = None
+    """The step in which an agent of the host goes on, whether or not anybody acts before: it lets rounds of this second
+    pass. Omitted from the payload if none does, for older peers."""
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
-        return self.model_dump_json(by_alias=True, exclude=None if self.asking else {"asking"}).encode()
+        unsaid = {name for name in ("asking", "resume") if not getattr(self, name)}
+        return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
 
 class Announcement(Wire):

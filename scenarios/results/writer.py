@@ -133,6 +133,7 @@ class RunWriter:
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+            ' AND body_json LIKE \'%"part":"first"%\''
         )
         (self.negotiations,) = self._connection.execute(new, key).fetchone()
         return True

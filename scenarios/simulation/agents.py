@@ -53,7 +53,7 @@ class Cast:
             script: What acts on the run besides the scenario's timeline.
         """
         register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
-        self.manager = Manager(register, settings.scores)
+        self.manager = Manager(register, settings.scores, settings.negotiating)
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
@@ -72,11 +72,19 @@ class Cast:
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
                 self.producers[device.agent] = Producer(
-                    device.agent, predictions, scheduler_for(settings.algorithm), is_there=device.agent not in absent
+                    device.agent,
+                    predictions,
+                    scheduler_for(settings.algorithm),
+                    is_there=device.agent not in absent,
+                    negotiating=settings.negotiating,
                 )
             else:
                 self.consumers[device.agent] = Consumer(
-                    device.agent, jobs[device.agent], patient=settings.patient, is_there=device.agent not in absent
+                    device.agent,
+                    jobs[device.agent],
+                    patient=settings.patient,
+                    is_there=device.agent not in absent,
+                    negotiating=settings.negotiating,
                 )
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:

@@ -120,7 +120,7 @@ class Watch:
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
-            self.negotiations += kind == "ProducersFor" and not e.body.get("asked")
+            self.negotiations += kind == "ProducersFor" and e.body.get("part") == "first" and not e.body.get("asked")
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
