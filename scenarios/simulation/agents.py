@@ -89,7 +89,11 @@ class Cast:
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
-        everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
-        if self.director is not None:
-            everybody[TIMELINE] = self.director
-        return [everybody[agent] for agent in agents]
+        return [self._agent(agent) for agent in agents]
+
+    def _agent(self, agent: str) -> Agent[Any]:
+        if agent == MANAGER:
+            return self.manager
+        if agent == TIMELINE and self.director is not None:
+            return self.director
+        return self.consumers.get(agent) or self.producers[agent]
