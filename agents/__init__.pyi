@@ -1,6 +1,20 @@
 from .consumer import (
     Consumer as Consumer,
 )
+from .device_events import (
+    Announced as Announced,
+    Availability as Availability,
+    CommandRefused as CommandRefused,
+    DeviceCommand as DeviceCommand,
+    DeviceEvent as DeviceEvent,
+    DeviceNotice as DeviceNotice,
+    Forecasted as Forecasted,
+    JobAsked as JobAsked,
+    JobTakenBack as JobTakenBack,
+    Left as Left,
+    Rejected as Rejected,
+    Reported as Reported,
+)
 from .energy import (
     CumulativeSeries as CumulativeSeries,
     FloatArray as FloatArray,
@@ -11,6 +25,17 @@ from .energy import (
 )
 from .errors import (
     SettingsError as SettingsError,
+)
+from .gateway import (
+    GatewaySettings as GatewaySettings,
+    Prices as Prices,
+    Waiting as Waiting,
+)
+from .gateway_consumer import (
+    GatewayConsumer as GatewayConsumer,
+)
+from .gateway_producer import (
+    GatewayProducer as GatewayProducer,
 )
 from .ledger import (
     LedgerEntry as LedgerEntry,
@@ -25,6 +50,11 @@ from .manager import (
 )
 from .messages import (
     MESSAGES as MESSAGES,
+    DeviceSaid as DeviceSaid,
+    JobAdded as JobAdded,
+    JobExecuted as JobExecuted,
+    JobWithdrawn as JobWithdrawn,
+    ProductionMeasured as ProductionMeasured,
 )
 from .model import (
     GRID as GRID,
@@ -57,25 +87,47 @@ __all__ = [
     "MESSAGES",
     "NEW_PRODUCER",
     "TOGETHER",
+    "Announced",
+    "Availability",
     "Busy",
+    "CommandRefused",
     "Consumer",
     "Contract",
     "CumulativeSeries",
     "Device",
+    "DeviceCommand",
+    "DeviceEvent",
+    "DeviceNotice",
+    "DeviceSaid",
     "FloatArray",
+    "Forecasted",
+    "GatewayConsumer",
+    "GatewayProducer",
+    "GatewaySettings",
     "House",
     "Job",
+    "JobAdded",
+    "JobAsked",
+    "JobExecuted",
+    "JobTakenBack",
+    "JobWithdrawn",
     "LedgerEntry",
     "LedgerEvent",
+    "Left",
     "LoadProfile",
     "Manager",
     "Outlook",
     "Prediction",
+    "Prices",
     "Producer",
     "Production",
+    "ProductionMeasured",
+    "Rejected",
+    "Reported",
     "Run",
     "SettingsError",
     "Starts",
+    "Waiting",
     "can_run_in_sequence",
     "covers",
     "largest_sequence",

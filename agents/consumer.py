@@ -51,6 +51,10 @@ class _RunEnds:
     """Put into every job's channel when the run's end is reached."""
 
 
+class _Withdrawn:
+    """Put into a job's channel when it is withdrawn."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Changed:
     """Put into a job's channel when its contract was amended or cancelled, or its device's time was divided again."""
@@ -59,7 +63,7 @@ class _Changed:
     """Whether a contract was cancelled, so that the device may have more time for the job."""
 
 
-Event = Received[AnyMessage] | _RunEnds | _Changed
+Event = Received[AnyMessage] | _RunEnds | _Withdrawn | _Changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,29 @@ class Consumer(Agent[AnyMessage]):
                     if job_id in self._channels:
                         self._channels[job_id].put(received)
                 case _:
-                    log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+                    self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that is about no job; a subclass that expects such messages overrides this."""
+        log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+
+    def contract_changed(self, job_id: str) -> None:
+        """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
+
+    async def execute(self, job: Job) -> None:
+        """Run a job at its contract's start; a subclass that has a real device overrides this."""
+        await self.until(self.contracts[job.job_id].start_s + job.duration_s)
+
+    def add_job(self, job: Job) -> None:
+        """Start a job that was not known at the beginning."""
+        self.jobs = (*self.jobs, job)
+        self._calendar.add(job)
+        channel = self._channels[job.job_id] = self.channel()
+        self.spawn(_JobRun(self, job, channel, patient=self._patient).serve(), job.job_id)
+
+    def withdraw_job(self, job_id: str) -> None:
+        """Let a job that has not started look for no supplier any more, and give up its contract."""
+        self._channels[job_id].put(_Withdrawn())
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Cancel the contracts with lost producers; their jobs look for other suppliers."""
@@ -137,8 +163,21 @@ class Consumer(Agent[AnyMessage]):
         self.contracts[job.job_id] = contract
         self._calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
+        self.contract_changed(job.job_id)
         for received in self._premature.pop(job.job_id, []):
             self._take(job.job_id, received)
+
+    def give_up(self, job_id: str, reason: str) -> None:
+        """Cancel the contract of a job that is withdrawn, if it has one, and free its device's time."""
+        contract = self.contracts.get(job_id)
+        job = next(job for job in self.jobs if job.job_id == job_id)
+        self._affected |= self._calendar.near(job, self.now_s)
+        if contract is not None:
+            if contract.producer != GRID:
+                self.send(contract.producer, Withdraw(job_id=job_id))
+            self._cancel(contract, reason)
+        self._calendar.remove(job_id)
+        self._waiting.pop(job_id, None)
 
     def _take(self, job_id: str, received: Received[AnyMessage]) -> None:
         """Process a producer's change to a contract, if it is the supplier and the job has not started."""
@@ -157,6 +196,7 @@ class Consumer(Agent[AnyMessage]):
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
                 self._channels[job_id].put(_Changed())
+                self.contract_changed(job_id)
             case Cancel(reason=reason):
                 self._cancel(contract, reason)
             case message:
@@ -168,6 +208,7 @@ class Consumer(Agent[AnyMessage]):
         self._time_was_freed = True
         self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
         self._channels[contract.job_id].put(_Changed())
+        self.contract_changed(contract.job_id)
 
     def _reason(self, contract: Contract) -> str:
         return TOGETHER if self._calendar.meets_another(contract, self.now_s) else ""
@@ -284,14 +325,19 @@ class _JobRun:
         self._asked: list[str] = []
         self._reservation = _Reservation((), held=False)
         self._run_ends = False
+        self._is_withdrawn = False
 
     async def serve(self) -> None:
         """Find a supplier, and another one whenever it is lost, until the job starts; then wait until it has run."""
         await self._agent.until(self._job.registered_s)
         await self._find_supplier()
-        while await self._is_lost_before_start():
+        while not self._is_withdrawn and await self._is_lost_before_start():
             await self._find_supplier()
-        await self._agent.until(self._agent.contracts[self._job.job_id].start_s + self._job.duration_s)
+        if self._is_withdrawn:
+            async with self._agent.turns:
+                self._agent.give_up(self._job.job_id, "it is withdrawn")
+        else:
+            await self._agent.execute(self._job)
 
     async def _find_supplier(self) -> None:
         async with self._agent.turns:
@@ -361,6 +407,10 @@ class _JobRun:
                     producers = joined
                 case _Changed(time_was_freed=True) if self._agent.has_more_time(self._job, self._reservation.starts):
                     producers = tuple(self._asked)
+                case _Withdrawn():
+                    self._is_withdrawn = True
+                    self._withdraw()
+                    return
                 case TimeUp() | _RunEnds():
                     async with self._agent.turns:
                         deadline_s = self._agent.deadline_s(self._job)
@@ -387,6 +437,9 @@ class _JobRun:
             if isinstance(event, _RunEnds):
                 self._run_ends = True
                 return self._job.job_id not in self._agent.contracts
+            if isinstance(event, _Withdrawn):
+                self._is_withdrawn = True
+                return False
             if isinstance(event, TimeUp):
                 return False
 

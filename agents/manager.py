@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import structlog
 
+from agents.device_events import JobState
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     AnyMessage,
@@ -13,9 +15,14 @@ from agents.messages import (
     ContractAmended,
     ContractCancelled,
     Declined,
+    DeviceSaid,
+    JobAdded,
+    JobExecuted,
+    JobWithdrawn,
     ProducerJoined,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Withdraw,
 )
 from agents.model import GRID, MANAGER
@@ -23,6 +30,14 @@ from agents.scores import Scores
 from broker.hosts import Agent, Received
 
 log = structlog.get_logger(__name__)
+
+_EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
+    "EXECUTING": "started",
+    "INTERRUPTED": "interrupted",
+    "FINISHED": "finished",
+    "ABORTED": "aborted",
+}
+"""How a contract's history says what a device did."""
 
 
 class Manager(Agent[AnyMessage]):
@@ -65,6 +80,10 @@ class Manager(Agent[AnyMessage]):
                 self.scores.declined(producer)
             case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
                 self._record(received.sender, report)
+            case JobExecuted() as report:
+                self._record_execution(received.sender, report)
+            case DeviceSaid() | JobAdded() | JobWithdrawn() | ProductionMeasured():
+                pass  # for the record only
             case message:
                 log.warning("unexpected message", agent=self.id, sender=received.sender, kind=message.kind)
 
@@ -107,6 +126,16 @@ class Manager(Agent[AnyMessage]):
         entry = self.ledger[contract_id]
         event = LedgerEvent(at_s=self.now_s, what="cancelled", start_s=entry.contract.start_s, reason=reason)
         self._write(entry.model_copy(update={"state": "cancelled", "history": (*entry.history, event)}))
+
+    def _record_execution(self, sender: str, report: JobExecuted) -> None:
+        entry = self.ledger.get(report.contract_id)
+        what = _EXECUTIONS.get(report.state)
+        if entry is None or what is None or self._reporters[report.contract_id] != sender:
+            log.warning("report refused", agent=self.id, sender=sender, kind=report.kind, contract=report.contract_id)
+            return
+        reason = f"{report.outcome}: {report.reason}" if report.reason else report.outcome
+        event = LedgerEvent(at_s=self.now_s, what=what, start_s=report.started_s, reason=reason)
+        self._write(entry.model_copy(update={"history": (*entry.history, event)}))
 
     def _write(self, entry: LedgerEntry) -> None:
         self.ledger[entry.contract.contract_id] = entry

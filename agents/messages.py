@@ -1,6 +1,7 @@
 """What agents say to each other, named for what is asked or what happened.
 
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Declined, Withdraw
+gateway -> manager     DeviceSaid, JobAdded, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
 manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since
 producer -> manager    ProducerJoined
 consumer -> producer   Request, Withdraw, Hold, Release
@@ -14,6 +15,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from agents.device_events import DeviceEvent, JobState, Outcome
+from agents.energy import LoadProfile, Production
 from agents.model import Contract, Job
 from agents.sequencing import Starts
 
@@ -181,6 +184,53 @@ class Declined(Message):
     producer: str
 
 
+class DeviceSaid(Message):
+    """A real device said something: taken by its gateway agent, and passed on for the record."""
+
+    kind: Literal["DeviceSaid"] = "DeviceSaid"
+    device: str
+    """Its gateway id."""
+    said: DeviceEvent
+
+
+class JobAdded(Message):
+    """For the record: a real device asked for a job."""
+
+    kind: Literal["JobAdded"] = "JobAdded"
+    job: Job
+
+
+class JobWithdrawn(Message):
+    """For the record: the job of a real device was withdrawn before its start."""
+
+    kind: Literal["JobWithdrawn"] = "JobWithdrawn"
+    job_id: str
+
+
+class JobExecuted(Message):
+    """For the ledger: what a real device did of a job."""
+
+    kind: Literal["JobExecuted"] = "JobExecuted"
+    contract_id: str
+    job_id: str
+    state: JobState
+    outcome: Outcome
+    reason: str = ""
+    """In words, for people; empty: the outcome says it all."""
+    started_s: int
+    """When the device started, UNIX seconds; if it did not, when it was to start."""
+    measured: LoadProfile | None = None
+    """What it drew since then; None: not measured, or not ended."""
+
+
+class ProductionMeasured(Message):
+    """For the record: what a real producer gave, from the last point of the message before."""
+
+    kind: Literal["ProductionMeasured"] = "ProductionMeasured"
+    producer: str
+    production: Production
+
+
 AnyMessage = Annotated[
     ProducerJoined
     | ProducersFor
@@ -197,7 +247,12 @@ AnyMessage = Annotated[
     | ContractAgreed
     | ContractAmended
     | ContractCancelled
-    | Declined,
+    | Declined
+    | DeviceSaid
+    | JobAdded
+    | JobWithdrawn
+    | JobExecuted
+    | ProductionMeasured,
     Field(discriminator="kind"),
 ]
 

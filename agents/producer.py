@@ -109,7 +109,15 @@ class Producer(Agent[AnyMessage]):
                     del self._committed[job_id]
                     self._announce_openings()
             case _:
-                log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+                self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that no consumer sends; a subclass that expects such messages overrides this."""
+        log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+
+    def adopt(self, prediction: Prediction) -> None:
+        """Take over a forecast that was not known at the beginning."""
+        self._adopt(prediction)
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""

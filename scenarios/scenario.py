@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from scenarios.gateways import Gateway
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
@@ -107,6 +108,10 @@ class Scenario:
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    """The devices that are real, by agent id."""
+    load_profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
+    """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
 
     @property
     def zone(self) -> Zone:
@@ -122,6 +127,7 @@ class Scenario:
             houses=houses,
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
             producers={producer: series for producer, series in self.producers.items() if producer in devices},
+            gateways={agent: gateway for agent, gateway in self.gateways.items() if gateway.house in house_ids},
         )
 
 

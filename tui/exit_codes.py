@@ -69,7 +69,7 @@ def code_for(error: SsmicError) -> int:
         ResultsWriteError,
         SameSimulationError,
     )
-    from scenarios.simulation import ScoresFileError, ScoresWriteError
+    from scenarios.simulation import RecordingError, ScoresFileError, ScoresWriteError
 
     match error:
         case ScoresWriteError():
@@ -87,7 +87,7 @@ def code_for(error: SsmicError) -> int:
             return USAGE
         case ScenarioWriteError() | ResultsWriteError():
             return FAILED
-        case ScenarioError() | ScoresFileError() | ResultsError():
+        case ScenarioError() | ScoresFileError() | ResultsError() | RecordingError():
             return INVALID
         case BrokerUnreachableError() | BrokerLostError():
             return BROKER

@@ -36,7 +36,9 @@ def compare(
         ResultsError: The file cannot be read or written.
     """
     with ResultsReader(results_file) as results:
-        scenario = results.scenario
+        first = next(iter(results.runs()), None)
+        # Real devices take part in a single run.
+        scenario = results.scenario if first is None else results.realised(first.run).scenario
         delivered_wh: dict[int, float] = {}
         end_s: dict[int, int] = {}
         alike: dict[tuple[int, int], list[int]] = defaultdict(list)

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from agents import LedgerEntry
 from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
+from scenarios.realised import Realised, realise
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
-from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger
+from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger, read_realised
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
 
 MESSAGES_A_PAGE = 1000
@@ -130,8 +131,16 @@ class ResultsReader:
         info = self.run(run)
         entries = self.ledger(run) if ledger is None else ledger
         standing = [entry.contract for entry in entries if entry.state == "standing"]
+        realised = self.realised(run)
         with self._translate_damage():
-            return settle(self.scenario, standing, info.start_s, info.end_s)
+            return settle(realised.scenario, realised.settled(standing), info.start_s, info.end_s)
+
+    def realised(self, run: int) -> Realised:
+        """Return the scenario as it came about in a run: with what real devices asked for, and what was measured."""
+        if not self.scenario.gateways:
+            return Realised(self.scenario)
+        with self._translate_damage(), translate_read_errors(self.path):
+            return realise(self.scenario, read_realised(self._connection, run))
 
     def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
         """Return a run's figures.
@@ -142,7 +151,7 @@ class ResultsReader:
         info = self.run(run)
         ledger = self.ledger(run)
         return compute_kpis(
-            self.scenario,
+            self.realised(run).scenario,
             self.settlement(run, ledger),
             ledger,
             info.end_s,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents import Contract, LedgerEntry, LedgerEvent, LoadProfile
+from agents import Contract, Job, LedgerEntry, LedgerEvent, LoadProfile
+from scenarios.realised import KINDS
 from scenarios.scenario import Scenario
 
 RunState = Literal["running", "done", "interrupted", "failed"]
@@ -154,6 +156,43 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
             history=tuple(events.get(contract_id, ())),
         )
         for contract_id, job_id, producer, start_s, agreed_s, energy_wh, state in rows
+    )
+
+
+def read_realised(connection: sqlite3.Connection, run: int) -> list[dict[str, Any]]:
+    """Return the bodies of a run's messages that say what real devices made of the scenario, in order.
+
+    Raises:
+        ValueError: A row is no message.
+        sqlite3.Error: The rows cannot be read.
+    """
+    query = "SELECT body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
+    return [json.loads(body) for (body,) in connection.execute(query, (run, *sorted(KINDS)))]
+
+
+def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
+    """Write those jobs that are not there yet.
+
+    Raises:
+        sqlite3.Error: The rows cannot be written.
+    """
+    connection.executemany(
+        "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                job.job_id,
+                job.source_id,
+                job.house,
+                job.device,
+                job.profile,
+                job.registered_s,
+                job.earliest_start_s,
+                job.latest_start_s,
+                job.duration_s,
+                job.energy_wh,
+            )
+            for job in jobs
+        ],
     )
 
 

@@ -48,7 +48,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         run: The run.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
     """
-    scenario = results.scenario
+    scenario = results.realised(run.run).scenario
     loaded = load_run(results, run.run)
     settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
     figures = compute_kpis(

@@ -16,8 +16,9 @@ import numpy as np
 
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
 from scenarios.metrics import Settlement, compute_kpis, settle
+from scenarios.realised import KINDS, realise
 from scenarios.results.connection import now_utc, open_for_writing, transaction, translate_sqlite_errors
-from scenarios.results.rows import Condenser, job_of, read_ledger, write_entries
+from scenarios.results.rows import Condenser, job_of, read_ledger, read_realised, write_entries, write_jobs
 from scenarios.results.schema import SCORES_TABLE
 from scenarios.scenario import Scenario
 
@@ -70,6 +71,8 @@ class RunWriter:
         self._ended = False
         self.seen: dict[str, int] = {}
         """Number of the last recorded message, by sender."""
+        self.realised: list[dict[str, Any]] = []
+        """Bodies of the messages that say what real devices made of the scenario."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
@@ -102,6 +105,7 @@ class RunWriter:
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
         by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
+        self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
         )
@@ -136,6 +140,8 @@ class RunWriter:
             kind: Kind of the message.
             body: Its body, as JSON values.
         """
+        if kind in KINDS:
+            self.realised.append(body)
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         text = _encoded(self._condenser.condensed(body))
@@ -196,10 +202,12 @@ class RunWriter:
         standing = [entry.contract for entry in entries if entry.state == "standing"]
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(standing)])
-        settled = settle(self._scenario, standing, self._start_s, end_s)
-        figures = compute_kpis(self._scenario, settled, entries, end_s, not_registered=len(not_registered))
+        realised = realise(self._scenario, self.realised)
+        settled = settle(realised.scenario, realised.settled(standing), self._start_s, end_s)
+        figures = compute_kpis(realised.scenario, settled, entries, end_s, not_registered=len(not_registered))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
+            write_jobs(self._connection, realised.scenario.jobs)
             self._write_minutes(settled)
             self._write_scores(scores or {})
             self._connection.execute(
@@ -223,7 +231,8 @@ class RunWriter:
         self._ended = True
 
     def _ends_s(self, contracts: Iterable[Contract]) -> list[int]:
-        durations_s = {job.job_id: job.duration_s for job in self._scenario.jobs}
+        jobs = realise(self._scenario, self.realised).scenario.jobs
+        durations_s = {job.job_id: job.duration_s for job in jobs}
         return [contract.start_s + durations_s.get(contract.job_id, 0) for contract in contracts]
 
     def close(self) -> None:

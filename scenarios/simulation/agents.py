@@ -6,9 +6,22 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import MANAGER, Consumer, Job, Manager, Producer
+from agents import (
+    MANAGER,
+    Consumer,
+    GatewayConsumer,
+    GatewayProducer,
+    GatewaySettings,
+    Job,
+    Manager,
+    Prices,
+    Producer,
+    Waiting,
+)
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from scenarios.devices import adapters_of
+from scenarios.gateways import Gateway
 from scenarios.scenario import Scenario
 from scenarios.simulation.settings import RunSettings
 
@@ -49,6 +62,7 @@ class Cast:
         self.manager = Manager(settings.scores)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
+        gateways = _gateways(scenario, agents)
         jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:
             if job.agent in agents:
@@ -58,11 +72,61 @@ class Cast:
                 continue
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
-                self.producers[device.agent] = Producer(device.agent, predictions, scheduler_for(settings.algorithm))
+                if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
+                    predictions = ()  # it joins with the first forecast of its device
+                scheduler = scheduler_for(settings.algorithm)
+                gateway = gateways.get(device.agent)
+                self.producers[device.agent] = (
+                    Producer(device.agent, predictions, scheduler)
+                    if gateway is None
+                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway)
+                )
             else:
-                self.consumers[device.agent] = Consumer(device.agent, jobs[device.agent], patient=settings.patient)
+                own, gateway = jobs[device.agent], gateways.get(device.agent)
+                self.consumers[device.agent] = (
+                    Consumer(device.agent, own, patient=settings.patient)
+                    if gateway is None
+                    else GatewayConsumer(device.agent, own, patient=settings.patient, gateway=gateway)
+                )
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
         everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
         return [everybody[agent] for agent in agents]
+
+
+def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
+    """Return what the gateway agents among these are started with, by agent id."""
+    here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
+    switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
+    houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
+    tariff = scenario.tariff
+    prices = None if tariff is None else Prices(tariff.import_eur_per_kwh, tariff.neighbour_eur_per_kwh)
+    return {
+        gateway.agent: GatewaySettings(
+            id=gateway.id,
+            house=gateway.house,
+            device=gateway.device,
+            name=gateway.name,
+            adapter=gateway.adapter,
+            is_switched=gateway.agent in switched,
+            profiles=scenario.load_profiles,
+            profile=gateway.load_profile,
+            answer_s=gateway.answer_s,
+            tries=gateway.tries,
+            idle_w=gateway.idle_w,
+            learns=gateway.learn,
+            waiting=_waiting(gateway),
+            prices=prices,
+            producer_houses=houses,
+            utc_offset_s=scenario.utc_offset_s,
+        )
+        for gateway in here
+    }
+
+
+def _waiting(gateway: Gateway) -> Waiting | None:
+    entry = gateway.waiting
+    if entry is None:
+        return None
+    return Waiting(entry.above_w, entry.below_w, entry.for_s, entry.within_s, entry.load_profile)

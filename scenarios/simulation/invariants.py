@@ -17,7 +17,11 @@ from scenarios.simulation.agents import Cast
 
 
 def ledger_problems(
-    scenario: Scenario, ledger: Iterable[LedgerEntry], acted_until_s: int, lost_houses: Collection[str] = ()
+    scenario: Scenario,
+    ledger: Iterable[LedgerEntry],
+    acted_until_s: int,
+    lost_houses: Collection[str] = (),
+    withdrawn: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a ledger at the end of a run; empty if nothing is.
 
@@ -26,6 +30,7 @@ def ledger_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
+        withdrawn: Jobs that were withdrawn, and have none.
     """
     entries = list(ledger)
     standing = [entry.contract for entry in entries if entry.state == "standing"]
@@ -34,7 +39,7 @@ def ledger_problems(
     jobs = {job.job_id: job for job in scenario.jobs}
     problems = [f"contract {c.contract_id!r} is for no job of the scenario" for c in standing if c.job_id not in jobs]
     for job in scenario.jobs:
-        due = 1 if job.registered_s <= acted_until_s and job.job_id not in lost else 0
+        due = 1 if job.registered_s <= acted_until_s and job.job_id not in lost | set(withdrawn) else 0
         if count[job.job_id] != due and not (job.house in lost_houses and count[job.job_id] < due):
             problems.append(f"job {job.job_id!r} has {count[job.job_id]} standing contracts instead of {due}")
     for contract in standing:
@@ -51,7 +56,10 @@ def ledger_problems(
 def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) -> list[str]:
     """Return which jobs run at the same time on one device without a word of their consumer that it must be so."""
     standing = [entry for entry in entries if entry.state == "standing"]
-    said = {entry.contract.contract_id: entry.history[-1].reason for entry in standing}
+    said = {
+        entry.contract.contract_id: [e.reason for e in entry.history if e.what in {"agreed", "amended"}][-1]
+        for entry in standing
+    }
     return [
         f"contract {later.contract_id!r} starts while {earlier.contract_id!r} runs on the same device"
         for earlier, later in overlapping(jobs, (entry.contract for entry in standing))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from agents import LedgerEntry
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
+from scenarios.realised import KINDS
 from scenarios.simulation.invariants import HeardSides, Sides
 
 COMMIT_EVERY_WALL_S = 1.0
@@ -51,6 +52,11 @@ class Recorder(Protocol):
         """By sender, the last message that was recorded before the clock came back from a crash."""
         ...
 
+    @property
+    def realised(self) -> Sequence[dict[str, Any]]:
+        """Bodies of those recorded messages that say what real devices made of the scenario."""
+        ...
+
     def finish(
         self,
         state: EndState,
@@ -77,6 +83,8 @@ class Watch:
         """
         self.messages = 0
         self.negotiations = 0
+        self.realised: list[dict[str, Any]] = []
+        """Bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
         self._committed_wall_s = time.monotonic()
 
@@ -88,6 +96,8 @@ class Watch:
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
             self.messages += 1
+            if e.body["kind"] in KINDS:
+                self.realised.append(e.body)
             self.negotiations += e.body["kind"] == "ProducersFor" and not e.body["asked"]
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, e.body["kind"], e.body)
@@ -122,6 +132,7 @@ class WireWatch(Watch):
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self._seen = dict(recorder.seen)
+            self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""

@@ -16,8 +16,10 @@ from typing import TypeVar
 from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
-from broker.hosts import Host, HostJournal
+from broker.hosts import Host, HostJournal, Port
 from broker.transport import Broker
+from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
+from scenarios.realised import realise
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
@@ -73,6 +75,7 @@ async def run_scenario(
     on_moment: Callable[[Moment], None] | None = None,
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
     on_report: Callable[[Reported], None] | None = None,
+    replay: Replay | None = None,
 ) -> RunOutcome:
     """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
@@ -85,6 +88,7 @@ async def run_scenario(
         on_moment: Is called at every step.
         on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
         on_report: Is given the state of the run, every few seconds at least.
+        replay: What devices said in an earlier run; they are left alone then.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -100,6 +104,7 @@ async def run_scenario(
     wire = WireWatch(recorder) if remote else None
     watch = wire or Watch(recorder)
     end_s = settings.end_s(scenario)
+    ports = _Ports(scenario, settings, broker, local, replay)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
         clock = Clock(
@@ -115,6 +120,8 @@ async def run_scenario(
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
+                is_open=bool(scenario.gateways) and replay is None,
+                stop_after_s=None if replay is None else replay.stop_after_s,
             ),
             on_moment,
             on_missing=on_missing,
@@ -123,7 +130,15 @@ async def run_scenario(
             journal=_open(settings.clock_journal(setup), journals),
         )
         hosts = [
-            _host(host, cast, agents, settings, _open(settings.host_journal(host, setup), journals), watch=watch)
+            _host(
+                host,
+                cast,
+                agents,
+                settings,
+                _open(settings.host_journal(host, setup), journals),
+                watch=watch,
+                port=ports.of(host),
+            )
             for host, agents in local.items()
         ]
 
@@ -156,7 +171,7 @@ async def run_scenario(
             return outcome
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
                 tasks.create_task(clock.run(broker), name="clock")
                 for host in hosts:
@@ -168,20 +183,65 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
-        if problems := _violations(scenario, cast, clock, wire):
+        if problems := _violations(scenario, cast, clock, watch):
             violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
             finish("failed", str(violation))
             raise violation
-        return finish("interrupted" if clock.is_stopped else "done")
+        was_stopped = replay is not None and replay.stop_after_s is not None
+        return finish("interrupted" if clock.is_stopped or was_stopped else "done")
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, wire: WireWatch | None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is needed to repeat a run with real devices without them."""
+
+    sayings: Sequence[Saying]
+    """What devices said, in the order in which it was taken."""
+    stop_after_s: int | None = None
+    """The last second of a run that was stopped, UNIX seconds; None: it came to its end."""
+
+
+class _Ports:
+    """The ports of the hosts of this process: to real devices, or to a record of what they said."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        settings: RunSettings,
+        broker: Broker,
+        homes: Mapping[str, Sequence[str]],
+        replay: Replay | None = None,
+    ) -> None:
+        here = {
+            host: [scenario.gateways[agent] for agent in agents if agent in scenario.gateways]
+            for host, agents in homes.items()
+        }
+        real = {host: gateways for host, gateways in here.items() if gateways and replay is None}
+        adapters = adapters_of(gateway for gateways in real.values() for gateway in gateways)
+        self.link = DeviceLink(settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep)
+        self._replayed: dict[str, ReplayPort] = {}
+        if replay is not None:
+            home_of = {agent: host for host, agents in homes.items() for agent in agents}
+            said: dict[str, list[Saying]] = {}
+            for saying in replay.sayings:
+                said.setdefault(home_of.get(saying.agent, ""), []).append(saying)
+            self._replayed = {host: ReplayPort(sayings) for host, sayings in said.items()}
+
+    def of(self, host: str) -> Port | None:
+        """Return the port of a host; None: nothing comes from outside to it."""
+        return self._replayed.get(host) or self.link.port(host)
+
+
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> list[str]:
     """Return how the ledger and the agents violate the invariants of a run that has ended."""
     ledger = cast.manager.ledger.values()
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
-    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost)
-    if wire is None:
+    realised = realise(scenario, watch.realised)
+    scenario = realised.scenario
+    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost, realised.withdrawn)
+    if not isinstance(watch, WireWatch):
         return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
+    wire = watch
     if wire.sides is None:
         return problems
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
@@ -204,13 +264,14 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
     """
     homes = homes_of(scenario)
     cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
+    ports = _Ports(scenario, settings, broker, {house: homes[house] for house in house_ids})
     try:
         with ExitStack() as journals:
-            async with asyncio.TaskGroup() as tasks:
+            async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 for house in house_ids:
                     setup = settings.fingerprint(scenario, [house])
                     journal = _open(settings.host_journal(house, setup), journals)
-                    host = _host(house, cast, homes[house], settings, journal, setup=setup)
+                    host = _host(house, cast, homes[house], settings, journal, setup=setup, port=ports.of(house))
                     tasks.create_task(host.run(broker), name=f"host[{house}]")
     except ExceptionGroup as group:
         raise root_cause(group) from group
@@ -229,6 +290,7 @@ def _host(
     *,
     watch: Watch | None = None,
     setup: str = "",
+    port: Port | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -240,6 +302,7 @@ def _host(
         observer=watch,
         journal=journal,
         setup=setup,
+        port=port,
     )
 
 

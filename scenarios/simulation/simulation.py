@@ -62,6 +62,7 @@ class Simulation:
                         recorder=record.writer,
                         on_moment=record.moment,
                         on_report=partial(report, order.run),
+                        replay=self.plan.replay,
                     )
                     outcomes.append(record.ended(outcome))
         else:

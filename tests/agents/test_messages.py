@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from agents.energy import LoadProfile
+from agents.device_events import Reported
+from agents.energy import LoadProfile, Production
 from agents.messages import (
     MESSAGES,
     Accept,
@@ -19,12 +20,17 @@ from agents.messages import (
     ContractCancelled,
     Decline,
     Declined,
+    DeviceSaid,
     Hold,
+    JobAdded,
+    JobExecuted,
+    JobWithdrawn,
     Message,
     Opening,
     ProducerJoined,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Release,
     Request,
     Withdraw,
@@ -60,6 +66,11 @@ EXAMPLES: list[Message] = [
     ContractAmended(contract_id="wash/1", start_s=120),
     ContractCancelled(contract_id="wash/1", reason="clouds"),
     Declined(job_id="wash", producer="roof"),
+    DeviceSaid(device="washer", said=Reported(power_w=5.0)),
+    JobAdded(job=JOB),
+    JobWithdrawn(job_id="wash"),
+    JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60),
+    ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0))),
 ]
 
 

@@ -82,6 +82,7 @@ COMMANDS: dict[str, Command] = {
     "tui": Command("tui.cli.tui", "Open the terminal application: build, run, watch, read."),
     "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
     "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
+    "replay": Command("tui.cli.replay", "Repeat a session with real devices, without them."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),

@@ -16,6 +16,7 @@ from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.output import optimum_progress, own_output, progress_of
+from tui.cli.replay import save_recording
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
@@ -33,6 +34,7 @@ def simulate(
     compare_wall_s: float | None = None,
     to: Sequence[Path] = (),
     overwrite: bool = False,
+    record: Path | None = None,
 ) -> None:
     """Run one plan, or several one after another and compare them; what is done is shown too when one does not end.
 
@@ -43,6 +45,7 @@ def simulate(
         compare_wall_s: How long the clairvoyant optimum may be sought for each, real seconds; None: it is not.
         to: Files for the comparison.
         overwrite: Whether these may exist already.
+        record: Where to record what real devices said; None: in the results file only.
     """
     with own_output():
         files: list[Path] = []
@@ -64,7 +67,7 @@ def simulate(
         with _after_failing(code):
             if len(plans) == 1:
                 for file in files:
-                    show_results(file, as_json=as_json)
+                    show_results(file, as_json=as_json, record=record)
                 comparison = _comparison(files) if to and not code else None
             else:
                 comparison = _comparison(files)
@@ -148,8 +151,10 @@ def _compare(results_file: Path, time_limit_wall_s: float) -> None:
         compare(results_file, time_limit_wall_s, progress)
 
 
-def show_results(results_file: Path, *, as_json: bool) -> None:
-    """Print what is in a results file: a table, or one JSON object."""
+def show_results(results_file: Path, *, as_json: bool, record: Path | None = None) -> None:
+    """Print what is in a results file: a table, or one JSON object; record what real devices said if asked to."""
+    if record is not None:
+        save_recording(results_file, record)
     with ResultsReader(results_file) as results:
         summary = simulation_json(results)
     if as_json:
