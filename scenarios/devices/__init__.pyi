@@ -4,6 +4,7 @@ from .adapter import (
     MessageError as MessageError,
 )
 from .guests import (
+    GUEST as GUEST,
     guest_devices as guest_devices,
     guest_gateway as guest_gateway,
     nothing_yet as nothing_yet,
@@ -17,17 +18,26 @@ from .recording import (
     ReplayPort as ReplayPort,
     Saying as Saying,
 )
+from .scan import (
+    Found as Found,
+    found_in as found_in,
+    scan_broker as scan_broker,
+)
 
 __all__ = [
+    "GUEST",
     "Adapter",
     "DeviceLink",
+    "Found",
     "Message",
     "MessageError",
     "ReplayPort",
     "Saying",
     "adapters_of",
+    "found_in",
     "guest_devices",
     "guest_gateway",
     "nothing_yet",
+    "scan_broker",
     "with_guests",
 ]

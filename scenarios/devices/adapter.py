@@ -37,6 +37,10 @@ class Adapter(Protocol):
         """Return the topics that it reads."""
         ...
 
+    def concerns(self, topic: str) -> bool:
+        """Return whether a topic that `filters` match is about this device."""
+        ...
+
     def writes(self) -> Sequence[str]:
         """Return filters for the topics that it writes."""
         ...

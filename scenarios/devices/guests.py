@@ -8,6 +8,9 @@ from agents import Device, House, Prediction, Production
 from scenarios.gateways import Gateway
 from scenarios.scenario import ProducerSeries, Scenario
 
+GUEST = "guest"
+"""Template of a place for a guest."""
+
 
 def nothing_yet(start_s: int) -> Prediction:
     """Return the forecast of a real producer that has not said anything yet."""
@@ -24,8 +27,8 @@ def guest_devices(house: str, first: int, guests: int) -> list[Device]:
     """
     places = []
     for number in range(first, first + guests):
-        places.append(Device(id=f"guest-{number}", house=house, type="consumer", template="guest"))
-        places.append(Device(id=f"{house}/guest-{number}/out", house=house, type="producer", template="guest"))
+        places.append(Device(id=f"guest-{number}", house=house, type="consumer", template=GUEST))
+        places.append(Device(id=f"{house}/guest-{number}/out", house=house, type="producer", template=GUEST))
     return places
 
 

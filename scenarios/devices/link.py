@@ -142,12 +142,12 @@ class DeviceLink:
                     self._devices[gateway.id] = gateway
                 else:
                     self._free[gateway.house, gateway.type].append(gateway)
-        self._readers = {
-            topic: gateway
-            for gateway in self._devices.values()
-            if (adapter := self._adapters.get(gateway.agent)) is not None
-            for topic in adapter.filters()
-        }
+        self._readers: dict[str, list[Gateway]] = defaultdict(list)
+        for gateway in self._devices.values():
+            if (adapter := self._adapters.get(gateway.agent)) is not None:
+                for topic in adapter.filters():
+                    self._readers[topic].append(gateway)
+        self._wild = [topic for topic in self._readers if "+" in topic or topic.endswith("#")]
         self._retained: dict[str, bytes] = {}
         self._outgoing: asyncio.Queue[tuple[str, bytes, int, bool] | None] = asyncio.Queue()
         self._strangers: set[str] = set()
@@ -227,23 +227,12 @@ class DeviceLink:
             )
 
     def _read_by(self, topic: str) -> list[Gateway]:
-        exact = self._readers.get(topic)
-        found = {} if exact is None else {exact.agent: exact}
-        for topic_filter, gateway in self._readers.items():
-            if ("+" in topic_filter or topic_filter.endswith("#")) and _matches(topic_filter, topic):
-                found[gateway.agent] = gateway
-        for shared in self._shared(topic):
-            found[shared.agent] = shared
-        return list(found.values())
-
-    def _shared(self, topic: str) -> list[Gateway]:
-        """Return all whose adapters read a topic; bridges have topics that concern all of their devices."""
-        return [
-            gateway
-            for gateway in self._devices.values()
-            if (adapter := self._adapters.get(gateway.agent)) is not None
-            and any(_matches(topic_filter, topic) for topic_filter in adapter.filters())
-        ]
+        """Return the devices whose adapters read a topic; bridges have topics that concern all of theirs."""
+        readers = list(self._readers.get(topic, ()))
+        for topic_filter in self._wild:
+            if _matches(topic_filter, topic):
+                readers += self._readers[topic_filter]
+        return [gateway for gateway in readers if self._adapters[gateway.agent].concerns(topic)]
 
     def _put(self, message: _Waiting) -> None:
         self._port_of[message.gateway.agent].put(message)

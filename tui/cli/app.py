@@ -88,6 +88,7 @@ COMMANDS: dict[str, Command] = {
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
+    "devices": Command("tui.cli.devices", "List the real devices at a broker."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
     "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
     "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),

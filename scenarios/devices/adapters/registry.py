@@ -9,6 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from scenarios.devices.adapter import Adapter
+from scenarios.devices.adapters.generic import Generic, GenericOptions
+from scenarios.devices.adapters.inverters import AhoyDtuOptions, Inverter, OpenDtuOptions
+from scenarios.devices.adapters.shelly import Shelly, ShellyOptions
+from scenarios.devices.adapters.tasmota import Tasmota, TasmotaOptions
+from scenarios.devices.adapters.zigbee2mqtt import Zigbee2Mqtt, Zigbee2MqttOptions
 from scenarios.gateways import SSMIC, Gateway
 
 
@@ -23,7 +28,14 @@ class Kind:
     """Types of devices that it is for."""
 
 
-ADAPTERS: Mapping[str, Kind] = {}
+ADAPTERS: Mapping[str, Kind] = {
+    "tasmota": Kind(TasmotaOptions, Tasmota),
+    "shelly": Kind(ShellyOptions, Shelly),
+    "zigbee2mqtt": Kind(Zigbee2MqttOptions, Zigbee2Mqtt),
+    "opendtu": Kind(OpenDtuOptions, Inverter.open_dtu, frozenset({"producer"})),
+    "ahoydtu": Kind(AhoyDtuOptions, Inverter.ahoy_dtu, frozenset({"producer"})),
+    "generic": Kind(GenericOptions, Generic),
+}
 """By the name in the scenario file."""
 
 
