@@ -12,6 +12,7 @@ from .guests import (
 )
 from .link import (
     DeviceLink as DeviceLink,
+    access_of as access_of,
     adapters_of as adapters_of,
 )
 from .recording import (
@@ -33,6 +34,7 @@ __all__ = [
     "MessageError",
     "ReplayPort",
     "Saying",
+    "access_of",
     "adapters_of",
     "found_in",
     "guest_devices",

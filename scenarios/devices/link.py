@@ -18,11 +18,12 @@ import structlog
 from agents import DeviceCommand, DeviceEvent, DeviceNotice, DeviceSaid, Rejected
 from broker.hosts import Incoming, Instruction
 from broker.protocol import topics
+from broker.security import DeviceAccess
 from broker.transport import Broker, Bus, Delivery
 from scenarios.devices.adapter import Adapter, Message, MessageError
 from scenarios.devices.payloads import MAY_BE_RETAINED, PARTS, announcement, event_of
 from scenarios.gateways import SSMIC, Gateway
-from scenarios.scenario import Zone
+from scenarios.scenario import Scenario, Zone
 
 log = structlog.get_logger(__name__)
 
@@ -361,6 +362,18 @@ def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
     from scenarios.devices.adapters import adapter_for  # noqa: PLC0415 - an adapter knows no link
 
     return {gateway.agent: adapter_for(gateway) for gateway in gateways if gateway.adapter != SSMIC}
+
+
+def access_of(scenario: Scenario) -> tuple[DeviceAccess, ...]:
+    """Return which topics the households' processes need for their real devices."""
+    adapters = adapters_of(scenario.gateways.values())
+    accesses = []
+    for agent, gateway in scenario.gateways.items():
+        adapter = adapters.get(agent)
+        read = () if adapter is None else tuple(adapter.filters())
+        write = () if adapter is None else tuple(adapter.writes())
+        accesses.append(DeviceAccess(gateway.house, gateway.id, read, write))
+    return tuple(accesses)
 
 
 def _matches(topic_filter: str, topic: str) -> bool:
