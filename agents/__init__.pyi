@@ -65,6 +65,10 @@ from .model import (
     House as House,
     Job as Job,
 )
+from .plugins import (
+    AGENTS as AGENTS,
+    load_plugin as load_plugin,
+)
 from .producer import (
     Producer as Producer,
 )
@@ -82,6 +86,7 @@ from .sequencing import (
 )
 
 __all__ = [
+    "AGENTS",
     "GRID",
     "MANAGER",
     "MESSAGES",
@@ -132,6 +137,7 @@ __all__ = [
     "covers",
     "largest_sequence",
     "ledger_sha256",
+    "load_plugin",
     "one_blas_thread",
     "open_starts",
 ]

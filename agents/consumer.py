@@ -123,6 +123,16 @@ class Consumer(Agent[AnyMessage]):
     def contract_changed(self, job_id: str) -> None:
         """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
 
+    def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+        """Return in which order a job asks producers; a plug-in with a strategy of its own overrides this.
+
+        Args:
+            job: The job.
+            producers: Ids of the producers that the manager names, lowest score first.
+        """
+        del job
+        return producers
+
     async def execute(self, job: Job) -> None:
         """Run a job at its contract's start; a subclass that has a real device overrides this."""
         await self.until(self.contracts[job.job_id].start_s + job.duration_s)
@@ -364,7 +374,7 @@ class _JobRun:
 
     async def _ask_each(self, producers: Sequence[str]) -> bool:
         job = self._job
-        for producer in producers:
+        for producer in self._agent.rank(job, producers):
             if producer not in self._asked:
                 self._asked.append(producer)
             match await self._answer_of(producer):

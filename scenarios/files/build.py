@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents import GRID, MANAGER, Device, House, Job, LoadProfile, Prediction
-from agents.scheduling import ALGORITHMS
+from agents.scheduling import known_algorithms
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
 from scenarios.files.model import UNKNOWN, ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
@@ -103,8 +103,9 @@ class _ScenarioBuilder:
                 self.unresolved.profiles.add(name)
             else:
                 self.profiles[name] = profile
-        if file.algorithm not in ALGORITHMS:
-            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, ALGORITHMS)}"
+        known = known_algorithms()
+        if file.algorithm not in known:
+            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, known)}"
             self.collector.at(("algorithm",), what)
         for i in range(len(file.houses)):
             self._house(i)
@@ -119,6 +120,7 @@ class _ScenarioBuilder:
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
+            strategy=file.strategy,
             tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
             utc_offset_s=offset_of(file.start),
             gateways=self.gateways,

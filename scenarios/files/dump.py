@@ -44,6 +44,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
+        "strategy": scenario.strategy,
         "load_profiles": profile_entries({**scenario.load_profiles, **profiles}),
         "houses": [
             {

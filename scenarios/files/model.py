@@ -207,8 +207,9 @@ class ScenarioFile(FileEntry):
     )
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
-        INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
+        INSERTION, description="The producers' scheduler", json_schema_extra={"examples": list(ALGORITHMS)}
     )
+    strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: our own")
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")

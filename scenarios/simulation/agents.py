@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agents import (
+    AGENTS,
     MANAGER,
     Consumer,
     GatewayConsumer,
@@ -17,6 +18,7 @@ from agents import (
     Prices,
     Producer,
     Waiting,
+    load_plugin,
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
@@ -63,6 +65,7 @@ class Cast:
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         gateways = _gateways(scenario, agents)
+        make_consumer: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
         jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:
             if job.agent in agents:
@@ -84,7 +87,7 @@ class Cast:
             else:
                 own, gateway = jobs[device.agent], gateways.get(device.agent)
                 self.consumers[device.agent] = (
-                    Consumer(device.agent, own, patient=settings.patient)
+                    make_consumer(device.agent, own, patient=settings.patient)
                     if gateway is None
                     else GatewayConsumer(device.agent, own, patient=settings.patient, gateway=gateway)
                 )

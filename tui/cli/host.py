@@ -24,6 +24,7 @@ from tui.cli.options import (
     ScenarioArgument,
     Seed,
     StepSize,
+    Strategy,
     Tolerance,
     User,
     given,
@@ -63,6 +64,7 @@ def host(
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -84,12 +86,18 @@ def host(
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
     from scenarios.simulation import run_hosts
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        with_strategy,
+    )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house)
+    loaded = with_strategy(load_part(scenario, house), strategy)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)

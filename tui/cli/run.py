@@ -20,6 +20,7 @@ from tui.cli.options import (
     Penalty,
     ScenarioArgument,
     StepSize,
+    Strategy,
     Tolerance,
     User,
     given,
@@ -53,6 +54,7 @@ def run(
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
     ] = None,
     algorithm: Algorithms = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -170,6 +172,7 @@ def run(
         chosen_access,
         refuse_foreign_settings,
         scenario_algorithms,
+        with_strategy,
     )
     from tui.cli.simulate import simulate
     from tui.exit_codes import tell_notes
@@ -195,7 +198,7 @@ def run(
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
     found = load(scenario)
-    loaded = with_guests(found.scenario, guests)
+    loaded = with_strategy(with_guests(found.scenario, guests), strategy)
     if run_id is not None and (runs > 1 or len(names) > 1):
         raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
     if record is not None and not loaded.gateways:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
+from agents.scheduling import ABOUT_ALGORITHM, INSERTION, known_algorithms
 from scenarios.files import KeyPath
 from tui.editor import tree_model
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -141,7 +141,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
             "algorithm",
             ("algorithm",),
             algorithm,
-            options=ALGORITHMS,
+            options=known_algorithms(),
             help=f"{text(algorithm)} {ABOUT_ALGORITHM[text(algorithm)]}."
             if text(algorithm) in ABOUT_ALGORITHM
             else "How producers schedule jobs.",
