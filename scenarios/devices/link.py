@@ -37,6 +37,23 @@ RETAINED_NOTICES = frozenset({"job", "state"})
 RETAINED_PARTS = ("announce", "availability", "forecast", "job", "state")
 
 
+_COMMAND, _NOTICE, _LAST = range(3)
+"""What leaves first: commands do not wait for what is only looked at."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Outgoing:
+    """A message that leaves."""
+
+    rank: int
+    number: int
+    """In the order in which it was told."""
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
 @dataclass(slots=True)
 class _Waiting:
     """A message of a device that waits for a round."""
@@ -150,7 +167,8 @@ class DeviceLink:
                     self._readers[topic].append(gateway)
         self._wild = [topic for topic in self._readers if "+" in topic or topic.endswith("#")]
         self._retained: dict[str, bytes] = {}
-        self._outgoing: asyncio.Queue[tuple[str, bytes, int, bool] | None] = asyncio.Queue()
+        self._outgoing: asyncio.PriorityQueue[_Outgoing] = asyncio.PriorityQueue()
+        self._count = 0
         self._strangers: set[str] = set()
         self._now_s = 0
 
@@ -175,7 +193,7 @@ class DeviceLink:
                 writing = tasks.create_task(self._write(bus), name="devices.write")
                 try:
                     yield
-                    self._outgoing.put_nowait(None)
+                    self._queue(_LAST)
                     await writing
                 finally:
                     reading.cancel()
@@ -211,7 +229,7 @@ class DeviceLink:
                 self._take(event)
                 continue
             for topic, payload in self._retained.items():
-                self._outgoing.put_nowait((topic, payload, 1, True))
+                self._queue(_NOTICE, topic, payload, retain=True)
             self._ask_devices()
 
     def _take(self, delivery: Delivery) -> None:
@@ -331,17 +349,17 @@ class DeviceLink:
 
     def _command(self, agent: str, command: DeviceCommand) -> None:
         adapter = self._adapters.get(agent)
-        log.info("device commanded", device=command.device, command=command.command, job=command.job)
+        log.debug("device commanded", device=command.device, command=command.command, job=command.job)
         if adapter is not None:
             self._send(adapter.command(command))
         if adapter is None and command.command == "start":
             content = {"v": 1, "command": "start", "id": command.job, "time": command.time_s}
             topic = topics.device(self._run, command.device, "set")
-            self._outgoing.put_nowait((topic, _json(content), 1, False))
+            self._queue(_COMMAND, topic, _json(content))
 
     def _send(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            self._outgoing.put_nowait((message.topic, message.payload, message.qos, False))
+            self._queue(_COMMAND, message.topic, message.payload, qos=message.qos)
 
     def _publish(self, notice: DeviceNotice) -> None:
         topic = topics.device(self._run, notice.device, notice.part)
@@ -349,12 +367,15 @@ class DeviceLink:
         retain = notice.part in RETAINED_NOTICES
         if retain:
             self._retained[topic] = payload
-        self._outgoing.put_nowait((topic, payload, 1, retain))
+        self._queue(_NOTICE, topic, payload, retain=retain)
+
+    def _queue(self, rank: int, topic: str = "", payload: bytes = b"", *, qos: int = 1, retain: bool = False) -> None:
+        self._count += 1
+        self._outgoing.put_nowait(_Outgoing(rank, self._count, topic, payload, qos, retain))
 
     async def _write(self, bus: Bus) -> None:
-        while (message := await self._outgoing.get()) is not None:
-            topic, payload, qos, retain = message
-            await bus.publish(topic, payload, qos=qos, retain=retain)
+        while (message := await self._outgoing.get()).rank != _LAST:
+            await bus.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
 
 
 def adapters_of(gateways: Iterable[Gateway]) -> dict[str, Adapter]:
