@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
 from broker.protocol.topics import Address
+from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.monitor.producers import EnergyBins, ObservedProducer
@@ -182,6 +183,8 @@ class ObservedRun:
         self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order of first publication."""
+        self.devices: dict[str, ObservedDevice] = {}
+        """The real devices, by gateway id."""
         self.contracts_dropped = 0
         """Number of contracts that are no longer kept."""
         self.refused = 0
@@ -214,24 +217,29 @@ class ObservedRun:
             return
         self.changes += 1
         try:
-            match address.kind:
-                case "inbox":
-                    self._message(address, Envelope.model_validate_json(payload))
-                case "time":
-                    self.time = TimeReport.model_validate_json(payload)
-                    self.time_reports += 1
-                case "ledger":
-                    self._entry(LedgerEntry.model_validate_json(payload))
-                case "forecast":
-                    self._forecast(address, Prediction.model_validate_json(payload))
-                case "hosts":
-                    self._announced(Announcement.model_validate_json(payload))
-                case "roster":
-                    self._roster(Roster.model_validate_json(payload))
-                case "control":
-                    self.last_control = Control.model_validate_json(payload)
+            self._dispatch(address, payload)
         except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
             self.refused += 1
+
+    def _dispatch(self, address: Address, payload: bytes) -> None:
+        match address.kind:
+            case "inbox":
+                self._message(address, Envelope.model_validate_json(payload))
+            case "time":
+                self.time = TimeReport.model_validate_json(payload)
+                self.time_reports += 1
+            case "ledger":
+                self._entry(LedgerEntry.model_validate_json(payload))
+            case "forecast":
+                self._forecast(address, Prediction.model_validate_json(payload))
+            case "hosts":
+                self._announced(Announcement.model_validate_json(payload))
+            case "roster":
+                self._roster(Roster.model_validate_json(payload))
+            case "devices":
+                self._device(address, payload)
+            case "control":
+                self.last_control = Control.model_validate_json(payload)
 
     def _address(self, topic: str) -> Address | None:
         try:
@@ -241,6 +249,13 @@ class ObservedRun:
                 self._addresses.clear()
             address = self._addresses[topic] = topics.parse(topic)
             return address
+
+    def _device(self, address: Address, payload: bytes) -> None:
+        device_id, part = address.ids
+        if device_id not in self.devices and len(self.devices) >= MOST_DEVICES:
+            return
+        device = self.devices.setdefault(device_id, ObservedDevice(device_id))
+        device.take(part, payload, None if self.time is None else self.time.time)
 
     # Messages between agents.
 
