@@ -39,6 +39,16 @@ def _because(body: Body) -> str:
     return f": {reason}" if reason else ""
 
 
+def _executed(body: Body, zone: Zone) -> str:
+    at = f"{str(body['state']).lower()}, started {zone.clock(body['started_s'])}"
+    return f"{at}: {body['outcome']}" if body["outcome"] else at
+
+
+def _measured(body: Body, _: Zone) -> str:
+    wh = body["production"]["cumulative_wh"]
+    return f"{body['producer']} gave {energy(wh[-1] - wh[0])}"
+
+
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
     "ProducersFor": _whom,
@@ -56,6 +66,11 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ContractAmended": lambda body, zone: f"New start {zone.clock(body['start_s'])}{_because(body)}",
     "ContractCancelled": lambda body, _: f"Cancelled: {body['reason']}",
     "Declined": lambda body, _: f"{body['producer']} declined",
+    "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
+    "JobAdded": lambda body, zone: f"A device asks for a job: {_request(body, zone)}",
+    "JobWithdrawn": lambda _body, _zone: "Job withdrawn by its device",
+    "JobExecuted": _executed,
+    "ProductionMeasured": _measured,
 }
 
 KINDS = tuple(_WORDING)
@@ -78,13 +93,13 @@ def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
 
 def _job_of(kind: str, body: Body) -> str:
     match kind:
-        case "Request":
+        case "Request" | "JobAdded":
             return str(body["job"]["job_id"])
         case "ContractAgreed":
             return str(body["contract"]["job_id"])
         case "ContractAmended" | "ContractCancelled":
             return str(body["contract_id"]).rpartition("/")[0]
-        case "ProducerJoined":
+        case "ProducerJoined" | "DeviceSaid" | "ProductionMeasured":
             return ""
     return str(body["job_id"])
 

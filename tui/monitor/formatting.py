@@ -49,6 +49,11 @@ KINDS: dict[str, tuple[str, str]] = {
     "ContractAmended": ("§", "warn"),
     "ContractCancelled": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
+    "DeviceSaid": ("»", "muted"),
+    "JobAdded": ("+", "accent"),
+    "JobWithdrawn": ("↩", "muted"),
+    "JobExecuted": ("▶", "ok"),
+    "ProductionMeasured": ("☼", "muted"),
 }
 
 _WORDS = {
