@@ -201,7 +201,7 @@ async def test_what_is_wrong_with_a_message_is_said_on_the_error_topic(tmp_path:
             await device.until(partial(has_errors, device, number))
             error = device.on("error")[-1]
             assert (error["topic"], expected in error["expected"]) == (part, True), error
-        assert device.on("state")[-1]["errors"] == len(HOSTILE)
+        await device.until(lambda: device.on("state")[-1]["errors"] == len(HOSTILE))
         outcome = await run.stop()
     assert {entry.contract.job_id: entry.state for entry in outcome.ledger} == {"brandt/dryer": "standing"}
 
