@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test test-all check screenshots soak faults
+.PHONY: run test test-all check screenshots soak faults operate
 run: $(VENV)/.installed
 	$(BIN)/ssmic run street
 
@@ -26,9 +26,17 @@ check: $(VENV)/.installed-dev
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.processes $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),200))
 
-# Simulated crashes on a simulated network: make soak SEEDS=5000; to repeat one seed: make soak SEED=17.
+# Simulated crashes on a simulated network, and a member that lies: make soak SEEDS=5000; to repeat one seed: make soak SEED=17.
+# The lying member also over a guarded Mosquitto, for a hundred seeds; to repeat one: make soak SEED=17 GUARDED=1.
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults.soak $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),1000))
+	$(BIN)/python -m tests.faults.liar $(if $(SEED),--first $(SEED) --seeds 1,--seeds $(or $(SEEDS),5000))
+	$(if $(SEED)$(GUARDED),$(if $(GUARDED),$(BIN)/python -m tests.faults.liar --guarded --first $(SEED) --seeds 1),$(BIN)/python -m tests.faults.liar --guarded --seeds 100)
+
+# An operator's day: a month of the street as supervised processes, with reboots, a full disk, new passwords and more.
+# Part of make test-all at a small size. make operate DAYS=3 PACE=3600x SEED=17.
+operate: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.operation.day --days $(or $(DAYS),30) --pace $(or $(PACE),36000x) --seed $(or $(SEED),1)
 
 # Sets up $(VENV) with what $(1) names. What a set-up has left that failed or was killed is thrown away first; an
 # environment that was whole before stays, whatever happens.
@@ -69,6 +77,18 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	$(call set_up,.[dev])
 	@touch $(VENV)/.installed $@
+
+# AsyncAPI's own parser, in a folder of its own; tests/asyncapi uses it where it is.
+.PHONY: asyncapi
+asyncapi:
+	npm install --prefix tests/asyncapi --no-package-lock --no-audit --no-fund
+
+# Real programs of others: Home Assistant, installed once into .real-programs (2 GB). What cannot be had is skipped with a
+# reason.
+.PHONY: lab-test
+lab-test: $(VENV)/.installed-dev
+	bash tests/real_programs/install.sh .real-programs
+	REAL_PROGRAMS=$(CURDIR)/.real-programs $(BIN)/python -m pytest -n 0 -o asyncio_debug=false tests/real_programs
 
 # Pictures for the README, of a real run.
 screenshots: $(VENV)/.installed

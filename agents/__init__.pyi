@@ -32,6 +32,7 @@ from .gateway import (
     Waiting as Waiting,
 )
 from .gateway_consumer import (
+    MAX_OPEN_JOBS as MAX_OPEN_JOBS,
     GatewayConsumer as GatewayConsumer,
 )
 from .gateway_producer import (
@@ -64,6 +65,7 @@ from .model import (
     Device as Device,
     House as House,
     Job as Job,
+    consumer_agent as consumer_agent,
 )
 from .plugins import (
     AGENTS as AGENTS,
@@ -71,6 +73,10 @@ from .plugins import (
 )
 from .producer import (
     Producer as Producer,
+)
+from .register import (
+    JobRegister as JobRegister,
+    addition_problem as addition_problem,
 )
 from .scores import (
     NEW_PRODUCER as NEW_PRODUCER,
@@ -89,6 +95,7 @@ __all__ = [
     "AGENTS",
     "GRID",
     "MANAGER",
+    "MAX_OPEN_JOBS",
     "MESSAGES",
     "NEW_PRODUCER",
     "TOGETHER",
@@ -114,6 +121,7 @@ __all__ = [
     "JobAdded",
     "JobAsked",
     "JobExecuted",
+    "JobRegister",
     "JobTakenBack",
     "JobWithdrawn",
     "LedgerEntry",
@@ -133,7 +141,9 @@ __all__ = [
     "SettingsError",
     "Starts",
     "Waiting",
+    "addition_problem",
     "can_run_in_sequence",
+    "consumer_agent",
     "covers",
     "largest_sequence",
     "ledger_sha256",

@@ -3,7 +3,11 @@
 A job asks producers in the order of their scores until one accepts. If none does, a patient job waits: the producers
 that declined inform it of openings, and the manager informs it of new producers. At its latest start it runs on grid
 power. The consumer reports everything that happens to a contract before its job starts to the manager, in chronological
-order, so each job has a single source in the ledger.
+order. The producer reports the same; if the manager finds that it did not, it declares the contract void
+(`ContractVoid`), and the job looks for a supplier other than that one.
+
+What other agents say counts only where it is their business: a contract is changed by its supplier alone, an opening is
+believed of producers that were asked, and a list of producers comes from the manager. All else is rejected.
 
 A device runs one job at a time. Its jobs look for suppliers in turn; each request contains the starts at which the
 device is free (`agents.device_calendar`). Producers may move a job only where its consumer allows: while another job of
@@ -30,8 +34,8 @@ from agents.messages import (
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
+    ContractVoid,
     Decline,
-    Declined,
     Hold,
     Opening,
     Producers,
@@ -42,7 +46,7 @@ from agents.messages import (
 )
 from agents.model import GRID, MANAGER, TOGETHER, Contract, Job
 from agents.sequencing import Starts, covers
-from broker.hosts import Agent, AgentLostError, Channel, Received, TimeUp
+from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +66,9 @@ class _Changed:
     time_was_freed: bool = False
     """Whether a contract was cancelled, so that the device may have more time for the job."""
 
+
+MAX_OPENINGS = 20
+"""Openings of one producer for one job in one second that are followed; honest producers have one or two."""
 
 Event = Received[AnyMessage] | _RunEnds | _Withdrawn | _Changed
 
@@ -88,6 +95,7 @@ class Consumer(Agent[AnyMessage]):
         """
         super().__init__(agent_id)
         self.jobs = tuple(jobs)
+        self._jobs = {job.job_id: job for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
         self._patient = patient
@@ -96,6 +104,16 @@ class Consumer(Agent[AnyMessage]):
         self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
         self._waiting: dict[str, None] = {}
         self._premature: dict[str, list[Received[AnyMessage]]] = {}
+        self._asking: dict[str, str] = {}
+        """By job, the producer whose answer is awaited."""
+        self._asked: dict[str, set[str]] = {job.job_id: set() for job in jobs}
+        """By job, the producers that it has ever asked."""
+        self._untrusted: dict[str, set[str]] = {job.job_id: set() for job in jobs}
+        """By job, the producers that broke their word in the second in which they gave it: they are not asked again."""
+        self._counts: dict[str, int] = dict.fromkeys(self._asked, 0)
+        """By job, how many contracts it has had."""
+        self._openings: dict[tuple[str, str], tuple[int, int]] = {}
+        """By job and producer, the second of its last opening, and how many it sent in that second."""
         self._affected: set[str] = set()
         self._time_was_freed = False
 
@@ -106,19 +124,41 @@ class Consumer(Agent[AnyMessage]):
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
-            match received.message:
-                case Amend(job_id=job_id) | Cancel(job_id=job_id):
-                    if job_id in self._channels:
-                        self._take(job_id, received)
-                case Opening(job_id=job_id) | Producers(job_id=job_id):
-                    if job_id in self._channels:
+            self._dispatch(received)
+
+    def _dispatch(self, received: Received[AnyMessage]) -> None:
+        """Pass a message to the job that it concerns, if it is its sender's business."""
+        sender, message = received.sender, received.message
+        match message:
+            case Amend(job_id=job_id) | Cancel(job_id=job_id) | Opening(job_id=job_id):
+                if job_id not in self._channels or sender not in self._asked[job_id]:
+                    self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
+                elif isinstance(message, Opening):
+                    if self._follows(sender, job_id):
                         self._channels[job_id].put(received)
-                case _:
-                    self.take_other(received)
+                else:
+                    self._take(job_id, received)
+            case Producers(job_id=job_id) if sender == MANAGER:
+                if job_id in self._channels:
+                    self._channels[job_id].put(received)
+            case ContractVoid() if sender == MANAGER:
+                self._take_void(message)
+            case _:
+                self.take_other(received)
 
     def take_other(self, received: Received[AnyMessage]) -> None:
         """Take a message that is about no job; a subclass that expects such messages overrides this."""
-        log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for {self.id!r} or not from it")
+
+    def _follows(self, producer: str, job_id: str) -> bool:
+        """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
+        at_s, count = self._openings.get((job_id, producer), (self.now_s, 0))
+        count = count + 1 if at_s == self.now_s else 1
+        self._openings[job_id, producer] = (self.now_s, count)
+        if count > MAX_OPENINGS:
+            self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
+        return count <= MAX_OPENINGS
 
     def contract_changed(self, job_id: str) -> None:
         """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
@@ -133,13 +173,24 @@ class Consumer(Agent[AnyMessage]):
         del job
         return producers
 
+    def runs_itself(self, job: Job) -> bool:
+        """Return whether `execute` runs a job from its contract's start on; a subclass with a real device overrides it.
+
+        Otherwise a job only lasts as long as its load profile.
+        """
+        del job
+        return False
+
     async def execute(self, job: Job) -> None:
-        """Run a job at its contract's start; a subclass that has a real device overrides this."""
-        await self.until(self.contracts[job.job_id].start_s + job.duration_s)
+        """Run a job at its contract's start, if it `runs_itself`."""
 
     def add_job(self, job: Job) -> None:
         """Start a job that was not known at the beginning."""
         self.jobs = (*self.jobs, job)
+        self._jobs[job.job_id] = job
+        self._asked[job.job_id] = set()
+        self._untrusted[job.job_id] = set()
+        self._counts[job.job_id] = 0
         self._calendar.add(job)
         channel = self._channels[job.job_id] = self.channel()
         self.spawn(_JobRun(self, job, channel, patient=self._patient).serve(), job.job_id)
@@ -194,7 +245,8 @@ class Consumer(Agent[AnyMessage]):
         contract = self.contracts.get(job_id)
         if contract is None:
             # It may concern a contract that an answer in this very round is about to establish.
-            self._premature.setdefault(job_id, []).append(received)
+            if self._asking.get(job_id) == received.sender:
+                self._premature.setdefault(job_id, []).append(received)
             return
         if received.sender != contract.producer or contract.start_s <= self.now_s:
             return
@@ -208,15 +260,44 @@ class Consumer(Agent[AnyMessage]):
                 self._channels[job_id].put(_Changed())
                 self.contract_changed(job_id)
             case Cancel(reason=reason):
+                if contract.agreed_s == self.now_s:
+                    self._untrusted[job_id].add(contract.producer)
                 self._cancel(contract, reason)
-            case message:
-                log.warning("protocol violation", agent=self.id, sender=received.sender, message=str(message))
+            case _:
+                self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
+
+    def _take_void(self, void: ContractVoid) -> None:
+        """Give up a contract that the ledger does not have, and tell its producer; its job looks for another one."""
+        contract = self.contracts.get(void.job_id)
+        if contract is None or contract.contract_id != void.contract_id or contract.producer == GRID:
+            return
+        log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
+        if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:
+            return  # it has run
+        runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
+        self._counts[void.job_id] = void.contracts
+        self._untrusted[void.job_id].add(contract.producer)
+        self.send(contract.producer, Withdraw(job_id=void.job_id))
+        self._free(contract)
+        if runs:  # its device draws power already: from the grid, whoever was to supply it
+            instead = contract.model_copy(
+                update={
+                    "contract_id": self.next_contract_id(void.job_id),
+                    "producer": GRID,
+                    "start_s": self.now_s,
+                    "agreed_s": self.now_s,
+                }
+            )
+            self.agree(self._jobs[void.job_id], instead, ((self.now_s, self.now_s),))
 
     def _cancel(self, contract: Contract, reason: str) -> None:
+        self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
+        self._free(contract)
+
+    def _free(self, contract: Contract) -> None:
         del self.contracts[contract.job_id]
         self._calendar.free(contract.job_id)
         self._time_was_freed = True
-        self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
         self._channels[contract.job_id].put(_Changed())
         self.contract_changed(contract.job_id)
 
@@ -268,7 +349,7 @@ class Consumer(Agent[AnyMessage]):
                 # It was cancelled in the meantime, which has been reported.
                 pass
             case _:
-                log.warning("protocol violation in reply", agent=self.id, sender=contract.producer, reply=str(reply))
+                self.reject(contract.producer, f"answers Hold for job {contract.job_id!r} with {reply.kind}")
 
     def release_held(self) -> None:
         """Let producers move the held jobs, each within its own share of the device's time."""
@@ -290,6 +371,30 @@ class Consumer(Agent[AnyMessage]):
             self._waiting[job_id] = None
         else:
             self._waiting.pop(job_id, None)
+
+    # Producers.
+
+    def asks(self, job_id: str, producer: str | None) -> None:
+        """Record which producer a job asks; None: it has its answer."""
+        if producer is None:
+            self._asking.pop(job_id, None)
+        else:
+            self._asking[job_id] = producer
+            self._asked[job_id].add(producer)
+
+    def distrust(self, job_id: str, producer: str, why: str) -> None:
+        """Reject a producer's answer, and let the job not ask it again."""
+        self._untrusted[job_id].add(producer)
+        self.reject(producer, why)
+
+    def untrusted(self, job_id: str) -> frozenset[str]:
+        """Return the producers that a job does not ask again."""
+        return frozenset(self._untrusted[job_id])
+
+    def next_contract_id(self, job_id: str) -> str:
+        """Return the id of a job's next contract, and count it."""
+        self._counts[job_id] += 1
+        return f"{job_id}/{self._counts[job_id]}"
 
     @property
     def turns(self) -> _TurnLock:
@@ -331,7 +436,6 @@ class _JobRun:
         self._job = job
         self._channel = channel
         self._patient = patient
-        self._contracts = 0
         self._asked: list[str] = []
         self._reservation = _Reservation((), held=False)
         self._run_ends = False
@@ -341,13 +445,11 @@ class _JobRun:
         """Find a supplier, and another one whenever it is lost, until the job starts; then wait until it has run."""
         await self._agent.until(self._job.registered_s)
         await self._find_supplier()
-        while not self._is_withdrawn and await self._is_lost_before_start():
+        while not self._is_withdrawn and not await self._has_run():
             await self._find_supplier()
         if self._is_withdrawn:
             async with self._agent.turns:
                 self._agent.give_up(self._job.job_id, "it is withdrawn")
-        else:
-            await self._agent.execute(self._job)
 
     async def _find_supplier(self) -> None:
         async with self._agent.turns:
@@ -363,7 +465,7 @@ class _JobRun:
 
     async def _negotiate(self) -> bool:
         """Ask all producers, including those that join meanwhile; return whether one accepted."""
-        self._asked = []
+        self._asked = sorted(self._agent.untrusted(self._job.job_id))
         while True:
             question = ProducersFor(job_id=self._job.job_id, asked=tuple(self._asked))
             answer = await self._agent.ask(MANAGER, question)
@@ -375,6 +477,8 @@ class _JobRun:
     async def _ask_each(self, producers: Sequence[str]) -> bool:
         job = self._job
         for producer in self._agent.rank(job, producers):
+            if producer in self._agent.untrusted(job.job_id):
+                continue
             if producer not in self._asked:
                 self._asked.append(producer)
             match await self._answer_of(producer):
@@ -382,14 +486,13 @@ class _JobRun:
                     self._withdraw(but=producer)
                     self._agree(producer, start_s)
                     return True
-                case Decline():
+                case Decline() | None:
                     pass
-                case None:
-                    continue
                 case reply:
-                    log.warning("protocol violation in reply", agent=self._agent.id, sender=producer, reply=str(reply))
+                    self._agent.distrust(
+                        job.job_id, producer, f"answers a request for job {job.job_id!r} with a wrong {reply.kind}"
+                    )
                     self._agent.send(producer, Withdraw(job_id=job.job_id))
-            self._agent.send(MANAGER, Declined(job_id=job.job_id, producer=producer))
         return False
 
     async def _answer_of(self, producer: str) -> AnyMessage | None:
@@ -397,10 +500,17 @@ class _JobRun:
         request = Request(
             job=self._job.as_sent, patient=self._patient, starts=self._reservation.starts, held=self._reservation.held
         )
+        self._agent.asks(self._job.job_id, producer)
         try:
             return await self._agent.ask(producer, request)
+        except AskLapsedError:
+            # It may have accepted without a word, or answer later: nothing must be left of this request.
+            self._agent.send(producer, Withdraw(job_id=self._job.job_id))
+            return Decline(job_id=self._job.job_id, reason="no answer")
         except AgentLostError:
             return None
+        finally:
+            self._agent.asks(self._job.job_id, None)
 
     def _is_possible(self, start_s: int) -> bool:
         return start_s >= self._agent.now_s and covers(self._reservation.starts, start_s)
@@ -437,26 +547,30 @@ class _JobRun:
         self._withdraw()
         self._agree(GRID, start_s)
 
-    async def _is_lost_before_start(self) -> bool:
-        """Wait until the job starts; return True if its contract is cancelled before."""
+    async def _has_run(self) -> bool:
+        """Wait until the job has run; return False if its contract ends before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
             if contract is None:
-                return True
-            event = await self._channel.get(until_s=contract.start_s)
+                return False
+            start_s = contract.start_s
+            runs_itself = self._agent.runs_itself(self._job)
+            waits_for_start = runs_itself or self._agent.now_s < start_s
+            event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
             if isinstance(event, _RunEnds):
                 self._run_ends = True
-                return self._job.job_id not in self._agent.contracts
-            if isinstance(event, _Withdrawn):
+            elif isinstance(event, _Withdrawn):
                 self._is_withdrawn = True
                 return False
-            if isinstance(event, TimeUp):
-                return False
+            elif isinstance(event, TimeUp) and runs_itself:
+                await self._agent.execute(self._job)
+                return True
+            elif isinstance(event, TimeUp) and self._agent.now_s >= start_s + self._job.duration_s:
+                return True
 
     def _agree(self, producer: str, start_s: int) -> None:
-        self._contracts += 1
         contract = Contract(
-            contract_id=f"{self._job.job_id}/{self._contracts}",
+            contract_id=self._agent.next_contract_id(self._job.job_id),
             job_id=self._job.job_id,
             producer=producer,
             start_s=start_s,

@@ -6,6 +6,7 @@ series knows which one it is.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ FloatArray = npt.NDArray[np.float64]
 MAX_SENT_POINTS = 10_000
 """Longest series in a message (see `as_sent`), which keeps messages below the bus's `MAX_PAYLOAD_BYTES`. Other series
 may be longer."""
+MAX_TIME_S = 10**12
+"""Largest time in a message or a series, either way, seconds: far beyond all that a run can reach, and exact as a
+floating-point number."""
 _MINUTE_S = 60
 
 
@@ -67,6 +71,12 @@ class CumulativeSeries(BaseModel):
     def cumulative_array(self) -> FloatArray:
         """`cumulative_wh` relative to its first point, shape (points,)."""
         return np.asarray(self.cumulative_wh, dtype=np.float64) - self.cumulative_wh[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the points, hexadecimal."""
+        times, energies = np.asarray(self.times_s, dtype="<f8"), np.asarray(self.cumulative_wh, dtype="<f8")
+        return hashlib.sha256(times.tobytes() + energies.tobytes()).hexdigest()
 
     def energy_until_wh(self, times_s: Sequence[float] | FloatArray) -> FloatArray:
         """Return the energy from the first point up to each time.
@@ -231,7 +241,7 @@ def _is_rising(times_s: Sequence[int], cumulative_wh: Sequence[float]) -> bool:
         times, energies = np.asarray(times_s, dtype=np.float64), np.asarray(cumulative_wh, dtype=np.float64)
     except OverflowError:  # a whole number can be of any size
         return False
-    is_finite = np.isfinite(energies).all()
+    is_finite = np.isfinite(energies).all() and (np.abs(times) <= MAX_TIME_S).all()
     return bool(is_finite and (times[1:] > times[:-1]).all() and (energies[1:] >= energies[:-1]).all())
 
 
@@ -250,6 +260,11 @@ def cumulative_problems(times_s: tuple[int, ...], cumulative_wh: tuple[float, ..
         return []
     problems = [
         f"point {i + 1}: {wh} Wh is not a finite number" for i, wh in enumerate(cumulative_wh) if not math.isfinite(wh)
+    ]
+    problems += [
+        f"point {i + 1}: the time is not within {MAX_TIME_S} s"
+        for i, time_s in enumerate(times_s)
+        if abs(time_s) > MAX_TIME_S
     ]
     for i, (before, after) in enumerate(pairwise(times_s)):
         if after <= before:

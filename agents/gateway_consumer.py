@@ -70,6 +70,8 @@ class _Course:
     state: JobState = "NOT_SCHEDULED"
     outcome: Outcome = ""
     reason: str = ""
+    is_due: bool = False
+    """Whether its contract has started."""
     is_commanded: bool = False
     started_s: int | None = None
     interrupted_s: int | None = None
@@ -92,6 +94,11 @@ class _Course:
     @property
     def is_running(self) -> bool:
         return self.state in {"EXECUTING", "INTERRUPTED"}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is too late to withdraw it."""
+        return self.is_due or self.is_commanded or self.is_running
 
 
 class GatewayConsumer(Consumer):
@@ -179,7 +186,7 @@ class GatewayConsumer(Consumer):
             return
         self._is_available = False
         for course in self._courses.values():
-            if course.is_running or course.is_commanded:
+            if course.is_open and course.has_begun:
                 course.is_ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
                 course.changed.put(None)
             elif course.is_open:
@@ -189,7 +196,7 @@ class GatewayConsumer(Consumer):
         course = self._course(asked_id)
         if course is None or not course.is_open:
             self._complain("withdraw", f"there is no open job {asked_id!r}", self._open_ids())
-        elif course.is_running or course.is_commanded:
+        elif course.has_begun:
             self._complain("withdraw", f"job {asked_id!r} runs", "a job that has not started")
         else:
             self._withdraw(course, "")
@@ -367,7 +374,7 @@ class GatewayConsumer(Consumer):
             house=self._gateway.house,
             device=self._gateway.device,
             profile=name or asked_id,
-            load_profile=load,
+            load_profile=load.as_sent,
             registered_s=self.now_s,
             earliest_start_s=earliest_s,
             latest_start_s=latest_s,
@@ -412,7 +419,7 @@ class GatewayConsumer(Consumer):
         return f"one of: {', '.join(ids)}" if ids else "there is none open"
 
     def _withdraw(self, course: _Course, reason: str) -> None:
-        if course.is_running or course.is_commanded:
+        if course.has_begun:
             return
         course.state, course.outcome, course.reason = "ABORTED", "withdrawn", reason
         self.send(MANAGER, JobWithdrawn(job_id=course.job.job_id))
@@ -429,9 +436,15 @@ class GatewayConsumer(Consumer):
 
     # Execution.
 
+    def runs_itself(self, job: Job) -> bool:
+        """See `Consumer.runs_itself`."""
+        del job
+        return True
+
     async def execute(self, job: Job) -> None:
         """See `Consumer.execute`: command the device, and follow it until its programme is over."""
         course = self._courses[job.job_id]
+        course.is_due = True
         if await self._start(course):
             self._tell_ledger(course)
             await self._follow(course)
@@ -442,7 +455,7 @@ class GatewayConsumer(Consumer):
         while any(other.is_running for other in self._courses.values() if other is not course):
             await self.until(self.now_s + self._gateway.answer_s)  # its earlier job runs longer than it was to
         for attempt in range(1, self._gateway.tries + 1):
-            if course.started_s is None:
+            if course.started_s is None and course.is_ended_by is None:
                 self._command(course, attempt)
             until_s = self.now_s + self._gateway.answer_s
             while course.started_s is None and course.is_ended_by is None and not self.is_closing:

@@ -1,9 +1,10 @@
 """What agents say to each other, named for what is asked or what happened.
 
-consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Declined, Withdraw
+consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Withdraw
 gateway -> manager     DeviceSaid, JobAdded, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
-manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since
-producer -> manager    ProducerJoined
+manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since; ContractVoid
+producer -> manager    ProducerJoined, Promised, PromiseWithdrawn, Declined
+manager -> producer    JobsRegistered, PromiseVoid
 consumer -> producer   Request, Withdraw, Hold, Release
 producer -> consumer   Accept, Decline, Amend, Cancel, Opening
 """
@@ -16,12 +17,21 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from agents.device_events import DeviceEvent, JobState, Outcome
-from agents.energy import LoadProfile, Production
-from agents.model import Contract, Job
+from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
+from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
+from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.sequencing import Starts
+from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 
 MAX_STRETCHES = 1_000
 """Limit on intervals of starts in one message."""
+MAX_PRODUCERS = 10_000
+"""Limit on producers in one message."""
+MAX_REASON_CHARACTERS = 1_000
+
+Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
+EnergyWh = Annotated[float, Field(allow_inf_nan=False)]
+Digest = Annotated[str, Field(min_length=DIGEST_CHARACTERS, max_length=DIGEST_CHARACTERS)]
 
 
 def _are_in_order(starts: Starts) -> Starts:
@@ -32,7 +42,35 @@ def _are_in_order(starts: Starts) -> Starts:
     return starts
 
 
-OpenStarts = Annotated[Starts, Field(min_length=1, max_length=MAX_STRETCHES), AfterValidator(_are_in_order)]
+MAX_DURATION_S = 366 * 86_400
+"""Longest load profile, as in scenarios."""
+MAX_WH = 1e12
+"""Largest energy, as in scenarios."""
+
+
+def _is_within_limits(job: Job) -> Job:
+    """Return a job that no scenario's limits exclude: a producer calculates with every minute of it."""
+    load = job.load_profile
+    if load.duration_s > MAX_DURATION_S:
+        raise ValueError(f"the load profile lasts {load.duration_s} s: at most {MAX_DURATION_S} are possible")
+    if len(load.times_s) > MAX_SENT_POINTS:
+        raise ValueError(f"the load profile has {len(load.times_s)} points: at most {MAX_SENT_POINTS} are sent")
+    if max(abs(load.cumulative_wh[0]), abs(load.cumulative_wh[-1])) > MAX_WH:
+        raise ValueError(f"the load profile reaches an energy beyond {MAX_WH:g} Wh")
+    if not 0 <= min(job.registered_s, job.earliest_start_s) <= job.latest_start_s <= MAX_TIME_S - MAX_DURATION_S:
+        raise ValueError(f"the times of the job are not within 0 and {MAX_TIME_S} s")
+    texts = {"house": job.house, "device": job.device, "profile": job.profile, "source id": job.source_id}
+    for what, text in {"job id": job.job_id, **texts}.items():
+        if len(text) > MAX_AGENT_CHARACTERS:
+            raise ValueError(f"the {what} has {len(text)} characters: at most {MAX_AGENT_CHARACTERS} are possible")
+    return job
+
+
+SentJob = Annotated[Job, AfterValidator(_is_within_limits)]
+"""A job of another household, within the limits of scenarios."""
+OpenStarts = Annotated[
+    tuple[tuple[TimeS, TimeS], ...], Field(min_length=1, max_length=MAX_STRETCHES), AfterValidator(_are_in_order)
+]
 """Allowed starts: intervals of a first and a last second, both inclusive, ascending and disjoint."""
 
 
@@ -46,15 +84,15 @@ class ProducerJoined(Message):
     """A producer has its first forecast and accepts requests from now on."""
 
     kind: Literal["ProducerJoined"] = "ProducerJoined"
-    producer: str
+    producer: AgentId
 
 
 class ProducersFor(Message):
     """Which producers should the job ask, best first? If there are none, the job may wait for one that joins."""
 
     kind: Literal["ProducersFor"] = "ProducersFor"
-    job_id: str
-    asked: tuple[str, ...] = ()
+    job_id: Id
+    asked: tuple[AgentId, ...] = Field(default=(), max_length=MAX_PRODUCERS)
     """Producers that it has asked already, which are left out of the answer."""
 
 
@@ -62,15 +100,15 @@ class Producers(Message):
     """Producers that a job can ask, best first; possibly none. Also sent when a producer joins while the job waits."""
 
     kind: Literal["Producers"] = "Producers"
-    job_id: str
-    producers: tuple[str, ...]
+    job_id: Id
+    producers: tuple[AgentId, ...] = Field(max_length=MAX_PRODUCERS)
 
 
 class Request(Message):
     """Can you supply this job?"""
 
     kind: Literal["Request"] = "Request"
-    job: Job
+    job: SentJob
     patient: bool
     """Whether a producer that declines should send `Opening` when it could accept later."""
     starts: OpenStarts
@@ -92,14 +130,14 @@ class Hold(Message):
     """
 
     kind: Literal["Hold"] = "Hold"
-    job_id: str
+    job_id: Id
 
 
 class Release(Message):
     """The job may move from now on, among these starts, which include its current one."""
 
     kind: Literal["Release"] = "Release"
-    job_id: str
+    job_id: Id
     starts: OpenStarts
 
 
@@ -107,64 +145,64 @@ class Accept(Message):
     """The request is accepted, with this start."""
 
     kind: Literal["Accept"] = "Accept"
-    job_id: str
-    start_s: int
+    job_id: Id
+    start_s: TimeS
 
 
 class Decline(Message):
     """The request is declined, for this reason."""
 
     kind: Literal["Decline"] = "Decline"
-    job_id: str
-    reason: str
+    job_id: Id
+    reason: Reason
 
 
 class Withdraw(Message):
     """The job no longer needs a supplier: it found another one, or its window is over."""
 
     kind: Literal["Withdraw"] = "Withdraw"
-    job_id: str
+    job_id: Id
 
 
 class Opening(Message):
     """A job that was declined would be accepted now."""
 
     kind: Literal["Opening"] = "Opening"
-    job_id: str
+    job_id: Id
 
 
 class Amend(Message):
     """The job's start moved to another one at which its device is free."""
 
     kind: Literal["Amend"] = "Amend"
-    job_id: str
-    start_s: int
+    job_id: Id
+    start_s: TimeS
 
 
 class Cancel(Message):
     """The producer cannot keep its promise to a job that has not started."""
 
     kind: Literal["Cancel"] = "Cancel"
-    job_id: str
-    reason: str
+    job_id: Id
+    reason: Reason
 
 
 class ContractAgreed(Message):
-    """For the ledger: the job has a supplier."""
+    """For the ledger: the job has a supplier. It stands if the supplier has `Promised` the same to the manager."""
 
     kind: Literal["ContractAgreed"] = "ContractAgreed"
     contract: Contract
-    reason: str = ""
+    reason: Reason = ""
     """`TOGETHER` if the device runs another job at the same time, because the windows leave no other way."""
 
 
 class ContractAmended(Message):
-    """For the ledger: the start of a contract moved."""
+    """For the ledger: the start of a contract moved. It counts if the supplier has `Promised` the same start."""
 
     kind: Literal["ContractAmended"] = "ContractAmended"
-    contract_id: str
-    start_s: int
-    reason: str = ""
+    contract_id: ContractId
+    start_s: TimeS
+    reason: Reason = ""
     """As in `ContractAgreed`."""
 
 
@@ -172,52 +210,99 @@ class ContractCancelled(Message):
     """For the ledger: a contract is void."""
 
     kind: Literal["ContractCancelled"] = "ContractCancelled"
-    contract_id: str
-    reason: str
+    contract_id: ContractId
+    reason: Reason
+
+
+class ContractVoid(Message):
+    """The ledger does not have, or no longer has, this contract: the job needs another supplier."""
+
+    kind: Literal["ContractVoid"] = "ContractVoid"
+    job_id: Id
+    contract_id: ContractId
+    contracts: Annotated[int, Field(ge=0)]
+    """How many contracts of the job the ledger has; the next one's number is one more."""
+    reason: Reason
+
+
+class Promised(Message):
+    """For the ledger: the producer supplies the job from this start; said with each `Accept` and `Amend`."""
+
+    kind: Literal["Promised"] = "Promised"
+    job_id: Id
+    consumer: AgentId
+    start_s: TimeS
+    energy_wh: EnergyWh
+
+
+class PromiseWithdrawn(Message):
+    """For the ledger: the producer no longer supplies the job, which has not started."""
+
+    kind: Literal["PromiseWithdrawn"] = "PromiseWithdrawn"
+    job_id: Id
+    reason: Reason
+
+
+class PromiseVoid(Message):
+    """The consumer has not confirmed the promise, or has ended the contract: nothing binds the producer."""
+
+    kind: Literal["PromiseVoid"] = "PromiseVoid"
+    job_id: Id
+    start_s: TimeS
+    """The start that was promised; a promise of another start is not meant."""
+    reason: Reason
+
+
+class JobsRegistered(Message):
+    """Jobs of the neighbourhood, which may be requested by their own consumers; adds to those named before."""
+
+    kind: Literal["JobsRegistered"] = "JobsRegistered"
+    digests: tuple[Digest, ...] = Field(max_length=MAX_DIGESTS)
+    """See `agents.register.digest_of`."""
 
 
 class Declined(Message):
-    """For the scores: the producer declined the job."""
+    """For the scores: the producer, who says so itself, declined the job."""
 
     kind: Literal["Declined"] = "Declined"
-    job_id: str
-    producer: str
+    job_id: Id
+    producer: AgentId
 
 
 class DeviceSaid(Message):
     """A real device said something: taken by its gateway agent, and passed on for the record."""
 
     kind: Literal["DeviceSaid"] = "DeviceSaid"
-    device: str
+    device: Id
     """Its gateway id."""
     said: DeviceEvent
 
 
 class JobAdded(Message):
-    """For the record: a real device asked for a job."""
+    """A real device asked for a job: its producers may be asked for it from now on."""
 
     kind: Literal["JobAdded"] = "JobAdded"
-    job: Job
+    job: SentJob
 
 
 class JobWithdrawn(Message):
     """For the record: the job of a real device was withdrawn before its start."""
 
     kind: Literal["JobWithdrawn"] = "JobWithdrawn"
-    job_id: str
+    job_id: Id
 
 
 class JobExecuted(Message):
     """For the ledger: what a real device did of a job."""
 
     kind: Literal["JobExecuted"] = "JobExecuted"
-    contract_id: str
-    job_id: str
+    contract_id: ContractId
+    job_id: Id
     state: JobState
     outcome: Outcome
-    reason: str = ""
+    reason: Reason = ""
     """In words, for people; empty: the outcome says it all."""
-    started_s: int
+    started_s: TimeS
     """When the device started, UNIX seconds; if it did not, when it was to start."""
     measured: LoadProfile | None = None
     """What it drew since then; None: not measured, or not ended."""
@@ -227,7 +312,7 @@ class ProductionMeasured(Message):
     """For the record: what a real producer gave, from the last point of the message before."""
 
     kind: Literal["ProductionMeasured"] = "ProductionMeasured"
-    producer: str
+    producer: AgentId
     production: Production
 
 
@@ -247,6 +332,11 @@ AnyMessage = Annotated[
     | ContractAgreed
     | ContractAmended
     | ContractCancelled
+    | ContractVoid
+    | Promised
+    | PromiseWithdrawn
+    | PromiseVoid
+    | JobsRegistered
     | Declined
     | DeviceSaid
     | JobAdded

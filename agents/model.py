@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.energy import LoadProfile
+from agents.energy import MAX_TIME_S, LoadProfile
 
 GRID = "grid"
 """The supplier of last resort: it accepts every job, at the job's earliest remaining start."""
@@ -17,6 +17,14 @@ MANAGER = "manager"
 TOGETHER = "its device has no other time for it"
 """Reason, in the ledger, of a contract whose job runs at the same time as another job of its device."""
 
+TimeS = Annotated[int, Field(ge=-MAX_TIME_S, le=MAX_TIME_S)]
+"""A time, UNIX seconds."""
+Id = Annotated[str, Field(min_length=1, max_length=400)]
+"""Id of a job."""
+ContractId = Annotated[str, Field(max_length=400)]
+"""Id of a contract; empty in plans that nobody has agreed to."""
+AgentId = Annotated[str, Field(min_length=1, max_length=4_000)]
+"""Id of an agent; a consumer's is its house's and its device's id, percent-encoded."""
 DeviceType = Literal["consumer", "producer"]
 
 
@@ -59,7 +67,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    job_id: str
+    job_id: Id
     """Unique in the neighbourhood."""
     source_id: str
     """The id in the input, which several jobs may share."""
@@ -68,10 +76,10 @@ class Job(BaseModel):
     profile: str
     """Name of its load profile."""
     load_profile: LoadProfile
-    registered_s: int
+    registered_s: TimeS
     """When the job becomes known to the neighbourhood; may be later than its earliest start."""
-    earliest_start_s: int
-    latest_start_s: int
+    earliest_start_s: TimeS
+    latest_start_s: TimeS
 
     @model_validator(mode="after")
     def _window_is_in_order(self) -> Self:
@@ -108,12 +116,12 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contract_id: str
+    contract_id: ContractId
     """`<job_id>/<n>`, where n counts the job's contracts from 1."""
-    job_id: str
-    producer: str
+    job_id: Id
+    producer: AgentId
     """A producer's id, or `GRID`."""
-    start_s: int
-    agreed_s: int
+    start_s: TimeS
+    agreed_s: TimeS
     """When it was first agreed; amendments do not change this."""
     energy_wh: float

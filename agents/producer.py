@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import structlog
-
 from agents.energy import Outlook, Prediction
 from agents.messages import (
     Accept,
@@ -18,20 +16,24 @@ from agents.messages import (
     AnyMessage,
     Cancel,
     Decline,
+    Declined,
     Hold,
+    JobsRegistered,
     Opening,
     ProducerJoined,
+    Promised,
+    PromiseVoid,
+    PromiseWithdrawn,
     Release,
     Request,
     Withdraw,
 )
-from agents.model import MANAGER
+from agents.model import MANAGER, Job
+from agents.register import digest_of
 from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
-
-log = structlog.get_logger(__name__)
 
 PAST_KEPT_S = 86_400
 """How much of the past a producer remembers, seconds: a forecast issued during a day may begin at midnight."""
@@ -78,6 +80,12 @@ class Producer(Agent[AnyMessage]):
         self._committed: dict[str, Commitment] = {}
         self._supplied_s: dict[str, int] = {}
         self._clients: dict[str, str] = {}
+        self._registered: set[str] = set()
+        """Digests of the jobs that may be requested."""
+        self._jobs: dict[str, Job] = {}
+        """Jobs that have been requested, and are registered."""
+        self._dealt_with: set[tuple[str, str]] = set()
+        """What has been dealt with in this round and is dealt with once: consumers' requests and jobs' releases."""
         self._waiting: dict[str, _Client] = {}
 
     @property
@@ -91,21 +99,33 @@ class Producer(Agent[AnyMessage]):
             while self._predictions and self._predictions[0].issued_s <= self.now_s:
                 self._adopt(self._predictions.pop(0))
             next_issue_s = self._predictions[0].issued_s if self._predictions else None
+            self._dealt_with.clear()
             for received in await self.receive_round(until_s=next_issue_s):
                 await self._take(received)
 
     async def _take(self, received: Received[AnyMessage]) -> None:
+        sender = received.sender
         match received.message:
-            case Request():
-                await self._decide(received, received.message)
+            case Request(job=job) as request:
+                if not self._is_registered(job, sender):
+                    self.reject(sender, f"requests job {job.job_id!r}, which is not registered as its own")
+                    self.reply(received, Decline(job_id=job.job_id, reason="the job is not registered"))
+                elif self._is_first("request", sender):
+                    await self._decide(received, request)
+                else:
+                    self.reject(sender, "requests several jobs at once; a device plans one after the other")
+                    self.reply(received, Decline(job_id=job.job_id, reason="one request at a time"))
             case Hold(job_id=job_id):
                 self._hold(received, job_id)
             case Release(job_id=job_id, starts=starts):
-                self._release(received.sender, job_id, starts)
+                self._release(sender, job_id, starts)
             case Withdraw(job_id=job_id):
-                self._waiting.pop(job_id, None)
+                self._withdraw(sender, job_id)
+            case JobsRegistered(digests=digests) if sender == MANAGER:
+                self._registered |= set(digests)
+            case PromiseVoid(job_id=job_id, start_s=start_s) if sender == MANAGER:
                 commitment = self._committed.get(job_id)
-                if commitment is not None and commitment.start_s > self.now_s:
+                if commitment is not None and commitment.start_s == start_s:
                     del self._committed[job_id]
                     self._announce_openings()
             case _:
@@ -113,11 +133,38 @@ class Producer(Agent[AnyMessage]):
 
     def take_other(self, received: Received[AnyMessage]) -> None:
         """Take a message that no consumer sends; a subclass that expects such messages overrides this."""
-        log.warning("unexpected message", agent=self.id, sender=received.sender, kind=received.message.kind)
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
 
     def adopt(self, prediction: Prediction) -> None:
         """Take over a forecast that was not known at the beginning."""
         self._adopt(prediction)
+
+    def _is_registered(self, job: Job, consumer: str) -> bool:
+        """Return whether a job is registered, as it is, as its consumer's own."""
+        if job.agent != consumer:
+            return False
+        if self._jobs.get(job.job_id) != job:
+            if digest_of(job) not in self._registered:
+                return False
+            self._jobs[job.job_id] = job
+        return True
+
+    def _is_first(self, what: str, whose: str) -> bool:
+        """Return whether something is dealt with for the first time in this round; remember that it is."""
+        is_first = (what, whose) not in self._dealt_with
+        self._dealt_with.add((what, whose))
+        return is_first
+
+    def _withdraw(self, consumer: str, job_id: str) -> None:
+        if job_id in self._waiting and self._waiting[job_id].agent == consumer:
+            del self._waiting[job_id]
+        if self._unstarted(consumer, job_id) is not None:
+            del self._committed[job_id]
+            self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason="its consumer has withdrawn the request"))
+            self._announce_openings()
+        elif job_id in self._jobs and self._jobs[job_id].agent != consumer:
+            self.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""
@@ -133,8 +180,7 @@ class Producer(Agent[AnyMessage]):
         state, job = self._state(), request.job
         task = Task.among(request.starts, job.job_id, job.load_profile)
         if state is None or job.job_id in self._committed:
-            why = "no forecast yet" if state is None else "supplies this job already"
-            self.reply(received, Decline(job_id=job.job_id, reason=why))
+            self._decline(received, job.job_id, "no forecast yet" if state is None else "supplies this job already")
             return
         if self._scheduler.is_heavy:
             decision = await self.compute(self._scheduler.place, state, task, self.rng)
@@ -145,15 +191,27 @@ class Producer(Agent[AnyMessage]):
             self._check(decision, state, task)
             start_s = decision.starts_s[job.job_id]
             self.reply(received, Accept(job_id=job.job_id, start_s=start_s))
+            self._clients[job.job_id] = received.sender
+            self._promise(job.job_id, start_s)
             self._move(decision.starts_s)
             self._committed[job.job_id] = (
                 _held(Commitment(task, start_s)) if request.held else Commitment(task, start_s)
             )
-            self._clients[job.job_id] = received.sender
         else:
             if request.patient:
                 self._waiting[job.job_id] = _Client(received.sender, task, None if waited is None else waited.told)
-            self.reply(received, Decline(job_id=job.job_id, reason=decision.reason))
+            self._decline(received, job.job_id, decision.reason)
+
+    def _decline(self, received: Received[AnyMessage], job_id: str, reason: str) -> None:
+        self.reply(received, Decline(job_id=job_id, reason=reason))
+        self.send(MANAGER, Declined(job_id=job_id, producer=self.id))
+
+    def _promise(self, job_id: str, start_s: int) -> None:
+        """Tell the manager what the job's consumer is told."""
+        promised = Promised(
+            job_id=job_id, consumer=self._clients[job_id], start_s=start_s, energy_wh=self._jobs[job_id].energy_wh
+        )
+        self.send(MANAGER, promised)
 
     def _check(self, schedule: Schedule, state: ProducerState, task: Task) -> None:
         """Raise if a schedule breaks a promise: the scheduler has a bug, and the run would be worthless."""
@@ -173,6 +231,7 @@ class Producer(Agent[AnyMessage]):
             if starts_s[job_id] != commitment.start_s:
                 self._committed[job_id] = Commitment(commitment.task, starts_s[job_id])
                 self.send(self._clients[job_id], Amend(job_id=job_id, start_s=starts_s[job_id]))
+                self._promise(job_id, starts_s[job_id])
 
     # Holding and releasing jobs.
 
@@ -190,8 +249,10 @@ class Producer(Agent[AnyMessage]):
         commitment = self._unstarted(consumer, job_id)
         if commitment is None:
             return
-        if not covers(starts, commitment.start_s):
-            log.warning("release refused", agent=self.id, sender=consumer, job=job_id)
+        job = self._jobs[job_id]
+        is_within = job.earliest_start_s <= starts[0][0] and starts[-1][1] <= job.latest_start_s
+        if not is_within or not covers(starts, commitment.start_s) or not self._is_first("release", job_id):
+            self.reject(consumer, f"releases job {job_id!r} to starts that it may not have, or twice at once")
             return
         task = Task.among(starts, job_id, commitment.task.load)
         self._committed[job_id] = Commitment(task, commitment.start_s)
@@ -220,7 +281,8 @@ class Producer(Agent[AnyMessage]):
         replanning = self._scheduler.replan(state)
         for job_id, reason in replanning.cancelled.items():
             del self._committed[job_id]
-            self.send(self._clients.pop(job_id), Cancel(job_id=job_id, reason=reason))
+            self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
+            self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
         self._move(replanning.starts_s)
         self._announce_openings()
 

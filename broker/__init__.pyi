@@ -5,9 +5,13 @@ from .errors import (
     AgentFailedError as AgentFailedError,
     BrokerAwayError as BrokerAwayError,
     BrokerLostError as BrokerLostError,
+    BrokerRefusedError as BrokerRefusedError,
     BrokerUnreachableError as BrokerUnreachableError,
     BrokerUrlError as BrokerUrlError,
+    ClockMissingError as ClockMissingError,
+    HostsGoneError as HostsGoneError,
     HostsMissingError as HostsMissingError,
+    RunSuspendedError as RunSuspendedError,
     SsmicError as SsmicError,
 )
 from .filenames import (
@@ -20,24 +24,52 @@ from .identifiers import (
     identifier_problem as identifier_problem,
     shown as shown,
 )
+from .journal_file import (
+    JournalWriteError as JournalWriteError,
+)
+from .plain_text import (
+    printable as printable,
+    printable_json as printable_json,
+    printable_line as printable_line,
+)
+from .private_files import (
+    FILE_MODE as FILE_MODE,
+    create_private_file as create_private_file,
+    make_private_folder as make_private_folder,
+)
+from .setup import (
+    setup_parts as setup_parts,
+)
 from .threads import (
     new_loop as new_loop,
 )
 
 __all__ = [
+    "FILE_MODE",
     "MAX_CHARACTERS",
     "AgentFailedError",
     "BrokerAwayError",
     "BrokerLostError",
+    "BrokerRefusedError",
     "BrokerUnreachableError",
     "BrokerUrlError",
+    "ClockMissingError",
+    "HostsGoneError",
     "HostsMissingError",
+    "JournalWriteError",
+    "RunSuspendedError",
     "SsmicError",
     "atomic_write",
     "canonical",
     "character_problem",
+    "create_private_file",
     "file_name",
     "identifier_problem",
+    "make_private_folder",
     "new_loop",
+    "printable",
+    "printable_json",
+    "printable_line",
+    "setup_parts",
     "shown",
 ]

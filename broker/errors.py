@@ -15,6 +15,10 @@ class BrokerUnreachableError(SsmicError):
     """No connection to the broker could be made: connection refused, login refused, not trusted."""
 
 
+class BrokerRefusedError(BrokerUnreachableError):
+    """A connection that will not be made by waiting: the broker refuses this client, or cannot be trusted by it."""
+
+
 class BrokerAwayError(BrokerUnreachableError):
     """No connection for a reason that may be temporary: the broker is starting, is full, or its link is down."""
 
@@ -31,8 +35,27 @@ class ProtocolError(SsmicError):
     """A message violates `docs/protocol.md`. The receiver counts, logs and drops it."""
 
 
+class MalformedError(ProtocolError):
+    """A message for which only its sender can be at fault, whatever the network did; counted against the sender.
+
+    It cannot be parsed, a value is out of range, it is too large, or it contradicts what the sender has said before.
+    """
+
+
 class HostsMissingError(SsmicError):
     """Hosts were silent for longer than the clock's wall-clock limit; the message names them."""
+
+
+class HostsGoneError(HostsMissingError):
+    """Hosts have left a run that is to fail if one does; the message names them."""
+
+
+class ClockMissingError(SsmicError):
+    """The clock was silent for longer than a host's wall-clock limit."""
+
+
+class ClockTakenError(SsmicError):
+    """Another clock already runs this run."""
 
 
 class HostRefusedError(SsmicError):
@@ -43,8 +66,12 @@ class RunFailedError(SsmicError):
     """The clock ended the run because of a failure; the message says why."""
 
 
+class RunSuspendedError(RunFailedError):
+    """The clock gave up for now; a clock that is started again resumes the run."""
+
+
 class AgentFailedError(SsmicError):
-    """An agent raised an exception, which ends the run: a bug, not a user's mistake."""
+    """A host reports that one of its agents raised an exception, which ends the run: a bug, not a user's mistake."""
 
     def __init__(self, agent: str, host: str, traceback: str) -> None:
         super().__init__(f"agent {agent!r} on host {host!r} failed:\n{traceback.rstrip()}")

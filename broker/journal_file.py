@@ -2,64 +2,90 @@
 
 Write-ahead logging with `synchronous = FULL`: a commit is on disk before it returns, so it survives both the death of
 the process and a power cut. A host that had answered a round and then forgot it could never catch up.
+
+Everything written is chained by SHA-256 to what was written before, so that rows which were changed, removed or
+reordered are noticed before anything is replayed. The chain has no key: it shows damage and meddling with rows, and
+does not stop a user who may write the file from writing all of it anew. The file is its owner's only (0600).
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from filelock import FileLock, Timeout
+
+from broker.atomic_file import atomic_write
 from broker.errors import SsmicError
+from broker.private_files import FILE_MODE, make_private, make_private_folder
+from broker.setup import setup_differences
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rounds (
     step INTEGER PRIMARY KEY, grant_json BLOB NOT NULL, delivered_json BLOB NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS state (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), json TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS progress (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), json TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS chain (name TEXT PRIMARY KEY, count INTEGER NOT NULL, head TEXT NOT NULL);
 """
+_ROUNDS, _STATE, _PROGRESS = "rounds", "state", "progress"
+"""Names of the chains: `rounds` grows; `state` and `progress` cover the one row that is replaced."""
+_ROWS = "SELECT step, grant_json, delivered_json, digest FROM rounds ORDER BY step"
+_NO_CHAIN = "a journal of an earlier release; finish the run with that release, or"
+_DAMAGED = "was changed or cut after it was written, and cannot be used; restore it from a backup, or"
+_REMEDY = "remove it and begin again under another run id"
 
 
 class JournalError(SsmicError):
-    """The journal cannot be used: it belongs to another run, is damaged, or does not replay."""
+    """The journal cannot be used: it belongs to another run, is in use, is damaged, or does not replay."""
+
+
+class JournalWriteError(JournalError):
+    """The journal cannot be opened or written at present, for example because the disk is full."""
 
 
 class JournalFile:
     """One process's journal of one run; base of `ClockJournal` and `HostJournal`, which know what is in it."""
 
     def __init__(self, path: Path, identity: dict[str, str]) -> None:
-        """Open a journal, or create it.
+        """Open a journal, or create it; until it is closed, no other process can open it.
 
         Args:
             path: The file; missing folders are created.
-            identity: What the journal belongs to: run, host, seed, scenario.
+            identity: What the journal belongs to: run, host, and the parts of its setup (`broker.setup`).
 
         Raises:
-            JournalError: The file belongs to something else, or cannot be used.
+            JournalError: The file belongs to something else, is in use, or cannot be used.
         """
         self.path = path
+        self._lock = self._locked()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection = self._connected()
             self._connection.executescript(_SCHEMA)
-            for key, value in identity.items():
-                self._connection.execute("INSERT OR IGNORE INTO identity VALUES (?, ?)", (key, value))
             stored = dict(self._connection.execute("SELECT key, value FROM identity").fetchall())
+            if not stored and not self._chains():
+                self._begin(identity)
+                stored = identity
         except (sqlite3.Error, OSError) as error:
+            self._lock.release()
             raise self._error(error) from error
         if stored != identity:
-            differences = ", ".join(
-                f"{key} {stored.get(key)!r}, not {identity.get(key)!r}"
-                for key in sorted(stored.keys() | identity.keys())
-                if stored.get(key) != identity.get(key)
-            )
-            self._connection.close()
+            self._close()
+            differences = ", ".join(setup_differences(stored, identity))
             raise JournalError(
-                f"journal {path} belongs to another run: {differences}; remove it or choose another journal"
+                f"journal {path} belongs to another run: {differences}. To resume its run, start with what it was "
+                "begun with; for another run, choose another run id or journal folder"
             )
+        self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
+        if len(self._chains()) < 3:
+            self._close()
+            raise JournalError(f"journal {path}: {_NO_CHAIN} {_REMEDY}")
+        self._inode = self._inode_in_place()
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +93,64 @@ class JournalFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        return self._inode_in_place() == self._inode
+
+    def put_back(self) -> None:
+        """Write the journal to its place again, after its file was removed; nothing that was stored is lost.
+
+        Raises:
+            JournalWriteError: It cannot be written; what is stored is kept as long as this process lives.
+        """
+        try:
+            make_private_folder(self.path.parent)
+            with suppress(OSError):
+                self._lock.release()
+            self._lock = self._locked()
+            with atomic_write(self.path, mode=FILE_MODE) as draft:
+                copy = sqlite3.connect(draft)
+                self._connection.backup(copy)
+                copy.close()
+                # SQLite removes a log by its name: before the new file has one of that name.
+                self._connection.close()
+            self._connection = self._connected()
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from error
+        self._inode = self._inode_in_place()
+
+    def _connected(self) -> sqlite3.Connection:
+        make_private(self.path)
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _locked(self) -> FileLock:
+        """Lock the journal, by a file beside it: closing the journal itself would give up the locks of SQLite."""
+        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=0, mode=FILE_MODE)
+        try:
+            make_private_folder(self.path.parent)
+            lock.acquire()
+        except Timeout:
+            raise JournalError(f"journal {self.path}: another process uses it; a run has one process of each") from None
+        except OSError as error:
+            raise self._error(error) from error
+        return lock
+
+    def _inode_in_place(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _close(self) -> None:
         self._connection.close()
+        self._lock.release()
 
     def _save_state(self, state_json: str) -> None:
         """Store the process's current state, replacing the previous one.
@@ -75,15 +158,140 @@ class JournalFile:
         Raises:
             JournalError: The file cannot be written.
         """
-        try:
+        with self._written():
             self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (state_json,))
+            self._set_chain(_STATE, 1, _link(self._first, state_json))
+
+    def _load_state(self) -> str | None:
+        """Return the state that was stored last; None if there is none.
+
+        Raises:
+            JournalError: It is not what was stored.
+        """
+        return self._load_row(_STATE, "SELECT json FROM state", "its state")
+
+    def _append_round(self, step: int, grant_json: bytes, delivered_json: bytes, digest: str) -> None:
+        """Store a round behind the others.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        with self._written():
+            count, head = self._chains()[_ROUNDS]
+            self._connection.execute(
+                "INSERT INTO rounds VALUES (?, ?, ?, ?)", (step, grant_json, delivered_json, digest)
+            )
+            self._set_chain(_ROUNDS, count + 1, _link(head, step, grant_json, delivered_json, digest))
+
+    def _load_rounds(self) -> Iterator[tuple[bytes, bytes, str]]:
+        """Yield grant, delivered messages and digest of each round, in order, after all of them have been checked.
+
+        Raises:
+            JournalError: They are not what was stored.
+        """
+        try:
+            count, head = 0, self._first
+            for row in self._connection.execute(_ROWS):
+                count, head = count + 1, _link(head, *row)
+            stored = self._chains()[_ROUNDS]
+            if (count, head) != stored:
+                which = f"{count} rounds are left of {stored[0]}" if count != stored[0] else "its rounds"
+                raise self._damaged(which)
+            for _, grant_json, delivered_json, digest in self._connection.execute(_ROWS):
+                yield grant_json, delivered_json, digest
         except sqlite3.Error as error:
             raise self._error(error) from error
 
-    def _load_state(self) -> str | None:
-        """Return the state that was stored last; None if there is none."""
-        row: tuple[str] | None = self._connection.execute("SELECT json FROM state").fetchone()
+    def _begin(self, identity: dict[str, str]) -> None:
+        self._first = _link("", *(part for item in sorted(identity.items()) for part in item))
+        with self._written():
+            self._connection.executemany("INSERT INTO identity VALUES (?, ?)", identity.items())
+            for name in (_ROUNDS, _STATE, _PROGRESS):
+                self._set_chain(name, 0, self._first)
+
+    def _chains(self) -> dict[str, tuple[int, str]]:
+        """Return count and head of each chain, by name."""
+        try:
+            rows = self._connection.execute("SELECT name, count, head FROM chain").fetchall()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        return {name: (count, head) for name, count, head in rows}
+
+    def _set_chain(self, name: str, count: int, head: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO chain VALUES (?, ?, ?)", (name, count, head))
+
+    @contextmanager
+    def _written(self, *, waits_for_disk: bool = True) -> Iterator[None]:
+        """Write all that the context writes in one commit; wait for the disk once, or not at all."""
+        try:
+            if not waits_for_disk:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        finally:
+            if not waits_for_disk:
+                self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _damaged(self, which: str) -> JournalError:
+        return JournalError(f"journal {self.path} {_DAMAGED} {_REMEDY} ({which})")
+
+    def _unreadable(self, which: str) -> JournalError:
+        return JournalError(f"journal {self.path}: {which} is not in the format of this release: {_NO_CHAIN} {_REMEDY}")
+
+    def _save_progress(self, progress_json: str, *, is_final: bool) -> None:
+        """Store how far the process has come since its last state, replacing what was stored before.
+
+        Args:
+            progress_json: The progress.
+            is_final: Whether to wait until it is on disk.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        with self._written(waits_for_disk=is_final):
+            self._connection.execute("INSERT OR REPLACE INTO progress VALUES (1, ?)", (progress_json,))
+            self._set_chain(_PROGRESS, 1, _link(self._first, progress_json))
+
+    def _load_progress(self) -> str | None:
+        """Return the progress that was stored last; None if there is none.
+
+        Raises:
+            JournalError: It is not what was stored.
+        """
+        return self._load_row(_PROGRESS, "SELECT json FROM progress", "its progress")
+
+    def _load_row(self, chain: str, query: str, which: str) -> str | None:
+        try:
+            row: tuple[str] | None = self._connection.execute(query).fetchone()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        found = (0, self._first) if row is None else (1, _link(self._first, row[0]))
+        if found != self._chains()[chain]:
+            raise self._damaged(which)
         return None if row is None else row[0]
 
     def _error(self, cause: Exception) -> JournalError:
+        if isinstance(cause, OSError | sqlite3.OperationalError):
+            return JournalWriteError(f"journal {self.path} cannot be written: {cause}")
         return JournalError(f"journal {self.path}: {cause}")
+
+
+def _link(head: str, *parts: str | bytes | int) -> str:
+    """Return the SHA-256 of a chain that ends with these parts, hexadecimal.
+
+    Args:
+        head: The chain before.
+        parts: What is added; each is preceded by its type and length, so that none can pass for another.
+    """
+    digest = hashlib.sha256(head.encode())
+    for part in parts:
+        content = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
+        digest.update(f"{type(part).__name__}{len(content)}:".encode() + content)
+    return digest.hexdigest()

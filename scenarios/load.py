@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import load_text, read_text, suggest
+from scenarios.files import Document, load_text, read_text, suggest, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.scenario import Scenario
 
@@ -20,15 +21,16 @@ class Loaded:
 
     scenario: Scenario
     notes: tuple[str, ...] = ()
-    """What an import assumed or left out, one sentence each."""
+    """What an import or a table of measurements made us assume or leave out, one sentence each."""
 
 
-def load(source: str | Path) -> Loaded:
+def load(source: str | Path, *, allow_outside: bool = False) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
         source: A YAML file, a PySSMic input (folder, neighbourhood XML or pickle), or the name of a bundled scenario.
             An existing file or folder takes precedence; anything that looks like a path is never taken for a name.
+        allow_outside: Whether a YAML file may refer to files outside its folder.
 
     Raises:
         ScenarioError: The scenario cannot be used; carries all problems found.
@@ -38,13 +40,43 @@ def load(source: str | Path) -> Loaded:
         imported = import_source(path)
         return Loaded(imported.scenario, imported.notes)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return Loaded(load_text(read_text(path, str(path)), str(path), path.parent))
+        notes: list[str] = []
+        text = read_text(path, str(path), any_kind=True)
+        scenario = load_text(text, str(path), path.parent, notes, allow_outside=allow_outside)
+        return Loaded(scenario, tuple(notes))
     return Loaded(_load_bundled(source))
 
 
-def load_scenario(source: str | Path) -> Scenario:
+def load_scenario(source: str | Path, *, allow_outside: bool = False) -> Scenario:
     """Return the scenario that `source` names; see `load`."""
-    return load(source).scenario
+    return load(source, allow_outside=allow_outside).scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A scenario's file as plain data, in which values can be replaced before it is built."""
+
+    data: dict[str, Any]
+    where: str
+    """Its name, for messages."""
+    folder: Path | None
+    """Folder that file names in it are relative to."""
+
+
+def load_content(source: str | Path) -> Content:
+    """Return the content of the file that `source` names; that of an import is what `ssmic import` writes.
+
+    Raises:
+        ScenarioError: see `load`; the content of a YAML file need not be valid.
+    """
+    path = Path(source)
+    if needs_import(path):
+        return Content(Document(to_yaml(import_source(path).scenario)).value(), str(path), path.parent)
+    if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
+        return Content(Document.open(path).value(), str(path), path.parent)
+    _check_bundled(source)
+    # Bundled scenarios refer to no files.
+    return Content(Document(bundled_text(source)).value(), f"{source}.yaml", None)
 
 
 def check_scenario(source: str | Path) -> list[Problem]:
@@ -80,11 +112,15 @@ def bundled_description(name: str) -> str:
     return ""
 
 
-def _load_bundled(name: str) -> Scenario:
+def _check_bundled(name: str) -> None:
     names = bundled_names()
     if name not in names:
         what = f"there is no such file or folder, and no bundled scenario of this name{suggest(name, names)}"
         raise ScenarioError([Problem(name or "''", what)])
+
+
+def _load_bundled(name: str) -> Scenario:
+    _check_bundled(name)
     with resources.as_file(resources.files("scenarios") / "bundled") as folder:
         return load_text(bundled_text(name), f"{name}.yaml", folder)
 

@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from agents import Contract, Job, JobExecuted, Outlook, Production, ProductionMeasured
+from agents import (
+    MESSAGES,
+    Contract,
+    Job,
+    JobAdded,
+    JobExecuted,
+    JobWithdrawn,
+    Outlook,
+    Production,
+    ProductionMeasured,
+    addition_problem,
+)
 from scenarios.scenario import ProducerSeries, Scenario
 
 KINDS = frozenset({"JobAdded", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
@@ -22,6 +33,8 @@ class Realised:
 
     scenario: Scenario
     """With the jobs that were added, the loads and the production that were measured."""
+    agreed: Scenario
+    """With the jobs that were added, as contracts were made on them."""
     withdrawn: frozenset[str] = frozenset()
     """Ids of jobs that were withdrawn."""
     started_s: tuple[tuple[str, int], ...] = ()
@@ -38,47 +51,59 @@ class Realised:
         ]
 
 
-def realise(scenario: Scenario, bodies: Iterable[dict[str, Any]]) -> Realised:
-    """Return what came about of a scenario.
+Said = tuple[str, dict[str, Any]]
+"""A message's sender and body."""
+
+
+def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
+    """Return what came about of a scenario. Each gateway is heard on its own device only.
 
     Args:
         scenario: As it was before the run.
-        bodies: Bodies of the run's messages of the kinds in `KINDS`, in their order; others are passed over.
+        messages: The run's messages of the kinds in `KINDS`, in their order; others are passed over.
     """
+    owners = {job.job_id: job.agent for job in scenario.jobs}
     added: dict[str, Job] = {}
     withdrawn: set[str] = set()
     executed: dict[str, JobExecuted] = {}
     given: dict[str, list[Production]] = {}
-    for body in bodies:
-        match body.get("kind"):
-            case "JobAdded":
-                job = Job.model_validate(body["job"])
-                added[job.job_id] = job
-            case "JobWithdrawn":
-                withdrawn.add(body["job_id"])
-            case "JobExecuted":
-                execution = JobExecuted.model_validate(body)
+    for sender, body in messages:
+        if sender not in scenario.gateways or body.get("kind") not in KINDS:
+            continue
+        if body["kind"] == "JobAdded" and body["job"]["job_id"] in owners:
+            continue
+        match MESSAGES.validate_python(body):
+            case JobAdded(job=job):
+                if job.job_id not in owners and not addition_problem(sender, job, is_gateway=True):
+                    added[job.job_id] = job
+                    owners[job.job_id] = sender
+            case JobWithdrawn(job_id=job_id) if owners.get(job_id) == sender:
+                withdrawn.add(job_id)
+            case JobExecuted() as execution if owners.get(execution.job_id) == sender:
                 executed[execution.job_id] = execution
-            case "ProductionMeasured":
-                measured = ProductionMeasured.model_validate(body)
+            case ProductionMeasured() as measured if measured.producer == sender:
                 given.setdefault(measured.producer, []).append(measured.production)
     if not (added or executed or given):
-        return Realised(scenario, frozenset(withdrawn))
+        return Realised(scenario, scenario, frozenset(withdrawn))
+    known = (*scenario.jobs, *added.values())
     loads = {job_id: e.measured for job_id, e in executed.items() if e.measured is not None}
     jobs = tuple(
-        job.model_copy(update={"load_profile": loads[job.job_id]}) if job.job_id in loads else job
-        for job in (*scenario.jobs, *added.values())
+        job.model_copy(update={"load_profile": loads[job.job_id]}) if job.job_id in loads else job for job in known
     )
     producers = {
         producer: replace(series, actual=_measured(series, given[producer])) if producer in given else series
         for producer, series in scenario.producers.items()
     }
-    ordered = tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id)))
     return Realised(
-        replace(scenario, jobs=ordered, producers=producers),
+        replace(scenario, jobs=_ordered(jobs), producers=producers),
+        replace(scenario, jobs=_ordered(known)),
         frozenset(withdrawn),
         tuple((job_id, e.started_s) for job_id, e in executed.items()),
     )
+
+
+def _ordered(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    return tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id)))
 
 
 def _measured(series: ProducerSeries, parts: Sequence[Production]) -> Production:

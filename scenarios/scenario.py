@@ -8,15 +8,18 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from broker.protocol import MAX_TIME_S
 from scenarios.gateways import Gateway
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
+_FIRST_S = -62_135_596_800
+"""The beginning of the year 1, the first."""
 _NEUTRAL_S = 1_000_000_000
 """An arbitrary time, used to format the offset alone."""
 
@@ -35,7 +38,8 @@ class Zone:
     def at(self, time_s: float) -> datetime:
         """Return a UNIX time as local date and time."""
         zone = timezone(timedelta(seconds=self.offset_s))
-        return datetime.fromtimestamp(min(time_s, _LAST_S - max(0, self.offset_s)), zone)
+        first_s, last_s = _FIRST_S - min(0, self.offset_s), _LAST_S - max(0, self.offset_s)
+        return datetime.fromtimestamp(max(first_s, min(time_s, last_s)), zone)
 
     def iso(self, time_s: int) -> str:
         """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""
@@ -85,6 +89,36 @@ class ProducerSeries:
     """Actual production; None: the newest prediction for each moment stands in for it."""
 
 
+FaultKind = Literal["dead", "late", "lies", "forgets", "broker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of an emulated device, or a restart of the broker, in a lab. Times in UNIX seconds."""
+
+    kind: FaultKind
+    """`dead`: without power; `late`: obeys after a delay; `lies`: reports what is not so; `forgets`: restarts, without
+    counters and timers; `broker`: the broker restarts."""
+    at_s: int
+    """When it begins."""
+    until_s: int | None = None
+    """When it is over; None: at the end of the lab."""
+    device: str = ""
+    """`house/device`, where `*` stands for anything, and `house/meter` for the grid meter."""
+    delay_s: int = 0
+    """`late`: seconds of virtual time until it obeys."""
+    factor: float = 1.0
+    """`lies`: what reported powers and counters are multiplied by."""
+    power_w: float | None = None
+    """`lies`: the power that it reports, W."""
+    obeys: bool = True
+    """`lies`: false: it answers commands and does nothing."""
+    down_s: int = 0
+    """`broker`: how long it is away, seconds of virtual time."""
+    keeps_retained: bool = False
+    """`broker`: whether it knows its retained messages when it is back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A neighbourhood, its jobs and its production."""
@@ -114,6 +148,8 @@ class Scenario:
     """The devices that are real, by agent id."""
     load_profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
+    faults: tuple[Fault, ...] = ()
+    """What fails in a lab; runs have no part in it."""
 
     @property
     def zone(self) -> Zone:
@@ -144,6 +180,26 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
     if days is not None:
         return scenario.start_s + days * DAY_S
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)
+
+
+def latest_s(scenario: Scenario, end_s: int | None) -> int:
+    """Return a time after which nothing can happen in a run, UNIX seconds; no agent waits for a later one.
+
+    Args:
+        scenario: The scenario to run.
+        end_s: End of the run; None: it lasts until the last job has run.
+    """
+    if scenario.gateways:
+        return MAX_TIME_S  # a device may ask for a job at any time
+    series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
+    times_s = [
+        scenario.start_s,
+        end_s or 0,
+        *(job.latest_start_s + job.duration_s for job in scenario.jobs),
+        *(prediction.issued_s for prediction in series),
+        *(prediction.production.end_s for prediction in series),
+    ]
+    return max(times_s) + DAY_S
 
 
 SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
@@ -196,4 +252,6 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    return hashlib.sha256(SCENARIO.dump_json(scenario) + b"\0" + repr(chosen).encode()).hexdigest()[:32]
+    return hashlib.sha256(SCENARIO.dump_json(scenario, exclude={"faults"}) + b"\0" + repr(chosen).encode()).hexdigest()[
+        :32
+    ]

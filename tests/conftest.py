@@ -23,6 +23,12 @@ def pyssmic_inputs() -> Path:
     return folder
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Begin half as many workers again as there are cores: many tests wait for processes that they have begun."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (cores + 1) // 2
+
+
 def pytest_configure() -> None:
     """Say that there is no event loop yet: asked for one, Python 3.11 makes one that nobody closes."""
     asyncio.set_event_loop(None)

@@ -25,6 +25,7 @@ from broker import new_loop
 from scenarios import Zone
 from scenarios.monitor import Feed, RunStatus, names
 from tui.areas import AREAS
+from tui.safe_output import make_textual_safe
 from tui.shell import (
     DEFAULT_VARIABLES,
     REFRESH_WALL_S,
@@ -51,6 +52,8 @@ from tui.shell import (
 )
 from tui.signals import exit_code
 from tui.start import load_recent, save_recent
+
+make_textual_safe()
 
 
 class SsmicApp(Guarded, App[None]):

@@ -7,6 +7,10 @@ from typing import TextIO
 
 from rich.console import Console
 
+from tui.safe_output import make_rich_safe
+
+make_rich_safe()
+
 PIPED_WIDTH = 80
 
 

@@ -11,18 +11,34 @@ from contextlib import contextmanager
 
 import typer
 
-from broker import SsmicError
-from tui.signals import exit_code
+from broker import SsmicError, printable
+from tui.safe_output import echo
+from tui.signals import exit_code, is_interruption
 
 FAILED = 1
 USAGE = 2
 INVALID = 3
 BROKER = 4
+"""The broker is unreachable, or was lost: to try again may help."""
+REFUSED = 5
+"""The broker refuses this client, or cannot be trusted: to try again does not help."""
+TRY_AGAIN = 75
+"""`ssmic clock` and `ssmic host`: a failure that passes (EX_TEMPFAIL of sysexits.h); a supervisor starts them again."""
 INTERRUPTED = 130
 """Stopped before its end; for signals see `tui.signals.exit_code`."""
 
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Error numbers of an output that accepts no more data."""
+
+
+@contextmanager
+def supervised() -> Iterator[None]:
+    """Turn the errors of a process of a deployment into one message on standard error and a supervisor's exit code."""
+    try:
+        yield
+    except SsmicError as error:
+        complain_about(error)
+        raise typer.Exit(code_for_supervisor(error)) from None
 
 
 @contextmanager
@@ -42,7 +58,12 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except Exception as error:
         if hasattr(error, "exit_code"):
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = printable(message)  # type: ignore[attr-defined]
             raise  # Typer's own errors, which it shows itself
+        if is_interruption(error):
+            complain("interrupted")
+            raise typer.Exit(exit_code()) from None
         if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
             # Our own files report this themselves. As above, avoid a second error at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,10 +78,11 @@ def exit_codes() -> Iterator[None]:
 def code_for(error: SsmicError) -> int:
     """Return the exit code for an error."""
     from agents import SettingsError
-    from broker import BrokerLostError, BrokerUnreachableError, BrokerUrlError
+    from broker import BrokerLostError, BrokerRefusedError, BrokerUnreachableError, BrokerUrlError
     from broker.clock import PaceError
     from scenarios import ScenarioError, ScenarioWriteError
     from scenarios.deployment import UnknownHouseError
+    from scenarios.lab import BrokerNotOursError, ControllerError, ExpectationError, LabKindError
     from scenarios.metrics import IntervalError
     from scenarios.results import (
         FigureFormatError,
@@ -78,6 +100,10 @@ def code_for(error: SsmicError) -> int:
             UnknownHouseError()
             | SettingsError()
             | PaceError()
+            | BrokerNotOursError()
+            | ControllerError()
+            | ExpectationError()
+            | LabKindError()
             | BrokerUrlError()
             | IntervalError()
             | ResultsExistError()
@@ -90,8 +116,29 @@ def code_for(error: SsmicError) -> int:
         case ScenarioError() | ScoresFileError() | ResultsError() | RecordingError():
             return INVALID
         case BrokerUnreachableError() | BrokerLostError():
-            return BROKER
+            return REFUSED if isinstance(error, BrokerRefusedError) else BROKER
     return FAILED
+
+
+def code_for_supervisor(error: SsmicError) -> int:
+    """Return the exit code of a process of a deployment: of failures that pass, `TRY_AGAIN`."""
+    from broker import ClockMissingError, HostsGoneError, HostsMissingError, JournalWriteError, RunSuspendedError
+    from scenarios.results import ResultsExistError, ResultsWriteError
+    from scenarios.simulation import ScoresWriteError
+
+    match error:
+        case HostsGoneError() | ResultsExistError():
+            return code_for(error)
+        case (
+            HostsMissingError()
+            | ClockMissingError()
+            | RunSuspendedError()
+            | JournalWriteError()
+            | ResultsWriteError()
+            | ScoresWriteError()
+        ):
+            return TRY_AGAIN
+    return code_for(error)
 
 
 def complain_about(error: SsmicError) -> None:
@@ -99,7 +146,7 @@ def complain_about(error: SsmicError) -> None:
     from scenarios import ScenarioError
 
     if isinstance(error, ScenarioError) and len(error.problems) > 1:
-        typer.echo(str(error), err=True)
+        echo(error, err=True)
         complain(f"{len(error.problems)} problems")
     else:
         complain(str(error))
@@ -113,4 +160,4 @@ def tell_notes(notes: Iterable[str]) -> None:
 
 def complain(message: str) -> None:
     """Print an error message on standard error."""
-    typer.echo(f"ssmic: {message}", err=True)
+    echo(f"ssmic: {message}", err=True)

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
+from broker import printable
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scenarios import Scenario
 
 
@@ -36,6 +40,11 @@ def unfinished(state: str, covered_share: float) -> str:
     return f"{_HOW.get(state, state)} at {min(99, round(100 * covered_share))} %"
 
 
+def without(hosts: Sequence[str]) -> str:
+    """Return whom a run ended without, such as ` without brandt, celik`; empty if it ended with everybody."""
+    return f" without {', '.join(hosts)}" if hosts else ""
+
+
 def plural(count: int, one: str) -> str:
     """Return a count with its noun, in the plural if not one."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
@@ -50,7 +59,7 @@ def fit(text: str, width: int, *, right: bool = False, is_id: bool = False) -> s
         right: Whether it stands at the right.
         is_id: Whether the ellipsis is in the middle, not at the end.
     """
-    text = text.replace("\n", " ").replace("\t", " ")
+    text = printable(text).replace("\n", " ").replace("\t", " ")
     length = cell_len(text)
     if length > width:
         end = _end(text, (width - 1) // 2) if is_id else ""

@@ -5,6 +5,7 @@ Called by entry points only; importing a module never configures logging.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from broker import FILE_MODE, printable, printable_line
 from tui.exit_codes import complain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
-    from structlog.typing import EventDict, WrappedLogger
+    from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
     from tui.log_level import LogLevelName
 
@@ -35,6 +38,14 @@ class _LogFile(logging.FileHandler):
     """A log file that reports write errors once and never fails the run."""
 
     _has_complained = False
+
+    def _open(self) -> Any:  # noqa: ANN401 - as the standard library types it
+        """Open it; a new one is readable by its owner only, as the results beside it are."""
+
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags, FILE_MODE)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Print the error, in one line, once."""
@@ -119,8 +130,25 @@ def _shared() -> list[Any]:
 
 def _console(level: LogLevelName | None) -> list[Any]:
     colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
-    return [renderer] if level == "debug" else [_leave_out_traceback, renderer]
+    renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_printable_traceback)
+    return [_make_printable, renderer] if level == "debug" else [_leave_out_traceback, _make_printable, renderer]
+
+
+def _make_printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape what would command the terminal or forge another record; the file's JSON escapes it anyway."""
+    several_lines = {"exception", "stack"}
+    return {
+        printable_line(key): (printable if key in several_lines else printable_line)(value)
+        if isinstance(value, str)
+        else value
+        for key, value in event.items()
+    }
+
+
+def _printable_traceback(sio: TextIO, exc_info: ExcInfo) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    sio.write(printable(text.getvalue()))
 
 
 def _leave_out_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -7,6 +7,7 @@ from .journal import (
     ClockJournal as ClockJournal,
 )
 from .pacing import (
+    CatchUp as CatchUp,
     Moment as Moment,
     Pace as Pace,
     PaceError as PaceError,
@@ -18,6 +19,7 @@ from .time_report import (
 
 __all__ = [
     "STALLED_AFTER_WALL_S",
+    "CatchUp",
     "Clock",
     "ClockJournal",
     "ClockSettings",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 
-from broker.clock.schedule import Counts
-from broker.errors import ProtocolError
-from broker.protocol import Done, Envelope, ReorderBuffer
+from broker.clock.pacing import AWAY_AFTER_WALL_S
+from broker.clock.schedule import Counts, ScheduledRound
+from broker.errors import MalformedError
+from broker.protocol import MAX_BUFFERED_MESSAGES, Done, Envelope, ReorderBuffer
 
 
 class RoundBarrier:
@@ -21,12 +23,16 @@ class RoundBarrier:
         """Hosts that have not answered yet."""
         self._returned: set[str] = set()
         self._buffer = ReorderBuffer()
+        self._arrived: dict[str, Counter[str]] = {}
+        """By sending host, by receiving host: how many messages of the step have arrived."""
         self.activity = asyncio.Event()
         """Set whenever an awaited host gives a sign of life or a message of the step arrives."""
         self._last_sign_wall_s: dict[str, float] = {}
         self._asked_wall_s: dict[str, float] = {}
         """By awaited host, when the oldest question that it has not reacted to was asked, loop time."""
         self._begun_wall_s = 0.0
+        self._away_wall_s: list[tuple[float, float]] = []
+        """Times in which an awaited host was away in the step, loop time."""
 
     def begin(self, step: int, hosts: Collection[str]) -> None:
         """Reset for a new step.
@@ -37,7 +43,9 @@ class RoundBarrier:
         """
         self.step = step
         self.dones, self.awaited = {}, set(hosts)
+        self._arrived = {host: Counter() for host in hosts}
         self._returned.clear()
+        self._away_wall_s = []
         self._begun_wall_s = asyncio.get_running_loop().time()
         self._asked_wall_s = dict.fromkeys(hosts, self._begun_wall_s)
 
@@ -46,36 +54,79 @@ class RoundBarrier:
         self._asked_wall_s.setdefault(host, asyncio.get_running_loop().time())
 
     def record_answer(self, host: str, done: Done) -> None:
-        """Record a host's answer; answers to another step and second answers are ignored."""
-        if done.step == self.step and host in self.awaited:
-            if not done.busy:
-                self.awaited.discard(host)
-                self.dones[host] = done
+        """Record a host's answer; answers to another step and repeated answers are ignored.
+
+        Raises:
+            MalformedError: The host has answered the step differently before, or sent more messages than it reports.
+        """
+        if done.step != self.step or done.busy:
+            if done.step == self.step and host in self.awaited:
+                self.mark_alive(host)
+            return
+        if host in self.dones:
+            if self.dones[host].model_copy(update={"session": done.session}) != done:
+                raise MalformedError(f"a second answer to step {self.step} differs from the first one")
+        elif host in self.awaited:
+            self.awaited.discard(host)
+            self.dones[host] = done
             self.mark_alive(host)
+            self._check_surplus(host)
+
+    def _check_surplus(self, host: str) -> None:
+        done = self.dones.get(host)
+        if done is not None and any(done.sent.get(to, 0) < count for to, count in self._arrived[host].items()):
+            raise MalformedError(f"more messages were sent in step {self.step} than the answer reports")
 
     def record_departure(self, host: str) -> None:
         """Count a host's departure as its answer: it cannot answer again, and has nothing to report."""
-        self.record_answer(host, Done(session="", step=self.step, time=0, round=0, sent={}, next=None))
+        if host in self.awaited:
+            self.record_answer(host, Done(session="departed", step=self.step, time=0, round=0, sent={}, next=None))
+
+    def forget(self, host: str) -> None:
+        """Continue without a host: its answer and its messages of the step do not count."""
+        self.awaited.discard(host)
+        self.dones.pop(host, None)
+        self.activity.set()
 
     def record_return(self, host: str) -> None:
         """Record that a host has restarted and may have missed its grant."""
         self._returned.add(host)
         self.mark_alive(host)
 
-    def add_message(self, from_host: str, envelope: Envelope) -> None:
-        """Buffer a message of the current step; others are ignored, since no later step has been granted.
+    def add_message(self, from_host: str, to_host: str, envelope: Envelope, size_bytes: int) -> bool:
+        """Buffer a message of the current step; those of earlier steps are ignored.
+
+        Args:
+            from_host: The sending host, from the topic.
+            to_host: The receiving host, from the topic.
+            envelope: The message.
+            size_bytes: Size of its payload.
+
+        Returns:
+            Whether it is new.
 
         Raises:
+            MalformedError: The message contradicts what its sender has sent or reported before.
             ProtocolError: Too many messages of the host are buffered.
         """
-        if envelope.step == self.step:
-            self._buffer.add(from_host, envelope)
-            self.activity.set()
+        if envelope.step < self.step:
+            return False
+        if envelope.step > self.step or from_host not in self._arrived:
+            raise MalformedError(f"host {from_host!r} sends in step {envelope.step}, which it has not been granted")
+        if not self._buffer.add(from_host, envelope, size_bytes):
+            return False
+        self._arrived[from_host][to_host] += 1
+        self.activity.set()
+        self._check_surplus(from_host)
+        return True
 
     def mark_alive(self, host: str) -> None:
         """Record a sign of life from a host."""
-        self._asked_wall_s.pop(host, None)
-        self._last_sign_wall_s[host] = asyncio.get_running_loop().time()
+        now_wall_s = asyncio.get_running_loop().time()
+        asked_wall_s = self._asked_wall_s.pop(host, now_wall_s)
+        if now_wall_s - asked_wall_s >= AWAY_AFTER_WALL_S:
+            self._away_wall_s.append((asked_wall_s, now_wall_s))
+        self._last_sign_wall_s[host] = now_wall_s
         self.activity.set()
 
     def mark_all_alive(self, hosts: Iterable[str]) -> None:
@@ -107,9 +158,16 @@ class RoundBarrier:
         self._returned.clear()
         return returned
 
-    def timed_out(self, limit_wall_s: float) -> set[str]:
-        """Return the awaited hosts that have been silent for longer than the limit."""
+    def timed_out(self, limit_wall_s: float, most_wall_s: float = float("inf")) -> set[str]:
+        """Return the awaited hosts that have kept the step waiting for too long.
+
+        Args:
+            limit_wall_s: How long a host may be silent.
+            most_wall_s: How long it may take in all, signs of life or not.
+        """
         now_wall_s = asyncio.get_running_loop().time()
+        if now_wall_s - self._begun_wall_s > most_wall_s:
+            return set(self.awaited)
         return {
             host
             for host in self.awaited
@@ -129,6 +187,17 @@ class RoundBarrier:
         asked = {host: at for host, at in self._asked_wall_s.items() if host in self.awaited and at <= until_wall_s}
         return tuple(sorted(asked)), min(asked.values(), default=0.0)
 
+    def pop_away(self) -> list[tuple[float, float]]:
+        """Remove and return the times in which awaited hosts were away, loop time, in order of their beginning.
+
+        A host was away if it did not react to a question for `AWAY_AFTER_WALL_S`, or has not reacted to it yet.
+        """
+        away, self._away_wall_s = self._away_wall_s, []
+        now_wall_s = asyncio.get_running_loop().time()
+        waited_wall_s = [self._asked_wall_s[host] for host in self.awaited if host in self._asked_wall_s]
+        away += [(asked, now_wall_s) for asked in waited_wall_s if now_wall_s - asked >= AWAY_AFTER_WALL_S]
+        return sorted(away)
+
     def addressed(self, hosts: Collection[str]) -> Counts:
         """Return which of these hosts were sent messages in the step, with the count by sending host."""
         addressed: Counts = {}
@@ -140,26 +209,69 @@ class RoundBarrier:
 
     def missing_senders(self) -> list[str]:
         """Return the hosts whose messages of the step have not all arrived."""
-        return self._buffer.missing(self.step, {host: sum(done.sent.values()) for host, done in self.dones.items()})
+        return [
+            host
+            for host, done in self.dones.items()
+            if any(self._arrived[host][to] < count for to, count in done.sent.items())
+        ]
 
     def pop_messages(self) -> tuple[Envelope, ...]:
         """Remove and return the step's messages, sorted by (sender, sequence number)."""
         return self._buffer.pop(self.step, self.dones)
 
 
-def check_senders(done: Done, host: str, expected: Collection[str], known: Collection[str]) -> None:
-    """Reject an answer of an unexpected host, or one that claims to have sent messages to unknown hosts.
+def check_answer(
+    done: Done, host: str, step: ScheduledRound, known: Mapping[str, Collection[str]], latest_s: int
+) -> None:
+    """Reject an answer that contradicts the step, or promises what cannot be.
 
     Args:
         done: The answer.
         host: The host that sent it, from the topic.
-        expected: Hosts that take part.
-        known: Hosts that take part or took part.
+        step: The current step.
+        known: By host that takes part or took part, its agents.
+        latest_s: Latest time at which anything happens in the run, UNIX seconds.
 
     Raises:
-        ProtocolError: The answer is rejected.
+        MalformedError: The answer is rejected.
     """
-    if host not in expected:
-        raise ProtocolError(f"host {host!r} is not expected in this run")
-    if done.sent.keys() - set(known):
-        raise ProtocolError(f"host {host!r} sends to hosts that are not in this run")
+    if done.step > step.step:
+        raise MalformedError(f"an answer to step {done.step}, which has not been granted")
+    if done.busy or done.step < step.step:
+        return
+    if done.sent.keys() - known.keys():
+        raise MalformedError(f"host {host!r} sends to hosts that are not in this run")
+    if (count := sum(done.sent.values())) > MAX_BUFFERED_MESSAGES:
+        raise MalformedError(f"host {host!r} sends {count} messages in one step: at most {MAX_BUFFERED_MESSAGES}")
+    # What comes from outside is not taken before the first round of the phase `run`, and so may be due at the start.
+    earliest_s = step.time_s if step.phase == "start" else step.time_s + 1
+    if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:
+        raise MalformedError(
+            f"the earliest timer of host {host!r} is at {done.next}: expected within {earliest_s} and {latest_s}"
+        )
+    if done.failure is not None and done.failure.agent not in known[host]:
+        raise MalformedError(f"host {host!r} reports a failure of {done.failure.agent!r}, which does not live there")
+
+
+def check_message(
+    envelope: Envelope, from_host: str, to_host: str, step: ScheduledRound, known: Mapping[str, Collection[str]]
+) -> None:
+    """Reject a message between agents whose sender, recipient or time is not what its topic and step say.
+
+    Args:
+        envelope: The message.
+        from_host: The sending host, from the topic.
+        to_host: The receiving host, from the topic.
+        step: The current step.
+        known: By host that takes part or took part, its agents.
+
+    Raises:
+        MalformedError: The message is rejected.
+    """
+    for agent, host in ((envelope.sender, from_host), (envelope.to, to_host)):
+        if agent not in known.get(host, ()):
+            raise MalformedError(f"agent {agent!r} does not live on host {host!r}")
+    if envelope.step == step.step and (envelope.time, envelope.round) != (step.time_s, step.round):
+        raise MalformedError(
+            f"step {step.step} is round {step.round} at {step.time_s}, not round {envelope.round} at {envelope.time}"
+        )

@@ -11,19 +11,29 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
-from broker.clock.barrier import RoundBarrier, check_senders
-from broker.clock.journal import ClockJournal
+from broker.clock.barrier import RoundBarrier, check_answer, check_message
+from broker.clock.conduct import Conduct, Second
+from broker.clock.journal import ClockJournal, ClockProgress
 from broker.clock.membership import Admission, Membership, missing_error
-from broker.clock.pacing import Moment, Pace, PaceError, RunControl
+from broker.clock.pacing import AWAY_AFTER_WALL_S, LOOK_EVERY_WALL_S, CatchUp, Moment, Pace, PaceError, RunControl
 from broker.clock.schedule import ScheduledRound, first_round, next_round
-from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter
-from broker.errors import AgentFailedError, HostsMissingError, ProtocolError
+from broker.clock.time_report import CHECK_INTERVAL_WALL_S, Awaited, Reported, Reporter, last_will
+from broker.errors import (
+    AgentFailedError,
+    ClockTakenError,
+    HostsGoneError,
+    HostsMissingError,
+    MalformedError,
+    ProtocolError,
+)
+from broker.journal_file import JournalError
 from broker.protocol import (
+    MAX_TIME_S,
     Announcement,
     Control,
     Done,
@@ -32,12 +42,26 @@ from broker.protocol import (
     RejectedMessages,
     ResendRequest,
     Timeouts,
+    TimeReport,
     Wake,
+    decode,
+    first_problem,
+    shown,
+    too_large,
     topics,
 )
 from broker.transport import Broker, Bus, Delivery, leave_gracefully
 
 log = structlog.get_logger(__name__)
+
+KEEP_AGAIN_WALL_S = 0.5
+"""How often to try to store what was observed while another process prevents it."""
+RETAINED_WALL_S = 0.5
+"""How long a starting clock waits for what the broker has retained of another clock of its run."""
+RECORD = "the results file"
+"""What a report names as awaited while another process has locked the record of the run."""
+MOST_LIMITS = 10
+"""A host that gives signs of life but does not answer is given up after so many time limits."""
 
 OnLoss = Literal["wait", "drop", "fail"]
 
@@ -58,15 +82,21 @@ class ClockSettings:
     stop_after_s: int | None = None
     """Last second of which timers fire, UNIX seconds: what a run that was stopped there did; None: none."""
     pace: Pace = field(default_factory=Pace)
+    catch_up: CatchUp = field(default_factory=CatchUp)
+    """How the run makes up for time in which a host, the broker or the machine was away."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_loss: OnLoss = "wait"
     """What to do about a lost host: `wait` until the time limit, then fail; `drop` it at the limit and continue without
     it; `fail` at once.
     """
     indispensable: frozenset[str] = frozenset()
-    """Hosts that are never dropped."""
+    """Hosts that are never dropped, because they are of the clock's own process."""
+    latest_s: int = MAX_TIME_S
+    """Latest time at which anything can happen in the run, UNIX seconds: no timer is later."""
     setups: Mapping[str, str] = field(default_factory=dict)
     """By host, the fingerprint of the settings that it must have been started with; hosts not listed may have any."""
+    most_rounds_a_second: int = 10_000
+    """More rounds than an honest exchange can take within one second of virtual time."""
     utc_offset_s: int = 0
     """Offset from UTC at which the run's times are displayed. The clock only passes it on."""
     keep: bool = False
@@ -86,6 +116,15 @@ class StepObserver(Protocol):
         ...
 
 
+@runtime_checkable
+class StepKeeper(Protocol):
+    """An observer that stores what it observes, and may have to wait for that."""
+
+    def keep(self) -> bool:
+        """Store what was observed, so that it survives the process; return False if that has to wait for others."""
+        ...
+
+
 class Clock:
     """Coordinates the rounds of one run."""
 
@@ -98,6 +137,7 @@ class Clock:
         on_report: Callable[[Reported], None] | None = None,
         observer: StepObserver | None = None,
         journal: ClockJournal | None = None,
+        messages: TypeAdapter[Any] | None = None,
     ) -> None:
         """Create a clock.
 
@@ -107,21 +147,41 @@ class Clock:
             on_missing: Called with the ids of missing hosts whenever they change before the run starts.
             on_report: Called with the run's status whenever it is published, and while it cannot be published.
             observer: Receives all messages between agents, as read from the broker.
-            journal: Stores each grant; if it contains one, the clock resumes from it.
+            journal: Stores each grant, the commands and the virtual time reached; if it contains a grant, the clock
+                resumes from it.
+            messages: Validates the messages between agents: one that no agent understands is counted against its
+                sender, and not passed to the observer; None: any may be sent.
         """
         self.settings = settings
         self.membership = Membership(settings.hosts, settings.setups, utc_offset_s=settings.utc_offset_s)
         self._on_moment = on_moment
         self._observer = observer
+        self._messages = messages
+        self._void: set[tuple[str, int]] = set()
+        """Messages of the step that have arrived but that no agent understands, by sender and sequence number."""
         self._journal = journal
         resumed = journal.load_round() if journal is not None else None
         self._step = resumed or first_round(settings.start_s, tuple(settings.hosts))
+        self._earlier = journal.load_progress() if journal is not None else None
+        """What earlier processes of this clock stored."""
+        self._begun_wall_s = 0.0
+        """When `run` was called, loop time."""
+        self._stored_wall_s = 0.0
+        """When progress was stored last, loop time."""
         for host in self._step.dropped:
-            self.membership.drop(host)
+            reason = {"why": self._step.reasons[host]} if host in self._step.reasons else {}
+            self.membership.drop(host, **reason, is_quarantined=host in self._step.quarantined)
         self._known_hosts = dict(self.membership.expected) | self.membership.dropped
         self.rejected = RejectedMessages(topics.CLOCK)
         """Messages that violated the protocol."""
         self._barrier = RoundBarrier()
+        self._conduct = Conduct()
+        self._second = Second()
+        self._lost_before_the_step: list[str] = []
+        """Agents of hosts that were put out of the run before its next step."""
+        for host, timer_s in self._step.timers_s.items():
+            if timer_s is not None and not self._step.time_s <= timer_s <= settings.latest_s:
+                self._conduct.condemn(host, f"its timer in the journal, {timer_s}, is not within the run")
         self._admission = Admission(
             settings.run,
             self.membership,
@@ -138,6 +198,10 @@ class Clock:
         """Since when the clock has been waiting for hosts before the run, loop time; None: it is not."""
         self._missing_since_wall_s: float | None = None
         """Since when it has been waiting for messages that the observer must receive, loop time; None: it is not."""
+        self._unkept_since_wall_s: float | None = None
+        """Since when it has been waiting for the observer to store a step, loop time; None: it is not."""
+        self._begun_waiting_wall_s = 0.0
+        """The same, or since it was connected again, which alone may have delayed them."""
         self._taking: dict[str, int] = {}
         """By host, the last step in which it takes what comes from outside the run."""
         self._woken: set[str] = set()
@@ -158,6 +222,11 @@ class Clock:
         """Whether someone asked to end the run early."""
         return self._run_control is not None and self._run_control.is_stopped
 
+    @property
+    def earlier_wall_s(self) -> float:
+        """How long the run took in earlier processes of its clock, wall-clock seconds."""
+        return 0.0 if self._earlier is None else self._earlier.wall_s
+
     async def run(self, broker: Broker) -> None:
         """Run until the end.
 
@@ -171,23 +240,72 @@ class Clock:
             BrokerUnreachableError: See `broker.transport.base`.
             BrokerLostError: See `broker.transport.base`.
             HostsMissingError: Hosts were silent for longer than the limit; the message names them.
+            ClockTakenError: Another clock runs this run.
             AgentFailedError: An agent raised an exception.
         """
         run = self.settings.run
         # The client id must stay secret, as a host's: a broker ends a client's connection when another one takes its
         # id.
-        async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}") as bus:
+        if self._journal is not None:
+            await self._check_alone(broker)
+        self._begun_wall_s = asyncio.get_running_loop().time()
+        failure: BaseException | None = None
+        async with broker.connect(f"{run}-clock-{secrets.token_hex(8)}", last_will(run, self.now)) as bus:
             try:
                 await self._run(bus)
-            except BaseException:
-                await leave_gracefully(self._clear_retained(bus, with_roster=True))
-                raise
-            has_all = self._check_all_left()
-            await self._clear_retained(bus, with_roster=has_all)
+            except BaseException as error:
+                self._store_progress(is_final=True)
+                if not await leave_gracefully(self._clear_retained(bus, with_roster=True)):
+                    raise  # so that the broker publishes the will
+                failure = error
+            else:
+                has_all = self._check_all_left()
+                await self._clear_retained(bus, with_roster=has_all)
+        if failure is not None:
+            raise failure
+
+    async def _check_alone(self, broker: Broker) -> None:
+        """Raise if another clock runs this run: it would refuse our households, and we would refuse its own.
+
+        A journal is locked, but another clock may have one of its own, on another machine. What the broker has retained
+        says whether there may be such a clock; if so, this one listens for a sign of life.
+
+        Raises:
+            ClockTakenError: There is another clock.
+        """
+        async with broker.connect(f"{self.settings.run}-clock-{secrets.token_hex(8)}") as bus:
+            await bus.subscribe(topics.time(self.settings.run))
+            until_wall_s = asyncio.get_running_loop().time() + RETAINED_WALL_S
+            messages = bus.messages()
+            while True:
+                try:
+                    async with asyncio.timeout_at(until_wall_s):
+                        event = await anext(messages)
+                    report = decode(TimeReport, event.payload) if isinstance(event, Delivery) else None
+                except (TimeoutError, StopAsyncIteration):
+                    return
+                except ProtocolError:
+                    continue  # an empty payload: that clock has just left
+                if report is None or report.state not in {"waiting", "running", "paused"}:
+                    continue
+                if isinstance(event, Delivery) and not event.retain:
+                    raise ClockTakenError(
+                        f"run {self.settings.run!r} has a clock already, which is {report.state}: stop it first, or "
+                        "choose another run id"
+                    )
+                until_wall_s = asyncio.get_running_loop().time() + 2.5 * report.every_wall_s
 
     async def _run(self, bus: Bus) -> None:
         run = self.settings.run
-        run_control = self._run_control = RunControl(self.settings.pace, self._step.time_s)
+        bus.on_oversized = lambda topic, size_bytes: self._reject(topic, too_large(size_bytes))
+        run_control = self._run_control = RunControl(
+            self.settings.pace,
+            self._step.time_s,
+            catch_up=self.settings.catch_up,
+            state=None if self._earlier is None else self._earlier.control,
+            on_look=self._store_progress,
+        )
+        run_control.stand()
         reporter = self._reporter = Reporter(run, lambda: self.now, self._awaited, run_control, self._on_report)
         await bus.subscribe(topics.hosts(run), topics.control(run), qos=topics.QOS_AT_LEAST_ONCE)
         await bus.subscribe(topics.dones(run), topics.wakes(run))
@@ -203,13 +321,16 @@ class Clock:
                 if self._step.phase != "end":
                     self._waiting_since_wall_s = asyncio.get_running_loop().time()
                     await reporter.report(bus, "waiting")
-                    await self._admission.wait_for_hosts(bus)
+                    await self._admission.wait_for_hosts(bus, self._put_out_before_the_step, self._drop_missing)
                     self._waiting_since_wall_s = None
                 self._admission.open()
+                run_control.start()
                 await self._run_steps(bus, run_control)
             except (AgentFailedError, HostsMissingError) as error:
                 await reporter.report(bus, "failed")
-                await self._admission.publish(bus, failed=str(error).partition("\n")[0])
+                may_resume = isinstance(error, HostsMissingError) and not isinstance(error, HostsGoneError)
+                why = str(error).partition("\n")[0]
+                await self._admission.publish(bus, failed=why, may_resume=may_resume)
                 raise
             await reporter.report(bus, "ended")
             await self._admission.publish(bus, ended=True)
@@ -230,6 +351,32 @@ class Clock:
                 if self._journal is not None:
                     self._journal.save_round(self._step)
         return self._step.all_left
+
+    def _store_progress(self, *, is_final: bool = False) -> None:
+        """Journal the commands and how far the run has come; if that fails, it is logged, and the next step fails.
+
+        Args:
+            is_final: Whether it must survive a power cut; if not, it is stored every half second at most.
+        """
+        now_wall_s = asyncio.get_running_loop().time()
+        if self._journal is None or self._run_control is None:
+            return
+        if not is_final and now_wall_s - self._stored_wall_s < LOOK_EVERY_WALL_S * 0.9:
+            return
+        self._stored_wall_s = now_wall_s
+        self._leave_out_absence()
+        wall_s = self.earlier_wall_s + now_wall_s - self._begun_wall_s
+        progress = ClockProgress(control=self._run_control.state, wall_s=wall_s)
+        try:
+            self._journal.save_progress(progress, is_final=is_final)
+        except JournalError as error:
+            log.warning("progress not stored", why=str(error))
+
+    def _leave_out_absence(self) -> None:
+        """Do not count towards the pace what the clock has waited for hosts that were away."""
+        if self._run_control is not None:
+            for since_wall_s, until_wall_s in self._barrier.pop_away():
+                self._run_control.leave_out(since_wall_s, until_wall_s)
 
     async def _clear_retained(self, bus: Bus, *, with_roster: bool) -> None:
         """Remove the clock's retained messages from the broker."""
@@ -255,18 +402,37 @@ class Clock:
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=topics.CLOCK)
+                self._begun_waiting_wall_s = asyncio.get_running_loop().time()
                 self._admission.republish()
                 continue
             try:
                 self._dispatch(event, run_control)
-            except (ProtocolError, ValidationError, PaceError) as error:
-                self.rejected.reject(event.topic, error)
+            except (ProtocolError, PaceError) as error:
+                self._reject(event.topic, error, is_stored=event.retain)
+
+    def _reject(self, topic: str, error: Exception, *, is_stored: bool = False) -> None:
+        """Drop a message, and count it against its sender if only the sender can be at fault.
+
+        Args:
+            topic: The message's topic.
+            error: Why it is dropped.
+            is_stored: Whether the broker had retained it, perhaps since an earlier run.
+        """
+        self.rejected.reject(topic, error)
+        address = topics.parse(topic)
+        if address is None or address.kind not in {"hosts", "done", "inbox", "wake"} or is_stored:
+            return
+        host = address.ids[-1]
+        if isinstance(error, MalformedError) and host in self._removable:
+            self._conduct.record(host, first_problem(error))
+            if self._conduct.offenders([host], self._owing):
+                self._barrier.activity.set()
 
     def _dispatch(self, delivery: Delivery, run_control: RunControl) -> None:
         """Hand a message to the component that it concerns.
 
         Raises:
-            ProtocolError, ValidationError, PaceError: The message violates the protocol.
+            ProtocolError, PaceError: The message violates the protocol.
         """
         address = topics.parse(delivery.topic)
         if address is None or address.run != self.settings.run:
@@ -277,34 +443,65 @@ class Clock:
             case "hosts", (host,):
                 self._take_announcement(host, delivery)
             case "done", (host,):
-                done = Done.model_validate_json(delivery.payload)
-                check_senders(done, host, self.membership.expected, self._known_hosts)
-                self.membership.check_session(host, done.session)
-                self._barrier.record_answer(host, done)
-            case "inbox", (_, agent, from_host):
-                envelope = Envelope.model_validate_json(delivery.payload)
-                if agent != envelope.to or envelope.sender not in self._known_hosts.get(from_host, ()):
-                    raise ProtocolError(f"agent {envelope.sender!r} does not live on host {from_host!r}")
-                self.membership.check_session(from_host, envelope.session)
-                self._barrier.add_message(from_host, envelope)
+                self._take_answer(host, decode(Done, delivery.payload))
+            case "inbox", (to_host, agent, from_host):
+                envelope = decode(Envelope, delivery.payload)
+                self._take_message(to_host, agent, from_host, envelope, len(delivery.payload))
             case "wake", (host,):
-                wake = Wake.model_validate_json(delivery.payload)
-                self.membership.check_session(host, wake.session)
-                if self._taking.get(host, -1) <= wake.taken:
-                    self._woken.add(host)
-                    run_control.interrupt()
+                self._take_wake(host, decode(Wake, delivery.payload), run_control)
             case "control", ():
-                control = Control.model_validate_json(delivery.payload)
+                control = decode(Control, delivery.payload)
+                self._leave_out_absence()
                 run_control.apply(control, self.now)
+                self._store_progress(is_final=True)
                 log.info(
                     "command received", command=control.command, pace=control.pace, until=control.until, by=control.by
                 )
             case _:
                 raise ProtocolError("the clock does not read this topic")
 
+    def _take_answer(self, host: str, done: Done) -> None:
+        if host not in self.membership.expected:
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        self.membership.check_session(host, done.session)
+        check_answer(done, host, self._step, self._known_hosts, self.settings.latest_s)
+        self._barrier.record_answer(host, done)
+
+    def _take_message(self, to_host: str, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
+        if from_host not in self._known_hosts:
+            raise ProtocolError(f"host {from_host!r} is not expected in this run")
+        if agent != envelope.to:
+            raise MalformedError(f"a message to {envelope.to!r} on a topic of {agent!r}")
+        self.membership.check_session(from_host, envelope.session)
+        check_message(envelope, from_host, to_host, self._step, self._known_hosts)
+        if self._barrier.add_message(from_host, to_host, envelope, size_bytes):
+            self._check_understood(envelope)
+
+    def _check_understood(self, envelope: Envelope) -> None:
+        """Reject a message that no agent understands. It has arrived all the same, so nobody waits for it.
+
+        Raises:
+            MalformedError: No agent understands it.
+        """
+        if self._messages is None:
+            return
+        try:
+            self._messages.validate_python(envelope.body)
+        except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
+            self._void.add((envelope.sender, envelope.seq))
+            raise MalformedError(first_problem(error)) from None
+
+    def _take_wake(self, host: str, wake: Wake, run_control: RunControl) -> None:
+        if host not in self.membership.expected:
+            raise ProtocolError(f"host {host!r} is not expected in this run")
+        self.membership.check_session(host, wake.session)
+        if self._taking.get(host, -1) <= wake.taken:
+            self._woken.add(host)
+            run_control.interrupt()
+
     def _take_announcement(self, host: str, delivery: Delivery) -> None:
         if delivery.payload:
-            announcement = Announcement.model_validate_json(delivery.payload)
+            announcement = decode(Announcement, delivery.payload)
             self._admission.handle_announcement(host, announcement, is_stored=delivery.retain)
         elif self._step.phase == "end":
             # A host that has left cannot repeat its last answer; its departure counts as the answer.
@@ -317,21 +514,48 @@ class Clock:
             lost = await self._grant(bus)
             timers_s = {h: t for h, t in self._step.timers_s.items() if h in self.membership.expected}
             timers_s |= {host: done.next for host, done in self._barrier.dones.items()}
-            following = None
-            while following is None or not await self._wait_until_allowed(bus, run_control, following):
-                following = next_round(
-                    self._step,
-                    self._barrier.addressed(self.membership.expected),
-                    {**timers_s, **self._wakes_s(timers_s, run_control)},
-                    hosts=tuple(self.membership.expected),
-                    end_s=self.settings.end_s,
-                    is_stopped=run_control.is_stopped,
-                    stop_after_s=self.settings.stop_after_s,
-                    lost=lost,
-                )
-                if following is None:
-                    return
-            self._step = following.model_copy(update={"dropped": tuple(sorted(self.membership.dropped))})
+            asking = set(self._step.asking) & self.membership.expected.keys() - self._barrier.dones.keys()
+            asking |= {host for host, done in self._barrier.dones.items() if done.asking}
+            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)))
+            if following is None:
+                return
+            self._step = following.model_copy(update=self._dropped)
+
+    @property
+    def _dropped(self) -> dict[str, Any]:
+        """The hosts that the run continues without, as a step stores them."""
+        members = self.membership
+        return {
+            "dropped": tuple(sorted(members.dropped)),
+            "reasons": dict(sorted(members.reasons.items())),
+            "quarantined": tuple(sorted(members.quarantined)),
+        }
+
+    async def _next_allowed(
+        self,
+        bus: Bus,
+        run_control: RunControl,
+        timers_s: dict[str, int | None],
+        lost: tuple[str, ...],
+        asking: tuple[str, ...],
+    ) -> ScheduledRound | None:
+        """Wait until the next round may run and return it; None if the run is over."""
+        while True:
+            run_control.look()
+            following = next_round(
+                self._step,
+                self._barrier.addressed(self.membership.expected),
+                {**timers_s, **self._wakes_s(timers_s, run_control)},
+                hosts=tuple(self.membership.expected),
+                end_s=self.settings.end_s,
+                is_stopped=run_control.is_stopped,
+                stopped_at_s=run_control.stopped_at_s,
+                stop_after_s=self.settings.stop_after_s,
+                lost=lost,
+                asking=asking,
+            )
+            if following is None or await self._wait_until_allowed(bus, run_control, following):
+                return following
 
     def _wakes_s(self, timers_s: Mapping[str, int | None], run_control: RunControl) -> dict[str, int]:
         """Return when the hosts that asked for a round get one, UNIX seconds: now, but in a second of its own.
@@ -343,11 +567,12 @@ class Clock:
         return {host: now_s if timer_s is None else min(timer_s, now_s) for host, timer_s in earliest_s.items()}
 
     async def _wait_until_allowed(self, bus: Bus, run_control: RunControl, step: ScheduledRound) -> bool:
-        """Wait until a round may run; return False if a command arrived in the meantime."""
+        """Return whether a round may run now; if not, wait until that may have changed, and return False."""
         is_closing = step.phase == "closing" and self._step.phase not in {"closing", "end"}
-        if run_control.is_stopped or (step.phase != "run" and not (is_closing and self.settings.is_open)):
+        waits_for_others = is_closing and self.settings.is_open and not run_control.is_stopped
+        if step.phase != "run" and not waits_for_others:
             return True
-        if is_closing and self.settings.end_s is None:
+        if waits_for_others and self.settings.end_s is None:
             await run_control.wait_changed()
             return False
         if not run_control.permits(step.moment, self.now):
@@ -355,79 +580,207 @@ class Clock:
             await run_control.wait_changed()
             return False
         if not run_control.is_due(step.moment):
+            await self._reporter.report(bus, "running")
             await run_control.wait_due(step.moment)
-            return run_control.is_due(step.moment)
+            return False
         return True
 
     async def _grant(self, bus: Bus) -> tuple[str, ...]:
         """Grant the step's round and wait for the answers; return the agents of hosts that were dropped."""
         step = self._step
+        if self._run_control is not None:
+            self._run_control.ran(step.moment)
         if self._journal is not None:
             self._journal.save_round(step)
+            self._store_progress()
         if self._on_moment is not None:
             self._on_moment(step.moment)
         if step.round == 0 and step.phase == "run":
             self._woken -= step.counts.keys()  # they take what waits there in this round
             self._taking |= dict.fromkeys(step.counts, step.step)
         self._barrier.begin(step.step, step.counts.keys() & self.membership.expected.keys())
+        self._conduct.begin_step()
         for host in sorted(self._barrier.awaited):
             await self._publish_grant(bus, host)
         await self._reporter.report(bus, "running")
-        lost = await self._wait_for_answers(bus)
-        for host, done in self._barrier.dones.items():
-            if done.failure is not None:
-                raise AgentFailedError(done.failure.agent, host, done.failure.traceback)
+        lost, self._lost_before_the_step = self._lost_before_the_step, []
+        lost += await self._wait_for_answers(bus)
+        self._leave_out_absence()
+        lost += self._handle_failures()
         if self._observer is not None:
-            await self._wait_for_messages(bus)
-            self._observer.step_ran(step.moment, self._barrier.pop_messages())
-        return lost
+            lost += await self._wait_for_messages(bus)
+            sent = self._barrier.pop_messages()
+            self._check_that_time_moves(sent)
+            self._observer.step_ran(step.moment, tuple(e for e in sent if (e.sender, e.seq) not in self._void))
+            self._void.clear()
+            if isinstance(self._observer, StepKeeper):
+                await self._wait_until_kept(self._observer)
+        return tuple(lost)
+
+    async def _wait_until_kept(self, observer: StepKeeper) -> None:
+        """Wait until the observer has stored the step: the record may be locked by another process."""
+        loop = asyncio.get_running_loop()
+        since_wall_s = loop.time()
+        while not observer.keep():
+            self._unkept_since_wall_s = since_wall_s
+            await asyncio.sleep(KEEP_AGAIN_WALL_S)
+        if self._unkept_since_wall_s is not None and self._run_control is not None:
+            self._run_control.leave_out(since_wall_s, loop.time())
+        self._unkept_since_wall_s = None
 
     async def _publish_grant(self, bus: Bus, host: str) -> None:
         step = self._step
         expected = {sender: n for sender, n in step.counts[host].items() if sender in self.membership.expected}
         grant = Grant(
-            step=step.step, time=step.time_s, round=step.round, expected=expected, phase=step.phase, lost=step.lost
+            step=step.step,
+            time=step.time_s,
+            round=step.round,
+            expected=expected,
+            phase=step.phase,
+            lost=step.lost,
+            lapse=step.lapse,
         )
         await bus.publish(topics.grant(self.settings.run, host), grant.encoded(), qos=topics.QOS_AT_MOST_ONCE)
 
-    async def _wait_for_answers(self, bus: Bus) -> tuple[str, ...]:
+    async def _wait_for_answers(self, bus: Bus) -> list[str]:
+        """Wait for the answers to the step; return the agents of hosts that were dropped."""
         barrier, backoff = self._barrier, self.settings.timeouts.backoff()
         lost: list[str] = []
+        loop = asyncio.get_running_loop()
         while barrier.awaited:
-            if await backoff.wait(barrier.activity):
+            wake_wall_s = loop.time() + backoff.pause_wall_s
+            has_sign = await backoff.wait(barrier.activity)
+            if loop.time() - wake_wall_s > AWAY_AFTER_WALL_S:
+                barrier.mark_all_alive(barrier.awaited)  # this process was suspended, and heard nobody meanwhile
+            if has_sign:
                 again = barrier.pop_returned()
             else:
                 if self._step.phase == "end":  # an absent host has left; nothing more can come from it
                     barrier.awaited -= set(self.membership.missing)
                 again = barrier.awaited
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
+            lost += self._put_out_offenders()
             lost += self._handle_timed_out()
             for host in sorted(again & barrier.awaited):
                 barrier.mark_asked_again(host)
                 await self._publish_grant(bus, host)
-        return tuple(lost)
+        return lost
 
     def _handle_timed_out(self) -> list[str]:
         """Fail, or drop hosts, if hosts were silent for too long; return the agents of dropped hosts."""
         if self.settings.on_loss == "fail" and (gone := self._barrier.awaited & self.membership.gone):
-            raise HostsMissingError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
-        timed_out = self._barrier.timed_out(self.settings.timeouts.limit_wall_s)
+            raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
+        limit_wall_s = self.settings.timeouts.limit_wall_s
+        timed_out = self._barrier.timed_out(limit_wall_s)
+        timed_out |= self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) & self._removable
         if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
             raise missing_error(timed_out, self.settings.timeouts)
-        self._barrier.awaited -= timed_out
-        return [agent for host in sorted(timed_out) for agent in self.membership.drop(host)]
+        return [agent for host in sorted(timed_out) for agent in self._drop(host)]
 
-    async def _wait_for_messages(self, bus: Bus) -> None:
-        """Wait until all messages of the step have arrived, for the observer."""
+    def _drop_missing(self, missing: tuple[str, ...]) -> bool:
+        """Drop hosts that did not come before the run; return False if it does not go on without them."""
+        if self.settings.on_loss != "drop" or self.settings.indispensable.intersection(missing):
+            return False
+        self._lost_before_the_step += [agent for host in missing for agent in self._drop(host)]
+        return True
+
+    async def _wait_for_messages(self, bus: Bus) -> list[str]:
+        """Wait until all messages of the step have arrived, for the observer.
+
+        A host that has reported messages that never arrive is given up at the time limit, although it gives signs of
+        life: otherwise all others would wait for it without an end.
+
+        Returns:
+            The agents of hosts that were dropped.
+
+        Raises:
+            HostsMissingError: Such hosts are not to be dropped.
+        """
+        lost: list[str] = []
         backoff = self.settings.timeouts.backoff()
         request = ResendRequest(step=self._step.step).encoded()
-        self._missing_since_wall_s = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._missing_since_wall_s = self._begun_waiting_wall_s = loop.time()
         while senders := self._barrier.missing_senders():
             if not await backoff.wait(self._barrier.activity):
                 for host in senders:
                     topic = topics.resend(self.settings.run, host, topics.CLOCK)
                     await bus.publish(topic, request, qos=topics.QOS_AT_MOST_ONCE)
+            lost += self._put_out_offenders()
+            if loop.time() - self._begun_waiting_wall_s > self.settings.timeouts.limit_wall_s:
+                lost += self._give_up_on_messages()
+        now_wall_s = loop.time()
+        if self._run_control is not None and now_wall_s - self._missing_since_wall_s >= AWAY_AFTER_WALL_S:
+            self._run_control.leave_out(self._missing_since_wall_s, now_wall_s)
         self._missing_since_wall_s = None
+        return lost
+
+    def _give_up_on_messages(self) -> list[str]:
+        """Drop the hosts whose messages have not arrived; return their agents."""
+        senders = set(self._barrier.missing_senders())
+        if senders and (self.settings.on_loss != "drop" or senders & self.settings.indispensable):
+            raise missing_error(senders, self.settings.timeouts, what="messages that they reported")
+        why = f"messages that it reported in step {self._step.step} never arrived"
+        return [agent for host in sorted(senders) for agent in self._drop(host, why)]
+
+    # Hosts that are put out of the run.
+
+    @property
+    def _removable(self) -> set[str]:
+        return self.membership.expected.keys() - self.settings.indispensable
+
+    @property
+    def _owing(self) -> set[str]:
+        """Hosts whose answer or messages the current step waits for."""
+        senders = self._barrier.missing_senders() if self._observer is not None else ()
+        return self._barrier.awaited | set(senders)
+
+    def _drop(self, host: str, *why: str, is_quarantined: bool = False) -> tuple[str, ...]:
+        self._barrier.forget(host)
+        agents = self.membership.drop(host, *why, is_quarantined=is_quarantined)
+        self._admission.changed()
+        return agents
+
+    def _put_out_offenders(self) -> list[str]:
+        """Put the hosts that break the protocol out of the run; return their agents.
+
+        Raises:
+            HostsMissingError: The run is to fail at once when a host is lost.
+        """
+        offenders = self._conduct.offenders(self._removable, self._owing)
+        if offenders and self.settings.on_loss == "fail":
+            raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))
+        return [agent for host, why in offenders.items() for agent in self._drop(host, why, is_quarantined=True)]
+
+    def _put_out_before_the_step(self) -> None:
+        # The others are told after the step: some of them may have run it already, before this clock was restarted.
+        self._lost_before_the_step += self._put_out_offenders()
+
+    def _check_that_time_moves(self, sent: tuple[Envelope, ...]) -> None:
+        """Have a host put out that keeps a second of virtual time from ending."""
+        self._second.hear(self._step.time_s, sent)
+        most = self.settings.most_rounds_a_second
+        if self._step.round and self._step.round % most == 0:
+            host = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
+            if host is not None:
+                self._conduct.condemn(host, f"it has kept a second of virtual time going for {most} rounds")
+
+    def _handle_failures(self) -> list[str]:
+        """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.
+
+        Raises:
+            AgentFailedError: Lost hosts are not dropped, or a host of this process failed.
+        """
+        lost: list[str] = []
+        for host, done in sorted(self._barrier.dones.items()):
+            failure = done.failure
+            if failure is None:
+                continue
+            if self.settings.on_loss != "drop" or host not in self._removable:
+                raise AgentFailedError(failure.agent, host, failure.traceback)
+            why = f"its agent {failure.agent!r} failed: {shown(failure.traceback.rstrip().rpartition(chr(10))[2])}"
+            lost += self._drop(host, why, is_quarantined=True)
+        return lost
 
     def _awaited(self) -> Awaited:
         """Return which hosts the clock is waiting for."""
@@ -438,4 +791,6 @@ class Clock:
         loop = asyncio.get_running_loop()
         if self._missing_since_wall_s is not None and loop.time() - self._missing_since_wall_s >= CHECK_INTERVAL_WALL_S:
             return Awaited(tuple(sorted(self._barrier.missing_senders())), self._missing_since_wall_s)
+        if self._unkept_since_wall_s is not None and loop.time() - self._unkept_since_wall_s >= CHECK_INTERVAL_WALL_S:
+            return Awaited((RECORD,), self._unkept_since_wall_s)
         return Awaited()

@@ -1,9 +1,23 @@
-"""The clock's journal: the round that it granted last, from which a restarted clock resumes."""
+"""The clock's journal: the round that it granted last and how far it has come; a restarted clock resumes from there."""
 
 from __future__ import annotations
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from broker.clock.pacing import ControlState
 from broker.clock.schedule import ScheduledRound
 from broker.journal_file import JournalFile
+
+
+class ClockProgress(BaseModel):
+    """What a restarted clock must know beside the round that was granted last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    control: ControlState
+    """The pace, the commands that were given, and the virtual time reached."""
+    wall_s: float
+    """How long the run has taken so far in all processes of its clock, wall-clock seconds."""
 
 
 class ClockJournal(JournalFile):
@@ -18,6 +32,37 @@ class ClockJournal(JournalFile):
         self._save_state(scheduled.model_dump_json())
 
     def load_round(self) -> ScheduledRound | None:
-        """Return the round that was stored last; None if the run has not begun."""
+        """Return the round that was stored last; None if the run has not begun.
+
+        Raises:
+            JournalError: It is not what was stored.
+        """
         state_json = self._load_state()
-        return None if state_json is None else ScheduledRound.model_validate_json(state_json)
+        try:
+            return None if state_json is None else ScheduledRound.model_validate_json(state_json)
+        except ValidationError:
+            raise self._unreadable("its state") from None
+
+    def save_progress(self, progress: ClockProgress, *, is_final: bool = True) -> None:
+        """Store how far the run has come; once this returns, it survives the process.
+
+        Args:
+            progress: The progress.
+            is_final: Whether it must survive a power cut too. If not, this does not wait for the disk.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        self._save_progress(progress.model_dump_json(), is_final=is_final)
+
+    def load_progress(self) -> ClockProgress | None:
+        """Return the progress that was stored last; None if none was stored.
+
+        Raises:
+            JournalError: It is not what was stored.
+        """
+        progress_json = self._load_progress()
+        try:
+            return None if progress_json is None else ClockProgress.model_validate_json(progress_json)
+        except ValidationError:
+            raise self._unreadable("its progress") from None

@@ -8,16 +8,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import structlog
 
 from broker.clock.barrier import RoundBarrier
-from broker.errors import HostsMissingError, ProtocolError
+from broker.clock.pacing import AWAY_AFTER_WALL_S
+from broker.errors import HostsMissingError, MalformedError, ProtocolError, SsmicError
 from broker.hosts import check_session
-from broker.protocol import Announcement, Member, Roster, Timeouts, topics
+from broker.protocol import MAX_PAYLOAD_BYTES, Announcement, Member, Roster, Timeouts, clipped, topics
+from broker.setup import setup_differences, setup_parts
 from broker.transport import Bus
 
 NEVER_RAN: frozenset[int] = frozenset({-1})
 """The last step of a host that announces itself before the run has begun."""
-MOST_REFUSED = 100
-"""How many refused sessions the roster lists; the most recent ones are kept."""
-
+MOST_REFUSED = 4
+"""How many refused sessions the roster lists for each host; the most recent ones are kept."""
+AWAY_TOO_LONG = "it was away too long, and the run continued without it"
+_REASON_CHARACTERS = 300
 _DUPLICATE = "another process already takes part as this host"
 
 log = structlog.get_logger(__name__)
@@ -48,8 +51,12 @@ class Membership:
         """Hosts that were present and left, or whose last will was published."""
         self.dropped: dict[str, tuple[str, ...]] = {}
         """Hosts that the run continues without, with their agents."""
-        self.refused: dict[str, str] = {}
-        """By session, why it may not take part."""
+        self.reasons: dict[str, str] = {}
+        """Why each of them was dropped."""
+        self.quarantined: dict[str, str] = {}
+        """Those of them that were put out of the run because they broke the protocol, with the reason."""
+        self.refused: dict[str, dict[str, str]] = {}
+        """By host, by session: why it may not take part as that host."""
         self.claims: dict[str, Announcement] = {}
         """By host, the announcement of a second process that claims to be it, while the first one is asked for a sign
         of life."""
@@ -71,7 +78,8 @@ class Membership:
         unsure = {host: Member(session="", agents=self.expected[host]) for host in (*self.missing, *self.claims)}
         return Roster(
             hosts=dict(sorted({**self._present, **unsure}.items())),
-            refused=dict(sorted(self.refused.items())),
+            refused=_by_session(self.refused),
+            quarantined=dict(sorted(self.quarantined.items())),
             utc_offset_s=self._utc_offset_s,
         )
 
@@ -107,10 +115,14 @@ class Membership:
             Whether the host is now present with a new session.
 
         Raises:
-            ProtocolError: The host is not expected in this run.
+            ProtocolError: The host is not expected in this run, or was put out of it.
         """
-        if announcement.host != host or host not in self.expected.keys() | self.dropped.keys():
+        if host not in self.expected.keys() | self.dropped.keys():
             raise ProtocolError(f"host {host!r} is not expected in this run")
+        if host in self.quarantined:
+            raise ProtocolError(f"host {host!r} was put out of the run")
+        if announcement.host != host:
+            raise MalformedError(f"host {host!r} announces itself as {announcement.host!r}")
         member = self._present.get(host)
         session = announcement.session
         if announcement.state == "gone":
@@ -149,10 +161,24 @@ class Membership:
         log.warning("host silent", host=host)
         return self._register_departure(host, self._present[host].session, ran)
 
-    def drop(self, host: str) -> tuple[str, ...]:
-        """Continue without a host; return its agents."""
-        log.warning("host dropped", host=host)
+    def drop(self, host: str, why: str = AWAY_TOO_LONG, *, is_quarantined: bool = False) -> tuple[str, ...]:
+        """Continue without a host.
+
+        Args:
+            host: The host.
+            why: The reason, for people.
+            is_quarantined: Whether it is put out because it broke the protocol.
+
+        Returns:
+            Its agents.
+        """
+        why = clipped(why, _REASON_CHARACTERS)
+        log.warning("host quarantined" if is_quarantined else "host dropped", host=host, why=why)
         agents = self.dropped[host] = self.expected.pop(host)
+        self.reasons[host] = why
+        if is_quarantined:
+            self.quarantined[host] = why
+            self.refused.pop(host, None)
         self._refuse_claim(host)
         self._present.pop(host, None)
         self._sessions.pop(host, None)
@@ -161,11 +187,12 @@ class Membership:
 
     def _rejection_reason(self, host: str, announcement: Announcement, ran: Collection[int]) -> str | None:
         if host in self.dropped:
-            return "it was away too long, and the run continued without it"
+            return self.reasons[host]
         if set(announcement.agents) != set(self.expected[host]):
             return "its scenario assigns other devices to it than the clock's does"
-        if announcement.setup != self._setups.get(host, announcement.setup):
-            return "its scenario, seed or algorithm differs from the clock's"
+        if announcement.setup != (setup := self._setups.get(host, announcement.setup)):
+            differences = setup_differences(setup_parts(announcement.setup), setup_parts(setup))
+            return f"its settings differ from the clock's: {', '.join(differences) or 'they are unknown'}"
         if announcement.ran not in ran:
             steps = " or ".join(str(step) for step in sorted(ran))
             return (
@@ -185,12 +212,14 @@ class Membership:
 
     def _refuse(self, host: str, session: str, why: str) -> None:
         log.warning("host refused", host=host, why=why)
-        kept = [item for item in self.refused.items() if item[0] != session]
-        self.refused = dict([*kept, (session, why)][-MOST_REFUSED:])
+        kept = [item for item in self.refused.get(host, {}).items() if item[0] != session]
+        self.refused = {**self.refused, host: dict([*kept, (session, why)][-MOST_REFUSED:])}
 
     def _refuse_claim(self, host: str) -> None:
         if host in self.claims:
-            self._refuse(host, self._pop_claim(host).session, _DUPLICATE)
+            claim = self._pop_claim(host)
+            if host not in self.quarantined:
+                self._refuse(host, claim.session, _DUPLICATE)
 
     def _pop_claim(self, host: str) -> Announcement:
         claim = self.claims[host]
@@ -207,6 +236,14 @@ class Membership:
         del self._present[host]
         self.gone.add(host)
         return host in self.claims and self.register(host, self._pop_claim(host), ran)
+
+
+def _by_session(refused: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    by_session: dict[str, dict[str, str]] = {}
+    for host, sessions in sorted(refused.items()):
+        for session, why in sessions.items():
+            by_session.setdefault(session, {})[host] = why
+    return dict(sorted(by_session.items()))
 
 
 ROSTER_EVERY_WALL_S = 0.05
@@ -286,8 +323,15 @@ class Admission:
             self._barrier.record_return(host)
         self._changed.set()
 
-    async def wait_for_hosts(self, bus: Bus) -> None:
-        """Wait until all hosts are present, then publish the roster.
+    async def wait_for_hosts(
+        self, bus: Bus, put_out_offenders: Callable[[], None], drop_missing: Callable[[tuple[str, ...]], bool]
+    ) -> None:
+        """Wait until all hosts are present, or those that are not are dropped, then publish the roster.
+
+        Args:
+            bus: The clock's connection.
+            put_out_offenders: Puts hosts that break the protocol out of the run.
+            drop_missing: Drops the hosts that are missing at the time limit; returns False if that is not wanted.
 
         Raises:
             HostsMissingError: Hosts were still missing at the time limit.
@@ -296,12 +340,22 @@ class Admission:
             await self.publish(bus)  # hosts that took part before this clock restarted announce themselves again
         deadline_wall_s = asyncio.get_running_loop().time() + self._timeouts.limit_wall_s
         while missing := self._members.missing:
+            put_out_offenders()
             if self._on_missing is not None and self._reported_missing != missing:
                 self._reported_missing = missing
                 self._on_missing(missing)
-            if not await self._barrier.wait(deadline_wall_s):
+            if await self._barrier.wait(deadline_wall_s):
+                continue
+            now_wall_s = asyncio.get_running_loop().time()
+            if now_wall_s - deadline_wall_s > AWAY_AFTER_WALL_S:
+                deadline_wall_s = now_wall_s + self._timeouts.limit_wall_s  # this process was suspended meanwhile
+            elif not drop_missing(missing):
                 raise missing_error(missing, self._timeouts)
         await self.publish(bus)
+
+    def changed(self) -> None:
+        """Publish the roster soon, because a host was dropped."""
+        self._changed.set()
 
     def open(self) -> None:
         """From now on, publish the return of a host at once."""
@@ -320,17 +374,28 @@ class Admission:
         self._barrier.mark_all_alive(self._members.expected)
         self._changed.set()
 
-    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "") -> None:
+    async def publish(self, bus: Bus, *, ended: bool = False, failed: str = "", may_resume: bool = False) -> None:
         """Publish the roster.
 
         Args:
             bus: The clock's connection.
             ended: Whether the run has ended.
             failed: Why the run failed; empty if it did not.
+            may_resume: Whether a clock that is started again may go on with the run.
+
+        Raises:
+            SsmicError: The run has more hosts and agents than fit into a message.
         """
-        payload = self._members.roster.model_copy(
-            update={"ended": ended, "failed": failed, "keep": self._keep}
-        ).encoded()
+        update = {"ended": ended, "failed": clipped(failed), "may_resume": may_resume, "keep": self._keep}
+        roster = self._members.roster.model_copy(update=update)
+        payload = roster.encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            payload = roster.model_copy(update={"refused": {}}).encoded()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise SsmicError(
+                f"this run is too large: its roster of {len(roster.hosts)} hosts takes {len(payload)} bytes, "
+                f"but a message has at most {MAX_PAYLOAD_BYTES}"
+            )
         await bus.publish(topics.roster(self._run), payload, qos=topics.QOS_AT_LEAST_ONCE, retain=True)
 
     def close(self) -> None:
@@ -339,7 +404,13 @@ class Admission:
             timer.cancel()
 
 
-def missing_error(hosts: Iterable[str], timeouts: Timeouts) -> HostsMissingError:
-    """Return the error that names hosts that were silent for too long."""
+def missing_error(hosts: Iterable[str], timeouts: Timeouts, what: str = "answer") -> HostsMissingError:
+    """Return the error that names hosts that were silent for too long.
+
+    Args:
+        hosts: The hosts.
+        timeouts: How long the clock waited.
+        what: What it waited for.
+    """
     names = ", ".join(repr(host) for host in sorted(hosts))
-    return HostsMissingError(f"no answer from hosts within {timeouts.limit_wall_s:g} s: {names}")
+    return HostsMissingError(f"no {what} from hosts within {timeouts.limit_wall_s:g} s: {names}")

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
 
 from broker.errors import SsmicError
 from broker.protocol import Control
+
+LOOK_EVERY_WALL_S = 0.5
+"""How often a clock that waits for its pace looks at the time and stores how far it has come."""
+_SHORTEST_SLEEP_WALL_S = 0.001
+"""Shorter ones may not move the loop's clock at all."""
+AWAY_AFTER_WALL_S = 1.0
+"""A household that has not reacted to a question for this long, or a process that did not run for this long, was away;
+anything shorter is work, and is caught up with."""
 
 
 class PaceError(SsmicError):
@@ -42,38 +53,146 @@ class Pace:
         return "max" if self.factor is None else f"{self.factor:g}x"
 
 
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """How a run makes up for time in which somebody was away."""
+
+    factor: float | None = None
+    """Multiple of the pace, above 1, at which it is made up for; infinite: as fast as possible; None: it is not."""
+
+    @classmethod
+    def parse(cls, text: str) -> CatchUp:
+        """Parse a setting: `none`, `2x`, `1.5x`, `max`.
+
+        Raises:
+            PaceError: The text is not such a setting.
+        """
+        if text in {"none", "max"}:
+            return cls(math.inf if text == "max" else None)
+        try:
+            factor = float(text.removesuffix("x"))
+        except ValueError:
+            factor = math.nan
+        if not text.endswith("x") or not math.isfinite(factor) or factor <= 1:
+            raise PaceError(
+                f"catch-up {text!r}: expected 'none', 'max', or a multiple of the pace above 1 such as '2x'"
+            )
+        return cls(factor)
+
+    def __str__(self) -> str:
+        if self.factor is None:
+            return "none"
+        return "max" if math.isinf(self.factor) else f"{self.factor:g}x"
+
+
 class Pacer:
-    """Maps virtual time to the wall clock."""
+    """Maps the wall clock to virtual time: where a run should be now.
 
-    def __init__(self, pace: Pace, now_s: int) -> None:
-        self.pace = pace
-        self._anchor_s = now_s
-        self._anchor_wall_s = asyncio.get_running_loop().time()
+    Time in which somebody was away does not count. With a catch-up, it is owed, and made up for at a multiple of the
+    pace.
+    """
 
-    def change(self, pace: Pace, now_s: int) -> None:
-        """Continue at another pace.
+    def __init__(self, pace: Pace, at_s: float, catch_up: CatchUp | None = None, owed_s: float = 0.0) -> None:
+        """Create one that stands still.
 
         Args:
-            pace: The new pace.
-            now_s: Virtual time from which it applies, UNIX seconds.
+            pace: The pace.
+            at_s: Virtual time, UNIX seconds.
+            catch_up: What happens to time in which somebody was away; None: it is lost.
+            owed_s: Virtual seconds that are to be made up for.
         """
         self.pace = pace
-        self._anchor_s = now_s
-        self._anchor_wall_s = asyncio.get_running_loop().time()
+        self._catch_up = catch_up or CatchUp()
+        self._anchor_s = float(at_s)
+        self._anchor_wall_s = self._now_wall_s()
+        self._owed_s = owed_s if self._catch_up.factor is not None else 0.0
+        self._is_standing = True
 
-    def due_in_wall_s(self, time_s: int) -> float:
-        """Return in how many wall-clock seconds a virtual time is due; negative: how long it is overdue (the lag)."""
+    @staticmethod
+    def _now_wall_s() -> float:
+        return asyncio.get_running_loop().time()
+
+    @property
+    def at_s(self) -> float:
+        """Where the run should be now, UNIX seconds; at the pace `max`: where it last was."""
+        return self._at(self._now_wall_s())[0]
+
+    @property
+    def owed_s(self) -> float:
+        """Virtual seconds that are still to be made up for."""
+        return self._at(self._now_wall_s())[1]
+
+    def start(self) -> None:
+        """Let virtual time pass from now on."""
+        self._anchor(self._now_wall_s())
+        self._is_standing = False
+
+    def stand(self) -> None:
+        """Let virtual time stand still from now on."""
+        self._anchor(self._now_wall_s())
+        self._is_standing = True
+
+    def change(self, pace: Pace) -> None:
+        """Continue at another pace from the time reached."""
+        self._anchor(self._now_wall_s())
+        self.pace = pace
+
+    def reach(self, time_s: float) -> None:
+        """Move to a virtual time if it is later than the present one; what was owed of it is paid."""
+        at_s, owed_s = self._at(self._now_wall_s())
+        if time_s > at_s:
+            self._anchor(self._now_wall_s())
+            self._owed_s = max(0.0, owed_s - (time_s - at_s))
+            self._anchor_s = float(time_s)
+
+    def leave_out(self, since_wall_s: float, until_wall_s: float) -> None:
+        """Do not count a time in which somebody was away; what was left out already stays so.
+
+        Args:
+            since_wall_s: When it began, loop time.
+            until_wall_s: When it ended.
+        """
+        since_wall_s = max(since_wall_s, self._anchor_wall_s)
+        away_wall_s = until_wall_s - since_wall_s
+        if self._is_standing or away_wall_s <= 0 or self.pace.factor is None:
+            return
+        self._anchor(since_wall_s)
+        self._anchor_wall_s = until_wall_s
+        if self._catch_up.factor is not None:
+            self._owed_s += away_wall_s * self.pace.factor
+
+    def due_in_wall_s(self, time_s: float) -> float:
+        """Return in how many wall-clock seconds a virtual time is due; negative: how long it is overdue."""
         if self.pace.factor is None:
             return 0.0
-        due_wall_s = self._anchor_wall_s + (time_s - self._anchor_s) / self.pace.factor
-        return due_wall_s - asyncio.get_running_loop().time()
+        ahead_s = time_s - self._anchor_s
+        gain = self._gain
+        fast_wall_s = self._owed_s / (gain * self.pace.factor) if gain else 0.0
+        fast_s = self._owed_s + fast_wall_s * self.pace.factor
+        if 0 < ahead_s <= fast_s:
+            in_wall_s = fast_wall_s * ahead_s / fast_s
+        else:
+            in_wall_s = (
+                ahead_s / self.pace.factor if ahead_s <= 0 else fast_wall_s + (ahead_s - fast_s) / self.pace.factor
+            )
+        return self._anchor_wall_s + in_wall_s - (self._anchor_wall_s if self._is_standing else self._now_wall_s())
 
-    def reached_s(self, now_s: int) -> int:
-        """Return the whole second of virtual time that the pace has reached, UNIX seconds; without a pace: `now_s`."""
-        if self.pace.factor is None:
-            return now_s
-        passed_wall_s = asyncio.get_running_loop().time() - self._anchor_wall_s
-        return max(now_s, self._anchor_s + math.floor(passed_wall_s * self.pace.factor))
+    @property
+    def _gain(self) -> float:
+        """How much faster than the pace time passes while some is owed; 0: none is ever owed."""
+        return 0.0 if self._catch_up.factor is None else self._catch_up.factor - 1
+
+    def _at(self, wall_s: float) -> tuple[float, float]:
+        """Return where the run should be at a loop time, and what it still owes then, both in virtual seconds."""
+        passed_wall_s = max(0.0, wall_s - self._anchor_wall_s)
+        if self._is_standing or self.pace.factor is None:
+            return self._anchor_s, self._owed_s
+        paid_s = min(self._owed_s, self._gain * self.pace.factor * passed_wall_s) if self._owed_s else 0.0
+        return self._anchor_s + self.pace.factor * passed_wall_s + paid_s, self._owed_s - paid_s
+
+    def _anchor(self, wall_s: float) -> None:
+        self._anchor_s, self._owed_s = self._at(wall_s)
+        self._anchor_wall_s = wall_s
 
 
 HOUR_S = 3600
@@ -91,29 +210,125 @@ class Moment:
     """Number of the round within the run, from 0."""
 
 
+class ControlState(BaseModel):
+    """What a clock that is restarted must know of the pace and of the commands that it was given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    begun_with: str
+    """The pace that the clock was started with; a clock that is restarted with another one takes that."""
+    pace: str
+    reached_s: float
+    """Virtual time reached, UNIX seconds."""
+    owed_s: float = 0.0
+    """Virtual seconds that are still to be made up for."""
+    is_paused: bool = False
+    paused_by: str = ""
+    is_stopped: bool = False
+    stopped_by: str = ""
+
+
 class RunControl:
     """Decides when the next round may run."""
 
-    def __init__(self, pace: Pace, start_s: int) -> None:
+    def __init__(
+        self,
+        pace: Pace,
+        start_s: int,
+        *,
+        catch_up: CatchUp | None = None,
+        state: ControlState | None = None,
+        on_look: Callable[[], None] | None = None,
+    ) -> None:
+        """Create it; virtual time passes from now on.
+
+        Args:
+            pace: The pace to begin with.
+            start_s: Virtual time, UNIX seconds.
+            catch_up: What happens to time in which somebody was away; None: it is lost.
+            state: What the clock's journal says; None: the run begins.
+            on_look: Called every `LOOK_EVERY_WALL_S` while the run waits for its pace.
+        """
+        self._begun_with = str(pace)
+        at_s = float(start_s)
+        owed_s = 0.0
         self.is_stopped = False
         """Whether someone asked to end the run."""
         self.paused_by = ""
         """Who paused the run or steps through it, by their own account."""
         self.stopped_by = ""
         """Who asked to end it."""
-        self._pacer = Pacer(pace, start_s)
         self._paused = False
+        if state is not None:
+            at_s, owed_s = max(at_s, state.reached_s), state.owed_s
+            self._paused, self.paused_by = state.is_paused, state.paused_by
+            self.is_stopped, self.stopped_by = state.is_stopped, state.stopped_by
+            if state.begun_with == self._begun_with:
+                pace = Pace.parse(state.pace)
+        self._pacer = Pacer(pace, at_s, catch_up, owed_s)
+        self._on_look = on_look
         self._step: str | None = None
         self._step_from_s = start_s
         self._step_until_s: int | None = None
         self._changed = asyncio.Event()
+        self._next_s: int | None = None
+        """When the next round is, while no round is running."""
         self._is_early = False
-        """Whether it waits until the pace lets the next event come."""
+        """Whether the run waits until the pace lets the next round come."""
+        self._stopped_at_s = math.floor(at_s) if self.is_stopped else 0
+        self.start()
 
     @property
     def pace(self) -> Pace:
         """The current pace."""
         return self._pacer.pace
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run is paused, or goes on in single steps."""
+        return self._paused
+
+    @property
+    def state(self) -> ControlState:
+        """What the clock's journal stores."""
+        return ControlState(
+            begun_with=self._begun_with,
+            pace=str(self.pace),
+            reached_s=self._stopped_at_s if self.is_stopped else self._pacer.at_s,
+            owed_s=self._pacer.owed_s,
+            is_paused=self._paused,
+            paused_by=self.paused_by,
+            is_stopped=self.is_stopped,
+            stopped_by=self.stopped_by,
+        )
+
+    def start(self) -> None:
+        """Let virtual time pass, unless the run is paused: all hosts are there."""
+        if not self._paused:
+            self._pacer.start()
+
+    def stand(self) -> None:
+        """Let virtual time stand still until `start`."""
+        self._pacer.stand()
+
+    def reached_s(self, now: Moment) -> int:
+        """Return the virtual time reached, UNIX seconds: between the last event and the next one.
+
+        Args:
+            now: The last round that ran, or the one that is running.
+        """
+        if self._next_s is None:
+            return now.time_s
+        return max(now.time_s, math.floor(min(self._pacer.at_s, self._next_s)))
+
+    @property
+    def stopped_at_s(self) -> int | None:
+        """Virtual time at which someone ended the run, UNIX seconds; None: nobody did."""
+        return self._stopped_at_s if self.is_stopped else None
+
+    def leave_out(self, since_wall_s: float, until_wall_s: float) -> None:
+        """Do not count a time in which somebody was away, loop time in seconds, towards the pace."""
+        self._pacer.leave_out(since_wall_s, until_wall_s)
 
     def apply(self, control: Control, now: Moment) -> None:
         """Carry out a command.
@@ -127,18 +342,28 @@ class RunControl:
         """
         match control.command:
             case "pause":
-                self._paused, self._step, self.paused_by = True, None, control.by
+                self._pause(control.by)
+                self._step = None
             case "resume":
                 self._paused, self._step, self.paused_by = False, None, ""
-                self._pacer.change(self._pacer.pace, now.time_s)
+                self._pacer.start()
             case "step":
-                self._paused, self._step, self._step_until_s = True, control.until or "round", None
-                self.paused_by = control.by
+                self._pause(control.by)
+                self._step, self._step_until_s = control.until or "round", None
             case "pace":
-                self._pacer.change(Pace.parse(control.pace or ""), now.time_s)
+                pace = Pace.parse(control.pace or "")
+                self._pacer.reach(now.time_s)
+                self._pacer.change(pace)
             case "stop":
+                if not self.is_stopped:
+                    self._stopped_at_s = self.reached_s(now)
                 self.is_stopped, self.stopped_by = True, control.by
+                self._pacer.stand()
         self._changed.set()
+
+    def _pause(self, by: str) -> None:
+        self._paused, self.paused_by = True, by
+        self._pacer.stand()
 
     def interrupt(self) -> None:
         """Let whoever waits for the next round look again at what it is."""
@@ -146,7 +371,7 @@ class RunControl:
 
     def paced_time_s(self, now_s: int) -> int:
         """Return the virtual time that the pace has reached, UNIX seconds; without a pace, or paused: `now_s`."""
-        return now_s if self._paused else self._pacer.reached_s(now_s)
+        return now_s if self._paused or self.pace.factor is None else max(now_s, math.floor(self._pacer.at_s))
 
     def permits(self, moment: Moment, now: Moment) -> bool:
         """Return whether a round may run now, regardless of the pace.
@@ -155,6 +380,7 @@ class RunControl:
             moment: The next round.
             now: The last round that ran.
         """
+        self._next_s = moment.time_s
         if not self._paused or self.is_stopped:
             return True
         match self._step:
@@ -163,33 +389,50 @@ class RunControl:
                 return True
             case "event" | "hour":
                 if self._step_until_s is None:
-                    self._step_from_s = now.time_s
-                    self._step_until_s = moment.time_s if self._step == "event" else now.time_s + HOUR_S
-                if self._step == "hour" and now.time_s == self._step_from_s:
+                    self._step_from_s = self.reached_s(now)
+                    self._step_until_s = moment.time_s if self._step == "event" else self._step_from_s + HOUR_S
+                if self._step == "hour" and now.time_s <= self._step_from_s:
                     # Time advances from event to event: without this, a step through an hour without events would never
                     # advance.
                     self._step_until_s = max(self._step_until_s, moment.time_s)
                 if moment.time_s <= self._step_until_s:
                     return True
+                self._pacer.reach(self._step_until_s)
                 self._step = None
         return False
 
-    async def wait_changed(self) -> None:
-        """Wait for the next command."""
+    def look(self) -> None:
+        """Note that all commands so far are taken into account; `wait_changed` waits for those from now on."""
         self._changed.clear()
+
+    async def wait_changed(self) -> None:
+        """Wait for a command since the last `look`."""
         await self._changed.wait()
 
     async def wait_due(self, moment: Moment) -> None:
-        """Wait until a round is due at the current pace, or a command arrives."""
-        due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
-        if self._paused or due_in_wall_s <= 0:
-            return
+        """Wait until a round is due at the current pace, or a command arrives.
+
+        A process that did not run meanwhile, because it or its machine was suspended, was away.
+        """
+        loop = asyncio.get_running_loop()
+        self._next_s = moment.time_s
         self._is_early = True
         try:
-            async with asyncio.timeout(due_in_wall_s):
-                await self.wait_changed()
-        except TimeoutError:
-            pass
+            while not self._paused and not self._changed.is_set():
+                due_in_wall_s = self._pacer.due_in_wall_s(moment.time_s)
+                if due_in_wall_s <= 0:
+                    return
+                since_wall_s = loop.time()
+                asleep_wall_s = min(max(due_in_wall_s, _SHORTEST_SLEEP_WALL_S), LOOK_EVERY_WALL_S)
+                try:
+                    async with asyncio.timeout(asleep_wall_s):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+                if loop.time() - since_wall_s > asleep_wall_s + AWAY_AFTER_WALL_S:
+                    self._pacer.leave_out(since_wall_s + asleep_wall_s, loop.time())
+                if self._on_look is not None:
+                    self._on_look()
         finally:
             self._is_early = False
 
@@ -197,11 +440,18 @@ class RunControl:
         """Return whether a round is due at the current pace; single steps are always due."""
         return self._paused or self.is_stopped or self._pacer.due_in_wall_s(moment.time_s) <= 0
 
-    def lag_wall_s(self, now: Moment) -> float:
-        """Return how far virtual time lags behind the pace, wall-clock seconds.
+    def ran(self, moment: Moment) -> None:
+        """Record that a round runs: where time stands still, or has no pace, virtual time moves with the rounds."""
+        self._next_s = None
+        self._pacer.reach(moment.time_s)
 
-        0 while the run is paused, and while it waits until its next event is due.
+    def lag_wall_s(self, now: Moment) -> float:
+        """Return how far virtual time lags behind the pace, wall-clock seconds: what is overdue, and what is owed.
+
+        0 while the run is paused. While it waits until its next event is due, nothing is overdue.
         """
-        if self._paused or self._is_early:
+        factor = self.pace.factor
+        if self._paused or factor is None:
             return 0.0
-        return max(0.0, -self._pacer.due_in_wall_s(now.time_s))
+        overdue_wall_s = 0.0 if self._is_early else max(0.0, -self._pacer.due_in_wall_s(now.time_s))
+        return overdue_wall_s + self._pacer.owed_s / factor

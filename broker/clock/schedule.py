@@ -34,6 +34,14 @@ class ScheduledRound(BaseModel):
     """Agents that the run continues without from this step on."""
     dropped: tuple[str, ...] = ()
     """All hosts that the run continues without, including those dropped in earlier steps."""
+    reasons: dict[str, str] = {}
+    """Why each of them was dropped."""
+    quarantined: tuple[str, ...] = ()
+    """Those of them that were put out because they broke the protocol."""
+    asking: tuple[str, ...] = ()
+    """Hosts with an agent that waited for an answer before this step."""
+    lapse: bool = False
+    """Whether requests without an answer lapse in this step."""
 
     all_left: bool = False
     """In the last step: whether all hosts have left in good order."""
@@ -60,14 +68,17 @@ def next_round(
     hosts: tuple[str, ...],
     end_s: int | None,
     is_stopped: bool,
+    stopped_at_s: int | None = None,
     stop_after_s: int | None = None,
     lost: tuple[str, ...] = (),
+    asking: tuple[str, ...] = (),
 ) -> ScheduledRound | None:
     """Return the round that follows a step.
 
-    While messages are in flight, that is the next round of the same second; after that, the round at the earliest
-    timer. At the run's end come a closing round for all hosts, the rounds that follow from it, and a last one in which
-    the hosts leave.
+    While messages are in flight, that is the next round of the same second. If none are, no request that is still
+    unanswered will be answered in this second: those lapse, in one more round. After that comes the round at the
+    earliest timer. At the run's end come a closing round for all hosts, the rounds that follow from it, and a last one
+    in which the hosts leave.
 
     Args:
         last: The step that has run.
@@ -76,14 +87,17 @@ def next_round(
         hosts: Hosts that take part.
         end_s: End of the run, UNIX seconds, exclusive; None: the run ends when no timer is left.
         is_stopped: Whether someone asked to end the run early.
+        stopped_at_s: Virtual time at which it then ends, UNIX seconds, before its next timer; None: that of the last
+            step.
         stop_after_s: The run is stopped when it would go beyond this second, UNIX seconds; None: it is not.
         lost: Agents lost since the last step; all hosts are informed.
+        asking: Hosts with an agent that waits for an answer.
 
     Returns:
         The next round; None if the run is over.
     """
 
-    def step(time_s: int, phase: Phase, counts: Counts) -> ScheduledRound:
+    def step(time_s: int, phase: Phase, counts: Counts, *, lapse: bool = False) -> ScheduledRound:
         same = time_s == last.time_s
         return ScheduledRound(
             time_s=time_s,
@@ -95,17 +109,27 @@ def next_round(
             ran=last.ran | dict.fromkeys(last.counts, last.step),
             acted_until_s=time_s if phase == "run" else last.acted_until_s,
             lost=lost,
+            asking=asking,
+            lapse=lapse,
         )
 
     all_hosts: Counts = {host: {} for host in hosts}
     in_flight = (all_hosts if lost else {}) | addressed
     if in_flight and last.phase != "end":
         return step(last.time_s, "closing" if last.phase == "closing" else "run", in_flight)
+    if asking and not last.lapse and last.phase != "end":
+        unanswered: Counts = {host: {} for host in asking}
+        return step(last.time_s, "closing" if last.phase == "closing" else "run", unanswered, lapse=True)
     if last.phase in {"closing", "end"}:
         return step(last.time_s, "end", all_hosts) if last.phase == "closing" else None
     earliest_s = min((time_s for time_s in timers_s.values() if time_s is not None), default=None)
-    if is_stopped or (stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s)):
-        return step(last.time_s, "closing", all_hosts)
+    if stop_after_s is not None and (earliest_s is None or earliest_s > stop_after_s):
+        is_stopped, stopped_at_s = True, stop_after_s
+    if is_stopped:
+        at_s = last.time_s if stopped_at_s is None else max(last.time_s, stopped_at_s)
+        if earliest_s is not None:
+            at_s = max(last.time_s, min(at_s, earliest_s - 1))
+        return step(at_s, "closing", all_hosts).model_copy(update={"acted_until_s": at_s})
     if earliest_s is None or (end_s is not None and earliest_s >= end_s):
         closing_s = last.time_s if end_s is None else max(last.time_s, end_s)
         return step(closing_s, "closing", all_hosts)

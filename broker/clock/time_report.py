@@ -10,7 +10,7 @@ import structlog
 
 from broker.clock.pacing import Moment, RunControl
 from broker.protocol import MOST_NAMED, RunPhase, TimeReport, topics
-from broker.transport import Bus
+from broker.transport import Bus, Will
 
 MIN_REPORT_INTERVAL_WALL_S = 0.1
 """Shortest interval between two reports, except when the run's state changes."""
@@ -40,6 +40,17 @@ class Reported:
     report: TimeReport
     is_connected: bool
     """Whether the clock itself is connected to the broker."""
+
+
+def last_will(run: str, now: Moment) -> Will:
+    """Return what the broker publishes on `time` when the clock disappears without leaving.
+
+    Args:
+        run: The run's id.
+        now: Where the run is when the clock connects; readers know better from the report before.
+    """
+    gone = TimeReport(time=now.time_s, round=now.round, step=now.step, pace="", lag_wall_s=0.0, state="gone")
+    return Will(topics.time(run), gone.encoded())
 
 
 class Reporter:
@@ -111,9 +122,11 @@ class Reporter:
 
     def _compose(self) -> TimeReport:
         now, run_control, awaited = self._now(), self._run_control, self._awaited()
+        reached_s = run_control.reached_s(now)
         waiting_wall_s = asyncio.get_running_loop().time() - awaited.since_wall_s if awaited.hosts else 0.0
         return TimeReport(
             time=now.time_s,
+            reached=0 if reached_s == now.time_s else reached_s,
             round=now.round,
             step=now.step,
             pace=str(run_control.pace),

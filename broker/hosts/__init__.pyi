@@ -1,6 +1,7 @@
 from .agent import (
     Agent as Agent,
     AgentLostError as AgentLostError,
+    AskLapsedError as AskLapsedError,
     Channel as Channel,
     Instruction as Instruction,
     Received as Received,
@@ -25,6 +26,7 @@ from .port import (
 __all__ = [
     "Agent",
     "AgentLostError",
+    "AskLapsedError",
     "Channel",
     "Host",
     "HostJournal",

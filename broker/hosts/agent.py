@@ -32,6 +32,18 @@ class Received(Generic[MessageT]):
     sender: str
     seq: int
     message: MessageT
+    step: int = 0
+    """The step in which it was sent. All messages of a round were sent in the same step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A message that an agent refused because its sender had no business to send it."""
+
+    agent: str
+    """The agent that refused it."""
+    sender: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,10 @@ MAX_WAITING_MESSAGES = 100_000
 
 class AgentLostError(SsmicError):
     """The agent that was asked is permanently gone, together with its household."""
+
+
+class AskLapsedError(AgentLostError):
+    """The agent that was asked has run and did not answer, or there is no such agent."""
 
 
 class TimeUp:
@@ -127,8 +143,8 @@ class Channel(Generic[ItemT]):
 class Agent(Generic[MessageT]):
     """Base class of all agents; a subclass implements `run`.
 
-    Its methods are `ask`, `send`, `reply`, `receive`, `receive_round`, `until`, `compute`, `publish`, `instruct`,
-    `spawn` and `channel`; `closing` waits for the end of the run.
+    Its methods are `ask`, `send`, `reply`, `reject`, `receive`, `receive_round`, `until`, `compute`, `publish`,
+    `instruct`, `spawn` and `channel`; `closing` waits for the end of the run.
     """
 
     def __init__(self, agent_id: str) -> None:
@@ -151,6 +167,7 @@ class Agent(Generic[MessageT]):
         self._tasks: asyncio.TaskGroup | None = None
         self._outgoing: list[Outgoing] = []
         self._publications: list[RetainedPublication] = []
+        self._rejections: list[Rejection] = []
         self._instructions: list[Instruction] = []
         self._failure: str | None = None
 
@@ -183,14 +200,27 @@ class Agent(Generic[MessageT]):
         """Answer a message."""
         self.send(received.sender, message, re=received.seq)
 
+    def reject(self, sender: str, why: str) -> None:
+        """Refuse a message: its host counts it against the sender and logs it. Other agents' lies raise no exception.
+
+        Args:
+            sender: The agent that sent it.
+            why: What the sender did, and what would have been right.
+        """
+        self._rejections.append(Rejection(self.id, sender, why))
+
     async def ask(self, to: str, message: MessageT) -> MessageT:
-        """Send a message and return the answer. Virtual time advances meanwhile only if the other agent waits.
+        """Send a message and return the answer, which takes no virtual time.
+
+        A request lapses when nothing is in flight any more in the whole neighbourhood that could answer it: an agent
+        that does not answer cannot keep others waiting.
 
         Args:
             to: Id of the receiving agent.
             message: The message.
 
         Raises:
+            AskLapsedError: The other agent has not answered although it could have.
             AgentLostError: The other agent is permanently gone.
         """
         if to in self._lost:
@@ -349,10 +379,24 @@ class Agent(Generic[MessageT]):
         """Inform the agent that others are permanently gone: its pending requests to them fail, then `on_lost` runs."""
         self._lost.update(agents)
         for asked, reply in self._replies.values():
-            if asked in self._lost and not reply.done():
-                self._busy += 1
-                reply.set_exception(AgentLostError(f"agent {asked!r} is lost"))
+            if asked in self._lost:
+                self._fail(reply, AgentLostError(f"agent {asked!r} is lost"))
         self.on_lost(frozenset(agents))
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request of the agent is unanswered."""
+        return any(not reply.done() for _, reply in self._replies.values())
+
+    def lapse(self, seqs: Collection[int] | None = None) -> None:
+        """Let unanswered requests lapse, in the order in which they were made.
+
+        Args:
+            seqs: Their sequence numbers; None: all.
+        """
+        for seq, (asked, reply) in self._replies.items():
+            if seqs is None or seq in seqs:
+                self._fail(reply, AskLapsedError(f"agent {asked!r} has not answered"))
 
     async def wait_all_blocked(self) -> None:
         """Wait until all of the agent's coroutines are blocked, or one has failed."""
@@ -371,6 +415,11 @@ class Agent(Generic[MessageT]):
         outgoing, self._outgoing = self._outgoing, []
         publications, self._publications = self._publications, []
         return outgoing, publications
+
+    def take_rejections(self) -> list[Rejection]:
+        """Remove and return the messages that the agent refused since the last call."""
+        rejections, self._rejections = self._rejections, []
+        return rejections
 
     def collect_instructions(self) -> list[Instruction]:
         """Remove and return the instructions since the last call."""
@@ -403,6 +452,11 @@ class Agent(Generic[MessageT]):
         if not future.done():
             self._busy += 1
             future.set_result(result)
+
+    def _fail(self, future: asyncio.Future[Any], error: AgentLostError) -> None:
+        if not future.done():
+            self._busy += 1
+            future.set_exception(error)
 
     async def _block(self, future: asyncio.Future[ResultT]) -> ResultT:
         self._mark_blocked()

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from broker.hosts.agent import Agent, Instruction, Outgoing, Received, RetainedPublication
+from broker.hosts.agent import Agent, Instruction, Outgoing, Received, Rejection, RetainedPublication
 from broker.hosts.journal import RoundRecord
-from broker.protocol import Envelope, Failure, Grant, first_problem
+from broker.protocol import MAX_TRACEBACK_CHARACTERS, Envelope, Failure, Grant, first_problem, shown
 
 log = structlog.get_logger(__name__)
 
@@ -68,33 +68,22 @@ class AgentGroup:
             agent.advance(grant.time)
             if grant.lost:
                 agent.mark_lost(grant.lost)
+            if grant.lapse:
+                agent.lapse()
         for envelope in envelopes:
             self._deliver(envelope)
-        for agent in self._agents.values():
-            await agent.wait_all_blocked()
-        return self._collect(grant, envelopes, host_by_agent, next_s)
-
-    def _collect(
-        self, grant: Grant, envelopes: tuple[Envelope, ...], host_by_agent: Mapping[str, str], next_s: int | None
-    ) -> RoundRecord:
         sent: list[tuple[str, Envelope]] = []
         publications: list[RetainedPublication] = []
         instructions: list[Instruction] = []
         failures: list[Failure] = []
         for agent in self._agents.values():
-            if agent.failure is not None:
-                failures.append(Failure(agent=agent.id, traceback=agent.failure))
-            outgoing, published = agent.collect()
+            outgoing, published = await self._act(agent, host_by_agent)
             publications += published
+            sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
             instructions += agent.collect_instructions()
-            for message in outgoing:
-                home = host_by_agent.get(message.to)
-                if home is None:
-                    failures.append(
-                        Failure(agent=agent.id, traceback=f"sent a message to {message.to!r}: no such agent")
-                    )
-                else:
-                    sent.append((home, self._envelope(grant, agent.id, message)))
+            if agent.failure is not None:
+                # The end of a traceback says what happened.
+                failures.append(Failure(agent=agent.id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:]))
         timers_s = [] if next_s is None else [next_s]
         timers_s += [timer_s for agent in self._agents.values() if (timer_s := agent.next_timer_s) is not None]
         return RoundRecord(
@@ -104,8 +93,36 @@ class AgentGroup:
             publications=tuple(publications),
             next_s=min(timers_s, default=None),
             failure=failures[0] if failures else None,
+            is_asking=any(agent.is_asking for agent in self._agents.values()),
             instructions=tuple(instructions),
         )
+
+    @staticmethod
+    async def _act(
+        agent: Agent[Any], host_by_agent: Mapping[str, str]
+    ) -> tuple[list[Outgoing], list[RetainedPublication]]:
+        """Let an agent act until it is blocked; return its messages and publications.
+
+        Messages to agents that do not exist, whose ids come from someone else's message, go nowhere; requests among
+        them lapse at once.
+        """
+        sent: list[Outgoing] = []
+        publications: list[RetainedPublication] = []
+        while True:
+            await agent.wait_all_blocked()
+            outgoing, published = agent.collect()
+            sent += [message for message in outgoing if message.to in host_by_agent]
+            publications += published
+            undeliverable = [message for message in outgoing if message.to not in host_by_agent]
+            if not undeliverable:
+                return sent, publications
+            for message in undeliverable:
+                log.warning("dropped", sender=agent.id, to=shown(message.to), why="there is no such agent")
+            agent.lapse({message.seq for message in undeliverable})
+
+    def take_rejections(self) -> list[Rejection]:
+        """Remove and return the messages that the agents refused since the last call."""
+        return [rejection for agent in self._agents.values() for rejection in agent.take_rejections()]
 
     def stop(self) -> None:
         """Cancel the agents' tasks."""
@@ -115,14 +132,15 @@ class AgentGroup:
     def _deliver(self, envelope: Envelope) -> None:
         try:
             message = self._messages.validate_python(envelope.body)
-        except ValidationError as error:
+        except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the message
             self.dropped += 1
             log.warning("dropped", sender=envelope.sender, to=envelope.to, why=first_problem(error))
             return
-        self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message), envelope.re)
+        self._agents[envelope.to].deliver(Received(envelope.sender, envelope.seq, message, envelope.step), envelope.re)
 
     def _envelope(self, grant: Grant, sender: str, message: Outgoing) -> Envelope:
-        return Envelope(
+        # Not validated: it is our own, and its receivers do so.
+        return Envelope.model_construct(
             session=self._session,
             step=grant.step,
             time=grant.time,

@@ -13,9 +13,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from broker.errors import HostRefusedError, ProtocolError, RunFailedError
+from broker.errors import (
+    BrokerLostError,
+    BrokerUnreachableError,
+    ClockMissingError,
+    HostRefusedError,
+    MalformedError,
+    ProtocolError,
+    RunFailedError,
+    RunSuspendedError,
+)
 from broker.hosts.agent import Agent
 from broker.hosts.agent_group import AgentGroup
 from broker.hosts.directory import Directory
@@ -34,11 +43,23 @@ from broker.protocol import (
     Roster,
     Timeouts,
     Wake,
+    decode,
+    too_large,
     topics,
 )
 from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
 
 log = structlog.get_logger(__name__)
+
+
+LOOK_EVERY_WALL_S = 60.0
+"""After how long without a sign of life of the clock a host listens for one, and says so if there is none."""
+LISTEN_WALL_S = 6.0
+"""How long it listens: the clock reports every two seconds."""
+SILENT_AFTER_WALL_S = 10.0
+"""After how long a host says that it waits for messages."""
+_GONE = b'"state":"gone"'
+"""In a report on `time`: the last will of a clock."""
 
 
 class Host:
@@ -57,6 +78,7 @@ class Host:
         journal: HostJournal | None = None,
         setup: str = "",
         port: Port | None = None,
+        clock_limit_wall_s: float | None = None,
     ) -> None:
         """Create a host.
 
@@ -69,8 +91,10 @@ class Host:
             timeouts: Wall-clock limits.
             observer: Called with each round, including replayed ones.
             journal: Stores each round; if it contains rounds, they are replayed first.
-            setup: Fingerprint of the settings that the host was started with; the clock compares it.
+            setup: What the host was started with, part by part (`broker.setup`); the clock compares it.
             port: Connects its agents with the world outside the run; None: nothing does.
+            clock_limit_wall_s: How long the clock may give no sign before the host gives up, wall-clock seconds; None:
+                it is in the same process.
         """
         self.host_id = host_id
         self.run_id = run
@@ -97,6 +121,10 @@ class Host:
         self._expecting: Grant | None = None
         self._is_current_session: bool | None = None
         """Whether the latest roster that names a process for this host names this one; None: no roster yet."""
+        self._clock_limit_wall_s = clock_limit_wall_s
+        self._clock_topics = frozenset({topics.roster(run), topics.grant(run, host_id)})
+        self._clock_sign_wall_s = 0.0
+        """When the clock gave its last sign of life, loop time."""
         self._keep_retained = False
         """Whether retained publications stay at the broker when the host leaves."""
 
@@ -132,6 +160,9 @@ class Host:
                 )
                 await self._announce(bus)
                 reader = tasks.create_task(self._read(bus), name=f"host[{self.host_id}].read")
+                watching = None
+                if self._clock_limit_wall_s is not None:
+                    watching = tasks.create_task(self._watch_clock(broker, bus, self._clock_limit_wall_s))
                 try:
                     if replayed is not None:
                         await self._outbox.publish_retained(bus)  # they may have been removed when this host left
@@ -146,12 +177,12 @@ class Host:
                     else:
                         await self._outbox.publish_last(bus)
                 except BaseException as error:
-                    reader.cancel()
+                    _cancel(reader, watching)
                     if not self._may_tidy or not await leave_gracefully(self._tidy_up(bus, gone)):
                         raise  # so that the broker publishes the will
                     early = error
                 else:
-                    reader.cancel()
+                    _cancel(reader, watching)
                     await self._tidy_up(bus)
                 self.rejected.log_suppressed()
             self._group.stop()
@@ -193,6 +224,7 @@ class Host:
     # Incoming messages.
 
     async def _read(self, bus: Bus) -> None:
+        bus.on_oversized = lambda topic, size_bytes: self.rejected.reject(topic, too_large(size_bytes))
         async for event in bus.messages():
             if not isinstance(event, Delivery):
                 log.info("reconnected", host=self.host_id)
@@ -200,9 +232,11 @@ class Host:
                 await self._outbox.publish_retained(bus)
                 await self._request_missing(bus)
                 continue
+            if event.topic in self._clock_topics and not event.retain:
+                self._clock_sign_wall_s = asyncio.get_running_loop().time()
             try:
                 await self._take(bus, event)
-            except (ProtocolError, ValidationError) as error:
+            except ProtocolError as error:
                 self.rejected.reject(event.topic, error)
 
     async def _take(self, bus: Bus, delivery: Delivery) -> None:
@@ -215,14 +249,14 @@ class Host:
             case "roster", () if not delivery.payload:
                 pass  # the clock has left and removed it
             case "roster", ():
-                if not self._take_roster(Roster.model_validate_json(delivery.payload), is_stored=delivery.retain):
+                if not self._take_roster(decode(Roster, delivery.payload), is_stored=delivery.retain):
                     await self._announce(bus)
             case "grant", (_,):
-                await self._take_grant(bus, Grant.model_validate_json(delivery.payload))
+                await self._take_grant(bus, decode(Grant, delivery.payload))
             case "inbox", (_, agent, from_host):
-                self._take_envelope(agent, from_host, Envelope.model_validate_json(delivery.payload))
+                self._take_envelope(agent, from_host, decode(Envelope, delivery.payload), len(delivery.payload))
             case "resend", (_, from_host):
-                request = ResendRequest.model_validate_json(delivery.payload)
+                request = decode(ResendRequest, delivery.payload)
                 await self._outbox.resend(bus, request.step, from_host)
             case _:
                 raise ProtocolError("a host does not read this topic")
@@ -230,9 +264,13 @@ class Host:
     def _take_roster(self, roster: Roster, *, is_stored: bool) -> bool:
         """Adopt a roster; return False if it does not list this process."""
         self._keep_retained = roster.keep
-        if self.session in roster.refused:
+        if (why := roster.refused.get(self.session, {}).get(self.host_id)) is not None:
             self._is_current_session = False
-            raise HostRefusedError(f"host {self.host_id!r} is refused: {roster.refused[self.session]}")
+            raise HostRefusedError(f"host {self.host_id!r} is refused: {why}")
+        if (why := roster.quarantined.get(self.host_id)) is not None:
+            raise HostRefusedError(f"host {self.host_id!r} was put out of the run: {why}")
+        if roster.failed and roster.may_resume and not is_stored:
+            raise RunSuspendedError(f"host {self.host_id!r} leaves, the clock gave up for now: {roster.failed}")
         if roster.failed and not is_stored:
             raise RunFailedError(f"host {self.host_id!r} leaves, the run has failed: {roster.failed}")
         if roster.ended:
@@ -271,14 +309,62 @@ class Host:
             self._expecting = grant
             self._grants.put_nowait(grant)
 
-    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope) -> None:
+    def _take_envelope(self, agent: str, from_host: str, envelope: Envelope, size_bytes: int) -> None:
         if agent != envelope.to or agent not in self._group.ids:
-            raise ProtocolError(f"agent {agent!r} does not live on this host")
+            raise MalformedError(f"agent {agent!r} does not live on this host")
         self._directory.check(envelope, from_host)
         if envelope.step < self._outbox.last_step:
             return  # a late duplicate
-        self._buffer.add(from_host, envelope)
+        self._buffer.add(from_host, envelope, size_bytes)
         self._arrived.set()
+
+    async def _watch_clock(self, broker: Broker, bus: Bus, limit_wall_s: float) -> None:
+        """Say when the clock is silent, and when it is back, until cancelled.
+
+        An idle household hears nothing of its clock for hours. Before it says so, it listens to the clock's reports for
+        a moment: to listen all the time would cost more than anything else that it does then.
+
+        Raises:
+            ClockMissingError: The clock was silent for longer than the limit.
+        """
+        loop = asyncio.get_running_loop()
+        self._clock_sign_wall_s = loop.time()
+        look_wall_s = min(LOOK_EVERY_WALL_S, limit_wall_s / 4)
+        is_silent = False
+        while True:
+            wake_wall_s = loop.time() + look_wall_s
+            await asyncio.sleep(look_wall_s)
+            if loop.time() - wake_wall_s > look_wall_s or not getattr(bus, "is_connected", True):
+                self._clock_sign_wall_s = loop.time()  # this process was suspended, or could hear nobody
+            if loop.time() - self._clock_sign_wall_s >= look_wall_s and await self._hears_clock(broker):
+                self._clock_sign_wall_s = loop.time()
+            if loop.time() - self._clock_sign_wall_s < look_wall_s:
+                if is_silent:
+                    log.warning("the clock is there", host=self.host_id)
+                is_silent = False
+                continue
+            if loop.time() - self._clock_sign_wall_s > limit_wall_s:
+                raise ClockMissingError(f"host {self.host_id!r}: no sign of the clock for {limit_wall_s:g} s")
+            if not is_silent:
+                log.warning("waiting for the clock", host=self.host_id, limit_wall_s=limit_wall_s)
+            is_silent = True
+
+    async def _hears_clock(self, broker: Broker) -> bool:
+        """Listen to the clock's reports for a moment; return whether there was one, or whether that cannot be told."""
+        is_listening = False
+        try:
+            async with (
+                asyncio.timeout(LISTEN_WALL_S),
+                broker.connect(f"{self.run_id}-{self.host_id}-{secrets.token_hex(8)}") as bus,
+            ):
+                await bus.subscribe(topics.time(self.run_id))
+                is_listening = True
+                async for event in bus.messages():
+                    if isinstance(event, Delivery) and event.payload and not event.retain:
+                        return _GONE not in event.payload
+        except (TimeoutError, BrokerLostError, BrokerUnreachableError):
+            return not is_listening
+        return False
 
     # Rounds.
 
@@ -294,6 +380,7 @@ class Host:
             record = await self._group.run_round(
                 grant, messages, self._directory.host_by_agent, tasks, next_s=self._next_outside_s
             )
+            self._count_rejections()
             if self._journal is not None:
                 self._journal.append(record)
             self._record_round(record)
@@ -303,6 +390,13 @@ class Host:
             self._running = None
             if grant.phase == "end":
                 return
+
+    def _count_rejections(self) -> None:
+        """Count what the agents refused against the hosts that it came from."""
+        for rejection in self._group.take_rejections():
+            from_host = self._directory.host_by_agent.get(rejection.sender, "")
+            topic = topics.inbox(self.run_id, self.host_id, rejection.agent, from_host)
+            self.rejected.reject(topic, ProtocolError(f"agent {rejection.sender!r} {rejection.why}"))
 
     @property
     def _next_outside_s(self) -> int | None:
@@ -343,9 +437,14 @@ class Host:
 
     async def _wait_for_messages(self, bus: Bus, grant: Grant) -> None:
         backoff = self._timeouts.backoff()
-        while self._buffer.missing(grant.step - 1, grant.expected):
+        loop = asyncio.get_running_loop()
+        since_wall_s: float | None = loop.time()
+        while missing := self._buffer.missing(grant.step - 1, grant.expected):
             if not await backoff.wait(self._arrived):
                 await self._request_missing(bus)
+            if since_wall_s is not None and loop.time() - since_wall_s >= SILENT_AFTER_WALL_S:
+                since_wall_s = None
+                log.warning("waiting for messages", host=self.host_id, sender_hosts=missing, step=grant.step - 1)
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._expecting
@@ -391,3 +490,9 @@ class Host:
         self._outbox.add_round(record)
         if self._observer is not None:
             self._observer.round_ran(self.host_id, record)
+
+
+def _cancel(*tasks: asyncio.Task[None] | None) -> None:
+    for task in tasks:
+        if task is not None:
+            task.cancel()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from pydantic import TypeAdapter, ValidationError
 
 from broker.hosts.agent import Instruction, RetainedPublication
 from broker.journal_file import JournalFile
@@ -27,6 +28,8 @@ class RoundRecord:
     next_s: int | None
     """The host's earliest timer, UNIX seconds of virtual time; None if no timer is set."""
     failure: Failure | None
+    is_asking: bool = False
+    """Whether an agent waits for an answer."""
     instructions: tuple[Instruction, ...] = ()
     """For the world outside the run."""
 
@@ -79,11 +82,7 @@ class HostJournal(JournalFile):
             JournalError: The file cannot be written.
         """
         delivered = b"[" + b",".join(envelope.encoded() for envelope in record.delivered) + b"]"
-        row = (record.grant.step, record.grant.encoded(), delivered, record.digest)
-        try:
-            self._connection.execute("INSERT INTO rounds VALUES (?, ?, ?, ?)", row)
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        self._append_round(record.grant.step, record.grant.encoded(), delivered, record.digest)
 
     def rounds(self) -> Iterator[JournaledRound]:
         """Yield the rounds in the order in which they ran.
@@ -91,13 +90,13 @@ class HostJournal(JournalFile):
         Raises:
             JournalError: The journal is damaged.
         """
-        query = "SELECT grant_json, delivered_json, digest FROM rounds ORDER BY step"
-        try:
-            for grant, delivered, digest in self._connection.execute(query):
+        for grant, delivered, digest in self._load_rounds():
+            try:
                 envelopes = tuple(Envelope.model_validate(item) for item in json.loads(delivered))
-                yield JournaledRound(Grant.model_validate_json(grant), envelopes, digest)
-        except (sqlite3.Error, ValueError) as error:
-            raise self._error(error) from error
+                journaled = JournaledRound(Grant.model_validate_json(grant), envelopes, digest)
+            except (ValueError, TypeError):  # of another release: the chain says that it is what was written
+                raise self._unreadable("a round") from None
+            yield journaled
 
     def save_host_by_agent(self, host_by_agent: Mapping[str, str]) -> None:
         """Store which host each agent lives on; a replay routes by it before it has seen a roster.
@@ -108,6 +107,12 @@ class HostJournal(JournalFile):
         self._save_state(json.dumps(host_by_agent))
 
     def load_host_by_agent(self) -> dict[str, str]:
-        """Return the stored host of each agent; empty if none was stored."""
-        host_by_agent: dict[str, str] = json.loads(self._load_state() or "{}")
-        return host_by_agent
+        """Return the stored host of each agent; empty if none was stored.
+
+        Raises:
+            JournalError: It is not what was stored.
+        """
+        try:
+            return TypeAdapter(dict[str, str]).validate_json(self._load_state() or "{}")
+        except ValidationError:
+            raise self._unreadable("its state") from None

@@ -47,6 +47,7 @@ class Outbox:
             sent=Counter(host for host, _ in record.sent),
             next=record.next_s,
             failure=record.failure,
+            asking=record.is_asking,
         )
         for fact in record.publications:
             self._publications[self._publication_topic(fact)] = fact.content.model_dump_json().encode()

@@ -1,8 +1,18 @@
+from .bounds import (
+    MAX_AGENT_CHARACTERS as MAX_AGENT_CHARACTERS,
+    MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
+    MAX_TIME_S as MAX_TIME_S,
+    MAX_TRACEBACK_CHARACTERS as MAX_TRACEBACK_CHARACTERS,
+    clipped as clipped,
+)
 from .rejections import (
     RejectedMessages as RejectedMessages,
+    decode as decode,
     first_problem as first_problem,
+    too_large as too_large,
 )
 from .reorder_buffer import (
+    MAX_BUFFERED_MESSAGES as MAX_BUFFERED_MESSAGES,
     ReorderBuffer as ReorderBuffer,
 )
 from .timeouts import (
@@ -30,6 +40,11 @@ from .wire import (
 
 __all__ = [
     "LIMIT_WALL_S",
+    "MAX_AGENT_CHARACTERS",
+    "MAX_BUFFERED_MESSAGES",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_TIME_S",
+    "MAX_TRACEBACK_CHARACTERS",
     "MOST_NAMED",
     "VERSION",
     "Announcement",
@@ -48,6 +63,9 @@ __all__ = [
     "TimeReport",
     "Timeouts",
     "Wake",
+    "clipped",
+    "decode",
     "first_problem",
     "shown",
+    "too_large",
 ]

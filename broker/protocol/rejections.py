@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from broker.errors import MalformedError
 from broker.protocol import topics
+from broker.protocol.bounds import MAX_PAYLOAD_BYTES, clipped
+from broker.protocol.wire import shown
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 LOGGED_AT_ONCE = 10
 """Rejected messages per sender and kind of topic that are logged in full before the rest is summarised."""
@@ -78,9 +84,33 @@ class RejectedMessages:
 
 
 def first_problem(error: Exception) -> str:
-    """Return a one-line description of a message's first problem."""
+    """Return a one-line description of a message's first problem; keys that the sender chose are shortened."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return f"{error.error_count()} problems, the first: {place}: {first['msg']}"
-    return str(error)
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(shown(str(part)) for part in first["loc"])
+        count = error.error_count()
+        return clipped(f"{first['msg']}" if not place else f"{count} problems, the first: {place}: {first['msg']}")
+    return clipped(str(error))
+
+
+def decode(model: type[ModelT], payload: bytes) -> ModelT:
+    """Return the content of a payload: the only way from the network into the models.
+
+    Args:
+        model: What it must be.
+        payload: As it was received.
+
+    Raises:
+        MalformedError: It is something else, or a value is out of range.
+    """
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise too_large(len(payload))
+    try:
+        return model.model_validate_json(payload)
+    except Exception as error:  # noqa: BLE001 - parsing has no effects: whatever it raises is due to the payload
+        raise MalformedError(first_problem(error)) from None
+
+
+def too_large(size_bytes: int) -> MalformedError:
+    """Return the error for a payload above the limit."""
+    return MalformedError(f"a payload of {size_bytes} bytes is too large: at most {MAX_PAYLOAD_BYTES}")

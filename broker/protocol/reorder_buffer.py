@@ -4,41 +4,65 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from broker.errors import ProtocolError
+from broker.errors import MalformedError, ProtocolError
 from broker.protocol.wire import Envelope
 
 MAX_BUFFERED_MESSAGES = 100_000
 """Limit per sending host. Further messages are dropped (genuine ones are requested again) and do not displace those of
 other hosts."""
+MAX_BUFFERED_BYTES = 64 * 2**20
+"""Likewise, in bytes of payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Buffered:
+    from_host: str
+    envelope: Envelope
+    size_bytes: int
 
 
 class ReorderBuffer:
     """Buffers messages by the step in which they were sent, each once, until their round."""
 
     def __init__(self) -> None:
-        self._by_step: dict[int, dict[tuple[str, int], tuple[str, Envelope]]] = defaultdict(dict)
+        self._by_step: dict[int, dict[tuple[str, int], _Buffered]] = defaultdict(dict)
         self._counts: dict[str, int] = defaultdict(int)
+        self._bytes: dict[str, int] = defaultdict(int)
 
-    def add(self, from_host: str, envelope: Envelope) -> None:
+    def add(self, from_host: str, envelope: Envelope, size_bytes: int = 0) -> bool:
         """Buffer a message; duplicates by (sender, sequence number) are dropped.
 
         Args:
             from_host: The sending host, from the topic.
             envelope: The message.
+            size_bytes: Size of its payload.
+
+        Returns:
+            Whether it is new.
 
         Raises:
+            MalformedError: The sender has sent another message under this number.
             ProtocolError: The host has too many messages in the buffer.
         """
-        step = self._by_step[envelope.step]
         key = (envelope.sender, envelope.seq)
-        if key not in step:
-            if self._counts[from_host] >= MAX_BUFFERED_MESSAGES:
-                raise ProtocolError(
-                    f"more than {MAX_BUFFERED_MESSAGES} messages of host {from_host!r} wait for their round"
-                )
-            step[key] = (from_host, envelope)
-            self._counts[from_host] += 1
+        known = self._by_step[envelope.step].get(key) if envelope.step in self._by_step else None
+        if known is not None:
+            if known.envelope is not envelope and known.envelope.unsigned() != envelope.unsigned():
+                raise MalformedError(f"agent {envelope.sender!r} has sent another message with number {envelope.seq}")
+            return False
+        if self._counts[from_host] >= MAX_BUFFERED_MESSAGES or (
+            self._bytes[from_host] + size_bytes > MAX_BUFFERED_BYTES
+        ):
+            raise ProtocolError(
+                f"more than {MAX_BUFFERED_MESSAGES} messages or {MAX_BUFFERED_BYTES} bytes of host {from_host!r} wait "
+                "for their round"
+            )
+        self._by_step[envelope.step][key] = _Buffered(from_host, envelope, size_bytes)
+        self._counts[from_host] += 1
+        self._bytes[from_host] += size_bytes
+        return True
 
     def missing(self, step: int, expected: Mapping[str, int]) -> list[str]:
         """Return the hosts whose messages of a step have not all arrived.
@@ -48,8 +72,8 @@ class ReorderBuffer:
             expected: By sending host, the number of messages.
         """
         have: dict[str, int] = defaultdict(int)
-        for from_host, _ in self._by_step.get(step, {}).values():
-            have[from_host] += 1
+        for message in self._by_step.get(step, {}).values():
+            have[message.from_host] += 1
         return [host for host, count in expected.items() if have[host] < count]
 
     def pop(self, step: int, senders: Collection[str]) -> tuple[Envelope, ...]:
@@ -64,6 +88,7 @@ class ReorderBuffer:
         """
         messages = self._by_step.get(step, {})
         for old in [s for s in self._by_step if s <= step]:
-            for from_host, _ in self._by_step.pop(old).values():
-                self._counts[from_host] -= 1
-        return tuple(messages[key][1] for key in sorted(messages) if messages[key][0] in senders)
+            for message in self._by_step.pop(old).values():
+                self._counts[message.from_host] -= 1
+                self._bytes[message.from_host] -= message.size_bytes
+        return tuple(messages[key].envelope for key in sorted(messages) if messages[key].from_host in senders)

@@ -5,14 +5,29 @@ The body of an agent's message (`Envelope.body`) is opaque to this package.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from broker.protocol.bounds import (
+    MAX_INTEGER,
+    MAX_MEMBERS,
+    MAX_TEXT_CHARACTERS,
+    MAX_TRACEBACK_CHARACTERS,
+    AgentId,
+    AgentIds,
+    Body,
+    Count,
+    Counts,
+    HostId,
+    Session,
+    Text,
+    Time,
+)
+
 Version = Literal[2]
 VERSION: Version = 2
-Count = Annotated[int, Field(ge=0)]
-RunPhase = Literal["waiting", "running", "paused", "ended", "failed"]
+RunPhase = Literal["waiting", "running", "paused", "ended", "failed", "gone"]
 
 MOST_NAMED = 100
 """How many hosts a report on `time` names; the others are only counted."""
@@ -26,14 +41,14 @@ def shown(name: str) -> str:
     return name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…"
 
 
-Who = Annotated[str, AfterValidator(shown)]
+Who = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS), AfterValidator(shown)]
 """Who sent a command, by their own account, such as `anna@laptop`; empty: unknown."""
 
 
 class Wire(BaseModel):
-    """Base of all payloads: validated on receipt; unknown keys are rejected."""
+    """Base of all payloads: validated on receipt; unknown keys and values out of range are rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     v: Version = VERSION
 
@@ -45,22 +60,22 @@ class Wire(BaseModel):
 class Envelope(Wire):
     """A message from one agent to another, on `inbox/<host>/<agent>/<from-host>`."""
 
-    session: str
+    session: Session
     """The sending host's session, as in the roster: messages from other processes of that host are void."""
     step: Count
     """The step in which it was sent; it is delivered in the next one."""
-    time: int
+    time: Time
     """Virtual time of sending, UNIX seconds."""
     round: Count
-    sender: str
+    sender: AgentId
     """An agent's id."""
     seq: Count
     """Sequence number of the sender in this run; (sender, seq) identifies a message."""
-    to: str
+    to: AgentId
     """An agent's id."""
     re: Count | None = None
     """`seq` of the recipient's message that this one answers."""
-    body: dict[str, Any]
+    body: Body
     """The message itself; `body["kind"]` is its type."""
 
     def unsigned(self) -> bytes:
@@ -73,53 +88,67 @@ class Grant(Wire):
 
     step: Count
     """Number of the round within the run."""
-    time: int
+    time: Time
     """Virtual time, UNIX seconds."""
     round: Count
     """Number of the round within this second."""
-    expected: dict[str, Count]
+    expected: Counts
     """By sending host, how many messages it sent to this host in the previous step."""
-    lost: tuple[str, ...] = ()
+    lost: AgentIds = ()
     """Agents that the run continues without from this round on."""
     phase: Literal["start", "run", "closing", "end"] = "run"
     """`start`: agents start; `run`; `closing`: the run's end is reached, agents finish what is open; `end`: hosts
     leave."""
+    lapse: bool = False
+    """Whether requests that have not been answered lapse in this round: nothing is in flight any more that could answer
+    them, and time is about to move. Omitted from the payload if false, for older peers."""
+
+    def encoded(self) -> bytes:
+        """See `Wire.encoded`."""
+        return self.model_dump_json(by_alias=True, exclude=None if self.lapse else {"lapse"}).encode()
 
 
 class Failure(Wire):
     """An agent raised an exception."""
 
-    agent: str
-    traceback: str
+    agent: AgentId
+    """An agent of the host that reports it."""
+    traceback: Annotated[str, Field(max_length=MAX_TRACEBACK_CHARACTERS)]
 
 
 class Done(Wire):
     """A host has run its round, on `done/<host>`."""
 
-    session: str
+    session: Session
     """The host's session, as in the roster."""
     step: Count
-    time: int
+    time: Time
     round: Count
-    sent: dict[str, Count]
+    sent: Counts
     """By receiving host, the number of messages sent to it."""
-    next: int | None
-    """The host's earliest timer, UNIX seconds of virtual time; None: no timer."""
+    next: Time | None
+    """The host's earliest timer, UNIX seconds of virtual time, after the present moment; None: no timer."""
     busy: bool = False
     """True in answer to a repeated grant while the round is still running: a sign of life; other fields are void."""
     failure: Failure | None = None
+    asking: bool = False
+    """Whether an agent waits for an answer to a request. Omitted from the payload if false, for older peers."""
+
+    def encoded(self) -> bytes:
+        """See `Wire.encoded`."""
+        return self.model_dump_json(by_alias=True, exclude=None if self.asking else {"asking"}).encode()
 
 
 class Announcement(Wire):
     """A host is present, or gone, on `hosts/<host>`."""
 
-    host: str
-    session: str
+    host: HostId
+    session: Session
     """Drawn at random by each process: distinguishes processes that claim to be the same host, and earlier runs."""
-    agents: tuple[str, ...]
-    setup: str = ""
+    agents: AgentIds
+    setup: Text = ""
     """Fingerprint of the settings that the host was started with; must equal the clock's."""
-    ran: int = -1
+    ran: Annotated[int, Field(ge=-1, le=MAX_INTEGER)] = -1
     """The last step that the host ran; -1: none. A process that has lost its host's journal cannot continue."""
     state: Literal["there", "gone"]
 
@@ -129,32 +158,38 @@ class Member(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    session: str
+    session: Session | Literal[""]
     """The process that takes part; empty: none, or two claim to be this host. A process that takes part and does not
     find its own session here announces itself again."""
-    agents: tuple[str, ...]
+    agents: AgentIds
 
 
 class Roster(Wire):
     """Which agent lives on which host, on `roster`."""
 
-    hosts: dict[str, Member]
-    refused: dict[str, str] = {}
-    """Sessions that may not take part, with the reason."""
+    hosts: Annotated[dict[HostId, Member], Field(max_length=MAX_MEMBERS)]
+    refused: Annotated[dict[Session, dict[HostId, Text]], Field(max_length=MAX_MEMBERS)] = {}
+    """By session, by host: processes that may not take part as that host, with the reason. A process obeys only what
+    names its own host too, since any host can announce itself under a session that it has read elsewhere."""
+    quarantined: Annotated[dict[HostId, Text], Field(max_length=MAX_MEMBERS)] = {}
+    """Hosts that were put out of the run because they broke the protocol, with the reason. Omitted from the payload if
+    empty, for older peers."""
     ended: bool = False
     """The run is over; a host that returns only now has missed nothing."""
     keep: bool = False
     """Whether retained messages stay at the broker when the run has ended."""
-    failed: str = ""
+    failed: Text = ""
     """Why the clock ended the run because of a failure; hosts leave. Ignored in a retained roster, since a clock may
     resume."""
+    may_resume: bool = False
+    """With `failed`: whether the clock gave up for now only, so that it may be started again. Omitted if False."""
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
     """Offset from UTC at which the run's times are displayed. Omitted from the payload if 0, so that older peers, which
     do not know the key, can read the roster of a run in UTC."""
 
     def encoded(self) -> bytes:
         """See `Wire.encoded`."""
-        unsaid = None if self.utc_offset_s else {"utc_offset_s"}
+        unsaid = {name for name in ("may_resume", "quarantined", "utc_offset_s") if not getattr(self, name)}
         return self.model_dump_json(by_alias=True, exclude=unsaid).encode()
 
 
@@ -167,15 +202,16 @@ class TimeReport(Wire):
 
     model_config = ConfigDict(extra="ignore")
 
-    time: int
+    time: Time
     round: Count
     step: Count
-    pace: str
+    pace: Text
     """`max`, or a factor such as `60x`: virtual seconds per wall-clock second."""
     lag_wall_s: float
-    """How far virtual time lags behind the pace, wall-clock seconds."""
+    """How far virtual time lags behind the pace, wall-clock seconds: what is overdue, and what is still to be made up
+    for because somebody was away."""
     state: RunPhase
-    """`waiting`: for hosts, before the run begins."""
+    """`waiting`: for hosts, before the run begins; `gone`: the clock disappeared, and this is its last will."""
     waiting_for: Annotated[tuple[Who, ...], Field(max_length=MOST_NAMED)] = ()
     """Hosts that the clock is waiting for and that do not answer; hosts that answer that they are busy are not
     included."""
@@ -189,13 +225,15 @@ class TimeReport(Wire):
     """Who ended the run early."""
     every_wall_s: float = 0.0
     """Longest interval between two reports, wall-clock seconds; 0: not guaranteed."""
+    reached: int = 0
+    """Virtual time reached at the pace, UNIX seconds, between `time` and the next event; 0: not known."""
 
     def encoded(self) -> bytes:
         """Return the payload without fields that have their default value."""
         return self.model_dump_json(exclude={name for name in _LATER if not getattr(self, name)}).encode()
 
 
-_LATER = ("waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
+_LATER = ("reached", "waiting_for", "waiting_more", "waiting_wall_s", "paused_by", "stopped_by", "every_wall_s")
 """Keys added after the first release of version 2."""
 
 
@@ -203,7 +241,7 @@ class Control(Wire):
     """A person's command to the clock, on `control`."""
 
     command: Literal["pause", "resume", "step", "pace", "stop"]
-    pace: str | None = None
+    pace: Text | None = None
     """For `pace`: the new pace."""
     until: Literal["round", "event", "hour"] | None = None
     """For `step`: how far to run before pausing again."""
@@ -217,9 +255,9 @@ class Control(Wire):
 class Wake(Wire):
     """A host holds something from outside the run for its agents, and asks for a round, on `wake/<host>`."""
 
-    session: str
+    session: Session
     """The host's session, as in the roster."""
-    taken: int
+    taken: Annotated[int, Field(ge=-1, le=MAX_INTEGER)]
     """The last step in which it took what had come from outside; -1: none. A later such step meets the request."""
 
 

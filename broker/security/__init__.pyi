@@ -8,6 +8,10 @@ from .acl import (
 from .mosquitto_conf import (
     HOST_FILE as HOST_FILE,
 )
+from .passwords import (
+    new_password as new_password,
+    password_line as password_line,
+)
 from .provision import (
     Guard as Guard,
     Written as Written,
@@ -16,6 +20,7 @@ from .provision import (
 )
 from .secret_files import (
     Owner as Owner,
+    SecretWriter as SecretWriter,
 )
 
 __all__ = [
@@ -27,7 +32,10 @@ __all__ = [
     "DeviceAccess",
     "Guard",
     "Owner",
+    "SecretWriter",
     "Written",
     "login_folder",
+    "new_password",
+    "password_line",
     "write_guard",
 ]

@@ -104,6 +104,8 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
         *_in_any_run("forecast/+/+", "devices/+/+"),
         *(topic for rights in own for topic in rights.write),
     ]
+    read += [*_in_any_run("ha/+/+/set", "devices/+/state"), "homeassistant/status"]
+    write += [*_in_any_run("ha/#", "devices/+/request", "devices/+/withdraw"), "homeassistant/device/+/config"]
     return Rights(tuple(dict.fromkeys(read)), tuple(dict.fromkeys(write)))
 
 

@@ -1,4 +1,5 @@
 from .choose import (
+    ChosenBroker as ChosenBroker,
     choose_broker as choose_broker,
 )
 from .cleanup import (
@@ -6,18 +7,23 @@ from .cleanup import (
     find_leftovers as find_leftovers,
     remove as remove,
 )
-from .local import (
-    HEADROOM_BYTES as HEADROOM_BYTES,
-)
 from .mosquitto import (
     find_mosquitto as find_mosquitto,
+    managed_mosquitto as managed_mosquitto,
+)
+from .own_login import (
+    own_brokers as own_brokers,
+    with_own_login as with_own_login,
 )
 
 __all__ = [
-    "HEADROOM_BYTES",
+    "ChosenBroker",
     "Leftover",
     "choose_broker",
     "find_leftovers",
     "find_mosquitto",
+    "managed_mosquitto",
+    "own_brokers",
     "remove",
+    "with_own_login",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from broker.servers.embedded import embedded_broker
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.servers.own_login import kept_login, new_login
 from broker.transport import LOST_AFTER_WALL_S, BrokerUrl, MqttBroker, Tls, parse_url
 
 
@@ -30,6 +31,7 @@ async def choose_broker(
     port: int | None = None,
     tls: Tls | None = None,
     lost_after_wall_s: float = LOST_AFTER_WALL_S,
+    is_open: bool = False,
 ) -> AsyncIterator[ChosenBroker]:
     """Provide a broker for the duration of the context; stop it on exit if it was started here.
 
@@ -37,6 +39,8 @@ async def choose_broker(
         wanted: A URL, `mosquitto` or `embedded`; None: Mosquitto if installed, otherwise the embedded broker.
         port: Port of a broker that is started; None: any free port.
         tls: Certificates for a broker with an `mqtts` URL.
+        is_open: Whether everybody on this machine may connect to a broker that is started; otherwise it has a random
+            login, which this user's other processes find.
         lost_after_wall_s: How long the connection may be down before it counts as lost, wall-clock seconds.
 
     Raises:
@@ -49,10 +53,16 @@ async def choose_broker(
         installed = find_mosquitto() is not None
         why = " (mosquitto is not installed)" if wanted is None and not installed else ""
         embedded = wanted == "embedded" or (wanted is None and not installed)
-        started = embedded_broker(port=port) if embedded else managed_mosquitto(port=port, restart=True)
+        login = None if is_open else new_login()
+        started = (
+            embedded_broker(port=port, login=login)
+            if embedded
+            else managed_mosquitto(port=port, restart=True, login=login)
+        )
         async with started as running:
-            broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
-            yield ChosenBroker(broker, running.url, f"{running.description}{why}")
+            with nullcontext() if is_open else kept_login(running.url):
+                broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
+                yield ChosenBroker(broker, running.url, f"{running.description}{why}")
     else:
         url = wanted if isinstance(wanted, BrokerUrl) else parse_url(wanted)
         yield ChosenBroker(MqttBroker(url, tls=tls, lost_after_wall_s=lost_after_wall_s), url, str(url))

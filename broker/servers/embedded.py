@@ -5,7 +5,8 @@ connected processes would take that for a dead link; its tasks and exceptions wo
 would stop the broker before its clients had disconnected. The cost is a thread switch per message, which is small
 compared with amqtt's own.
 
-It suffices for a run on one machine. It guarantees no security, and redelivers nothing.
+It suffices for a run on one machine. It lets in whoever has its login, grants everyone everything, and redelivers
+nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import structlog
 
 from broker.errors import BrokerUnreachableError
 from broker.servers.local import LOOPBACK, RunningBroker, port_taken
+from broker.servers.own_login import OwnLogin
 from broker.transport import BrokerUrl, matches
 
 if TYPE_CHECKING:
@@ -47,33 +49,35 @@ class _Started:
 
 
 @asynccontextmanager
-async def embedded_broker(*, port: int | None = None) -> AsyncIterator[RunningBroker]:
+async def embedded_broker(*, port: int | None = None, login: OwnLogin | None = None) -> AsyncIterator[RunningBroker]:
     """Run the embedded broker for the duration of the context.
 
     Args:
         port: Port on the loopback interface; None: any free port.
+        login: What clients log in with; None: everybody on this machine may connect.
 
     Raises:
         BrokerUnreachableError: The port is taken, or the broker does not start; the message says why.
     """
     started: Future[_Started] = Future()
     # A daemon thread: a process that crashes must not wait for it.
-    thread = threading.Thread(target=_serve, args=(port, started), name="embedded-broker", daemon=True)
+    thread = threading.Thread(target=_serve, args=(port, login, started), name="embedded-broker", daemon=True)
     thread.start()
     running = await asyncio.wrap_future(started)
     try:
         yield RunningBroker(
-            BrokerUrl(LOOPBACK, running.port), f"embedded amqtt {version('amqtt')} on {LOOPBACK}:{running.port}"
+            BrokerUrl(LOOPBACK, running.port, *(() if login is None else (login.user, login.password))),
+            f"embedded amqtt {version('amqtt')} on {LOOPBACK}:{running.port}",
         )
     finally:
         running.loop.call_soon_threadsafe(running.stop.set)
         await asyncio.to_thread(thread.join, 2 * _STOP_WALL_S)
 
 
-def _serve(port: int | None, started: Future[_Started]) -> None:
+def _serve(port: int | None, login: OwnLogin | None, started: Future[_Started]) -> None:
     """Be the broker's thread."""
     try:
-        asyncio.run(_run(port, started))
+        asyncio.run(_run(port, login, started))
     except Exception as error:  # noqa: BLE001 - whatever it is, it must reach the other thread
         if started.done():
             _log.exception("embedded broker failed")
@@ -83,13 +87,13 @@ def _serve(port: int | None, started: Future[_Started]) -> None:
             started.set_exception(BrokerUnreachableError(f"the embedded broker did not start: {error}"))
 
 
-async def _run(port: int | None, started: Future[_Started]) -> None:
+async def _run(port: int | None, login: OwnLogin | None, started: Future[_Started]) -> None:
     # It logs every packet, and clients' errors as exceptions; the bus reports what matters.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL + 1)
     logging.getLogger("transitions").setLevel(logging.CRITICAL + 1)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_log_fields(context)))
-    broker = _make_broker(port or 0)
+    broker = _make_broker(port or 0, login)
     await broker.start()
     stop = asyncio.Event()
     started.set_result(_Started(_port_of(broker), loop, stop))
@@ -101,7 +105,7 @@ async def _run(port: int | None, started: Future[_Started]) -> None:
         _log.debug("embedded broker did not shut down in time")
 
 
-def _make_broker(port: int) -> Broker:
+def _make_broker(port: int, login: OwnLogin | None) -> Broker:
     from amqtt.broker import Broker  # noqa: PLC0415 - heavy
     from amqtt.contexts import BrokerConfig, ListenerConfig  # noqa: PLC0415 - heavy
     from amqtt.session import Session  # noqa: PLC0415 - heavy
@@ -130,7 +134,11 @@ def _make_broker(port: int) -> Broker:
             return _matches(a_filter, topic)
 
     # Only this one of the default plugins: the others log, and publish statistics with a deprecated library.
-    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    plugins: dict[str, dict[str, object]] = {
+        "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}
+    }
+    if login is not None:
+        plugins = {"broker.servers.embedded_login.OwnLoginPlugin": {"user": login.user, "password": login.password}}
     listeners = {"default": ListenerConfig(bind=f"{LOOPBACK}:{port}")}
     return EmbeddedBroker(BrokerConfig(listeners=listeners, plugins=plugins))
 

@@ -11,8 +11,6 @@ from broker.transport import BrokerUrl
 LOOPBACK = "127.0.0.1"
 ATTEMPTS = 5
 """How many free ports are tried: another process may take one between our check and the broker's start."""
-HEADROOM_BYTES = 64 * 1024
-"""How much more than `MAX_PAYLOAD_BYTES` a broker accepts, so that oversized messages are counted by the receiver."""
 
 
 @dataclass(frozen=True, slots=True)

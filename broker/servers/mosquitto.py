@@ -18,8 +18,10 @@ from typing import Any
 import structlog
 
 from broker.errors import BrokerLostError, BrokerUnreachableError
-from broker.servers.local import ATTEMPTS, HEADROOM_BYTES, LOOPBACK, RunningBroker, free_port, port_taken
-from broker.transport import MAX_PAYLOAD_BYTES, BrokerUrl
+from broker.security import SecretWriter, password_line
+from broker.servers.local import ATTEMPTS, LOOPBACK, RunningBroker, free_port, port_taken
+from broker.servers.own_login import OwnLogin
+from broker.transport import HEADROOM_BYTES, MAX_PAYLOAD_BYTES, BrokerUrl
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +37,11 @@ _PAUSE_WALL_S = 0.5
 _SEARCH_PATH = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 """Where packages install it, outside of users' search paths."""
 
+_PASSWORDS = "passwords"
+
 _CONFIGURATION = """\
 listener {port} {host}
-allow_anonymous true
+{login}
 # A request and its reply take 88 ms without it.
 set_tcp_nodelay true
 # By default what is above 1000 messages is dropped.
@@ -64,7 +68,12 @@ def find_mosquitto() -> Path | None:
 
 @asynccontextmanager
 async def managed_mosquitto(
-    *, port: int | None = None, folder: Path | None = None, extra_configuration: str = "", restart: bool = False
+    *,
+    port: int | None = None,
+    folder: Path | None = None,
+    extra_configuration: str = "",
+    restart: bool = False,
+    login: OwnLogin | None = None,
 ) -> AsyncIterator[RunningBroker]:
     """Run a Mosquitto for the duration of the context.
 
@@ -74,6 +83,7 @@ async def managed_mosquitto(
         extra_configuration: Further lines of its configuration, which override earlier ones.
         restart: Whether it is restarted when it dies, on the same port and with its saved state. Clients reconnect by
             themselves and publish their retained messages again.
+        login: What clients log in with; None: everybody on this machine may connect.
 
     Raises:
         BrokerLostError: It died `MOST_DEATHS` times in a row soon after its start; the body of the context is
@@ -84,12 +94,11 @@ async def managed_mosquitto(
     if program is None:
         raise BrokerUnreachableError("mosquitto is not installed: install it, or use the embedded broker")
     with tempfile.TemporaryDirectory(prefix="ssmic-mosquitto-") as temporary:
-        process, chosen, version = await _start(program, folder or Path(temporary), port, extra_configuration)
-        url = BrokerUrl(LOOPBACK, chosen)
+        begin = partial(_start, program, folder or Path(temporary), extra_configuration, login)
+        process, chosen, version = await begin(port)
+        url = BrokerUrl(LOOPBACK, chosen, *(() if login is None else (login.user, login.password)))
         running = RunningBroker(url, f"Mosquitto {version} on {LOOPBACK}:{chosen}", process.pid)
-        keeper = _Supervisor(
-            process, partial(_start, program, folder or Path(temporary), chosen, extra_configuration), url
-        )
+        keeper = _Supervisor(process, partial(begin, chosen), url)
         try:
             if restart:
                 async with keeper.restarting():
@@ -160,12 +169,12 @@ class _Supervisor:
 
 
 async def _start(
-    program: Path, folder: Path, port: int | None, extra_configuration: str
+    program: Path, folder: Path, extra_configuration: str, login: OwnLogin | None, port: int | None
 ) -> tuple[asyncio.subprocess.Process, int, str]:
     """Start it on the wanted port, or on a free one; return the process, the port and the version."""
     for _ in range(ATTEMPTS):
         chosen = free_port() if port is None else port
-        process = await _spawn(program, folder, chosen, extra_configuration)
+        process = await _spawn(program, folder, chosen, extra_configuration, login)
         try:
             log = await _wait_until_it_runs(process, folder / "mosquitto.log")
         except BaseException:
@@ -180,10 +189,18 @@ async def _start(
     raise BrokerUnreachableError(f"mosquitto found no free port in {ATTEMPTS} attempts")
 
 
-async def _spawn(program: Path, folder: Path, port: int, extra_configuration: str) -> asyncio.subprocess.Process:
+async def _spawn(
+    program: Path, folder: Path, port: int, extra_configuration: str, login: OwnLogin | None
+) -> asyncio.subprocess.Process:
     configuration = _CONFIGURATION.format(
-        port=port, host=LOOPBACK, folder=folder, message_size_limit=MAX_PAYLOAD_BYTES + HEADROOM_BYTES
+        port=port,
+        host=LOOPBACK,
+        folder=folder,
+        message_size_limit=MAX_PAYLOAD_BYTES + HEADROOM_BYTES,
+        login="allow_anonymous true" if login is None else f"password_file {folder}/{_PASSWORDS}",
     )
+    if login is not None:
+        SecretWriter().write(folder / _PASSWORDS, f"{password_line(login.user, login.password)}\n".encode())
     if os.geteuid() == 0:
         # Otherwise it switches to the user `mosquitto`, which can neither read nor write here; and a process that
         # changes its user is no longer signalled when its parent dies.

@@ -1,4 +1,5 @@
 from .base import (
+    HEADROOM_BYTES as HEADROOM_BYTES,
     MAX_PAYLOAD_BYTES as MAX_PAYLOAD_BYTES,
     Broker as Broker,
     Bus as Bus,
@@ -30,6 +31,7 @@ from .receive_queue import (
 )
 
 __all__ = [
+    "HEADROOM_BYTES",
     "LOST_AFTER_WALL_S",
     "MAX_PAYLOAD_BYTES",
     "Access",

@@ -7,10 +7,12 @@ when its connection breaks, which it reports with `Reconnected`; the counted rou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from broker import protocol
 
 LEAVE_WALL_S = 2.0
 """How long a leaving client may take to publish its final messages: an interrupted run must not hang on an unresponsive
@@ -36,8 +38,10 @@ async def leave_gracefully(last_words: Coroutine[Any, Any, None]) -> bool:
     return saying.done() and not saying.cancelled() and saying.exception() is None
 
 
-MAX_PAYLOAD_BYTES = 512 * 1024
-"""Larger payloads are dropped on receipt. The longest series in a message (10,000 points) takes 300 kB."""
+MAX_PAYLOAD_BYTES = protocol.MAX_PAYLOAD_BYTES
+"""Larger payloads are dropped on receipt."""
+HEADROOM_BYTES = 64 * 1024
+"""How much more than `MAX_PAYLOAD_BYTES` our brokers accept, so that oversized messages are counted by the receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,9 @@ class Reconnected:
 
 class Bus(Protocol):
     """One client's connection to a broker."""
+
+    on_oversized: Callable[[str, int], None] | None
+    """Called with topic and size in bytes of each message that is dropped because it is too large; None: nobody is."""
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
         """Publish a message. Waits while the connection is down.

@@ -28,7 +28,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from broker.errors import BrokerAwayError, BrokerUnreachableError
+from broker.errors import BrokerAwayError, BrokerRefusedError
 from broker.protocol.topics import encode
 from broker.transport.base import Delivery, Will
 from broker.transport.disconnects import Disconnect, SentPacket
@@ -353,14 +353,14 @@ class Connection(aiomqtt.Client):
 
         Raises:
             BrokerAwayError: The failure may be temporary; the message says why.
-            BrokerUnreachableError: The failure is permanent.
+            BrokerRefusedError: The failure is permanent.
         """
         try:
             await self.__aenter__()
         except (aiomqtt.MqttError, UnicodeError, ValueError) as error:
             self.abort()
             failure = classify(error, self._url, other_connections=other_connections)
-            kind = BrokerUnreachableError if failure.is_final else BrokerAwayError
+            kind = BrokerRefusedError if failure.is_final else BrokerAwayError
             raise kind(f"{self._url}: {failure.reason}") from None
         except BaseException:
             self.abort()
@@ -396,7 +396,7 @@ class Connection(aiomqtt.Client):
 
         Raises:
             ConnectionBrokenError: The connection ended, or the broker did not answer.
-            BrokerUnreachableError: The broker refuses a filter; the message names it.
+            BrokerRefusedError: The broker refuses a filter; the message names it.
         """
         if not topic_filters:
             return
@@ -407,7 +407,7 @@ class Connection(aiomqtt.Client):
             raise ConnectionBrokenError from None
         for topic_filter, code in zip(topic_filters, cast("list[ReasonCode]", codes), strict=True):
             if code.is_failure:
-                raise BrokerUnreachableError(f"{self._url} refuses a subscription to {topic_filter!r}")
+                raise BrokerRefusedError(f"{self._url} refuses a subscription to {topic_filter!r}")
 
     async def wait_for_room(self) -> None:
         """Wait until one more message can be sent, or the connection has ended."""

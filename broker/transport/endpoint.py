@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from broker.errors import BrokerUnreachableError, BrokerUrlError
+from broker.errors import BrokerRefusedError, BrokerUrlError
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _EXPECTED = "expected mqtt://[user:password@]host[:port], or mqtts:// for TLS"
@@ -91,17 +91,17 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     """Return the TLS settings of a client: TLS 1.2 or newer, with verification of certificate and host name.
 
     Raises:
-        BrokerUnreachableError: A file is missing, or contains no certificate or key; the message names it.
+        BrokerRefusedError: A file is missing, or contains no certificate or key; the message names it.
     """
     for file in (tls.ca_file, tls.cert_file, tls.key_file):
         if file is not None and not file.is_file():
-            raise BrokerUnreachableError(f"TLS: there is no file {file}")
+            raise BrokerRefusedError(f"TLS: there is no file {file}")
     if tls.key_file is not None and tls.cert_file is None:
-        raise BrokerUnreachableError(f"TLS: the key {tls.key_file} has no certificate with it")
+        raise BrokerRefusedError(f"TLS: the key {tls.key_file} has no certificate with it")
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
-        raise BrokerUnreachableError(f"TLS: {tls.ca_file} contains no certificates in PEM format ({error})") from None
+        raise BrokerRefusedError(f"TLS: {tls.ca_file} contains no certificates in PEM format ({error})") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _Socket
     if tls.cert_file is not None:
@@ -109,7 +109,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
             # An empty password: an encrypted key is an error, never a question on the terminal.
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
         except (OSError, ValueError) as error:
-            raise BrokerUnreachableError(
+            raise BrokerRefusedError(
                 f"TLS: {tls.cert_file} and {tls.key_file or tls.cert_file} are not a certificate and its "
                 f"unencrypted key in PEM format ({error})"
             ) from None

@@ -6,7 +6,7 @@ It behaves like MQTT without a network: a message is in its readers' queues when
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from broker.errors import BrokerLostError
@@ -28,6 +28,15 @@ class MemoryBus:
         self.filters: dict[str, None] = {}
         self._broker = broker
         self._gone: str | None = None
+
+    @property
+    def on_oversized(self) -> Callable[[str, int], None] | None:
+        """See `Bus`."""
+        return self.receive_queue.on_oversized
+
+    @on_oversized.setter
+    def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
+        self.receive_queue.on_oversized = listener
 
     @property
     def oversized(self) -> int:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
-from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError
+from broker.errors import BrokerAwayError, BrokerLostError, BrokerUnreachableError, BrokerUrlError
 from broker.protocol import Backoff
 from broker.transport.base import Delivery, Reconnected, Will
 from broker.transport.connection import Connection, ConnectionBrokenError
 from broker.transport.disconnects import DisconnectHistory, describe
-from broker.transport.endpoint import BrokerUrl, Tls, client_context, parse_url
+from broker.transport.endpoint import Access, BrokerUrl, Tls, client_context, parse_url
 from broker.transport.filters import check_client_id, check_filter, check_qos, check_topic
 from broker.transport.receive_queue import ReceiveQueue
 
@@ -78,6 +78,15 @@ class MqttBus:
         return self._connection is not None
 
     @property
+    def on_oversized(self) -> Callable[[str, int], None] | None:
+        """See `Bus`."""
+        return self._receive_queue.on_oversized
+
+    @on_oversized.setter
+    def on_oversized(self, listener: Callable[[str, int], None] | None) -> None:
+        self._receive_queue.on_oversized = listener
+
+    @property
     def oversized(self) -> int:
         """Number of messages dropped for their size."""
         return self._receive_queue.oversized
@@ -95,6 +104,8 @@ class MqttBus:
             connection = self._connection or await self._connected()
             if not connection.has_room:
                 await connection.wait_for_room()
+                if not connection.has_room:
+                    self._disconnected(connection)  # it ended, and will never have room
                 continue
             if qos == 1 and ticket is None:
                 self._tickets += 1
@@ -165,7 +176,7 @@ class MqttBus:
 
         Raises:
             BrokerAwayError: The failure may be temporary; the message says why.
-            BrokerUnreachableError: The failure is permanent.
+            BrokerRefusedError: The failure is permanent.
         """
         connection = Connection(
             self._broker.url,
@@ -239,18 +250,24 @@ class MqttBus:
 
     async def _reestablish(self, reason: str) -> Connection | None:
         # A refused login is retried too: it was valid a moment ago, so the broker is not ready yet.
+        # Login and certificates are read again: they may have been renewed since.
         limit_wall_s = self._broker.lost_after_wall_s
         deadline = asyncio.get_running_loop().time() + limit_wall_s
+        told = ""
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._pause()
+                    self._broker.renew_access()
                     connection = await self.establish()
             except TimeoutError:
                 self._lose(f"no connection for {limit_wall_s:g} s to {self._broker.url} ({reason})")
                 return None
-            except BrokerUnreachableError as error:
+            except (BrokerUnreachableError, BrokerUrlError) as error:
                 reason = str(error)
+                if reason != told:
+                    told = reason
+                    _log.warning("no connection, retrying", client=self.client_id, reason=reason)
             else:
                 self.reconnections += 1
                 _log.warning("reconnected", broker=str(self._broker.url), client=self.client_id)
@@ -311,6 +328,7 @@ class MqttBroker:
         keepalive_wall_s: int = KEEPALIVE_WALL_S,
         lost_after_wall_s: float = LOST_AFTER_WALL_S,
         is_patient: bool = True,
+        access: Callable[[], Access] | None = None,
     ) -> None:
         """Configure access to a broker, without connecting.
 
@@ -320,6 +338,7 @@ class MqttBroker:
             keepalive_wall_s: See `KEEPALIVE_WALL_S`.
             lost_after_wall_s: How long to try to connect, initially and after the connection broke.
             is_patient: Whether the first connection is retried too; False if the caller does that.
+            access: Reads login and certificates again before each reconnection; None: they never change.
 
         Raises:
             BrokerUrlError: The URL is malformed.
@@ -331,6 +350,19 @@ class MqttBroker:
         self.is_patient = is_patient
         self._buses: set[MqttBus] = set()
         self.tls_context: ssl.SSLContext | None = client_context(tls or Tls()) if self.url.tls else None
+        self._access = access
+
+    def renew_access(self) -> None:
+        """Read login and certificates again.
+
+        Raises:
+            BrokerUrlError: The password cannot be read.
+            BrokerRefusedError: A certificate file cannot be used.
+        """
+        if self._access is not None:
+            access = self._access()
+            self.tls_context = client_context(access.tls) if access.url.tls else None
+            self.url = access.url
 
     @property
     def answer_wall_s(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
@@ -27,6 +27,8 @@ class ReceiveQueue:
         self.client_id = client_id
         self.oversized = 0
         """Number of messages dropped for their size."""
+        self.on_oversized: Callable[[str, int], None] | None = None
+        """See `Bus`."""
         self._limit = limit
         self._queue: deque[Delivery | Reconnected] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -47,6 +49,8 @@ class ReceiveQueue:
         if isinstance(item, Delivery) and len(item.payload) > MAX_PAYLOAD_BYTES:
             self.oversized += 1
             _log.warning("message dropped: too large", topic=item.topic, bytes=len(item.payload), client=self.client_id)
+            if self.on_oversized is not None:
+                self.on_oversized(item.topic, len(item.payload))
             return
         if len(self._queue) >= self._limit:
             raise BrokerLostError(f"client {self.client_id!r} does not read its messages: {self._limit} are waiting")

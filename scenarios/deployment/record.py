@@ -6,30 +6,77 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scenarios.results import ResultsError, SimulationSpec, create_results, seal
+from agents import MANAGER
+from broker import make_private_folder
+from scenarios.results import ResultsError, ResultsReader, SimulationSpec, create_results, seal
 from scenarios.scenario import Scenario
-from scenarios.simulation import CLOCK_JOURNAL, Order, RunRecord, RunSettings, described, record_run
+from scenarios.simulation import Order, RunRecord, RunSettings, described, record_run
 
 
 @contextmanager
 def open_record(path: Path, scenario: Scenario, settings: RunSettings) -> Iterator[RunRecord]:
     """Make the results file of a run, or go on with it where the clock's journal has the run already.
 
+    The journals are opened first, so that a start that fails leaves no results file behind.
+
     Raises:
-        ResultsError: the file exists and is not this run's, or cannot be written.
-        JournalError: the journal is another run's; then the file may be too, and is left as it is.
+        ResultsError: the file exists and is not this run's, cannot be written, or is missing in mid-run.
+        JournalError: a journal is another run's, in use, or cannot be used; then results are left as they are.
     """
-    comes_back = settings.journal_file(CLOCK_JOURNAL).exists()
-    if comes_back and (journal := settings.clock_journal(settings.fingerprint_of_all(scenario))) is not None:
-        with journal:
-            pass  # it is this run's, or could not have been opened
-    if path.exists() and not comes_back:
+    reached_s = _reached_s(scenario, settings)
+    if reached_s is not None:
+        scenario = _recorded(path, scenario, settings, reached_s)
+    elif path.exists() and not _is_unused(path, settings):
         raise ResultsError(f"{path}: exists already; refusing to overwrite results")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        make_private_folder(path.parent)
         chosen = described(settings, "mqtt", settings.days, {settings.seed: settings.scores})
         spec = SimulationSpec(scenario, settings.algorithm.name, (settings.seed,), "mqtt", settings=chosen)
         create_results(spec, path)
-    with record_run(scenario, Order(1, settings, path), resume=comes_back) as record:
+    with record_run(scenario, Order(1, settings, path), resume=True) as record:
         yield record
     seal(path)
+
+
+def _reached_s(scenario: Scenario, settings: RunSettings) -> int | None:
+    """Open the journals of the clock's process; return the virtual time that the run has reached.
+
+    Returns:
+        UNIX seconds; None: the run has not begun, or keeps no journals.
+    """
+    setup = settings.fingerprint_of_all(scenario)
+    journal = settings.clock_journal(setup)
+    managers = settings.host_journal(MANAGER, setup)
+    if journal is None or managers is None:
+        return None
+    with journal, managers:
+        scheduled = journal.load_round()
+        return None if scheduled is None else scheduled.time_s
+
+
+def _recorded(path: Path, scenario: Scenario, settings: RunSettings, reached_s: int) -> Scenario:
+    """Return the scenario as the results of a run that has begun have it: names and tariffs may have changed since.
+
+    Raises:
+        ResultsError: the results are missing, or of another run.
+    """
+    reached = f"run {settings.run_id!r} has reached {scenario.zone.moment(reached_s)}"
+    advice = "put its results file back, name it with --out, or begin another run with another --run"
+    if not path.exists():
+        raise ResultsError(f"{path}: is missing, and {reached}: {advice}")
+    with ResultsReader(path) as results:
+        runs = results.runs()
+        if not runs or runs[0].run_id != settings.run_id:
+            whose = f"run {runs[0].run_id!r}" if runs else "no run"
+            raise ResultsError(f"{path}: has the results of {whose}, and {reached}: {advice}")
+        return results.scenario
+
+
+def _is_unused(path: Path, settings: RunSettings) -> bool:
+    """Return whether a results file is of this run and has nothing in it: a start failed before the run began."""
+    try:
+        with ResultsReader(path) as results:
+            runs = results.runs()
+            return len(runs) == 1 and runs[0].run_id == settings.run_id and not results.count_messages(1)
+    except ResultsError:
+        return False

@@ -23,6 +23,13 @@ from .dump import (
     profile_entries as profile_entries,
     save_scenario as save_scenario,
     to_yaml as to_yaml,
+    write_text as write_text,
+)
+from .faults import (
+    load_faults as load_faults,
+)
+from .measured import (
+    zone_of as zone_of,
 )
 from .model import (
     VERSION as VERSION,
@@ -31,7 +38,10 @@ from .model import (
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
+    known_keys as known_keys,
+    load_content as load_content,
     load_text as load_text,
+    plain_value as plain_value,
 )
 from .problems import (
     KeyPath as KeyPath,
@@ -41,6 +51,7 @@ from .problems import (
     suggest as suggest,
 )
 from .read import (
+    check_inside as check_inside,
     lines_of as lines_of,
     read_bytes as read_bytes,
     read_text as read_text,
@@ -50,6 +61,7 @@ from .series import (
     cap_problems as cap_problems,
     known as known,
     read_points as read_points,
+    read_referred as read_referred,
     read_series as read_series,
     series_problems as series_problems,
 )
@@ -90,6 +102,7 @@ __all__ = [
     "block_lines",
     "build_scenario",
     "cap_problems",
+    "check_inside",
     "consumer_entry",
     "counts_from_start",
     "coverage_notes",
@@ -97,8 +110,11 @@ __all__ = [
     "format_iso",
     "in_words",
     "known",
+    "known_keys",
     "line_of",
     "lines_of",
+    "load_content",
+    "load_faults",
     "load_text",
     "locate_in",
     "make_file",
@@ -106,14 +122,18 @@ __all__ = [
     "offset_of",
     "parse_time",
     "parse_yaml",
+    "plain_value",
     "producer_entry",
     "profile_entries",
     "read_bytes",
     "read_points",
+    "read_referred",
     "read_series",
     "read_text",
     "save_scenario",
     "series_problems",
     "suggest",
     "to_yaml",
+    "write_text",
+    "zone_of",
 ]

@@ -9,13 +9,14 @@ from agents import GRID, MANAGER, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import known_algorithms
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
+from scenarios.files.faults import build_faults
 from scenarios.files.model import UNKNOWN, ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
-from scenarios.scenario import ProducerSeries, Scenario, Tariff
+from scenarios.scenario import Fault, ProducerSeries, Scenario, Tariff
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
@@ -28,6 +29,7 @@ def build_scenario(
     collector: ProblemCollector,
     *,
     folder: Path | None = None,
+    allow_outside: bool = False,
     unresolved: UnresolvedNames | None = None,
 ) -> Scenario:
     """Return the scenario that a file describes.
@@ -36,6 +38,7 @@ def build_scenario(
         file: The file's content.
         collector: Problems found so far; raised together with those found here.
         folder: Folder that file names in it are relative to.
+        allow_outside: Whether it may refer to files outside the folder.
         unresolved: Names that the file defines but that could not be read; references to them are no problems.
 
     Raises:
@@ -46,9 +49,8 @@ def build_scenario(
         start_s = None if file.start == UNKNOWN else parse_time(file.start, None)
     except ValueError as error:
         collector.at(("start",), str(error))
-    scenario = _ScenarioBuilder(
-        file, collector, SeriesReader(collector, folder, start_s), unresolved or UnresolvedNames()
-    ).build()
+    series = SeriesReader(collector, folder, start_s, allow_outside=allow_outside)
+    scenario = _ScenarioBuilder(file, collector, series, unresolved or UnresolvedNames()).build()
     collector.raise_if_any()
     return scenario
 
@@ -125,7 +127,15 @@ class _ScenarioBuilder:
             utc_offset_s=offset_of(file.start),
             gateways=self.gateways,
             load_profiles=self.profiles if self.gateways else {},
+            faults=self._faults(),
         )
+
+    def _faults(self) -> tuple[Fault, ...]:
+        known = {f"{house.id}/{device.id}" for house in self.houses.values() for device in house.devices}
+        known |= {f"{house}/meter" for house in self.houses}
+        entries = [(("faults", i), entry) for i, entry in enumerate(self.file.faults)]
+        lost = self.unresolved.every_house or bool(self.unresolved.houses) or bool(self.unresolved.devices)
+        return build_faults(entries, self._moment, self.series.start_s, self.collector, None if lost else known)
 
     def _moment(self, value: int | str, path: KeyPath) -> int | None:
         """Return the time of an event in the run, UNIX seconds; None after reporting a problem."""

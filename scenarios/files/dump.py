@@ -14,6 +14,7 @@ from broker import atomic_write
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
+from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.problems import locate_in
 from scenarios.files.times import format_after_start
@@ -74,6 +75,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         ],
         "jobs": [_job(job, start_s, shared) for job in _in_id_order(scenario.jobs, where)],
         "tariff": asdict(scenario.tariff) if scenario.tariff else None,
+        "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
 
@@ -197,10 +199,14 @@ def _in_id_order(jobs: Sequence[Job], where: str) -> list[Job]:
     return ordered
 
 
-def natural_order(text: str) -> tuple[tuple[bool, int, str], ...]:
-    """Return a sort key that places `9` before `10`."""
+def natural_order(text: str) -> tuple[tuple[bool, int, str, str], ...]:
+    """Return a sort key that places `9` before `10`; numbers of any length are compared by their digits."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
-    return tuple((False, int(part), part) if part[0] in "0123456789" else (True, 0, part) for part in parts)
+    digits = (part.lstrip("0") if part[0] in "0123456789" else None for part in parts)
+    return tuple(
+        (True, 0, part, "") if number is None else (False, len(number), number, part)
+        for part, number in zip(parts, digits, strict=True)
+    )
 
 
 WIDTH = 120
@@ -214,7 +220,7 @@ _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
 _UNPRINTABLE = re.compile(
     '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
 )
-_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff"})
+_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "faults"})
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:

@@ -88,6 +88,13 @@ class FileEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class ColumnsEntry(FileEntry):
+    """Which columns of a table are read."""
+
+    time: str | int | None = Field(None, description="Name of the column of times, or its number from 1")
+    value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")
+
+
 class LoadProfileEntry(FileEntry):
     """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
@@ -102,7 +109,18 @@ class ProductionEntry(FileEntry):
 
     points: list[ProductionPoint] | None = Field(None, description="[time, cumulative Wh]; only differences count")
     file: str | None = Field(
-        None, min_length=1, description="A text file, relative to this one: 'UNIX-seconds Wh' a line, cumulative"
+        None,
+        min_length=1,
+        description="A file, relative to this one: 'UNIX-seconds Wh' a line, cumulative; or a table of measurements "
+        "(CSV, .csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+    )
+    columns: ColumnsEntry | None = Field(None, description="Columns of the table")
+    unit: Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None = Field(None, description="Unit of its values")
+    reading: Literal["power", "interval", "counter"] | None = Field(
+        None, description="What a value is: average power, energy of an interval, or the reading of a counter"
+    )
+    zone: str | None = Field(
+        None, min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00"
     )
     start: Time | None = Field(None, description="When the first step of power_w begins")
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
@@ -195,6 +213,24 @@ class TariffEntry(FileEntry):
     grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
 
 
+class FaultEntry(FileEntry):
+    """What fails in a lab, and when: a device, or the broker."""
+
+    device: str | None = Field(
+        None, min_length=1, description="<house>/<device> or <house>/meter; * stands for anything"
+    )
+    fault: Literal["dead", "late", "lies", "forgets"] | None = Field(None, description="What is wrong with the device")
+    broker: Literal["restart"] | None = Field(None, description="Instead of device and fault: the broker restarts")
+    at: Time | None = Field(None, description="When it begins; default: at the start")
+    until: Time | None = Field(None, description="When it is over; default: at the end")
+    delay_s: int | None = Field(None, ge=1, description="late: seconds until it obeys")
+    factor: Finite | None = Field(None, description="lies: multiplies the powers and counters that it reports")
+    power_w: Finite | None = Field(None, description="lies: the power that it reports, W")
+    obeys: bool | None = Field(None, description="lies: false: it answers commands and does nothing")
+    down_s: int | None = Field(None, ge=1, description="broker: how long it is away, seconds; default: 10")
+    keeps_retained: bool | None = Field(None, description="broker: whether it keeps its retained messages")
+
+
 class ScenarioFile(FileEntry):
     """A scenario of ssmic: a neighbourhood, its jobs and its production."""
 
@@ -214,3 +250,4 @@ class ScenarioFile(FileEntry):
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
     tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")
+    faults: list[FaultEntry] = Field(default_factory=list, description="What fails when the scenario runs as a lab")

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
-from scenarios.files.problems import ProblemCollector, in_words
-from scenarios.files.validation import validate
+from scenarios.files.problems import KeyPath, ProblemCollector, in_words, locate_in
+from scenarios.files.validation import make_file, model_at, validate
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
 
 
-def load_text(text: str, where: str, folder: Path | None) -> Scenario:
+def load_text(
+    text: str, where: str, folder: Path | None, notes: list[str] | None = None, *, allow_outside: bool = False
+) -> Scenario:
     """Return the scenario that a YAML text describes.
 
     Args:
         text: Content of the file.
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
+        notes: Receives what was assumed of files that it refers to, one sentence each.
+        allow_outside: Whether it may refer to files outside the folder.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.
@@ -29,14 +35,51 @@ def load_text(text: str, where: str, folder: Path | None) -> Scenario:
     collector = ProblemCollector(
         lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
     )
-    file, unresolved = validate(tree, collector)
     try:
+        file, unresolved = validate(tree, collector)
         if file is not None:
-            return build_scenario(file, collector, folder=folder, unresolved=unresolved)
+            scenario = build_scenario(
+                file, collector, folder=folder, allow_outside=allow_outside, unresolved=unresolved
+            )
+            if notes is not None:
+                notes += collector.notes
+            return scenario
     except ScenarioError:
         # The collector already holds the problems that it carries.
         pass
     raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
+
+
+def load_content(content: dict[str, Any], where: str, folder: Path | None) -> Scenario:
+    """Return the scenario that plain data describes, as a YAML text holds them.
+
+    Args:
+        content: Content of a file.
+        where: Where it comes from, for messages.
+        folder: Folder that file names in it are relative to; None: it cannot refer to files.
+
+    Raises:
+        ScenarioError: It cannot be used; carries all problems.
+    """
+    locate = locate_in(where)
+    return build_scenario(make_file(content, locate), ProblemCollector(locate), folder=folder)
+
+
+def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML value
+    """Return the value at a path of plain data; None where there is none."""
+    for part in path:
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return content
+
+
+def known_keys(content: Mapping[str, Any], path: KeyPath) -> tuple[str, ...]:
+    """Return the keys that the format allows in the mapping at a path; empty where names are free or it is none."""
+    if path == ("load_profiles",) or not isinstance(plain_value(content, path), Mapping):
+        return ()
+    return tuple(model_at(dict(content), path).model_fields)
 
 
 def _line(where: str, problem: Problem) -> int:

@@ -11,6 +11,9 @@ from typing import TypeAlias
 from scenarios.errors import Problem, ScenarioError
 
 MAX_LISTED = 12
+MOST_PROBLEMS = 1_000
+"""Problems listed for one scenario; a file with more of them is read no further."""
+TOO_MANY = f"more than {MOST_PROBLEMS - 1:,} problems; the rest of the file was not checked"
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -43,14 +46,28 @@ class ProblemCollector:
     origin: Callable[[KeyPath], KeyPath] = lambda path: path
     """Returns the key path of a value before anything was removed."""
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was assumed of a file, and found in it that is no problem; one sentence each."""
 
     def at(self, path: KeyPath, what: str) -> None:
-        """Add a problem with the value at `path`."""
+        """Add a problem with the value at `path`.
+
+        Raises:
+            ScenarioError: There are more than `MOST_PROBLEMS`; carries the first ones.
+        """
+        self.stop_if_too_many()
         self.problems.append(Problem(self.locate(path), what, self.origin(path)))
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Add problems that are already located."""
+        """Add problems that are already located; see `at`."""
         self.problems.extend(problems)
+        self.stop_if_too_many()
+
+    def stop_if_too_many(self) -> None:
+        """Raise `ScenarioError` if nobody would read a longer list, and add why it ends."""
+        if len(self.problems) >= MOST_PROBLEMS:
+            self.problems = [*self.problems[: MOST_PROBLEMS - 1], Problem(self.locate(()), TOO_MANY)]
+            raise ScenarioError(self.problems)
 
     def raise_if_any(self) -> None:
         """Raise `ScenarioError` with all problems, without duplicates."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 
 from scenarios.errors import Problem, ScenarioError
@@ -13,12 +15,30 @@ MAX_BYTES = 64 * 2**20
 """Maximum size of a file; a year of a large neighbourhood is far smaller."""
 
 
-def read_bytes(path: Path, where: str) -> bytes:
+def check_inside(path: Path, folder: Path, where: str) -> None:
+    """Raise `ScenarioError` if a file lies outside a folder, also where a symbolic link in the folder leads there.
+
+    Args:
+        path: The file.
+        folder: The folder of the scenario that refers to it.
+        where: Its name, for messages.
+    """
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file has
+        is_inside = False
+    if not is_inside:
+        what = "lies outside the scenario's folder: move it there, or give --allow-outside"
+        raise ScenarioError([Problem(where, what)])
+
+
+def read_bytes(path: Path, where: str, *, any_kind: bool = False) -> bytes:
     """Return the content of a file.
 
     Args:
         path: The file.
         where: Its name, for messages.
+        any_kind: Whether it may be a pipe or a device, which the user has named; else only a regular file is read.
 
     Raises:
         ScenarioError: It is missing, too large or cannot be read.
@@ -26,29 +46,35 @@ def read_bytes(path: Path, where: str) -> bytes:
     try:
         if path.is_dir():
             raise ScenarioError([Problem(where, "is a folder, a file is expected")])
-        with path.open("rb") as file:
+        # A pipe that nobody writes to would be opened for ever.
+        with open(os.open(path, os.O_RDONLY | (0 if any_kind else os.O_NONBLOCK)), "rb") as file:  # noqa: PTH123 - as above
+            if not any_kind and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ScenarioError([Problem(where, "is a pipe, a device or a socket; a file is expected")])
             # The size is not checked beforehand, as that of a device or a pipe shows only when it is read.
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ScenarioError([Problem(where, "there is no such file")]) from None
     except OSError as error:
         raise ScenarioError([Problem(where, f"cannot be read: {error.strerror}")]) from None
+    except ValueError:
+        raise ScenarioError([Problem(where, "is no name of a file")]) from None
     if len(content) > MAX_BYTES:
         raise ScenarioError([Problem(where, f"larger than {MAX_BYTES // 2**20} MB")])
     return content
 
 
-def read_text(path: Path, where: str) -> str:
+def read_text(path: Path, where: str, *, any_kind: bool = False) -> str:
     """Return the text of a file.
 
     Args:
         path: The file.
         where: Its name, for messages.
+        any_kind: See `read_bytes`.
 
     Raises:
         ScenarioError: It is missing, too large or not text.
     """
-    return decode(read_bytes(path, where), where)
+    return decode(read_bytes(path, where, any_kind=any_kind), where)
 
 
 def lines_of(text: str) -> list[str]:

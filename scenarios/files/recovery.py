@@ -31,6 +31,8 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("load_profiles", "*"),
     ("load_profiles",),
     ("tariff",),
+    ("faults", "*"),
+    ("faults",),
     ("description",),
     ("days",),
     ("algorithm",),

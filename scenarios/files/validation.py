@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
@@ -17,6 +17,7 @@ from scenarios.files.model import (
     STAND_INS,
     VERSION,
     ConsumerEntry,
+    FaultEntry,
     HouseEntry,
     JobEntry,
     LoadProfileEntry,
@@ -26,9 +27,9 @@ from scenarios.files.model import (
     ScenarioFile,
     TariffEntry,
 )
-from scenarios.files.problems import KeyPath, Locate, ProblemCollector, suggest
+from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
-from scenarios.files.yaml_nodes import Mapping
+from scenarios.files.yaml_nodes import Mapping, Sequence
 
 _MAX_ROUNDS = 10
 
@@ -47,6 +48,7 @@ def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile |
     if not _version_is_ours(tree, collector):
         return None, unresolved
     _tell_of_doubles(tree, collector)
+    _stop_if_too_many(tree, collector)
     for round_ in range(_MAX_ROUNDS):
         try:
             return ScenarioFile.model_validate(tree, context={STAND_INS: round_ > 0}), unresolved
@@ -73,6 +75,116 @@ def validate(tree: Mapping, collector: ProblemCollector) -> tuple[ScenarioFile |
     return None, unresolved
 
 
+def _stop_if_too_many(tree: Mapping, collector: ProblemCollector) -> None:
+    """Raise `ScenarioError` with the first problems of a file that has more than are listed.
+
+    pydantic collects all errors of a file, a kilobyte each, before any can be looked at. So the entries of a long file
+    are tried one by one first.
+    """
+    entries = _entries(tree)
+    if not any(map(_is_long, tree.values())):
+        return
+    found = 0
+    for section, pairs in entries.items():
+        for number, (_, entry) in enumerate(pairs, start=1):
+            found += _errors_of(section, entry)
+            if found >= MOST_PROBLEMS:
+                _report_beginning(_beginning(tree, entries, section, number), collector)
+
+
+def _beginning(
+    tree: Mapping, entries: dict[str, list[tuple[str | int, Any]]], last_section: str, count: int
+) -> Mapping:
+    """Return a file up to an entry; long lists within entries are cut.
+
+    Args:
+        tree: The file's content.
+        entries: See `_entries`.
+        last_section: The last section of the part.
+        count: How many of its entries belong to the part.
+    """
+    part = Mapping(tree.line)
+    for section, value in tree.items():
+        if section in entries:
+            kept: Any = type(value)(value.line)
+            kept.lines = value.lines
+            for key, entry in entries[section][: count if section == last_section else None]:
+                if isinstance(kept, Mapping):
+                    kept[str(key)] = _cut(entry)
+                else:
+                    kept.append(_cut(entry))
+        else:
+            kept = _cut(value)
+        part[section], part.lines[section] = kept, tree.lines[section]
+        if section == last_section:
+            break
+    return part
+
+
+def _report_beginning(tree: Mapping, collector: ProblemCollector) -> None:
+    """Report the problems of the beginning of a file; always raises `ScenarioError`."""
+    try:
+        ScenarioFile.model_validate(tree)
+    except ValidationError as error:
+        for details in error.errors(include_url=False, include_context=True):
+            path = _path_in(details["loc"])
+            if details["type"] != "missing" or path[0] in tree:  # what follows the beginning is not missing
+                _report(tree, path, details, collector)
+    collector.at((), TOO_MANY)
+    raise ScenarioError(collector.problems)
+
+
+_FEW_ENTRIES = 1_000
+"""A file with no longer list than this is checked as a whole."""
+_LONG = 200
+"""Where lists within an entry are cut, once there are too many problems."""
+_SECTIONS: dict[str, TypeAdapter[Any]] = {
+    "load_profiles": TypeAdapter(LoadProfileEntry),
+    "houses": TypeAdapter(HouseEntry),
+    "jobs": TypeAdapter(JobEntry),
+}
+
+
+def _entries(tree: Mapping) -> dict[str, list[tuple[str | int, Any]]]:
+    """Return the entries of each section that can be long, with their keys or indexes."""
+    sections = {name: tree[name] for name in _SECTIONS if isinstance(tree.get(name), Mapping | Sequence)}
+    return {
+        name: list(value.items() if isinstance(value, Mapping) else enumerate(value))
+        for name, value in sections.items()
+        if isinstance(value, Mapping) == (name == "load_profiles")
+    }
+
+
+def _is_long(node: object) -> bool:
+    """Return whether a list anywhere in the tree is longer than a file with few problems needs."""
+    if isinstance(node, Sequence):
+        return len(node) > _FEW_ENTRIES or any(map(_is_long, node))
+    return isinstance(node, Mapping) and any(map(_is_long, node.values()))
+
+
+def _errors_of(section: str, entry: object) -> int:
+    try:
+        _SECTIONS[section].validate_python(entry, context={STAND_INS: False})
+    except ValidationError as error:
+        return error.error_count()
+    return 0
+
+
+def _cut(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """Return a value whose long lists are cut."""
+    if isinstance(node, Mapping):
+        whole = Mapping(node.line)
+        whole.lines = node.lines
+        whole.update({key: _cut(value) for key, value in node.items()})
+        return whole
+    if isinstance(node, Sequence):
+        part = Sequence(node.line)
+        part.lines = node.lines
+        part.extend(_cut(value) for value in node[:_LONG])
+        return part
+    return node
+
+
 def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     """Return the file model of plain data that does not come from YAML.
 
@@ -90,6 +202,25 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
         for details in error.errors(include_url=False):
             _report(data, _path_in(details["loc"]), details, collector)
     raise ScenarioError(collector.problems)
+
+
+def report_all(tree: dict[str, Any], error: ValidationError, collector: ProblemCollector, top: type[BaseModel]) -> None:
+    """Report all problems of data that is not a whole scenario file.
+
+    Args:
+        tree: The data.
+        error: What pydantic found.
+        collector: Receives the problems.
+        top: The model of the whole.
+    """
+    for details in error.errors(include_url=False, include_context=True):
+        path = _path_in(details["loc"])
+        if details["type"] == "extra_forbidden" and len(path) == 1:
+            collector.at(path, f"unknown key{suggest(str(path[0]), top.model_fields)}")
+        elif details["type"] == "missing" and len(path) == 1:
+            collector.at((), f"the key {str(path[0])!r} is required")
+        else:
+            _report(tree, path, details, collector)
 
 
 def _version_is_ours(tree: Mapping, collector: ProblemCollector) -> bool:
@@ -134,6 +265,7 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
     ("houses", "*", "devices", "*", "actual"): ProductionEntry,
     ("jobs", "*"): JobEntry,
     ("tariff",): TariffEntry,
+    ("faults", "*"): FaultEntry,
 }
 
 

@@ -18,10 +18,13 @@ from typing import Any, Literal
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY
 
 MAX_NODES = 5_000_000
 """That aliases may stand for, in one document. What is written out has no limit but the size of a file: six panels in
 the minutes of a year are more."""
+MOST_KEYS = 1_000
+"""In one mapping, the names of load profiles aside; the format has at most a dozen."""
 MAX_DEPTH = 50
 """A scenario needs seven."""
 
@@ -99,6 +102,8 @@ class _Builder:
 
     def problem(self, line: int, what: str) -> None:
         self.problems.append(Problem(f"{self.where}:{line}", what))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise ScenarioError([*self.problems[: MOST_PROBLEMS - 1], Problem(self.where, TOO_MANY)])
 
     def take(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 0
@@ -142,10 +147,16 @@ class _Builder:
         top = self.stack[-1]
         node = top.node
         assert isinstance(node, Mapping)  # noqa: S101 - _expects_key said so
+        if len(node) >= MOST_KEYS and not self._lists_profiles():
+            what = f"more than {MOST_KEYS:,} keys; only 'load_profiles' may have more"
+            raise ScenarioError([Problem(f"{self.where}:{line}", what)])
         top.key, top.key_line = key, line
         top.skip_value = key in node.lines
         if top.skip_value:
             self.problem(line, f"the key {key!r} stands here a second time; the first is on line {node.lines[key]}")
+
+    def _lists_profiles(self) -> bool:
+        return len(self.stack) == 2 and self.stack[0].key == "load_profiles"
 
     def _open(self, event: yaml.CollectionStartEvent, line: int) -> None:
         if event.tag is not None:

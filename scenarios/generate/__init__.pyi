@@ -1,11 +1,35 @@
+from .bundled_sun import (
+    clear_sky_power as clear_sky_power,
+)
+from .clouds import (
+    pvlib_irradiance as pvlib_irradiance,
+)
+from .generated_file import (
+    INLINE_ROOF_DAYS as INLINE_ROOF_DAYS,
+    generated_yaml as generated_yaml,
+    write_series as write_series,
+)
+from .households import (
+    Generated as Generated,
+    GeneratorSpec as GeneratorSpec,
+    generate as generate,
+)
 from .solar import (
     Roof as Roof,
     Site as Site,
-    clear_sky_power as clear_sky_power,
+    clear_irradiance as clear_irradiance,
 )
 
 __all__ = [
+    "INLINE_ROOF_DAYS",
+    "Generated",
+    "GeneratorSpec",
     "Roof",
     "Site",
+    "clear_irradiance",
     "clear_sky_power",
+    "generate",
+    "generated_yaml",
+    "pvlib_irradiance",
+    "write_series",
 ]

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from agents import Prediction, Production
 from scenarios.appliances import steps_wh
-from scenarios.generate.solar import ClearSkyPower, Roof, Site, clear_sky_power
+from scenarios.generate.bundled_sun import clear_sky_power
+from scenarios.generate.solar import ClearSkyPower, Roof, Site
 from scenarios.generate.weather import FORECAST_STEP_MIN, MINUTES, CloudCover
 from scenarios.scenario import ProducerSeries, Tariff
 

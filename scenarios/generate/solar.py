@@ -1,10 +1,10 @@
-"""Position of the sun, and what a roof produces under a clear sky.
+"""Position of the sun, and what a roof produces under a clear sky; within 5 % of pvlib's daily energy.
 
 Position: Spencer's series for declination and equation of time (Search 2 (1971) 172), as in Iqbal, *An Introduction
-to Solar Radiation* (1983), chapter 1. Clear sky: beam irradiance by Meinel and Meinel, *Applied Solar Energy* (1976),
-with the air mass of Kasten and Young (Applied Optics 28 (1989) 4735); diffuse irradiance as a tenth of the beam,
-isotropic. Tilted plane: Liu and Jordan (Solar Energy 7 (1963) 53). Accurate to a few per cent, which is less than one
-day differs from the next.
+to Solar Radiation* (1983), chapter 1. Clear sky: the simplified Solis model (Ineichen, Solar Energy 82 (2008) 758) for
+an aerosol optical depth of 0.1 and 1 cm of water. Tilted plane: Hay and Davies (1980), ground albedo 0.2, losses by
+reflection at the glass after ASHRAE. Cells: SAPM's temperature of panels close to a roof (King et al., Sandia 2004) and
+-0.4 % per kelvin. System losses: PVWatts version 5 (Dobos, NREL 2014), 14.1 %, and an inverter of 96 %.
 """
 
 from __future__ import annotations
@@ -13,10 +13,20 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_EXTRATERRESTRIAL_W_PER_M2 = 1361.0
+import numpy as np
+
+from agents import FloatArray
+
+_SOLAR_CONSTANT_W_PER_M2 = 1366.1
 _GROUND_REFLECTS = 0.2
-_PERFORMANCE = 0.85
-"""Performance ratio: what is left of the rated power after heat, wiring, soiling and inverter."""
+_SYSTEM = (1 - 0.140757) * 0.96
+"""What is left after soiling, shading, wiring and the like, and the inverter."""
+_PER_KELVIN = -0.004
+_HEATS = math.exp(-2.98 - 0.0471)
+"""Module above ambient temperature, K per W/m2, at a wind of 1 m/s."""
+_GLASS = 0.05
+"""ASHRAE's coefficient of the incidence angle."""
+_LEAST_COSINE = 0.01745
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +66,120 @@ class ClearSkyPower:
         return self.beam_w + self.diffuse_w
 
 
-DARK = ClearSkyPower(beam_w=0.0, diffuse_w=0.0, horizontal_beam_w=0.0)
+@dataclass(frozen=True, slots=True)
+class Irradiance:
+    """Irradiance on a plane under a clear sky at several times, W/m2, shape (times,)."""
+
+    beam: FloatArray
+    """Direct, with what surrounds the sun, after the glass."""
+    diffuse: FloatArray
+    """From the rest of the sky and the ground, after the glass."""
+    horizontal_beam: FloatArray
+    """Direct, on level ground."""
 
 
 def sun_position(site: Site, time_s: int) -> tuple[float, float]:
     """Return the sun's zenith angle and azimuth (clockwise from north), radians, at a UNIX second."""
-    moment = datetime.fromtimestamp(time_s, tz=UTC)
-    day = moment.timetuple().tm_yday
-    hour_utc = moment.hour + moment.minute / 60 + moment.second / 3600
-    year_angle = 2 * math.pi * (day - 1 + hour_utc / 24) / 365
+    zenith, azimuth, _ = _positions(site, np.array([time_s], dtype=np.float64))
+    return float(zenith[0]), float(azimuth[0])
+
+
+def _positions(site: Site, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return zenith and azimuth, radians, and the irradiance outside the atmosphere, W/m2."""
+    days = np.floor(times_s / 86_400)
+    first_s = {day: _day_of_year(int(day) * 86_400) for day in np.unique(days).tolist()}
+    day_of_year = np.array([first_s[day] for day in days.tolist()], dtype=np.float64)
+    hour_utc = (times_s % 86_400) / 3600
+    angle = 2 * np.pi * (day_of_year - 1 + hour_utc / 24) / 365
     declination = (
         0.006918
-        - 0.399912 * math.cos(year_angle)
-        + 0.070257 * math.sin(year_angle)
-        - 0.006758 * math.cos(2 * year_angle)
-        + 0.000907 * math.sin(2 * year_angle)
-        - 0.002697 * math.cos(3 * year_angle)
-        + 0.00148 * math.sin(3 * year_angle)
+        - 0.399912 * np.cos(angle)
+        + 0.070257 * np.sin(angle)
+        - 0.006758 * np.cos(2 * angle)
+        + 0.000907 * np.sin(2 * angle)
+        - 0.002697 * np.cos(3 * angle)
+        + 0.00148 * np.sin(3 * angle)
     )
     equation_of_time_min = 229.18 * (
         0.000075
-        + 0.001868 * math.cos(year_angle)
-        - 0.032077 * math.sin(year_angle)
-        - 0.014615 * math.cos(2 * year_angle)
-        - 0.04089 * math.sin(2 * year_angle)
+        + 0.001868 * np.cos(angle)
+        - 0.032077 * np.sin(angle)
+        - 0.014615 * np.cos(2 * angle)
+        - 0.04089 * np.sin(2 * angle)
     )
-    solar_hour = hour_utc + equation_of_time_min / 60 + site.longitude_deg / 15
-    hour_angle = math.radians(15 * (solar_hour - 12))
+    hour_angle = np.radians(15 * (hour_utc + equation_of_time_min / 60 + site.longitude_deg / 15 - 12))
     latitude = math.radians(site.latitude_deg)
-    up = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(declination) * math.cos(hour_angle)
-    east = -math.cos(declination) * math.sin(hour_angle)
-    north = math.cos(latitude) * math.sin(declination) - math.sin(latitude) * math.cos(declination) * math.cos(
-        hour_angle
+    up = math.sin(latitude) * np.sin(declination) + math.cos(latitude) * np.cos(declination) * np.cos(hour_angle)
+    east = -np.cos(declination) * np.sin(hour_angle)
+    north = math.cos(latitude) * np.sin(declination) - math.sin(latitude) * np.cos(declination) * np.cos(hour_angle)
+    extra = _SOLAR_CONSTANT_W_PER_M2 * (
+        1.00011
+        + 0.034221 * np.cos(angle)
+        + 0.00128 * np.sin(angle)
+        + 0.000719 * np.cos(2 * angle)
+        + 0.000077 * np.sin(2 * angle)
     )
-    return math.acos(max(-1.0, min(1.0, up))), math.atan2(east, north) % (2 * math.pi)
+    return np.arccos(np.clip(up, -1.0, 1.0)), np.arctan2(east, north) % (2 * np.pi), extra
+
+
+def _day_of_year(time_s: int) -> int:
+    return datetime.fromtimestamp(time_s, tz=UTC).timetuple().tm_yday
+
+
+def ambient_c(site: Site, times_s: FloatArray) -> FloatArray:
+    """Return typical temperatures of sunny hours, degrees Celsius: those of central Europe, by season."""
+    share_of_year = (times_s / 86_400 / 365.2425) % 1.0
+    season = np.cos(2 * np.pi * (share_of_year - 20 / 365)) * (1 if site.latitude_deg >= 0 else -1)
+    return np.asarray(14.0 - 7.0 * season, dtype=np.float64)
+
+
+def clear_irradiance(site: Site, tilt_deg: float, azimuth_deg: float, times_s: FloatArray) -> Irradiance:
+    """Return the irradiance on a plane under a clear sky; zero while the sun is below the horizon.
+
+    Args:
+        site: Latitude and longitude.
+        tilt_deg: 0 is horizontal.
+        azimuth_deg: Clockwise from north.
+        times_s: UNIX seconds, shape (times,).
+    """
+    zenith, azimuth, extra = _positions(site, times_s)
+    height = np.cos(zenith)
+    is_up = height > 0
+    sine = np.where(is_up, np.maximum(height, 1e-4), 1.0)
+    top = extra * 1.1782
+    normal = np.where(is_up, top * np.exp(-0.512 / sine**0.498705), 0.0)
+    total = np.where(is_up, top * np.exp(-0.394 / sine**0.405181) * sine, 0.0)
+    diffuse = np.where(is_up, top * np.exp(-2.514609 / sine**0.17563), 0.0)
+    tilt = math.radians(tilt_deg)
+    towards = azimuth - math.radians(azimuth_deg)
+    facing = np.clip(height * math.cos(tilt) + np.sin(zenith) * math.sin(tilt) * np.cos(towards), 0.0, 1.0)
+    through = np.clip(1 - _GLASS * (1 / np.maximum(facing, 1e-3) - 1), 0.0, 1.0)
+    around_sun = normal / extra
+    scattered = 1 - _GLASS * (1 / math.cos(math.radians(59)) - 1)
+    halo = diffuse * around_sun / np.maximum(height, _LEAST_COSINE) * facing * scattered
+    beam = normal * facing * through + halo
+    from_sky = diffuse * (1 - around_sun) * (1 + math.cos(tilt)) / 2
+    from_ground = total * _GROUND_REFLECTS * (1 - math.cos(tilt)) / 2
+    return Irradiance(
+        beam=np.where(is_up, beam, 0.0),
+        diffuse=np.where(is_up, (from_sky + from_ground) * scattered, 0.0),
+        horizontal_beam=np.where(is_up, normal * height, 0.0),
+    )
+
+
+def power_of(irradiance: FloatArray, ambient: FloatArray) -> FloatArray:
+    """Return what panels produce, W per kWp.
+
+    Args:
+        irradiance: In the plane of the panels, after the glass, W/m2.
+        ambient: Temperature of the air, degrees Celsius, of the same shape.
+    """
+    cell_c = ambient + irradiance * (_HEATS + 1 / 1000)
+    return np.asarray(_SYSTEM * irradiance * (1 + _PER_KELVIN * (cell_c - 25)), dtype=np.float64)
 
 
 def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
-    """Return what a roof produces under a clear sky; see the module for the sources of the formulas.
+    """Return what a roof produces under a clear sky.
 
     Args:
         site: Latitude and longitude.
@@ -103,21 +189,10 @@ def clear_sky_power(site: Site, roof: Roof, time_s: int) -> ClearSkyPower:
     Returns:
         Power per kWp, W; zero while the sun is below the horizon.
     """
-    zenith, azimuth = sun_position(site, time_s)
-    height = math.cos(zenith)
-    if height <= 0:
-        return DARK
-    air_mass = 1 / (height + 0.50572 * (96.07995 - math.degrees(zenith)) ** -1.6364)
-    beam_w_per_m2 = _EXTRATERRESTRIAL_W_PER_M2 * 0.7 ** (air_mass**0.678)
-    diffuse_w_per_m2 = 0.1 * beam_w_per_m2
-    tilt = math.radians(roof.tilt_deg)
-    facing = height * math.cos(tilt) + math.sin(zenith) * math.sin(tilt) * math.cos(
-        azimuth - math.radians(roof.azimuth_deg)
-    )
-    from_ground = (beam_w_per_m2 * height + diffuse_w_per_m2) * _GROUND_REFLECTS * (1 - math.cos(tilt)) / 2
-    return ClearSkyPower(
-        # Rated power is given at 1000 W/m2: so many W/m2 on the plane are as many W per kWp, less the losses.
-        beam_w=_PERFORMANCE * beam_w_per_m2 * max(0.0, facing),
-        diffuse_w=_PERFORMANCE * (diffuse_w_per_m2 * (1 + math.cos(tilt)) / 2 + from_ground),
-        horizontal_beam_w=_PERFORMANCE * beam_w_per_m2 * height,
-    )
+    times_s = np.array([time_s], dtype=np.float64)
+    there = clear_irradiance(site, roof.tilt_deg, roof.azimuth_deg, times_s)
+    total = there.beam + there.diffuse
+    made_w, on_plane = float(power_of(total, ambient_c(site, times_s))[0]), float(total[0])
+    share = made_w / on_plane if on_plane > 0 else 0.0
+    beam, diffuse, level = (float(part[0]) for part in (there.beam, there.diffuse, there.horizontal_beam))
+    return ClearSkyPower(share * beam, share * diffuse, share * level)

@@ -23,6 +23,7 @@ from scenarios.appliances import APPLIANCES
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
     VERSION,
+    check_inside,
     consumer_entry,
     format_after_start,
     format_iso,
@@ -205,6 +206,7 @@ class _Assembly:
             if not name or Path(name).name != name or not path.is_file():
                 continue
             try:
+                check_inside(path, folder, str(path))
                 return read_series(path, str(path), LoadProfile)
             except ScenarioError as error:
                 self.problems.extend(error.problems)

@@ -22,6 +22,7 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files import (
     MAX_TIME_S,
     VERSION,
+    check_inside,
     format_after_start,
     format_iso,
     lines_of,
@@ -105,6 +106,7 @@ class _FolderReader:
     def _lines(self, name: str) -> Iterator[tuple[str, str]]:
         path = self.folder / name
         try:
+            check_inside(path, self.folder, str(path))
             text = read_text(path, str(path))
         except ScenarioError as error:
             self.problems.extend(error.problems)
@@ -172,6 +174,7 @@ class _FolderReader:
                 self.problems.append(missing)
             return None
         try:
+            check_inside(path, self.folder, str(path))
             return read(path)
         except ScenarioError as error:
             self.problems.extend(Problem(f"{where}: {problem.where}", problem.what) for problem in error.problems)

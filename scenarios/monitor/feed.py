@@ -9,11 +9,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import ValidationError
-
 from broker import BrokerAwayError, BrokerUnreachableError, SsmicError
 from broker.protocol import Control, TimeReport, topics
 from broker.transport import Broker, Bus, Delivery, MqttBus
+from scenarios.monitor.plausibility import check_time
 from scenarios.monitor.run_state import ObservedRun
 from scenarios.monitor.run_status import LinkStatus
 
@@ -212,7 +211,8 @@ class RunFinder(Listener):
             return
         try:
             report = TimeReport.model_validate_json(delivery.payload)
-        except ValidationError:
+            check_time(report)
+        except ValueError:  # pydantic's is one
             return
         if address.run in self.runs or len(self.runs) < self.MOST_RUNS:
             self.runs[address.run] = FoundRun(address.run, report, time.monotonic())

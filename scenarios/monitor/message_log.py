@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from scenarios.monitor.plausibility import check_moment
 from scenarios.scenario import Zone
 
-_MARK = re.compile("\ue000([0-9]{1,11})\ue001")
+_MARK = re.compile("\ue000(-?[0-9]{1,12})\ue001")
 """A time within a text, between private-use characters. A stranger who sends them can make a time appear, nothing
 more."""
 
@@ -20,7 +21,7 @@ class _Marked(Zone):
     """Writes a time as a mark, which `MessageSummary.said` replaces by a clock time."""
 
     def clock(self, time_s: float) -> str:
-        super().clock(time_s)  # raises where it is no time
+        check_moment(time_s)
         return f"\ue000{int(time_s)}\ue001"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
 from broker.protocol.topics import Address
+from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
@@ -149,6 +151,8 @@ class ObservedHost:
     """Number of observed messages of its agents."""
     last_s: int | None = None
     """Virtual time of the newest of them, UNIX seconds."""
+    quarantined: str = ""
+    """Why it was put out of the run; empty if it was not."""
 
 
 class ObservedRun:
@@ -226,8 +230,7 @@ class ObservedRun:
             case "inbox":
                 self._message(address, Envelope.model_validate_json(payload))
             case "time":
-                self.time = TimeReport.model_validate_json(payload)
-                self.time_reports += 1
+                self._reported(TimeReport.model_validate_json(payload))
             case "ledger":
                 self._entry(LedgerEntry.model_validate_json(payload))
             case "forecast":
@@ -257,15 +260,22 @@ class ObservedRun:
         device = self.devices.setdefault(device_id, ObservedDevice(device_id))
         device.take(part, payload, None if self.time is None else self.time.time)
 
+    def _reported(self, report: TimeReport) -> None:
+        plausibility.check_time(report)
+        self.time = _merged(self.time, report)
+        self.time_reports += 1
+
     # Messages between agents.
 
     def _message(self, address: Address, envelope: Envelope) -> None:
+        plausibility.check_envelope(envelope)
         host_id = address.ids[2]
         if self._host_of and self._host_of.get(envelope.sender) != host_id:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
         kind = body["kind"]
         job_id, text = summarize(kind, body, MARKED)
+        plausibility.check_job(job_id)
         if not self._seen.is_new(envelope.sender, envelope.seq):
             self.doubled += 1
             return
@@ -278,7 +288,7 @@ class ObservedRun:
             envelope.to,
             kind,
             job_id,
-            text,
+            text[: plausibility.MOST_TEXT],
         )
         self.lines.add(line)
         host = self.hosts.get(host_id)
@@ -295,12 +305,13 @@ class ObservedRun:
         negotiation.add(line)
         if line.kind == "Request" and negotiation.load_profile is None:
             job = body["job"]
+            profile = LoadProfile.model_validate(job["load_profile"])
+            earliest_s, latest_s = int(job["earliest_start_s"]), int(job["latest_start_s"])
+            plausibility.check_job_of_request(str(job["house"]), str(job["device"]), (earliest_s, latest_s), profile)
             negotiation.consumer = line.sender
             negotiation.house, negotiation.device = str(job["house"]), str(job["device"])
-            negotiation.earliest_start_s = int(job["earliest_start_s"])
-            negotiation.latest_start_s = int(job["latest_start_s"])
-            negotiation.load_profile = LoadProfile.model_validate(job["load_profile"])
-            negotiation.energy_wh = negotiation.load_profile.energy_wh
+            negotiation.earliest_start_s, negotiation.latest_start_s = earliest_s, latest_s
+            negotiation.load_profile, negotiation.energy_wh = profile, profile.energy_wh
         elif not negotiation.consumer and (house := house_of_consumer(line.sender)) is not None:
             negotiation.consumer, negotiation.house = line.sender, house
 
@@ -308,7 +319,7 @@ class ObservedRun:
         producer_id = body["contract"]["producer"] if kind == "ContractAgreed" else body["producer"]
         if producer_id == GRID:
             return
-        producer = self._producer(producer_id)
+        producer = self._producer(str(producer_id))
         match kind:
             case "ContractAgreed":
                 producer.accepted += 1
@@ -327,9 +338,11 @@ class ObservedRun:
     # Retained publications.
 
     def _forecast(self, address: Address, prediction: Prediction) -> None:
+        plausibility.check_prediction(prediction)
         self._producer(address.ids[1]).learn(prediction)
 
     def _entry(self, entry: LedgerEntry) -> None:
+        plausibility.check_entry(entry)
         contract = entry.contract
         self.ledger[contract.contract_id] = entry
         if len(self.ledger) > KEPT_CONTRACTS:
@@ -345,6 +358,7 @@ class ObservedRun:
             self._producer(contract.producer).contracts[contract.job_id] = contract.start_s
 
     def _announced(self, announcement: Announcement) -> None:
+        plausibility.check_announcement(announcement)
         host = self.hosts.get(announcement.host)
         if host is None:
             self._make_room(self.hosts)
@@ -355,12 +369,15 @@ class ObservedRun:
             host.agents = announcement.agents
 
     def _roster(self, roster: Roster) -> None:
+        plausibility.check_roster(roster)
         self._roster_zone = Zone(roster.utc_offset_s)
         self._host_of = {agent: host for host, member in roster.hosts.items() for agent in member.agents}
         for host_id, member in roster.hosts.items():
             host = self.hosts.setdefault(host_id, ObservedHost(host_id, is_there=bool(member.session)))
             host.agents = member.agents
             host.was_there = host.was_there or bool(member.session)
+        for host_id, why in roster.quarantined.items():
+            self.hosts.setdefault(host_id, ObservedHost(host_id)).quarantined = why
         for producer in self.producers.values():
             producer.house = producer.house or self._host_of.get(producer.id, "")
 
@@ -436,15 +453,23 @@ class ObservedRun:
 
 
 _SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined"})
+_DIGITS = re.compile("([0-9]+)")
 
 
-def natural(text: str) -> tuple[tuple[int, int | str], ...]:
-    """Return a key that sorts `2` before `10`."""
-    parts: list[tuple[int, int | str]] = []
-    word = ""
-    for character in f"{text}\0":
-        if word and character.isdecimal() != word.isdecimal():
-            parts.append((0, int(word)) if word.isdecimal() else (1, word))
-            word = ""
-        word += character
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts `2` before `10`; numbers of any length are compared by their digits."""
+    parts = []
+    for i, word in enumerate(_DIGITS.split(text)):
+        if i % 2:
+            digits = word.lstrip("0")
+            parts.append((0, len(digits), digits))
+        elif word:
+            parts.append((1, 0, word))
     return tuple(parts)
+
+
+def _merged(before: TimeReport | None, report: TimeReport) -> TimeReport:
+    """Return a report; a clock's last will was written when it connected, so the report before it knows more."""
+    if report.state != "gone" or before is None:
+        return report
+    return before.model_copy(update={"state": "gone"})

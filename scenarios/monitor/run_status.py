@@ -103,6 +103,8 @@ def status_of_run(
 
 def _live(report: TimeReport, silent_wall_s: float, me: str) -> RunStatus:
     waited_wall_s = report.waiting_wall_s + silent_wall_s
+    if report.state == "gone":
+        return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, the clock is gone", ("clock",))
     if report.every_wall_s and silent_wall_s >= SILENT_AFTER * report.every_wall_s:
         return RunStatus("stalled", f"stalled for {_span(silent_wall_s)}, no sign of the clock", ("clock",))
     if report.state == "waiting":

@@ -65,6 +65,13 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ContractAgreed": _agreed,
     "ContractAmended": lambda body, zone: f"New start {zone.clock(body['start_s'])}{_because(body)}",
     "ContractCancelled": lambda body, _: f"Cancelled: {body['reason']}",
+    "ContractVoid": lambda body, _: f"Not in the ledger: {body['reason']}",
+    "Promised": lambda body, zone: (
+        f"{energy(body['energy_wh'])} to {body['consumer']} at {zone.clock(body['start_s'])}"
+    ),
+    "PromiseWithdrawn": lambda body, _: f"No longer supplied: {body['reason']}",
+    "PromiseVoid": lambda body, zone: f"Not bound to {zone.clock(body['start_s'])}: {body['reason']}",
+    "JobsRegistered": lambda body, _: f"{len(body['digests'])} jobs may be requested",
     "Declined": lambda body, _: f"{body['producer']} declined",
     "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
     "JobAdded": lambda body, zone: f"A device asks for a job: {_request(body, zone)}",
@@ -99,7 +106,7 @@ def _job_of(kind: str, body: Body) -> str:
             return str(body["contract"]["job_id"])
         case "ContractAmended" | "ContractCancelled":
             return str(body["contract_id"]).rpartition("/")[0]
-        case "ProducerJoined" | "DeviceSaid" | "ProductionMeasured":
+        case "ProducerJoined" | "JobsRegistered" | "DeviceSaid" | "ProductionMeasured":
             return ""
     return str(body["job_id"])
 

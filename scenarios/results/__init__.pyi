@@ -4,6 +4,7 @@ from .connection import (
     ResultsExistError as ResultsExistError,
     ResultsWriteError as ResultsWriteError,
     SameSimulationError as SameSimulationError,
+    is_sweep_file as is_sweep_file,
     record_comparison as record_comparison,
     seal as seal,
 )
@@ -11,6 +12,7 @@ from .export import (
     FORMATS as FORMATS,
     Format as Format,
     export_results as export_results,
+    require_parquet as require_parquet,
 )
 from .files import (
     DEFAULT_FOLDER as DEFAULT_FOLDER,
@@ -21,14 +23,28 @@ from .files import (
     glance as glance,
     named_results as named_results,
     results_files as results_files,
+    sweep_files as sweep_files,
+    versions as versions,
+)
+from .frames import (
+    load_frames as load_frames,
+)
+from .paper import (
+    check_paper as check_paper,
+    write_day_figure as write_day_figure,
+    write_gantt_figure as write_gantt_figure,
 )
 from .reader import (
     ResultsReader as ResultsReader,
 )
 from .rows import (
+    DroppedHost as DroppedHost,
     RecordedMessage as RecordedMessage,
     RunInfo as RunInfo,
     SimulationInfo as SimulationInfo,
+)
+from .schema import (
+    SWEEP_ID as SWEEP_ID,
 )
 from .summary import (
     simulation_json as simulation_json,
@@ -55,8 +71,10 @@ __all__ = [
     "DEFAULT_FOLDER",
     "FORMATS",
     "SUFFIX",
+    "SWEEP_ID",
     "AveragePowerProfile",
     "ContractRow",
+    "DroppedHost",
     "FigureFormatError",
     "Format",
     "HouseView",
@@ -75,17 +93,25 @@ __all__ = [
     "SimulationInfo",
     "SimulationSpec",
     "average_power_profile",
+    "check_paper",
     "create_results",
     "export_results",
     "glance",
     "household_rows",
+    "is_sweep_file",
+    "load_frames",
     "load_run",
     "named_results",
     "record_comparison",
+    "require_parquet",
     "results_files",
     "seal",
     "simulation_json",
+    "sweep_files",
+    "versions",
     "view_house",
     "view_neighbourhood",
     "view_runs",
+    "write_day_figure",
+    "write_gantt_figure",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker import SsmicError
-from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION
+from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, SWEEP_ID
 
 
 class ResultsError(SsmicError):
@@ -40,6 +40,16 @@ MAGIC = b"SQLite format 3\x00"
 READ_BUSY_WALL_S = 10.0
 
 
+def is_sweep_file(path: Path) -> bool:
+    """Return whether a file holds a sweep's results, by its first bytes; False where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+    except OSError:
+        return False
+    return header.startswith(MAGIC) and header[68:72] == struct.pack(">I", SWEEP_ID)
+
+
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """Open a results file, read-only.
 
@@ -50,6 +60,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     if not header.startswith(MAGIC):
         raise ResultsError(f"{path}: is not an ssmic results file (not an SQLite file)")
     application_id, version = struct.unpack(">I", header[68:72])[0], struct.unpack(">I", header[60:64])[0]
+    if application_id == SWEEP_ID:
+        raise ResultsError(f"{path}: holds a sweep; `ssmic results show` and `report` read it")
     if application_id != APPLICATION_ID:
         raise ResultsError(f"{path}: is an SQLite file, but not an ssmic results file")
     if version > SCHEMA_VERSION:
@@ -219,6 +231,11 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise ResultsWriteError(f"{path}: cannot be written: {error}") from error
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Return whether a transaction failed because another connection has locked the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def now_utc() -> str:

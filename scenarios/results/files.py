@@ -15,11 +15,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from broker import atomic_write
+from broker import atomic_write, create_private_file, make_private_folder
 from scenarios.results.connection import (
     ResultsError,
     ResultsExistError,
     ResultsWriteError,
+    is_sweep_file,
     open_for_reading,
     translate_read_errors,
 )
@@ -66,8 +67,8 @@ def reserve_exactly(path: Path) -> Path:
         ResultsError: It cannot be created.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(exist_ok=False)
+        make_private_folder(path.parent)
+        create_private_file(path)
     except FileExistsError:
         if path.parent.is_dir():
             raise
@@ -268,21 +269,31 @@ def named_results(name: str, folder: Path = DEFAULT_FOLDER) -> Path:
 
 
 def results_files(folder: Path) -> tuple[Path, ...]:
-    """Return the files in a folder that are named like results, by name; none if there is no such folder.
+    """Return the files in a folder that are named like results of a simulation, by name; none without such a folder.
 
     Raises:
         ResultsError: The folder cannot be read, or is a file.
     """
     try:
-        return tuple(
-            sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and not path.name.startswith("."))
-        )
+        return tuple(path for path in _sqlite_files(folder) if not is_sweep_file(path))
     except FileNotFoundError:
         return ()
     except NotADirectoryError:
         raise ResultsError(f"{folder}: is a file; a folder with results is expected") from None
     except OSError as error:
         raise ResultsError(f"{folder}: cannot be read: {error.strerror or error}") from error
+
+
+def sweep_files(folder: Path) -> tuple[Path, ...]:
+    """Return the results files of sweeps in a folder, by name; none if it cannot be read."""
+    try:
+        return tuple(path for path in _sqlite_files(folder) if is_sweep_file(path))
+    except OSError:
+        return ()
+
+
+def _sqlite_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and not path.name.startswith("."))
 
 
 def glance(path: Path) -> ResultsEntry:

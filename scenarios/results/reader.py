@@ -19,7 +19,14 @@ from agents import LedgerEntry
 from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
 from scenarios.realised import Realised, realise
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
-from scenarios.results.rows import RecordedMessage, RunInfo, SimulationInfo, read_ledger, read_realised
+from scenarios.results.rows import (
+    DroppedHost,
+    RecordedMessage,
+    RunInfo,
+    SimulationInfo,
+    read_ledger,
+    read_realised,
+)
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
 
 MESSAGES_A_PAGE = 1000
@@ -81,7 +88,9 @@ class ResultsReader:
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""
         with self._translate_damage():
-            return tuple(_run_info(row) for row in self._rows("SELECT * FROM runs ORDER BY run"))
+            without = self._dropped_hosts()
+            rows = self._rows("SELECT * FROM runs ORDER BY run")
+            return tuple(_run_info(row, without.get(row["run"], ())) for row in rows)
 
     def run(self, run: int) -> RunInfo:
         """Return one run.
@@ -91,10 +100,20 @@ class ResultsReader:
         """
         with self._translate_damage():
             for row in self._rows("SELECT * FROM runs WHERE run = ?", run):
-                return _run_info(row)
+                return _run_info(row, self._dropped_hosts().get(run, ()))
         numbers = [info.run for info in self.runs()]
         there = f"there are runs {numbers[0]} to {numbers[-1]}" if numbers else "none has begun"
         raise ResultsError(f"{self.path}: has no run {run}; {there}")
+
+    def _dropped_hosts(self) -> dict[int, tuple[DroppedHost, ...]]:
+        """Return the hosts that the runs ended without, by run; empty for files written before they were recorded."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'dropped_hosts'"):
+            return {}
+        by_run: dict[int, tuple[DroppedHost, ...]] = {}
+        for row in self._rows("SELECT * FROM dropped_hosts ORDER BY run, host"):
+            dropped = DroppedHost(row["host"], row["why"], bool(row["quarantined"]))
+            by_run[row["run"]] = (*by_run.get(row["run"], ()), dropped)
+        return by_run
 
     def covered_share(self, run: RunInfo) -> float:
         """Return the share of a run's planned time that its figures cover: 1 for a completed run, else 0 to 1."""
@@ -138,7 +157,7 @@ class ResultsReader:
     def realised(self, run: int) -> Realised:
         """Return the scenario as it came about in a run: with what real devices asked for, and what was measured."""
         if not self.scenario.gateways:
-            return Realised(self.scenario)
+            return Realised(self.scenario, self.scenario)
         with self._translate_damage(), translate_read_errors(self.path):
             return realise(self.scenario, read_realised(self._connection, run))
 
@@ -263,7 +282,7 @@ def _message(row: sqlite3.Row) -> RecordedMessage:
     )
 
 
-def _run_info(row: sqlite3.Row) -> RunInfo:
+def _run_info(row: sqlite3.Row, without: tuple[DroppedHost, ...]) -> RunInfo:
     return RunInfo(
         run=row["run"],
         run_id=row["run_id"],
@@ -279,4 +298,5 @@ def _run_info(row: sqlite3.Row) -> RunInfo:
         error=row["error"],
         comparison=json.loads(row["comparison_json"] or "{}"),
         written_utc=row["written_utc"],
+        without=without,
     )

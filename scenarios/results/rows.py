@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agents import Contract, Job, LedgerEntry, LedgerEvent, LoadProfile
-from scenarios.realised import KINDS
+from scenarios.realised import KINDS, Said
 from scenarios.scenario import Scenario
 
 RunState = Literal["running", "done", "interrupted", "failed"]
@@ -30,6 +30,16 @@ class SimulationInfo:
     versions: dict[str, str]
     created_utc: str
     """ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedHost:
+    """A host that a run went on without."""
+
+    host: str
+    why: str
+    is_quarantined: bool
+    """Whether it was put out because it broke the protocol; if not, it was away too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,8 @@ class RunInfo:
     """What it was compared with; empty if nothing."""
     written_utc: str
     """Time of the last write; ISO 8601."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that it ended without, by id."""
 
     @property
     def is_complete(self) -> bool:
@@ -159,15 +171,15 @@ def read_ledger(connection: sqlite3.Connection, run: int) -> tuple[LedgerEntry, 
     )
 
 
-def read_realised(connection: sqlite3.Connection, run: int) -> list[dict[str, Any]]:
-    """Return the bodies of a run's messages that say what real devices made of the scenario, in order.
+def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
+    """Return senders and bodies of a run's messages that say what real devices made of the scenario, in order.
 
     Raises:
         ValueError: A row is no message.
         sqlite3.Error: The rows cannot be read.
     """
-    query = "SELECT body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
-    return [json.loads(body) for (body,) in connection.execute(query, (run, *sorted(KINDS)))]
+    query = "SELECT sender, body_json FROM messages WHERE run = ? AND kind IN (?, ?, ?, ?) ORDER BY n"
+    return [(sender, json.loads(body)) for sender, body in connection.execute(query, (run, *sorted(KINDS)))]
 
 
 def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:

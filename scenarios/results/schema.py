@@ -8,6 +8,8 @@ from __future__ import annotations
 
 APPLICATION_ID = 0x53534D43
 """`PRAGMA application_id`, "SSMC": distinguishes our files from other SQLite files."""
+SWEEP_ID = 0x53534D57
+"""`PRAGMA application_id` of a sweep's file, "SSMW"; see `scenarios.sweep`."""
 SCHEMA_VERSION = 1
 """`PRAGMA user_version`, and `schema_version` in `meta`. Increased when an older ssmic could not read the file."""
 
@@ -18,6 +20,16 @@ CREATE TABLE IF NOT EXISTS scores ( -- who was asked first: the lowest score; fi
   before      INTEGER NOT NULL,
   after       INTEGER NOT NULL,
   PRIMARY KEY (run, producer_id)
+) WITHOUT ROWID;
+"""
+
+DROPPED_HOSTS_TABLE = """
+CREATE TABLE IF NOT EXISTS dropped_hosts ( -- whom the run ended without; files of before it was kept have no table
+  run         INTEGER NOT NULL REFERENCES runs (run),
+  host        TEXT NOT NULL,
+  why         TEXT NOT NULL,
+  quarantined INTEGER NOT NULL, -- 1: put out because it broke the protocol; 0: it was away too long
+  PRIMARY KEY (run, host)
 ) WITHOUT ROWID;
 """
 
@@ -142,4 +154,4 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 
-{SCORES_TABLE}"""
+{SCORES_TABLE}{DROPPED_HOSTS_TABLE}"""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,15 +17,36 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
+from broker import atomic_write
 from scenarios.metrics import Settlement, compute_kpis, settle
-from scenarios.realised import KINDS, realise
-from scenarios.results.connection import now_utc, open_for_writing, transaction, translate_sqlite_errors
-from scenarios.results.rows import Condenser, job_of, read_ledger, read_realised, write_entries, write_jobs
-from scenarios.results.schema import SCORES_TABLE
+from scenarios.realised import KINDS, Said, realise
+from scenarios.results.connection import (
+    BUSY_WALL_S,
+    ResultsWriteError,
+    is_busy,
+    now_utc,
+    open_for_writing,
+    transaction,
+    translate_sqlite_errors,
+)
+from scenarios.results.rows import (
+    Condenser,
+    DroppedHost,
+    job_of,
+    read_ledger,
+    read_realised,
+    write_entries,
+    write_jobs,
+)
+from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 
 MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
+_BUSY_WALL_S = 0.05
+"""How long a commit during the run waits for a file that another process has locked: the run waits meanwhile."""
+_RETRY_WALL_S = 0.5
+"""How long to leave a locked file alone before the next commit tries again."""
 
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -69,14 +92,16 @@ class RunWriter:
         self._changed: dict[str, LedgerEntry] = {}
         self._ledger: dict[str, LedgerEntry] = {}
         self._ended = False
+        self._busy_until_wall_s = 0.0
         self.seen: dict[str, int] = {}
         """Number of the last recorded message, by sender."""
-        self.realised: list[dict[str, Any]] = []
-        """Bodies of the messages that say what real devices made of the scenario."""
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
             self._connection = open_for_writing(path)
+            self._inode = self._inode_in_place()
             if resume and self._take_up():
                 return
             with transaction(self._connection):
@@ -141,7 +166,7 @@ class RunWriter:
             body: Its body, as JSON values.
         """
         if kind in KINDS:
-            self.realised.append(body)
+            self.realised.append((sender, body))
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         text = _encoded(self._condenser.condensed(body))
@@ -157,21 +182,74 @@ class RunWriter:
         if entry.history:
             self._reached_s = max(self._reached_s, entry.history[-1].at_s)
 
-    def commit(self) -> None:
-        """Write everything recorded since the last commit; once it returns, a crash cannot lose it.
+    def commit(self) -> bool:
+        """Write everything recorded since the last commit; once it returns True, a crash cannot lose it.
+
+        Returns:
+            Whether it is written. If another process has locked the file, what was recorded is kept for the next
+            commit, and nobody waits.
 
         Raises:
             ResultsError: The file cannot be written.
         """
         if not self._changed and not self._messages:
-            return
-        with translate_sqlite_errors(self.path), transaction(self._connection):
-            self._write_waiting()
-            self._connection.execute(
-                "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
-                (self._reached_s, self._message_count, now_utc(), self.run),
-            )
+            return True
+        if time.monotonic() < self._busy_until_wall_s:
+            return False
+        try:
+            with translate_sqlite_errors(self.path):
+                self._write_waiting_now(_BUSY_WALL_S)
+        except ResultsWriteError as error:
+            if isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__):
+                self._busy_until_wall_s = time.monotonic() + _RETRY_WALL_S
+                return False
+            raise
         self._forget_waiting()
+        return True
+
+    def _write_waiting_now(self, busy_wall_s: float) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {busy_wall_s * 1000:.0f}")
+        try:
+            with transaction(self._connection):
+                self._write_waiting()
+                self._connection.execute(
+                    "UPDATE runs SET reached_s = ?, messages = ?, written_utc = ? WHERE run = ?",
+                    (self._reached_s, self._message_count, now_utc(), self.run),
+                )
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_WALL_S * 1000:.0f}")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened: somebody may have removed or replaced it."""
+        return self._inode_in_place() == self._inode
+
+    def put_back(self) -> None:
+        """Write the results to their place again, after their file was removed; nothing that was written is lost.
+
+        Raises:
+            ResultsError: They cannot be written; what is recorded is kept as long as this process lives.
+        """
+        with translate_sqlite_errors(self.path):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(self.path) as draft:
+                    copy = sqlite3.connect(draft)
+                    self._connection.backup(copy)
+                    copy.close()
+                    # SQLite removes a log by its name: before the new file has one of that name.
+                    self._connection.close()
+            except OSError as error:
+                raise ResultsWriteError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+            self._connection = open_for_writing(self.path)
+        self._inode = self._inode_in_place()
+
+    def _inode_in_place(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def finish(
         self,
@@ -183,6 +261,7 @@ class RunWriter:
         not_registered: tuple[str, ...] = (),
         error: str = "",
         scores: Mapping[str, tuple[int, int]] | None = None,
+        without: Sequence[DroppedHost] = (),
     ) -> None:
         """Write what is left, the energy of every minute, and the run's figures; the run is over.
 
@@ -194,6 +273,7 @@ class RunWriter:
             not_registered: Ids of the jobs for which it ended too early.
             error: Why it failed.
             scores: Score of each producer at the beginning and at the end, by producer id; None: not known.
+            without: Hosts that the run ended without.
 
         Raises:
             ResultsError: The file cannot be written.
@@ -210,6 +290,7 @@ class RunWriter:
             write_jobs(self._connection, realised.scenario.jobs)
             self._write_minutes(settled)
             self._write_scores(scores or {})
+            self._write_dropped(without)
             self._connection.execute(
                 "UPDATE runs SET state = ?, reached_s = ?, ledger_sha256 = ?, messages = ?, negotiations = ?,"
                 " wall_s = ?, not_registered_json = ?, error = ?, kpis_json = ?, written_utc = ? WHERE run = ?",
@@ -273,6 +354,13 @@ class RunWriter:
         self._connection.executemany(
             "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?)",
             [(self.run, ids[producer], *of) for producer, of in scores.items() if producer in ids],
+        )
+
+    def _write_dropped(self, without: Sequence[DroppedHost]) -> None:
+        self._connection.execute(DROPPED_HOSTS_TABLE)  # as for scores
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO dropped_hosts VALUES (?, ?, ?, ?)",
+            [(self.run, dropped.host, dropped.why, dropped.is_quarantined) for dropped in without],
         )
 
     def _minute_rows(

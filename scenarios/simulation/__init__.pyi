@@ -31,17 +31,16 @@ from .scores import (
     run_key as run_key,
 )
 from .settings import (
-    CLOCK_JOURNAL as CLOCK_JOURNAL,
     RunSettings as RunSettings,
     described as described,
 )
 from .simulation import (
     Simulation as Simulation,
+    cores as cores,
     open_simulation as open_simulation,
 )
 
 __all__ = [
-    "CLOCK_JOURNAL",
     "OpenBroker",
     "Order",
     "Plan",
@@ -55,6 +54,7 @@ __all__ = [
     "ScoresFileError",
     "ScoresWriteError",
     "Simulation",
+    "cores",
     "described",
     "from_equal_scores",
     "homes_of",

@@ -14,6 +14,7 @@ from agents import (
     GatewayProducer,
     GatewaySettings,
     Job,
+    JobRegister,
     Manager,
     Prices,
     Producer,
@@ -61,7 +62,10 @@ class Cast:
             settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
             agents: Ids of those that live here.
         """
-        self.manager = Manager(settings.scores)
+        register = (
+            JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
+        )
+        self.manager = Manager(register, settings.scores)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         gateways = _gateways(scenario, agents)

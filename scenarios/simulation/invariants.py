@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents import GRID, TOGETHER, Job, LedgerEntry
+from agents import GRID, MANAGER, TOGETHER, Job, LedgerEntry, consumer_agent
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
@@ -33,24 +33,58 @@ def ledger_problems(
         withdrawn: Jobs that were withdrawn, and have none.
     """
     entries = list(ledger)
-    standing = [entry.contract for entry in entries if entry.state == "standing"]
+    open_ends = consumer_problems(scenario, entries, acted_until_s, lost_houses, withdrawn)
+    return manager_problems(scenario, entries) + open_ends
+
+
+def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
+    """Return what is wrong with a ledger that its manager must never let in, whatever others say."""
+    standing = [entry.contract for entry in ledger if entry.state == "standing"]
     count = Counter(contract.job_id for contract in standing)
-    lost = {entry.contract.job_id for entry in entries if entry.state == "lost"}
     jobs = {job.job_id: job for job in scenario.jobs}
-    problems = [f"contract {c.contract_id!r} is for no job of the scenario" for c in standing if c.job_id not in jobs]
-    for job in scenario.jobs:
-        due = 1 if job.registered_s <= acted_until_s and job.job_id not in lost | set(withdrawn) else 0
-        if count[job.job_id] != due and not (job.house in lost_houses and count[job.job_id] < due):
-            problems.append(f"job {job.job_id!r} has {count[job.job_id]} standing contracts instead of {due}")
+    problems = [f"job {job_id!r} has {n} standing contracts instead of 1" for job_id, n in count.items() if n > 1]
     for contract in standing:
-        job_of = jobs.get(contract.job_id)
-        if job_of is None:
+        job = jobs.get(contract.job_id)
+        if job is None:
+            problems.append(f"contract {contract.contract_id!r} is for no job of the scenario")
             continue
-        if not job_of.earliest_start_s <= contract.start_s <= job_of.latest_start_s:
+        if not job.earliest_start_s <= contract.start_s <= job.latest_start_s:
             problems.append(f"contract {contract.contract_id!r} starts at {contract.start_s}, out of its job's window")
         if contract.producer != GRID and contract.producer not in scenario.producers:
             problems.append(f"contract {contract.contract_id!r} is with {contract.producer!r}, which is no producer")
-    return problems + _device_problems(jobs, entries)
+        if contract.energy_wh != job.energy_wh:
+            what = f"is for {contract.energy_wh} Wh, and its job needs {job.energy_wh} Wh"
+            problems.append(f"contract {contract.contract_id!r} {what}")
+    return problems
+
+
+def consumer_problems(
+    scenario: Scenario,
+    ledger: Iterable[LedgerEntry],
+    acted_until_s: int,
+    lost_houses: Collection[str] = (),
+    withdrawn: Collection[str] = (),
+) -> list[str]:
+    """Return what is wrong with a ledger for which consumers answer: jobs without a contract, and jobs that overlap.
+
+    Args:
+        scenario: What was run.
+        ledger: All entries.
+        acted_until_s: Jobs registered later need no contract, and can have none.
+        lost_houses: The run went on without them; their jobs may have no contract.
+        withdrawn: Jobs that were withdrawn, and have none.
+    """
+    entries = list(ledger)
+    have = {entry.contract.job_id for entry in entries if entry.state == "standing"}
+    without = {entry.contract.job_id for entry in entries if entry.state == "lost"} | set(withdrawn)
+    problems = []
+    for job in scenario.jobs:
+        is_due = job.registered_s <= acted_until_s and job.job_id not in without
+        if job.job_id in have and not is_due:
+            problems.append(f"job {job.job_id!r} of {job.agent!r} has a contract that it cannot have")
+        elif is_due and job.job_id not in have and job.house not in lost_houses:
+            problems.append(f"job {job.job_id!r} has 0 standing contracts instead of 1; {job.agent!r} reported none")
+    return problems + _device_problems({job.job_id: job for job in scenario.jobs}, entries)
 
 
 def _device_problems(jobs: Mapping[str, Job], entries: Iterable[LedgerEntry]) -> list[str]:
@@ -84,42 +118,99 @@ class Sides:
         return cls(held, {producer: dict(agent.promised_s) for producer, agent in cast.producers.items()})
 
 
-class HeardSides:
-    """The sides of agents in other processes, from what they said to each other and to the manager."""
+_OF_CONTRACTS = frozenset(
+    {
+        "Promised",
+        "PromiseWithdrawn",
+        "PromiseVoid",
+        "ContractVoid",
+        "ContractAgreed",
+        "ContractAmended",
+        "ContractCancelled",
+    }
+)
+"""Kinds of messages from which the sides follow."""
 
-    def __init__(self) -> None:
+
+class HeardSides:
+    """The sides of all agents, from what they say to the manager, wherever they live.
+
+    Each agent is heard on its own business only: a consumer on the contracts of its jobs, a producer on its promises.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Begin with the first message of a run.
+
+        Args:
+            scenario: What is run: it says whose job is whose.
+        """
         self.sides = Sides()
+        self._owners = {job.job_id: job.agent for job in scenario.jobs}
+        self._gateways = frozenset(scenario.gateways)
         self._reported: dict[str, tuple[str, str]] = {}
         """Job and producer by contract id."""
+        self._said: set[tuple[str, str, int]] = set()
+        """Job, supplier and start, UNIX seconds, as consumers have reported them."""
+        self._promised: set[tuple[str, str, int]] = set()
+        """The same as producers have promised them."""
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
-        contracts, promised_s = self.sides.contracts, self.sides.promised_s
+        kind = str(envelope.body.get("kind"))
+        if kind in _OF_CONTRACTS:
+            self._hear(envelope)
+        elif kind == "JobAdded" and envelope.sender in self._gateways:
+            self._hear_added(envelope)
+
+    def _hear_added(self, envelope: Envelope) -> None:
         match envelope.body:
-            case {"kind": "Accept" | "Amend", "job_id": str(job_id), "start_s": int(start_s)}:
-                promised_s[envelope.sender][job_id] = start_s
-            case {"kind": "Cancel", "job_id": str(job_id)}:
-                promised_s[envelope.sender].pop(job_id, None)
-            case {"kind": "Withdraw", "job_id": str(job_id)}:
-                # A job that has started is supplied to its end.
-                if promised_s[envelope.to].get(job_id, envelope.time) > envelope.time:
+            case {"job": {"job_id": str(job_id), "house": str(house), "device": str(device)}}:
+                if envelope.sender == consumer_agent(house, device) and job_id.startswith(f"{house}/"):
+                    self._owners.setdefault(job_id, envelope.sender)
+
+    def _hear(self, envelope: Envelope) -> None:
+        contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender
+        match envelope.body:
+            case {"kind": "Promised", "job_id": str(job_id), "start_s": int(start_s)}:
+                promised_s[sender][job_id] = start_s
+                self._promised.add((job_id, sender, start_s))
+            case {"kind": "PromiseWithdrawn", "job_id": str(job_id)}:
+                promised_s[sender].pop(job_id, None)
+            case {"kind": "PromiseVoid", "job_id": str(job_id), "start_s": int(start_s)} if sender == MANAGER:
+                if promised_s[envelope.to].get(job_id) == start_s:
                     del promised_s[envelope.to][job_id]
-            case {
-                "kind": "ContractAgreed",
-                "contract": {
-                    "contract_id": str(id_),
-                    "job_id": str(job_id),
-                    "producer": str(producer),
-                    "start_s": int(s),
-                },
-            }:
-                self._reported[id_] = (job_id, producer)
-                contracts[job_id] = (producer, s)
-            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if id_ in self._reported:
-                job_id, producer = self._reported[id_]
-                contracts[job_id] = (producer, s)
-            case {"kind": "ContractCancelled", "contract_id": str(id_)} if id_ in self._reported:
+            case {"kind": "ContractVoid", "job_id": str(job_id)} if sender == MANAGER:
+                contracts.pop(job_id, None)
+            case {"kind": "ContractAgreed", "contract": {"contract_id": str(id_), "job_id": str(job_id)} as contract}:
+                match contract:
+                    case {"producer": str(producer), "start_s": int(s)} if self._owners.get(job_id) == sender:
+                        self._reported[id_] = (job_id, producer)
+                        self._report(id_, s)
+            case {"kind": "ContractAmended", "contract_id": str(id_), "start_s": int(s)} if self._is_of(id_, sender):
+                self._report(id_, s)
+            case {"kind": "ContractCancelled", "contract_id": str(id_)} if self._is_of(id_, sender):
                 contracts.pop(self._reported[id_][0], None)
+
+    def unsigned(self, entry: LedgerEntry) -> str:
+        """Return why a contract that the manager enters as standing has not been agreed by both; empty: it has."""
+        contract = entry.contract
+        agreed = (contract.job_id, contract.producer, contract.start_s)
+        if entry.state != "standing":
+            return ""
+        if agreed not in self._said:
+            owner = self._owners.get(contract.job_id)
+            return f"contract {contract.contract_id!r} stands, but consumer {owner!r} has not reported {agreed[1:]}"
+        if contract.producer != GRID and agreed not in self._promised:
+            return f"contract {contract.contract_id!r} stands, but {contract.producer!r} has not promised {agreed[2]}"
+        return ""
+
+    def _report(self, contract_id: str, start_s: int) -> None:
+        job_id, producer = self._reported[contract_id]
+        self.sides.contracts[job_id] = (producer, start_s)
+        self._said.add((job_id, producer, start_s))
+
+    def _is_of(self, contract_id: str, consumer: str) -> bool:
+        return contract_id in self._reported and self._owners.get(self._reported[contract_id][0]) == consumer
 
 
 def disagreements(
@@ -135,18 +226,28 @@ def disagreements(
     """
     standing = {entry.contract.job_id: entry.contract for entry in ledger if entry.state == "standing"}
     in_ledger = {job_id: (contract.producer, contract.start_s) for job_id, contract in standing.items()}
-    known = {job.job_id for job in jobs}
+    known = {job.job_id: job.agent for job in jobs}
     problems = [
-        f"job {job_id!r}: the consumer holds {sides.contracts.get(job_id)}, the ledger {in_ledger.get(job_id)}"
-        for job_id in sorted(known & (in_ledger.keys() | sides.contracts.keys()))
+        f"job {job_id!r}: its consumer {known[job_id]!r} reports {_told(sides.contracts.get(job_id))}, "
+        f"the ledger has {_told(in_ledger.get(job_id))}"
+        for job_id in sorted(known.keys() & (in_ledger.keys() | sides.contracts.keys()))
         if in_ledger.get(job_id) != sides.contracts.get(job_id)
     ]
     for producer in producers:
         promised_s = sides.promised_s.get(producer, {})
         supplied_s = {job_id: start_s for job_id, (supplier, start_s) in in_ledger.items() if supplier == producer}
         problems += [
-            f"job {job_id!r}: {producer!r} promised start {promised_s.get(job_id)}, the ledger {supplied_s.get(job_id)}"
-            for job_id in sorted(known & (supplied_s.keys() | promised_s.keys()))
+            f"job {job_id!r}: producer {producer!r} promises {_told_start(promised_s.get(job_id))}, "
+            f"the ledger has {_told_start(supplied_s.get(job_id))} with it"
+            for job_id in sorted(known.keys() & (supplied_s.keys() | promised_s.keys()))
             if supplied_s.get(job_id) != promised_s.get(job_id)
         ]
     return problems
+
+
+def _told(contract: tuple[str, int] | None) -> str:
+    return "no contract" if contract is None else f"a contract with {contract[0]!r} from {contract[1]}"
+
+
+def _told_start(start_s: int | None) -> str:
+    return "no start" if start_s is None else f"a start at {start_s}"

@@ -45,6 +45,8 @@ class Plan:
     """How long the broker may be away, or a host say nothing, before a run is given up; no part in the result."""
     keep: bool = False
     """Whether what is retained stays at the broker when a run has ended, for watchers that come later."""
+    home_assistant: bool = False
+    """Whether Home Assistant is shown each run (MQTT discovery)."""
     workers: int | None = None
     """Processes; None: one a run, at most one a core."""
     scores_file: Path | None = None
@@ -100,6 +102,7 @@ class Plan:
                 days=self.days,
                 pace=self.pace,
                 keep=self.keep,
+                home_assistant=self.home_assistant,
                 scores=scores,
             )
             for seed, scores in zip(self.seeds, self._first_scores(), strict=True)

@@ -59,7 +59,14 @@ class RunRecord:
     def ended(self, outcome: RunOutcome) -> RunOutcome:
         """Take note of the outcome; return it."""
         self._tell(outcome.end_s)
-        log.info("run ended", state=outcome.state, ledger_sha256=outcome.ledger_sha256, wall_s=round(outcome.wall_s, 3))
+        without = {"without": {dropped.host: dropped.why for dropped in outcome.without}} if outcome.without else {}
+        log.info(
+            "run ended",
+            state=outcome.state,
+            **without,
+            ledger_sha256=outcome.ledger_sha256,
+            wall_s=round(outcome.wall_s, 3),
+        )
         return outcome
 
     def _tell(self, time_s: int) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from agents import LedgerEntry
+from broker import SsmicError
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
-from scenarios.realised import KINDS
+from scenarios.realised import KINDS, Said
+from scenarios.results import DroppedHost
+from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
 
 COMMIT_EVERY_WALL_S = 1.0
@@ -33,8 +36,8 @@ class Recorder(Protocol):
         """A contract was agreed, amended or cancelled."""
         ...
 
-    def commit(self) -> None:
-        """Keep all that was told so far, whatever happens to the process."""
+    def commit(self) -> bool:
+        """Write all that was recorded so far; return False if that has to wait, because the file is locked."""
         ...
 
     @property
@@ -53,8 +56,8 @@ class Recorder(Protocol):
         ...
 
     @property
-    def realised(self) -> Sequence[dict[str, Any]]:
-        """Bodies of those recorded messages that say what real devices made of the scenario."""
+    def realised(self) -> Sequence[Said]:
+        """Senders and bodies of those recorded messages that say what real devices made of the scenario."""
         ...
 
     def finish(
@@ -67,50 +70,75 @@ class Recorder(Protocol):
         not_registered: tuple[str, ...],
         error: str,
         scores: Mapping[str, tuple[int, int]],
+        without: Sequence[DroppedHost],
     ) -> None:
         """Record the outcome; see `scenarios.results.RunWriter.finish`."""
         ...
 
 
-class Watch:
-    """Counts what agents say and has it recorded; for hosts of this process (`broker.hosts.journal.RoundObserver`)."""
+class UnsignedContractError(SsmicError):
+    """A contract entered the ledger that its parties have not both agreed to: a defect of the manager."""
 
-    def __init__(self, recorder: Recorder | None) -> None:
+
+class Watch:
+    """Counts what agents say and has it recorded; for hosts of this process (`broker.hosts.journal.RoundObserver`).
+
+    As the run goes on, it checks that no contract enters the ledger that its parties have not both agreed to.
+    """
+
+    def __init__(self, scenario: Scenario, recorder: Recorder | None) -> None:
         """Make a watch.
 
         Args:
+            scenario: What is run.
             recorder: Where to write; None: count only.
         """
+        self._scenario = scenario
+        self._heard: HeardSides | None = HeardSides(scenario)
         self.messages = 0
         self.negotiations = 0
-        self.realised: list[dict[str, Any]] = []
-        """Bodies of the messages that say what real devices made of the scenario."""
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
         self._committed_wall_s = time.monotonic()
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
+        if self._heard is not None:
+            for _, envelope in record.sent:
+                self._heard.hear(envelope)
         self._take_messages(envelope for _, envelope in record.sent)
         self._take_facts(record.publications)
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
+            kind = e.body.get("kind")
+            if not isinstance(kind, str):
+                continue  # no message of an agent: its receiver drops it
             self.messages += 1
-            if e.body["kind"] in KINDS:
-                self.realised.append(e.body)
-            self.negotiations += e.body["kind"] == "ProducersFor" and not e.body["asked"]
+            if kind in KINDS:
+                self.realised.append((e.sender, e.body))
+            self.negotiations += kind == "ProducersFor" and not e.body.get("asked")
             if self._recorder is not None:
-                self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, e.body["kind"], e.body)
+                self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
     def _take_facts(self, facts: Iterable[RetainedPublication]) -> None:
+        """Check and record what the agents of a host published.
+
+        Raises:
+            UnsignedContractError: See there.
+        """
+        agreed = [fact.content for fact in facts if isinstance(fact.content, LedgerEntry)]
+        for entry in agreed:
+            if self._heard is not None and (problem := self._heard.unsigned(entry)):
+                raise UnsignedContractError(problem)
         if self._recorder is None:
             return
-        agreed = [fact.content for fact in facts if isinstance(fact.content, LedgerEntry)]
         for entry in agreed:
             self._recorder.entry(entry)
         now_wall_s = time.monotonic()
-        if agreed or now_wall_s - self._committed_wall_s >= COMMIT_EVERY_WALL_S:
-            self._recorder.commit()
+        is_due = agreed or now_wall_s - self._committed_wall_s >= COMMIT_EVERY_WALL_S
+        if is_due and self._recorder.commit():
             self._committed_wall_s = now_wall_s
 
 
@@ -120,15 +148,16 @@ class WireWatch(Watch):
     Also a `broker.clock.clock.StepObserver`.
     """
 
-    def __init__(self, recorder: Recorder | None) -> None:
+    def __init__(self, scenario: Scenario, recorder: Recorder | None) -> None:
         """Make a watch, which goes on from what was recorded before the clock came back from a crash.
 
         Args:
+            scenario: What is run.
             recorder: Where to write; None: count only.
         """
-        super().__init__(recorder)
+        super().__init__(scenario, recorder)
         self._seen: dict[str, int] = {}
-        self._heard: HeardSides | None = None
+        self._heard = None
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self._seen = dict(recorder.seen)
@@ -144,13 +173,15 @@ class WireWatch(Watch):
         return None if self._heard is None else self._heard.sides
 
     def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
-        """See `broker.clock.clock.StepObserver`; all is kept before the clock goes on, or a crash would leave a gap."""
+        """See `broker.clock.clock.StepObserver`."""
         if moment.step == 0:
-            self._heard = HeardSides()
+            self._heard = HeardSides(self._scenario)
         if self._heard is not None:
             for envelope in sent:
                 self._heard.hear(envelope)
         # A clock that came back runs its last step again, whose messages may be written already.
         self._take_messages(e for e in sent if e.seq > self._seen.get(e.sender, -1))
-        if self._recorder is not None:
-            self._recorder.commit()
+
+    def keep(self) -> bool:
+        """See `broker.clock.clock.StepKeeper`: a crash after the clock has gone on would leave a gap."""
+        return self._recorder is None or self._recorder.commit()

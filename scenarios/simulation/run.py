@@ -8,25 +8,70 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
-from agents import MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
+import structlog
+
+from agents import MAX_OPEN_JOBS, MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sha256
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal, Port
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
+from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised import realise
-from scenarios.scenario import Scenario
+from scenarios.results import DroppedHost, RunWriter
+from scenarios.scenario import Scenario, latest_s
 from scenarios.simulation.agents import Cast, homes_of
-from scenarios.simulation.invariants import Sides, disagreements, ledger_problems
+from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
 
+log = structlog.get_logger(__name__)
+
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
+
+LOOK_AFTER_FILES_WALL_S = 2.0
+"""How often a process looks whether the files that it writes are still there."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeptFile(Protocol):
+    """A file that a process has open and writes to."""
+
+    path: Path
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened."""
+        ...
+
+    def put_back(self) -> None:
+        """Write its content to its place again."""
+        ...
+
+
+async def look_after(files: Collection[KeptFile]) -> None:
+    """Complain about files that were removed while they are written, and put them back; until cancelled.
+
+    Their content exists as long as the process has them open: afterwards it would be too late.
+    """
+    while True:
+        await asyncio.sleep(LOOK_AFTER_FILES_WALL_S)
+        for file in files:
+            if not file.is_in_place:
+                try:
+                    file.put_back()
+                except SsmicError as error:
+                    log.error("file removed, not put back yet", file=str(file.path), why=str(error))  # noqa: TRY400
+                else:
+                    log.error("file removed, put back", file=str(file.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +95,11 @@ class RunOutcome:
     """How often a job went looking for a supplier."""
     rounds: int
     wall_s: float
+    """How long it took, in all processes that its clock has had, wall-clock seconds."""
+    disputes: tuple[str, ...] = ()
+    """Where households of other processes contradict the ledger or each other, and who said what. The ledger stands."""
+    without: tuple[DroppedHost, ...] = ()
+    """Hosts that the run ended without, by id."""
 
     def scores_since(self, begun_with: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end, by id.
@@ -101,12 +151,14 @@ async def run_scenario(
     remote = [host for host in homes if host not in local]
     cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents})
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(recorder) if remote else None
-    watch = wire or Watch(recorder)
+    wire = WireWatch(scenario, recorder) if remote else None
+    watch = wire or Watch(scenario, recorder)
     end_s = settings.end_s(scenario)
     ports = _Ports(scenario, settings, broker, local, replay)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
+        clock_journal = _open(settings.clock_journal(setup), journals)
+        managers = {host: _open(settings.host_journal(host, setup), journals) for host in local}
         clock = Clock(
             ClockSettings(
                 settings.run_id,
@@ -116,7 +168,10 @@ async def run_scenario(
                 pace=settings.pace,
                 timeouts=settings.patience,
                 on_loss=settings.on_loss,
+                catch_up=settings.catch_up,
                 indispensable=frozenset(local),
+                latest_s=latest_s(scenario, end_s),
+                most_rounds_a_second=_most_rounds_a_second(scenario),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
@@ -127,22 +182,18 @@ async def run_scenario(
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
-            journal=_open(settings.clock_journal(setup), journals),
+            journal=clock_journal,
+            messages=MESSAGES,
         )
         hosts = [
-            _host(
-                host,
-                cast,
-                agents,
-                settings,
-                _open(settings.host_journal(host, setup), journals),
-                watch=watch,
-                port=ports.of(host),
-            )
+            _host(host, cast, agents, settings, managers[host], watch=watch, port=ports.of(host))
             for host, agents in local.items()
         ]
+        files: list[KeptFile] = [file for file in (clock_journal, *managers.values()) if file is not None]
+        if isinstance(recorder, RunWriter):
+            files.append(recorder)
 
-        def finish(state: EndState, error: str = "") -> RunOutcome:
+        def finish(state: EndState, error: str = "", disputes: tuple[str, ...] = ()) -> RunOutcome:
             outcome = RunOutcome(
                 seed=settings.seed,
                 run_id=settings.run_id,
@@ -155,7 +206,12 @@ async def run_scenario(
                 messages=watch.messages,
                 negotiations=watch.negotiations,
                 rounds=clock.now.step + 1,
-                wall_s=time.perf_counter() - started_wall_s,
+                disputes=disputes,
+                wall_s=clock.earlier_wall_s + time.perf_counter() - started_wall_s,
+                without=tuple(
+                    DroppedHost(host, why, host in clock.membership.quarantined)
+                    for host, why in sorted(clock.membership.reasons.items())
+                ),
             )
             if recorder is not None:
                 recorder.finish(
@@ -167,15 +223,22 @@ async def run_scenario(
                     not_registered=outcome.not_registered,
                     error=error,
                     scores=outcome.scores_since(settings.scores),
+                    without=outcome.without,
                 )
             return outcome
 
         try:
-            async with ports.link.connected(), asyncio.TaskGroup() as tasks:
+            async with (
+                _shown(scenario, settings, broker, clock, cast),
+                ports.link.connected(),
+                asyncio.TaskGroup() as tasks,
+            ):
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
-                tasks.create_task(clock.run(broker), name="clock")
-                for host in hosts:
-                    tasks.create_task(host.run(broker), name=f"host[{host.host_id}]")
+                members = [tasks.create_task(clock.run(broker), name="clock")]
+                members += [tasks.create_task(host.run(broker), name=f"host[{host.host_id}]") for host in hosts]
+                looking = tasks.create_task(look_after(files), name="look after files")
+                await asyncio.wait(members)
+                looking.cancel()
         except asyncio.CancelledError as cancelled:
             finish("interrupted", str(cancelled))
             raise
@@ -183,12 +246,15 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
-        if problems := _violations(scenario, cast, clock, watch):
-            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(problems))
+        defects, disputes = _violations(scenario, cast, clock, watch)
+        if defects:
+            violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
             finish("failed", str(violation))
             raise violation
+        for dispute in disputes:
+            log.warning("dispute", what=dispute)
         was_stopped = replay is not None and replay.stop_after_s is not None
-        return finish("interrupted" if clock.is_stopped or was_stopped else "done")
+        return finish("interrupted" if clock.is_stopped or was_stopped else "done", disputes=tuple(disputes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,20 +298,57 @@ class _Ports:
         return self._replayed.get(host) or self.link.port(host)
 
 
-def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> list[str]:
-    """Return how the ledger and the agents violate the invariants of a run that has ended."""
-    ledger = cast.manager.ledger.values()
+@asynccontextmanager
+async def _shown(
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+) -> AsyncIterator[None]:
+    """Show the run in Home Assistant for the time of the context, if it is to be shown."""
+    if not settings.home_assistant:
+        yield
+        return
+
+    def standing() -> Standing:
+        ledger = tuple(cast.manager.ledger.values())
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+
+    async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
+        yield
+
+
+def _most_rounds_a_second(scenario: Scenario) -> int:
+    """Return more rounds than all jobs together can need if they become known in the same second."""
+    on_one_device = max(Counter((job.house, job.device) for job in scenario.jobs).values(), default=0)
+    jobs = len(scenario.jobs)
+    if scenario.gateways:
+        on_one_device += MAX_OPEN_JOBS
+        jobs += MAX_OPEN_JOBS * len(scenario.gateways)
+    # A job asks the manager, has the device's other jobs held, and asks each producer: two rounds each.
+    return 1_000 + 20 * jobs * (1 + on_one_device + len(scenario.producers))
+
+
+def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> tuple[list[str], list[str]]:
+    """Return how the ledger and the agents violate the invariants of a run that has ended.
+
+    What agents of this process do wrong is a defect of this program. What households in other processes say is theirs:
+    whoever lies about its own jobs or its own production ends no run, but is named.
+
+    Returns:
+        Defects, and disputes.
+    """
+    ledger = list(cast.manager.ledger.values())
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
+    # With the jobs as they were agreed: what was measured since changes no contract.
     realised = realise(scenario, watch.realised)
-    scenario = realised.scenario
-    problems = ledger_problems(scenario, ledger, clock.acted_until_s, lost, realised.withdrawn)
+    scenario = realised.agreed
+    defects = manager_problems(scenario, ledger)
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, realised.withdrawn)
     if not isinstance(watch, WireWatch):
-        return problems + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers)
+        return defects + open_ends + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers), []
     wire = watch
     if wire.sides is None:
-        return problems
+        return defects, open_ends
     there = scenario.part_of([house.id for house in scenario.houses if house.id not in lost])
-    return problems + disagreements(ledger, wire.sides, there.jobs, there.producers)
+    return defects, open_ends + disagreements(ledger, wire.sides, there.jobs, there.producers)
 
 
 async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:
@@ -259,6 +362,8 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
+        RunFailedError: the clock ended the run because of a failure; the message says why.
+        ClockMissingError: the clock gave no sign for longer than the limit.
         BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or its replay differs.
     """
@@ -266,13 +371,26 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
     cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
     ports = _Ports(scenario, settings, broker, {house: homes[house] for house in house_ids})
     try:
-        with ExitStack() as journals:
+        with ExitStack() as opened:
+            setups = {house: settings.fingerprint(scenario, [house]) for house in house_ids}
+            journals = {house: _open(settings.host_journal(house, setups[house]), opened) for house in house_ids}
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
+                members = []
                 for house in house_ids:
-                    setup = settings.fingerprint(scenario, [house])
-                    journal = _open(settings.host_journal(house, setup), journals)
-                    host = _host(house, cast, homes[house], settings, journal, setup=setup, port=ports.of(house))
-                    tasks.create_task(host.run(broker), name=f"host[{house}]")
+                    host = _host(
+                        house,
+                        cast,
+                        homes[house],
+                        settings,
+                        journals[house],
+                        setup=setups[house],
+                        port=ports.of(house),
+                        clock_limit_wall_s=settings.patience.limit_wall_s,
+                    )
+                    members.append(tasks.create_task(host.run(broker), name=f"host[{house}]"))
+                looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
+                await asyncio.wait(members)
+                looking.cancel()
     except ExceptionGroup as group:
         raise root_cause(group) from group
 
@@ -291,6 +409,7 @@ def _host(
     watch: Watch | None = None,
     setup: str = "",
     port: Port | None = None,
+    clock_limit_wall_s: float | None = None,
 ) -> Host:
     return Host(
         host_id,
@@ -303,6 +422,7 @@ def _host(
         journal=journal,
         setup=setup,
         port=port,
+        clock_limit_wall_s=clock_limit_wall_s,
     )
 
 

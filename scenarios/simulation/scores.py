@@ -16,7 +16,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.scheduling import AlgorithmSettings
-from broker import SsmicError, atomic_write, file_name
+from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder
 from scenarios.scenario import Scenario, fingerprint
 
 SUFFIX = ".scores.json"
@@ -110,9 +110,9 @@ class ScoresFile:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep others out between reading and writing: simulations of one scenario may go on side by side."""
-        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.path.parent)
             lock.acquire()
         except FileExistsError:
             raise ScoresWriteError(f"{self.path.parent}: is a file, and results need a folder") from None
@@ -152,7 +152,7 @@ class ScoresFile:
         """Replace the file atomically: concurrent readers, and readers after a crash, find the old or the new file."""
         ordered = content.model_copy(update={"scores": dict(sorted(content.scores.items()))})
         try:
-            with atomic_write(self.path) as draft:
+            with atomic_write(self.path, mode=FILE_MODE) as draft:
                 draft.write_text(ordered.model_dump_json(indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise self._unwritable(error) from error

@@ -1,22 +1,29 @@
-"""How a run goes, and its fingerprint, by which the processes of a run find out whether they agree."""
+"""How a run goes, and its setup, by which the processes of a run find out whether they agree, and in what not."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from agents import Job, Prediction
 from agents.scheduling import AlgorithmSettings
-from broker import file_name
-from broker.clock import ClockJournal, OnLoss, Pace
+from broker import file_name, setup_parts
+from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
-from scenarios.scenario import Scenario, fingerprint
+from scenarios.scenario import Scenario
 
 CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
 DAY_S = 86_400
+_JOBS: TypeAdapter[tuple[Job, ...]] = TypeAdapter(tuple[Job, ...])
+_PREDICTIONS: TypeAdapter[dict[str, tuple[Prediction, ...]]] = TypeAdapter(dict[str, tuple[Prediction, ...]])
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""
 
@@ -44,10 +51,14 @@ class RunSettings:
     """Clock only. None: as the scenario says, else until the last job has run."""
     pace: Pace = field(default_factory=Pace)
     """Clock only."""
+    catch_up: CatchUp = field(default_factory=CatchUp)
+    """Clock only: how the run makes up for time in which a household, the broker or the machine was away."""
     on_loss: OnLoss = "wait"
     """Clock only: what happens when a household stays away."""
     keep: bool = False
     """Clock only: whether retained messages stay at the broker after the run, for watchers that come later."""
+    home_assistant: bool = False
+    """Clock only: whether Home Assistant is shown the run (MQTT discovery)."""
     scores: Mapping[str, int] = field(default_factory=dict)
     """Clock only: the producers' scores from earlier simulations, by id."""
 
@@ -61,17 +72,36 @@ class RunSettings:
         return None if days is None else scenario.start_s + days * DAY_S
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
-        """Return a short hash of everything that a household's process was started with.
+        """Return everything that a household's contracts depend on, as a setup (`broker.setup`).
 
         Args:
             scenario: Only the households' part of it counts.
             house_ids: The houses of the process.
         """
-        return fingerprint(scenario.part_of(house_ids), self.seed, astuple(self.algorithm), self.patient)
+        return " ".join(f"{name}:{value}" for name, value in self._parts(scenario.part_of(house_ids)).items())
 
     def fingerprint_of_all(self, scenario: Scenario) -> str:
-        """Return a short hash of everything that the clock's process was started with."""
-        return self.fingerprint(scenario, [house.id for house in scenario.houses])
+        """Return everything that the contracts of a run depend on, as a setup (`broker.setup`)."""
+        end = self.fingerprint(scenario, [house.id for house in scenario.houses])
+        return f"{end} days:{self.days_of(scenario) or 'all'}"
+
+    def _parts(self, scenario: Scenario) -> dict[str, str]:
+        """Return by name what a part of a scenario and these settings say of its contracts.
+
+        Names for display, descriptions, tariffs and actual production have no part in any contract.
+        """
+        name, *numbers = astuple(self.algorithm)
+        devices = [(d.house, d.id, d.type) for house in scenario.houses for d in house.devices]
+        predictions = {producer: series.predictions for producer, series in sorted(scenario.producers.items())}
+        return {
+            "algorithm": "/".join([str(name), *(f"{number:g}" for number in numbers)]),
+            "devices": _hash_of(json.dumps(devices).encode()),
+            "forecasts": _hash_of(_PREDICTIONS.dump_json(predictions)),
+            "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
+            "patient": "yes" if self.patient else "no",
+            "seed": str(self.seed),
+            "start": str(scenario.start_s),
+        }
 
     def clock_journal(self, fingerprint: str) -> ClockJournal | None:
         """Open the clock's journal; return None if no journals are kept.
@@ -94,13 +124,17 @@ class RunSettings:
         return HostJournal(self.journal_file(host_id), self._journal_identity(host_id, fingerprint))
 
     def _journal_identity(self, name: str, fingerprint: str) -> dict[str, str]:
-        return {"run": self.run_id, "name": name, "fingerprint": fingerprint, "protocol": str(VERSION)}
+        return {"run": self.run_id, "name": name, "protocol": str(VERSION), **setup_parts(fingerprint)}
 
     def journal_file(self, name: str) -> Path:
         """Return the path of a process's journal, whether or not the file exists."""
         folder = self.journals or Path()
         run, process = (file_name(text, dots=False, most_bytes=_MAX_BYTES_OF_PART) for text in (self.run_id, name))
         return folder / f"{run}.{process}.journal.sqlite"
+
+
+def _hash_of(content: bytes) -> str:
+    return f"#{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def described(

@@ -49,7 +49,7 @@ class Simulation:
             asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
             SsmicError: a run failed; see `scenarios.simulation.run.run_scenario`. Other runs are interrupted.
         """
-        workers = self.plan.workers or min(len(self.orders), _cores())
+        workers = self.plan.workers or min(len(self.orders), cores())
         tell, report = on_progress or _tell_nobody, on_report or _tell_nobody
         if workers == 1 or len(self.orders) == 1:
             outcomes = []
@@ -99,7 +99,7 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
             seal(results_file)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 

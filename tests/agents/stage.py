@@ -54,6 +54,11 @@ class Stage:
         self.agent.mark_lost(agents)
         return self._sent()
 
+    def lapse(self) -> list[Outgoing]:
+        """Let the agent's unanswered requests lapse; return what it sends."""
+        self.agent.lapse()
+        return self._sent()
+
     def leave(self) -> None:
         """End the agent's life."""
         self._life.cancel()

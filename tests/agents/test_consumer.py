@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from agents.consumer import Consumer
+from agents.consumer import MAX_OPENINGS, Consumer
 from agents.messages import (
     Accept,
     Amend,
@@ -15,8 +15,8 @@ from agents.messages import (
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
+    ContractVoid,
     Decline,
-    Declined,
     Hold,
     Opening,
     Producers,
@@ -214,7 +214,6 @@ def test_a_waiting_job_asks_again_when_its_device_has_more_time() -> None:
         asks = only(asked(stage, sent, "pv-2"))
         assert request(asks).starts == ((at(8), at(10)),)
         sent = stage.say(("pv-2", Decline(job_id="two", reason="no sun")), re=asks)
-        assert Declined(job_id="two", producer="pv-2") in to(MANAGER, sent)
         sent = asked(stage, sent)
         cancelled = stage.say(("pv-1", Cancel(job_id="one", reason="a cloud")))
         assert ContractCancelled(contract_id="one/1", reason="a cloud") in to(MANAGER, cancelled)
@@ -253,3 +252,87 @@ def test_the_loss_of_a_producer_frees_the_time_of_its_jobs() -> None:
         sent = stage.lose("pv-1")
         assert ContractCancelled(contract_id="one/1", reason="its household is lost") in to(MANAGER, sent)
         assert request(only(asked(stage, sent, "pv-2"))).starts == ((at(6), at(10)),)
+
+
+def test_a_producer_that_does_not_answer_counts_as_one_that_declined() -> None:
+    """The job asks the next one in the same second, and the silent one is to forget it."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "silent", "pv"))
+        assert asks.to == "silent"
+        sent = stage.lapse()
+        assert to("silent", sent) == [Withdraw(job_id="one")]
+        next_question = next(outgoing for outgoing in sent if isinstance(outgoing.message, Request))
+        assert next_question.to == "pv"
+        agreed = stage.say(("pv", Accept(job_id="one", start_s=at(7))), re=next_question)
+        assert contract_of(agreed)[:3] == ("one", "pv", 7)
+
+
+# What others may say.
+
+
+def rejected(stage: Stage) -> list[str]:
+    """Return the senders of the messages that were refused."""
+    return [rejection.sender for rejection in stage.agent.take_rejections()]
+
+
+def test_a_void_contract_is_given_up_and_its_producer_is_not_asked_again() -> None:
+    """The job looks for another supplier at once, also if it would have started in that very second."""
+    with machine(wash("one", 0, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(0))), re=asks)
+        void = ContractVoid(job_id="one", contract_id="one/1", contracts=0, reason="not promised")
+        assert stage.say(("pv-2", void)) == []
+        assert rejected(stage) == ["pv-2"]
+        sent = stage.say((MANAGER, void))
+        assert to("pv-1", sent) == [Withdraw(job_id="one")]
+        assert to(MANAGER, sent) == [ProducersFor(job_id="one", asked=("pv-1",))]
+        asks = only(asked(stage, sent, "pv-1", "pv-2"))
+        assert asks.to == "pv-2"
+        agreed = stage.say(("pv-2", Accept(job_id="one", start_s=at(1))), re=asks)
+        (report,) = [message for message in to(MANAGER, agreed) if isinstance(message, ContractAgreed)]
+        assert report.contract.contract_id == "one/1"
+
+
+def test_a_contract_that_the_manager_has_entered_keeps_its_number_when_it_is_void() -> None:
+    """The next one has the next number."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(7))), re=asks)
+        sent = stage.say((MANAGER, ContractVoid(job_id="one", contract_id="one/1", contracts=1, reason="moved")))
+        asks = only(asked(stage, sent, "pv-2"))
+        agreed = stage.say(("pv-2", Accept(job_id="one", start_s=at(8))), re=asks)
+        (report,) = [message for message in to(MANAGER, agreed) if isinstance(message, ContractAgreed)]
+        assert report.contract.contract_id == "one/2"
+
+
+def test_only_the_manager_lists_producers_and_only_asked_producers_announce_openings() -> None:
+    """Nobody can lead a waiting job to an agent that never answers."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        asked(stage, stage.say(("pv-1", Decline(job_id="one", reason="no sun")), re=asks))
+        assert stage.say(("pv-2", Producers(job_id="one", producers=("ghost",)))) == []
+        assert stage.say(("b/machine", Opening(job_id="one")), ("pv-2", Amend(job_id="one", start_s=at(7)))) == []
+        assert rejected(stage) == ["pv-2", "b/machine", "pv-2"]
+        assert only(stage.say(("pv-1", Opening(job_id="one")))).to == "pv-1"
+
+
+def test_a_producer_that_cancels_as_soon_as_it_has_accepted_is_asked_once() -> None:
+    """Else the two would go on for ever in the same second."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        stage.say(("pv-1", Accept(job_id="one", start_s=at(7))), re=asks)
+        sent = stage.say(("pv-1", Cancel(job_id="one", reason="spite")))
+        assert ProducersFor(job_id="one", asked=("pv-1",)) in to(MANAGER, sent)
+
+
+def test_openings_without_end_are_not_followed_without_end() -> None:
+    """A producer that invites a job and declines it each time is left alone for the rest of the second."""
+    with machine(wash("one", 6, 10)) as stage:
+        asks = only(asked(stage, stage.first, "pv-1"))
+        asked(stage, stage.say(("pv-1", Decline(job_id="one", reason="no sun")), re=asks))
+        followed = 0
+        while sent := stage.say(("pv-1", Opening(job_id="one"))):
+            stage.say(("pv-1", Decline(job_id="one", reason="no sun")), re=only(sent))
+            followed += 1
+            assert followed <= MAX_OPENINGS
+        assert rejected(stage) == ["pv-1"]

@@ -1,22 +1,46 @@
-"""The manager: whom a job may ask, and what enters the ledger."""
+"""The manager: whom a job may ask, and what enters the ledger, which two sign."""
 
 from __future__ import annotations
 
-from agents.ledger import LedgerEvent
+from typing import Any
+
+import pytest
+
+from agents.ledger import LedgerEntry, LedgerEvent
 from agents.manager import Manager
 from agents.messages import (
+    AnyMessage,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
+    ContractVoid,
     Declined,
+    JobsRegistered,
     Opening,
     ProducerJoined,
     Producers,
     ProducersFor,
+    Promised,
+    PromiseVoid,
+    PromiseWithdrawn,
     Withdraw,
 )
 from agents.model import GRID, MANAGER, Contract
+from agents.register import JobRegister, digest_of
 from tests.agents.correspondence import Correspondent, correspond
+from tests.agents.stage import Stage, on_stage, to
+from tests.scenarios.neighbourhoods import START_S, job, load
+
+WASH = job("wash", "a", load((0, 0.0), (3600, 800.0)))
+DRY = job("dry", "b", load((0, 0.0), (3600, 500.0)))
+WASHER, DRYER = WASH.agent, DRY.agent
+ROOFS = ("east", "north", "roof", "shed", "south", "west", "z roof")
+NOW_S, LATER_S = START_S + 10, START_S + 500
+
+
+def manager(scores: dict[str, int] | None = None) -> Manager:
+    """Return the manager of a neighbourhood with a washer, a dryer, and roofs."""
+    return Manager(JobRegister((WASH, DRY), ROOFS), scores)
 
 
 def joining(producer: str, at_s: int = 0) -> Correspondent:
@@ -24,39 +48,73 @@ def joining(producer: str, at_s: int = 0) -> Correspondent:
     return Correspondent(producer, (at_s, MANAGER, ProducerJoined(producer=producer)))
 
 
-def contract(n: int = 1, producer: str = "roof", start_s: int = 500) -> Contract:
+def contract(n: int = 1, producer: str = "roof", start_s: int = LATER_S, **changed: Any) -> Contract:
     """Return the nth contract of the job `wash`."""
-    return Contract(
-        contract_id=f"wash/{n}", job_id="wash", producer=producer, start_s=start_s, agreed_s=10, energy_wh=800.0
+    made = Contract(
+        contract_id=f"wash/{n}", job_id="wash", producer=producer, start_s=start_s, agreed_s=NOW_S, energy_wh=800.0
     )
+    return made.model_copy(update=changed)
+
+
+def agreed(n: int = 1, producer: str = "roof", start_s: int = LATER_S, **changed: Any) -> ContractAgreed:
+    """Return the washer's report of a contract."""
+    return ContractAgreed(contract=contract(n, producer, start_s, **changed))
+
+
+def promised(start_s: int = LATER_S, **changed: Any) -> Promised:
+    """Return a producer's promise to the washer."""
+    return Promised(job_id="wash", consumer=WASHER, start_s=start_s, energy_wh=800.0).model_copy(update=changed)
+
+
+@pytest.fixture
+def stage() -> Any:
+    """The manager, ten seconds after the start, with the producers `roof` and `shed`."""
+    with on_stage(manager(), START_S) as on:
+        on.say(("roof", ProducerJoined(producer="roof")), ("shed", ProducerJoined(producer="shed")))
+        on.wait_until(NOW_S)
+        yield on
+
+
+def ledger(stage: Stage) -> dict[str, LedgerEntry]:
+    """Return the manager's ledger."""
+    assert isinstance(stage.agent, Manager)
+    return stage.agent.ledger
+
+
+def rejected(stage: Stage) -> list[str]:
+    """Return the senders of the messages that were refused."""
+    return [rejection.sender for rejection in stage.agent.take_rejections()]
+
+
+# Whom a job may ask.
 
 
 async def test_producers_are_listed_lowest_score_first_and_equals_by_id() -> None:
     """Earlier scores count from the first question on."""
-    consumer = Correspondent("washer", (5, MANAGER, ProducersFor(job_id="wash")))
-    manager = Manager({"north": 12, "south": 8})
-    await correspond([manager, consumer, joining("north"), joining("south"), joining("west"), joining("east")])
+    consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")))
+    keeper = manager({"north": 12, "south": 8})
+    await correspond([keeper, consumer, joining("north"), joining("south"), joining("west"), joining("east")])
     assert consumer.messages() == [Producers(job_id="wash", producers=("south", "east", "west", "north"))]
 
 
 async def test_producers_that_a_job_has_asked_are_left_out() -> None:
     """A job goes through the list once."""
-    consumer = Correspondent("washer", (5, MANAGER, ProducersFor(job_id="wash", asked=("north",))))
-    await correspond([Manager(), consumer, joining("north"), joining("south")])
+    consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash", asked=("north",))))
+    await correspond([manager(), consumer, joining("north"), joining("south")])
     assert consumer.messages() == [Producers(job_id="wash", producers=("south",))]
 
 
 async def test_producers_that_join_in_a_round_can_be_asked_in_that_round() -> None:
     """The order of messages within a round does not decide who is known."""
-    consumer = Correspondent("a washer", (0, MANAGER, ProducersFor(job_id="wash")))
-    await correspond([Manager(), consumer, joining("z roof")])
+    consumer = Correspondent(WASHER, (0, MANAGER, ProducersFor(job_id="wash")))
+    await correspond([manager(), consumer, joining("z roof")])
     assert consumer.messages() == [Producers(job_id="wash", producers=("z roof",))]
 
 
 async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
     """It is answered with an empty list first."""
-    consumer = Correspondent("washer", (5, MANAGER, ProducersFor(job_id="wash")))
-    await correspond([Manager(), consumer, joining("north", 60), joining("south", 120)])
+    consumer = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")))
+    await correspond([manager(), consumer, joining("north", 60), joining("south", 120)])
     assert [(time_s, message) for time_s, _, message in consumer.received] == [
         (5, Producers(job_id="wash", producers=())),
         (60, Producers(job_id="wash", producers=("north",))),
@@ -66,88 +124,278 @@ async def test_a_waiting_job_hears_of_each_producer_that_joins_later() -> None:
 
 async def test_a_job_that_withdraws_hears_of_no_more_producers() -> None:
     """Nor does one that has found a supplier."""
-    withdrawn = Correspondent(
-        "washer", (5, MANAGER, ProducersFor(job_id="wash")), (30, MANAGER, Withdraw(job_id="wash"))
-    )
-    await correspond([Manager(), withdrawn, joining("north", 60)])
+    withdrawn = Correspondent(WASHER, (5, MANAGER, ProducersFor(job_id="wash")), (30, MANAGER, Withdraw(job_id="wash")))
+    await correspond([manager(), withdrawn, joining("north", 60)])
     assert withdrawn.messages() == [Producers(job_id="wash", producers=())]
 
 
-async def test_only_a_producer_itself_can_join() -> None:
-    """An agent cannot announce another one."""
-    impostor = Correspondent("impostor", (0, MANAGER, ProducerJoined(producer="roof")))
-    consumer = Correspondent("washer", (5, MANAGER, ProducersFor(job_id="wash")))
-    await correspond([Manager(), impostor, consumer])
-    assert consumer.messages() == [Producers(job_id="wash", producers=())]
+async def test_only_a_producer_of_the_neighbourhood_can_join_and_only_itself() -> None:
+    """An agent cannot announce another one, and a consumer is no producer."""
+    impostor = Correspondent(DRYER, (0, MANAGER, ProducerJoined(producer="roof")))
+    pretender = Correspondent(WASHER, (0, MANAGER, ProducerJoined(producer=WASHER)))
+    keeper = manager()
+    await correspond([keeper, impostor, pretender])
+    assert keeper.scores.ranking() == []
 
 
-async def test_an_agreement_lowers_a_score_and_a_refusal_raises_it() -> None:
+async def test_a_producer_that_joins_is_told_which_jobs_are_registered() -> None:
+    """By digests, which tell it nothing about jobs that it is not asked for."""
+    roof = joining("roof")
+    await correspond([manager(), roof])
+    assert roof.messages() == [JobsRegistered(digests=(digest_of(WASH), digest_of(DRY)))]
+
+
+def test_nobody_asks_or_withdraws_for_a_job_of_another(stage: Stage) -> None:
+    """The manager answers the job's own consumer only."""
+    stage.say((WASHER, ProducersFor(job_id="wash", asked=("roof", "shed"))))
+    foreign: tuple[AnyMessage, ...] = (
+        ProducersFor(job_id="wash"),
+        Withdraw(job_id="wash"),
+        ProducersFor(job_id="ghost"),
+    )
+    assert stage.say(*((DRYER, message) for message in foreign)) == []
+    assert rejected(stage) == [DRYER] * 3
+    joined = stage.say(("north", ProducerJoined(producer="north")))
+    assert to(WASHER, joined) == [Producers(job_id="wash", producers=("north",))]
+
+
+# What enters the ledger.
+
+
+def test_a_contract_stands_when_both_have_reported_the_same(stage: Stage) -> None:
+    """The producer speaks first; the ledger shows the contract once the consumer has confirmed it."""
+    stage.say(("roof", promised()))
+    assert ledger(stage) == {}
+    stage.say((WASHER, agreed()))
+    entry = ledger(stage)["wash/1"]
+    assert (entry.state, entry.contract) == ("standing", contract())
+    assert entry.history == (LedgerEvent(at_s=NOW_S, what="agreed", start_s=LATER_S),)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        agreed(),
+        agreed(producer="shed"),
+        agreed(start_s=LATER_S + 1),
+        agreed(producer="ghost"),
+    ],
+    ids=["nothing promised", "by another producer", "for another start", "no producer"],
+)
+def test_a_contract_that_its_producer_has_not_promised_does_not_stand(stage: Stage, report: ContractAgreed) -> None:
+    """The consumer is told; it is no fault of its own, for the producer may have told it something else."""
+    if report != agreed():
+        stage.say(("roof", promised()))
+    (void,) = to(WASHER, stage.say((WASHER, report)))
+    assert isinstance(void, ContractVoid)
+    assert (void.contract_id, void.contracts) == ("wash/1", 0)
+    assert ledger(stage) == {}
+    assert rejected(stage) == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        agreed(producer=GRID, energy_wh=-5.0),
+        agreed(producer=GRID, energy_wh=float("nan")),
+        agreed(producer=GRID, agreed_s=5),
+        agreed(producer=GRID, start_s=START_S),
+        agreed(producer=GRID, start_s=START_S + 10**9),
+        agreed(2, GRID),
+        agreed(producer=GRID, contract_id="x" * 300),
+        agreed(producer=GRID, contract_id=""),
+    ],
+    ids=["energy", "no number", "agreed then", "in the past", "out of the window", "number", "long id", "no id"],
+)
+def test_a_contract_with_other_terms_than_its_job_is_rejected(stage: Stage, report: ContractAgreed) -> None:
+    """Whatever the supplier."""
+    assert [type(message) for message in to(WASHER, stage.say((WASHER, report)))] == [ContractVoid]
+    assert ledger(stage) == {}
+    assert rejected(stage) == [WASHER]
+
+
+def test_nobody_reports_a_contract_for_a_job_of_another(stage: Stage) -> None:
+    """Nor for one that does not exist; the owner's own report counts afterwards."""
+    stage.say(("roof", promised()))
+    ghost = agreed(job_id="ghost", contract_id="ghost/1")
+    assert stage.say((DRYER, agreed()), (DRYER, agreed(producer=GRID)), (DRYER, ghost)) == []
+    assert rejected(stage) == [DRYER] * 3
+    stage.say((WASHER, agreed()))
+    assert ledger(stage)["wash/1"].contract.producer == "roof"
+
+
+def test_a_job_has_one_standing_contract(stage: Stage) -> None:
+    """A second one is rejected, under its own number and under the first one's."""
+    stage.say((WASHER, agreed(producer=GRID)))
+    stage.say((WASHER, agreed(2, GRID)), (WASHER, agreed(producer=GRID, start_s=LATER_S + 60)))
+    assert rejected(stage) == [WASHER] * 2
+    assert [entry.contract for entry in ledger(stage).values()] == [contract(producer=GRID)]
+
+
+def test_a_move_counts_when_both_have_reported_it(stage: Stage) -> None:
+    """The ledger shows the old start until then."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()), ("roof", promised(LATER_S + 60)))
+    assert ledger(stage)["wash/1"].contract.start_s == LATER_S
+    stage.say((WASHER, ContractAmended(contract_id="wash/1", start_s=LATER_S + 60)))
+    entry = ledger(stage)["wash/1"]
+    assert entry.contract.start_s == LATER_S + 60
+    assert [event.what for event in entry.history] == ["agreed", "amended"]
+
+
+def test_a_move_that_only_the_consumer_reports_ends_the_contract(stage: Stage) -> None:
+    """Both are told, so that neither relies on it."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()))
+    sent = stage.say((WASHER, ContractAmended(contract_id="wash/1", start_s=LATER_S + 60)))
+    assert [type(message) for message in to(WASHER, sent)] == [ContractVoid]
+    assert [type(message) for message in to("roof", sent)] == [PromiseVoid]
+    assert ledger(stage)["wash/1"].state == "cancelled"
+
+
+def test_a_move_that_only_the_producer_reports_ends_the_contract_with_the_second(stage: Stage) -> None:
+    """Until then the consumer may confirm it."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()), ("roof", promised(LATER_S + 60)))
+    assert ledger(stage)["wash/1"].state == "standing"
+    sent = stage.wait_until(NOW_S + 1)
+    assert [(type(outgoing.message), outgoing.to) for outgoing in sent] == [
+        (ContractVoid, WASHER),
+        (PromiseVoid, "roof"),
+    ]
+    assert ledger(stage)["wash/1"].state == "cancelled"
+
+
+def test_a_promise_that_is_not_confirmed_lapses_with_the_second(stage: Stage) -> None:
+    """The producer is told, and the consumer's report comes too late."""
+    stage.say(("roof", promised()))
+    (void,) = to("roof", stage.wait_until(NOW_S + 1))
+    assert isinstance(void, PromiseVoid)
+    assert void.start_s == LATER_S
+    stage.say((WASHER, agreed(agreed_s=NOW_S + 1)))
+    assert ledger(stage) == {}
+
+
+def test_a_promise_that_is_not_confirmed_lapses_at_the_end_of_the_run(stage: Stage) -> None:
+    """No timer fires then."""
+    stage.say(("roof", promised()))
+    assert [type(message) for message in to("roof", stage.close())] == [PromiseVoid]
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        promised(consumer=DRYER),
+        promised(energy_wh=1.0),
+        promised(START_S + 10**9),
+        promised(START_S),
+        promised(job_id="ghost"),
+        promised(consumer="x" * 4000),
+    ],
+    ids=["consumer", "energy", "window", "past", "job", "long id"],
+)
+def test_a_promise_with_other_terms_than_its_job_is_rejected(stage: Stage, promise: Promised) -> None:
+    """The producer may promise only what the job is."""
+    stage.say(("roof", promise))
+    assert rejected(stage) == ["roof"]
+    stage.say((WASHER, agreed()))
+    assert ledger(stage) == {}
+
+
+def test_only_producers_that_have_joined_promise(stage: Stage) -> None:
+    """A consumer's promise, or that of a producer without a forecast, binds nobody."""
+    stage.say((DRYER, promised()), ("north", promised()))
+    assert rejected(stage) == [DRYER, "north"]
+    stage.say((WASHER, agreed(producer=DRYER)))
+    assert ledger(stage) == {}
+
+
+def test_either_side_cancels_a_contract_before_its_job_starts(stage: Stage) -> None:
+    """The consumer at once, and its producer is told; the producer with the second, and the consumer is told."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()))
+    sent = stage.say((WASHER, ContractCancelled(contract_id="wash/1", reason="later")))
+    assert [(type(outgoing.message), outgoing.to) for outgoing in sent] == [(PromiseVoid, "roof")]
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed(2)))
+    assert stage.say(("roof", PromiseWithdrawn(job_id="wash", reason="clouds"))) == []
+    assert ledger(stage)["wash/2"].state == "standing"
+    sent = stage.wait_until(NOW_S + 1)
+    assert [(type(outgoing.message), outgoing.to) for outgoing in sent] == [(ContractVoid, WASHER)]
+    assert [entry.state for entry in ledger(stage).values()] == ["cancelled", "cancelled"]
+    assert ledger(stage)["wash/2"].history[-1].reason == "clouds"
+
+
+def test_a_cancellation_that_both_report_is_one(stage: Stage) -> None:
+    """With the consumer's reason, and nobody needs to be told."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()), ("roof", PromiseWithdrawn(job_id="wash", reason="clouds")))
+    assert stage.say((WASHER, ContractCancelled(contract_id="wash/1", reason="clouds"))) == []
+    assert stage.wait_until(NOW_S + 1) == []
+    assert [event.what for event in ledger(stage)["wash/1"].history] == ["agreed", "cancelled"]
+
+
+def test_a_contract_whose_job_has_started_is_not_changed(stage: Stage) -> None:
+    """Neither side can move or cancel it."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()))
+    stage.wait_until(LATER_S)
+    stage.say(
+        ("roof", PromiseWithdrawn(job_id="wash", reason="late")),
+        (WASHER, ContractCancelled(contract_id="wash/1", reason="late")),
+        (WASHER, ContractAmended(contract_id="wash/1", start_s=LATER_S + 60)),
+    )
+    stage.wait_until(LATER_S + 1)
+    assert ledger(stage)["wash/1"].state == "standing"
+    assert rejected(stage) == [WASHER] * 2
+
+
+def test_only_its_own_parties_can_change_a_contract(stage: Stage) -> None:
+    """Anybody else's report is rejected."""
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()))
+    stage.say(
+        (DRYER, ContractAmended(contract_id="wash/1", start_s=LATER_S + 60)),
+        (DRYER, ContractCancelled(contract_id="wash/1", reason="spite")),
+        ("shed", PromiseWithdrawn(job_id="wash", reason="spite")),
+        ("shed", promised(LATER_S + 60)),
+    )
+    assert rejected(stage) == [DRYER] * 2
+    stage.wait_until(NOW_S + 1)
+    assert (ledger(stage)["wash/1"].state, ledger(stage)["wash/1"].contract.start_s) == ("standing", LATER_S)
+
+
+def test_what_is_not_for_the_manager_is_rejected(stage: Stage) -> None:
+    """As is a change of a contract that does not exist."""
+    stage.say(
+        (WASHER, ContractAmended(contract_id="wash/1", start_s=LATER_S)),
+        (WASHER, ContractCancelled(contract_id="wash/1", reason="clouds")),
+        (WASHER, Opening(job_id="wash")),
+    )
+    assert rejected(stage) == [WASHER] * 3
+
+
+# Scores.
+
+
+def test_a_contract_that_both_signed_lowers_a_score_and_a_producers_own_refusal_raises_it(stage: Stage) -> None:
     """As in PySSMic; the grid has no score."""
-    manager = Manager({"roof": 10, "shed": 10})
-    consumer = Correspondent(
-        "washer",
-        (10, MANAGER, ContractAgreed(contract=contract())),
-        (20, MANAGER, Declined(job_id="wash", producer="shed")),
-        (30, MANAGER, ContractAgreed(contract=contract(2, GRID))),
-    )
-    await correspond([manager, consumer, joining("roof"), joining("shed")])
-    assert manager.scores.by_producer() == {"roof": 9, "shed": 11}
+    stage.say(("roof", promised()), ("shed", Declined(job_id="wash", producer="shed")))
+    stage.say((WASHER, agreed()))
+    assert isinstance(stage.agent, Manager)
+    assert stage.agent.scores.by_producer() == {"roof": 9, "shed": 11}
 
 
-async def test_the_ledger_keeps_a_contracts_whole_history() -> None:
-    """Agreed, amended, cancelled, with times and the reason."""
-    manager = Manager()
-    consumer = Correspondent(
-        "washer",
-        (10, MANAGER, ContractAgreed(contract=contract())),
-        (20, MANAGER, ContractAmended(contract_id="wash/1", start_s=700)),
-        (30, MANAGER, ContractCancelled(contract_id="wash/1", reason="clouds")),
-    )
-    await correspond([manager, consumer, joining("roof")])
-    entry = manager.ledger["wash/1"]
-    assert (entry.state, entry.contract.start_s) == ("cancelled", 700)
-    assert entry.history == (
-        LedgerEvent(at_s=10, what="agreed", start_s=500),
-        LedgerEvent(at_s=20, what="amended", start_s=700),
-        LedgerEvent(at_s=30, what="cancelled", start_s=700, reason="clouds"),
-    )
-
-
-async def test_only_the_agent_that_reported_a_contract_can_change_it() -> None:
-    """Anybody else's report is dropped."""
-    manager = Manager()
-    consumer = Correspondent("washer", (10, MANAGER, ContractAgreed(contract=contract())))
-    other = Correspondent(
-        "other",
-        (20, MANAGER, ContractAmended(contract_id="wash/1", start_s=700)),
-        (30, MANAGER, ContractCancelled(contract_id="wash/1", reason="spite")),
-    )
-    await correspond([manager, consumer, other, joining("roof")])
-    entry = manager.ledger["wash/1"]
-    assert (entry.state, entry.contract.start_s, len(entry.history)) == ("standing", 500, 1)
-
-
-async def test_a_contract_id_is_agreed_once() -> None:
-    """A second agreement under the same id changes nothing."""
-    manager = Manager()
-    consumer = Correspondent(
-        "washer",
-        (10, MANAGER, ContractAgreed(contract=contract())),
-        (20, MANAGER, ContractAgreed(contract=contract(start_s=900))),
-    )
-    await correspond([manager, consumer, joining("roof")])
-    assert manager.ledger["wash/1"].contract.start_s == 500
-    assert manager.scores.by_producer() == {"roof": 9}
-
-
-async def test_a_change_of_an_unknown_contract_is_dropped() -> None:
-    """As is a message that is not for the manager."""
-    manager = Manager()
-    consumer = Correspondent(
-        "washer",
-        (10, MANAGER, ContractAmended(contract_id="wash/1", start_s=700)),
-        (20, MANAGER, ContractCancelled(contract_id="wash/1", reason="clouds")),
-        (30, MANAGER, Opening(job_id="wash")),
-    )
-    await correspond([manager, consumer])
-    assert manager.ledger == {}
+def test_nobody_else_changes_a_producers_score(stage: Stage) -> None:
+    """Neither by refusals that others report, nor by contracts that it did not sign, nor by repetition."""
+    stage.say(*((WASHER, Declined(job_id="wash", producer="roof")) for _ in range(10)))
+    stage.say(("shed", Declined(job_id="wash", producer="roof")), ("roof", Declined(job_id="ghost", producer="roof")))
+    for n in range(1, 4):
+        stage.say((WASHER, agreed(n)), (WASHER, ContractCancelled(contract_id=f"wash/{n}", reason="again")))
+    assert isinstance(stage.agent, Manager)
+    assert stage.agent.scores.by_producer() == {"roof": 10, "shed": 10}
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed()), (WASHER, ContractCancelled(contract_id="wash/1", reason="again")))
+    stage.say(("roof", promised()))
+    stage.say((WASHER, agreed(2)))
+    assert stage.agent.scores.by_producer() == {"roof": 9, "shed": 10}

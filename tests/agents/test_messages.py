@@ -18,12 +18,14 @@ from agents.messages import (
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
+    ContractVoid,
     Decline,
     Declined,
     DeviceSaid,
     Hold,
     JobAdded,
     JobExecuted,
+    JobsRegistered,
     JobWithdrawn,
     Message,
     Opening,
@@ -31,11 +33,15 @@ from agents.messages import (
     Producers,
     ProducersFor,
     ProductionMeasured,
+    Promised,
+    PromiseVoid,
+    PromiseWithdrawn,
     Release,
     Request,
     Withdraw,
 )
 from agents.model import Contract, Job
+from agents.register import digest_of
 
 JOB = Job(
     job_id="wash",
@@ -65,6 +71,11 @@ EXAMPLES: list[Message] = [
     ContractAgreed(contract=CONTRACT),
     ContractAmended(contract_id="wash/1", start_s=120),
     ContractCancelled(contract_id="wash/1", reason="clouds"),
+    ContractVoid(job_id="wash", contract_id="wash/1", contracts=0, reason="not promised"),
+    Promised(job_id="wash", consumer="1/washer", start_s=60, energy_wh=800.0),
+    PromiseWithdrawn(job_id="wash", reason="clouds"),
+    PromiseVoid(job_id="wash", start_s=60, reason="not confirmed"),
+    JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
     DeviceSaid(device="washer", said=Reported(power_w=5.0)),
     JobAdded(job=JOB),
@@ -103,3 +114,32 @@ def test_what_is_no_message_is_refused(payload: str) -> None:
     """Unknown kinds, missing, additional and mistyped fields."""
     with pytest.raises(ValidationError):
         MESSAGES.validate_json(payload)
+
+
+def load(duration_s: int, energy_wh: float = 1.0) -> dict[str, object]:
+    """A load profile of two points, as JSON values."""
+    return {"times_s": [0, duration_s], "cumulative_wh": [0.0, energy_wh]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"load_profile": load(367 * 86_400)},
+        {"load_profile": load(10**12)},
+        {"load_profile": load(2**70)},
+        {"load_profile": load(60, 1e13)},
+        {"load_profile": {"times_s": list(range(10_001)), "cumulative_wh": [0.0] * 10_001}},
+        {"latest_start_s": 10**13},
+        {"earliest_start_s": -(2**70), "latest_start_s": 2**70},
+        {"registered_s": -1},
+        {"profile": "x" * 540_000},
+        {"house": "x" * 5_000},
+    ],
+    ids=lambda change: str(change)[:60],
+)
+def test_a_job_beyond_the_limits_of_scenarios_is_refused(change: dict[str, object]) -> None:
+    """A producer calculates with every minute of it."""
+    request = Request(job=JOB, patient=True, starts=((60, 7200),), held=False).model_dump(mode="json")
+    MESSAGES.validate_python(request)
+    with pytest.raises(ValidationError):
+        MESSAGES.validate_python(request | {"job": request["job"] | change})

@@ -8,9 +8,26 @@ from contextlib import contextmanager
 import pytest
 
 from agents.energy import Prediction
-from agents.messages import Accept, Amend, Cancel, Decline, Hold, Opening, ProducerJoined, Release, Request, Withdraw
-from agents.model import MANAGER
+from agents.messages import (
+    Accept,
+    Amend,
+    Cancel,
+    Decline,
+    Declined,
+    Hold,
+    JobsRegistered,
+    Opening,
+    ProducerJoined,
+    Promised,
+    PromiseVoid,
+    PromiseWithdrawn,
+    Release,
+    Request,
+    Withdraw,
+)
+from agents.model import MANAGER, Job
 from agents.producer import Producer
+from agents.register import digest_of
 from agents.scheduling.algorithms import scheduler_for
 from agents.scheduling.settings import ALGORITHMS, AlgorithmSettings
 from agents.sequencing import Starts
@@ -22,6 +39,8 @@ WASH = load((0, 0.0), (HOUR_S, 900.0))
 """900 W for an hour."""
 ONE_KW = ((6 * HOUR_S, 0.0), (14 * HOUR_S, 8000.0))
 """From six to two o'clock."""
+NAMES = ("mine", "theirs", "first", "second", "may", "may-not", "waits", "elsewhere")
+"""Of registered jobs, besides `j0` to `k7`."""
 
 
 def at(hour: float) -> int:
@@ -41,12 +60,20 @@ def panel(*forecasts: tuple[float, tuple[tuple[int, float], ...]], algorithm: st
     scheduler = scheduler_for(AlgorithmSettings(algorithm))
     with on_stage(Producer("pv", predictions, scheduler), START_S) as stage:
         assert to(MANAGER, stage.first) == [ProducerJoined(producer="pv")]
+        names = (*(f"{letter}{n}" for letter in "jk" for n in range(8)), *NAMES)
+        digests = tuple(digest_of(wash(house, name)) for house in "cde" for name in names)
+        assert stage.say((MANAGER, JobsRegistered(digests=digests))) == []
         yield stage
 
 
-def wanted(job_id: str, starts: Starts, *, held: bool = False) -> Request:
-    """Return a request for a wash with a window of the day."""
-    of = job(job_id, "a", WASH, (0, 23 * HOUR_S))
+def wash(house: str, job_id: str) -> Job:
+    """Return a wash of a house with a window of the day."""
+    return job(job_id, house, WASH, (0, 23 * HOUR_S))
+
+
+def wanted(house: str, job_id: str, starts: Starts, *, held: bool = False) -> Request:
+    """Return a request for a wash."""
+    of = wash(house, job_id)
     return Request(job=of, patient=True, starts=starts, held=held)
 
 
@@ -56,7 +83,7 @@ def test_a_job_starts_only_when_its_device_is_free(algorithm: str) -> None:
     with panel((0, ONE_KW), algorithm=algorithm) as stage:
         starts = hours((7, 7), (11.5, 12))
         for attempt in range(8):
-            (answer,) = to("c", stage.say(("c", wanted(f"j{attempt}", starts))))
+            (answer,) = to("c/machine", stage.say(("c/machine", wanted("c", f"j{attempt}", starts))))
             if isinstance(answer, Accept):
                 break
         assert isinstance(answer, Accept)
@@ -68,87 +95,97 @@ def test_a_job_that_is_held_is_not_moved_for_another(algorithm: str) -> None:
     """The other one can start at the same hour only: moving the first would make room for it."""
     with panel((0, ONE_KW), algorithm=algorithm) as stage:
         for attempt in range(8):
-            (answer,) = to("c", stage.say(("c", wanted(f"j{attempt}", hours((7, 7), (12, 12)), held=True))))
+            (answer,) = to(
+                "c/machine", stage.say(("c/machine", wanted("c", f"j{attempt}", hours((7, 7), (12, 12)), held=True)))
+            )
             if isinstance(answer, Accept):
                 break
         assert isinstance(answer, Accept)
         for attempt in range(3):
-            sent = stage.say(("d", wanted(f"k{attempt}", ((answer.start_s, answer.start_s),))))
-            assert not to("c", sent)
-            assert isinstance(to("d", sent)[0], Decline)
+            sent = stage.say(("d/machine", wanted("d", f"k{attempt}", ((answer.start_s, answer.start_s),))))
+            assert not to("c/machine", sent)
+            assert isinstance(to("d/machine", sent)[0], Decline)
 
 
 def test_a_job_moves_for_another_once_it_is_released_and_only_where_it_may() -> None:
     """Held at seven; then it may be moved to between nine and ten; the job that waited is told."""
     with panel((0, ONE_KW)) as stage:
-        stage.say(("c", wanted("mine", hours((7, 7), (9, 10)), held=True)))
-        assert isinstance(to("d", stage.say(("d", wanted("theirs", hours((7, 7)))))[:1])[0], Decline)
-        released = stage.say(("c", Release(job_id="mine", starts=hours((7, 7), (9, 10)))))
-        assert to("d", released) == [Opening(job_id="theirs")]
-        sent = stage.say(("d", wanted("theirs", hours((7, 7)))))
-        assert to("d", sent) == [Accept(job_id="theirs", start_s=at(7))]
-        assert to("c", sent) == [Amend(job_id="mine", start_s=at(9))]
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7), (9, 10)), held=True)))
+        assert isinstance(
+            to("d/machine", stage.say(("d/machine", wanted("d", "theirs", hours((7, 7)))))[:1])[0], Decline
+        )
+        released = stage.say(("c/machine", Release(job_id="mine", starts=hours((7, 7), (9, 10)))))
+        assert to("d/machine", released) == [Opening(job_id="theirs")]
+        sent = stage.say(("d/machine", wanted("d", "theirs", hours((7, 7)))))
+        assert to("d/machine", sent) == [Accept(job_id="theirs", start_s=at(7))]
+        assert to("c/machine", sent) == [Amend(job_id="mine", start_s=at(9))]
 
 
 def test_a_job_is_not_told_of_the_same_opening_again_when_it_was_declined_in_spite_of_it() -> None:
     """Both jobs are of one device: it holds the first while the second asks, so moving the first makes no room."""
     with panel((0, ONE_KW)) as stage:
         starts = hours((7, 7), (9, 10))
-        stage.say(("c", wanted("first", starts, held=True)))
-        stage.say(("c", wanted("second", hours((7, 7)))))
-        assert to("c", stage.say(("c", Release(job_id="first", starts=starts)))) == [Opening(job_id="second")]
-        stage.say(("c", Hold(job_id="first")))
-        assert isinstance(to("c", stage.say(("c", wanted("second", hours((7, 7))))))[0], Decline)
-        assert to("c", stage.say(("c", Release(job_id="first", starts=starts)))) == []
-        assert to("c", stage.say(("c", Withdraw(job_id="first")))) == [Opening(job_id="second")]
+        stage.say(("c/machine", wanted("c", "first", starts, held=True)))
+        stage.say(("c/machine", wanted("c", "second", hours((7, 7)))))
+        assert to("c/machine", stage.say(("c/machine", Release(job_id="first", starts=starts)))) == [
+            Opening(job_id="second")
+        ]
+        stage.say(("c/machine", Hold(job_id="first")))
+        assert isinstance(to("c/machine", stage.say(("c/machine", wanted("c", "second", hours((7, 7))))))[0], Decline)
+        assert to("c/machine", stage.say(("c/machine", Release(job_id="first", starts=starts)))) == []
+        assert to("c/machine", stage.say(("c/machine", Withdraw(job_id="first")))) == [Opening(job_id="second")]
 
 
 def test_hold_is_answered_with_the_start_that_the_job_has_now() -> None:
     """It was moved since it was accepted."""
     with panel((0, ONE_KW)) as stage:
-        stage.say(("c", wanted("mine", hours((7, 12)))))
-        stage.say(("d", wanted("theirs", hours((7, 7)))))
-        assert to("c", stage.say(("c", Hold(job_id="mine")))) == [Accept(job_id="mine", start_s=at(8))]
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 12)))))
+        stage.say(("d/machine", wanted("d", "theirs", hours((7, 7)))))
+        assert to("c/machine", stage.say(("c/machine", Hold(job_id="mine")))) == [Accept(job_id="mine", start_s=at(8))]
 
 
 def test_hold_is_declined_for_a_job_that_runs_or_is_not_supplied_or_is_another_consumers() -> None:
     """Nothing changes then."""
     with panel((0, ONE_KW)) as stage:
-        stage.say(("c", wanted("mine", hours((7, 12)))))
-        assert isinstance(to("c", stage.say(("c", Hold(job_id="other"))))[0], Decline)
-        assert isinstance(to("d", stage.say(("d", Hold(job_id="mine"))))[0], Decline)
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 12)))))
+        assert isinstance(to("c/machine", stage.say(("c/machine", Hold(job_id="other"))))[0], Decline)
+        assert isinstance(to("d/machine", stage.say(("d/machine", Hold(job_id="mine"))))[0], Decline)
         stage.wait_until(at(7))
-        assert isinstance(to("c", stage.say(("c", Hold(job_id="mine"))))[0], Decline)
+        assert isinstance(to("c/machine", stage.say(("c/machine", Hold(job_id="mine"))))[0], Decline)
 
 
 def test_a_release_that_leaves_out_the_jobs_own_start_is_refused() -> None:
     """It stays held: the consumer must have thought it elsewhere."""
     with panel((0, ONE_KW)) as stage:
-        stage.say(("c", wanted("mine", hours((7, 7), (9, 10)), held=True)))
-        assert stage.say(("c", Release(job_id="mine", starts=hours((9, 10))))) == []
-        sent = stage.say(("d", wanted("theirs", hours((7, 7)))))
-        assert isinstance(to("d", sent)[0], Decline)
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7), (9, 10)), held=True)))
+        assert stage.say(("c/machine", Release(job_id="mine", starts=hours((9, 10))))) == []
+        assert [rejection.sender for rejection in stage.agent.take_rejections()] == ["c/machine"]
+        sent = stage.say(("d/machine", wanted("d", "theirs", hours((7, 7)))))
+        assert isinstance(to("d/machine", sent)[0], Decline)
 
 
 def test_a_new_forecast_moves_jobs_only_where_they_may_go() -> None:
     """The morning's sun is gone: one job may start at twelve too, the other may not, and is cancelled."""
     dark = ((6 * HOUR_S, 0.0), (10 * HOUR_S, 0.0), (14 * HOUR_S, 4000.0))
     with panel((0, ONE_KW), (1, dark)) as stage:
-        stage.say(("c", wanted("may", hours((7, 7), (12, 12)))))
-        stage.say(("d", wanted("may-not", hours((8, 8)))))
+        stage.say(("c/machine", wanted("c", "may", hours((7, 7), (12, 12)))))
+        stage.say(("d/machine", wanted("d", "may-not", hours((8, 8)))))
         sent = stage.wait_until(at(1))
-        assert to("c", sent) == [Amend(job_id="may", start_s=at(12))]
-        (cancelled,) = to("d", sent)
+        assert to("c/machine", sent) == [Amend(job_id="may", start_s=at(12))]
+        (cancelled,) = to("d/machine", sent)
         assert isinstance(cancelled, Cancel)
 
 
 def test_a_job_that_is_withdrawn_makes_room_for_one_that_waits() -> None:
     """The one that waits is told, if its device is free then."""
     with panel((0, ONE_KW)) as stage:
-        stage.say(("c", wanted("mine", hours((7, 7)))))
-        stage.say(("d", wanted("waits", hours((7, 7)))), ("e", wanted("elsewhere", hours((17, 18)))))
-        sent = stage.say(("c", Withdraw(job_id="mine")))
-        assert [(outgoing.to, outgoing.message) for outgoing in sent] == [("d", Opening(job_id="waits"))]
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
+        stage.say(
+            ("d/machine", wanted("d", "waits", hours((7, 7)))), ("e/machine", wanted("e", "elsewhere", hours((17, 18))))
+        )
+        sent = stage.say(("c/machine", Withdraw(job_id="mine")))
+        assert to("d/machine", sent) == [Opening(job_id="waits")]
+        assert to("e/machine", sent) == []
 
 
 @pytest.mark.parametrize(
@@ -164,4 +201,84 @@ def test_starts_that_are_out_of_order_are_refused_where_they_come_in(starts: Sta
 def test_starts_outside_the_window_are_refused_where_they_come_in() -> None:
     """A device cannot be free for a job when its window is over."""
     with pytest.raises(ValueError, match="outside its window"):
-        wanted("j", hours((22, 24)))
+        wanted("c", "j", hours((22, 24)))
+
+
+# What others may say.
+
+
+def test_whatever_a_consumer_is_told_the_manager_is_told_as_well() -> None:
+    """Promises, moves and refusals; the energy is the job's."""
+    with panel((0, ONE_KW)) as stage:
+        sent = stage.say(("c/machine", wanted("c", "mine", hours((7, 12)))))
+        promised = Promised(job_id="mine", consumer="c/machine", start_s=at(7), energy_wh=900.0)
+        assert to(MANAGER, sent) == [promised]
+        sent = stage.say(("d/machine", wanted("d", "theirs", hours((7, 7)))))
+        assert promised.model_copy(update={"start_s": at(8)}) in to(MANAGER, sent)
+        sent = stage.say(("e/machine", wanted("e", "elsewhere", hours((17, 18)))))
+        assert to(MANAGER, sent) == [Declined(job_id="elsewhere", producer="pv")]
+        sent = stage.say(("d/machine", Withdraw(job_id="theirs")))
+        assert [type(message) for message in to(MANAGER, sent)] == [PromiseWithdrawn]
+
+
+@pytest.mark.parametrize(
+    ("sender", "change"),
+    [
+        ("d/machine", {}),
+        ("c/machine", {"job_id": "invented"}),
+        ("c/machine", {"latest_start_s": at(23) + 10**9}),
+        ("c/machine", {"load_profile": load((0, 0.0), (2 * 10**9, 900.0))}),
+        ("c/machine", {"load_profile": load((0, 0.0), (HOUR_S, 0.0))}),
+        ("c/machine", {"house": "d"}),
+    ],
+    ids=["another consumer's", "invented", "longer window", "endless", "other load", "under another name"],
+)
+def test_a_request_is_considered_only_if_it_is_for_a_registered_job_of_its_sender(
+    sender: str, change: dict[str, object]
+) -> None:
+    """To the letter: so nobody can make a producer plan what the scenario does not hold."""
+    with panel((0, ONE_KW)) as stage:
+        honest = wanted("c", "mine", hours((7, 12)))
+        forged = honest.model_copy(update={"job": honest.job.model_copy(update=change)})
+        sent = stage.say((sender, forged))
+        assert [type(message) for message in to(sender, sent)] == [Decline]
+        assert to(MANAGER, sent) == []
+        assert [rejection.sender for rejection in stage.agent.take_rejections()] == [sender]
+        assert to("c/machine", stage.say(("c/machine", honest))) == [Accept(job_id="mine", start_s=at(7))]
+
+
+def test_a_consumer_requests_one_job_at_a_time() -> None:
+    """Further requests of a round are declined unread."""
+    with panel((0, ONE_KW)) as stage:
+        requests = [("c/machine", wanted("c", name, hours((7, 12)))) for name in ("first", "second")]
+        accepted, declined = to("c/machine", stage.say(*requests))
+        assert isinstance(accepted, Accept)
+        assert isinstance(declined, Decline)
+        assert len(stage.agent.take_rejections()) == 1
+
+
+def test_only_its_own_consumer_withdraws_a_job() -> None:
+    """Neither one that is supplied nor one that waits."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))), ("d/machine", wanted("d", "waits", hours((7, 7)))))
+        assert stage.say(("e/machine", Withdraw(job_id="mine")), ("e/machine", Withdraw(job_id="waits"))) == []
+        assert {rejection.sender for rejection in stage.agent.take_rejections()} == {"e/machine"}
+        assert to("d/machine", stage.say(("c/machine", Withdraw(job_id="mine")))) == [Opening(job_id="waits")]
+
+
+def test_a_promise_that_the_manager_declares_void_frees_the_energy() -> None:
+    """Only the manager can; and only the promise that it means."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))), ("d/machine", wanted("d", "waits", hours((7, 7)))))
+        void = PromiseVoid(job_id="mine", start_s=at(7), reason="not confirmed")
+        assert stage.say(("e/machine", void)) == []
+        assert stage.say((MANAGER, void.model_copy(update={"start_s": at(8)}))) == []
+        assert to("d/machine", stage.say((MANAGER, void))) == [Opening(job_id="waits")]
+
+
+def test_a_release_beyond_the_jobs_window_is_rejected() -> None:
+    """It could make the producer plan for a year."""
+    with panel((0, ONE_KW)) as stage:
+        stage.say(("c/machine", wanted("c", "mine", hours((7, 7)))))
+        stage.say(("c/machine", Release(job_id="mine", starts=((at(7), at(7) + 10**9),))))
+        assert [rejection.sender for rejection in stage.agent.take_rejections()] == ["c/machine"]

@@ -17,17 +17,38 @@ def test_accepting_lowers_a_score_and_declining_raises_it() -> None:
     """By one each."""
     scores = Scores({})
     scores.add("roof")
-    scores.accepted("roof")
-    scores.accepted("roof")
-    scores.declined("roof")
+    scores.accepted("roof", "wash")
+    scores.accepted("roof", "dry")
+    scores.declined("roof", "cook", 0)
     assert scores.by_producer() == {"roof": NEW_PRODUCER - 1}
+
+
+def test_a_job_counts_once_however_often_it_is_accepted() -> None:
+    """And once a second when it is declined."""
+    scores = Scores({})
+    scores.add("roof")
+    scores.accepted("roof", "wash")
+    scores.accepted("roof", "wash")
+    assert [scores.declined("roof", "dry", at_s) for at_s in (0, 0, 1)] == [True, False, True]
+    assert scores.by_producer() == {"roof": NEW_PRODUCER + 1}
+
+
+def test_a_refusal_counts_in_the_ranking_once_its_consumer_has_heard_it() -> None:
+    """Whoever asks in the meantime is told by the old scores."""
+    scores = Scores({})
+    scores.add("roof")
+    scores.add("shed")
+    scores.declined("roof", "wash", 0)
+    assert scores.ranking() == ["roof", "shed"]
+    scores.heard("roof")
+    assert scores.ranking() == ["shed", "roof"]
 
 
 def test_a_producer_that_does_not_take_part_keeps_its_score_and_is_not_asked() -> None:
     """What is said about it meanwhile does not count."""
     scores = Scores({"away": 3})
-    scores.accepted("away")
-    scores.declined("away")
+    scores.accepted("away", "wash")
+    scores.declined("away", "dry", 0)
     assert scores.ranking() == []
     assert scores.by_producer() == {"away": 3}
 
@@ -36,7 +57,7 @@ def test_a_producer_that_is_lost_is_not_asked_again() -> None:
     """Its score is kept for the next simulation."""
     scores = Scores({})
     scores.add("roof")
-    scores.accepted("roof")
+    scores.accepted("roof", "wash")
     scores.remove({"roof"})
     assert scores.ranking() == []
     assert scores.by_producer() == {"roof": NEW_PRODUCER - 1}

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from agents.model import MANAGER
+from broker.errors import HostRefusedError
 from broker.protocol.timeouts import Timeouts
 from broker.transport.base import Bus, Delivery, Will
 from scenarios.scenario import Scenario
@@ -37,6 +38,17 @@ class Attacked:
     reconnections: dict[str, int] = field(default_factory=dict)
 
 
+async def take_part(
+    street: Scenario, settings: RunSettings, guarded: GuardedBroker, house: str, put_out: str | None
+) -> None:
+    """Run a household until the run ends, or until it is put out if it is meant to be."""
+    try:
+        await run_hosts(street, settings, guarded.of(house), [house])
+    except* HostRefusedError:
+        if house != put_out:
+            raise
+
+
 async def run_attacked(
     street: Scenario,
     guarded: GuardedBroker,
@@ -45,6 +57,7 @@ async def run_attacked(
     *,
     run: str = RUN,
     seed: int = 1,
+    put_out: str | None = None,
 ) -> Attacked:
     """Run the street, every household with its own login.
 
@@ -55,6 +68,7 @@ async def run_attacked(
         before: Made when nobody is there yet.
         run: The run's id.
         seed: The run's seed.
+        put_out: The household that is put out of the run for what is sent in its name; None: all stay.
     """
     settings = RunSettings(seed, run, patience=Timeouts(resend_wall_s=0.2, limit_wall_s=PATIENCE_WALL_S))
     made = 0
@@ -77,15 +91,16 @@ async def run_attacked(
         clock = tasks.create_task(run_scenario(street, settings, guarded.of("clock"), [MANAGER], on_missing=on_missing))
         for house in street.houses:
             if house.id != LATE:
-                tasks.create_task(run_hosts(street, settings, guarded.of(house.id), [house.id]))
+                tasks.create_task(take_part(street, settings, guarded, house.id, put_out))
         await waiting.wait()
         if attack is not None:
             await attack(guarded)
         attacking = tasks.create_task(go_on_attacking())
-        tasks.create_task(run_hosts(street, settings, guarded.of(LATE), [LATE]))
+        tasks.create_task(take_part(street, settings, guarded, LATE, put_out))
         outcome = await clock
         attacking.cancel()
         assert attack is None or made, "the run was over before it could be attacked"
+    assert [host.host for host in outcome.without if host.is_quarantined] == ([] if put_out is None else [put_out])
     return Attacked(outcome, guarded, made)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,19 +71,28 @@ class GuardedBroker:
 
 @asynccontextmanager
 async def guarded_mosquitto(
-    folder: Path, hosts: tuple[str, ...], *, by_certificate: bool = False
+    folder: Path, hosts: tuple[str, ...], *, by_certificate: bool = False, changed: Mapping[str, int] | None = None
 ) -> AsyncIterator[GuardedBroker]:
-    """Write a guard into `folder` and run a Mosquitto with it."""
+    """Write a guard into `folder` and run a Mosquitto with it.
+
+    Args:
+        folder: Where to write.
+        hosts: Households, each of which gets a login.
+        by_certificate: How clients log in.
+        changed: Other figures for limits of the written configuration, by name, so that a test reaches them soon.
+    """
     program = find_mosquitto()
     assert program is not None
     port = free_port()
     write_guard(folder, Guard(hosts, ("manager",), port=port, client_certificates=by_certificate))
     configuration = folder / "broker" / "mosquitto-host.conf"
-    if os.geteuid() == 0:
-        # Else it becomes a user who may not read here.
-        written = configuration.read_text(encoding="utf-8")
-        configuration = folder / "as-root.conf"
-        configuration.write_text(f"{written}user root\n", encoding="utf-8")
+    written = configuration.read_text(encoding="utf-8")
+    for name, value in (changed or {}).items():
+        written, count = re.subn(rf"(?m)^{name} \d+$", f"{name} {value}", written)
+        assert count == 1
+    # As root: else it becomes a user who may not read here.
+    configuration = folder / "changed.conf"
+    configuration.write_text(written + ("user root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
     log_file = folder / "log"
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(str(program), "-c", str(configuration), stdout=log, stderr=log)

@@ -6,7 +6,7 @@ What MQTT promises it keeps: QoS 1 arrives at least once and in order on its top
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -33,6 +33,7 @@ class FaultyBus:
         self._faults = faults
         self._random = random
         self.is_dead = False
+        self.on_oversized: Callable[[str, int], None] | None = None
         self._arrived: asyncio.Queue[Delivery | Reconnected] = asyncio.Queue()
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:

@@ -107,3 +107,23 @@ def test_with_drop_the_run_goes_on_without_a_household(street: Scenario, lost: s
             assert entry.contract.producer in lost_panels
     served = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
     assert served >= {job.job_id for job in street.jobs if job.house != lost}
+
+
+def test_with_drop_a_household_that_never_came_is_dropped_too(street: Scenario) -> None:
+    """When the limit is over, the run begins without it; a run without its manager does not."""
+    settings = RunSettings(seed=1, run_id="r", on_loss="drop", patience=Timeouts(limit_wall_s=30))
+
+    async def main(absent: str) -> RunOutcome:
+        broker = MemoryBroker()
+        present = [house.id for house in street.houses if house.id != absent]
+        async with asyncio.TaskGroup() as tasks:
+            for house in present:
+                tasks.create_task(run_hosts(street, settings, broker, [house]))
+            return await run_scenario(street, settings, broker, [MANAGER])
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        outcome = runner.run(main("adler"))
+    assert outcome.state == "done"
+    house_of = {job.job_id: job.house for job in street.jobs}
+    served = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert served == {job.job_id for job in street.jobs if house_of[job.job_id] != "adler"}

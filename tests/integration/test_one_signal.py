@@ -152,6 +152,12 @@ class Finder:
             dropped = Dropped()
             if {where!r} == "weak reference":
                 self.reference = weakref.ref(dropped, lambda _: os.kill(os.getpid(), {number}))
+            if {where!r} == "__set_name__":
+                type("Named", (), dict(attribute=Attribute()))
+
+class Attribute:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), {number})
 
 if __name__ == "__main__":
     sys.meta_path.insert(0, Finder())
@@ -161,9 +167,9 @@ if __name__ == "__main__":
 
 
 @both_signals
-@pytest.mark.parametrize("where", ["weak reference", "__del__"])
-def test_where_python_ignores_exceptions(slow: Path, number: signal.Signals, where: str) -> None:
-    """It is repeated until the command meets it, and the command does not wait to be left behind."""
+@pytest.mark.parametrize("where", ["weak reference", "__del__", "__set_name__"])
+def test_where_python_ignores_or_replaces_exceptions(slow: Path, number: signal.Signals, where: str) -> None:
+    """An ignored interrupt is repeated until the command meets it, well before the command would be left behind."""
     program = slow.parent / "program.py"
     program.write_text(SIGNAL_IN_A_CALLBACK.format(where=where, number=int(number)))
     with begun(slow.parent, "run", slow, "--bus", "memory", "--pace", "60x", python=(str(program),)) as command:

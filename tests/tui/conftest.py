@@ -25,6 +25,13 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each key Textual looks twice every 20 ms whether the application is idle; that is half of a test's time."""
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0004)
+
+
 def without_asyncio_debug() -> None:
     """Textual makes thousands of tasks, and the loop's debugging takes a picture of the stack for each."""
     asyncio.get_running_loop().set_debug(False)

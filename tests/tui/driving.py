@@ -34,6 +34,17 @@ async def dialog(pilot: Pilot[Any], kind: type[ScreenT]) -> ScreenT:
     return screen
 
 
+async def focus(pilot: Pilot[Any], widget: Widget) -> None:
+    """Give a widget the focus, again if what is still going on moves it elsewhere."""
+
+    def is_focused() -> bool:
+        if not widget.has_focus:
+            widget.focus()
+        return widget.has_focus
+
+    await until(pilot, is_focused)
+
+
 async def click(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = (0, 0), times: int = 1) -> None:
     """Click a widget as soon as it is where the mouse can reach it, and has stopped moving."""
     before: Region | None = None

@@ -15,13 +15,14 @@ from textual.widgets import Input, Select, Tab
 
 import tui
 from scenarios.monitor.run_state import ObservedRun
-from tests.tui.driving import dialog, until
+from tests.tui.driving import dialog, focus, until
 from tui.app import SsmicApp
 from tui.keys import KEYS, page
 from tui.shell.footer import Footer
 from tui.shell.header import AreaTab
 from tui.shell.help import HelpScreen
 from tui.shell.navigation import EditScenario
+from tui.widgets import VirtualTable
 
 Opened = Any
 DOCS = Path(tui.__file__).parents[1] / "docs" / "keys.md"
@@ -97,7 +98,7 @@ async def test_help_opens_from_a_field(opened: Opened, way: str) -> None:
     async with opened(first_area="run") as pilot:
         app = pilot.app
         field = app.screen.query_one("#source", Input)
-        field.focus()
+        await focus(pilot, field)
         await pilot.pause()
         before = field.value
         footer = app.screen.query_one(Footer)
@@ -131,9 +132,9 @@ async def test_the_areas_show_the_keys_that_work_while_somebody_types(opened: Op
         def bar() -> list[str]:
             return [str(tab.render()) for tab in screen.query(AreaTab)]
 
-        screen.query_one("#choices", Select).focus()
+        await focus(pilot, screen.query_one("#choices", Select))
         await until(pilot, lambda: "2 Run" in bar())
-        field.focus()
+        await focus(pilot, field)
         await until(pilot, lambda: "F3 Run" in bar())
         await pilot.press("f4")
         await until(pilot, lambda: pilot.app.screen.AREA == "negotiations")
@@ -153,9 +154,9 @@ async def test_tabs_show_their_keys_only_while_they_work(opened: Opened) -> None
 
         assert labels() == ["M Messages", "J Jobs", "P Producers", "L Ledger", "H Hosts", "E Devices"]
         pilot.app.watching.begin(Silent())
-        await until(pilot, lambda: screen.query_one("#live").current == "something")
+        await until(pilot, lambda: isinstance(screen.focused, VirtualTable))  # as a run's messages come in sight
         field = screen.query_one("#text", Input)
-        field.focus()
+        await focus(pilot, field)
         await until(pilot, lambda: labels() == [f"  {name}" for name in TABS])
         assert not any(line.placeholder.startswith("/") for line in screen.query(Input))
         await pilot.press("escape")

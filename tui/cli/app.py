@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from tui.exit_codes import exit_codes
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 _MOST = 3
 
@@ -83,15 +84,21 @@ COMMANDS: dict[str, Command] = {
     "watch": Command("tui.cli.watch", "Watch the negotiations of a run on a broker."),
     "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
     "replay": Command("tui.cli.replay", "Repeat a session with real devices, without them."),
+    "sweep": Command("tui.cli.sweep", "Run a scenario many times with varied settings and values, and compare."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
     "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
+    "generate": Command(
+        "tui.cli.generate", "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts."
+    ),
     "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
+    "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),
     "devices": Command("tui.cli.devices", "List the real devices at a broker."),
     "broker": Command("tui.cli.broker", "Run a broker on this machine until Ctrl-C."),
     "clock": Command("tui.cli.clock", "Run the clock of a deployment whose households are separate processes."),
     "host": Command("tui.cli.host", "Run the agents of a household until the run ends."),
+    "asyncapi": Command("tui.cli.asyncapi", "Print an AsyncAPI 3 document of all topics and payloads."),
     "compose": Command("tui.cli.compose", "Print a Docker Compose file with one container per household."),
 }
 """By name, in help order."""
@@ -164,9 +171,9 @@ def _print_version(wanted: bool) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            typer.echo(f"ssmic {version('ssmic')}")
+            echo(f"ssmic {version('ssmic')}")
         except PackageNotFoundError:
-            typer.echo("ssmic (from a folder, not installed)")
+            echo("ssmic (from a folder, not installed)")
         raise typer.Exit
 
 
@@ -192,7 +199,7 @@ def ssmic(
         if _opens_terminal_ui():
             import_module(COMMANDS["tui"].module).app([], prog_name="ssmic tui", standalone_mode=False)
         else:
-            typer.echo(ctx.get_help())
+            echo(ctx.get_help())
 
 
 def _opens_terminal_ui() -> bool:

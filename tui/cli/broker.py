@@ -11,6 +11,7 @@ import typer
 
 from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, complete_scenario, given, parse_id
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 if TYPE_CHECKING:
     from broker.security import Owner, Written
@@ -96,7 +97,7 @@ def init(
             owner=None if owner is None else _owner(owner),
         ),
     )
-    typer.echo(_summary(folder, written))
+    echo(_summary(folder, written))
 
 
 def _owner(text: str) -> Owner:
@@ -155,7 +156,7 @@ Examples:
   ssmic broker clean --broker mqtts://broker.example --user clock --password-file clock.password --json
 
 Active runs are left alone. Exit codes: 0 done, 1 a run is active or the broker refuses the removal,
-2 wrong usage, 4 broker unreachable or lost.
+2 wrong usage, 4 broker unreachable or lost, 5 broker refuses the login.
 """
 
 
@@ -234,10 +235,10 @@ def _say(found: list[Leftover], removed: set[str], url: str, run: str | None) ->
     from tui.exit_codes import complain
 
     if not found:
-        typer.echo(f"Nothing is left at {url}" + (f" of run {run!r}" if run is not None else ""))
+        echo(f"Nothing is left at {url}" + (f" of run {run!r}" if run is not None else ""))
     for leftover in found:
         if leftover.run_id in removed:
-            typer.echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
+            echo(f"{leftover.run_id}: {len(leftover.topics)} topics removed (it was {leftover.state})")
         else:
             who = (
                 f"connected hosts: {', '.join(sorted(leftover.hosts))}" if leftover.hosts else "its clock is publishing"
@@ -273,7 +274,7 @@ _EXAMPLES = """
 \b
 Examples:
   ssmic broker --port 1883
-  ssmic broker --engine embedded
+  ssmic broker --engine embedded --login
 then, elsewhere: ssmic run street --broker mqtt://127.0.0.1:1883
 For a broker with TLS and logins: ssmic broker init --help
 To remove what dead runs left behind: ssmic broker clean --help
@@ -288,17 +289,26 @@ def broker(
         typer.Option(help="Broker engine. [default: mosquitto if installed, else embedded]", show_default=False),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Loopback port. [default: any free port]")] = None,
+    login: Annotated[
+        bool,
+        typer.Option(
+            "--login",
+            help="Let only your own ssmic commands in, by a random login that they find. "
+            "[default: every user of this machine can connect]",
+        ),
+    ] = False,
     log_level: LogLevel = None,
 ) -> None:
     """Run a broker on this machine until Ctrl-C.
 
-    Its URL is printed on standard output.
+    Its URL is printed on standard output. (The broker that a run starts for itself always has a login.)
     """
     if ctx.invoked_subcommand is not None:
         return
     import asyncio
 
     from broker.servers import choose_broker
+    from broker.transport import BrokerUrl
     from tui.exit_codes import complain
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted, settled
@@ -306,9 +316,14 @@ def broker(
     configure_logs(log_level or ctx.obj)
 
     async def serve() -> None:
-        async with choose_broker(engine, port=port) as chosen:
-            complain(f"{chosen.description}; Ctrl-C ends it")
-            typer.echo(str(chosen.url))
+        async with choose_broker(engine, port=port, is_open=not login) as chosen:
+            who = (
+                "only your own ssmic commands get in"
+                if login
+                else "every user of this machine can connect (see --login)"
+            )
+            complain(f"{chosen.description}; {who}; Ctrl-C ends it")
+            echo(BrokerUrl(chosen.url.host, chosen.url.port))
             sys.stdout.flush()  # the parent process waits for this line
             await asyncio.get_running_loop().create_future()
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import ScenarioArgument
+from tui.cli.options import AllowOutside, ScenarioArgument
 from tui.exit_codes import INVALID, complain_about, tell_notes
 from tui.formatting import plural, size_of
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -16,6 +17,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: ssmic check my-street.yaml")
 def check(
     scenario: ScenarioArgument,
+    allow_outside: AllowOutside = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
 ) -> None:
     """Validate a scenario: list all its problems at once.
@@ -30,7 +32,7 @@ def check(
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     try:
-        loaded = load(scenario)
+        loaded = load(scenario, allow_outside=allow_outside)
     except ScenarioError as error:
         problems = error.problems
         if not as_json:
@@ -45,7 +47,7 @@ def check(
         if not as_json:
             tell_notes(notes)
             said = f", {plural(len(notes), 'note')}" if notes else ""
-            typer.echo(f"{scenario}: no problems{said}: {size_of(found)}")
+            echo(f"{scenario}: no problems{said}: {size_of(found)}")
     if as_json:
         from tui.cli.simulate import print_json
 

@@ -12,9 +12,11 @@ from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
+    AllowOutside,
     Broker,
     CaFile,
     CertFile,
+    HomeAssistant,
     Impatient,
     Journal,
     Keep,
@@ -32,7 +34,7 @@ from tui.cli.options import (
     User,
     given,
 )
-from tui.exit_codes import tell_notes
+from tui.exit_codes import code_for_supervisor, tell_notes
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ Examples:
 Restarted after a crash with the same journal, it resumes where it was.
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-130 or 143 ended by Ctrl-C or SIGTERM.
+5 broker refuses the login or is not trusted, 75 try again (households missing, disk full), 130 or 143 ended by Ctrl-C
+or SIGTERM. To start it again helps after 4 and 75 only.
 """
 
 
@@ -60,6 +63,7 @@ def clock(
     ctx: typer.Context,
     scenario: ScenarioArgument,
     broker: Broker,
+    allow_outside: AllowOutside = False,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -85,15 +89,25 @@ def clock(
             envvar="SSMIC_PACE",
         ),
     ] = "max",
+    catch_up: Annotated[
+        str,
+        typer.Option(
+            metavar="none|2x|max...",
+            help="What happens to time in which a household, the broker or the machine was away: it is lost (none), or "
+            "made up for at a multiple of the pace such as 2x, or as fast as possible (max).",
+            envvar="SSMIC_CATCH_UP",
+        ),
+    ] = "none",
     on_loss: Annotated[
         Literal["wait", "drop", "fail"],
         typer.Option(
-            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit and "
-            "continue; or fail at once.",
+            help="What to do when a household is lost: wait up to the limit, then fail; drop it after the limit, or "
+            "when it fails, and continue; or fail at once. One that breaks the protocol is put out, except with fail.",
             envvar="SSMIC_ON_LOSS",
         ),
     ] = "wait",
     keep: Keep = False,
+    home_assistant: HomeAssistant = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     out: Annotated[
@@ -125,7 +139,7 @@ def clock(
     Waits until every household of the scenario is there, and says who is missing.
     """
     from broker import file_name
-    from broker.clock import Pace
+    from broker.clock import CatchUp, Pace
     from broker.transport import AccessOptions
     from scenarios.files import coverage_notes
     from scenarios.load import load
@@ -141,8 +155,8 @@ def clock(
 
     level = log_level or ctx.obj
     configure_logs(level)
-    virtual_pace = Pace.parse(pace)
-    found = load(scenario)
+    virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
+    found = load(scenario, allow_outside=allow_outside)
     loaded = with_strategy(found.scenario, strategy)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
@@ -157,6 +171,7 @@ def clock(
         journal=journal,
         days=days,
         pace=virtual_pace,
+        catch_up=catching_up,
         on_loss=on_loss,
     )
     connection = deployed_broker(
@@ -173,7 +188,14 @@ def clock(
         key = f"{key}/{settings.run_id}"
     kept = ScoresFile.beside(results_file, loaded.name, scores)
     begun_with = kept.begin([key], afresh=reset_scores)[0]
-    _keep_time(loaded, replace(settings, scores=begun_with, keep=keep), connection, results_file, kept, as_json=as_json)
+    _keep_time(
+        loaded,
+        replace(settings, scores=begun_with, keep=keep, home_assistant=home_assistant),
+        connection,
+        results_file,
+        kept,
+        as_json=as_json,
+    )
 
 
 def _keep_time(
@@ -188,15 +210,18 @@ def _keep_time(
     from agents import MANAGER
     from scenarios.deployment import open_record
     from scenarios.simulation import run_scenario
-    from tui.cli.simulate import exit_code_of, interruption_told, show_results
+    from tui.cli.simulate import after_failing, exit_code_of, interruption_told, show_results
     from tui.console import notes
     from tui.signals import run_until_interrupted
 
     def on_missing(houses: tuple[str, ...]) -> None:
         notes().print(f"Waiting for {len(houses)} hosts: {', '.join(houses)}", soft_wrap=True)
 
+    is_ours: list[bool] = []
+
     async def keep_time() -> int:
         with open_record(results_file, loaded, settings) as record:
+            is_ours.append(True)
             notes().print(f"Run {settings.run_id!r} at {connection.url}", soft_wrap=True)
             outcome = await run_scenario(
                 loaded,
@@ -212,9 +237,11 @@ def _keep_time(
             kept.learn(settings.scores, outcome.scores)
         return exit_code_of([outcome])
 
-    with interruption_told() as codes:
+    with interruption_told(code_of=code_for_supervisor) as codes:
         codes.append(run_until_interrupted(keep_time()))
-    if results_file.exists():
-        show_results(results_file, as_json=as_json)
-    if code := max(codes):
+    code = max(codes)
+    with after_failing(code):
+        if is_ours:  # not those of another clock, which refused this one
+            show_results(results_file, as_json=as_json)
+    if code:
         raise typer.Exit(code)

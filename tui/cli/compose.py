@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tui.cli.options import ScenarioArgument, parse_id
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -94,4 +95,4 @@ def compose(
         secrets=secrets,
         broker=broker,
     )
-    typer.echo(compose_text(plan), nl=False)
+    echo(compose_text(plan), nl=False)

@@ -9,6 +9,7 @@ import typer
 
 from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, given
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -89,7 +90,7 @@ def scan(
             raise typer.Exit(FAILED) from None
         notes().print(f"Written: {to}", soft_wrap=True)
     elif not as_json and entries:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
 
 
 def refuse_what_devices_cannot(bus: str, runs: int, pace: str) -> None:

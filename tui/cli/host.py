@@ -10,6 +10,7 @@ from tui.cli.options import (
     DEFAULT_JOURNAL,
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
+    AllowOutside,
     Broker,
     CaFile,
     CertFile,
@@ -30,7 +31,9 @@ from tui.cli.options import (
     given,
     parse_id,
 )
+from tui.exit_codes import supervised
 from tui.log_level import LogLevel
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -43,7 +46,8 @@ Examples:
 Restarted after a crash with the same journal, it resumes where it was.
 
 Exit codes: 0 the run ended, 1 it failed or refused this household, 2 wrong usage, 3 invalid scenario,
-4 broker unreachable or lost, 130 or 143 ended by Ctrl-C or SIGTERM.
+4 broker unreachable or lost, 5 broker refuses the login or is not trusted, 75 try again (no sign of the clock, disk
+full), 130 or 143 ended by Ctrl-C or SIGTERM. To start it again helps after 4 and 75 only.
 """
 
 
@@ -61,6 +65,7 @@ def host(
             parser=parse_id,
         ),
     ],
+    allow_outside: AllowOutside = False,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -97,7 +102,7 @@ def host(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = with_strategy(load_part(scenario, house), strategy)
+    loaded = with_strategy(load_part(scenario, house, allow_outside=allow_outside), strategy)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
@@ -107,5 +112,6 @@ def host(
         lost_after_wall_s=limit,
         on_command_line=given(ctx, "broker"),
     )
-    typer.echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
-    run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))
+    echo(f"Run {settings.run_id!r}, {', '.join(house)} at {connection.url}", err=True)
+    with supervised():
+        run_until_interrupted(run_hosts(loaded, settings, connection, list(dict.fromkeys(house))))

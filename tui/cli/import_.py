@@ -9,6 +9,7 @@ import typer
 
 from tui.exit_codes import tell_notes
 from tui.formatting import size_of
+from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -52,4 +53,4 @@ def import_(
     save_scenario(imported.file, target)
     scenario = imported.scenario
     tell_notes((*imported.notes, *(note.what for note in coverage_notes(scenario))))
-    typer.echo(f"{target}: {size_of(scenario)}")
+    echo(f"{target}: {size_of(scenario)}")

@@ -20,6 +20,16 @@ def complete_scenario(incomplete: str) -> list[str]:
     return [name for name in bundled_names() if name.startswith(incomplete)]
 
 
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        help="Let the scenario refer to files outside its folder.",
+        envvar="SSMIC_ALLOW_OUTSIDE",
+        show_envvar=False,
+    ),
+]
+
 ScenarioArgument = Annotated[
     str,
     typer.Argument(
@@ -110,6 +120,17 @@ Keep = Annotated[
         help="Keep the run's retained messages at the broker after it has ended, for later watchers; "
         "`ssmic broker clean` removes them.",
         envvar="SSMIC_KEEP",
+        show_envvar=False,
+    ),
+]
+
+HomeAssistant = Annotated[
+    bool,
+    typer.Option(
+        "--home-assistant",
+        help="Show every agent in a Home Assistant that is connected to the broker, by MQTT discovery; removed at the "
+        "end.",
+        envvar="SSMIC_HOME_ASSISTANT",
         show_envvar=False,
     ),
 ]

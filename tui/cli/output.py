@@ -82,7 +82,7 @@ def progress_of(plan: Plan) -> Iterator[tuple[Tell, Report]]:
             return super().render(task) if task.fields["moves"] else Text("")
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tui.cli.options import CompareTo
 from tui.exit_codes import complain
+from tui.safe_output import echo
 
 if TYPE_CHECKING:
     from scenarios.results import ResultsReader
@@ -41,18 +43,53 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the results files with scenario, algorithm, state and date, newest first."""
+    from scenarios.results import sweep_files
     from tui.cli.results_tables import listed_json, show_listed
     from tui.cli.simulate import print_json
     from tui.console import output
     from tui.results import ResultsIndex
 
     books = ResultsIndex(folder).look()
+    sweeps = _sweeps_json(sweep_files(folder))
     if as_json:
-        print_json({"folder": str(folder), "results": [listed_json(book) for book in books]})
-    elif books:
+        more = {"sweeps": sweeps} if sweeps else {}
+        print_json({"folder": str(folder), "results": [listed_json(book) for book in books], **more})
+        return
+    if books:
         show_listed(output(), books)
-    else:
+    for found in sweeps:
+        said = found.get("problem") or f"{found['scenario']}, {found['done_runs']} of {found['planned_runs']} runs"
+        output().print(f"sweep  {said}  {found['file']}", soft_wrap=True)
+    if not books and not sweeps:
         complain(f"no results in {folder}; `ssmic run street` creates some")
+
+
+def _sweeps_json(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return sweeps at a glance, fit for JSON."""
+    if not paths:
+        return []
+    from scenarios.results import ResultsError
+    from scenarios.sweep import read_sweep
+
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            results = read_sweep(path)
+        except ResultsError as error:
+            found.append({"file": str(path), "problem": str(error).removeprefix(f"{path}: ")})
+            continue
+        info = results.info
+        found.append(
+            {
+                "file": str(path),
+                "scenario": info.scenario,
+                "keys": list(info.keys),
+                "created": info.created_utc,
+                "planned_runs": info.planned,
+                "done_runs": sum(row.state == "done" for row in results.rows),
+            }
+        )
+    return found
 
 
 @app.command("show", epilog="Example: ssmic results show latest --run 1 --house adler")
@@ -68,13 +105,33 @@ def show(
 ) -> None:
     """Show all runs, one run with all households, or one household."""
     from scenarios import Zone
-    from scenarios.results import ResultsReader, named_results, simulation_json, view_house, view_neighbourhood
+    from scenarios.results import (
+        ResultsReader,
+        is_sweep_file,
+        named_results,
+        simulation_json,
+        view_house,
+        view_neighbourhood,
+    )
     from tui.cli.simulate import print_json
     from tui.cli.tables import house_json, show_house, show_neighbourhood, show_outcome
     from tui.console import output
 
     interval_s = 60 * interval
-    with ResultsReader(named_results(file)) as results:
+    path = named_results(file)
+    if is_sweep_file(path):
+        if run is not None or house is not None:
+            raise typer.BadParameter(f"{path} holds a sweep, which keeps the figures of each run only; use --json")
+        from scenarios.sweep import read_sweep, sweep_json
+        from tui.cli.sweep_tables import show_sweep
+
+        sweep = read_sweep(path)
+        if as_json:
+            print_json(sweep_json(sweep))
+        else:
+            show_sweep(output(), sweep)
+        return
+    with ResultsReader(path) as results:
         zone = Zone() if utc else results.scenario.zone
         if house is not None:
             view = view_house(results, run or 1, house, interval_s)
@@ -160,10 +217,16 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write the results as tables for other programs, one file per table."""
-    from scenarios.results import ResultsReader, export_results, named_results
+    from scenarios.results import ResultsReader, export_results, is_sweep_file, named_results
 
-    with ResultsReader(named_results(file)) as results:
-        export_results(results, format_, to, overwrite=force, wrote=typer.echo)
+    path = named_results(file)
+    if is_sweep_file(path):
+        from scenarios.sweep import export_sweep, read_sweep
+
+        export_sweep(read_sweep(path), format_, to, overwrite=force, wrote=echo)
+        return
+    with ResultsReader(path) as results:
+        export_results(results, format_, to, overwrite=force, wrote=echo)
 
 
 @app.command(
@@ -180,17 +243,92 @@ def report(
     utc: Utc = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write one or several simulations as a self-contained HTML page with charts and tables.
+    """Write one or several simulations, or a sweep, as a self-contained HTML page with charts and tables.
 
     Each chart can be saved from the page, as SVG or PNG.
     """
     from contextlib import ExitStack
 
-    from scenarios.results import ResultsReader, named_results
+    from scenarios.results import ResultsReader, is_sweep_file, named_results
     from scenarios.results.report import write_report
 
-    paths = dict.fromkeys(named_results(file) for file in files)
+    paths = list(dict.fromkeys(named_results(file) for file in files))
+    if any(is_sweep_file(path) for path in paths):
+        if len(paths) > 1:
+            raise typer.BadParameter("a sweep has a report of its own; name one file", param_hint="FILE")
+        from scenarios.sweep import read_sweep, write_sweep_report
+
+        write_sweep_report(read_sweep(paths[0]), to, overwrite=force)
+        echo(to)
+        return
     with ExitStack() as opened:
         simulations = [opened.enter_context(ResultsReader(path)) for path in paths]
         write_report(simulations, to, interval_s=60 * interval, utc=utc, overwrite=force)
-    typer.echo(to)
+    echo(to)
+
+
+_FIGURE_EXAMPLES = """
+\b
+Examples:
+  ssmic results figure latest --to day.pdf
+  ssmic results figure latest --kind gantt --run 2 --to contracts.svg
+  ssmic results figure A.sqlite B.sqlite --to comparison.png
+"""
+
+
+@app.command("figure", epilog=_FIGURE_EXAMPLES)
+def figure(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Results files, one or several, or a sweep; or `latest`.")
+    ],
+    to: Annotated[
+        Path, typer.Option(metavar="FIGURE", help="The file to write; the ending decides the format: .pdf, .svg, .png.")
+    ],
+    kind: Annotated[
+        Literal["day", "gantt", "comparison"] | None,
+        typer.Option(
+            help="day: power over the day; gantt: windows and contracts; comparison: means with 95 % intervals. "
+            "[default: day for one simulation, comparison for several and for a sweep]"
+        ),
+    ] = None,
+    run: Annotated[int, typer.Option(min=1, help="Run of a simulation, counted from 1.")] = 1,
+    day: Annotated[int, typer.Option(min=1, help="Day of a run of more than two days, counted from 1.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Draw a figure fit for a paper: the day's profile, contracts as a Gantt chart, or a comparison.
+
+    It needs matplotlib: pip install 'ssmic[figures]'.
+    """
+    from scenarios.results import (
+        ResultsReader,
+        check_paper,
+        is_sweep_file,
+        named_results,
+        write_day_figure,
+        write_gantt_figure,
+    )
+    from scenarios.results.comparison import compare_simulations, write_comparison_figure
+
+    check_paper(to, overwrite=force)
+    paths = list(dict.fromkeys(named_results(file) for file in files))
+    is_sweep = len(paths) == 1 and is_sweep_file(paths[0])
+    chosen = kind or ("comparison" if is_sweep or len(paths) > 1 else "day")
+    if chosen == "comparison":
+        if is_sweep:
+            from scenarios.sweep import compared_points, read_sweep
+
+            comparison = compared_points(read_sweep(paths[0]))
+        elif len(paths) < 2:
+            raise typer.BadParameter("name two or more simulations, or a sweep, to compare", param_hint="FILE")
+        else:
+            comparison = compare_simulations(paths)
+        write_comparison_figure(comparison, to)
+    else:
+        if is_sweep or len(paths) > 1:
+            raise typer.BadParameter(f"{chosen} is drawn of one simulation", param_hint="--kind")
+        with ResultsReader(paths[0]) as results:
+            if chosen == "day":
+                write_day_figure(results, to, run=run, day=day, overwrite=force)
+            else:
+                write_gantt_figure(results, to, run=run, overwrite=force)
+    echo(to)

@@ -10,9 +10,11 @@ import typer
 from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
+    AllowOutside,
     CaFile,
     CertFile,
     CompareTo,
+    HomeAssistant,
     Keep,
     KeyFile,
     NodeLimit,
@@ -41,7 +43,7 @@ Examples:
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-130 or 143 ended by Ctrl-C or SIGTERM.
+5 broker refuses the login or is not trusted, 130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
@@ -49,6 +51,7 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 def run(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    allow_outside: AllowOutside = False,
     days: Annotated[
         int | None,
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
@@ -88,6 +91,7 @@ def run(
     cert_file: CertFile = None,
     key_file: KeyFile = None,
     keep: Keep = False,
+    home_assistant: HomeAssistant = False,
     hosts: Annotated[
         int | None,
         typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]"),
@@ -182,6 +186,8 @@ def run(
         if given(ctx, "broker"):
             raise typer.BadParameter("goes with --bus mqtt only", param_hint="--broker")
         broker = None
+    if bus == "memory" and home_assistant:
+        raise typer.BadParameter("goes with --bus mqtt only", param_hint="--home-assistant")
     names = algorithm_names(algorithm)
     if out is not None and len(names) > 1:
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
@@ -197,7 +203,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    found = load(scenario)
+    found = load(scenario, allow_outside=allow_outside)
     loaded = with_strategy(with_guests(found.scenario, guests), strategy)
     if run_id is not None and (runs > 1 or len(names) > 1):
         raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
@@ -225,6 +231,7 @@ def run(
             limit_wall_s=limit,
             keep=keep,
             run_id=run_id,
+            home_assistant=home_assistant,
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,

@@ -15,12 +15,14 @@ import typer
 
 from agents import AGENTS, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
-from broker.clock import OnLoss, Pace
+from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
+from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, MqttBroker, access_to
 from scenarios import Scenario
 from scenarios.simulation import RunSettings
 from tui.cli.options import given
+from tui.safe_output import echo
 
 _BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
 
@@ -171,9 +173,9 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
         if options.given:
             raise typer.BadParameter("goes with --broker URL only", param_hint=", ".join(options.given))
         return None
-    access = access_to(broker, options, os.environ)
+    access = with_own_login(access_to(broker, options, os.environ))
     if on_command_line and "@" in broker and access.url.password is not None and options.password_file is None:
-        typer.echo(
+        echo(
             "ssmic: a password on the command line is visible to all users of this machine: "
             "use SSMIC_BROKER, or --user with --password-file",
             err=True,
@@ -192,6 +194,7 @@ def deployment_settings(
     journal: Path,
     days: int | None = None,
     pace: Pace | None = None,
+    catch_up: CatchUp | None = None,
     on_loss: OnLoss = "wait",
 ) -> RunSettings:
     """Return the settings of a deployed run; None takes the scenario's value.
@@ -206,6 +209,7 @@ def deployment_settings(
         journal: Folder of the journals.
         days: Days to run; None: as in the scenario.
         pace: Speed of virtual time; clock only.
+        catch_up: What happens to time in which somebody was away; clock only.
         on_loss: What to do when a household is lost; clock only.
     """
     return RunSettings(
@@ -217,6 +221,7 @@ def deployment_settings(
         journals=journal,
         days=days,
         pace=pace or Pace(),
+        catch_up=catch_up or CatchUp(),
         on_loss=on_loss,
     )
 
@@ -242,4 +247,9 @@ def deployed_broker(
     access = chosen_access(broker, options, on_command_line=on_command_line)
     if access is None:
         raise typer.BadParameter("expected the URL of a broker shared by all processes", param_hint="--broker")
-    return MqttBroker(access.url, tls=access.tls, lost_after_wall_s=lost_after_wall_s)
+    return MqttBroker(
+        access.url,
+        tls=access.tls,
+        lost_after_wall_s=lost_after_wall_s,
+        access=lambda: access_to(broker, options, os.environ),
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from broker import SsmicError
+from broker import SsmicError, printable_json
 from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
@@ -64,7 +64,7 @@ def simulate(
                         configure_logs(level)
             if code := next(filter(None, codes), 0):
                 break
-        with _after_failing(code):
+        with after_failing(code):
             if len(plans) == 1:
                 for file in files:
                     show_results(file, as_json=as_json, record=record)
@@ -103,12 +103,17 @@ def exit_code_of(outcomes: Sequence[RunOutcome]) -> int:
 
 
 @contextmanager
-def interruption_told(codes: list[int] | None = None, results_error: int | None = None) -> Iterator[list[int]]:
+def interruption_told(
+    codes: list[int] | None = None,
+    results_error: int | None = None,
+    code_of: Callable[[SsmicError], int] = code_for,
+) -> Iterator[list[int]]:
     """Run what is inside; say why it does not end, and go on after it.
 
     Args:
         codes: Where the exit code is added then; None: a new list.
         results_error: Exit code of a results file that cannot be used; None: that of invalid input.
+        code_of: Returns the exit code of an error.
 
     Yields:
         The list of exit codes.
@@ -121,7 +126,7 @@ def interruption_told(codes: list[int] | None = None, results_error: int | None 
         codes.append(exit_code())
     except SsmicError as error:
         complain_about(error)
-        codes.append(results_error if results_error is not None and type(error) is ResultsError else code_for(error))
+        codes.append(results_error if results_error is not None and type(error) is ResultsError else code_of(error))
 
 
 def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
@@ -134,7 +139,7 @@ def _scores_note(plan: Plan, *, has_earlier: bool) -> str:
 
 
 @contextmanager
-def _after_failing(code: int) -> Iterator[None]:
+def after_failing(code: int) -> Iterator[None]:
     """Where the run has failed already, that its results cannot be read either is said and changes nothing."""
     try:
         yield
@@ -167,7 +172,7 @@ def show_results(results_file: Path, *, as_json: bool, record: Path | None = Non
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - whatever is fit for JSON
     """Print a single JSON object on standard output."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(printable_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
     sys.stdout.flush()
 
 

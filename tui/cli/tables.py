@@ -15,7 +15,7 @@ from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
 from scenarios.optimum import Optimum
 from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
-from tui.formatting import fit, kwh, percent, ratio, unfinished
+from tui.formatting import fit, kwh, percent, ratio, unfinished, without
 
 MAX_PRODUCERS = 12
 """Producers listed by name; the rest are summed up."""
@@ -43,12 +43,18 @@ def show_outcome(console: Console, simulation: Json) -> None:
             console.print(f"* seed {run['seed']}: {how}; its figures cover that part only and enter no mean")
         elif how:
             console.print(f"The run is unfinished ({how}): its figures cover that part only.")
+        if run["without"]:
+            seed = f"Seed {run['seed']}" if len(runs) > 1 else "The run"
+            console.print(f"{seed} is {run['state']}{without(run['without'])}.", soft_wrap=True)
+        for reasons, verb in ((run["quarantined"], "quarantined"), (run["dropped"], "dropped")):
+            for host, why in reasons.items():
+                console.print(f"  {host} was {verb}: {why}.", soft_wrap=True)
 
 
 def _one_run(simulation: Json, run: Json) -> RenderableType:
     kpis: Json = run["kpis"]
     how = unfinished(run["state"], run["covered_share"])
-    state = f", {how}" if how else ""
+    state = f", {how}" if how else f", done{without(run['without'])}" if run["without"] else ""
     table = Table(
         title=f"{simulation['scenario']}, {simulation['algorithm']}, seed {run['seed']}{state}",
         title_justify="left",

@@ -15,6 +15,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _EXAMPLES = """
 \b
 Examples:
+  ssmic watch                                       your own run on this machine, in another terminal
   ssmic watch --broker mqtt://localhost:1883
   ssmic watch --broker mqtts://broker.example --user me --password-file secret --run street-1
   ssmic watch --broker mqtt://localhost --run street --scenario street
@@ -29,14 +30,15 @@ everybody. Leave with Ctrl+Q and come back at any time; if the broker goes away,
 def watch(
     ctx: typer.Context,
     broker: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="URL",
-            help="mqtt://[user:password@]host[:port], or mqtts://.",
+            help="mqtt://[user:password@]host[:port], or mqtts://. "
+            "[default: the broker of your newest run on this machine]",
             envvar="SSMIC_BROKER",
             show_envvar=False,
         ),
-    ],
+    ] = None,
     run: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Run id. [default: choose from a list]", parser=parse_id),
@@ -62,6 +64,8 @@ def watch(
     from tui.cli.settings import chosen_access
 
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
+    if broker is None:
+        broker = _own_broker()
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     if access is None:
         raise typer.BadParameter("expected the URL of a broker", param_hint="--broker")
@@ -82,3 +86,16 @@ def watch(
     code = run_app("negotiations", WatchBroker(access, run, scenario_context, control=control))
     if code:
         raise typer.Exit(code)
+
+
+def _own_broker() -> str:
+    """Return the URL, without the login, of the broker that this user started last on this machine."""
+    from broker.servers import own_brokers
+    from broker.transport import BrokerUrl
+
+    brokers = own_brokers()
+    if not brokers:
+        raise typer.BadParameter(
+            "expected the URL of a broker: no run of yours has one on this machine", param_hint="--broker"
+        )
+    return str(BrokerUrl(brokers[0].host, brokers[0].port))

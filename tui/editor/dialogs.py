@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -230,7 +231,7 @@ class Notes(Guarded, ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Lead, lines, button."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = escape(self._title)
             yield Static(self._lead, classes="lead", markup=False)
             with VerticalScroll():
                 for line in self._lines:

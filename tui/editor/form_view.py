@@ -11,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.markup import escape
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
@@ -148,7 +149,11 @@ class FieldRow(Vertical):
             options = self._offered = self._options(field)
             value = text(field.value) if text(field.value) in options else Select.NULL
             yield Select(
-                [(option, option) for option in options], compact=True, value=value, allow_blank=True, prompt="choose"
+                [(escape(option), option) for option in options],
+                compact=True,
+                value=value,
+                allow_blank=True,
+                prompt="choose",
             )
         elif field.kind == "time":
             yield TimePart(86_400, "YYYY-MM-DD", "date")
@@ -182,7 +187,7 @@ class FieldRow(Vertical):
                 options = self._options(field)
                 if options != self._offered:
                     self._offered = options
-                    select.set_options([(option, option) for option in options])
+                    select.set_options([(escape(option), option) for option in options])
                 select.value = value or Select.NULL
             elif field.kind == "time":
                 self._show_time(field.value, Origin.of(tree.get("start")))

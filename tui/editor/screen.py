@@ -388,7 +388,7 @@ class ScreenUser:
         timeout_wall_s: float | None = None,
     ) -> None:
         """Show a notice."""
-        self._screen.notify(text, severity=severity, timeout=timeout_wall_s)
+        self._screen.notify(text, severity=severity, timeout=timeout_wall_s, markup=False)
 
     def complain(self, error: BaseException, title: str = "") -> None:
         """Show an error as a notice."""

@@ -17,7 +17,7 @@ from scenarios.files import (
     counts_from_start,
     format_after_start,
     parse_time,
-    read_series,
+    read_referred,
 )
 from tui.editor import tree_model
 from tui.editor.edits import Change, Put, Remove, Step
@@ -119,7 +119,7 @@ def _series_steps(
         yield Put((*place, "points"), moved)
     elif isinstance(entry.get("file"), str):
         # The file is not changed: its data are copied into the neighbourhood at the new times.
-        found = _read(folder / entry["file"])
+        found = read_referred(folder, entry["file"], Production)
         times = (_written(time_s + days * _DAY_S, start_s) for time_s in found.times_s)
         yield Remove((*place, "file"))
         yield Put((*place, "points"), [list(point) for point in zip(times, found.cumulative_wh, strict=True)])
@@ -132,11 +132,7 @@ def _first_s(entry: dict[str, Any], start_s: int | None, folder: Path) -> int | 
         return _time_s(entry["start"], start_s)
     if isinstance(points, list) and points and isinstance(points[0], list):
         return _time_s(points[0][0], start_s)
-    return _read(folder / entry["file"]).start_s if isinstance(entry.get("file"), str) else None
-
-
-def _read(path: Path) -> Production:
-    return read_series(path, str(path), Production)
+    return read_referred(folder, entry["file"], Production).start_s if isinstance(entry.get("file"), str) else None
 
 
 def shifted(value: Any, days: int, start_s: int | None) -> Any:  # noqa: ANN401 - any YAML value

@@ -115,10 +115,15 @@ class Workspace(Guarded, Vertical):
         try:
             await task(*args)
         except NoMatches as error:
-            if self.query(NeighbourhoodTree):  # otherwise the screen is closing, and the widget is gone already
+            if self._is_whole:
                 complain(self.app, error)
         except Exception as error:  # noqa: BLE001 - every error is shown
             complain(self.app, error)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all parts are there: a screen that closes removes them one by one, and events still arrive."""
+        return all(self.query(part) for part in (NeighbourhoodTree, FormView, JobsTable, ProblemsPanel, CoveragePanel))
 
     @property
     def is_settled(self) -> bool:
@@ -143,6 +148,8 @@ class Workspace(Guarded, Vertical):
     # What happens in the session.
 
     def _follow_session(self, event: Event) -> None:
+        if not self._is_whole:
+            return
         match event:
             case Opened():
                 self._show_opened()

@@ -48,7 +48,12 @@ KINDS: dict[str, tuple[str, str]] = {
     "ContractAgreed": ("§", "ok"),
     "ContractAmended": ("§", "warn"),
     "ContractCancelled": ("§", "bad"),
+    "ContractVoid": ("§", "bad"),
+    "Promised": ("§", "muted"),
+    "PromiseWithdrawn": ("§", "bad"),
+    "PromiseVoid": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
+    "JobsRegistered": ("+", "muted"),
     "DeviceSaid": ("»", "muted"),
     "JobAdded": ("+", "accent"),
     "JobWithdrawn": ("↩", "muted"),
@@ -60,7 +65,12 @@ _WORDS = {
     "ContractAgreed": "Contract",
     "ContractAmended": "Amended",
     "ContractCancelled": "Cancelled",
+    "ContractVoid": "Void",
+    "Promised": "Promised",
+    "PromiseWithdrawn": "Withdrawn",
+    "PromiseVoid": "Not bound",
     "ProducerJoined": "Joined",
+    "JobsRegistered": "Jobs",
 }
 """Short names of message kinds; the sign stands for "contract"."""
 

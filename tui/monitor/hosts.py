@@ -70,13 +70,15 @@ def rows_of(watched: ObservedRun, zone: Zone) -> list[HostRow]:
         state: Cell = _state(host)
         name = watched.scenario_context.houses.get(host.id) or ""
         title = f"{host.id}  {name}" if name and name.casefold() != host.id.casefold() else host.id
-        count = f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
+        count = host.quarantined or f"{plural(len(host.agents), 'agent')}, {plural(host.sent, 'message')}"
         rows.append(HostRow(f"host {host.id}", (title, "strong"), state, count, clock(zone, host.last_s)))
         rows += [_device(watched, agent, jobs.get(agent, []), now_s, zone) for agent in host.agents]
     return rows
 
 
 def _state(host: ObservedHost) -> Cell:
+    if host.quarantined:
+        return "✗ quarantined", "bad"
     if host.is_there:
         return "● online", "ok"
     return ("○ offline", "bad") if host.was_there else ("· never seen", "warn")

@@ -10,10 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from broker import SsmicError
+from broker.servers import with_own_login
 from broker.transport import Access, AccessOptions, BrokerUrl, MqttBroker, access_to
 from scenarios import Zone
 from scenarios.monitor import BusFeed, FoundRun, ObservedRun, RunFinder, ScenarioContext, Tone, status_of_run
@@ -24,12 +26,12 @@ _LOOK_WALL_S = 0.25
 
 
 def access_of(text: str) -> Access:
-    """Return the access to a broker at a URL, with the environment's login.
+    """Return the access to a broker at a URL, with the environment's login, or that of this user's own broker.
 
     Raises:
         BrokerUrlError: The URL is malformed.
     """
-    return access_to(text.strip(), AccessOptions(), os.environ)
+    return with_own_login(access_to(text.strip(), AccessOptions(), os.environ))
 
 
 def url_problem(text: str) -> str | None:
@@ -101,7 +103,7 @@ class RunChooser(Guarded, ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the list and the connection's state."""
         with Vertical() as box:
-            box.border_title = f"Runs on {self._finder.title}"
+            box.border_title = f"Runs on {escape(self._finder.title)}"
             yield Static("", classes="told", markup=False)
             yield VirtualTable[FoundRun](
                 _COLUMNS, key=lambda found: found.run_id, empty="No runs yet; new ones appear here"

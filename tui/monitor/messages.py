@@ -13,9 +13,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Input, Select
 
+from broker import printable_line
 from scenarios import Zone
 from scenarios.monitor import KINDS, MessageLog, MessageSummary, ObservedRun, shown_agent
 from tui.monitor.formatting import Pane, clock, kind_cell, kind_word
@@ -274,7 +276,7 @@ class MessagesPane(Pane):
                 select: Select[str] = self.query_one(f"#{name}", Select)
                 chosen = select.value
                 with self.prevent(Select.Changed):
-                    select.set_options([(id_, id_) for id_ in ids])
+                    select.set_options([(escape(printable_line(id_)), id_) for id_ in ids])
                     if chosen in ids:
                         select.value = chosen
         self._choices = choices

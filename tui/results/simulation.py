@@ -9,12 +9,13 @@ from pathlib import Path
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import RecordedMessage, RunInfo
-from tui.formatting import plural
+from tui.formatting import plural, without
 from tui.results.contracts import Contracts
 from tui.results.file_access import Opened, Reads, open_simulation, read_from, stamp_of
 from tui.results.formatting import STATES, BackLink
@@ -183,7 +184,9 @@ class SimulationPane(Reads):
             runs.set_options([(_run_title(run), run.run) for run in opened.runs] or [("no run", 0)])
             if any(run.run == self.run for run in opened.runs):
                 runs.value = self.run
-            houses.set_options([(_house_title(*house), house[0]) for house in opened.houses] or [("no household", "")])
+            houses.set_options(
+                [(escape(_house_title(*house)), house[0]) for house in opened.houses] or [("no household", "")]
+            )
             if self.house:
                 houses.value = self.house
 
@@ -388,7 +391,8 @@ class SimulationPane(Reads):
 
 
 def _run_title(run: RunInfo) -> str:
-    state = "" if run.state == "done" else f" {STATES[run.state][0]}"
+    left_out = without([dropped.host for dropped in run.without])
+    state = left_out and f", done{left_out}" if run.state == "done" else f" {STATES[run.state][0]}{left_out}"
     return f"run {run.run}, seed {run.seed}{state}"
 
 

@@ -13,6 +13,7 @@ from agents import SettingsError
 from agents.scheduling import ABOUT_ALGORITHM, AlgorithmSettings, settings_of
 from broker import SsmicError
 from broker.clock import Pace
+from broker.servers import with_own_login
 from broker.transport import AccessOptions, access_to
 from scenarios import Scenario
 from scenarios.simulation import Plan
@@ -146,7 +147,9 @@ def plan_of(form: FormValues, scenario: Scenario, environment: dict[str, str]) -
     algorithm = _algorithm(form, scenario, reader)
     url, tls = None, None
     if form.bus == "url":
-        access = reader.take("broker", lambda: access_to(form.broker.strip(), AccessOptions(), environment))
+        access = reader.take(
+            "broker", lambda: with_own_login(access_to(form.broker.strip(), AccessOptions(), environment))
+        )
         url, tls = (access.url, access.tls) if access is not None else (None, None)
     if form.optimum:
         _optimum_s(form, reader)

@@ -28,6 +28,8 @@ from tui.run.preview import Preview, first_day
 from tui.run.progress import ProgressPanel, RunProgress
 from tui.run.scenario_choices import choices
 from tui.run.simulation_client import SimulationClient
+from tui.run.sweep_dialog import SweepDialog
+from tui.run.sweep_process import SweepProcess
 from tui.shell import (
     REFRESH_WALL_S,
     Answer,
@@ -68,6 +70,8 @@ The same scenario, settings and seed give the same contracts with every transpor
 producer scores; at the end `r` compares them: means, 95 % intervals, differences on the same seeds. With *Optimum*,
 each run is compared with the clairvoyant optimum.
 
+The palette (`Ctrl+P`) has **Sweep**: hundreds of runs with varied settings and values, on all cores.
+
 Results are written during the run; if you stop it early, everything agreed so far is kept.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -97,6 +101,8 @@ Results are written during the run; if you stop it early, everything agreed so f
         """The open neighbourhood, as of the last time this screen was shown."""
         self._follows = False
         """Whether the open neighbourhood is the chosen scenario."""
+        self._sweep: SweepProcess | None = None
+        """The sweep that was started last."""
         self._said: SimulationClient | None = None
         """The last simulation whose end was announced."""
 
@@ -153,10 +159,21 @@ Results are written during the run; if you stop it early, everything agreed so f
                 self.query_one(RunForm).set_source(intent.source)
 
     def palette(self) -> tuple[PaletteEntry, ...]:
-        """Offer to edit the scenario."""
+        """Offer a sweep, and to edit the scenario."""
+        sweep = PaletteEntry(
+            "Sweep", "Vary settings and values over many runs: set up, watch, stop, resume", self.sweep
+        )
         if not self._source:
-            return ()
-        return (PaletteEntry("Edit the scenario", "Open it in Neighbourhoods", self._edit),)
+            return (sweep,)
+        return (sweep, PaletteEntry("Edit the scenario", "Open it in Neighbourhoods", self._edit))
+
+    def sweep(self) -> None:
+        """Open the dialog of a sweep, which shows the one that was started last."""
+        self.app.push_screen(SweepDialog(self._source or "street", self._sweep, self._begin_sweep))
+
+    def _begin_sweep(self, sweep: SweepProcess) -> None:
+        self._sweep = sweep
+        self.run_worker(sweep.run(), name="sweep", group="sweep", exit_on_error=False)
 
     def _edit(self) -> None:
         self.post_message(EditScenario(self._source))
@@ -386,6 +403,8 @@ Results are written during the run; if you stop it early, everything agreed so f
         self.action_watch_run()
 
     def _loss_by_quitting(self) -> str | None:
+        if self._sweep is not None and self._sweep.goes_on and not self.is_busy:
+            return "A sweep is running. Quitting stops it; finished runs are kept, and starting it again goes on."
         if not self.is_busy:
             return None
         return "A simulation is running. Quitting stops it; everything agreed so far is kept."

@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.markup import escape
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, Static
 
@@ -61,7 +62,7 @@ class Confirm(Guarded, ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The question, the answers side by side."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = escape(self._title)
             yield Static(self._details, classes="details", markup=False)
             with Horizontal(classes="buttons"):
                 for answer, label, variant in self._answers:
@@ -103,7 +104,7 @@ class AskText(Guarded, ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the input, and its problem below."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = escape(self._title)
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
             yield Input(self._value, compact=True)
@@ -188,7 +189,7 @@ The list shows the folder that is typed. `Ctrl+Up` goes to the folder above it.
     def compose(self) -> ComposeResult:
         """The path above, the tree below."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = escape(self._title)
             if self._details:
                 yield Static(self._details, classes="details", markup=False)
             yield PathInput(

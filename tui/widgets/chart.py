@@ -24,6 +24,7 @@ from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
+from broker import printable_line
 from scenarios import Zone
 from tui.widgets.palette import Look, SeriesStyle
 
@@ -49,6 +50,10 @@ class Series:
     """A variable of the theme, or any colour."""
     pattern: str = "█"
     """Fill character; for dots, a bit mask of the eight dots."""
+
+    def __post_init__(self) -> None:
+        """Make the name harmless: the chart draws it itself."""
+        object.__setattr__(self, "name", printable_line(self.name))
 
 
 def drawn(meaning: SeriesStyle, values: Sequence[float] | FloatArray, name: str = "") -> Series:
@@ -266,7 +271,7 @@ class Chart(Widget, can_focus=True):
         if not self._series or columns < 8 or rows < 2:
             style = base + self.get_component_rich_style("chart--empty", partial=True)
             blank = Strip.blank(width, base)
-            text = Strip([Segment(f"  {self._empty}"[:width], style)]).adjust_cell_length(width, base)
+            text = Strip([Segment(f"  {printable_line(self._empty)}"[:width], style)]).adjust_cell_length(width, base)
             return [blank, text, *[blank] * max(0, height - 2)]
         top = self._reach(columns)
         axis = base + self.get_component_rich_style("chart--axis", partial=True)

@@ -16,6 +16,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 
+from broker import printable_line
 from tui.formatting import fit
 
 RowT = TypeVar("RowT")
@@ -194,7 +195,7 @@ class Painter:
         return self._lines[key]
 
     def _line(self, text: str, style: Style) -> Strip:
-        return Strip([Segment(set_cell_size(text, self.width), style)], self.width)
+        return Strip([Segment(set_cell_size(printable_line(text), self.width), style)], self.width)
 
 
 class QuickBar(ScrollBar):

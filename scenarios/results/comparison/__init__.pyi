@@ -1,19 +1,24 @@
 from .comparison import (
+    COMPARED_FIGURES as COMPARED_FIGURES,
     Compared as Compared,
+    Difference as Difference,
     SimulationComparison as SimulationComparison,
     compare_simulations as compare_simulations,
     comparison_json as comparison_json,
 )
 from .figure import (
     drawn_figures as drawn_figures,
+    svg as svg,
 )
 from .files import (
     ENDINGS as ENDINGS,
     check_files as check_files,
     write_comparison as write_comparison,
+    write_comparison_figure as write_comparison_figure,
 )
 from .tables import (
     blocks as blocks,
+    main_figures as main_figures,
     mean_text as mean_text,
     scaled as scaled,
     tables_of as tables_of,
@@ -21,17 +26,22 @@ from .tables import (
 )
 
 __all__ = [
+    "COMPARED_FIGURES",
     "ENDINGS",
     "Compared",
+    "Difference",
     "SimulationComparison",
     "blocks",
     "check_files",
     "compare_simulations",
     "comparison_json",
     "drawn_figures",
+    "main_figures",
     "mean_text",
     "scaled",
+    "svg",
     "tables_of",
     "unit_of",
     "write_comparison",
+    "write_comparison_figure",
 ]

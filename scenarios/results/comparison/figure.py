@@ -306,6 +306,19 @@ def png(comparison: SimulationComparison) -> bytes:
     Raises:
         FigureFormatError: matplotlib is not installed.
     """
+    return _drawn(comparison, "png", {"Software": None})
+
+
+def pdf(comparison: SimulationComparison) -> bytes:
+    """Return the figure as PDF.
+
+    Raises:
+        FigureFormatError: matplotlib is not installed.
+    """
+    return _drawn(comparison, "pdf", {"CreationDate": None})
+
+
+def _drawn(comparison: SimulationComparison, kind: str, about: dict[str, None]) -> bytes:
     check_png()
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra, and slow to import
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - as above
@@ -349,7 +362,7 @@ def png(comparison: SimulationComparison) -> bytes:
                 )
     out = io.BytesIO()
     FigureCanvasAgg(canvas)
-    canvas.savefig(out, format="png", metadata={"Software": None})
+    canvas.savefig(out, format=kind, metadata=about)
     return out.getvalue()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from broker import atomic_write
 from scenarios.results.comparison.comparison import SimulationComparison
-from scenarios.results.comparison.figure import check_png, png, svg
+from scenarios.results.comparison.figure import check_png, pdf, png, svg
 from scenarios.results.comparison.tables import WRITERS
 from scenarios.results.connection import FigureFormatError, ResultsExistError, ResultsWriteError
 
@@ -55,12 +55,26 @@ def write_comparison(comparison: SimulationComparison, paths: Sequence[Path], *,
     check_files(paths, overwrite=overwrite)
     made = [(path, _content(comparison, path)) for path in paths]
     for path, content in made:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(path) as draft:
-                draft.write_bytes(content)
-        except OSError as error:
-            raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+        _write(path, content)
+
+
+def write_comparison_figure(comparison: SimulationComparison, path: Path) -> None:
+    """Write the figure of a comparison, also as PDF, over an existing file.
+
+    Raises:
+        FigureFormatError: matplotlib is needed and not installed.
+        ResultsWriteError: The file cannot be written.
+    """
+    _write(path, {".svg": svg, ".png": png, ".pdf": pdf}[path.suffix.lower()](comparison))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as draft:
+            draft.write_bytes(content)
+    except OSError as error:
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _content(comparison: SimulationComparison, path: Path) -> bytes:

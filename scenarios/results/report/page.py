@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from broker import atomic_write
+from broker import atomic_write, printable
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
@@ -58,6 +58,7 @@ def write_report(
 
 def build_page(contents: dict[str, Any]) -> str:
     """Return the page for the content from `report_contents` or `contents_of_several`."""
+    contents = _printable(contents)
     assets = resources.files(__package__) / "assets"
     parts = sorted((part for part in assets.iterdir() if part.name.endswith(".js")), key=lambda part: part.name)
     script = "\n".join(['"use strict";', *(part.read_text(encoding="utf-8") for part in parts)])
@@ -75,6 +76,18 @@ def build_page(contents: dict[str, Any]) -> str:
     # In one pass, so that a mark within the content is left alone.
     first, *rest = page.split("@@")
     return first + "".join(pieces[piece] if i % 2 == 0 else piece for i, piece in enumerate(rest))
+
+
+def _printable(content: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return content in which no text reverses, hides or controls what is shown; a browser obeys U+202E, too."""
+    match content:
+        case str():
+            return printable(content)
+        case dict():
+            return {_printable(key): _printable(value) for key, value in content.items()}
+        case list() | tuple():
+            return [_printable(value) for value in content]
+    return content
 
 
 def _inert(contents: dict[str, Any]) -> str:

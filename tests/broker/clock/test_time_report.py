@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
 from structlog.testing import capture_logs
 
 from broker.clock.clock import Clock, ClockSettings
@@ -135,5 +136,43 @@ def test_an_idle_run_is_reported_all_the_same() -> None:
             gaps_wall_s = [later - earlier for earlier, later in pairwise(at_wall_s)]
             assert max(gaps_wall_s) <= reader.reports[0][1].every_wall_s + 0.1
             assert len(at_wall_s) < (at_wall_s[-1] - at_wall_s[0]) * 1.1
+
+    quickly(main())
+
+
+def test_a_clock_that_disappears_is_reported_as_gone() -> None:
+    """Its last will replaces `running`; a clock that leaves in order leaves nothing."""
+
+    async def main() -> None:
+        broker, reader = MemoryBroker(), Reader()
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(reader.read(broker))
+            household = tasks.create_task(Host("a", RUN, [Asker("asker", [3600], [])], MESSAGES, seed=1).run(broker))
+            settings = ClockSettings(RUN, {"a": ("asker",)}, 0, pace=Pace(1), timeouts=PATIENCE)
+            clock = tasks.create_task(Clock(settings).run(broker))
+            await reader.until(lambda report: report.state == "running")
+            broker.drop(next(name for name in broker._clients if name.startswith(f"{RUN}-clock-")))
+            gone = await reader.until(lambda report: report.state == "gone")
+            assert gone.step == 0
+            with pytest.raises(ExceptionGroup):
+                await clock
+            household.cancel()
+            reading.cancel()
+
+    with pytest.raises(ExceptionGroup):
+        quickly(main())
+
+
+def test_a_clock_that_is_interrupted_leaves_no_report() -> None:
+    """Neither `running`, nor a last will."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        clock = asyncio.create_task(Clock(ClockSettings(RUN, {"a": ("echo",)}, 0, timeouts=PATIENCE)).run(broker))
+        await asyncio.sleep(3)
+        assert topics.time(RUN) in broker._retained
+        clock.cancel()
+        await asyncio.wait([clock])
+        assert topics.time(RUN) not in broker._retained
 
     quickly(main())

@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 
 from broker.clock.clock import Clock, ClockSettings
 from broker.clock.pacing import Moment
-from broker.errors import HostsMissingError, RunFailedError
+from broker.errors import ClockMissingError, HostsMissingError, RunFailedError, RunSuspendedError
 from broker.hosts.host import Host
 from broker.protocol import topics
 from broker.protocol.timeouts import Timeouts
-from broker.protocol.wire import Announcement, Done, Envelope, Grant, Member, Roster
+from broker.protocol.wire import Announcement, Done, Envelope, Grant, Member, Roster, TimeReport
 from broker.transport.base import Bus, Delivery
 from broker.transport.memory import MemoryBroker
 from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
@@ -278,5 +278,76 @@ def test_the_clock_tells_why_it_gives_up() -> None:
             rosters = [d.payload for d in await heard(run.bus) if d.topic == topics.roster(RUN)]
             assert rosters.pop() == b"", "what has failed leaves nothing at the broker"
             assert Roster.model_validate_json(rosters[-1]).failed == "no answer from hosts within 60 s: 'a'"
+
+    quickly(main())
+
+
+def test_a_household_keeps_a_limit_of_its_own_for_the_clock() -> None:
+    """It says whom it waits for, stays while the clock reports anything, and leaves when the limit is over."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE, clock_limit_wall_s=60)
+        report = TimeReport(time=0, round=0, step=0, pace="1x", lag_wall_s=0.0, state="paused")
+        async with broker.connect("clock") as bus:
+            life = asyncio.create_task(host.run(broker))
+            for _ in range(100):
+                await bus.publish(topics.time(RUN), report.encoded(), retain=True)
+                await asyncio.sleep(2)
+            assert not life.done()
+            gone = report.model_copy(update={"state": "gone"})
+            await bus.publish(topics.time(RUN), gone.encoded(), retain=True)
+            left_wall_s = asyncio.get_running_loop().time()
+            with pytest.raises(ExceptionGroup) as caught:
+                await life
+            assert caught.group_contains(ClockMissingError, match="no sign of the clock for 60 s")
+            # It counts from when it last listened, which is every quarter of the limit.
+            assert 45 <= asyncio.get_running_loop().time() - left_wall_s <= 100
+
+    with capture_logs() as logs:
+        quickly(main())
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["waiting for the clock"]
+
+
+def test_a_household_says_for_whose_messages_it_waits() -> None:
+    """After a while, once."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE)
+        members = {
+            "a": Member(session=host.session, agents=("echo",)),
+            "b": Member(session="now", agents=("asker",)),
+        }
+        async with broker.connect("rest") as bus:
+            life = asyncio.create_task(host.run(broker))
+            await bus.publish(topics.roster(RUN), Roster(hosts=members).encoded(), retain=True)
+            await bus.publish(topics.grant(RUN, "a"), granted(0, phase="start"))
+            await asyncio.sleep(1)
+            await bus.publish(topics.grant(RUN, "a"), granted(1, expected={"b": 1}))
+            await asyncio.sleep(60)
+            life.cancel()
+            await asyncio.wait([life])
+
+    with capture_logs() as logs:
+        quickly(main())
+    waits = [entry["sender_hosts"] for entry in logs if entry["event"] == "waiting for messages"]
+    assert waits == [["b"]]
+
+
+def test_hosts_are_told_whether_the_run_may_be_resumed() -> None:
+    """A clock that gave up for now is started again; a supervisor then starts the household again too."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        roster = Roster(hosts={}, failed="no answer", may_resume=True)
+        assert b"may_resume" not in Roster(hosts={}).encoded()
+        async with broker.connect("rest") as bus:
+            life = asyncio.create_task(Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=PATIENCE).run(broker))
+            await asyncio.sleep(1)
+            await bus.publish(topics.roster(RUN), roster.encoded())
+            with pytest.raises(ExceptionGroup) as caught:
+                await life
+            assert caught.group_contains(RunSuspendedError, match="gave up for now: no answer")
 
     quickly(main())

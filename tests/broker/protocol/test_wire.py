@@ -5,23 +5,31 @@ from __future__ import annotations
 import builtins
 import json
 import typing
+from contextlib import suppress
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import given, strategies as st
 from pydantic import BaseModel, ValidationError
 
-from broker.protocol import wire
+from broker.errors import MalformedError
+from broker.identifiers import character_problem
+from broker.protocol import bounds, wire
+from broker.protocol.rejections import decode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-WHOLE = st.integers(-(2**53), 2**53)
+ID = st.text(
+    st.characters(categories=["L", "N", "P", "S"], exclude_characters="\u2800"), min_size=1, max_size=20
+).filter(lambda text: character_problem(text) is None)
+WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
 JSON = st.recursive(
     st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+KIND = st.sampled_from(["Request", "Withdraw", "Ping_2"])
 PLAIN: dict[object, st.SearchStrategy[Any]] = {
     str: TEXT,
     int: WHOLE,
@@ -44,6 +52,8 @@ def whole_within(constraints: tuple[Any, ...]) -> st.SearchStrategy[int]:
                     low = max(low, below + 1)
                 case Lt(lt=int() as above):
                     high = min(high, above - 1)
+                case Le(le=int() as most):
+                    high = min(high, most)
                 case _:
                     pytest.fail(f"this test does not know the constraint {bound}")
     return st.integers(low, high)
@@ -53,6 +63,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a t
     """Return what a field of this type may hold; new models and fields are tried without a word here."""
     if annotation in PLAIN:
         return PLAIN[annotation]
+    if annotation == bounds.Body:
+        return st.builds(lambda kind, body: {**body, "kind": kind}, KIND, st.dictionaries(TEXT, JSON, max_size=3))
     arguments = get_args(annotation)
     match get_origin(annotation):
         case None:
@@ -60,7 +72,10 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a t
             hints = get_type_hints(annotation, include_extras=True)
             return st.builds(annotation, **{name: values_of(hints[name]) for name in annotation.model_fields})
         case typing.Annotated:
-            return whole_within(arguments[1:]) if arguments[0] is int else values_of(arguments[0])
+            if arguments[0] is int:
+                return whole_within(arguments[1:])
+            is_id = arguments[0] is str and not isinstance(arguments[1], str) and annotation != wire.Who
+            return ID if is_id else values_of(arguments[0])
         case typing.Literal:
             return st.sampled_from(arguments)
         case builtins.tuple:
@@ -113,3 +128,74 @@ def test_what_is_no_message_is_refused(payload: bytes) -> None:
     """By one error that a receiver can catch."""
     with pytest.raises(ValidationError):
         wire.Grant.model_validate_json(payload)
+
+
+ENVELOPE: dict[str, Any] = {
+    "v": 2, "session": "s", "step": 1, "time": 1, "round": 0, "sender": "a", "seq": 0, "to": "b",
+    "body": {"kind": "Ping"},
+}  # fmt: skip
+DONE: dict[str, Any] = {"v": 2, "session": "s", "step": 1, "time": 1, "round": 0, "sent": {}, "next": 2}
+ANNOUNCEMENT: dict[str, Any] = {"v": 2, "host": "a", "session": "s", "agents": ["x"], "state": "there"}
+ROSTER: dict[str, Any] = {"v": 2, "hosts": {"a": {"session": "s", "agents": ["x"]}}}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """A mapping in a mapping, so many deep."""
+    return {"a": nested(depth - 1)} if depth else {}
+
+
+@pytest.mark.parametrize(
+    ("model", "payload", "change"),
+    [
+        (wire.Envelope, ENVELOPE, {"body": {}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": []}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": {}}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": ""}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": "x" * 65}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": "Ping", "x": 2**70}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": "Ping", "x": [1, 2, 10**400]}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": "Ping", "x": [0.5, float("nan")]}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": "Ping", "x": {"y": float("inf")}}}),
+        (wire.Envelope, ENVELOPE, {"body": {"kind": "Ping", "x": nested(40)}}),
+        (wire.Envelope, ENVELOPE, {"seq": 2**63}),
+        (wire.Envelope, ENVELOPE, {"seq": 2**53}),
+        (wire.Envelope, ENVELOPE, {"time": 2**70}),
+        (wire.Envelope, ENVELOPE, {"time": -1}),
+        (wire.Envelope, ENVELOPE, {"step": 10**30}),
+        (wire.Envelope, ENVELOPE, {"sender": "x" * 10_000}),
+        (wire.Envelope, ENVELOPE, {"to": "x\u202ey"}),
+        (wire.Envelope, ENVELOPE, {"sender": "a\0b"}),
+        (wire.Envelope, ENVELOPE, {"session": "s" * 65}),
+        (wire.Done, DONE, {"next": 2**39}),
+        (wire.Done, DONE, {"next": -(10**30)}),
+        (wire.Done, DONE, {"sent": {"a": 2**53}}),
+        (wire.Done, DONE, {"sent": {str(n): 1 for n in range(10_001)}}),
+        (wire.Done, DONE, {"session": ""}),
+        (wire.Done, DONE, {"failure": {"agent": "a", "traceback": "x" * 20_001}}),
+        (wire.Announcement, ANNOUNCEMENT, {"session": "s" * 400_000}),
+        (wire.Announcement, ANNOUNCEMENT, {"session": "\x1b]0;title"}),
+        (wire.Announcement, ANNOUNCEMENT, {"agents": ["9" * 5_000]}),
+        (wire.Announcement, ANNOUNCEMENT, {"ran": 2**60}),
+        (wire.Announcement, ANNOUNCEMENT, {"setup": "x" * 1_001}),
+        (wire.Roster, ROSTER, {"refused": {"s" * 65: {"a": "why"}}}),
+        (wire.Roster, ROSTER, {"failed": "x" * 1_001}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_value_out_of_range_is_malformed(
+    model: type[wire.Wire], payload: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """The same payload without the change is fine, so the range is what counts; the reason is short and printable."""
+    decode(model, json.dumps(payload).encode())
+    with pytest.raises(MalformedError) as caught:
+        decode(model, json.dumps(payload | change).encode())
+    assert len(str(caught.value)) <= 1_000
+    assert str(caught.value).isprintable()
+
+
+@given(st.binary(max_size=200) | MODELS.map(lambda model: model.encoded()))
+def test_bytes_become_a_model_or_are_malformed(payload: bytes) -> None:
+    """Whatever a payload contains, reading it has no third outcome."""
+    for model in wire.Wire.__subclasses__():
+        with suppress(MalformedError):
+            assert isinstance(decode(model, payload), model)

@@ -20,7 +20,7 @@ from broker.errors import BrokerLostError, BrokerUnreachableError
 from broker.servers.local import RunningBroker, free_port
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery, Reconnected, Will
-from broker.transport.endpoint import BrokerUrl
+from broker.transport.endpoint import Access, AccessOptions, BrokerUrl, access_to
 from broker.transport.mqtt import MqttBroker
 from tests.patience import PATIENCE_WALL_S
 
@@ -403,3 +403,61 @@ async def test_who_is_cancelled_while_it_subscribes_ends() -> None:
             done, _ = await asyncio.wait([task], timeout=PATIENCE_WALL_S)
             is_over = not done
             assert done, "it goes on subscribing"
+
+
+async def test_a_login_refused_on_reconnection_is_told_and_read_again(tmp_path: Path) -> None:
+    """The broker has a new password; once the file has it too, the connection is made."""
+    port = free_port()
+    secret = tmp_path / "password"
+    secret.write_text("old")
+
+    @asynccontextmanager
+    async def guarded(password: str) -> AsyncIterator[RunningBroker]:
+        passwords = tmp_path / "passwords"
+        subprocess.run(  # noqa: ASYNC221, S603 - Mosquitto's own tool
+            ["mosquitto_passwd", "-c", "-b", str(passwords), "house", password],  # noqa: S607
+            check=True,
+            capture_output=True,
+        )
+        extra = f"allow_anonymous false\npassword_file {passwords}\n"
+        async with managed_mosquitto(port=port, extra_configuration=extra) as running:
+            yield running
+
+    def access() -> Access:
+        options = AccessOptions("house", secret)
+        return access_to(f"mqtt://127.0.0.1:{port}", options, {})
+
+    with capture_logs() as logs:
+        async with guarded("old") as first, MqttBroker(access().url, access=access).connect("host") as host:
+            kill(first)
+            async with guarded("new"):
+                async with asyncio.timeout(PATIENCE_WALL_S):
+                    while not any("refused the login" in entry.get("reason", "") for entry in logs):  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+                secret.write_text("new")
+                assert await take(host) == Reconnected()
+    told = [entry["reason"] for entry in logs if "refused the login" in entry.get("reason", "")]
+    assert len(told) == 1
+
+
+async def test_a_publisher_that_waits_for_room_gives_up_a_broken_connection() -> None:
+    """It does not spin on the connection that ended, deaf to signals (attack 7); it reconnects, or says it is lost."""
+    with pytest.raises(BrokerLostError):  # noqa: PT012 - the connection is lost within
+        async with (
+            managed_mosquitto() as running,
+            MqttBroker(running.url, lost_after_wall_s=0.5).connect("host") as host,
+            asyncio.timeout(PATIENCE_WALL_S),
+        ):
+            assert running.pid is not None
+            os.kill(running.pid, signal.SIGSTOP)
+            publishing = asyncio.create_task(publish_much(host))
+            while (connection := host._connection) is None or connection.has_room:  # noqa: ASYNC110 - nothing says so
+                await asyncio.sleep(0)
+            kill(running)
+            await publishing
+
+
+async def publish_much(bus: Bus) -> None:
+    """Publish more than any buffer between here and the broker holds."""
+    for _ in range(200):
+        await bus.publish("a/1", bytes(500_000))

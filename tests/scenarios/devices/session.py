@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.clock.pacing import Pace
 from broker.protocol.wire import Control
+from broker.transport import BrokerUrl
 from scenarios.files.parse import load_text
 from scenarios.simulation.plan import Plan
 from scenarios.simulation.run import RunOutcome
@@ -87,9 +88,9 @@ class Device:
 
 @dataclass
 class Session:
-    """A run, and its broker's port."""
+    """A run, and its broker with its login."""
 
-    port: int
+    broker: BrokerUrl
     outcome: asyncio.Task[list[RunOutcome]]
     results: Path
 
@@ -97,6 +98,7 @@ class Session:
     async def device(self, *filters: str, will: tuple[str, str] | None = None) -> AsyncIterator[Device]:
         """Have a client at the broker that reads these topics."""
         client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        client.username_pw_set(self.broker.user, self.broker.password)
         device = Device(client, asyncio.get_running_loop())
         ready = asyncio.Event()
         if will is not None:
@@ -115,7 +117,7 @@ class Session:
         client.on_connect = connected
         client.on_subscribe = subscribed
         client.on_message = came
-        client.connect("127.0.0.1", self.port)
+        client.connect(self.broker.host, self.broker.port)
         client.loop_start()
         try:
             async with asyncio.timeout(PATIENCE_WALL_S):
@@ -160,7 +162,7 @@ async def session(
     async with open_simulation(plan) as simulation:
         assert simulation.broker.url is not None
         outcome = asyncio.create_task(simulation.run())
-        under_way = Session(simulation.broker.url.port, outcome, results)
+        under_way = Session(simulation.broker.url, outcome, results)
         try:
             async with under_way.device(f"ssmic/{RUN}/devices/+/state") as watcher:
                 await watcher.until(lambda: watcher.on("state"))  # from now on the run hears its devices

@@ -62,3 +62,10 @@ def test_a_run_that_has_said_nothing_yet() -> None:
     """It has not begun, or there is no connection."""
     assert status_of_run(None).words == "waiting for the run to begin"
     assert status_of_run(None, link="unreachable", problem="no such host").kind == "disconnected"
+
+
+def test_a_clock_that_is_gone_is_not_running() -> None:
+    """Its last will says so."""
+    status = status_of_run(TimeReport(time=0, round=0, step=0, pace="", lag_wall_s=0.0, state="gone"))
+    assert (status.kind, status.awaited) == ("stalled", ("clock",))
+    assert not status.moves

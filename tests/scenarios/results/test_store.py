@@ -20,7 +20,8 @@ from agents.ledger import LedgerEntry, ledger_sha256
 from scenarios.results.connection import ResultsError, record_comparison, seal
 from scenarios.results.files import SimulationSpec, create_results, file_name
 from scenarios.results.reader import ResultsReader
-from scenarios.results.summary import simulation_json
+from scenarios.results.rows import DroppedHost
+from scenarios.results.summary import run_json, simulation_json
 from scenarios.results.writer import RunWriter
 from scenarios.scenario import Scenario
 from tests.scenarios.neighbourhoods import START_S, agreed, contract, forecast, job, load, neighbourhood, sun
@@ -422,3 +423,23 @@ def test_scores_before_and_after_a_run_are_kept(tmp_path: Path, simulation: Simu
         writer.finish("done", START_S + 60, scores={"pv": (10, 7), "gone": (10, 10)})
     with ResultsReader(path) as reader:
         assert reader.scores(1) == {"pv": (10, 7)}
+
+
+def test_the_hosts_that_a_run_ended_without_are_kept(tmp_path: Path, simulation: SimulationSpec) -> None:
+    """With the reason, and whether they broke the protocol; a file without the table knows of none."""
+    out = (DroppedHost("a", "it lied", is_quarantined=True), DroppedHost("b", "it was away", is_quarantined=False))
+    path = create_results(simulation, folder=tmp_path)
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE dropped_hosts")
+    connection.close()
+    with RunWriter(path, simulation.scenario, run=1, run_id="r1", seed=1, start_s=START_S) as writer:
+        with ResultsReader(path) as reader:
+            assert reader.run(1).without == ()
+        writer.finish("done", START_S + 60, without=out)
+    with ResultsReader(path) as reader:
+        assert reader.run(1).without == out
+        assert [run.without for run in reader.runs()] == [out]
+        summary = run_json(reader, reader.run(1))
+    assert summary["without"] == ["a", "b"]
+    assert summary["quarantined"] == {"a": "it lied"}
+    assert summary["dropped"] == {"b": "it was away"}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,50 @@ def test_where_nobody_asked_nothing_is_made(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     run_until_interrupted(asyncio.sleep(0))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_touch_that_fails_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The folder is missing at the start, then it is there, then it is gone for a while: each is said once."""
+    file = tmp_path / "run" / "alive"
+    monkeypatch.setenv("SSMIC_ALIVE_FILE", str(file))
+    monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
+
+    async def until_touched() -> None:
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while not file.exists():  # noqa: ASYNC110 - a file tells nobody that it is there
+                await asyncio.sleep(0.001)
+
+    async def work() -> None:
+        await asyncio.sleep(0.05)
+        for _ in range(2):
+            file.parent.mkdir()
+            await until_touched()
+            file.parent.rename(tmp_path / f"gone {_}")
+            await asyncio.sleep(0.05)
+
+    run_until_interrupted(work())
+    said = capfd.readouterr().err.splitlines()
+    assert [line.count("cannot be touched (No such file or directory)") for line in said] == [1, 0, 1, 0, 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd is on Linux only")
+def test_systemd_is_told_that_the_process_is_ready_and_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again; at the end, that it stops."""
+    monkeypatch.setattr("tui.signals.EVERY_WALL_S", 0.01)
+    heard: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+
+        async def work() -> None:
+            heard.extend([await asyncio.to_thread(systemd.recv, 100) for _ in range(3)])
+
+        run_until_interrupted(work())
+        systemd.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                heard.append(systemd.recv(100))
+    assert set(heard[:3]) == {b"READY=1\nWATCHDOG=1"}
+    assert heard[-1] == b"STOPPING=1"

@@ -8,10 +8,23 @@ from pathlib import Path
 import pytest
 import typer
 
-from broker.errors import AgentFailedError, BrokerLostError, HostsMissingError, SsmicError
+from broker.errors import (
+    AgentFailedError,
+    BrokerAwayError,
+    BrokerLostError,
+    BrokerRefusedError,
+    ClockMissingError,
+    HostRefusedError,
+    HostsGoneError,
+    HostsMissingError,
+    RunSuspendedError,
+    SsmicError,
+)
+from broker.journal_file import JournalError, JournalWriteError
+from scenarios.results import ResultsError, ResultsWriteError
 from scenarios.simulation.workers import WorkerError, fit_to_travel
 from tests.ended import Ssmic
-from tui.exit_codes import code_for, exit_codes
+from tui.exit_codes import code_for, exit_codes, supervised
 
 
 @pytest.mark.parametrize(
@@ -197,3 +210,39 @@ def test_an_error_in_a_worker_arrives_whatever_it_is_made_of() -> None:
         assert isinstance(arrived, SsmicError)
         assert str(arrived) == str(error)
         assert code_for(arrived) == code_for(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (HostsMissingError("no answer from hosts within 300 s: 'adler'"), 75),
+        (ClockMissingError("no sign of the clock for 300 s"), 75),
+        (RunSuspendedError("the clock gave up for now"), 75),
+        (JournalWriteError("journal x cannot be written: disk is full"), 75),
+        (ResultsWriteError("x: cannot be written: disk is full"), 75),
+        (BrokerAwayError("connection refused"), 4),
+        (BrokerLostError("no connection for 300 s"), 4),
+        (BrokerRefusedError("refused the login (user 'adler')"), 5),
+        (AgentFailedError("pv-1", "adler", "Traceback"), 1),
+        (HostsGoneError("hosts are gone: 'adler'"), 1),
+        (HostRefusedError("host 'adler' is refused"), 1),
+        (JournalError("journal x belongs to another run"), 1),
+        (ResultsError("x: is missing"), 3),
+    ],
+)
+def test_a_supervisor_is_told_whether_to_try_again(error: SsmicError, code: int) -> None:
+    """4 and 75 pass, all else does not."""
+    with pytest.raises(typer.Exit) as exit_, supervised():
+        raise error
+    assert exit_.value.exit_code == code
+
+
+def test_a_broker_that_is_away_and_a_wrong_setting_differ(ssmic: Ssmic, tmp_path: Path) -> None:
+    """Try again; do not."""
+    host = ("host", "street", "--house", "adler", "--journal", tmp_path)
+    assert ssmic(*host, "--broker", "mqtt://127.0.0.1:1", "--limit", "0.5").code == 4
+    no_ca = ("--broker", "mqtts://127.0.0.1:1", "--ca-file", tmp_path / "none.crt")
+    assert ssmic(*host, *no_ca, "--limit", "0.5").code == 5
+    (tmp_path / "file").touch()
+    journal = ("host", "street", "--house", "adler", "--journal", tmp_path / "file")
+    assert ssmic(*journal, "--broker", "mqtt://127.0.0.1:1", "--limit", "0.5").code == 75

@@ -8,6 +8,7 @@ import pytest
 
 from scenarios.load import load_scenario
 from scenarios.results.files import SimulationSpec, create_results
+from scenarios.results.rows import DroppedHost
 from scenarios.results.writer import RunWriter
 from tests.ended import Ssmic
 
@@ -50,3 +51,20 @@ def test_the_list_has_no_share_of_what_is_not_complete(ssmic: Ssmic, stopped: Pa
 
     assert listed["self_sufficiency"] is None
     assert listed["states"] == {"interrupted": 2}
+
+
+@pytest.mark.parametrize("options", [(), ("--run", "1")])
+def test_a_run_that_ended_without_a_host_names_it_with_the_reason(
+    ssmic: Ssmic, tmp_path: Path, small: Path, options: tuple[str, ...]
+) -> None:
+    """In the title, and below with the reason."""
+    scenario = load_scenario(small)
+    path = create_results(SimulationSpec(scenario, "insertion", (1,), "memory"), out=tmp_path / "without.sqlite")
+    with RunWriter(path, scenario, run=1, run_id="r", seed=1, start_s=scenario.start_s) as writer:
+        out = (DroppedHost("1", "it lied", is_quarantined=True), DroppedHost("2", "it was away", is_quarantined=False))
+        writer.finish("done", scenario.start_s + 3600, without=out)
+    shown = " ".join(ssmic("results", "show", path, *options).out.split())
+
+    assert "seed 1, done without 1, 2" in shown
+    assert "1 was quarantined: it lied." in shown
+    assert "2 was dropped: it was away." in shown

@@ -110,7 +110,7 @@ class Person:
     async def show(self, *ref: str | int) -> None:
         """Put the cursor on a part."""
         self.screen.go_to(ref)
-        self.tree.focus()
+        await driving.focus(self.pilot, self.tree)
         await self.settle()
         await self.until(lambda: self.labels)
         assert self.screen.ref == ref
@@ -127,8 +127,7 @@ class Person:
     async def type_in(self, label: str, text: str, part: int = 0) -> None:
         """Replace what stands in a field by typing."""
         field = list(self.row(label).query(Input))[part]
-        field.focus()
-        await self.pilot.pause()
+        await driving.focus(self.pilot, field)
         await self.press("end", "ctrl+u", *(_KEYS.get(char, char) for char in text))
 
     def problems_at(self, label: str) -> str:

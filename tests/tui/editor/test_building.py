@@ -12,7 +12,7 @@ from textual.command import CommandList, CommandPalette
 from textual.widgets import Button, OptionList, Select, Static
 
 from scenarios.load import check_scenario, load_scenario
-from tests.tui.driving import click
+from tests.tui.driving import click, focus
 from tui.editor import tree_model
 from tui.editor.dialogs import Notes
 from tui.editor.form_view import FormView, PickButton
@@ -104,7 +104,7 @@ async def test_what_check_says_stands_at_the_field(editing: Editing, file: Path)
         await person.show("houses", 1)
         panel = person.screen.query_one(ProblemsPanel)
         assert panel.has_class("some")
-        panel.query_one(VirtualTable).focus()
+        await focus(person.pilot, panel.query_one(VirtualTable))
         await person.press("enter")
         await person.until(lambda: person.screen.ref == ("jobs", 1))
         person.work.history.settle()
@@ -117,10 +117,10 @@ async def test_a_time_is_moved_by_keys(editing: Editing, file: Path, ours: str) 
     async with editing(file) as person:
         await person.show("jobs", 0)
         date, clock = person.row("latest start").query("Input")
-        clock.focus()
+        await focus(person.pilot, clock)
         await person.press("up")
         assert person.text == ours.replace('latest_start: "16:00"', 'latest_start: "16:15"')
-        date.focus()
+        await focus(person.pilot, date)
         await person.press("up")
         assert person.text == ours.replace('latest_start: "16:00"', 'latest_start: "40:15"')
         assert (date.value, clock.value) == ("2026-06-22", "16:15")
@@ -150,7 +150,7 @@ async def test_a_load_profile_comes_from_a_file(editing: Editing, file: Path) ->
     (file.parent / "loads" / "pump.csv").write_text("0 0\n600 100\n", encoding="utf-8")
     async with editing(file) as person:
         await person.show("houses", 1, "devices", 0)
-        person.row("load profile").target.focus()
+        await focus(person.pilot, person.row("load profile").target)
         await person.press("enter")
         await person.dialog(Picker)
         await person.press(*"from", "space", *"a", "space", *"file", "enter")
@@ -171,7 +171,7 @@ async def test_a_consumer_becomes_a_producer(editing: Editing, file: Path) -> No
     """With a sky to begin with; its job then has no consumer, and undo brings everything back."""
     async with editing(file) as person:
         await person.show("houses", 0, "devices", 0)
-        person.row("type").query_one(Select).focus()
+        await focus(person.pilot, person.row("type").query_one(Select))
         await person.press("enter", "down", "enter")
         await person.until(lambda: "energy" in person.labels)
         await person.settle()
@@ -196,7 +196,7 @@ async def test_forecasts_are_added_changed_and_removed(editing: Editing, file: P
         assert [p["issued"] for p in person.work.tree["houses"][0]["devices"][1]["predictions"]] == ["00:00", "06:00"]
         await person.until(lambda: len(person.screen.query_one("#side Chart", Chart)._series) == 2)
         assert person.work.problems == ()
-        person.screen.query_one(FormView).rows[-2].query_one(PickButton).focus()
+        await focus(person.pilot, person.screen.query_one(FormView).rows[-2].query_one(PickButton))
         await person.press("enter")
         await person.dialog(Picker)
         await person.press(*"remove", "enter")

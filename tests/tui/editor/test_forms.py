@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.widgets import Button, Input
 
+from tests.tui.driving import focus
 from tui.editor.tree_view import NeighbourhoodTree
 
 Editing = Callable[..., AbstractAsyncContextManager[Any]]
@@ -39,7 +40,7 @@ async def test_a_button_does_not_keep_the_focus_for_the_next_part(editing: Editi
         before = len(person.work.tree["jobs"])
         form = person.screen.query_one("#form")
         remove = next(one for one in form.query(Button) if one.is_on_screen and str(one.label) == "Remove")
-        remove.focus()
+        await focus(person.pilot, remove)
         await person.press("enter")
         await person.settle()
         assert len(person.work.tree["jobs"]) == before - 1

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from agents.scheduling.settings import ABOUT_ALGORITHM, ALGORITHMS
 from scenarios.appliances import APPLIANCES
-from tests.tui.driving import dialog, until
+from tests.tui.driving import dialog, focus, until
 from tui.cli.app import app
 from tui.editor.form_model import form_of
 from tui.editor.picker import Picker, profile_items, sky_items
@@ -74,7 +74,7 @@ async def test_from_a_file_stands_first_and_the_path_completes_by_tab(editing: E
     (file.parent / "loads" / "pump.md").write_text("no profile", encoding="utf-8")
     async with editing(file) as person:
         await person.show("houses", 1, "devices", 0)
-        person.row("load profile").target.focus()
+        await focus(person.pilot, person.row("load profile").target)
         await person.press("enter")
         picking = await person.dialog(Picker)
         offered = picking.query_one(OptionList)
@@ -126,9 +126,9 @@ async def test_a_field_says_what_it_is_while_it_has_the_focus(editing: Editing, 
         line = person.screen.query_one(FieldHelp)
         await person.show("jobs", 0)
         assert str(line.content) == ""
-        person.row("latest start").target.focus()
+        await focus(person.pilot, person.row("latest start").target)
         await person.until(lambda: "PySSMic: lst" in str(line.content))
-        person.row("registered").target.focus()
+        await focus(person.pilot, person.row("registered").target)
         await person.until(lambda: "PySSMic: creation_time" in str(line.content))
         await person.press("escape")
         await person.until(lambda: str(line.content) == "")
@@ -148,11 +148,11 @@ async def test_the_run_form_says_what_each_field_is(opened: Opened) -> None:
         form = pilot.app.screen.query_one(RunForm)
         line = pilot.app.screen.query_one(FieldHelp)
         form.query_one("#algorithm").value = "SLSQP"
-        form.query_one("#algorithm").focus()
+        await focus(pilot, form.query_one("#algorithm"))
         await until(pilot, lambda: ABOUT_ALGORITHM["SLSQP"] in str(line.content))
-        form.query_one("#step_size").focus()
+        await focus(pilot, form.query_one("#step_size"))
         await until(pilot, lambda: "PySSMic: eps" in str(line.content))
-        form.query_one("#tolerance").focus()
+        await focus(pilot, form.query_one("#tolerance"))
         await until(pilot, lambda: "PySSMic: tol" in str(line.content))
         fields = [widget.id for widget in form.query("Input, Select, Tick") if widget.id]
         assert [field for field in fields if not about(field)] == []

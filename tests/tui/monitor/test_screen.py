@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Select, Static, TabbedContent
 from agents.ledger import LedgerEntry
 from broker.clock.pacing import Pace
 from broker.protocol import topics
-from broker.protocol.wire import Envelope, TimeReport
+from broker.protocol.wire import Announcement, Envelope, Roster, TimeReport
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
 from scenarios.monitor.feed import BusFeed
@@ -25,7 +25,7 @@ from scenarios.monitor.summaries import KINDS
 from scenarios.scenario import Scenario, Zone
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
-from tests.tui.driving import click, dialog, steps, until
+from tests.tui.driving import click, dialog, focus, steps, until
 from tui.monitor.hosts import rows_of
 from tui.monitor.jobs import SequenceView, arrow, lanes_of
 from tui.monitor.messages import Filter
@@ -240,7 +240,7 @@ async def test_a_key_moves_a_cursor_that_reads_values_from_a_chart(opened: Opene
         await pilot.press("P")
         chart = pilot.app.screen.query_one("ProducersPane Chart", Chart)
         await until(pilot, lambda: chart._series)
-        chart.focus()
+        await focus(pilot, chart)
         await pilot.press("home", *["right"] * 8)
         first = chart.cursor_text
         assert "forecast 0 W" in first
@@ -392,3 +392,14 @@ def test_agents_are_shown_by_the_names_that_users_gave() -> None:
 def test_devices_say_what_they_do(street: Scenario) -> None:
     """Before anything was heard: nothing."""
     assert rows_of(ObservedRun("w", context_of_scenario(street)), street.zone) == []
+
+
+def test_a_host_that_was_put_out_of_the_run_is_shown_with_the_reason(street: Scenario) -> None:
+    """As the roster says, whether or not it still announces itself."""
+    watched = ObservedRun("w", context_of_scenario(street))
+    there = Announcement(host="brandt", session="s", agents=("pv-brandt",), state="there")
+    watched.take(topics.host("w", "brandt"), there.encoded())
+    watched.take(topics.roster("w"), Roster(hosts={}, quarantined={"brandt": "it lied"}).encoded())
+    row = next(row for row in rows_of(watched, street.zone) if row.id == "host brandt")
+    assert row.state == ("✗ quarantined", "bad")
+    assert row.detail == "it lied"

@@ -84,8 +84,9 @@ async def test_a_run_is_joined_left_and_found_again(opened: Opened) -> None:
         await until(pilot, lambda: pilot.app.screen.query_one(VirtualTable).rows)
         await pilot.press("enter")
         await until(pilot, lambda: watching.state == "paused" and watching.feed.watched.ledger)
+        pilot.app.clear_notifications()
         await pilot.press("space")
-        await until(pilot, lambda: len(notices(pilot)) > 1)
+        await until(pilot, lambda: any("read-only" in text for _, text in notices(pilot)))
         assert watching.state == "paused"
         await take_control(pilot)
         await pilot.press(*[">"] * 3)

@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input, Select, Static
 
 from scenarios.results.reader import ResultsReader
-from tests.tui.driving import dialog, notices, until
+from tests.tui.driving import dialog, focus, notices, until
 from tests.tui.editor.conftest import TEXT
 from tui.editor.dialogs import ImportDialog, Notes
 from tui.editor.screen import NeighbourhoodsScreen
@@ -53,7 +53,7 @@ class User:
     async def change(self) -> None:
         """Add a house, whose id and name are made up."""
         houses = len(self.editor.work.tree["houses"]) if self.editor.work is not None else 0
-        self.editor.query_one("#tree").focus()
+        await focus(self.pilot, self.editor.query_one("#tree"))
         await self.pilot.press("h")
         await self.until(lambda: self.editor.work is not None and len(self.editor.work.tree["houses"]) > houses)
         await self.pilot.press("escape")

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from tests.tui.driving import dialog, until
+from tests.tui.driving import dialog, focus, until
 from tui.shell.dialogs import Confirm
 from tui.shell.navigation import EditScenario
 from tui.start.entries import entries
@@ -45,7 +45,7 @@ async def _on(pilot: Pilot[Any], target: str) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, StartScreen)
     await until(pilot, lambda: screen.entry is not None)
-    screen.query_one(OptionList).focus()
+    await focus(pilot, screen.query_one(OptionList))
     await pilot.press("home")
     for _ in screen.entries:
         if screen.entry is not None and screen.entry.target == target:

@@ -1,0 +1,116 @@
+"""Who breaks the protocol: counts the malformed messages of each host, and says who is put out of the run for them.
+
+Only messages for which the sender alone can be at fault count (`MalformedError`); what the network or a restart can
+cause does not. The clock judges by what it has received itself, never by what a host reports about another one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+
+from broker.protocol import Envelope
+
+ALLOWED = 10
+"""A host that has sent so many malformed messages is put out of the run."""
+ALLOWED_WHILE_OWING = 2
+"""Likewise within one step, if the step waits for this host: it has been asked again, and sent the same again."""
+
+
+class Conduct:
+    """The malformed messages of each host."""
+
+    def __init__(self) -> None:
+        self._total: Counter[str] = Counter()
+        self._in_step: Counter[str] = Counter()
+        self._last: dict[str, str] = {}
+        self._condemned: dict[str, str] = {}
+
+    def begin_step(self) -> None:
+        """Start counting the messages of a new step."""
+        self._in_step.clear()
+
+    def record(self, host: str, why: str) -> None:
+        """Count a malformed message of a host.
+
+        Args:
+            host: The sender, from the topic.
+            why: What is wrong with it.
+        """
+        self._total[host] += 1
+        self._in_step[host] += 1
+        self._last[host] = why
+
+    def condemn(self, host: str, why: str) -> None:
+        """Have a host put out of the run, whatever it has sent.
+
+        Args:
+            host: The host.
+            why: The reason, for people.
+        """
+        self._condemned.setdefault(host, why)
+
+    def offenders(self, hosts: Collection[str], owing: Collection[str]) -> dict[str, str]:
+        """Return the hosts that are to be put out of the run, sorted, with the reason.
+
+        Args:
+            hosts: Hosts that may be put out.
+            owing: Hosts whose answer or messages the current step waits for.
+        """
+        found = {
+            host
+            for host, count in self._total.items()
+            if count >= ALLOWED or (host in owing and self._in_step[host] >= ALLOWED_WHILE_OWING)
+        }
+        reasons = {
+            host: f"it sent {_messages(self._total[host])} that break the protocol, the last: {self._last[host]}"
+            for host in found
+        } | self._condemned
+        return {host: reasons[host] for host in sorted(reasons.keys() & set(hosts))}
+
+
+class Second:
+    """The messages of one second of virtual time, by who took the initiative.
+
+    An honest exchange ends: agents answer requests, and take a bounded number of steps of their own. Two that keep
+    talking hold time up, and the one that is not merely answering is at fault.
+    """
+
+    def __init__(self) -> None:
+        self._time_s = 0
+        self._initiatives: Counter[str] = Counter()
+        self._questions: set[tuple[str, int, str]] = set()
+
+    def hear(self, time_s: int, sent: Iterable[Envelope]) -> None:
+        """Take note of the messages of a round.
+
+        Args:
+            time_s: Virtual time, UNIX seconds.
+            sent: All messages between agents.
+        """
+        if time_s != self._time_s:
+            self._time_s = time_s
+            self._initiatives.clear()
+            self._questions.clear()
+        for envelope in sent:
+            # An answer to an answer is none.
+            question = None if envelope.re is None else (envelope.to, envelope.re, envelope.sender)
+            if question in self._questions:
+                self._questions.discard(question)
+                continue
+            self._initiatives[envelope.sender] += 1
+            self._questions.add((envelope.sender, envelope.seq, envelope.to))
+
+    def most_active(self, hosts: Mapping[str, Collection[str]]) -> str | None:
+        """Return the host whose agents have taken the initiative most often; None if none of them has.
+
+        Args:
+            hosts: By host that may be named, its agents.
+        """
+        counts = {host: sum(self._initiatives[agent] for agent in agents) for host, agents in sorted(hosts.items())}
+        busiest = max(counts, key=lambda host: counts[host], default=None)
+        return busiest if busiest is not None and counts[busiest] else None
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"

@@ -1,0 +1,67 @@
+"""Makes text harmless to show: every character that commands a terminal, or that cannot be seen, becomes an escape.
+
+Ids, names, reasons and errors come over the network and from files. A terminal obeys the control characters in them;
+characters that reverse the direction of text, or that take no room, make it read as something else. Whatever shows
+text passes it through here, so that nothing but text arrives and two texts that differ look different.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
+_FORMATS = (
+    r"\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff"
+)
+"""Direction, joiners, spaces without width, tags, line and paragraph separators."""
+_BLANK_LETTERS = r"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0"
+_NO_CHARACTERS = r"\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+_SELECTORS = r"(?<![\u203c-\u3299\U0001f000-\U0001faff])[\ufe00-\ufe0f]"
+"""Variation selectors, which cannot be seen; after a symbol they are part of an emoji."""
+_MARKS = r"\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_MOST_MARKS = 4
+"""Combining marks on one letter; more of them grow into the lines above and below."""
+_UNSAFE = re.compile(
+    f"[{_CONTROLS}{_FORMATS}{_BLANK_LETTERS}{_NO_CHARACTERS}]|{_SELECTORS}|(?<=[{_MARKS}]{{{_MOST_MARKS}}})[{_MARKS}]"
+)
+_BREAKS = {"\n": r"\n", "\t": r"\t"}
+
+
+def printable(text: str) -> str:
+    r"""Return a text without characters that command a terminal or cannot be seen, line breaks and tabs aside.
+
+    Each becomes an escape as in Python, such as `\x1b`, `\u202e` or `\U000e0041`. A text that is harmless already is
+    returned as it is, so that applying this twice changes nothing.
+    """
+    if text.isascii() and text.isprintable():
+        return text  # nearly all text
+    return _UNSAFE.sub(_escape, text)
+
+
+def printable_line(text: str) -> str:
+    r"""Return a text as `printable` does, on one line: line breaks and tabs are escaped too."""
+    shown = printable(text)
+    for character, escape in _BREAKS.items():
+        shown = shown.replace(character, escape)
+    return shown
+
+
+def printable_json(text: str) -> str:
+    r"""Return JSON that means the same, in which such characters are written as JSON escapes, `\u001b`."""
+    if text.isascii():
+        return text.replace("\x7f", "\\u007f")
+    return _UNSAFE.sub(_json_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))

@@ -1,0 +1,215 @@
+"""Writes a generated neighbourhood: one YAML file and, for long series, tables beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from agents import FloatArray
+from broker import atomic_write
+from scenarios.errors import Problem, ScenarioWriteError
+from scenarios.generate.clouds import ACTUAL_STEP_MIN, FORECAST_STEP_MIN
+from scenarios.generate.households import DrawnHouse, DrawnRoof, Generated
+from scenarios.generate.roofs import TARIFF
+from scenarios.scenario import Zone
+
+SeriesFormat = Literal["inline", "csv", "parquet"]
+INLINE_ROOF_DAYS = 60
+"""With more roofs times days, series are better beside the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTable:
+    """A table of series that a file refers to: one column a roof."""
+
+    name: str
+    step_s: int
+    start_s: int
+    columns: Callable[[], Iterator[tuple[str, FloatArray]]]
+
+
+def generated_yaml(made: Generated, beside: str | None = None, suffix: str = "csv") -> str:
+    """Return the neighbourhood as YAML.
+
+    Args:
+        made: The neighbourhood.
+        beside: Beginning of the names of the tables with the series; None: the series are in the YAML.
+        suffix: Kind of these tables.
+    """
+    return "\n".join(_lines(made, beside, suffix)) + "\n"
+
+
+def series_tables(made: Generated, beside: str) -> tuple[SeriesTable, ...]:
+    """Return the tables to which the YAML with the same `beside` refers."""
+    start_s = made.spec.start_s
+
+    def columns(of: Callable[[DrawnRoof], FloatArray]) -> Callable[[], Iterator[tuple[str, FloatArray]]]:
+        return lambda: ((f"pv-{house.id}", of(roof)) for house, roof in made.producers())
+
+    def forecast(day: int, hour: int) -> Callable[[DrawnRoof], FloatArray]:
+        return lambda roof: made.forecast_w(roof, day, hour)
+
+    return (
+        SeriesTable(f"{beside}.actual", 60 * ACTUAL_STEP_MIN, start_s, columns(made.actual_w)),
+        *(
+            SeriesTable(
+                f"{beside}.{_issue_name(day, hour)}",
+                60 * FORECAST_STEP_MIN,
+                start_s + (day * 24 + hour) * 3600,
+                columns(forecast(day, hour)),
+            )
+            for day, hour in made.issues()
+        ),
+    )
+
+
+def _issue_name(day: int, hour: int) -> str:
+    return f"forecast-{day * 24 + hour:03}h"
+
+
+def write_series(made: Generated, folder: Path, beside: str, kind: Literal["csv", "parquet"]) -> tuple[Path, ...]:
+    """Write the tables of a neighbourhood into a folder and return their paths.
+
+    Raises:
+        ScenarioWriteError: A table cannot be written, or is Parquet and pyarrow is not installed.
+    """
+    written = []
+    for table in series_tables(made, beside):
+        path = folder / f"{table.name}.{kind}"
+        names, columns = zip(*table.columns(), strict=True)
+        times = [
+            datetime.fromtimestamp(table.start_s + i * table.step_s, UTC).strftime("%Y-%m-%dT%H:%MZ")
+            for i in range(len(columns[0]))
+        ]
+        try:
+            with atomic_write(path) as draft:
+                _WRITERS[kind](draft, times, names, columns)
+        except OSError as error:
+            raise ScenarioWriteError([Problem(str(path), f"cannot be written: {error.strerror or error}")]) from error
+        except ImportError:
+            what = "Parquet needs pyarrow: pip install 'ssmic[parquet]'"
+            raise ScenarioWriteError([Problem(str(path), what)]) from None
+        written.append(path)
+    return tuple(written)
+
+
+def _write_csv(path: Path, times: Sequence[str], names: Sequence[str], columns: Sequence[FloatArray]) -> None:
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(("time", *names))
+    for time, values in zip(times, np.stack(columns, axis=1).astype(np.int64).tolist(), strict=True):
+        rows.writerow((time, *values))
+    path.write_text(out.getvalue(), encoding="utf-8", newline="")
+
+
+def _write_parquet(path: Path, times: Sequence[str], names: Sequence[str], columns: Sequence[FloatArray]) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+
+    made = {"time": list(times), **{name: column.astype(np.int32) for name, column in zip(names, columns, strict=True)}}
+    pq.write_table(pa.table(made), path, compression="zstd")
+
+
+_WRITERS: dict[str, Callable[[Path, Sequence[str], Sequence[str], Sequence[FloatArray]], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+}
+
+
+def _lines(made: Generated, beside: str | None, suffix: str) -> Iterator[str]:
+    spec = made.spec
+    offset_s = int(datetime.fromtimestamp(spec.start_s, spec.zone).utcoffset().total_seconds())  # type: ignore[union-attr]
+    roofs = sum(1 for _ in made.producers())
+    name = spec.name or f"generated-{spec.houses}-houses-seed-{spec.seed}"
+    yield f"# {spec.houses} houses, {roofs} roofs with panels, {spec.days} days from {spec.first_day}, generated by:"
+    yield f"#   {command_of(made)}"
+    yield "# Jobs are what households want to run, with the window for the start. Energy is in Wh, power in W."
+    yield ""
+    yield "version: 1"
+    yield f"name: {name}"
+    yield "description: >-"
+    yield f"  {spec.houses} generated houses, {roofs} roofs with panels, {spec.days} days from {spec.first_day}."
+    yield f'start: "{Zone(offset_s).iso(spec.start_s)}"'
+    yield f"days: {spec.days}"
+    yield f"seed: {spec.seed}"
+    yield "tariff:"
+    yield f"  import_eur_per_kwh: {TARIFF.import_eur_per_kwh}"
+    yield f"  feed_in_eur_per_kwh: {TARIFF.feed_in_eur_per_kwh}"
+    yield f"  neighbour_eur_per_kwh: {TARIFF.neighbour_eur_per_kwh}"
+    yield f"  grid_kg_co2_per_kwh: {TARIFF.grid_kg_co2_per_kwh}"
+    yield "load_profiles:"
+    for profile, (step_s, power_w) in made.profiles.items():
+        yield f"  {profile}: {{step_s: {step_s}, power_w: [{_numbers(power_w)}]}}"
+    yield "houses:"
+    for house in made.houses:
+        yield from _house(made, house, beside, suffix)
+    yield "jobs:"
+    for house in made.houses:
+        for job in house.jobs:
+            times = (job.registered_s, job.earliest_s, job.latest_s)
+            registered, earliest, latest = map(_clock, times)
+            yield (
+                f"  - {{house: {job.house}, device: {job.device}, id: {job.id}, load_profile: {job.profile}, "
+                f'registered: "{registered}", earliest_start: "{earliest}", latest_start: "{latest}"}}'
+            )
+
+
+def _house(made: Generated, house: DrawnHouse, beside: str | None, suffix: str) -> Iterator[str]:
+    yield f"  - id: {house.id}"
+    yield f"    name: {house.name}"
+    yield "    devices:"
+    for device, name in house.devices.items():
+        yield f'      - {{id: {device}, type: consumer, name: "{name}", template: {device}}}'
+    roof = house.roof
+    if roof is None:
+        return
+    producer = f"pv-{house.id}"
+    yield f"      - id: {producer}"
+    yield "        type: producer"
+    yield f'        name: "{roof.peak_kw} kWp, tilt {roof.tilt_deg}, azimuth {roof.azimuth_deg}"'
+    yield "        template: pv"
+    yield "        predictions:"
+    for day, hour in made.issues():
+        at_s = (day * 24 + hour) * 3600
+        if beside is None:
+            values = made.forecast_w(roof, day, hour)
+            series = f'start: "{_clock(at_s)}", step_s: {60 * FORECAST_STEP_MIN}, power_w: [{_numbers(values)}]'
+        else:
+            series = _column(f"{beside}.{_issue_name(day, hour)}.{suffix}", producer)
+        yield f'          - {{issued: "{_clock(at_s)}", {series}}}'
+    if beside is None:
+        values = made.actual_w(roof)
+        yield f'        actual: {{start: "00:00", step_s: {60 * ACTUAL_STEP_MIN}, power_w: [{_numbers(values)}]}}'
+    else:
+        yield f"        actual: {{{_column(f'{beside}.actual.{suffix}', producer)}}}"
+
+
+def _column(file: str, column: str) -> str:
+    return f"file: {file}, columns: {{time: time, value: {column}}}, unit: W"
+
+
+def _numbers(values: Sequence[float] | FloatArray) -> str:
+    return ", ".join(f"{value:.0f}" for value in values)
+
+
+def _clock(seconds: int) -> str:
+    minutes, second = divmod(seconds, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{second:02}" if second else "")
+
+
+def command_of(made: Generated) -> str:
+    """Return the command that generates this neighbourhood again."""
+    spec = made.spec
+    return (
+        f"ssmic generate --houses {spec.houses} --days {spec.days} "
+        f"--place {spec.site.latitude_deg:g},{spec.site.longitude_deg:g} --date {spec.first_day} --seed {spec.seed} "
+        f"--weather {spec.weather} --roofs {spec.roofs:g} --cars {spec.cars:g} --heat-pumps {spec.heat_pumps:g} "
+        f"--flexibility {spec.flexibility:g}"
+    )

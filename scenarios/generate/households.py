@@ -1,0 +1,308 @@
+"""Neighbourhoods of any size from a seed: households with devices and jobs over some days, roofs, and their weather."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+import numpy as np
+
+from agents import FloatArray
+from scenarios.appliances import APPLIANCES
+from scenarios.generate.clouds import ISSUE_HOURS, Roofs, Sun, cloud_delay_min, draw_sky
+from scenarios.generate.equipment import (
+    CAR_WEEKLY,
+    COMMUTES,
+    HEAT_PUMP_DAILY_RUNS,
+    SIZES,
+    USES,
+    YEARLY_KWH,
+    Use,
+    background_hours,
+    is_day_off,
+    season,
+)
+from scenarios.generate.habits import HABITS, HEATING, Habit
+from scenarios.generate.rng import Rng
+from scenarios.generate.solar import Site, clear_irradiance
+
+MOST_HOUSES = 10_000
+MOST_DAYS = 366
+BACKGROUND = "background"
+_HABITS = {habit.device: habit for habit in (*HABITS, HEATING)}
+_CAR_PROFILES = (("car-6a-4kwh", 1), ("car-16a-5kwh", 3), ("car-16a-10kwh", 3), ("car-3x16a-15kwh", 1))
+_STEP_MIN = 5
+_LEAST_WAIT_MIN = 5
+_COLD_MONTHS = (1, 2, 3, 4, 10, 11, 12)
+_BACKGROUND_LEVELS_W = (60, 90, 120, 160, 200, 250, 300, 360, 430, 520)
+"""Mean background loads; each household has the nearest one, so that few profiles serve all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorSpec:
+    """What is to be generated."""
+
+    houses: int
+    days: int = 1
+    site: Site = field(default_factory=lambda: Site(50.1, 8.7))
+    first_day: date = date(2026, 6, 22)
+    zone: tzinfo = UTC
+    seed: int = 1
+    weather: str = "mixed"
+    """`clear`, `fair` or `changeable` on all days; `mixed`: it changes from day to day."""
+    roofs: float = 0.4
+    """Share of houses with panels."""
+    cars: float = 0.25
+    """Share of houses with an electric car."""
+    heat_pumps: float = 0.2
+    """Share of houses with a heat pump: hot water, and heating in the cold months."""
+    flexibility: float = 1.0
+    """How long households wait, as a multiple of the usual; 0: jobs start within five minutes."""
+    days_off: frozenset[date] = frozenset()
+    """Holidays beside those of all Germany."""
+    name: str = ""
+    sun: Sun = clear_irradiance
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` with all problems of a specification that cannot be met."""
+        checks = (
+            (1 <= self.houses <= MOST_HOUSES, f"houses: from 1 to {MOST_HOUSES:,}, not {self.houses}"),
+            (1 <= self.days <= MOST_DAYS, f"days: from 1 to {MOST_DAYS}, not {self.days}"),
+            (abs(self.site.latitude_deg) <= 65, f"latitude: from -65 to 65, not {self.site.latitude_deg:g}"),
+            (abs(self.site.longitude_deg) <= 180, f"longitude: from -180 to 180, not {self.site.longitude_deg:g}"),
+            (self.seed >= 0, f"seed: a whole number from 0 on, not {self.seed}"),
+            (0 <= self.flexibility <= 10, f"flexibility: from 0 to 10, not {self.flexibility:g}"),
+            *(
+                (0 <= share <= 1, f"{name}: a share from 0 to 1, not {share:g}")
+                for name, share in (("roofs", self.roofs), ("cars", self.cars), ("heat pumps", self.heat_pumps))
+            ),
+        )
+        problems = [what for holds, what in checks if not holds]
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @property
+    def start_s(self) -> int:
+        """Midnight of the first day, UNIX seconds."""
+        return self.midnight_s(0)
+
+    def midnight_s(self, day: int) -> int:
+        """Return midnight of a day in the zone, UNIX seconds."""
+        at = self.first_day + timedelta(days=day)
+        return int(datetime(at.year, at.month, at.day, tzinfo=self.zone).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnJob:
+    """One run of a device; times are seconds after the start."""
+
+    id: str
+    house: str
+    device: str
+    profile: str
+    registered_s: int
+    earliest_s: int
+    latest_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRoof:
+    """Panels, and where they are among the clouds."""
+
+    tilt_deg: int
+    azimuth_deg: int
+    peak_kw: float
+    delay_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnHouse:
+    """A household."""
+
+    id: str
+    name: str
+    persons: int
+    devices: Mapping[str, str]
+    """Names of its consumers, by id."""
+    roof: DrawnRoof | None
+    background_w: int
+    """Mean background load over the year."""
+    jobs: tuple[DrawnJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A neighbourhood that was generated."""
+
+    spec: GeneratorSpec
+    houses: tuple[DrawnHouse, ...]
+    profiles: Mapping[str, tuple[int, tuple[float, ...]]]
+    """Load profiles by name: length of a step in seconds, and mean power of each step, W."""
+    roofs: Roofs
+
+    def producers(self) -> Iterator[tuple[DrawnHouse, DrawnRoof]]:
+        """Yield the houses with panels."""
+        return ((house, house.roof) for house in self.houses if house.roof is not None)
+
+    def actual_w(self, roof: DrawnRoof) -> FloatArray:
+        """Return what a roof gives, mean W of each quarter of an hour of the run."""
+        return np.round(roof.peak_kw * self.roofs.actual_w(roof.tilt_deg, roof.azimuth_deg, roof.delay_min))
+
+    def forecast_w(self, roof: DrawnRoof, day: int, hour: int) -> FloatArray:
+        """Return a forecast issued at an hour of a day, mean W of each quarter of an hour from then on."""
+        return np.round(roof.peak_kw * self.roofs.forecast_w(roof.tilt_deg, roof.azimuth_deg, day, hour))
+
+    def issues(self) -> Iterator[tuple[int, int]]:
+        """Yield day and hour of each forecast."""
+        return ((day, hour) for day in range(self.spec.days) for hour in ISSUE_HOURS)
+
+    def energy_wh(self, house: DrawnHouse) -> dict[str, float]:
+        """Return the energy of a household's jobs, Wh, by device."""
+        found: dict[str, float] = {}
+        for job in house.jobs:
+            step_s, power_w = self.profiles[job.profile]
+            found[job.device] = found.get(job.device, 0.0) + sum(power_w) * step_s / 3600
+        return found
+
+
+def generate(spec: GeneratorSpec) -> Generated:
+    """Return a neighbourhood; the same specification gives the same one."""
+    profiles: dict[str, tuple[int, tuple[float, ...]]] = {}
+    sky = draw_sky(spec.site, spec.start_s, spec.days, spec.seed, spec.weather)
+    width = len(str(spec.houses))
+    houses = tuple(_house(spec, place, f"house-{place + 1:0{width}}", profiles) for place in range(spec.houses))
+    return Generated(spec, houses, dict(sorted(profiles.items())), Roofs(sky, spec.sun))
+
+
+def _house(
+    spec: GeneratorSpec, place: int, house: str, profiles: dict[str, tuple[int, tuple[float, ...]]]
+) -> DrawnHouse:
+    """Draw a household; it depends on its own number only, so more houses leave the first ones as they are."""
+    rng = Rng(spec.seed, f"household {place}")
+    persons = rng.pick([size for size, _ in SIZES], [weight for _, weight in SIZES])
+    owned = [use for use in USES if rng.chance(_between(use.owned, persons))]
+    has_car, has_heat_pump, has_roof = (rng.chance(share) for share in (spec.cars, spec.heat_pumps, spec.roofs))
+    is_away = rng.chance(COMMUTES)
+    yearly_kwh = YEARLY_KWH[persons] * math.exp(0.25 * rng.normal())
+    shiftable_kwh = sum(_weekly(use, persons) * 52 * _mean_kwh(_HABITS[use.habit]) for use in owned)
+    background_w = max(40.0, (yearly_kwh - shiftable_kwh) * 1000 / 8766)
+    level_w = min(_BACKGROUND_LEVELS_W, key=lambda one: abs(math.log(one / background_w)))
+    draw = _Draw(spec, rng, house)
+    jobs = draw.jobs
+    for day in range(spec.days):
+        at = spec.first_day + timedelta(days=day)
+        is_off = is_day_off(at, spec.days_off)
+        jobs.append(_background(spec, house, day, at, level_w, is_off=is_off, profiles=profiles))
+        for use in owned:
+            share = (use.weekend if is_off else 1.0) * 7 / (5 + 2 * use.weekend)
+            draw.habit(_HABITS[use.habit], day, _weekly(use, persons) / 7 * share)
+        if has_heat_pump:
+            draw.habit(_HABITS["hot-water"], day, 1.0 + 0.15 * persons)
+            draw.habit(HEATING, day, HEAT_PUMP_DAILY_RUNS if at.month in _COLD_MONTHS else 0)
+        if has_car:
+            draw.car(day, is_away=is_away and not is_off)
+    devices = {use.habit: _HABITS[use.habit].name for use in owned}
+    devices |= {"car": "Car"} if has_car else {}
+    devices |= {"hot-water": "Heat pump, hot water", HEATING.device: HEATING.name} if has_heat_pump else {}
+    devices[BACKGROUND] = "Light, cooking, cold, standby"
+    for profile in {job.profile for job in jobs} - profiles.keys():
+        profiles[profile] = (60, tuple(float(power) for power in APPLIANCES[profile].power_w))
+    roof = _roof(rng, place, spec.houses) if has_roof else None
+    name = f"House {place + 1}, {persons} {'person' if persons == 1 else 'persons'}"
+    return DrawnHouse(house, name, persons, devices, roof, level_w, tuple(jobs))
+
+
+def _between(ends: tuple[float, float], persons: int) -> float:
+    return ends[0] + (ends[1] - ends[0]) * (persons - 1) / 4
+
+
+def _weekly(use: Use, persons: int) -> float:
+    base, each = use.weekly
+    return base + each * persons
+
+
+def _mean_kwh(habit: Habit) -> float:
+    weight = sum(share for _, share in habit.programmes)
+    return sum(APPLIANCES[name].energy_wh * share for name, share in habit.programmes) / weight / 1000
+
+
+def _roof(rng: Rng, place: int, count: int) -> DrawnRoof:
+    faces_south = rng.chance(0.55)
+    azimuth_deg = 15 * (rng.integer(10, 14) if faces_south else rng.integer(5, 19))
+    # German roofs of recent years: half of them between 5 and 10 kWp (Marktstammdatenregister).
+    peak_kw = round(min(25.0, max(2.0, 7.5 * math.exp(0.4 * rng.normal()))), 1)
+    return DrawnRoof(5 * rng.integer(3, 9), azimuth_deg, peak_kw, cloud_delay_min(place, count))
+
+
+def _background(
+    spec: GeneratorSpec,
+    house: str,
+    day: int,
+    at: date,
+    level_w: int,
+    *,
+    is_off: bool,
+    profiles: dict[str, tuple[int, tuple[float, ...]]],
+) -> DrawnJob:
+    month = date(at.year, at.month, 15)
+    name = f"background-{level_w}w-{'off' if is_off else 'work'}-{at.month:02}"
+    if name not in profiles:
+        hours = (round(level_w * season(month) * hour, 0) for hour in background_hours(is_off=is_off))
+        profiles[name] = (3600, tuple(hours))
+    begin_s = spec.midnight_s(day) - spec.start_s
+    return DrawnJob(f"{house}-background-{day + 1}", house, BACKGROUND, name, begin_s, begin_s, begin_s)
+
+
+class _Draw:
+    """Draws the jobs of one household; a device is never asked to run twice at once."""
+
+    def __init__(self, spec: GeneratorSpec, rng: Rng, house: str) -> None:
+        self._spec = spec
+        self._rng = rng
+        self._house = house
+        self.jobs: list[DrawnJob] = []
+        self._busy_until_s: dict[str, int] = {}
+        self._count: dict[str, int] = {}
+        self._end_s = spec.days * 86_400
+
+    def habit(self, habit: Habit, day: int, runs: float) -> None:
+        """Draw the runs of a device on a day; `runs` is their mean number."""
+        rng = self._rng
+        for _ in range(math.floor(runs) + rng.chance(runs % 1.0)):
+            profile = rng.pick([name for name, _ in habit.programmes], [weight for _, weight in habit.programmes])
+            opens_min = rng.uniform(*rng.pick(habit.opens_h)) * 60
+            wait_min = rng.log_uniform(*habit.waits_min)
+            ahead_min = rng.uniform(*habit.ahead_min)
+            self._add(habit.device, day, profile, opens_min, self._flexible(wait_min), ahead_min)
+
+    def car(self, day: int, *, is_away: bool) -> None:
+        """Draw the charge of a car, which waits until its departure at the latest."""
+        rng = self._rng
+        charges = rng.chance(CAR_WEEKLY / 7)
+        profile = rng.pick([name for name, _ in _CAR_PROFILES], [weight for _, weight in _CAR_PROFILES])
+        arrives_h, departs_h = ((16.5, 20), (30, 32)) if is_away else ((8, 11), (15, 20))
+        arrives_min, departs_min = 60 * rng.uniform(*arrives_h), 60 * rng.uniform(*departs_h)
+        if charges:
+            charge_min = len(APPLIANCES[profile].power_w)
+            wait_min = max(0.0, departs_min - arrives_min - charge_min)
+            self._add("car", day, profile, arrives_min, min(wait_min, self._flexible(wait_min)), 0)
+
+    def _flexible(self, wait_min: float) -> float:
+        return max(_LEAST_WAIT_MIN, wait_min * self._spec.flexibility)
+
+    def _add(self, device: str, day: int, profile: str, opens_min: float, wait_min: float, ahead_min: float) -> None:
+        step_s = _STEP_MIN * 60
+        midnight_s = self._spec.midnight_s(day) - self._spec.start_s
+        duration_s = 60 * len(APPLIANCES[profile].power_w)
+        earliest_s = midnight_s + round(opens_min / _STEP_MIN) * step_s
+        earliest_s = max(earliest_s, self._busy_until_s.get(device, 0))
+        latest_s = min(earliest_s + max(1, round(wait_min / _STEP_MIN)) * step_s, self._end_s - duration_s)
+        if latest_s < earliest_s:
+            return  # it would end after the run
+        self._busy_until_s[device] = -(-(latest_s + duration_s) // step_s) * step_s
+        registered_s = max(0, earliest_s - round(ahead_min) * 60)
+        count = self._count[device] = self._count.get(device, 0) + 1
+        job_id = f"{self._house}-{device}-{count}"
+        self.jobs.append(DrawnJob(job_id, self._house, device, profile, registered_s, earliest_s, latest_s))

@@ -1,0 +1,181 @@
+"""Publishes a run for Home Assistant while it goes on, and takes everything back at its end.
+
+Takes no part in the run: it reads where the run stands, twice a second, and has a connection of its own. A failure here
+is logged, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+
+from broker import SsmicError
+from broker.protocol.topics import encode
+from broker.transport import Broker, Bus, Delivery, Will, leave_gracefully
+from scenarios.home_assistant.discovery import PREFIX, Shown, base_topic, devices_of, status_topic
+from scenarios.home_assistant.states import Standing, states_at
+from scenarios.scenario import Scenario
+
+_log = structlog.get_logger(__name__)
+
+EVERY_WALL_S = 0.5
+_BIRTH = f"{PREFIX}/status"
+_DEFAULT_READY_BY = "in 8 h"
+
+
+@asynccontextmanager
+async def shown_in_home_assistant(
+    broker: Broker, scenario: Scenario, run: str, standing: Callable[[], Standing], *, keep: bool = False
+) -> AsyncIterator[None]:
+    """Show a run in Home Assistant for the time of the context.
+
+    Args:
+        broker: The run's broker, which Home Assistant is connected to.
+        scenario: The neighbourhood.
+        run: Id of the run.
+        standing: Returns where the run is.
+        keep: Whether what was published stays at the broker.
+    """
+    publisher = _Publisher(scenario, run, standing, keep=keep)
+    task = asyncio.create_task(publisher.run(broker), name="home assistant")
+    try:
+        yield
+    finally:
+        publisher.ending.set()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class _Publisher:
+    def __init__(self, scenario: Scenario, run: str, standing: Callable[[], Standing], *, keep: bool) -> None:
+        self.ending = asyncio.Event()
+        self._scenario, self._run, self._standing, self._keep = scenario, run, standing, keep
+        self._shown: dict[str, Shown] = {}
+        self._on_request: dict[str, str] = {}
+        """Gateway id by agent, for the consumers that are real devices."""
+        self._ready_by: dict[str, str] = {}
+        self._jobs: dict[str, str | None] = {}
+        """The job of each such agent, as its gateway says."""
+        self._said: dict[str, bytes] = {}
+        self._requests = 0
+
+    async def run(self, broker: Broker) -> None:
+        """Publish until `ending` is set."""
+        will = Will(status_topic(self._run), b"offline")
+        try:
+            async with broker.connect(f"ssmic-ha-{secrets.token_hex(4)}", will) as bus:
+                hearing = asyncio.create_task(self._hear(bus), name="home assistant commands")
+                try:
+                    await bus.subscribe(_BIRTH, f"{base_topic(self._run)}/+/+/set", self._device_states(), qos=1)
+                    await bus.publish(status_topic(self._run), b"online", qos=1, retain=True)
+                    await self._discover(bus)
+                    while not self.ending.is_set():
+                        await self._publish_states(bus)
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(EVERY_WALL_S):
+                                await self.ending.wait()
+                    await self._publish_states(bus)
+                finally:
+                    hearing.cancel()
+                    await leave_gracefully(self._take_back(bus))
+        except SsmicError as error:
+            _log.warning("Home Assistant is not kept up to date", run=self._run, reason=str(error))
+
+    def _device_states(self) -> str:
+        return f"ssmic/{encode(self._run)}/devices/+/state"
+
+    async def _discover(self, bus: Bus) -> None:
+        for shown in devices_of(self._scenario, self._run, self._on_request):
+            self._shown[shown.key] = shown
+            content = json.dumps(shown.config, ensure_ascii=False, separators=(",", ":"))
+            await bus.publish(shown.config_topic, content.encode(), qos=1, retain=True)
+
+    async def _publish_states(self, bus: Bus) -> None:
+        states = await asyncio.to_thread(states_at, self._scenario, self._standing())
+        for key, state in states.items():
+            if key in self._on_request:
+                state["ready_by"] = self._ready_by.get(key, _DEFAULT_READY_BY)
+            content = json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
+            shown = self._shown.get(key)
+            if shown is not None and self._said.get(key) != content:
+                self._said[key] = content
+                await bus.publish(shown.state_topic, content, qos=1, retain=True)
+
+    async def _hear(self, bus: Bus) -> None:
+        async for event in bus.messages():
+            if not isinstance(event, Delivery):
+                await bus.publish(status_topic(self._run), b"online", qos=1, retain=True)
+                await self._show_again(bus)
+            elif event.topic == _BIRTH:
+                if event.payload == b"online":
+                    await self._show_again(bus)
+            elif event.topic.endswith("/set"):
+                if not event.retain:
+                    await self._command(bus, event)
+            else:
+                await self._device(bus, event)
+
+    async def _show_again(self, bus: Bus) -> None:
+        """Publish everything again: Home Assistant, or the broker, has restarted."""
+        self._said.clear()
+        await self._discover(bus)
+
+    async def _device(self, bus: Bus, event: Delivery) -> None:
+        """Learn which consumers are real devices, from which a job can be requested."""
+        content = _object(event.payload)
+        agent = content.get("agent")
+        if content.get("type") != "consumer" or not isinstance(agent, str):
+            return
+        job = content.get("job")
+        is_open = content.get("state") in {"NOT_SCHEDULED", "SCHEDULED"}
+        self._jobs[agent] = job if isinstance(job, str) and is_open else None
+        if agent not in self._on_request:
+            self._on_request[agent] = event.topic.split("/")[-2]
+            await self._show_again(bus)
+
+    async def _command(self, bus: Bus, event: Delivery) -> None:
+        agent, command = (unquote(level) for level in event.topic.split("/")[-3:-1])
+        gateway = self._on_request.get(agent)
+        if gateway is None:
+            _log.warning("a command for something that is no real device", topic=event.topic)
+            return
+        topic = f"ssmic/{encode(self._run)}/devices/{gateway}"
+        match command:
+            case "ready_by":
+                self._ready_by[agent] = event.payload.decode(errors="replace")[:40]
+                self._said.pop(agent, None)
+            case "start":
+                self._requests += 1
+                job_id = f"ha-{self._standing().now_s}-{self._requests}"
+                request = {"id": job_id, "ready_by": self._ready_by.get(agent, _DEFAULT_READY_BY)}
+                await bus.publish(f"{topic}/request", json.dumps(request).encode(), qos=1)
+            case "withdraw":
+                if self._jobs.get(agent) is None:
+                    _log.warning("there is no job that could be withdrawn", agent=agent)
+                    return
+                await bus.publish(f"{topic}/withdraw", json.dumps({"id": self._jobs[agent]}).encode(), qos=1)
+
+    async def _take_back(self, bus: Bus) -> None:
+        if not self._keep:
+            for shown in self._shown.values():
+                for topic in (shown.config_topic, shown.state_topic):
+                    await bus.publish(topic, b"", qos=1, retain=True)
+            await bus.publish(status_topic(self._run), b"", qos=1, retain=True)
+        else:
+            await bus.publish(status_topic(self._run), b"offline", qos=1, retain=True)
+        await bus.flush()
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(payload)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,5 @@
+"""A lab: the devices of a scenario, emulated on MQTT for a controller from outside, and what came of its control."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,51 @@
+from .controller import (
+    ControllerError as ControllerError,
+    run_controller as run_controller,
+)
+from .lab import (
+    JobNotice as JobNotice,
+    Lab as Lab,
+    LabSettings as LabSettings,
+)
+from .lab_broker import (
+    BrokerNotOursError as BrokerNotOursError,
+    open_lab_broker as open_lab_broker,
+)
+from .outcome import (
+    lab_figures as lab_figures,
+    write_results as write_results,
+)
+from .street import (
+    Kinds as Kinds,
+    LabKindError as LabKindError,
+    Street as Street,
+)
+from .verdict import (
+    SHARE as SHARE,
+    Case as Case,
+    Expectation as Expectation,
+    ExpectationError as ExpectationError,
+    cases_of as cases_of,
+    write_junit as write_junit,
+)
+
+__all__ = [
+    "SHARE",
+    "BrokerNotOursError",
+    "Case",
+    "ControllerError",
+    "Expectation",
+    "ExpectationError",
+    "JobNotice",
+    "Kinds",
+    "Lab",
+    "LabKindError",
+    "LabSettings",
+    "Street",
+    "cases_of",
+    "lab_figures",
+    "open_lab_broker",
+    "run_controller",
+    "write_junit",
+    "write_results",
+]

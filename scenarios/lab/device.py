@@ -1,0 +1,138 @@
+"""What an emulated device is to the lab: it says things, hears things, and acts by itself at times.
+
+Devices hold no connection: what they publish is returned, so that they can be tested without a broker. Virtual time is
+in whole UNIX seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.transport import Will
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message that a device publishes."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
+Publications = Sequence[Publication]
+
+
+def say(topic: str, content: object, *, qos: int = 0, retain: bool = False) -> Publication:
+    """Return a message: text as it is, everything else as compact JSON."""
+    text = content if isinstance(content, str) else json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return Publication(topic, text.encode(), qos, retain)
+
+
+def json_object(payload: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a payload holds; None if it holds none."""
+    try:
+        content = json.loads(payload)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def mac_of(*names: str) -> str:
+    """Return a locally administered MAC address that the names always give, as 12 capital hexadecimal digits."""
+    digest = hashlib.sha256("/".join(names).encode()).hexdigest()
+    return f"02{digest[:10]}".upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """How a device's word differs from the truth."""
+
+    factor: float = 1.0
+    """By which powers and counters that it reports are multiplied."""
+    power_w: float | None = None
+    """The power that it reports, whatever it is; None: the true one, times `factor`."""
+    obeys: bool = True
+    """False: it answers a command as if it had obeyed, and does nothing."""
+
+    def power(self, power_w: float) -> float:
+        """Return the power that is reported."""
+        return power_w * self.factor if self.power_w is None else self.power_w
+
+
+TRUTH = Lie()
+
+
+class EmulatedDevice(Protocol):
+    """One MQTT client of the lab: a plug, a meter, an inverter's gateway, or a bridge with several devices."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """`house/device` of the scenario's devices behind it, as fault scripts name them."""
+        ...
+
+    @property
+    def client_id(self) -> str:
+        """Id at the broker."""
+        ...
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it stays connected when a device behind it has no power."""
+        ...
+
+    @property
+    def hears_retained(self) -> bool:
+        """Whether it obeys retained commands."""
+        ...
+
+    @property
+    def will(self) -> Will | None:
+        """What the broker publishes when it vanishes."""
+        ...
+
+    @property
+    def subscriptions(self) -> Sequence[str]:
+        """Topic filters that it hears."""
+        ...
+
+    def connected(self, now_s: int) -> Publications:
+        """Return what it publishes after connecting, before it subscribes."""
+        ...
+
+    def subscribed(self, now_s: int) -> Publications:
+        """Return what it publishes once it is connected and subscribed."""
+        ...
+
+    def received(self, topic: str, payload: bytes, now_s: int) -> Publications:
+        """Take a message in; return what it publishes then."""
+        ...
+
+    def next_due_s(self) -> int:
+        """Return when it does something by itself."""
+        ...
+
+    def due(self, now_s: int) -> Publications:
+        """Do what is due; return what it publishes then."""
+        ...
+
+    def leaving(self, now_s: int) -> Publications:
+        """Return what it publishes at the end of the lab, so that nothing of it stays at the broker."""
+        ...
+
+    def power(self, key: str, now_s: int, *, on: bool) -> Publications:
+        """Cut a device off from power, or give it power again; return what its gateway says then."""
+        ...
+
+    def forget(self, key: str, now_s: int) -> Publications:
+        """Restart a device with counters at 0, timers gone and the relay in its power-on state."""
+        ...
+
+    def pressed(self, key: str, now_s: int, *, on: bool) -> Publications:
+        """A person presses the button of a plug; return what is said then."""
+        ...

@@ -1,0 +1,393 @@
+"""Runs a lab: emulated devices on a broker, at a pace, until the scenario's end; an outside controller switches them.
+
+Beside the devices' own topics, the lab publishes what a controller cannot know from them, under `ssmic/<run>`:
+
+| topic | retained | payload |
+| --- | --- | --- |
+| `time` | yes | as in a run: virtual time, pace, lag |
+| `lab/faketime` | no | once a second: what `faketime -f` expects, so that a program lives in the lab's time |
+| `lab/jobs/<house>/<device>/<job>` | yes | a job that the household wants done, from its registration on |
+
+`control` accepts `pause`, `resume`, `pace` and `stop`, as a run's clock does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from itertools import count
+from typing import Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from broker.clock import Pace, PaceError
+from broker.protocol import Control as Command, RunPhase, TimeReport, topics
+from broker.transport import Bus, Delivery, Will, leave_gracefully
+from scenarios.lab.agenda import Agenda
+from scenarios.lab.appliance import JobRun
+from scenarios.lab.client import DeviceClient
+from scenarios.lab.device import TRUTH, Lie
+from scenarios.lab.lab_broker import LabBroker
+from scenarios.lab.plug import Plug
+from scenarios.lab.street import Kinds, Street
+from scenarios.lab.virtual_clock import VirtualClock
+from scenarios.scenario import Fault, Scenario, planned_end_s
+
+_log = structlog.get_logger(__name__)
+
+REPORT_WALL_S = 1.0
+CHECKS_PER_REPORT = 5
+DEFAULT_PACE = Pace(60.0)
+
+
+class PlugNotice(BaseModel):
+    """How a plug is switched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tasmota", "shelly", "zigbee2mqtt"]
+    topic: str
+    """Where to publish a command, not retained."""
+    on: str
+    """The payload that switches it on."""
+    off: str
+
+
+class JobNotice(BaseModel):
+    """A job that a household of a lab wants done, on `lab/jobs/<house>/<device>/<job>`. Times in UNIX seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    job: str
+    house: str
+    device: str
+    state: Literal["registered", "loaded", "running", "interrupted", "done"]
+    earliest_start: int
+    """When its appliance is loaded."""
+    latest_start: int
+    duration_s: int
+    energy_wh: float
+    start: int | None
+    """When it started; null: not yet."""
+    plug: PlugNotice
+
+
+JobState = Literal["registered", "loaded", "running", "interrupted", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabSettings:
+    """How a lab runs."""
+
+    run_id: str
+    kinds: Kinds = field(default_factory=Kinds)
+    pace: Pace = DEFAULT_PACE
+    report_s: int = 60
+    """How often devices report, seconds of virtual time."""
+    end_s: int | None = None
+    """End, UNIX seconds; None: when the last job has run, at the latest when it must have."""
+    by_hand: bool = True
+    """Whether a person switches on, at a job's latest start, what the controller has not."""
+    faults: tuple[Fault, ...] = ()
+    is_paused: bool = False
+    """Whether virtual time begins only with a `resume` on `control`."""
+
+
+class Lab:
+    """A lab; make it in the event loop that runs it."""
+
+    def __init__(self, scenario: Scenario, settings: LabSettings, broker: LabBroker) -> None:
+        self.scenario, self.settings, self.broker = scenario, settings, broker
+        self.end_s = planned_end_s(scenario, None) if settings.end_s is None else settings.end_s
+        self.clock = VirtualClock(settings.pace, scenario.start_s)
+        self.agenda = Agenda(self.clock)
+        self.street = Street(scenario, settings.kinds, self.end_s, settings.report_s)
+        suffix = secrets.token_hex(2)
+        self.clients = [
+            DeviceClient(device, self.agenda, lambda name: f"{name}-{suffix}") for device in self.street.devices
+        ]
+        self.reached_s = scenario.start_s
+        self.stopped_by = ""
+        """Who ended it over the broker."""
+        self._by_key = {key: client for client in self.clients for key in client.device.keys}
+        self._state: RunPhase = "waiting"
+        self._bus: Bus | None = None
+        self._told: dict[str, tuple[str, str]] = {}
+        """Topic and state of each job that was published."""
+
+    @property
+    def runs(self) -> list[JobRun]:
+        """All jobs and how they went, in the order of registration."""
+        runs = [run for plug in self.street.plugs.values() for run in plug.appliance.runs]
+        return sorted(runs, key=lambda run: (run.job.registered_s, run.job.job_id))
+
+    async def run(
+        self,
+        on_progress: Callable[[int], None] | None = None,
+        on_ready: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Run until the end; all devices are connected before virtual time begins.
+
+        Args:
+            on_progress: Is told the virtual time, once a second.
+            on_ready: Is awaited when all devices are connected, before virtual time begins.
+
+        Raises:
+            BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
+        """
+        self.clock.set_paused(paused=True)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for client in self.clients:
+                    client.start(self.broker.current, tasks)
+                observer = tasks.create_task(self._observe(on_progress), name="lab")
+                for client in self.clients:
+                    await client.ready.wait()
+                if on_ready is not None:
+                    await on_ready()
+                self._enter_everything(tasks)
+                self.clock.set_paused(paused=self.settings.is_paused)
+                self._state = "running"
+                await self.agenda.run()
+                self.reached_s = self._end_of_last_job_s() or min(self.clock.now_s(), self.end_s)
+                for plug in self.street.plugs.values():
+                    plug.advance(self.reached_s)
+                self._state = "ended"
+                await asyncio.gather(*(client.leave() for client in self.clients))
+                observer.cancel()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from group
+        finally:
+            if self._state != "ended":
+                self.reached_s = max(self.scenario.start_s, min(self.clock.now_s(), self.end_s))
+
+    def stop(self, by: str) -> None:
+        """End it now; what was done until now is its outcome.
+
+        Args:
+            by: Who ends it.
+        """
+        self.stopped_by = by
+        self.agenda.end()
+
+    def _end_of_last_job_s(self) -> int | None:
+        """Return when the last job had run, if the lab ends then; None: a job has not, or the lab has its own end."""
+        if self.settings.end_s is not None or not all(run.is_done for run in self.runs):
+            return None
+        return max((run.stretches[-1].end_s or 0 for run in self.runs), default=None)
+
+    def _enter_everything(self, tasks: asyncio.TaskGroup) -> None:
+        self.agenda.add(self.end_s, lambda _now_s: self.agenda.end())
+        for client in self.clients:
+            client.enter()
+        for plug in self.street.plugs.values():
+            for run in plug.appliance.runs:
+                self._enter_job(plug, run)
+        for fault in self.settings.faults:
+            self._enter_fault(fault, tasks)
+
+    def _enter_job(self, plug: Plug, run: JobRun) -> None:
+        job = run.job
+
+        async def tell(_now_s: int) -> None:
+            await self._tell_job(plug, run)
+
+        async def by_hand(now_s: int) -> None:
+            if run.start_s is None and not plug.is_on:
+                client = self._by_key[plug.key]
+                _log.info("switched on by hand, as the controller has not", device=plug.key, job=job.job_id)
+                await client.say(client.device.pressed(plug.key, now_s, on=True))
+                if run.start_s is not None:
+                    self.agenda.add(now_s + job.duration_s, unload)
+
+        async def unload(now_s: int) -> None:
+            client = self._by_key[plug.key]
+            if plug.is_on and not plug.appliance.is_running:
+                await client.say(client.device.pressed(plug.key, now_s, on=False))
+
+        self.agenda.add(max(job.registered_s, self.scenario.start_s), tell)
+        self.agenda.add(run.loaded_s, tell)
+        if self.settings.by_hand and plug.key not in self.street.fixed:
+            self.agenda.add(max(job.latest_start_s, run.loaded_s), by_hand)
+
+    async def _tell_job(self, plug: Plug, run: JobRun) -> None:
+        """Publish a job if its state has changed."""
+        if self._bus is None or plug.key in self.street.fixed:
+            return
+        job, state = run.job, _state_of(run, self.clock.now_s())
+        told = self._told.get(job.job_id)
+        if told is not None and told[1] == state:
+            return
+        levels = "/".join(topics.encode(part) for part in (plug.house.id, plug.device, job.job_id))
+        topic = f"ssmic/{topics.encode(self.settings.run_id)}/lab/jobs/{levels}"
+        self._told[job.job_id] = (topic, state)
+        control = self.street.controls[plug.key]
+        notice = JobNotice(
+            job=job.job_id,
+            house=plug.house.id,
+            device=plug.device,
+            state=state,
+            earliest_start=job.earliest_start_s,
+            latest_start=job.latest_start_s,
+            duration_s=job.duration_s,
+            energy_wh=round(job.energy_wh, 3),
+            start=run.start_s,
+            plug=PlugNotice.model_validate(asdict(control)),
+        )
+        await self._bus.publish(topic, notice.model_dump_json().encode(), qos=1, retain=True)
+
+    def _enter_fault(self, fault: Fault, tasks: asyncio.TaskGroup) -> None:
+        if fault.kind == "broker":
+            self.agenda.add(fault.at_s, lambda _now_s: self._restart_broker(fault))
+            return
+        for key, client in self._by_key.items():
+            if fnmatchcase(key, fault.device):
+                self.agenda.add(fault.at_s, self._fault_begins(fault, key, client, tasks))
+                if fault.until_s is not None and fault.kind != "forgets":
+                    self.agenda.add(fault.until_s, self._fault_ends(fault, key, client, tasks))
+
+    def _fault_begins(
+        self, fault: Fault, key: str, client: DeviceClient, tasks: asyncio.TaskGroup
+    ) -> Callable[[int], Awaitable[None]]:
+        async def begin(now_s: int) -> None:
+            _log.info("fault begins", device=key, fault=fault.kind)
+            match fault.kind:
+                case "dead":
+                    await client.say(client.device.power(key, now_s, on=False))
+                    if not client.device.is_gateway:
+                        client.vanish()
+                case "late":
+                    client.delay_s = fault.delay_s
+                case "lies":
+                    self._lie(key, Lie(fault.factor, fault.power_w, fault.obeys))
+                case _:
+                    said = client.device.forget(key, now_s)
+                    await client.say(said)
+                    if not client.device.is_gateway:
+                        client.vanish()
+                        client.start(self.broker.current, tasks)
+
+        return begin
+
+    def _fault_ends(
+        self, fault: Fault, key: str, client: DeviceClient, tasks: asyncio.TaskGroup
+    ) -> Callable[[int], Awaitable[None]]:
+        async def end(now_s: int) -> None:
+            _log.info("fault is over", device=key, fault=fault.kind)
+            match fault.kind:
+                case "dead":
+                    said = client.device.power(key, now_s, on=True)
+                    if not client.device.is_gateway:
+                        client.start(self.broker.current, tasks)
+                    await client.say(said)
+                case "late":
+                    client.delay_s = 0
+                case _:
+                    self._lie(key, TRUTH)
+
+        return end
+
+    def _lie(self, key: str, lie: Lie) -> None:
+        if key in self.street.plugs:
+            self.street.plugs[key].lie = lie
+        elif key in self.street.inverters:
+            self.street.inverters[key].lie = lie
+        else:
+            self.street.meters[key].lie = lie
+
+    async def _restart_broker(self, fault: Fault) -> None:
+        _log.info("the broker restarts", down_s=fault.down_s)
+        down_wall_s = fault.down_s / (self.clock.pace.factor or 1.0)
+        await self.broker.restart(down_wall_s, keeps_retained=fault.keeps_retained)
+
+    async def _observe(self, on_progress: Callable[[int], None] | None) -> None:
+        """Publish the time and the jobs' states, and take commands."""
+        run = topics.encode(self.settings.run_id)
+        time_topic = f"ssmic/{run}/time"
+        will = Will(time_topic, b"")
+        async with self.broker.current.connect(f"ssmic-lab-{secrets.token_hex(4)}", will) as bus:
+            self._bus = bus
+            await bus.subscribe(f"ssmic/{run}/control", qos=1)
+            hearing = asyncio.create_task(self._take_commands(bus), name="lab control")
+            try:
+                for number in count():
+                    if number % CHECKS_PER_REPORT == 0:
+                        await self._report(bus, time_topic, run)
+                        if on_progress is not None:
+                            on_progress(self.clock.now_s())
+                    await self._tell_changes()
+                    await asyncio.sleep(REPORT_WALL_S / CHECKS_PER_REPORT)
+            finally:
+                hearing.cancel()
+                self._bus = None
+                await leave_gracefully(self._clear(bus, time_topic))
+
+    async def _report(self, bus: Bus, time_topic: str, run: str) -> None:
+        now_s = self.clock.now_s()
+        lags = self.agenda.lags_wall_s
+        report = TimeReport(
+            time=now_s,
+            round=0,
+            step=len(lags),
+            pace=str(self.clock.pace),
+            lag_wall_s=round(lags[-1], 3) if lags else 0.0,
+            state="paused" if self._state == "running" and self.clock.is_paused else self._state,
+            every_wall_s=2 * REPORT_WALL_S,
+        )
+        await bus.publish(time_topic, report.encoded(), retain=True)
+        if self._state == "running":
+            await bus.publish(f"ssmic/{run}/lab/faketime", self.faketime().encode())
+
+    async def _tell_changes(self) -> None:
+        """Publish the jobs whose state has changed; end the lab when the last one has run."""
+        for plug in self.street.plugs.values():
+            for run in plug.appliance.runs:
+                if run.job.job_id in self._told:
+                    await self._tell_job(plug, run)
+        if self._state == "running" and self._end_of_last_job_s() is not None:
+            self.agenda.end()
+
+    def faketime(self) -> str:
+        """Return the argument of `faketime -f` for a program that is started now; local time of this machine."""
+        at = datetime.fromtimestamp(self.clock.exact_s(), UTC).astimezone()
+        return f"@{at:%Y-%m-%d %H:%M:%S} x{self.clock.pace.factor:g}"
+
+    async def _take_commands(self, bus: Bus) -> None:
+        async for event in bus.messages():
+            if isinstance(event, Delivery) and not event.retain:
+                self._obey(event.payload)
+
+    def _obey(self, payload: bytes) -> None:
+        try:
+            command = Command.model_validate_json(payload)
+            match command.command:
+                case "pause" | "resume":
+                    self.clock.set_paused(paused=command.command == "pause")
+                case "pace":
+                    self.clock.set_pace(Pace.parse(command.pace or ""))
+                case "stop":
+                    self.stop(command.by or "someone")
+                case "step":
+                    _log.warning("command refused", reason="a lab follows the wall clock and cannot step")
+        except (ValueError, PaceError) as error:
+            _log.warning("command refused", reason=str(error).splitlines()[0])
+
+    async def _clear(self, bus: Bus, time_topic: str) -> None:
+        for topic, _ in self._told.values():
+            await bus.publish(topic, b"", qos=1, retain=True)
+        await bus.publish(time_topic, b"", qos=1, retain=True)
+        await bus.flush()
+
+
+def _state_of(run: JobRun, now_s: int) -> JobState:
+    if run.is_done:
+        return "done"
+    if run.start_s is not None:
+        return "interrupted" if run.stretches[-1].end_s is not None else "running"
+    return "loaded" if now_s >= run.loaded_s else "registered"

@@ -1,0 +1,147 @@
+"""The verdict on a controller: one test for each job, and for each expectation; as JUnit XML for CI."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from broker import SsmicError, atomic_write
+from scenarios.files import suggest
+from scenarios.lab.appliance import JobRun
+from scenarios.lab.lab import Lab
+from scenarios.lab.outcome import LabFigures, controllable
+from scenarios.metrics import FIGURES
+
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_FORM = re.compile(r"\s*(\w+)\s*(<=|>=|==|<|>)\s*(-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*")
+SHARE = "share_of_best"
+
+
+class ExpectationError(SsmicError):
+    """An expectation is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A limit for a figure, such as `self_sufficiency >= 0.8`."""
+
+    figure: str
+    comparison: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str) -> Expectation:
+        """Parse `FIGURE>=NUMBER`, with one of `<`, `<=`, `==`, `>=`, `>`.
+
+        Raises:
+            ExpectationError: It is of another form, or there is no such figure.
+        """
+        found = _FORM.fullmatch(text)
+        if found is None:
+            raise ExpectationError(
+                f"--expect {text!r}: expected a figure and its limit, such as 'self_sufficiency>=0.8'"
+            )
+        known = known_figures()
+        if found[1] not in known:
+            raise ExpectationError(f"--expect {text!r}: there is no figure {found[1]!r}{suggest(found[1], known)}")
+        return cls(found[1], found[2], float(found[3]))
+
+    def holds(self, value: float | None) -> bool:
+        """Return whether a value keeps to it; a figure without a value does not."""
+        return value is not None and _COMPARISONS[self.comparison](value, self.limit)
+
+    def __str__(self) -> str:
+        return f"{self.figure} {self.comparison} {self.limit:g}"
+
+
+def known_figures() -> tuple[str, ...]:
+    """Return the names of all figures that an expectation can name."""
+    return (*(figure.name for figure in FIGURES), *LabFigures.__dataclass_fields__, SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test of the verdict."""
+
+    group: str
+    name: str
+    failure: str = ""
+    """Why it failed; empty: it passed."""
+    seconds: float = 0.0
+    """Duration, seconds of virtual time; of a job from its earliest start to its start."""
+
+
+def cases_of(lab: Lab, expectations: Sequence[Expectation], figures: Mapping[str, float | None]) -> list[Case]:
+    """Return the verdict.
+
+    Args:
+        lab: The lab, which has ended.
+        expectations: What is expected of its figures.
+        figures: The figures by name.
+    """
+    zone = lab.scenario.zone
+    cases = [_job_case(run, zone.clock) for run in controllable(lab)]
+    for expectation in expectations:
+        value = figures.get(expectation.figure)
+        said = "it has no value" if value is None else f"it is {value:.6g}"
+        cases.append(Case("expectations", str(expectation), "" if expectation.holds(value) else said))
+    return cases
+
+
+def _job_case(run: JobRun, clock: Callable[[float], str]) -> Case:
+    job = run.job
+    group, name = f"jobs.{job.house}.{job.device}", job.job_id
+    latest = f"latest start {clock(job.latest_start_s)}"
+    if run.start_s is None:
+        return Case(group, name, f"was never started ({latest})")
+    waited_s = float(run.start_s - run.loaded_s)
+    if run.started_by == "hand":
+        failure = f"was started by hand at {clock(run.start_s)}, because the controller had not ({latest})"
+    elif run.start_s > max(job.latest_start_s, run.loaded_s):
+        failure = f"was started at {clock(run.start_s)}, too late ({latest})"
+    elif run.interruptions:
+        failure = f"lost its power {run.interruptions} times while it ran"
+    elif not run.is_done:
+        failure = "had not ended at the end"
+    else:
+        failure = ""
+    return Case(group, name, failure, waited_s)
+
+
+def write_junit(path: Path, name: str, cases: Sequence[Case], properties: Mapping[str, object]) -> None:
+    """Write the verdict as JUnit XML, atomically.
+
+    Args:
+        path: The file.
+        name: Name of the test suite.
+        cases: The verdict.
+        properties: Figures and settings that are kept with it.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    failed = sum(bool(case.failure) for case in cases)
+    counts = {"name": name, "tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": "0"}
+    root = ET.Element("testsuites", counts)
+    suite = ET.SubElement(root, "testsuite", counts)
+    listed = ET.SubElement(suite, "properties")
+    for key, value in properties.items():
+        ET.SubElement(listed, "property", {"name": key, "value": str(value)})
+    for case in cases:
+        of = {"classname": f"{name}.{case.group}", "name": case.name, "time": f"{case.seconds:.0f}"}
+        element = ET.SubElement(suite, "testcase", of)
+        if case.failure:
+            ET.SubElement(element, "failure", {"message": case.failure}).text = case.failure
+    ET.indent(root)
+    with atomic_write(path) as draft:
+        draft.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")

@@ -1,0 +1,77 @@
+"""The lab's time: virtual seconds that follow the wall clock at a pace, because controllers from outside do too."""
+
+from __future__ import annotations
+
+import asyncio
+
+from broker.clock import Pace, PaceError
+
+
+class VirtualClock:
+    """Maps the wall clock to virtual time; may be paused, and change its pace."""
+
+    def __init__(self, pace: Pace, start_s: int) -> None:
+        """Start the clock.
+
+        Raises:
+            PaceError: The pace is `max`, at which no program from outside can follow.
+        """
+        self.pace = pace
+        self._factor = _factor(pace)
+        self._anchor_s = float(start_s)
+        self._anchor_wall_s = asyncio.get_running_loop().time()
+        self._is_paused = False
+        self._changed = asyncio.Event()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether time stands still."""
+        return self._is_paused
+
+    def exact_s(self) -> float:
+        """Return the virtual time, UNIX seconds."""
+        if self._is_paused:
+            return self._anchor_s
+        return self._anchor_s + (asyncio.get_running_loop().time() - self._anchor_wall_s) * self._factor
+
+    def now_s(self) -> int:
+        """Return the last whole virtual second."""
+        return int(self.exact_s())
+
+    def set_paused(self, *, paused: bool) -> None:
+        """Stop the time, or let it go on."""
+        self._anchor_s, self._anchor_wall_s = self.exact_s(), asyncio.get_running_loop().time()
+        self._is_paused = paused
+        self._changed.set()
+
+    def set_pace(self, pace: Pace) -> None:
+        """Go on at another pace.
+
+        Raises:
+            PaceError: The pace is `max`.
+        """
+        factor = _factor(pace)
+        self._anchor_s, self._anchor_wall_s = self.exact_s(), asyncio.get_running_loop().time()
+        self.pace, self._factor = pace, factor
+        self._changed.set()
+
+    def lag_wall_s(self, due_s: int) -> float:
+        """Return for how long something has been overdue, wall-clock seconds."""
+        return max(0.0, (self.exact_s() - due_s) / self._factor)
+
+    async def wait_until(self, time_s: float, changed: asyncio.Event) -> None:
+        """Wait until a virtual time, until the clock is changed, or until an event is set."""
+        left_wall_s = None if self._is_paused else max(0.0, (time_s - self.exact_s()) / self._factor)
+        waiting = [asyncio.ensure_future(event.wait()) for event in (changed, self._changed)]
+        try:
+            await asyncio.wait(waiting, timeout=left_wall_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            self._changed.clear()
+
+
+def _factor(pace: Pace) -> float:
+    if pace.factor is None:
+        raise PaceError("pace 'max': a lab follows the wall clock, so that controllers can; expected for example '60x'")
+    return pace.factor

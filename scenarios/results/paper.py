@@ -1,0 +1,178 @@
+"""Figures fit for a paper, by matplotlib: the profile of a day, and the contracts as a Gantt chart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agents import GRID
+from broker import atomic_write
+from scenarios.metrics import DEFAULT_INTERVAL_S
+from scenarios.results.connection import FigureFormatError, ResultsError, ResultsExistError, ResultsWriteError
+from scenarios.results.reader import ResultsReader
+from scenarios.results.views import PowerProfile, view_neighbourhood
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+PAPER_ENDINGS: Final = (".pdf", ".svg", ".png")
+_WIDTH_INCH = 7.2
+"""Both columns of a page."""
+_SUN, _LOCAL, _GRID_COLOUR, _WINDOW = "#e69f00", "#009e73", "#555555", "#dddddd"
+"""Of the palette of Okabe and Ito, safe for colour-blind readers; areas also differ by their hatching."""
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_MOST_JOBS = 120
+
+
+def check_paper(path: Path, *, overwrite: bool = False) -> None:
+    """Check that a figure can be written to a file.
+
+    Raises:
+        FigureFormatError: The ending is not supported, or matplotlib is not installed.
+        ResultsExistError: The file exists already.
+    """
+    if path.suffix.lower() not in PAPER_ENDINGS:
+        raise FigureFormatError(f"{path}: the ending decides the format: {', '.join(PAPER_ENDINGS)}")
+    if find_spec("matplotlib") is None:
+        raise FigureFormatError("figures need matplotlib: pip install 'ssmic[figures]'")
+    if path.exists() and not overwrite:
+        raise ResultsExistError(f"{path}: exists already; use --force to overwrite it")
+
+
+def write_day_figure(
+    results: ResultsReader, path: Path, *, run: int = 1, day: int = 1, overwrite: bool = False
+) -> None:
+    """Write the profile of a day: production, and consumption from panels and from the grid.
+
+    Args:
+        results: An open results file.
+        path: Target; the ending selects the format.
+        run: Number of the run.
+        day: Day of the run, counted from 1; runs of up to two days are shown as a whole.
+        overwrite: Whether an existing file may be overwritten.
+
+    Raises:
+        FigureFormatError, ResultsExistError: See `check_paper`.
+        ResultsError: There is no such run or day.
+        ResultsWriteError: The file cannot be written.
+    """
+    check_paper(path, overwrite=overwrite)
+    profile = view_neighbourhood(results, run, DEFAULT_INTERVAL_S).day
+    if not 1 <= day <= profile.days:
+        raise ResultsError(f"{results.path}: run {run} has no day {day}; there are days 1 to {profile.days}")
+    _save(_day(profile.of_day(day - 1), results.scenario.utc_offset_s), path)
+
+
+def write_gantt_figure(results: ResultsReader, path: Path, *, run: int = 1, overwrite: bool = False) -> None:
+    """Write the standing contracts as a Gantt chart: each job's window, its run, and who supplies it.
+
+    Args:
+        results: An open results file.
+        path: Target; the ending selects the format.
+        run: Number of the run.
+        overwrite: Whether an existing file may be overwritten.
+
+    Raises:
+        FigureFormatError, ResultsExistError: See `check_paper`.
+        ResultsError: There is no such run, it has no contract, or more than a page holds.
+        ResultsWriteError: The file cannot be written.
+    """
+    check_paper(path, overwrite=overwrite)
+    results.run(run)
+    jobs = {job.job_id: job for job in results.scenario.jobs}
+    standing = [entry.contract for entry in results.ledger(run) if entry.state == "standing"]
+    if not standing:
+        raise ResultsError(f"{results.path}: run {run} has no contract to be drawn")
+    if len(standing) > _MOST_JOBS:
+        raise ResultsError(f"{results.path}: run {run} has {len(standing)} contracts; a chart holds {_MOST_JOBS}")
+    rows = sorted(standing, key=lambda contract: (jobs[contract.job_id].house, contract.start_s, contract.job_id))
+    _save(_gantt([(jobs[one.job_id], one) for one in rows], results.scenario.utc_offset_s), path)
+
+
+def _canvas(height_inch: float) -> tuple[Canvas, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra, and slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+
+    canvas = Figure(figsize=(_WIDTH_INCH, height_inch), facecolor="white", layout="constrained")
+    FigureCanvasAgg(canvas)
+    axes = canvas.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return canvas, axes
+
+
+def _hours(axes: Any, utc_offset_s: int) -> Callable[[int], Any]:  # noqa: ANN401 - matplotlib's axes
+    """Show times at the scenario's offset; return the function from UNIX seconds to what the axis counts in."""
+    from datetime import datetime  # noqa: PLC0415 - beside it
+
+    import matplotlib.dates as mdates  # noqa: PLC0415 - an extra
+
+    zone = timezone(timedelta(seconds=utc_offset_s))
+    locator = mdates.AutoDateLocator(tz=zone)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz=zone))
+    return lambda time_s: mdates.date2num(datetime.fromtimestamp(time_s, zone))
+
+
+def _day(profile: PowerProfile, utc_offset_s: int) -> Canvas:
+    canvas, axes = _canvas(3.2)
+    at = _hours(axes, utc_offset_s)
+    edges = [at(int(time_s)) for time_s in (*profile.times_s, profile.times_s[-1] + profile.interval_s)]
+    kilo = 1e-3
+    local, total = profile.local_w * kilo, profile.consumption_w * kilo
+    axes.stairs(local, edges, fill=True, color=_LOCAL, alpha=0.75, label="Consumed from panels")
+    axes.stairs(
+        total, edges, baseline=local, fill=True, facecolor="#bbbbbb", edgecolor=_GRID_COLOUR, hatch="////",
+        linewidth=0, label="Consumed from the grid",
+    )  # fmt: skip
+    axes.stairs(profile.production_w * kilo, edges, baseline=None, color=_SUN, linewidth=1.6, label="Produced")
+    axes.set_ylabel("Power (kW)")
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    return canvas
+
+
+def _gantt(rows: list[tuple[Any, Any]], utc_offset_s: int) -> Canvas:
+    from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
+
+    canvas, axes = _canvas(max(2.0, 0.17 * len(rows) + 1.0))
+    at = _hours(axes, utc_offset_s)
+    producers = sorted({contract.producer for _, contract in rows} - {GRID})
+    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(producers)} | {GRID: _GRID_COLOUR}
+    for i, (job, contract) in enumerate(rows):
+        begin, end = at(job.earliest_start_s), at(job.latest_start_s + job.duration_s)
+        axes.barh(i, end - begin, left=begin, height=0.8, color=_WINDOW, linewidth=0)
+        start = at(contract.start_s)
+        width = at(contract.start_s + job.duration_s) - start
+        hatch = "////" if contract.producer == GRID else None
+        axes.barh(i, width, left=start, height=0.55, color=colours[contract.producer], hatch=hatch, linewidth=0)
+    axes.set_yticks(range(len(rows)), [job.job_id.replace("$", r"\$") for job, _ in rows], fontsize=6)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    used = [name for name in (*producers, GRID) if any(contract.producer == name for _, contract in rows)]
+    marks = [Patch(color=colours[name], label=name.replace("$", r"\$")) for name in used]
+    marks.append(Patch(color=_WINDOW, label="window"))
+    axes.legend(
+        handles=marks, frameon=False, fontsize=7, ncols=min(6, len(marks)), loc="lower left", bbox_to_anchor=(0, 1)
+    )
+    return canvas
+
+
+def _save(canvas: Canvas, path: Path) -> None:
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+    out = io.BytesIO()
+    kind = path.suffix.lower().removeprefix(".")
+    # Without dates and random ids, so that the same results are the same file.
+    about: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}[kind]
+    with mpl.rc_context({"svg.hashsalt": "ssmic", "pdf.fonttype": 42}):
+        canvas.savefig(out, format=kind, metadata=about, dpi=300)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as draft:
+            draft.write_bytes(out.getvalue())
+    except OSError as error:
+        raise ResultsWriteError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,41 @@
+from .compared import (
+    compared_points as compared_points,
+)
+from .execute import (
+    SweepOutcome as SweepOutcome,
+    SweepProgress as SweepProgress,
+    run_sweep as run_sweep,
+)
+from .export import (
+    export_sweep as export_sweep,
+    sweep_json as sweep_json,
+)
+from .file import (
+    SweepResults as SweepResults,
+    read_sweep as read_sweep,
+)
+from .page import (
+    write_sweep_report as write_sweep_report,
+)
+from .plan import (
+    SweepPlan as SweepPlan,
+    SweepRequest as SweepRequest,
+    default_file as default_file,
+    plan_sweep as plan_sweep,
+)
+
+__all__ = [
+    "SweepOutcome",
+    "SweepPlan",
+    "SweepProgress",
+    "SweepRequest",
+    "SweepResults",
+    "compared_points",
+    "default_file",
+    "export_sweep",
+    "plan_sweep",
+    "read_sweep",
+    "run_sweep",
+    "sweep_json",
+    "write_sweep_report",
+]

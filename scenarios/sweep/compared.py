@@ -1,0 +1,73 @@
+"""A sweep as a comparison of simulations, one for each point, so that the same tables and figures show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scenarios.metrics import sample_statistics, statistics_by_figure
+from scenarios.results import ResultsError, SimulationInfo
+from scenarios.results.comparison import COMPARED_FIGURES, Compared, Difference, SimulationComparison
+from scenarios.sweep.file import SweepResults
+from scenarios.sweep.summary import MOST_PAIRED, BySeed, differences, pairs_of
+
+
+def compared_points(results: SweepResults) -> SimulationComparison:
+    """Return the comparison of the points that have a run that is done.
+
+    Raises:
+        ResultsError: There is none.
+    """
+    by_seed = results.figures_by_seed()
+    numbers = [i for i, runs in enumerate(by_seed) if runs]
+    if not numbers:
+        raise ResultsError(f"{results.path}: has no finished run yet, so there is nothing to compare")
+    points = [by_seed[i] for i in numbers]
+    simulations = tuple(_compared(results, i) for i in numbers)
+    pairs = pairs_of(len(numbers))
+    return SimulationComparison(
+        simulations,
+        tuple(_difference(points, reference, other) for reference, other in pairs),
+        tuple(_warnings(results, simulations)),
+        is_same_scenario=True,
+    )
+
+
+def _compared(results: SweepResults, index: int) -> Compared:
+    info = results.info
+    by_seed = {seed: dict(figures) for seed, figures in sorted(results.figures_by_seed()[index].items())}
+    chosen = dict(zip(info.keys, info.values[index], strict=True))
+    failed = [row for row in results.rows if row.state == "failed" and results.point_of(row) == index + 1]
+    about = SimulationInfo(
+        scenario=info.scenario,
+        algorithm=str(chosen.get("algorithm", info.points[index])),
+        settings=chosen,
+        broker="memory",
+        hosts=None,
+        seeds=info.seeds,
+        versions=dict(info.versions),
+        created_utc=info.created_utc,
+    )
+    excluded = tuple((results.seed_of(row), row.state) for row in failed)
+    statistics = statistics_by_figure(list(by_seed.values()))
+    return Compared(results.path, about, info.points[index], by_seed, statistics, excluded)
+
+
+def _difference(points: Sequence[BySeed], reference: int, other: int) -> Difference:
+    one, more = points[reference], points[other]
+    seeds = tuple(seed for seed in one if seed in more)
+    statistics = {figure.name: sample_statistics(differences(one, more, figure.name)) for figure in COMPARED_FIGURES}
+    return Difference(reference, other, seeds, statistics)
+
+
+def _warnings(results: SweepResults, simulations: Sequence[Compared]) -> list[str]:
+    info = results.info
+    found = []
+    missing = info.planned - len(results.rows)
+    if missing:
+        found.append(f"{missing} of {info.planned} runs are still missing.")
+    found += [f"{one.label}: {len(one.excluded)} runs failed." for one in simulations if one.excluded]
+    if len(info.seeds) == 1:
+        found.append("With one seed there are no intervals; --seeds 20 gives some.")
+    if len(simulations) > MOST_PAIRED:
+        found.append(f"With more than {MOST_PAIRED} points, each is compared with the first one only.")
+    return found

@@ -1,0 +1,116 @@
+"""Does the runs of a sweep that are missing, and keeps each of them as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker import SsmicError
+from scenarios.simulation import cores
+from scenarios.sweep.dask_workers import dask_workers
+from scenarios.sweep.file import SweepFile, open_sweep
+from scenarios.sweep.one_run import SweepRow
+from scenarios.sweep.plan import SweepPlan, SweepRun
+from scenarios.sweep.processes import process_workers
+from scenarios.sweep.workers import Submit
+
+
+class SweepWorkerError(SsmicError):
+    """A worker was lost with its run; what was done before is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOutcome:
+    """How a sweep ended that was not stopped."""
+
+    sha256: str | None
+    """Of the results; None: runs failed."""
+    failed: tuple[SweepRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepProgress:
+    """How far a sweep is."""
+
+    done: int
+    """Runs that are in the file."""
+    planned: int
+    before: int
+    """Runs that were in the file when this execution began."""
+
+
+async def run_sweep(
+    plan: SweepPlan,
+    path: Path,
+    *,
+    workers: int | None = None,
+    dask: str | None = None,
+    on_progress: Callable[[SweepProgress], None] | None = None,
+) -> SweepOutcome:
+    """Do the runs that are not in the results file yet; the same call again goes on where this one was stopped.
+
+    Args:
+        plan: The sweep.
+        path: Its results file, which need not exist.
+        workers: Number of processes; None: one a core. A cluster elsewhere has its own number.
+        dask: `local` or the URL of a Dask scheduler; None: processes of this machine.
+        on_progress: Called at the beginning and after each run.
+
+    Raises:
+        ResultsExistError: The file holds something else, or another process is doing this sweep.
+        ResultsWriteError: The file cannot be written.
+        SweepWorkerError: A worker was lost.
+        DaskError: The cluster cannot be used.
+        asyncio.CancelledError: Stopped; the runs that were done are in the file.
+    """
+    with open_sweep(path, plan) as file:
+        done = file.done()
+        missing = [order for order in plan.runs() if order.run not in done]
+        failed: list[SweepRow] = []
+
+        def keep(row: SweepRow) -> None:
+            file.add(row)
+            done.add(row.run)
+            if row.state == "failed":
+                failed.append(row)
+            tell()
+
+        before = len(done)
+
+        def tell() -> None:
+            if on_progress is not None:
+                on_progress(SweepProgress(len(done), plan.count, before))
+
+        tell()
+        if missing:
+            count = min(workers or cores(), len(missing))
+            there = process_workers(plan.variants, count) if dask is None else dask_workers(dask, plan.variants, count)
+            with there as submit:
+                await _carry_out(missing, submit, keep)
+        return _completed(file, failed)
+
+
+def _completed(file: SweepFile, failed: list[SweepRow]) -> SweepOutcome:
+    rows = tuple(sorted(failed, key=lambda row: row.run))
+    return SweepOutcome(None if rows else file.complete(), rows)
+
+
+async def _carry_out(orders: list[SweepRun], submit: Submit, keep: Callable[[SweepRow], None]) -> None:
+    pending = [asyncio.wrap_future(submit(order)) for order in orders]
+    try:
+        for future in asyncio.as_completed(pending):
+            try:
+                row = await future
+            except BrokenExecutor:
+                raise SweepWorkerError(
+                    "a worker process ended before its run did (killed, or out of memory?); "
+                    "finished runs are kept, and the same command goes on from there"
+                ) from None
+            keep(row)
+    finally:
+        for other in pending:
+            other.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)

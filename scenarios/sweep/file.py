@@ -1,0 +1,378 @@
+"""The results file of a sweep: SQLite with one tidy table of runs, which grows by a row with each run that is done.
+
+When all runs are done the file is written anew in their order, with the summary and the comparisons. Its content then
+depends on nothing but the sweep: not on the number of workers, the order in which they finished, or how often it was
+stopped and resumed. Wall times alone differ; they are in the tables `timing` and `meta` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+from filelock import FileLock, Timeout
+
+from broker import atomic_write
+from scenarios.results import SWEEP_ID, ResultsError, ResultsExistError, ResultsWriteError, is_sweep_file, versions
+from scenarios.sweep.one_run import COUNTS, FIGURES, SweepRow
+from scenarios.sweep.parameters import Value
+from scenarios.sweep.plan import SweepPlan, SweepRequest, request_json, request_of
+from scenarios.sweep.summary import PairRow, SummaryRow, pairwise, summarize
+
+SCHEMA_VERSION: Final = 1
+_BUSY_WALL_S = 10.0
+
+_TABLES = """
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL -- JSON
+) WITHOUT ROWID;
+
+CREATE TABLE points (
+  point INTEGER PRIMARY KEY, -- counts from 1
+  label TEXT NOT NULL{parameters}
+);
+
+CREATE TABLE runs ( -- one row a run: parameters, seed, figures
+  run           INTEGER PRIMARY KEY, -- counts from 1, point by point
+  point         INTEGER NOT NULL REFERENCES points (point){parameters},
+  seed          INTEGER NOT NULL,
+  state         TEXT NOT NULL CHECK (state IN ('done', 'failed')),
+  {figures},
+  ledger_sha256 TEXT, -- equal ledgers, equal hash
+  error         TEXT NOT NULL
+);
+
+CREATE TABLE timing ( -- wall time: what differs from one execution to another
+  run          INTEGER PRIMARY KEY,
+  wall_s       REAL NOT NULL,
+  finished_utc TEXT NOT NULL
+);
+
+CREATE TABLE summary ( -- of the runs of each point; intervals of the mean by Student's t
+  point   INTEGER NOT NULL REFERENCES points (point),
+  figure  TEXT NOT NULL,
+  runs    INTEGER NOT NULL,
+  mean    REAL,
+  standard_deviation REAL,
+  low_95  REAL,
+  high_95 REAL,
+  minimum REAL,
+  maximum REAL,
+  PRIMARY KEY (point, figure)
+) WITHOUT ROWID;
+
+CREATE TABLE pairwise ( -- point less reference, run by run on the same seeds
+  reference INTEGER NOT NULL REFERENCES points (point),
+  point     INTEGER NOT NULL REFERENCES points (point),
+  figure    TEXT NOT NULL,
+  seeds     INTEGER NOT NULL,
+  mean      REAL,
+  low_95    REAL,
+  high_95   REAL,
+  PRIMARY KEY (reference, point, figure)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepInfo:
+    """What is swept."""
+
+    request: SweepRequest
+    scenario: str
+    keys: tuple[str, ...]
+    seeds: tuple[int, ...]
+    points: tuple[str, ...]
+    """Labels, in the order of their numbers."""
+    values: tuple[tuple[Value, ...], ...]
+    """Of each point, in the order of the keys."""
+    fingerprint: str
+    versions: Mapping[str, str]
+    created_utc: str
+    sha256: str | None
+    """Of the complete results; None: runs are missing."""
+
+    @property
+    def planned(self) -> int:
+        """Number of runs of the whole sweep."""
+        return len(self.points) * len(self.seeds)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResults:
+    """Content of a sweep's results file."""
+
+    path: Path
+    info: SweepInfo
+    rows: tuple[SweepRow, ...]
+    """Those that are done or failed so far, in the order of their numbers."""
+
+    def point_of(self, row: SweepRow) -> int:
+        """Return the number of a run's point."""
+        return (row.run - 1) // len(self.info.seeds) + 1
+
+    def seed_of(self, row: SweepRow) -> int:
+        """Return a run's seed."""
+        return self.info.seeds[(row.run - 1) % len(self.info.seeds)]
+
+    def figures_by_seed(self) -> list[dict[int, Mapping[str, float | None]]]:
+        """Return the figures of the runs that are done: by seed, one mapping for each point."""
+        found: list[dict[int, Mapping[str, float | None]]] = [{} for _ in self.info.points]
+        for row in self.rows:
+            if row.state == "done":
+                found[self.point_of(row) - 1][self.seed_of(row)] = row.figures
+        return found
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all runs are done."""
+        return self.info.sha256 is not None
+
+
+class SweepFile:
+    """A results file that is being written; `open_sweep` opens one."""
+
+    def __init__(self, path: Path, plan: SweepPlan, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._plan = plan
+        self._connection = connection
+        self._points = {point.number: point for point in plan.points}
+
+    def done(self) -> set[int]:
+        """Return the numbers of the runs that are done; those that failed are to be done again."""
+        with _translated(self.path):
+            return {run for (run,) in self._connection.execute("SELECT run FROM runs WHERE state = 'done'")}
+
+    def add(self, row: SweepRow) -> None:
+        """Keep a run, whatever happens to the process from now on.
+
+        Raises:
+            ResultsWriteError: The file cannot be written.
+        """
+        with _translated(self.path), self._connection:
+            self._connection.execute(*_run_row(self._plan, row))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO timing VALUES (?, ?, ?)",
+                (row.run, row.wall_s, datetime.now(UTC).isoformat(timespec="milliseconds")),
+            )
+
+    def complete(self) -> str:
+        """Write the file anew in the order of the runs, with summary and comparisons; return the results' hash.
+
+        Raises:
+            ResultsWriteError: The file cannot be written.
+        """
+        with _translated(self.path):
+            timing = self._connection.execute("SELECT * FROM timing ORDER BY run").fetchall()
+            (created,) = self._connection.execute("SELECT value FROM meta WHERE key = 'created_utc'").fetchone()
+        results = read_sweep(self.path)
+        digest = rows_sha256(results)
+        figures = results.figures_by_seed()
+        with _translated(self.path), atomic_write(self.path) as draft, closing(_connect(draft)) as connection:
+            _build(connection, self._plan, json.loads(created), digest)
+            with connection:
+                for row in results.rows:
+                    connection.execute(*_run_row(self._plan, row))
+                connection.executemany("INSERT INTO timing VALUES (?, ?, ?)", timing)
+                _insert(connection, "summary", summarize(figures, FIGURES))
+                _insert(connection, "pairwise", pairwise(figures, FIGURES))
+        return digest
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[SummaryRow | PairRow]) -> None:
+    for row in rows:
+        marks = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 - our own two tables
+
+
+@contextmanager
+def open_sweep(path: Path, plan: SweepPlan) -> Iterator[SweepFile]:
+    """Open the results file of a sweep for writing: a new one, or the one that the same sweep has begun.
+
+    Raises:
+        ResultsExistError: The file holds something else, or another process is writing it.
+        ResultsWriteError: It cannot be written.
+    """
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
+    try:
+        with _translated(path), lock:
+            try:
+                if not path.exists():
+                    with atomic_write(path) as draft, closing(_connect(draft)) as connection:
+                        _build(connection, plan, datetime.now(UTC).isoformat(timespec="milliseconds"), None)
+                else:
+                    _check_same(path, plan)
+                with closing(_connect(path)) as connection:
+                    yield SweepFile(path, plan, connection)
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        raise ResultsExistError(f"{path}: another process is doing this sweep") from None
+
+
+def _check_same(path: Path, plan: SweepPlan) -> None:
+    if not is_sweep_file(path):
+        raise ResultsExistError(f"{path}: exists already and is not a sweep; refusing to overwrite it")
+    info = read_sweep(path).info
+    if info.fingerprint == plan.fingerprint():
+        return
+    before, now = request_json(info.request), request_json(plan.request)
+    changed = [
+        f"{_OPTIONS[key]} {_said(before[key])} and now {_said(now[key])}" for key in now if before[key] != now[key]
+    ]
+    what = "; ".join(changed) or "the scenario has changed since"
+    raise ResultsExistError(f"{path}: holds another sweep ({what}); name another file")
+
+
+_OPTIONS = {
+    "source": "scenario",
+    "vary": "--vary",
+    "fixed": "--set",
+    "seeds": "--seeds",
+    "first_seed": "--seed",
+    "sample": "--sample",
+    "sample_seed": "--sample-seed",
+}
+
+
+def _said(value: Any) -> str:  # noqa: ANN401 - any value of a request
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "nothing"
+    return "the default" if value is None else str(value)
+
+
+def read_sweep(path: Path) -> SweepResults:
+    """Return the content of a sweep's results file, complete or not.
+
+    Raises:
+        ResultsError: The file cannot be read, or holds no sweep.
+    """
+    if not is_sweep_file(path):
+        raise ResultsError(f"{path}: {'holds no sweep' if path.exists() else 'there is no such file'}")
+    try:
+        with closing(_connect(path, read_only=True)) as connection:
+            meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+            labels = connection.execute("SELECT * FROM points ORDER BY point").fetchall()
+            columns = ", ".join(f'r."{name}"' for name in FIGURES)
+            rows = connection.execute(
+                f"SELECT r.run, r.state, r.ledger_sha256, r.error, t.wall_s, {columns}"  # noqa: S608 - our own names
+                " FROM runs r JOIN timing t USING (run) ORDER BY r.run"
+            ).fetchall()
+    except (sqlite3.Error, ValueError) as error:
+        raise ResultsError(f"{path}: is damaged: {error}") from error
+    if meta.get("schema_version", 0) > SCHEMA_VERSION:
+        raise ResultsError(f"{path}: was written by a newer ssmic: upgrade ssmic")
+    keys = tuple(meta["keys"])
+    info = SweepInfo(
+        request=request_of(meta["request"]),
+        scenario=meta["scenario"],
+        keys=keys,
+        seeds=tuple(meta["seeds"]),
+        points=tuple(row[1] for row in labels),
+        values=tuple(tuple(values) for values in meta["values"]),
+        fingerprint=meta["fingerprint"],
+        versions=meta["versions"],
+        created_utc=meta["created_utc"],
+        sha256=meta["sha256"],
+    )
+    return SweepResults(path, info, tuple(_row_of(row) for row in rows))
+
+
+def _row_of(row: Sequence[Any]) -> SweepRow:
+    run, state, ledger, error, wall_s, *values = row
+    figures = dict(zip(FIGURES, values, strict=True)) if state == "done" else {}
+    return SweepRow(run, state, figures, ledger, error, wall_s)
+
+
+def rows_sha256(results: SweepResults) -> str:
+    """Return a hash of all runs, their parameters and figures, without wall times: equal results, equal hash."""
+    info, digest = results.info, hashlib.sha256()
+    for row in results.rows:
+        values = info.values[results.point_of(row) - 1]
+        content = [row.run, values, results.seed_of(row), row.state, dict(row.figures), row.ledger_sha256, row.error]
+        digest.update(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    if read_only:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_WALL_S)
+    connection = sqlite3.connect(path, timeout=_BUSY_WALL_S)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _build(connection: sqlite3.Connection, plan: SweepPlan, created_utc: str, digest: str | None) -> None:
+    columns = zip(plan.keys, zip(*(point.values for point in plan.points), strict=True), strict=True)
+    parameters = "".join(f",\n  {quoted(key)} {_type_of(values)}" for key, values in columns)
+    figures = ",\n  ".join(f"{quoted(name)} {'INTEGER' if name in COUNTS else 'REAL'}" for name in FIGURES)
+    connection.executescript(
+        f"PRAGMA application_id = {SWEEP_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+        + _TABLES.format(parameters=parameters, figures=figures)
+    )
+    meta = {
+        "application": "ssmic",
+        "schema_version": SCHEMA_VERSION,
+        "request": request_json(plan.request),
+        "scenario": plan.scenario,
+        "keys": plan.keys,
+        "seeds": plan.seeds,
+        "values": [point.values for point in plan.points],
+        "fingerprint": plan.fingerprint(),
+        "versions": versions(),
+        "created_utc": created_utc,
+        "sha256": digest,
+    }
+    with connection:
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            [(key, json.dumps(value, ensure_ascii=False)) for key, value in sorted(meta.items())],
+        )
+        marks = ", ".join("?" * (2 + len(plan.keys)))
+        connection.executemany(
+            f"INSERT INTO points VALUES ({marks})",  # noqa: S608 - question marks
+            [(point.number, plan.label(point), *point.values) for point in plan.points],
+        )
+
+
+def _type_of(values: Sequence[Value]) -> str:
+    """Return the declared type of a column; values that are not of it stay as they are."""
+    kinds = {type(value) for value in values}
+    if kinds <= {bool, int}:
+        return "INTEGER"
+    return "REAL" if kinds <= {int, float} else "TEXT"
+
+
+def _run_row(plan: SweepPlan, row: SweepRow) -> tuple[str, tuple[Any, ...]]:
+    per_point = len(plan.seeds)
+    point, seed = plan.points[(row.run - 1) // per_point], plan.seeds[(row.run - 1) % per_point]
+    figures = [row.figures.get(name) for name in FIGURES]
+    values = (row.run, point.number, *point.values, seed, row.state, *figures, row.ledger_sha256, row.error)
+    marks = ", ".join("?" * len(values))
+    return f"INSERT OR REPLACE INTO runs VALUES ({marks})", values  # noqa: S608 - question marks
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL writes that of a column."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if isinstance(error, Timeout):
+            raise
+        what = cast("Any", error).strerror if isinstance(error, OSError) and error.strerror else error
+        raise ResultsWriteError(f"{path}: cannot be written: {what}") from error

@@ -1,0 +1,58 @@
+"""One run of a sweep: from a scenario to its figures, in whatever process it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from broker import SsmicError, new_loop
+from broker.transport import MemoryBroker
+from scenarios.metrics import Kpis, compute_kpis, settle
+from scenarios.scenario import Scenario
+from scenarios.simulation import RunSettings, run_scenario
+from scenarios.sweep.plan import SweepRun
+
+FIGURES = (*(field.name for field in fields(Kpis) if field.name != "interval_s"), "negotiations", "messages")
+"""Names of the figures of a run, in the order of the tables."""
+COUNTS = frozenset({*(field.name for field in fields(Kpis) if field.type == "int"), "negotiations", "messages"})
+"""Those of them that are whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRow:
+    """What came of one run."""
+
+    run: int
+    state: Literal["done", "failed"]
+    figures: Mapping[str, float | None]
+    """By name; empty if it failed."""
+    ledger_sha256: str | None
+    error: str
+    wall_s: float
+
+
+def perform(scenario: Scenario, order: SweepRun) -> SweepRow:
+    """Do a run and return its figures; a run that fails is a row that says why.
+
+    The agents talk over a broker in memory: the ledger is the same as over MQTT.
+    """
+    started_wall_s = time.perf_counter()
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            figures, ledger = runner.run(_run(scenario, order.settings))
+    except SsmicError as error:
+        return SweepRow(order.run, "failed", {}, None, str(error), time.perf_counter() - started_wall_s)
+    return SweepRow(order.run, "done", figures, ledger, "", time.perf_counter() - started_wall_s)
+
+
+async def _run(scenario: Scenario, settings: RunSettings) -> tuple[dict[str, float | None], str]:
+    outcome = await run_scenario(scenario, settings, MemoryBroker())
+    entries = sorted(outcome.ledger, key=lambda entry: entry.contract.contract_id)
+    standing = [entry.contract for entry in entries if entry.state == "standing"]
+    settled = settle(scenario, standing, outcome.start_s, outcome.end_s)
+    kpis = compute_kpis(scenario, settled, entries, outcome.end_s, not_registered=len(outcome.not_registered))
+    known = {**kpis.as_dict(), "negotiations": outcome.negotiations, "messages": outcome.messages}
+    return {name: known[name] for name in FIGURES}, outcome.ledger_sha256

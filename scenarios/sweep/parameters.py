@@ -1,0 +1,241 @@
+"""What a sweep varies and sets: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
+
+A key is the name of a run setting or, with a path, a value of the scenario's file. A path names the items of a list by
+their number, by their id or, all of them, by `*`: `houses[adler].devices[pv-adler].name`, `jobs[*].latest_start`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agents.scheduling import ALGORITHMS
+from scenarios.files import KeyPath, in_words, known_keys, plain_value, suggest
+
+Value = str | int | float | bool
+"""What a parameter can be set to."""
+Kind = type[str] | type[int] | type[float] | type[bool]
+
+RUN_SETTINGS: Final[Mapping[str, Kind]] = {
+    "algorithm": str,
+    "penalty": float,
+    "step_size": float,
+    "tolerance": float,
+    "node_limit": int,
+    "days": int,
+    "patient": bool,
+    "hosts": int,
+}
+"""The settings of a run that a sweep can vary, and their types."""
+_NOT_VARIED = {
+    "seed": "give the seeds with --seeds and --seed",
+    "version": "it is the version of the file's format",
+    "name": "it names the scenario",
+}
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER}):({_NUMBER})(?::(\d+))?(:log)?")
+_PART = re.compile(r"\.?([^.\[\]]+)|\[([^\[\]]+)\]")
+_MOST_VALUES = 10_000
+
+
+class ParameterError(ValueError):
+    """A parameter cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from one end to the other, ends included."""
+
+    low: float
+    high: float
+    count: int | None
+    """How many, evenly spaced; None: as many as a sample draws."""
+    is_log: bool
+    """Whether ratios are even, and not differences."""
+    is_whole: bool
+    """Whether only whole numbers are meant."""
+
+    def values(self) -> tuple[Value, ...]:
+        """Return the `count` numbers; without a count, none."""
+        count = self.count or 0
+        return tuple(self.at(i / (count - 1) if count > 1 else 0.0) for i in range(count))
+
+    def at(self, share: float) -> Value:
+        """Return the number at a share of the way from the low to the high end."""
+        if self.is_log:
+            number = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        else:
+            number = self.low + share * (self.high - self.low)
+        number = float(f"{number:.12g}")  # without the last digits of binary fractions, as somebody would write it
+        return round(number) if self.is_whole else number
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A key with the values that it takes."""
+
+    key: str
+    values: tuple[Value, ...]
+    """In the order given; those of a range without a count are empty."""
+    range: Range | None = None
+    targets: tuple[KeyPath, ...] = ()
+    """The values of the scenario's file that it sets; empty: it is a run setting."""
+
+
+def parse_parameter(text: str, content: Mapping[str, Any], *, is_sampled: bool = False) -> Parameter:
+    """Return the parameter that `KEY=VALUE[,VALUE...]` or `KEY=LOW:HIGH[:COUNT][:log]` describes.
+
+    Args:
+        text: As on the command line.
+        content: The scenario's file, as plain data.
+        is_sampled: Whether values are drawn from ranges, which then need no count.
+
+    Raises:
+        ParameterError: The key is unknown, or a value is not of its type.
+    """
+    key, equals, written = text.partition("=")
+    key, written = key.strip(), written.strip()
+    if not equals or not key or not written:
+        raise ParameterError(f"{text!r}: expected is KEY=VALUE, for example penalty=0.5,1 or penalty=0.5:2:4")
+    setting = key.replace("-", "_")
+    if setting in RUN_SETTINGS:
+        return _parsed(setting, written, RUN_SETTINGS[setting], (), is_sampled=is_sampled)
+    targets = find_targets(key, content)
+    kinds = {type(plain_value(content, path)) for path in targets}
+    kind: Kind | None = kinds.pop() if len(kinds) == 1 else float if kinds == {int, float} else None
+    return _parsed(key, written, kind if kind in {str, int, float, bool} else None, targets, is_sampled=is_sampled)
+
+
+def _parsed(key: str, written: str, kind: Kind | None, targets: tuple[KeyPath, ...], *, is_sampled: bool) -> Parameter:
+    if kind in {int, float} or (kind is None and _RANGE.fullmatch(written)):
+        found = _RANGE.fullmatch(written)
+        if found is not None:
+            reach = _range(key, found, is_whole=_is_whole(kind, found))
+            if reach.count is None and not is_sampled:
+                raise ParameterError(f"{key}={written}: says no number of values; write for example {key}={written}:5")
+            return Parameter(key, reach.values(), reach, targets)
+    values = tuple(_value(key, one.strip(), kind, is_setting=not targets) for one in written.split(","))
+    if len(set(values)) < len(values):
+        raise ParameterError(f"{key}={written}: a value is given twice")
+    return Parameter(key, values, None, targets)
+
+
+def _is_whole(kind: Kind | None, found: re.Match[str]) -> bool:
+    """Return whether a range is of whole numbers: a setting's type says so; of a file, both ends do."""
+    ends = found[1], found[2]
+    return kind is not float and all(re.fullmatch(r"[-+]?\d+", end) for end in ends)
+
+
+def _range(key: str, found: re.Match[str], *, is_whole: bool) -> Range:
+    low, high = float(found[1]), float(found[2])
+    count = None if found[3] is None else int(found[3])
+    is_log = found[4] is not None
+    if not (math.isfinite(low) and math.isfinite(high)) or low >= high:
+        raise ParameterError(f"{key}={found[0]}: the first number has to be less than the second")
+    if is_log and low <= 0:
+        raise ParameterError(f"{key}={found[0]}: a logarithmic range begins above 0")
+    if count is not None and not 2 <= count <= _MOST_VALUES:
+        raise ParameterError(f"{key}={found[0]}: a range has from 2 to {_MOST_VALUES} values, not {count}")
+    reach = Range(low, high, count, is_log, is_whole)
+    if is_whole and len(set(reach.values())) < (count or 0):
+        raise ParameterError(f"{key}={found[0]}: there are not {count} different whole numbers in this range")
+    return reach
+
+
+def _value(key: str, text: str, kind: Kind | None, *, is_setting: bool) -> Value:
+    if text == "":
+        raise ParameterError(f"{key}: a value is missing before or after a comma")
+    if kind is str:
+        return _algorithm(text) if key == "algorithm" else text
+    if kind is bool:
+        if text.casefold() not in _WORDS:
+            raise ParameterError(f"{key}={text}: yes or no is expected")
+        return _WORDS[text.casefold()]
+    number = _number(text)
+    if kind is None:
+        return text if number is None else number
+    if number is None:
+        raise ParameterError(f"{key}={text}: a {'whole ' if kind is int else ''}number is expected")
+    if kind is int and is_setting and not isinstance(number, int):
+        raise ParameterError(f"{key}={text}: a whole number is expected")
+    return float(number) if kind is float and is_setting else number
+
+
+def _number(text: str) -> int | float | None:
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    return float(text) if re.fullmatch(_NUMBER, text) else None
+
+
+def _algorithm(name: str) -> str:
+    found = {known.casefold(): known for known in ALGORITHMS}.get(name.casefold())
+    if found is None:
+        raise ParameterError(f"there is no algorithm {name!r}{suggest(name, ALGORITHMS)}")
+    return found
+
+
+def find_targets(key: str, content: Mapping[str, Any]) -> tuple[KeyPath, ...]:
+    """Return the paths of the values that a key names in a scenario's file.
+
+    Raises:
+        ParameterError: There is no such value; the message names the nearest key.
+    """
+    parts = [found[1] or found[2] for found in _PART.finditer(key)]
+    if "".join(found[0] for found in _PART.finditer(key)) != key or not parts:
+        raise ParameterError(f"{key!r} is no key; expected is for example penalty or jobs[adler-car].latest_start")
+    if parts[0] in _NOT_VARIED:
+        raise ParameterError(f"{parts[0]} cannot be varied or set: {_NOT_VARIED[parts[0]]}")
+    paths: list[KeyPath] = [()]
+    for i, part in enumerate(parts):
+        is_last = i == len(parts) - 1
+        next_paths = [below for path in paths for below in _below(content, path, part, is_last=is_last)]
+        if not next_paths:
+            raise ParameterError(_unknown(key, content, paths[0], part))
+        paths = next_paths
+    for path in paths:
+        if isinstance(plain_value(content, path), Mapping | list):
+            inside = ", ".join(_known(content, path)[:8])
+            raise ParameterError(f"{key}: is not a single value; name one within it: {inside}")
+    return tuple(paths)
+
+
+def _below(content: Mapping[str, Any], path: KeyPath, part: str, *, is_last: bool) -> Iterator[KeyPath]:
+    node = plain_value(content, path)
+    if isinstance(node, Mapping):
+        if part == "*":
+            yield from ((*path, key) for key in node)
+        elif part in node or (is_last and part in known_keys(content, path)):
+            yield (*path, part)
+    elif isinstance(node, list):
+        if part == "*":
+            yield from ((*path, i) for i in range(len(node)))
+        elif part in (ids := _ids(node)):
+            yield (*path, ids.index(part))
+        elif part.isascii() and part.isdigit() and int(part) < len(node):
+            yield (*path, int(part))
+
+
+def _ids(items: Sequence[Any]) -> list[str]:
+    return [str(item.get("id", "")) if isinstance(item, Mapping) else "" for item in items]
+
+
+def _known(content: Mapping[str, Any], path: KeyPath) -> list[str]:
+    node = plain_value(content, path)
+    if isinstance(node, Mapping):
+        return list(dict.fromkeys([*node, *known_keys(content, path)]))
+    if isinstance(node, list):
+        return [name for name in _ids(node) if name] or [str(i) for i in range(len(node))]
+    return []
+
+
+def _unknown(key: str, content: Mapping[str, Any], path: KeyPath, part: str) -> str:
+    known = _known(content, path)
+    if not path:
+        known = [*RUN_SETTINGS, *(name for name in known if name not in _NOT_VARIED)]
+    where = f" in {in_words(path)}" if path else ""
+    what = f"unknown key {key!r}" if key == part else f"unknown key {key!r}: there is no {part!r}{where}"
+    return f"{what}{suggest(part, known)}"

@@ -1,0 +1,296 @@
+"""What a sweep does: its points, the seeds that each of them is run with, and the runs that follow from both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agents import SettingsError
+from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files import load_content as build_content
+from scenarios.load import Content, load, load_content
+from scenarios.results import DEFAULT_FOLDER, SUFFIX
+from scenarios.scenario import SCENARIO, Scenario
+from scenarios.simulation import RunSettings
+from scenarios.sweep.design import grid, sample
+from scenarios.sweep.parameters import Parameter, ParameterError, Value, parse_parameter
+
+MAX_RUNS = 1_000_000
+"""A sweep of more runs is a typing error."""
+_ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRequest:
+    """What somebody asks for, as on the command line."""
+
+    source: str
+    """A YAML file, an input of PySSMic or the name of a bundled scenario."""
+    vary: tuple[str, ...] = ()
+    """`KEY=VALUE,...` or `KEY=LOW:HIGH:COUNT`, one a parameter."""
+    fixed: tuple[str, ...] = ()
+    """`KEY=VALUE`, the same in all runs."""
+    seeds: int = 10
+    """Runs of each point, each with its own seed; the seeds of all points are the same."""
+    first_seed: int | None = None
+    """Further seeds follow it; None: the scenario's."""
+    sample: int | None = None
+    """Points of a Latin hypercube sample; None: every combination."""
+    sample_seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One combination of the parameters' values."""
+
+    number: int
+    """Counts from 1."""
+    values: tuple[Value, ...]
+    """In the order of the plan's keys."""
+    variant: int
+    """Index of the scenario that it runs."""
+    settings: Mapping[str, Value]
+    """Run settings, by name; those that are not there have their defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRun:
+    """One run of a sweep; goes to another process as it is."""
+
+    run: int
+    """Counts from 1."""
+    point: int
+    """Number of its point."""
+    variant: int
+    """Index of the scenario."""
+    settings: RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlan:
+    """A sweep before it begins: checked, and with all its scenarios built."""
+
+    request: SweepRequest
+    scenario: str
+    """Name of the scenario."""
+    keys: tuple[str, ...]
+    """What is varied."""
+    points: tuple[Point, ...]
+    seeds: tuple[int, ...]
+    variants: tuple[Scenario, ...]
+    notes: tuple[str, ...] = ()
+    """What the user should know before it runs, one sentence each."""
+
+    def runs(self) -> Iterator[SweepRun]:
+        """Yield all runs, numbered point by point.
+
+        They come seed by seed, so that a sweep that was stopped has about as many runs of each point.
+        """
+        for k, seed in enumerate(self.seeds):
+            for point in self.points:
+                run = (point.number - 1) * len(self.seeds) + k + 1
+                yield SweepRun(run, point.number, point.variant, _run_settings(run, seed, point.settings))
+
+    @property
+    def count(self) -> int:
+        """Number of runs."""
+        return len(self.points) * len(self.seeds)
+
+    def label(self, point: Point) -> str:
+        """Return a point in words: `algorithm=exact, penalty=0.5`."""
+        return ", ".join(f"{key}={shown(value)}" for key, value in zip(self.keys, point.values, strict=True)) or "all"
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that the results follow from; the same sweep has the same one."""
+        digest = hashlib.sha256()
+        for scenario in self.variants:
+            digest.update(SCENARIO.dump_json(scenario) + b"\0")
+        points = [(point.number, point.values, point.variant, dict(point.settings)) for point in self.points]
+        digest.update(json.dumps([self.keys, points, self.seeds], sort_keys=True).encode())
+        return digest.hexdigest()[:32]
+
+
+def shown(value: Value) -> str:
+    """Return a value as it is written on the command line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def plan_sweep(request: SweepRequest) -> SweepPlan:
+    """Check what is asked for and return the plan of the sweep.
+
+    Raises:
+        SettingsError: Keys are unknown, or values are invalid; carries all of these problems.
+        ScenarioError: The scenario cannot be used, or is invalid with the values of a point.
+    """
+    loaded = load(request.source)
+    content = load_content(request.source)
+    vary, fixed = _parameters(request, content.data)
+    rows = grid(vary) if request.sample is None else sample(vary, request.sample, request.sample_seed)
+    first = loaded.scenario.seed if request.first_seed is None else request.first_seed
+    if len(rows) * request.seeds > MAX_RUNS:
+        raise SettingsError((f"{len(rows)} points with {request.seeds} seeds are more than {MAX_RUNS:,} runs",))
+    variants = _Variants(loaded.scenario, content)
+    points: list[Point] = []
+    problems: list[str] = []
+    chosen = [(parameter, parameter.values[0]) for parameter in fixed]
+    for number, row in enumerate(rows, start=1):
+        values = [*chosen, *zip(vary, row, strict=True)]
+        settings = {parameter.key: value for parameter, value in values if not parameter.targets}
+        settings.setdefault("algorithm", loaded.scenario.algorithm)
+        problems += _setting_problems(settings)
+        points.append(Point(number, row, variants.index(values), settings))
+    if problems:
+        raise SettingsError(tuple(dict.fromkeys(problems)))
+    return SweepPlan(
+        request=request,
+        scenario=loaded.scenario.name,
+        keys=tuple(parameter.key for parameter in vary),
+        points=tuple(points),
+        seeds=tuple(range(first, first + request.seeds)),
+        variants=tuple(variants.scenarios),
+        notes=(*loaded.notes, *_without_effect(vary, fixed, points)),
+    )
+
+
+def _parameters(request: SweepRequest, content: Mapping[str, Any]) -> tuple[list[Parameter], list[Parameter]]:
+    problems: list[str] = []
+    found: list[list[Parameter]] = [[], []]
+    is_sampled = request.sample is not None
+    for parameters, texts, sampled in ((found[0], request.vary, is_sampled), (found[1], request.fixed, False)):
+        for text in texts:
+            try:
+                parameters.append(parse_parameter(text, content, is_sampled=sampled))
+            except ParameterError as error:
+                problems.append(str(error))
+    vary, fixed = found
+    problems += [
+        f"--set {parameter.key}: takes one value; --vary takes several"
+        for parameter in fixed
+        if len(parameter.values) != 1
+    ]
+    targets: dict[object, str] = {}
+    for parameter in (*vary, *fixed):
+        for target in parameter.targets or (parameter.key,):
+            other = targets.setdefault(target, parameter.key)
+            if other is not parameter.key or parameter.key in {one.key for one in (*vary, *fixed) if one != parameter}:
+                problems.append(f"{parameter.key}: is varied or set twice" + _as_well(parameter.key, other))
+                break
+    if problems:
+        raise SettingsError(tuple(dict.fromkeys(problems)))
+    return vary, fixed
+
+
+def _as_well(key: str, other: str) -> str:
+    return "" if key == other else f", by {other} as well"
+
+
+class _Variants:
+    """The scenarios of a sweep: one for each combination of values of the file."""
+
+    def __init__(self, scenario: Scenario, content: Content) -> None:
+        self._base = scenario
+        self._content = content
+        self._known: dict[tuple[tuple[str, Value], ...], int] = {}
+        self.scenarios: list[Scenario] = []
+
+    def index(self, values: Sequence[tuple[Parameter, Value]]) -> int:
+        """Return the index of the scenario with these values.
+
+        Raises:
+            ScenarioError: It is not valid with them.
+        """
+        changes = tuple((parameter.key, value) for parameter, value in values if parameter.targets)
+        if changes not in self._known:
+            self.scenarios.append(self._built(values) if changes else self._base)
+            self._known[changes] = len(self.scenarios) - 1
+        return self._known[changes]
+
+    def _built(self, values: Sequence[tuple[Parameter, Value]]) -> Scenario:
+        data = deepcopy(self._content.data)
+        changes = []
+        for parameter, value in values:
+            for *above, last in parameter.targets:
+                node: Any = data
+                for part in above:
+                    node = node[part]
+                node[last] = value
+            if parameter.targets:
+                changes.append(f"{parameter.key}={shown(value)}")
+        where = f"{self._content.where} with {', '.join(changes)}"
+        return build_content(data, where, self._content.folder)
+
+
+def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
+    problems = [
+        f"{key}={shown(value)}: a whole number from 1 on is expected"
+        for key, value in settings.items()
+        if key in {"days", "hosts"} and isinstance(value, int) and value < 1
+    ]
+    try:
+        _algorithm_settings(settings)
+    except SettingsError as error:
+        problems += error.problems
+    return problems
+
+
+def _algorithm_settings(settings: Mapping[str, Value]) -> AlgorithmSettings:
+    chosen: dict[str, Any] = {key: settings[key] for key in _ALGORITHM if key in settings}
+    return AlgorithmSettings(str(settings["algorithm"]), **chosen)
+
+
+def _run_settings(run: int, seed: int, settings: Mapping[str, Value]) -> RunSettings:
+    days, hosts = settings.get("days"), settings.get("hosts")
+    return RunSettings(
+        seed=seed,
+        run_id=f"sweep-{run}",
+        algorithm=_algorithm_settings(settings),
+        patient=bool(settings.get("patient", True)),
+        hosts=None if hosts is None else int(hosts),
+        days=None if days is None else int(days),
+    )
+
+
+def _without_effect(vary: Sequence[Parameter], fixed: Sequence[Parameter], points: Sequence[Point]) -> Iterator[str]:
+    """Say which settings belong to none, or only to some, of the algorithms that are run."""
+    algorithms = list(dict.fromkeys(str(point.settings["algorithm"]) for point in points))
+    for parameter in (*vary, *fixed):
+        owners = ALGORITHMS_WITH.get(parameter.key)
+        if parameter.targets or owners is None:
+            continue
+        others = [name for name in algorithms if name not in owners]
+        if others:
+            have = "has" if len(others) == 1 else "have"
+            yield (
+                f"{parameter.key} belongs to {', '.join(owners)}; {' and '.join(others)} {have} no such setting, "
+                f"so its value changes nothing there"
+            )
+
+
+def default_file(plan: SweepPlan, folder: Path = DEFAULT_FOLDER) -> Path:
+    """Return the results file of a sweep for which none is named: the same sweep has the same one."""
+    return folder / f"sweep_{plan.scenario}_{plan.fingerprint()[:8]}{SUFFIX}"
+
+
+def request_json(request: SweepRequest) -> dict[str, Any]:
+    """Return a request as a JSON object."""
+    return asdict(request)
+
+
+def request_of(content: Mapping[str, Any]) -> SweepRequest:
+    """Return the request that `request_json` made.
+
+    Raises:
+        ScenarioError: It is none.
+    """
+    try:
+        return SweepRequest(**{**content, "vary": tuple(content["vary"]), "fixed": tuple(content["fixed"])})
+    except (TypeError, KeyError) as error:
+        raise ScenarioError([Problem("the sweep's request", f"cannot be read: {error}")]) from None

@@ -1,0 +1,466 @@
+"""A host that breaks the protocol is put out of the run; the others finish it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.clock.clock import Clock, ClockSettings, OnLoss
+from broker.clock.journal import ClockJournal
+from broker.clock.pacing import Moment
+from broker.clock.schedule import ScheduledRound
+from broker.errors import AgentFailedError, HostRefusedError, HostsMissingError
+from broker.hosts.agent import Agent, AskLapsedError
+from broker.hosts.host import Host
+from broker.protocol import topics
+from broker.protocol.timeouts import Timeouts
+from broker.protocol.wire import Announcement, Done, Envelope, Grant, Roster
+from broker.transport.base import MAX_PAYLOAD_BYTES, Bus, Delivery
+from broker.transport.memory import MemoryBroker
+from tests.broker.clock.test_clock import MESSAGES, Echo, Ping
+from tests.broker.hosts.test_sessions import quickly
+
+RUN = "r"
+LIMIT_WALL_S = 20.0
+TIMEOUTS = Timeouts(resend_wall_s=0.5, resend_most_wall_s=5, limit_wall_s=LIMIT_WALL_S)
+
+
+class Asker(Agent[Ping]):
+    """Asks another agent at second 5 and an echo at second 9, and notes what came of it."""
+
+    def __init__(self, agent_id: str, first: str) -> None:
+        super().__init__(agent_id)
+        self.first = first
+        self.notes: list[tuple[int, str]] = []
+
+    async def run(self) -> None:
+        for time_s, to in ((5, self.first), (9, "echo")):
+            await self.until(time_s)
+            try:
+                answer = await self.ask(to, Ping(n=time_s))
+            except AskLapsedError:
+                self.notes.append((self.now_s, f"{to} lapsed"))
+            else:
+                self.notes.append((self.now_s, f"{to} {answer.n}"))
+
+
+class Wire:
+    """Sees each step as the clock reads it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Envelope] = []
+
+    def step_ran(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
+        self.sent += [envelope for envelope in sent if envelope.step == moment.step]
+
+    def keep(self) -> bool:
+        return True
+
+
+class Member:
+    """Host `b` with the agent `bee`: answers grants truthfully, except for what a test changes."""
+
+    def __init__(self, bus: Bus, lie: Callable[[Member, Grant], Awaitable[dict[str, Any] | None]]) -> None:
+        self.bus = bus
+        self.lie = lie
+        self.seq = 0
+        self.last: tuple[int, bytes] | None = None
+        self.sessions: dict[str, str] = {}
+
+    async def live(self) -> None:
+        await self.bus.subscribe(topics.grant(RUN, "b"), topics.roster(RUN))
+        there = Announcement(host="b", session="b's", agents=("bee",), state="there")
+        await self.bus.publish(topics.host(RUN, "b"), there.encoded(), retain=True)
+        async for event in self.bus.messages():
+            if isinstance(event, Delivery) and event.topic == topics.roster(RUN) and event.payload:
+                roster = Roster.model_validate_json(event.payload)
+                self.sessions = {host: member.session for host, member in roster.hosts.items()}
+            if isinstance(event, Delivery) and event.topic == topics.grant(RUN, "b"):
+                grant = Grant.model_validate_json(event.payload)
+                if self.last is None or self.last[0] != grant.step:
+                    changes = await self.lie(self, grant)
+                    if changes is None:
+                        continue
+                    self.last = (grant.step, self.answer(grant, **changes))
+                await self.bus.publish(topics.done(RUN, "b"), self.last[1])
+
+    def answer(self, grant: Grant, **changes: object) -> bytes:
+        done = Done(session="b's", step=grant.step, time=grant.time, round=grant.round, sent={}, next=None)
+        return json.dumps(json.loads(done.encoded()) | changes).encode()
+
+    def message(self, grant: Grant, to: str = "asker", **changes: object) -> bytes:
+        self.seq += 1
+        envelope = Envelope(
+            session="b's",
+            step=grant.step,
+            time=grant.time,
+            round=grant.round,
+            sender="bee",
+            seq=self.seq,
+            to=to,
+            body=Ping(n=1).model_dump(),
+        )
+        return json.dumps(json.loads(envelope.encoded()) | changes).encode()
+
+    async def send(self, to_host: str, to: str, payload: bytes) -> None:
+        await self.bus.publish(topics.inbox(RUN, to_host, to, "b"), payload)
+
+
+class Outcome:
+    """What came of a run in which `b` lied."""
+
+    def __init__(self, clock: Clock, asker: Asker, wire: Wire, moments: list[Moment]) -> None:
+        self.clock = clock
+        self.asker = asker
+        self.wire = wire
+        self.moments = moments
+        self.rosters: list[Roster] = []
+        self.wall_s = 0.0
+
+    @property
+    def without(self) -> dict[str, str]:
+        return self.clock.membership.reasons
+
+
+def run_with(
+    lie: Callable[[Member, Grant], Awaitable[dict[str, Any] | None]],
+    *,
+    on_loss: OnLoss = "drop",
+    first: str = "echo",
+    journal: ClockJournal | None = None,
+) -> Outcome:
+    """Run the hosts `a` (an asker) and `c` (an echo) with a lying host `b`; return what came of it."""
+    asker, wire = Asker("asker", first), Wire()
+    members = {"a": ("asker",), "b": ("bee",), "c": ("echo",)}
+    settings = ClockSettings(
+        RUN,
+        members,
+        0,
+        timeouts=TIMEOUTS,
+        on_loss=on_loss,
+        latest_s=100,
+        indispensable=frozenset({"c"}),
+        most_rounds_a_second=50,
+    )
+    moments: list[Moment] = []
+    clock = Clock(settings, moments.append, observer=wire, journal=journal, messages=MESSAGES)
+    outcome = Outcome(clock, asker, wire, moments)
+
+    async def watch(bus: Bus) -> None:
+        await bus.subscribe(topics.roster(RUN))
+        async for event in bus.messages():
+            if isinstance(event, Delivery) and event.payload:
+                outcome.rosters.append(Roster.model_validate_json(event.payload))
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        started_wall_s = asyncio.get_running_loop().time()
+        async with broker.connect("b") as bus, broker.connect("watcher") as watcher:
+            background = [asyncio.create_task(Member(bus, lie).live()), asyncio.create_task(watch(watcher))]
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for host, agent in (("a", asker), ("c", Echo("echo"))):
+                        tasks.create_task(Host(host, RUN, [agent], MESSAGES, seed=1, timeouts=TIMEOUTS).run(broker))
+                    tasks.create_task(outcome.clock.run(broker))
+            finally:
+                outcome.wall_s = asyncio.get_running_loop().time() - started_wall_s
+                for task in background:
+                    task.cancel()
+
+    quickly(main())
+    return outcome
+
+
+def once(step: int, what: Callable[[Member, Grant], Awaitable[dict[str, Any]]]) -> Any:
+    """Lie in one step only."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any]:
+        return await what(member, grant) if grant.step == step else {"next": 50} if grant.step < step else {}
+
+    return lie
+
+
+def lying_answer(**changes: object) -> Any:
+    """Lie in the answer to the first step."""
+
+    async def what(_member: Member, _grant: Grant) -> dict[str, Any]:
+        return changes
+
+    return once(0, what)
+
+
+HONEST = [(5, "echo 6"), (9, "echo 10")]
+
+
+def test_an_honest_member_is_not_put_out() -> None:
+    """The run lasts until the last timer, and nobody is missing at its end."""
+    outcome = run_with(lying_answer(next=50))
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {}
+    assert outcome.moments[-1].time_s == 50
+    assert not any(roster.quarantined for roster in outcome.rosters)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"next": -(10**30)},
+        {"next": 10**30},
+        {"next": 2**63},
+        {"next": 101},
+        {"next": -1},
+        {"next": "soon"},
+        {"sent": {"nobody": 1}},
+        {"sent": {"a": 200_000}},
+        {"sent": {"a": -1}},
+        {"failure": {"agent": "asker", "traceback": "blames another"}},
+        {"failure": {"agent": "bee", "traceback": "x" * 30_000}},
+        {"step": 7},
+        {"unknown": 1},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("on_loss", ["drop", "wait"])
+def test_a_malformed_answer_puts_its_sender_out(changes: dict[str, object], on_loss: OnLoss) -> None:
+    """The others finish the run as if it were not there, long before the limit; the roster says who and why."""
+    outcome = run_with(lying_answer(**changes), on_loss=on_loss)
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert set(outcome.rosters[-2].quarantined) == {"b"}
+    assert "break the protocol" in outcome.without["b"]
+    assert outcome.wall_s < LIMIT_WALL_S
+    assert [moment.time_s for moment in outcome.moments] == sorted(moment.time_s for moment in outcome.moments)
+
+
+def test_a_malformed_answer_fails_the_run_that_is_to_fail_at_once() -> None:
+    """The error names the host and says what was wrong."""
+    with pytest.raises(ExceptionGroup) as caught:
+        run_with(lying_answer(next=10**30), on_loss="fail")
+    assert caught.group_contains(HostsMissingError, match=r"host 'b' is lost: .*break the protocol")
+
+
+BODIES = [{}, {"kind": []}, {"kind": {}}, {"kind": "Ping", "n": 2**70}, {"kind": "Ping", "n": float("nan")}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [*({"body": body} for body in BODIES), {"seq": 2**63}, {"time": 2**70}, {"time": 4}, {"sender": "echo"}],
+    ids=str,
+)
+def test_a_malformed_message_that_is_counted_puts_its_sender_out(changes: dict[str, object]) -> None:
+    """It never counts as arrived; asked again, its sender sends the same."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        payload = member.message(grant, "asker", **changes)
+        for _ in range(2):
+            await member.send("a", "asker", payload)
+        return {"sent": {"a": 1}}
+
+    outcome = run_with(once(0, what), on_loss="wait")
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert outcome.wall_s < LIMIT_WALL_S
+
+
+def test_messages_that_are_too_large_put_their_sender_out() -> None:
+    """The receiving queue drops them, and they count all the same."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        payload = member.message(grant, "asker", body={"kind": "Ping", "n": 1, "x": "x" * MAX_PAYLOAD_BYTES})
+        for _ in range(2):
+            await member.send("a", "asker", payload)
+        return {"sent": {"a": 1}}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert "too large" in outcome.without["b"]
+
+
+def test_a_body_that_no_agent_understands_delays_nobody() -> None:
+    """The message has arrived, and its receiver drops it."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.send("a", "asker", member.message(grant, "asker", body={"kind": "Nonsense"}))
+        return {"sent": {"a": 1}}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {}
+    assert all(envelope.body["kind"] == "Ping" for envelope in outcome.wire.sent)
+
+
+def test_bodies_that_no_agent_understands_count_against_their_sender() -> None:
+    """Ten of them are enough; none is recorded."""
+
+    async def what(member: Member, grant: Grant) -> dict[str, Any]:
+        for _ in range(10):
+            await member.send("a", "asker", member.message(grant, body={"kind": "Nonsense"}))
+        return {"sent": {"a": 10}, "next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert all(envelope.body["kind"] == "Ping" for envelope in outcome.wire.sent)
+
+
+async def _promise_to_a(_member: Member, _grant: Grant) -> dict[str, Any]:
+    return {"sent": {"a": 5}}
+
+
+async def _promise_to_a_but_send_to_c(member: Member, grant: Grant) -> dict[str, Any]:
+    await member.send("c", "echo", member.message(grant, "echo"))
+    return {"sent": {"a": 1}}
+
+
+@pytest.mark.parametrize("promise", [_promise_to_a, _promise_to_a_but_send_to_c])
+def test_promised_messages_that_never_come_cost_their_sender_its_place(promise: Any) -> None:
+    """Not the host that waits for them: at the limit, however lively the liar is."""
+    outcome = run_with(once(0, promise))
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert LIMIT_WALL_S <= outcome.wall_s <= 2 * LIMIT_WALL_S
+
+
+def test_promised_messages_that_never_come_fail_a_run_that_may_lose_nobody() -> None:
+    """At the limit, and the error names the liar."""
+    with pytest.raises(ExceptionGroup) as caught:
+        run_with(once(0, _promise_to_a), on_loss="wait")
+    assert caught.group_contains(HostsMissingError, match="no messages that they reported from hosts within 20 s: 'b'")
+
+
+def test_a_host_that_is_busy_for_ever_is_given_up() -> None:
+    """Signs of life help for ten limits."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any] | None:
+        await member.bus.publish(topics.done(RUN, "b"), member.answer(grant, busy=True))
+        return None
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert 10 * LIMIT_WALL_S <= outcome.wall_s <= 11 * LIMIT_WALL_S
+
+
+FAILURE = {"failure": {"agent": "bee", "traceback": "Traceback ...\nZeroDivisionError: \x1b]0;title\x07"}}
+
+
+def test_a_failure_costs_the_host_that_reports_it_its_place() -> None:
+    """Where lost hosts are dropped; the reason is fit for a terminal."""
+    outcome = run_with(lying_answer(**FAILURE))
+    assert outcome.asker.notes == HONEST
+    assert outcome.without["b"].startswith("its agent 'bee' failed: ZeroDivisionError: ")
+    assert outcome.without["b"].isprintable()
+
+
+def test_a_failure_ends_a_run_that_may_lose_nobody() -> None:
+    """It names the host that reports it."""
+    with pytest.raises(ExceptionGroup) as caught:
+        run_with(lying_answer(**FAILURE), on_loss="wait")
+    assert caught.group_contains(AgentFailedError, match="agent 'bee' on host 'b' failed")
+
+
+def test_a_request_without_an_answer_lapses_before_time_moves() -> None:
+    """The agent that asked goes on in the same second, and the silent one keeps its place."""
+    outcome = run_with(lying_answer(next=50), first="bee")
+    assert outcome.asker.notes == [(5, "bee lapsed"), (9, "echo 10")]
+    assert outcome.without == {}
+
+
+def test_a_request_to_an_agent_that_does_not_exist_lapses_at_once() -> None:
+    """The id came from someone else, so it is no failure of the agent that asks."""
+    outcome = run_with(lying_answer(next=50), first="ghost")
+    assert outcome.asker.notes == [(5, "ghost lapsed"), (9, "echo 10")]
+    assert [moment.round for moment in outcome.moments if moment.time_s == 5] == [0]
+
+
+def test_a_host_that_claims_to_be_asking_for_ever_does_not_hold_time_up() -> None:
+    """Its requests lapse once in a second."""
+
+    async def lie(_member: Member, grant: Grant) -> dict[str, Any]:
+        return {"asking": True, "next": 50 if grant.time < 50 else None}
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert outcome.moments[-1].time_s == 50
+
+
+@pytest.mark.parametrize("to", [("a", "asker"), ("c", "echo")], ids=str)
+@pytest.mark.parametrize("re", [None, 0, 7])
+def test_a_host_that_keeps_a_second_from_ending_is_put_out(to: tuple[str, str], re: int | None) -> None:
+    """Whoever it talks to and whatever it claims to answer; an echo that answers each message is not at fault."""
+
+    async def lie(member: Member, grant: Grant) -> dict[str, Any]:
+        await member.send(*to, member.message(grant, to[1], re=re))
+        await member.send("b", "bee", member.message(grant, "bee"))
+        return {"sent": {to[0]: 1, "b": 1}}
+
+    outcome = run_with(lie)
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {"b": "it has kept a second of virtual time going for 50 rounds"}
+
+
+def test_the_session_of_another_host_announced_under_ones_own_name_harms_nobody() -> None:
+    """Everyone reads all sessions in the roster; a refusal counts only for the host that was announced."""
+
+    async def what(member: Member, _grant: Grant) -> dict[str, Any]:
+        for host in ("a", "c"):
+            session = member.sessions[host]
+            stolen = Announcement(host="b", session=session, agents=("wrong",), state="there")
+            await member.bus.publish(topics.host(RUN, "b"), stolen.encoded(), retain=True)
+        return {"next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert outcome.without == {}
+    assert {host for refused in outcome.rosters[-2].refused.values() for host in refused} == {"b"}
+
+
+def test_a_member_cannot_fill_the_roster() -> None:
+    """Of each host, a few refused sessions are listed."""
+
+    async def what(member: Member, _grant: Grant) -> dict[str, Any]:
+        for n in range(1_000):
+            announcement = Announcement(host="b", session=f"{n:064}", agents=("wrong",), state="there")
+            await member.bus.publish(topics.host(RUN, "b"), announcement.encoded())
+        return {"next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+    assert all(len(roster.encoded()) < 2_000 for roster in outcome.rosters)
+
+
+@pytest.mark.parametrize("timer_s", [10**30, -(10**30), 2**63])
+def test_a_clock_with_a_poisoned_journal_resumes(tmp_path: Path, timer_s: int) -> None:
+    """The timer of a host that an earlier version believed is noticed, and the host put out."""
+    with ClockJournal(tmp_path / "journal", {}) as journal:
+        first = ScheduledRound(
+            time_s=0, round=0, step=0, phase="start", counts={"a": {}, "c": {}}, timers_s={"b": timer_s}, ran={},
+            acted_until_s=0,
+        )  # fmt: skip
+        journal.save_round(first)
+        outcome = run_with(lying_answer(), journal=journal)
+        resumed = journal.load_round()
+    assert outcome.asker.notes == HONEST
+    assert set(outcome.without) == {"b"}
+    assert resumed is not None
+    assert resumed.quarantined == ("b",)
+
+
+def test_a_host_that_was_put_out_leaves() -> None:
+    """Its process ends and says why."""
+
+    async def main() -> None:
+        broker = MemoryBroker()
+        host = Host("a", RUN, [Echo("echo")], MESSAGES, seed=1, timeouts=TIMEOUTS)
+        async with broker.connect("rest") as bus:
+            await bus.publish(topics.roster(RUN), Roster(hosts={}, quarantined={"a": "it lied"}).encoded(), retain=True)
+            with pytest.raises(ExceptionGroup) as caught:
+                await host.run(broker)
+        assert caught.group_contains(HostRefusedError, match="host 'a' was put out of the run: it lied")
+
+    quickly(main())

@@ -1,0 +1,149 @@
+"""A journal notices that it was changed or cut, and says so plainly; no other user can read it (attacks 54 to 57)."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from broker.clock.journal import ClockJournal
+from broker.hosts.journal import HostJournal, RoundRecord
+from broker.journal_file import JournalError
+from broker.protocol.wire import Envelope, Grant
+
+IDENTITY = {"run": "r", "host": "adler", "seed": "1"}
+
+
+def record(step: int) -> RoundRecord:
+    """Return a round in which one message arrived."""
+    grant = Grant(step=step, time=60 * step, round=0, expected={"brandt": 1})
+    body = {"kind": "Decline", "job_id": "j", "reason": "no sun"}
+    envelope = Envelope(session="s", step=step, time=60 * step, round=0, sender="b", seq=step, to="a", body=body)
+    return RoundRecord(grant, (envelope,), (("brandt", envelope),), (), None, None)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A household's journal of five rounds."""
+    path = tmp_path / "journals" / "adler.sqlite"
+    with HostJournal(path, IDENTITY) as journal:
+        journal.save_host_by_agent({"a": "adler", "b": "brandt"})
+        for step in range(5):
+            journal.append(record(step))
+    return path
+
+
+def read(path: Path) -> list[int]:
+    """Return the steps of a journal, as a household that comes back reads it."""
+    with HostJournal(path, IDENTITY) as journal:
+        journal.load_host_by_agent()
+        return [round_.grant.step for round_ in journal.rounds()]
+
+
+def change(path: Path, *statements: str) -> None:
+    """Meddle with a file."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_a_journal_is_read_as_it_was_written(file: Path) -> None:
+    """And goes on."""
+    assert read(file) == [0, 1, 2, 3, 4]
+    with HostJournal(file, IDENTITY) as journal:
+        journal.append(record(5))
+    assert read(file) == [0, 1, 2, 3, 4, 5]
+
+
+def test_no_other_user_can_read_it(file: Path) -> None:
+    """Nor the files beside it, nor the folder; one of an earlier release is closed to others, too."""
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    file.chmod(0o644)
+    with HostJournal(file, IDENTITY) as journal:
+        journal.append(record(5))
+        files = list(file.parent.iterdir())
+        assert len(files) == 4, "the journal, SQLite's two, and the lock"
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM rounds WHERE step > 2",
+        "DELETE FROM rounds WHERE step = 0",
+        "DELETE FROM rounds WHERE step = 3",
+        "DELETE FROM rounds",
+        "DROP TABLE rounds",
+        "UPDATE rounds SET digest = 'x' WHERE step = 4",
+        "UPDATE rounds SET delivered_json = '[]' WHERE step = 1",
+        "UPDATE rounds SET grant_json = replace(grant_json, '60', '61') WHERE step = 1",
+        "UPDATE rounds SET step = 9 WHERE step = 4",
+        "INSERT INTO rounds SELECT 7, grant_json, delivered_json, digest FROM rounds WHERE step = 4",
+        "UPDATE state SET json = 'not JSON'",
+        "UPDATE state SET json = '[]'",
+        "DELETE FROM state",
+        "DROP TABLE state",
+        "UPDATE chain SET count = 4",
+        "DELETE FROM chain WHERE name = 'rounds'",
+        "DROP TABLE chain",
+    ],
+)
+def test_what_was_changed_or_cut_is_noticed(file: Path, statement: str) -> None:
+    """One plain message that names the file and says what to do; no words of a parser."""
+    change(file, statement)
+    with pytest.raises(JournalError) as caught:
+        read(file)
+    message = str(caught.value)
+    assert str(file) in message
+    assert "remove it and begin again under another run id" in message
+    assert not re.search(r"pydantic|https?:|JSONDecode|Attribute|Traceback|\n", message)
+
+
+def test_the_number_of_rounds_that_are_left_is_said(file: Path) -> None:
+    """A journal that was cut."""
+    change(file, "DELETE FROM rounds WHERE step > 2")
+    with pytest.raises(JournalError, match="3 rounds are left of 5"):
+        read(file)
+
+
+def test_a_journal_of_an_earlier_release_is_told_apart(file: Path) -> None:
+    """It has no chain."""
+    change(file, "DROP TABLE chain")
+    with pytest.raises(JournalError, match="a journal of an earlier release; finish the run with that release"):
+        read(file)
+
+
+def test_the_rounds_of_another_run_do_not_pass(file: Path, tmp_path: Path) -> None:
+    """The chain begins with what the journal belongs to."""
+    other = tmp_path / "other.sqlite"
+    with HostJournal(other, IDENTITY | {"run": "other"}):
+        pass
+    change(other, f"ATTACH '{file}' AS old", "DELETE FROM chain", "INSERT INTO chain SELECT * FROM old.chain")
+    change(other, f"ATTACH '{file}' AS old", "INSERT INTO rounds SELECT * FROM old.rounds")
+    with HostJournal(other, IDENTITY | {"run": "other"}) as journal, pytest.raises(JournalError):
+        list(journal.rounds())
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE state SET json = '{}'", "UPDATE state SET json = 'x'", "DELETE FROM state"]
+)
+def test_the_clock_notices_too(tmp_path: Path, statement: str) -> None:
+    """Its journal is one row."""
+    path = tmp_path / "clock.sqlite"
+    with ClockJournal(path, IDENTITY) as journal:
+        journal._save_state('{"step": 1}')
+    change(path, statement)
+    with ClockJournal(path, IDENTITY) as journal, pytest.raises(JournalError, match="was changed or cut"):
+        journal.load_round()
+
+
+def test_a_round_of_another_release_is_said_to_be_that(tmp_path: Path) -> None:
+    """The chain is whole, and the content is of another format."""
+    with ClockJournal(tmp_path / "clock.sqlite", IDENTITY) as journal:
+        journal._save_state('{"surprise": 1}')
+        with pytest.raises(JournalError, match="is not in the format of this release"):
+            journal.load_round()

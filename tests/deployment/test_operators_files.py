@@ -1,0 +1,289 @@
+"""What happens to a run's files in months of operation: removed, locked, unwritable, opened twice, or changed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import looptime
+import pytest
+
+from agents import MANAGER
+from broker.clock import Moment, Pace, Reported
+from broker.errors import HostRefusedError
+from broker.journal_file import JournalError, JournalWriteError
+from broker.protocol import Timeouts
+from broker.transport.memory import MemoryBroker
+from scenarios.deployment import open_record
+from scenarios.load import load_scenario
+from scenarios.results import ResultsError, ResultsReader
+from scenarios.scenario import Scenario, Tariff
+from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
+from scenarios.simulation.settings import CLOCK_JOURNAL, RunSettings
+
+PATIENCE = Timeouts(limit_wall_s=1e6)
+
+
+@pytest.fixture(scope="module")
+def street() -> Scenario:
+    """The bundled street."""
+    return load_scenario("street")
+
+
+@pytest.fixture(scope="module")
+def calm(street: Scenario) -> RunOutcome:
+    """The street, undisturbed."""
+    return asyncio.run(run_scenario(street, RunSettings(seed=1, run_id="calm"), MemoryBroker()))
+
+
+def settings_in(folder: Path, **more: Any) -> RunSettings:
+    """Return the settings of a deployed run whose files are in a folder."""
+    settings = RunSettings(1, "r", journals=folder / "journal", patience=PATIENCE, pace=Pace(36_000))
+    return replace(settings, **more)
+
+
+async def clock(
+    street: Scenario,
+    settings: RunSettings,
+    broker: MemoryBroker,
+    on_moment: Callable[[Moment], None] | None = None,
+    on_report: Callable[[Reported], None] | None = None,
+) -> RunOutcome:
+    """Be the clock's process."""
+    assert settings.journals is not None
+    with open_record(settings.journals.parent / "r.sqlite", street, settings) as record:
+        outcome = await run_scenario(
+            street, settings, broker, [MANAGER], record.writer, on_moment=on_moment, on_report=on_report
+        )
+        return record.ended(outcome)
+
+
+@asynccontextmanager
+async def households(street: Scenario, settings: RunSettings, broker: MemoryBroker) -> AsyncIterator[None]:
+    """Be the processes of all households."""
+    tasks = [asyncio.create_task(run_hosts(street, settings, broker, [house.id])) for house in street.houses]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def quickly(main: Any) -> Any:
+    """Run in a loop whose wall clock jumps when nothing is ready."""
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def interrupted_at(step: int, street: Scenario, settings: RunSettings, broker: MemoryBroker) -> None:
+    """Be the clock's process until a step, then end as by SIGTERM."""
+    reached = asyncio.Event()
+
+    def on_moment(moment: Moment) -> None:
+        if moment.step >= step:
+            reached.set()
+
+    running = asyncio.create_task(clock(street, settings, broker, on_moment))
+    await reached.wait()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+def test_a_second_clock_is_refused_and_the_first_one_goes_on(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """Started by mistake, with the same journal and results."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            first = asyncio.create_task(clock(street, settings, broker))
+            for _ in range(3):
+                await asyncio.sleep(0.5)
+                with pytest.raises(JournalError, match="another process uses it"):
+                    await clock(street, settings, broker)
+            return await first
+
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+
+
+def test_a_failed_first_start_leaves_nothing_that_blocks_the_next(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """The journal folder cannot be made; when it can, the run begins."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        (tmp_path / "journal").touch()
+        with pytest.raises(JournalWriteError, match="journal"):
+            await clock(street, settings, broker)
+        assert not (tmp_path / "r.sqlite").exists()
+        (tmp_path / "journal").unlink()
+        async with households(street, settings, broker):
+            return await clock(street, settings, broker)
+
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+
+
+def test_deleted_results_are_not_replaced_by_half_of_them(street: Scenario, calm: RunOutcome, tmp_path: Path) -> None:
+    """The clock says that they are missing; put back, the run goes on and is whole."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(120, street, settings, broker)
+            (tmp_path / "r.sqlite").rename(tmp_path / "kept")
+            with pytest.raises(
+                ResultsError, match=r"is missing, and run 'r' has reached .*: put its results file back"
+            ):
+                await clock(street, settings, broker)
+            assert not (tmp_path / "r.sqlite").exists()
+            (tmp_path / "kept").rename(tmp_path / "r.sqlite")
+            return await clock(street, settings, broker)
+
+    outcome = quickly(main())
+    assert (outcome.ledger_sha256, outcome.messages) == (calm.ledger_sha256, calm.messages)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lost", ["journal", "r.sqlite"])
+def test_what_is_deleted_while_it_is_written_is_put_back(
+    street: Scenario, calm: RunOutcome, tmp_path: Path, lost: str
+) -> None:
+    """A clock that comes back afterwards finds everything, and so do households."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path, pace=Pace(3600))
+        async with households(street, settings, broker):
+            running = asyncio.create_task(interrupted_at(120, street, settings, broker))
+            await asyncio.sleep(8)
+            if (tmp_path / lost).is_dir():
+                shutil.rmtree(tmp_path / lost)
+            else:
+                (tmp_path / lost).unlink()
+            assert not (tmp_path / lost).exists()
+            await running
+            if not (tmp_path / lost).exists():
+                pytest.fail("the run was over before anybody looked")
+        async with households(street, settings, broker):
+            return await clock(street, settings, broker)
+
+    outcome = quickly(main())
+    assert (outcome.ledger_sha256, outcome.messages) == (calm.ledger_sha256, calm.messages)
+    with ResultsReader(tmp_path / "r.sqlite") as results:
+        assert results.run(1).state == "done"
+        assert results.count_messages(1) == calm.messages
+
+
+@pytest.mark.long
+def test_a_foreign_lock_on_the_results_does_not_stop_the_loop(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """The clock goes on reporting, and says what it waits for."""
+    is_told = asyncio.Event()
+
+    def on_report(reported: Reported) -> None:
+        if "the results file" in reported.report.waiting_for:
+            is_told.set()
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            running = asyncio.create_task(clock(street, settings, broker, on_report=on_report))
+            await asyncio.sleep(0.8)
+            stranger = sqlite3.connect(tmp_path / "r.sqlite", isolation_level=None)
+            stranger.execute("BEGIN EXCLUSIVE")
+            await is_told.wait()
+            stranger.execute("COMMIT")
+            stranger.close()
+            return await running
+
+    outcome = asyncio.run(main())
+    assert (outcome.ledger_sha256, outcome.messages) == (calm.ledger_sha256, calm.messages)
+
+
+def renamed(street: Scenario) -> Scenario:
+    """Return the street with everything changed that has no part in any contract."""
+    houses = tuple(
+        house.model_copy(
+            update={
+                "name": "Renamed",
+                "devices": tuple(d.model_copy(update={"name": "New", "template": "new"}) for d in house.devices),
+            }
+        )
+        for house in street.houses
+    )
+    return replace(street, description="new", tariff=Tariff(9, 1, 2, 3), houses=houses, utc_offset_s=7200)
+
+
+@pytest.mark.long
+def test_what_has_no_part_in_a_contract_may_change_in_mid_run(
+    street: Scenario, calm: RunOutcome, tmp_path: Path
+) -> None:
+    """Description, tariff, display names: clock and households come back. The results keep what they began with."""
+
+    async def main() -> RunOutcome:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(120, street, settings, broker)
+        async with households(renamed(street), settings, broker):
+            return await clock(renamed(street), settings, broker)
+
+    assert quickly(main()).ledger_sha256 == calm.ledger_sha256
+    with ResultsReader(tmp_path / "r.sqlite") as results:
+        assert results.scenario.tariff == street.tariff
+
+
+def with_later_job(street: Scenario) -> Scenario:
+    """Return the street with one job that may start later."""
+    first, *others = street.jobs
+    changed = first.model_copy(update={"latest_start_s": first.latest_start_s + 60})
+    return replace(street, jobs=(changed, *others))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda street, settings: (with_later_job(street), settings), "other jobs"),
+        (lambda street, settings: (street, replace(settings, seed=2)), "seed '1', not '2'"),
+        (lambda street, settings: (street, replace(settings, days=3)), "days 'all', not '3'"),
+    ],
+)
+def test_what_changes_contracts_is_refused_with_what_differs(
+    street: Scenario, tmp_path: Path, change: Callable[[Scenario, RunSettings], tuple[Scenario, RunSettings]], what: str
+) -> None:
+    """Without advice that would lose anything."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        async with households(street, settings, broker):
+            await interrupted_at(20, street, settings, broker)
+        before = settings.journal_file(CLOCK_JOURNAL).read_bytes()
+        with pytest.raises(JournalError, match=what) as refused:
+            await clock(*change(street, settings), broker)
+        assert "remove" not in str(refused.value)
+        assert "delete" not in str(refused.value)
+        assert settings.journal_file(CLOCK_JOURNAL).read_bytes() == before
+
+    quickly(main())
+
+
+def test_a_household_with_other_jobs_is_told_what_differs(street: Scenario, tmp_path: Path) -> None:
+    """By the clock, where it has no journal that says so."""
+
+    async def main() -> None:
+        broker, settings = MemoryBroker(), settings_in(tmp_path)
+        running = asyncio.create_task(clock(street, settings, broker))
+        changed = with_later_job(street)
+        with pytest.raises(HostRefusedError, match="differ from the clock's: other jobs"):
+            await run_hosts(changed, settings, broker, [changed.jobs[0].house])
+        running.cancel()
+        await asyncio.wait([running])
+
+    quickly(main())

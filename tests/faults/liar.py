@@ -1,0 +1,361 @@
+"""A lying member, thousands of seeds in memory, or some over the guarded broker: part of `make soak`.
+
+Every seed takes over one household of a neighbourhood. It goes on as it should, but for what the seed mutates, leaves
+out, repeats, delays or invents: values, order, timing, silence, replays, and the ids of others. Half of the liars keep
+to the protocol, so that they are not put out of the run. Whatever they say, the run is done, no other process ends,
+each contract of the ledger was reported by both its parties, each job of the others has one, and whatever the clock
+finds contradictory is the liar's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, get_args
+
+import looptime
+import structlog
+
+from agents.messages import AnyMessage
+from agents.model import GRID, MANAGER
+from scenarios.load import load_scenario
+from scenarios.scenario import Scenario
+from scenarios.simulation.invariants import manager_problems
+from tests.deployment.guarded import guarded_mosquitto
+from tests.faults.seeds import seeds_wanted
+from tests.redteam.attacked import Attacked, attack_guarded, attack_in_memory, unsigned
+from tests.redteam.member import Member, Sent, Turn
+
+LIMIT_WALL_S = 4.0
+RUN = "liar"
+KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(AnyMessage)[0]))
+"""All kinds of messages."""
+_ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1,
+    0.5,
+    -5.0,
+    1e300,
+    2**40,
+    2**52,
+    "",
+    "x",
+    "\x1b[31m",
+    [],
+    {},
+    [[]],
+    "x" * 500,
+)
+"""Values that no field has."""
+
+
+class Liar:
+    """What one seed makes of a member's turns."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        """Draw a household and how it lies.
+
+        Args:
+            scenario: What is run.
+            seed: Decides all that it does.
+        """
+        self.random = Random(f"liar {seed}")
+        self.house = self.random.choice([house.id for house in scenario.houses if house.devices])
+        self.lies: list[str] = []
+        """What it did, for whoever repeats the seed."""
+        self._share = self.random.choice([0.01, 0.05, 0.2, 0.5])
+        self._most = self.random.choice([1, 3, 10, 100])
+        """After so many lies it is honest."""
+        self._from_step = self.random.choice([0, 0, self.random.randrange(250)])
+        self._is_polite = self.random.random() < 0.5
+        """Whether it keeps to the protocol, and says wrong things only."""
+        self._jobs = [job.job_id for job in scenario.jobs]
+        self._producers = [*scenario.producers, GRID, "pv-ghost"]
+        self._start_s = scenario.start_s
+        self._agents: list[str] = []
+        self._past: list[Sent] = []
+        self._delayed: list[Sent] = []
+        self._jobs_sent: list[dict[str, Any]] = []
+        self._lies: Sequence[Callable[[Turn], str]] = [
+            self._drops,
+            self._repeats,
+            self._replays,
+            self._delays,
+            *[self._changes_a_value] * 3,
+            self._sends_elsewhere,
+            self._shuffles,
+            *[self._invents] * 4,
+            *([] if self._is_polite else [self._changes_the_envelope, self._lies_to_the_clock]),
+        ]
+
+    def __call__(self, turn: Turn) -> None:
+        """Lie, or not."""
+        self._agents = [*turn.member.everybody, "nobody"]
+        self._jobs_sent += [m.body["job"] for m in turn.sent if m.body.get("kind") == "Request"]
+        turn.sent[:0] = [self._renewed(turn, message) for message in self._delayed]
+        self._delayed = []
+        honest = list(turn.sent)
+        if turn.grant.phase != "end" and turn.grant.step >= self._from_step:
+            for _ in range(len(turn.sent) + 1):
+                if len(self.lies) < self._most and self.random.random() < self._share:
+                    lie = self.random.choice(self._lies)(turn)
+                    self.lies.append(f"step {turn.grant.step}: {lie}")
+        self._past = [*self._past, *honest][-50:]
+
+    # Lies; each returns what it is.
+
+    def _drops(self, turn: Turn) -> str:
+        if turn.sent:
+            turn.sent.pop(self.random.randrange(len(turn.sent)))
+        return "drops a message"
+
+    def _repeats(self, turn: Turn) -> str:
+        if turn.sent:
+            turn.sent.append(self._renewed(turn, self.random.choice(turn.sent)))
+        return "says something twice"
+
+    def _replays(self, turn: Turn) -> str:
+        if self._past:
+            old = self.random.choice(self._past)
+            is_renewed = self._is_polite or self.random.random() < 0.8
+            turn.sent.append(self._renewed(turn, old) if is_renewed else old)
+        return "replays an old message"
+
+    def _delays(self, turn: Turn) -> str:
+        if turn.sent:
+            self._delayed.append(turn.sent.pop(self.random.randrange(len(turn.sent))))
+        return "sends a message a round late"
+
+    def _shuffles(self, turn: Turn) -> str:
+        self.random.shuffle(turn.sent)
+        seqs = [json.loads(message.payload)["seq"] for message in turn.sent]
+        turn.sent[:] = [_with(m, seq=seq) for m, seq in zip(turn.sent, sorted(seqs), strict=True)]
+        return "changes the order"
+
+    def _changes_a_value(self, turn: Turn) -> str:
+        if not turn.sent:
+            return "has nothing to change"
+        i = self.random.randrange(len(turn.sent))
+        body = turn.sent[i].body
+        holder, key = self.random.choice(list(_places(body)))
+        before = holder[key]
+        holder[key] = self._other(before, str(key))
+        turn.sent[i] = _with(turn.sent[i], body=body)
+        return f"changes {key!r} of a {body.get('kind')} from {before!r:.60} to {holder[key]!r:.60}"
+
+    def _changes_the_envelope(self, turn: Turn) -> str:
+        if not turn.sent:
+            return "has nothing to change"
+        i = self.random.randrange(len(turn.sent))
+        key = self.random.choice(["step", "time", "round", "sender", "seq", "re", "session", "to"])
+        value: Any = {
+            "sender": self.random.choice(self._agents),
+            "to": self.random.choice(self._agents),
+            "session": "another",
+        }.get(key, self.random.choice([0, 1, turn.grant.step + 1, turn.grant.time + 1, 2**30]))
+        turn.sent[i] = _with(turn.sent[i], **{key: value})
+        return f"writes {key} = {value!r} on an envelope"
+
+    def _sends_elsewhere(self, turn: Turn) -> str:
+        if not turn.sent:
+            return "has nothing to send elsewhere"
+        i = self.random.randrange(len(turn.sent))
+        to = self.random.choice(turn.member.everybody)
+        turn.sent[i] = Sent(turn.member.home_of(to), to, _with(turn.sent[i], to=to).payload)
+        return f"sends a message to {to!r} instead"
+
+    def _invents(self, turn: Turn) -> str:
+        kind = self.random.choice(KINDS)
+        to = self.random.choice([MANAGER, MANAGER, *turn.member.everybody])
+        turn.say(to, self._body(kind, turn), sender=self.random.choice(turn.member.agents))
+        return f"invents {turn.sent[-1].body!r:.200} for {to!r}"
+
+    def _lies_to_the_clock(self, turn: Turn) -> str:
+        now_s = turn.grant.time
+        match self.random.randrange(8):
+            case 0:
+                turn.done["next"] = self.random.choice([None, now_s + 1, now_s + 3600, now_s - 3600, 0])
+            case 1:
+                turn.done["next"] = self.random.choice([-(10**30), 10**30, 2**63, "x", 1.5])
+            case 2:
+                turn.done["sent"] = {self.random.choice([MANAGER, "adler", "nowhere"]): self.random.choice([1, 5, -1])}
+            case 3:
+                turn.done["failure"] = {"v": 2, "agent": self.random.choice(self._agents), "traceback": "x"}
+            case 4:
+                turn.done["step"] = self.random.choice([0, turn.grant.step + 1, 2**40])
+            case 5:
+                turn.done["session"] = "another"
+            case 6:
+                turn.done["busy"] = True
+            case _:
+                turn.done = dict.fromkeys(turn.done, self.random.choice(_ODD[:8]))
+        return f"answers the clock {turn.done!r:.200}"
+
+    # What lies are made of.
+
+    def _other(self, value: Any, key: str) -> Any:
+        random = self.random
+        others: dict[str, Any] = {
+            "kind": random.choice(KINDS),
+            "contract_id": f"{random.choice(self._jobs)}/{random.randrange(4)}",
+            "producer": random.choice(self._producers),
+            "producers": [random.choice(self._producers)],
+            "asked": [random.choice(self._producers)],
+            "job_id": random.choice(self._jobs),
+        }
+        if not self._is_polite and random.random() < 0.2:
+            return random.choice(_ODD)
+        if key in others:
+            return others[key]
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, int):
+            return value + random.choice([-3600, -60, -1, 1, 60, 3600, 86_400])
+        if isinstance(value, float):
+            return value * random.choice([0.0, 0.5, -1.0, 1.000001, 10.0])
+        return value * 2 if isinstance(value, list) else random.choice([*self._agents, *self._jobs])
+
+    def _body(self, kind: str, turn: Turn) -> dict[str, Any]:
+        random = self.random
+        start_s = random.choice([turn.grant.time, turn.grant.time + 600, self._start_s + random.randrange(86_400)])
+        job_id, producer = random.choice(self._jobs), random.choice(self._producers)
+        energies_wh = [job["load_profile"]["cumulative_wh"][-1] for job in self._jobs_sent] or [100.0]
+        energy_wh = random.choice(energies_wh)
+        contract_id = f"{job_id}/{random.choice([1, 1, 2, 3])}"
+        own = {"kind": kind, "job_id": job_id}
+        job = dict(random.choice(self._jobs_sent)) if self._jobs_sent else {}
+        if job and random.random() < 0.5:
+            job |= {"job_id": job_id}
+        window = [job.get("earliest_start_s", start_s), job.get("latest_start_s", start_s + 60)]
+        contract = {
+            "contract_id": contract_id,
+            "job_id": job_id,
+            "producer": producer,
+            "start_s": start_s,
+            "agreed_s": turn.grant.time,
+            "energy_wh": energy_wh,
+        }
+        made: dict[str, dict[str, Any]] = {
+            "ProducerJoined": {"kind": kind, "producer": producer},
+            "ProducersFor": own | {"asked": random.choice([[], [producer]])},
+            "Producers": own | {"producers": [producer]},
+            "Request": {"kind": kind, "job": job, "patient": True, "starts": [window], "held": False},
+            "Release": own | {"starts": [[start_s, start_s + random.choice([0, 600, 10**9])]]},
+            "Accept": own | {"start_s": start_s},
+            "Amend": own | {"start_s": start_s},
+            "Decline": own | {"reason": "no"},
+            "Cancel": own | {"reason": "no"},
+            "Promised": own | {"consumer": random.choice(self._agents), "start_s": start_s, "energy_wh": energy_wh},
+            "PromiseWithdrawn": own | {"reason": "no"},
+            "PromiseVoid": own | {"start_s": start_s, "reason": "no"},
+            "Declined": own | {"producer": producer},
+            "ContractAgreed": {"kind": kind, "contract": contract},
+            "ContractAmended": {"kind": kind, "contract_id": contract_id, "start_s": start_s},
+            "ContractCancelled": {"kind": kind, "contract_id": contract_id, "reason": "no"},
+            "ContractVoid": own | {"contract_id": contract_id, "contracts": random.randrange(3), "reason": "no"},
+            "JobsRegistered": {"kind": kind, "digests": ["0" * 24]},
+        }
+        return made.get(kind, own)
+
+    @staticmethod
+    def _renewed(turn: Turn, message: Sent) -> Sent:
+        """Return a message as if it were said now."""
+        turn.member.seq += 1
+        grant = turn.grant
+        return _with(message, seq=turn.member.seq, step=grant.step, time=grant.time, round=grant.round)
+
+
+def _with(message: Sent, **fields: Any) -> Sent:
+    payload = json.dumps(json.loads(message.payload) | fields).encode()
+    return Sent(message.home, message.to, payload, message.is_counted)
+
+
+def _places(body: Any) -> list[tuple[Any, Any]]:
+    """Return where a body has values: their holders and keys."""
+    found: list[tuple[Any, Any]] = []
+    items = body.items() if isinstance(body, dict) else enumerate(body)
+    for key, value in items:
+        found.append((body, key))
+        if isinstance(value, dict | list) and value:
+            found += _places(value)[:20]
+    return found
+
+
+def problems_of(scenario: Scenario, liar: Liar, attacked: Attacked) -> list[str]:
+    """Return what a liar has done to others; nothing, if all is well."""
+    outcome = attacked.outcome
+    if attacked.error is not None or outcome is None:
+        return [f"the clock failed: {attacked.error!r:.500}"]
+    problems = [f"host {house!r} ended: {error!r:.500}" for house, error in attacked.hosts.items() if error is not None]
+    problems += [f"contract {contract_id!r} was not signed by both" for contract_id in unsigned(scenario, attacked)]
+    problems += manager_problems(scenario, outcome.ledger)
+    own = scenario.part_of([liar.house])
+    its_own = {job.job_id for job in own.jobs} | set(own.producers)
+    standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    missing = {job.job_id for job in scenario.jobs} - standing - {job.job_id for job in own.jobs}
+    problems += [f"job {job_id!r} of another household has no contract" for job_id in sorted(missing)]
+    problems += [
+        f"dispute between others: {dispute}"
+        for dispute in outcome.disputes
+        if not any(repr(name) in dispute for name in its_own)
+    ]
+    problems += [f"the run is {outcome.state}"] if outcome.state != "done" else []
+    return problems
+
+
+async def _over_broker(scenario: Scenario, seed: int, liar: Liar) -> Attacked:
+    hosts = tuple(house.id for house in scenario.houses)
+    with tempfile.TemporaryDirectory() as folder:
+        async with guarded_mosquitto(Path(folder) / "guard", hosts) as guarded:
+            member = Member(scenario, liar.house, f"{RUN}-{seed}", liar)
+            return await attack_guarded(scenario, member, guarded, on_loss="drop", limit_wall_s=LIMIT_WALL_S)
+
+
+def run_seed(scenario: Scenario, seed: int, *, is_guarded: bool = False, liar: Liar | None = None) -> tuple[str, ...]:
+    """Run with the lies of a seed; return what went wrong.
+
+    Args:
+        scenario: What is run.
+        seed: Decides who lies, and how.
+        is_guarded: Over a guarded Mosquitto instead of in memory.
+        liar: The seed's, for whoever wants to know what it did; None: it is made here.
+    """
+    liar = liar or Liar(scenario, seed)
+    try:
+        if is_guarded:
+            attacked = asyncio.run(_over_broker(scenario, seed, liar))
+        else:
+            with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+                member = Member(scenario, liar.house, RUN, liar)
+                attacked = runner.run(attack_in_memory(scenario, member, on_loss="drop", limit_wall_s=LIMIT_WALL_S))
+    except Exception:
+        return (f"{liar.house} lied:", *liar.lies, traceback.format_exc())
+    problems = problems_of(scenario, liar, attacked)
+    return (f"{liar.house} lied:", *liar.lies, *problems) if problems else ()
+
+
+def main() -> int:
+    """Run many seeds; exit with 1 if any harmed others."""
+    is_guarded = "--guarded" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--guarded"]
+    seeds = seeds_wanted(__doc__, 100 if is_guarded else 5000)
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    scenario = load_scenario(seeds.scenario)
+    return seeds.run(
+        lambda seed: run_seed(scenario, seed, is_guarded=is_guarded),
+        target="soak GUARDED=1" if is_guarded else "soak",
+        progress_every=10 if is_guarded else 100,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The controller of docs/lab.md, as it stands there."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from broker.servers import find_mosquitto
+from tests.ended import Ssmic
+from tests.scenarios.lab.neighbourhood import TEXT
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "lab.md"
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_the_controller_of_the_documentation_starts_every_job_in_its_window(ssmic: Ssmic, tmp_path: Path) -> None:
+    """With the sun where it can: at 9 o'clock there is enough."""
+    found = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    (tmp_path / "controller.py").write_text(found[1])
+    (tmp_path / "lane.yaml").write_text(TEXT)
+    command = f"{sys.executable} controller.py"
+    ended = ssmic("lab", "lane.yaml", "--pace", "600x", "--paused", "--no-compare", "--controller", command, "--json")
+    assert ended.code == 0, ended.err
+    figures = json.loads(ended.out)["lab"]
+    assert (figures["jobs_by_controller"], figures["jobs_by_hand"], figures["interruptions"]) == (2, 0, 0)

@@ -1,0 +1,213 @@
+"""Whatever arrives at an entrance of a process, nothing in the process raises: clock, host, watcher, and agents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from pydantic import BaseModel
+
+from agents.ledger import LedgerEntry
+from agents.messages import MESSAGES
+from broker.hosts.host import Host
+from broker.protocol import topics
+from broker.protocol.wire import (
+    Announcement,
+    Control,
+    Done,
+    Envelope,
+    Grant,
+    Member as RosterMember,
+    ResendRequest,
+    Roster,
+    TimeReport,
+)
+from broker.transport.memory import MemoryBroker
+from scenarios.load import load_scenario
+from scenarios.monitor.run_state import ObservedRun, context_of_scenario
+from tests.broker.clock.test_clock import MESSAGES as PINGS, Echo, Ping
+from tests.broker.clock.test_conduct import HONEST, RUN, TIMEOUTS, Member, once, run_with
+from tests.broker.hosts.test_sessions import heard, quickly
+
+EXTREMES: list[Any] = [
+    None, True, -1, 0, 2**31, 2**53, 2**63, -(2**70), 10**400, 0.5, 1e308, float("nan"), float("inf"), "", "\0",
+    "9" * 5_000,
+    "\x1b]0;title\x07", "\u202e", "a/b", "#", "pv-adler", "x" * 100_000, [], {}, [[[]]], {"kind": []}, {"": {"": None}},
+]  # fmt: skip
+ANY = st.sampled_from(EXTREMES)
+
+
+def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the paths of all values in a JSON value."""
+    items: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    return [path, *(inner for key, child in items for inner in places_in(child, (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """Return a JSON value with a change at a path."""
+    if not path:
+        return change(value)
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = changed(copy[path[0]], path[1:], change)
+    return copy
+
+
+def mutations_of(model: BaseModel) -> st.SearchStrategy[bytes]:
+    """Return payloads that are almost those of a model: one to three values are replaced, removed or added."""
+    value = json.loads(model.model_dump_json())
+
+    @st.composite
+    def mutated(draw: st.DrawFn) -> bytes:
+        result = value
+        for _ in range(draw(st.integers(1, 3))):
+            path = draw(st.sampled_from(places_in(result)))
+            extreme = draw(ANY)
+            how = draw(st.sampled_from(["replace", "remove", "add"]))
+
+            def change(old: Any, how: str = how, extreme: Any = extreme) -> Any:
+                if how == "replace" or not isinstance(old, dict) or not old:
+                    return extreme
+                if how == "remove":
+                    return dict(list(old.items())[1:])
+                return {**old, "added": extreme}
+
+            result = changed(result, path, change)
+        return json.dumps(result).encode()
+
+    return mutated()
+
+
+def payloads(*models: BaseModel) -> st.SearchStrategy[bytes]:
+    """Return anything from random bytes to models with a few wrong values."""
+    return st.one_of(st.binary(max_size=60), *(mutations_of(model) for model in models))
+
+
+ENVELOPE = Envelope(
+    session="b's", step=0, time=0, round=0, sender="bee", seq=1, to="asker", re=3, body=Ping(n=1).model_dump()
+)
+DONE = Done(session="b's", step=0, time=0, round=0, sent={"a": 1}, next=3)
+THERE = Announcement(host="b", session="b's", agents=("bee",), state="there")
+CONTROL = Control(command="pace", pace="60x", by="anna")
+AT_THE_CLOCK = st.one_of(
+    st.tuples(st.just(topics.done(RUN, "b")), payloads(DONE)),
+    st.tuples(st.just(topics.inbox(RUN, "a", "asker", "b")), payloads(ENVELOPE)),
+    st.tuples(st.just(topics.host(RUN, "b")), payloads(THERE)),
+    st.tuples(st.just(topics.control(RUN)), payloads(CONTROL).filter(lambda payload: b'"p' not in payload[:40])),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(AT_THE_CLOCK, min_size=1, max_size=12))
+def test_nothing_that_a_member_sends_ends_a_run(sent: list[tuple[str, bytes]]) -> None:
+    """The clock and the other hosts do all that they were to do, with or without that member."""
+
+    async def what(member: Member, _grant: Grant) -> dict[str, Any]:
+        for topic, payload in sent:
+            await member.bus.publish(topic, payload)
+        return {"next": 50}
+
+    outcome = run_with(once(0, what))
+    assert outcome.asker.notes == HONEST
+
+
+MEMBERS = {"b": RosterMember(session="b's", agents=("bee",)), "a": RosterMember(session="", agents=("echo",))}
+TO_ECHO = ENVELOPE.model_copy(update={"to": "echo"})
+AT_A_HOST = st.one_of(
+    st.tuples(st.just(topics.inbox(RUN, "a", "echo", "b")), payloads(TO_ECHO)),
+    st.tuples(st.just(topics.resend(RUN, "a", "b")), payloads(ResendRequest(step=3))),
+    st.tuples(st.just(topics.roster(RUN)), st.binary(min_size=1, max_size=60)),
+    st.tuples(st.just(topics.grant(RUN, "a")), st.binary(max_size=60)),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(AT_A_HOST, min_size=1, max_size=12))
+def test_nothing_that_a_member_sends_ends_another_host(sent: list[tuple[str, bytes]]) -> None:
+    """It answers the next grants as if nothing had been sent."""
+
+    async def main() -> list[int]:
+        broker = MemoryBroker()
+        host = Host("a", RUN, [Echo("echo")], PINGS, seed=1, timeouts=TIMEOUTS)
+        async with broker.connect("rest") as bus, asyncio.TaskGroup() as tasks:
+            await bus.subscribe(topics.done(RUN, "a"))
+            life = tasks.create_task(host.run(broker))
+            present = RosterMember(session=host.session, agents=("echo",))
+            await bus.publish(topics.roster(RUN), Roster(hosts=MEMBERS | {"a": present}).encoded(), retain=True)
+            await heard(bus)
+            start = Grant(step=0, time=0, round=0, expected={}, phase="start")
+            await bus.publish(topics.grant(RUN, "a"), start.encoded())
+            for topic, payload in sent:
+                await bus.publish(topic, payload)
+            await heard(bus)
+            await bus.publish(topics.grant(RUN, "a"), Grant(step=1, time=1, round=0, expected={}).encoded())
+            answers = [Done.model_validate_json(delivery.payload) for delivery in await heard(bus)]
+            life.cancel()
+            return [done.step for done in answers]
+
+    assert quickly(main())[-1] == 1
+
+
+STREET = load_scenario("street")
+CONTRACT = {"contract_id": "j/1", "job_id": "j", "producer": "pv", "start_s": 1, "agreed_s": 1, "energy_wh": 1.0}
+EVENT = {"at_s": 1, "what": "agreed", "start_s": 1, "reason": ""}
+ENTRY = LedgerEntry.model_validate({"contract": CONTRACT, "state": "standing", "history": [EVENT]})
+PREDICTION = next(iter(STREET.producers.values())).predictions[0]
+REPORT = TimeReport(time=1, round=0, step=1, pace="max", lag_wall_s=0.0, state="running")
+ROSTER = Roster(hosts=MEMBERS, refused={"s": {"b": "why"}}, quarantined={"c": "why"})
+JOB = STREET.jobs[0].model_dump(mode="json")
+STARTS = [[JOB["earliest_start_s"], JOB["latest_start_s"]]]
+BODIES: list[dict[str, Any]] = [
+    {"kind": "ProducersFor", "job_id": "j", "asked": ["pv"]},
+    {"kind": "Producers", "job_id": "j", "producers": ["pv"]},
+    {"kind": "Request", "job": JOB, "patient": True, "starts": STARTS, "held": False},
+    {"kind": "ContractAgreed", "contract": CONTRACT, "reason": ""},
+    {"kind": "ContractAmended", "contract_id": "j/1", "start_s": 5, "reason": ""},
+    {"kind": "Declined", "job_id": "j", "producer": "pv"},
+]
+SAID = [ENVELOPE.model_copy(update={"body": body}) for body in BODIES]
+AT_A_WATCHER = st.one_of(
+    st.tuples(st.just(topics.inbox(RUN, "a", "asker", "b")), payloads(*SAID)),
+    st.tuples(st.just(topics.host(RUN, "b")), payloads(THERE)),
+    st.tuples(st.just(topics.ledger(RUN, "j/1")), payloads(ENTRY)),
+    st.tuples(st.just(topics.forecast(RUN, "b", "pv")), payloads(PREDICTION)),
+    st.tuples(st.just(topics.time(RUN)), payloads(REPORT)),
+    st.tuples(st.just(topics.roster(RUN)), payloads(ROSTER)),
+    st.tuples(st.just(topics.control(RUN)), payloads(CONTROL)),
+    st.tuples(st.text(max_size=30), st.binary(max_size=20)),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(AT_A_WATCHER, min_size=1, max_size=8))
+def test_nothing_that_arrives_ends_a_watcher(sent: list[tuple[str, bytes]]) -> None:
+    """What the screens ask for can be computed from whatever was accepted."""
+    watched = ObservedRun(RUN, context_of_scenario(STREET))
+    for topic, payload in sent:
+        watched.take(topic, payload)
+    watched.share_done()
+    watched.houses()
+    watched.ends_of_plans()
+    for negotiation in watched.negotiations():
+        watched.steps(negotiation)
+    for producer in list(watched.producers.values()):
+        watched.day_of(producer, STREET.start_s, STREET.start_s + 86_400, 24)
+
+
+@settings(max_examples=60)
+@given(st.one_of([mutations_of(envelope) for envelope in SAID]))
+def test_the_body_of_a_message_is_understood_or_refused(payload: bytes) -> None:
+    """A job that is understood can be calculated with: it is within the limits of scenarios."""
+    try:
+        message = MESSAGES.validate_python(Envelope.model_validate_json(payload).body)
+    except ValueError:
+        return
+    if message.kind == "Request":
+        assert message.job.load_profile.per_minute_wh(0).sum() == pytest.approx(message.job.energy_wh)

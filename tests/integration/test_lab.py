@@ -1,0 +1,165 @@
+"""`ssmic lab` as a user has it: a real broker, a real controller in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from broker.servers import find_mosquitto
+from tests.ended import Ssmic
+from tests.scenarios.lab.neighbourhood import START_S, TEXT
+
+pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+
+CONTROLLER = """
+import json, os, sys
+import paho.mqtt.client as mqtt
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+client.connect(os.environ["MQTT_HOST"], int(os.environ["MQTT_PORT"]))
+client.subscribe("ssmic/+/lab/jobs/#", qos=1)
+def on_message(client, userdata, message):
+    if message.payload:
+        job = json.loads(message.payload)
+        if job["state"] in ("loaded", "done"):
+            client.publish(job["plug"]["topic"], job["plug"]["on" if job["state"] == "loaded" else "off"], qos=1)
+client.on_message = on_message
+client.publish("ssmic/lane/control", '{"v": 2, "command": "resume"}', qos=1)
+client.loop_forever()
+"""
+"""Switches on when an appliance is loaded, and off when it is done."""
+
+
+@pytest.fixture
+def lane_file(tmp_path: Path) -> Path:
+    """A small neighbourhood, and a controller beside it."""
+    (tmp_path / "controller.py").write_text(CONTROLLER)
+    file = tmp_path / "lane.yaml"
+    file.write_text(TEXT)
+    return file
+
+
+@pytest.mark.parametrize(
+    "kind", ["tasmota", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("shelly", "zigbee2mqtt"))]
+)
+def test_a_controller_switches_the_street_and_the_verdict_says_what_came_of_it(
+    ssmic: Ssmic, lane_file: Path, tmp_path: Path, kind: str
+) -> None:
+    """The same controller works with every kind of plug, as the lab tells it the commands."""
+    junit = tmp_path / "verdict.xml"
+    command = f"{sys.executable} controller.py"
+    ended = ssmic(
+        "lab", lane_file, "--as", kind, "--pace", "600x", "--paused", "--controller", command, "--junit", junit,
+        "--expect", "jobs_by_controller == 2", "--time-limit", "5", "--json",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["lab"]["jobs_by_controller"] == 2
+    assert not [case for case in found["verdict"] if case["failure"]]
+    contracts = {c["job_id"]: c for c in found["results"]["runs"][0]["contracts"]}
+    assert contracts["cool-1"]["start"] == START_S + 1800
+    assert START_S + 600 <= contracts["wash-1"]["start"] <= START_S + 7200
+    assert found["results"]["runs"][0]["kpis"]["consumed_wh"] == pytest.approx(375 + 375 + 5)
+    assert found["negotiated"]["runs"][0]["kpis"]["consumed_wh"] == pytest.approx(375 + 375 + 5)
+    assert found["results"]["runs"][0]["optimum"]["best_wh"] > 0
+    suite = ET.parse(junit).getroot().find("testsuite")  # noqa: S314 - our own file
+    assert suite is not None
+    assert suite.get("failures") == "0"
+    assert {case.get("name") for case in suite.iter("testcase")} == {"wash-1", "dry-1", "jobs_by_controller == 2"}
+
+
+def test_without_a_controller_the_jobs_are_started_by_hand_and_the_verdict_is_negative(
+    ssmic: Ssmic, lane_file: Path, tmp_path: Path
+) -> None:
+    """The household gets its laundry, and the exit code says that the controller failed."""
+    junit = tmp_path / "verdict.xml"
+    ended = ssmic("lab", lane_file, "--pace", "7200x", "--no-compare", "--junit", junit)
+    assert ended.code == 1
+    assert "was started by hand at 10:00, because the controller had not" in ended.out
+    assert "Verdict: 0 passed, 2 failed" in ended.out
+
+
+def test_a_controller_that_fails_before_time_begins_ends_the_lab(ssmic: Ssmic, lane_file: Path) -> None:
+    """Nobody else would let time begin."""
+    ended = ssmic("lab", lane_file, "--paused", "--no-compare", "--controller", f"{sys.executable} no-such-file.py")
+    assert ended.code == 1
+    assert "stopped before the end by the controller, which ended with exit code 2" in ended.err
+
+
+@pytest.mark.long
+def test_faults_of_a_script_reach_devices_and_broker(ssmic: Ssmic, lane_file: Path, tmp_path: Path) -> None:
+    """A controller that repeats nothing still gets its jobs done, only later."""
+    faults = tmp_path / "faults.yaml"
+    faults.write_text(
+        "faults:\n"
+        '  - {device: adler/washer, fault: dead, at: "00:05", until: "00:45"}\n'
+        "  - {device: berg/dryer, fault: late, delay_s: 120}\n"
+        "  - {device: adler/pv, fault: lies, factor: 0.5}\n"
+        '  - {broker: restart, at: "00:50", down_s: 60}\n'
+        '  - {device: berg/dryer, fault: forgets, at: "01:50"}\n'
+    )
+    command = f"{sys.executable} controller.py"
+    ended = ssmic(
+        "lab",
+        lane_file,
+        "--pace",
+        "600x",
+        "--paused",
+        "--no-compare",
+        "--controller",
+        command,
+        "--faults",
+        faults,
+        "--json",
+    )
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    starts = {c["job_id"]: c["start"] - START_S for c in found["results"]["runs"][0]["contracts"]}
+    assert starts["wash-1"] >= 45 * 60
+    assert starts["dry-1"] >= 30 * 60 + 120
+    assert found["results"]["settings"]["lab"]["faults"][-1]["kind"] == "forgets"
+
+
+def test_all_wrong_faults_are_refused_at_once_with_their_places(ssmic: Ssmic, lane_file: Path, tmp_path: Path) -> None:
+    """File, line, key, and what was expected."""
+    faults = (
+        "{device: adler/wascher, fault: dead}",
+        "{device: adler/washer, fault: late}",
+        "{device: adler/washer, fault: dead, factor: 2}",
+        '{device: adler/washer, fault: dead, at: "02:00", until: "01:00"}',
+        "{broker: restart, device: adler/washer}",
+    )
+    (tmp_path / "faults.yaml").write_text("faults:\n" + "".join(f"  - {fault}\n" for fault in faults))
+    ended = ssmic("lab", lane_file, "--faults", "faults.yaml")
+    assert ended.code == 3
+    told = ended.err.splitlines()
+    assert told[0] == (
+        "faults.yaml:2: faults[0].device: no device is called 'adler/wascher'; did you mean 'adler/washer'?"
+    )
+    assert told[1] == "faults.yaml:3: faults[1]: needs 'delay_s': after how many seconds the device obeys"
+    assert told[2] == "faults.yaml:4: faults[2].factor: does not go with 'dead'"
+    assert told[3] == "faults.yaml:5: faults[3].until: is not after the beginning of the fault"
+    assert "faults.yaml:6: faults[4].device: does not go with 'broker'" in told[4]
+    (tmp_path / "faults.yaml").write_text("faults:\n  - {device: adler/washer, fault: broken}\n")
+    ended = ssmic("lab", lane_file, "--faults", "faults.yaml")
+    assert "faults.yaml:2: faults[0].fault: 'dead', 'late', 'lies' or 'forgets' is expected" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--as", "tuya"], "--as tuya: expected one or several of tasmota, shelly, zigbee2mqtt, opendtu, ahoydtu"),
+        pytest.param(["--pace", "max"], "a lab follows the wall clock", marks=pytest.mark.long),
+        pytest.param(["--expect", "self_suficiency>1"], "did you mean 'self_sufficiency'?", marks=pytest.mark.long),
+        pytest.param(["--expect", "nonsense"], "expected a figure and its limit", marks=pytest.mark.long),
+        (["--controller", "no-such-program-here"], "no-such-program-here"),
+    ],
+)
+def test_wrong_usage_is_refused(ssmic: Ssmic, lane_file: Path, arguments: list[str], problem: str) -> None:
+    """Before anything is started, and with what was expected."""
+    ended = ssmic("lab", lane_file, *arguments)
+    assert ended.code == 2
+    assert problem in ended.err

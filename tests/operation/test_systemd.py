@@ -1,0 +1,76 @@
+"""The systemd units of docs/systemd, as far as they can be tried where systemd does not run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from tests.operation.supervisor import PASSES
+from tests.patience import PATIENCE_WALL_S
+from tui import exit_codes
+
+FOLDER = Path(__file__).parents[2] / "docs" / "systemd"
+UNITS = sorted(FOLDER.glob("*.service"))
+
+
+def service(unit: Path) -> dict[str, str]:
+    """Return the settings of a unit's service."""
+    parser = ConfigParser(interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(unit)
+    return dict(parser["Service"])
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> None:
+    """Every setting is known to it."""
+    text = unit.read_text().replace("/usr/local/bin/ssmic", sys.executable).replace("User=ssmic", "User=root")
+    copy = tmp_path / unit.name
+    copy.write_text(text)
+    verified = subprocess.run(  # noqa: S603
+        ["systemd-analyze", "verify", str(copy)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_starts_again_what_may_succeed_then(unit: Path) -> None:
+    """All exit codes but those that do not pass; the supervisor of `make operate` does the same."""
+    never = {int(code) for code in service(unit)["RestartPreventExitStatus"].split()}
+    assert never == {exit_codes.FAILED, exit_codes.USAGE, exit_codes.INVALID, exit_codes.REFUSED}
+    assert not never & PASSES
+    assert service(unit)["SuccessExitStatus"] == str(128 + signal.SIGTERM)
+    assert int(service(unit)["WatchdogSec"]) >= 3 * 5
+
+
+def test_what_a_unit_runs_is_ready_shows_life_and_stops_when_asked(tmp_path: Path) -> None:
+    """Started as systemd starts it, with its socket; SIGTERM ends it with the code that counts as success."""
+    arguments = service(FOLDER / "ssmic-host@.service")["ExecStart"].split()[1:]
+    arguments = [a.replace("%i", "adler").replace("/etc/ssmic/scenario.yaml", "street") for a in arguments]
+    environment = {
+        **os.environ,
+        "SSMIC_BROKER": "mqtt://127.0.0.1:1",
+        "SSMIC_JOURNAL": str(tmp_path / "journal"),
+        "NOTIFY_SOCKET": str(tmp_path / "notify"),
+    }
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_WALL_S)
+        command = [sys.executable, "-m", "tui", *arguments]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:  # noqa: S603
+            assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_WALL_S) == int(service(FOLDER / "ssmic-host@.service")["SuccessExitStatus"])
+            assert systemd.recv(100) == b"STOPPING=1"

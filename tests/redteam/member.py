@@ -1,0 +1,336 @@
+"""A household that has been taken over: a client with that household's login that speaks the wire protocol itself.
+
+A `Member` announces itself, answers grants, and sends what its household's agents say, unless an `Attack` changes it.
+It uses no host of ours: what it publishes are bytes, so that it can say what no host would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import aiomqtt
+
+from agents.messages import MESSAGES
+from agents.model import MANAGER
+from broker.hosts.agent_group import AgentGroup
+from broker.protocol import topics
+from broker.protocol.wire import Announcement, Envelope, Grant, ResendRequest, Roster
+from broker.security.provision import login_folder
+from broker.transport.base import Bus, Delivery
+from scenarios.scenario import Scenario
+from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.settings import RunSettings
+from tests.deployment.guarded import GuardedBroker
+
+Body = Mapping[str, Any]
+
+
+class Wire(Protocol):
+    """What a member needs of a connection; the project's own buses have it too."""
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Publish a message."""
+        ...
+
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        """Receive messages on topics."""
+        ...
+
+    def messages(self) -> AsyncIterator[Any]:
+        """Return what comes in; only `Delivery` is of interest."""
+        ...
+
+
+class PlainMqtt:
+    """A connection by aiomqtt alone."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Publish a message."""
+        await self._client.publish(topic, payload, qos=qos, retain=retain)
+
+    async def subscribe(self, *topic_filters: str, qos: int = 0) -> None:
+        """Receive messages on topics."""
+        await self._client.subscribe([(topic_filter, qos) for topic_filter in topic_filters])
+
+    async def messages(self) -> AsyncIterator[Delivery]:
+        """Return what comes in."""
+        async for message in self._client.messages:
+            yield Delivery(str(message.topic), message.payload, message.retain)
+
+
+@asynccontextmanager
+async def plain_mqtt(guarded: GuardedBroker, login: str) -> AsyncIterator[PlainMqtt]:
+    """Connect with a household's login and certificate authority, as any MQTT client would."""
+    own = login_folder(guarded.folder, login)
+    client = aiomqtt.Client(
+        "localhost",
+        guarded.port,
+        identifier=f"plain-{secrets.token_hex(8)}",
+        username=topics.encode(login),
+        password=(own / "password").read_text(encoding="utf-8").strip(),
+        tls_context=ssl.create_default_context(cafile=own / "ca.crt"),
+        protocol=aiomqtt.ProtocolVersion.V311,
+    )
+    with suppress(aiomqtt.MqttError):  # the broker may cut a member off
+        async with client:
+            yield PlainMqtt(client)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that a member is about to publish."""
+
+    home: str
+    """The receiving host."""
+    to: str
+    """The receiving agent, as the topic names it."""
+    payload: bytes
+    is_counted: bool = True
+    """Whether `Done.sent` counts it."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The message's body."""
+        body: dict[str, Any] = json.loads(self.payload)["body"]
+        return body
+
+
+@dataclass(slots=True)
+class Turn:
+    """One round of a member, before it is published; an attack changes it."""
+
+    member: Member
+    grant: Grant
+    delivered: tuple[Envelope, ...]
+    """What the household's agents received."""
+    sent: list[Sent]
+    """What they say."""
+    done: dict[str, Any]
+    """The answer to the clock, without `sent`, which is counted in the end unless the attack sets it."""
+    raw: list[tuple[str, bytes]] = field(default_factory=list)
+    """Further payloads to publish, by topic."""
+
+    @property
+    def is_first_of_run(self) -> bool:
+        """Whether this is the member's first round after the start: the usual moment of a single attack."""
+        return self.grant.phase == "run" and self.member.runs == 1
+
+    def say(self, to: str, body: Body, *, sender: str | None = None, is_counted: bool = True, **fields: object) -> None:
+        """Add a message.
+
+        Args:
+            to: The receiving agent.
+            body: Its body.
+            sender: The agent that it claims to be from; None: the household's first one.
+            is_counted: Whether `Done.sent` counts it.
+            fields: Fields of the envelope that differ from what a host would write.
+        """
+        member = self.member
+        member.seq += 1
+        envelope = {
+            "v": 2,
+            "session": member.session,
+            "step": self.grant.step,
+            "time": self.grant.time,
+            "round": self.grant.round,
+            "sender": sender or member.agents[0],
+            "seq": member.seq,
+            "to": to,
+            "re": None,
+            "body": body,
+        }
+        payload = json.dumps(envelope | fields).encode()
+        self.sent.append(Sent(member.home_of(to), to, payload, is_counted))
+
+    def change(self, kind: str, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the bodies of all messages of a kind."""
+        for i, message in enumerate(self.sent):
+            envelope = json.loads(message.payload)
+            if envelope["body"].get("kind") == kind:
+                change(envelope["body"])
+                self.sent[i] = Sent(message.home, message.to, json.dumps(envelope).encode(), message.is_counted)
+
+    def keep_silent(self, *kinds: str) -> None:
+        """Leave out all messages of these kinds."""
+        self.sent = [message for message in self.sent if message.body.get("kind") not in kinds]
+
+
+Attack = Callable[[Turn], None]
+
+
+class Member:
+    """One household's login, and what it says."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        house: str,
+        run: str,
+        attack: Attack | None = None,
+        *,
+        seed: int = 1,
+        acts: bool = True,
+    ) -> None:
+        """Create a member.
+
+        Args:
+            scenario: What is run.
+            house: The household.
+            run: The run's id.
+            attack: Called with every round before it is published.
+            seed: The run's seed.
+            acts: Whether the household's agents act as they should apart from that; else they are silent.
+        """
+        homes = homes_of(scenario)
+        self.house = house
+        self.run = run
+        self.agents = homes[house]
+        self.session = secrets.token_hex(8)
+        self.seq = 1_000_000
+        self.runs = 0
+        """Rounds of the phase `run` so far."""
+        self.ending = ""
+        """How it ended: `left`, `refused: ...`, `failed: ...`, or empty."""
+        self.sessions: dict[str, str] = {}
+        """By host, the session that the roster named last."""
+        self.granted: list[Grant] = []
+        """All grants that were answered."""
+        self._attack = attack
+        self._homes = {agent: host for host, agents in homes.items() for agent in agents}
+        settings = RunSettings(seed=seed, run_id=run)
+        self._setup = settings.fingerprint(scenario, [house])
+        agents = Cast(scenario, settings, set(self.agents)).living_at(self.agents) if acts else []
+        self._group = AgentGroup(agents, MESSAGES, seed=seed, session=self.session)
+        self._held: dict[int, dict[tuple[str, int], tuple[str, Envelope]]] = {}
+        self._published: dict[int, list[Sent]] = {}
+        self._answer = b""
+        self._last = -1
+        self._grant: Grant | None = None
+
+    def home_of(self, agent: str) -> str:
+        """Return the host of an agent; of one that does not exist, the manager's."""
+        return self._homes.get(agent, MANAGER)
+
+    @property
+    def everybody(self) -> Sequence[str]:
+        """The ids of all agents of the run."""
+        return list(self._homes)
+
+    async def take_part(self, wire: Wire | Bus) -> None:
+        """Take part until the run has ended or the member is put out of it."""
+        run, house = self.run, self.house
+        await wire.subscribe(topics.roster(run), qos=1)
+        await wire.subscribe(topics.inboxes(run, house), topics.resends(run, house), topics.grant(run, house))
+        await self._announce(wire)
+
+        async with asyncio.TaskGroup() as tasks:
+            async for delivery in wire.messages():
+                if isinstance(delivery, Delivery):
+                    await self._take(wire, delivery, tasks)
+                if self.ending:
+                    break
+            self._group.stop()
+        await wire.publish(topics.host(run, house), b"", qos=1, retain=True)
+
+    async def _announce(self, wire: Wire | Bus) -> None:
+        there = Announcement(
+            host=self.house, session=self.session, agents=self.agents, setup=self._setup, ran=self._last, state="there"
+        )
+        await wire.publish(topics.host(self.run, self.house), there.encoded(), qos=1, retain=True)
+
+    async def _take(self, wire: Wire | Bus, delivery: Delivery, tasks: asyncio.TaskGroup) -> None:
+        address = topics.parse(delivery.topic)
+        if address is None or not delivery.payload:
+            return
+        match address.kind:
+            case "roster":
+                await self._read_roster(wire, Roster.model_validate_json(delivery.payload), is_stored=delivery.retain)
+            case "grant":
+                grant = Grant.model_validate_json(delivery.payload)
+                await self._take_grant(wire, grant)
+            case "inbox":
+                envelope = Envelope.model_validate_json(delivery.payload)
+                key = (envelope.sender, envelope.seq)
+                self._held.setdefault(envelope.step, {})[key] = (address.ids[2], envelope)
+            case "resend":
+                step = ResendRequest.model_validate_json(delivery.payload).step
+                for message in self._published.get(step, []):
+                    if address.ids[1] in {message.home, topics.CLOCK}:
+                        await self._publish(wire, message)
+        if self._grant is not None and not self._missing(self._grant):
+            grant, self._grant = self._grant, None
+            await self._run_round(wire, grant, tasks)
+
+    async def _take_grant(self, wire: Wire | Bus, grant: Grant) -> None:
+        if grant.step <= self._last:
+            await wire.publish(topics.done(self.run, self.house), self._answer)
+            return
+        if self._grant is not None:
+            await self._request_missing(wire, grant)
+        self._grant = grant
+
+    async def _read_roster(self, wire: Wire | Bus, roster: Roster, *, is_stored: bool) -> None:
+        self.sessions |= {host: member.session for host, member in roster.hosts.items() if member.session}
+        if self.session in roster.refused:
+            self.ending = f"refused: {roster.refused[self.session]}"
+        elif roster.failed and not is_stored:
+            self.ending = f"failed: {roster.failed}"
+        elif roster.ended:
+            self.ending = "left"
+        elif (mine := roster.hosts.get(self.house)) is not None and mine.session != self.session and not self.granted:
+            await self._announce(wire)
+
+    def _missing(self, grant: Grant) -> list[str]:
+        have = Counter(host for host, _ in self._held.get(grant.step - 1, {}).values())
+        return [host for host, count in grant.expected.items() if have[host] < count]
+
+    async def _request_missing(self, wire: Wire | Bus, grant: Grant) -> None:
+        for host in self._missing(grant):
+            request = ResendRequest(step=grant.step - 1).encoded()
+            await wire.publish(topics.resend(self.run, host, self.house), request)
+
+    async def _run_round(self, wire: Wire | Bus, grant: Grant, tasks: asyncio.TaskGroup) -> None:
+        held = self._held.pop(grant.step - 1, {})
+        envelopes = tuple(held[key][1] for key in sorted(held) if held[key][0] in grant.expected)
+        record = await self._group.run_round(grant, envelopes, self._homes, tasks)
+        self.granted.append(grant)
+        self.runs += grant.phase == "run"
+        sent = [Sent(home, envelope.to, envelope.encoded()) for home, envelope in record.sent]
+        done: dict[str, Any] = {
+            "v": 2,
+            "session": self.session,
+            "step": grant.step,
+            "time": grant.time,
+            "round": grant.round,
+            "next": record.next_s,
+            "busy": False,
+            "failure": None,
+        }
+        turn = Turn(self, grant, envelopes, sent, done)
+        if self._attack is not None:
+            self._attack(turn)
+        counted = Counter(message.home for message in turn.sent if message.is_counted)
+        self._answer = json.dumps({"sent": counted} | turn.done).encode()
+        self._last = grant.step
+        self._published = {grant.step - 1: self._published.get(grant.step - 1, []), grant.step: turn.sent}
+        for message in turn.sent:
+            await self._publish(wire, message)
+        for topic, payload in turn.raw:
+            await wire.publish(topic, payload)
+        await wire.publish(topics.done(self.run, self.house), self._answer)
+        if grant.phase == "end":
+            self.ending = "left"
+
+    async def _publish(self, wire: Wire | Bus, message: Sent) -> None:
+        await wire.publish(topics.inbox(self.run, message.home, message.to, self.house), message.payload)

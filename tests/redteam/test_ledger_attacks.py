@@ -1,0 +1,126 @@
+"""Attacks on the ledger, the scores and the negotiations by a member of the neighbourhood, in its own name.
+
+Whatever it says, no other process ends, no contract between two others changes, no entry of the ledger names a party
+that did not agree, and the run is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agents.model import GRID
+from broker.transport.memory import MemoryBroker
+from scenarios.scenario import Scenario
+from scenarios.simulation.run import RunOutcome, run_scenario
+from scenarios.simulation.settings import RunSettings
+from tests.deployment.guarded import GuardedBroker
+from tests.redteam.attacked import attack_guarded, attack_in_memory, supplied_by, unsigned
+from tests.redteam.attacks import (
+    COST_THE_MEMBER_ITS_PLACE,
+    LEAVE_NO_TRACE,
+    MEMBER,
+    accepts_and_cancels,
+    forges_own_contracts,
+    forges_own_suppliers,
+    keeps_silent_as_a_producer,
+)
+from tests.redteam.member import Attack, Member
+
+QUICK = (
+    "8 contract ids of others",
+    "19 a load of 10^12 s",
+    "22 withdrawals of others' jobs",
+    "25 refusals of a competitor",
+    "31 openings from a consumer",
+)
+"""Attacks that are made in memory too, so that `make test` has one of each kind."""
+
+
+@pytest.fixture(scope="module")
+def calm(street: Scenario) -> RunOutcome:
+    """What the undisturbed street comes to."""
+    return asyncio.run(run_scenario(street, RunSettings(seed=1, run_id="calm"), MemoryBroker()))
+
+
+def run_id(name: str) -> str:
+    """Return the id of an attack's own run."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def is_unharmed(calm: RunOutcome, outcome: RunOutcome) -> bool:
+    """Return whether ledger and scores are those of the undisturbed run."""
+    return (outcome.ledger_sha256, outcome.scores) == (calm.ledger_sha256, calm.scores)
+
+
+async def test_a_member_that_only_does_what_it_should_changes_nothing(street: Scenario, calm: RunOutcome) -> None:
+    """The harness itself: the member speaks the protocol as a host does."""
+    attacked = await attack_in_memory(street, Member(street, MEMBER, "honest"))
+    assert is_unharmed(calm, attacked.done)
+    assert (attacked.member, attacked.done.disputes) == ("left", ())
+
+
+@pytest.mark.parametrize("name", QUICK)
+async def test_an_attack_leaves_no_trace_in_memory(street: Scenario, calm: RunOutcome, name: str) -> None:
+    """Neither in the ledger nor in the scores."""
+    attacked = await attack_in_memory(street, Member(street, MEMBER, "memory", LEAVE_NO_TRACE[name]))
+    assert is_unharmed(calm, attacked.done)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LEAVE_NO_TRACE)
+async def test_an_attack_leaves_no_trace(street: Scenario, calm: RunOutcome, guarded: GuardedBroker, name: str) -> None:
+    """Over the guarded broker, by a client that has no more than the household's login."""
+    attacked = await attack_guarded(street, Member(street, MEMBER, run_id(name), LEAVE_NO_TRACE[name]), guarded)
+    assert is_unharmed(calm, attacked.done)
+    assert attacked.done.disputes == ()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", COST_THE_MEMBER_ITS_PLACE)
+async def test_values_out_of_all_bounds_cost_the_member_its_place(
+    street: Scenario, guarded: GuardedBroker, name: str
+) -> None:
+    """The run is done without it, and says why; the others' jobs all have their contracts."""
+    member = Member(street, MEMBER, run_id(name), COST_THE_MEMBER_ITS_PLACE[name])
+    outcome = (await attack_guarded(street, member, guarded)).done
+    assert [(host.host, host.is_quarantined) for host in outcome.without] == [(MEMBER, True)]
+    others = {job.job_id for job in street.jobs if job.house != MEMBER}
+    standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert others <= standing
+
+
+@pytest.mark.long
+async def test_a_member_cannot_name_a_producer_at_terms_of_its_own(street: Scenario, guarded: GuardedBroker) -> None:
+    """Attack 9: its own jobs have no contract then, no producer's score gains, and the run says who."""
+    attacked = await attack_guarded(street, Member(street, MEMBER, "own-terms", forges_own_contracts), guarded)
+    outcome = attacked.done
+    own = {job.job_id for job in street.jobs if job.house == MEMBER}
+    others = {job.job_id for job in street.jobs} - own
+    assert {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"} == others
+    assert len(outcome.disputes) >= len(own)
+    assert all(MEMBER in dispute for dispute in outcome.disputes)
+
+
+@pytest.mark.long
+async def test_a_member_cannot_name_a_producer_that_did_not_agree(street: Scenario, guarded: GuardedBroker) -> None:
+    """Attack 9 with terms that are right but for the producer: only what that producer promised itself stands."""
+    attacked = await attack_guarded(street, Member(street, MEMBER, "own-suppliers", forges_own_suppliers), guarded)
+    outcome = attacked.done
+    assert outcome.ledger
+    assert unsigned(street, attacked) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("attack", [keeps_silent_as_a_producer, accepts_and_cancels])
+async def test_a_producer_that_does_not_supply_costs_nobody_a_contract(
+    street: Scenario, calm: RunOutcome, guarded: GuardedBroker, attack: Attack
+) -> None:
+    """Attacks 29 and 42: the others turn to other producers."""
+    attacked = await attack_guarded(street, Member(street, "celik", attack.__name__, attack), guarded)
+    outcome = attacked.done
+    standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
+    assert standing == {job.job_id for job in street.jobs}
+    assert len(supplied_by(outcome, "pv-celik")) < len(supplied_by(calm, "pv-celik"))
+    assert len(supplied_by(outcome, GRID)) <= len(supplied_by(calm, GRID)) + 4

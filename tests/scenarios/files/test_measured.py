@@ -1,0 +1,126 @@
+"""Series of meters and portals, as they come."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scenarios import Scenario, ScenarioError
+from scenarios.load import Loaded, load
+
+_HEAD = """\
+version: 1
+name: measured
+start: "2026-06-21T00:00:00+02:00"
+days: 1
+seed: 1
+houses:
+  - id: a
+    devices:
+      - id: pv
+        type: producer
+        predictions:
+          - {issued: "00:00", start: "00:00", step_s: 3600, power_w: [0]}
+        actual:
+"""
+
+
+def _load(folder: Path, text: str | bytes, keys: str = "", name: str = "meter.csv") -> Loaded:
+    content = text.encode() if isinstance(text, str) else text
+    (folder / name).write_bytes(content)
+    lines = "".join(f"          {line}\n" for line in (f"file: {name}", *keys.splitlines()))
+    (folder / "scenario.yaml").write_text(_HEAD + lines, encoding="utf-8")
+    return load(folder / "scenario.yaml")
+
+
+def _steps(scenario: Scenario) -> list[tuple[str, float]]:
+    """Return the beginning of each step in UTC with its energy, Wh."""
+    actual = scenario.producers["pv"].actual
+    assert actual is not None
+    energies = [after - before for before, after in zip(actual.cumulative_wh, actual.cumulative_wh[1:], strict=False)]
+    begins = [datetime.fromtimestamp(time_s, UTC).strftime("%H:%M") for time_s in actual.times_s]
+    return [(at, round(wh, 6)) for at, wh in zip(begins, energies, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("time,power_kw\n2026-06-21T08:00Z,1.0\n2026-06-21T08:30Z,2.0\n2026-06-21T09:00Z,0.5\n", ""),
+        ("Zeitstempel;Leistung [W]\n21.06.2026 10:00;1000,0\n21.06.2026 10:30;2000,0\n21.06.2026 11:00;500,0\n", "zone: Europe/Berlin"),  # noqa: E501
+        ("2026-06-21 10:00:00,500\n2026-06-21 10:30:00,1000\n2026-06-21 11:00:00,250\n", "zone: +02:00\nunit: Wh\nreading: interval"),  # noqa: E501
+        ("1782028800,0.5\n1782030600,1.0\n1782032400,0.25\n", "unit: kWh\nreading: interval"),
+        ("1782028800000\t500\n1782030600000\t1000\n1782032400000\t250\n", "unit: Wh\nreading: interval"),
+        ("t,a,b\n2026-06-21T08:00Z,9,500\n2026-06-21T08:30Z,9,1000\n2026-06-21T09:00Z,9,250\n", "unit: Wh\ncolumns: {time: 1, value: b}"),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_headers_units_and_times_of_every_kind_give_the_same_energy(text: str, keys: str, tmp_path: Path) -> None:
+    """Powers and energies hold from their time on for one step."""
+    steps = _steps(_load(tmp_path, text, keys).scenario)
+    assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)]
+
+
+def test_a_counter_that_starts_anew_is_a_boundary_and_is_told(tmp_path: Path) -> None:
+    """A reset is no error and no energy."""
+    rows = [(8, 10.0), (9, 10.5), (10, 11.5), (11, 0.2), (12, 0.7)]
+    text = "time,total kWh\n" + "".join(f"2026-06-21T{hour:02}:00Z,{value}\n" for hour, value in rows)
+    loaded = _load(tmp_path, text)
+    assert _steps(loaded.scenario) == [("08:00", 500.0), ("09:00", 1000.0), ("10:00", 0.0), ("11:00", 500.0)]
+    assert any("starts anew 1 time (2026-06-21 11:00Z)" in note for note in loaded.notes)
+    assert any("readings of a counter" in note for note in loaded.notes)
+
+
+def test_gaps_are_told_and_bounded(tmp_path: Path) -> None:
+    """What was not measured counts as nothing; more than a day of it is an error."""
+    text = "time,W\n2026-06-21T08:00Z,100\n2026-06-21T08:15Z,100\n2026-06-21T10:00Z,100\n2026-06-21T10:15Z,100\n"
+    loaded = _load(tmp_path, text)
+    assert [wh for _, wh in _steps(loaded.scenario)] == [25.0, 25.0, 0.0, 25.0, 25.0]
+    assert any("1 gap (the first after 2026-06-21 08:15Z, the longest 105 min)" in note for note in loaded.notes)
+    with pytest.raises(ScenarioError, match=r"nothing for 47\.8 h after 2026-06-21 08:15Z"):
+        _load(tmp_path, text.replace("06-21T10", "06-23T08"))
+
+
+def test_local_times_are_right_when_clocks_change(tmp_path: Path) -> None:
+    """The repeated hour comes twice, and the missing one is an error."""
+    rows = ("01:00", "02:00", "02:00", "03:00")
+    autumn = "time,Wh\n" + "".join(f"2026-10-25 {at},100\n" for at in rows)
+    loaded = _load(tmp_path, autumn, "zone: Europe/Berlin\nreading: interval")
+    assert [at for at, _ in _steps(loaded.scenario)] == ["23:00", "00:00", "01:00", "02:00"]
+    with pytest.raises(ScenarioError, match=r"meter\.csv:3: the time 2026-03-29 02:30 does not exist on that day"):
+        _load(tmp_path, "time,Wh\n2026-03-29 01:30,1\n2026-03-29 02:30,1\n", "zone: Europe/Berlin")
+
+
+def test_compressed_files_and_parquet(tmp_path: Path) -> None:
+    """The same table in three kinds of file is the same series."""
+    text = "time,power W\n2026-06-21T08:00Z,100\n2026-06-21T09:00Z,200\n"
+    plain = _steps(_load(tmp_path, text).scenario)
+    assert _steps(_load(tmp_path, gzip.compress(text.encode()), name="meter.csv.gz").scenario) == plain
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
+    arrow = pytest.importorskip("pyarrow")
+    times = [datetime(2026, 6, 21, hour, tzinfo=UTC) for hour in (8, 9)]
+    parquet.write_table(arrow.table({"time": times, "power W": [100.0, 200.0]}), tmp_path / "meter.parquet")
+    content = (tmp_path / "meter.parquet").read_bytes()
+    assert _steps(_load(tmp_path, content, name="meter.parquet").scenario) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "said"),
+    [
+        ("time,kW\n2026-06-21 10:00,1\n2026-06-21 11:00,1\n", "", "add for example zone: Europe/Berlin"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "zone: Europe/Berln", "did you mean 'Europe/Berlin'"),
+        ("time,x,y\n2026-06-21T10:00Z,1,2\n2026-06-21T11:00Z,1,2\n", "", "name one under columns.value: 'x', 'y'"),
+        ("time,power\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "", "does not say its unit"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "columns: {value: kWx}", "did you mean 'kW'?"),
+        ("time,kW\n2026-06-21T11:00Z,1\n2026-06-21T10:00Z,1\n", "", "meter.csv:3: the time 2026-06-21T10:00Z is not after"),  # noqa: E501
+        ("time,kW\n2026-06-21T10:00Z,a\n2026-06-21T11:00Z,1\n2026-06-21T12:00Z,b\n", "columns: {value: kW}", "meter.csv:2"),  # noqa: E501
+        ("time,kW\n2026-06-21T10:00Z,-1\n2026-06-21T11:00Z,1\n", "", "1 negative value"),
+        ("time,kW\n2026-06-21T10:00Z,1\n2026-06-21T11:00Z,1\n", "reading: counter", "kW is no unit of a counter"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_the_line(text: str, keys: str, said: str, tmp_path: Path) -> None:
+    """Never a traceback, never a guess about a zone."""
+    with pytest.raises(ScenarioError) as raised:
+        _load(tmp_path, text, keys)
+    assert said in str(raised.value)

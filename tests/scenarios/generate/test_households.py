@@ -1,0 +1,228 @@
+"""What is generated is plausible: energy, windows, sun, clouds, households; and the same for the same seed."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from agents import FloatArray
+from scenarios.files import load_text, zone_of
+from scenarios.generate import Generated, GeneratorSpec, Site, clear_irradiance, generate, generated_yaml, write_series
+from scenarios.generate.equipment import SHIFTABLE_SHARE, YEARLY_KWH, is_day_off
+from scenarios.generate.households import BACKGROUND
+from scenarios.generate.solar import ambient_c, power_of
+from scenarios.load import load
+
+_SPECS = st.builds(
+    GeneratorSpec,
+    houses=st.integers(2, 12),
+    days=st.integers(1, 3),
+    first_day=st.dates(date(2025, 1, 1), date(2027, 12, 1)),
+    seed=st.integers(0, 10_000),
+    weather=st.sampled_from(("mixed", "clear", "fair", "changeable")),
+    flexibility=st.floats(0, 4),
+    roofs=st.just(0.7),
+    zone=st.just(zone_of("Europe/Berlin", "")),
+)
+
+
+def _quarters(spec: GeneratorSpec) -> FloatArray:
+    """Return the middle of each quarter of an hour of the run, UNIX seconds."""
+    return np.asarray(spec.start_s + 900.0 * np.arange(spec.days * 96) + 450.0, dtype=np.float64)
+
+
+@settings(max_examples=15)
+@given(_SPECS)
+def test_every_specification_gives_a_valid_scenario(spec: GeneratorSpec) -> None:
+    """Windows are open and within the run, devices run once at a time, nights are dark, forecasts never exceed."""
+    made = generate(spec)
+    text = generated_yaml(made)
+    assert text == generated_yaml(generate(spec)), "the same seed gives the same file"
+    scenario = load_text(text, "generated", None)
+    assert len(scenario.houses) == spec.houses
+    end_s = scenario.start_s + spec.days * 86_400
+    last: dict[tuple[str, str], int] = {}
+    for job in sorted(scenario.jobs, key=lambda job: job.earliest_start_s):
+        assert scenario.start_s <= job.registered_s <= job.earliest_start_s <= job.latest_start_s
+        if job.device != BACKGROUND:
+            assert job.latest_start_s + job.duration_s <= end_s
+            assert job.earliest_start_s >= last.get((job.house, job.device), 0)
+            last[job.house, job.device] = job.latest_start_s + job.duration_s
+            assert spec.flexibility or job.latest_start_s - job.earliest_start_s <= 300
+    times_s = _quarters(spec)
+    for _, roof in made.producers():
+        level = clear_irradiance(spec.site, roof.tilt_deg, roof.azimuth_deg, times_s)
+        is_dark = (level.beam + level.diffuse) == 0
+        before, after = np.roll(is_dark, 1), np.roll(is_dark, -1)
+        assert not made.actual_w(roof)[is_dark & before & after].any()
+        assert 0.02 * spec.days < made.actual_w(roof).sum() / 4000 / roof.peak_kw < 9 * spec.days
+
+
+@pytest.fixture(scope="module")
+def year() -> Generated:
+    """A neighbourhood without heat pumps and cars for a week in each season, without weather."""
+    return generate(GeneratorSpec(houses=300, days=14, first_day=date(2026, 4, 13), heat_pumps=0, cars=0, roofs=0))
+
+
+def test_yearly_consumption_and_shares_are_within_the_ranges_of_the_sources(year: Generated) -> None:
+    """By size of the household, its mean is that of the Stromspiegel within 15 %; appliances have their share."""
+    totals: dict[int, list[float]] = {}
+    shiftable_wh = all_wh = 0.0
+    for house in year.houses:
+        by_device = year.energy_wh(house)
+        totals.setdefault(house.persons, []).append(sum(by_device.values()) / 14 * 365.25 / 1000)
+        all_wh += sum(by_device.values())
+        shiftable_wh += sum(by_device.get(name, 0.0) for name in ("washing-machine", "tumble-dryer", "dishwasher"))
+    for persons in (1, 2, 3, 4):
+        assert np.mean(totals[persons]) == pytest.approx(YEARLY_KWH[persons], rel=0.15), persons
+    assert SHIFTABLE_SHARE[0] <= shiftable_wh / all_wh <= SHIFTABLE_SHARE[1]
+
+
+def test_ownership_grows_with_the_household(year: Generated) -> None:
+    """As in the statistics: nearly all have a washing machine, three quarters a dishwasher, under half a dryer."""
+    owned = {
+        name: np.mean([name in house.devices for house in year.houses])
+        for name in ("washing-machine", "dishwasher", "tumble-dryer")
+    }
+    assert owned["washing-machine"] > 0.9
+    assert 0.65 < owned["dishwasher"] < 0.85
+    assert 0.3 < owned["tumble-dryer"] < 0.5
+
+
+def test_days_off_are_different_from_working_days() -> None:
+    """Weekends, the holidays of all Germany, and those that are added."""
+    assert is_day_off(date(2026, 6, 21))
+    assert is_day_off(date(2026, 4, 6)), "Easter Monday"
+    assert is_day_off(date(2026, 5, 14)), "Ascension Day"
+    assert not is_day_off(date(2026, 6, 22))
+    assert is_day_off(date(2026, 6, 22), frozenset({date(2026, 6, 22)}))
+    working, off = (
+        generate(GeneratorSpec(houses=200, first_day=day, heat_pumps=0, cars=0))
+        for day in (date(2026, 6, 22), date(2026, 6, 21))
+    )
+
+    def washes(made: Generated) -> int:
+        return sum(job.device == "washing-machine" for house in made.houses for job in house.jobs)
+
+    assert washes(off) > washes(working)
+
+
+def test_neighbours_share_their_clouds() -> None:
+    """Two neighbours' deviations from the clear sky go together; those of another seed do not."""
+
+    def shading(seed: int) -> list[FloatArray]:
+        made = generate(GeneratorSpec(houses=30, days=4, seed=seed, weather="changeable", roofs=1))
+        times_s = _quarters(made.spec)
+        ratios = []
+        for _, roof in list(made.producers())[:8]:
+            there = clear_irradiance(made.spec.site, roof.tilt_deg, roof.azimuth_deg, times_s)
+            most_w = roof.peak_kw * power_of(there.beam + there.diffuse, ambient_c(made.spec.site, times_s))
+            is_bright = most_w > 0.3 * most_w.max()
+            ratios.append(np.where(is_bright, made.actual_w(roof) / np.maximum(most_w, 1.0), np.nan))
+        return ratios
+
+    def correlation(one: FloatArray, other: FloatArray) -> float:
+        both = ~(np.isnan(one) | np.isnan(other))
+        return float(np.corrcoef(one[both], other[both])[0, 1])
+
+    here, elsewhere = shading(3), shading(4)
+    assert min(correlation(here[0], other) for other in here[1:]) > 0.7
+    assert abs(np.mean([correlation(here[0], other) for other in elsewhere])) < 0.3
+
+
+def test_the_error_of_forecasts_grows_with_the_horizon() -> None:
+    """Over many days: six hours ahead is closer than a day ahead, and than a day and a half."""
+    errors: dict[int, list[float]] = {6: [], 12: [], 36: []}
+    for seed in range(12):
+        made = generate(GeneratorSpec(houses=1, days=6, roofs=1, weather="fair", seed=seed))
+        ((_, roof),) = made.producers()
+        actual = made.actual_w(roof)
+        for day in range(1, 5):
+            noon = slice((day * 24 + 12) * 4, (day * 24 + 14) * 4)
+            for hours, found in errors.items():
+                issued = day * 24 + 12 - hours
+                forecast = made.forecast_w(roof, issued // 24, issued % 24)
+                ahead = slice(hours * 4, (hours + 2) * 4)
+                found.append(abs(math.log(forecast[ahead].sum() / actual[noon].sum())))
+    means = [float(np.mean(values)) for values in errors.values()]
+    assert means[0] < means[1] < means[2]
+
+
+def test_four_forecasts_a_day_are_issued() -> None:
+    """At midnight, six, noon and eighteen hours of each day."""
+    scenario = load_text(generated_yaml(generate(GeneratorSpec(houses=4, days=2, roofs=1))), "generated", None)
+    for producer in scenario.producers.values():
+        hours = [(prediction.issued_s - scenario.start_s) / 3600 for prediction in producer.predictions]
+        assert hours == [0, 6, 12, 18, 24, 30, 36, 42]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_tables_beside_the_file_hold_the_same_series(kind: str, tmp_path: Path) -> None:
+    """A file with its series beside it is the scenario with its series inside."""
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="Parquet is an extra: pip install 'ssmic[parquet]'")
+    made = generate(GeneratorSpec(houses=5, days=2, roofs=1))
+    (tmp_path / "made.yaml").write_text(generated_yaml(made, "made", kind), encoding="utf-8")
+    assert len(write_series(made, tmp_path, "made", kind)) == 1 + 8  # type: ignore[arg-type]
+    beside, inside = load(tmp_path / "made.yaml").scenario, load_text(generated_yaml(made), "generated", None)
+    assert beside.jobs == inside.jobs
+    for name, producer in inside.producers.items():
+        other = beside.producers[name]
+        for one, two in zip((*producer.predictions,), (*other.predictions,), strict=True):
+            assert one.issued_s == two.issued_s
+            assert one.production.times_s == two.production.times_s
+            assert two.production.cumulative_wh == pytest.approx(one.production.cumulative_wh)
+        assert producer.actual is not None
+        assert other.actual is not None
+        assert other.actual.cumulative_wh == pytest.approx(producer.actual.cumulative_wh)
+
+
+def test_more_houses_leave_the_households_of_fewer_as_they_are() -> None:
+    """A household depends on the seed and its number only."""
+    few, many = (generate(GeneratorSpec(houses=houses, roofs=0)) for houses in (12, 99))
+    for one, other in zip(few.houses, many.houses, strict=False):
+        assert one.jobs == other.jobs
+        assert one.devices == other.devices
+
+
+@pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's
+@pytest.mark.parametrize("day", ["2026-03-20", "2026-06-21", "2026-09-22", "2026-12-21"])
+@pytest.mark.parametrize("plane", [(35, 180), (40, 90), (40, 270), (15, 180), (30, 0), (0, 180), (60, 135), (90, 180)])
+def test_the_sun_is_within_5_per_cent_of_pvlib(day: str, plane: tuple[float, float]) -> None:
+    """Daily energy under a clear sky, in every season and orientation, with the models that the module names."""
+    pvlib = pytest.importorskip("pvlib", reason="pvlib is an extra: pip install 'ssmic[pv]'")
+    pd = pytest.importorskip("pandas")
+    times = pd.date_range(day, periods=144, freq="10min", tz="UTC") + pd.Timedelta("5min")
+    seconds = times.as_unit("s").asi8.astype(np.float64)
+    site = Site(50.1, 8.7)
+    ours = clear_irradiance(site, *plane, seconds)
+    made_w = power_of(ours.beam + ours.diffuse, ambient_c(site, seconds))
+    place = pvlib.location.Location(site.latitude_deg, site.longitude_deg)
+    sun, sky = place.get_solarposition(times), place.get_clearsky(times, model="simplified_solis")
+    on_plane = pvlib.irradiance.get_total_irradiance(
+        *plane, sun.apparent_zenith, sun.azimuth, sky.dni, sky.ghi, sky.dhi,
+        dni_extra=pvlib.irradiance.get_extra_radiation(times), model="haydavies", albedo=0.2,
+    )  # fmt: skip
+    angle = pvlib.irradiance.aoi(*plane, sun.apparent_zenith, sun.azimuth)
+    light = on_plane.poa_direct * pvlib.iam.ashrae(angle) + on_plane.poa_diffuse * pvlib.iam.ashrae(59)
+    light = light.fillna(0.0)
+    model = pvlib.temperature.TEMPERATURE_MODEL_PARAMETERS["sapm"]["close_mount_glass_glass"]
+    cell_c = pvlib.temperature.sapm_cell(light, ambient_c(site, seconds), 1.0, **model)
+    left = (1 - pvlib.pvsystem.pvwatts_losses() / 100) * 0.96
+    theirs_w = pvlib.pvsystem.pvwatts_dc(light, cell_c, 1000, -0.004) * left
+    assert made_w.sum() == pytest.approx(theirs_w.sum(), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"houses": 0}, {"houses": 10_001}, {"days": 0}, {"roofs": 1.5}, {"flexibility": -1}, {"site": Site(80, 0)}],
+)
+def test_what_cannot_be_generated_is_refused(wrong: dict[str, object]) -> None:
+    """With the limits."""
+    with pytest.raises(ValueError, match="from"):
+        GeneratorSpec(**{"houses": 3, **wrong})  # type: ignore[arg-type]

@@ -1,0 +1,152 @@
+"""What Home Assistant is shown of a run, over a real Mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from broker.clock import Pace
+from broker.servers import find_mosquitto, managed_mosquitto
+from broker.transport import Bus, Delivery, MemoryBroker, MqttBroker
+from scenarios.home_assistant import Standing
+from scenarios.home_assistant.discovery import STATES, devices_of, object_id
+from scenarios.home_assistant.states import states_at
+from scenarios.simulation import RunOutcome, RunSettings, run_scenario
+from tests.patience import PATIENCE_WALL_S
+from tests.scenarios.lab.neighbourhood import lane
+
+RUN = "monday"
+
+
+@dataclass
+class Reader:
+    """What is retained at the broker, and how often each topic was published."""
+
+    bus: Bus
+    retained: dict[str, Any] = field(default_factory=dict)
+    times: dict[str, int] = field(default_factory=dict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def read(self) -> None:
+        """Read until cancelled."""
+        async for event in self.bus.messages():
+            if isinstance(event, Delivery):
+                self.times[event.topic] = self.times.get(event.topic, 0) + 1
+                if event.payload:
+                    text = event.payload.decode()
+                    self.retained[event.topic] = json.loads(text) if text.startswith("{") else text
+                else:
+                    self.retained.pop(event.topic, None)
+                self.changed.set()
+
+    async def until(self, holds: Any) -> None:
+        """Wait for something to be so."""
+        async with asyncio.timeout(PATIENCE_WALL_S):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+def _is_ours(topic: str) -> bool:
+    """Return whether the run has published it for Home Assistant."""
+    return topic.startswith("homeassistant/device/") or ("/ha/" in topic and not topic.endswith("/set"))
+
+
+@asynccontextmanager
+async def reading(broker: MqttBroker) -> AsyncIterator[Reader]:
+    """Read what Home Assistant would."""
+    async with broker.connect("reader") as bus:
+        await bus.subscribe("homeassistant/#", "ssmic/+/ha/#", "ssmic/+/devices/#", qos=1)
+        reader = Reader(bus)
+        task = asyncio.create_task(reader.read())
+        try:
+            yield reader
+        finally:
+            task.cancel()
+
+
+def test_every_device_of_the_discovery_has_what_home_assistant_requires() -> None:
+    """An origin, identifiers, a platform and a unique id for each component, and energy that its dashboard accepts."""
+    shown = devices_of(lane(), RUN, ["adler/washer"])
+    assert [one.key for one in shown] == ["", "adler/washer", "adler/fridge", "pv", "berg/dryer"]
+    unique = [c["uniq_id"] for one in shown for c in one.config["cmps"].values()]
+    assert len(set(unique)) == len(unique)
+    for one in shown:
+        assert one.config["o"]["name"] == "ssmic"
+        assert one.config["dev"]["ids"]
+        for component in one.config["cmps"].values():
+            if component.get("dev_cla") == "energy":
+                assert component["unit_of_meas"] == "kWh"
+                assert component["stat_cla"] in {"total_increasing", "total"}
+    washer, dryer = shown[1].config, shown[4].config
+    assert washer["dev"]["via_device"] == shown[0].config["dev"]["ids"][0]
+    assert {"ready_by", "start", "withdraw"} <= washer["cmps"].keys()
+    assert not {"ready_by", "start", "withdraw"} & dryer["cmps"].keys()
+    assert washer["cmps"]["state"]["ops"] == list(STATES)
+    assert shown[3].config["cmps"]["delivered"]["stat_cla"] == "total_increasing"
+
+
+def test_object_ids_have_only_the_characters_that_home_assistant_allows() -> None:
+    """And different agents have different ones."""
+    assert object_id("ssmic", "monday") == "ssmic_monday"
+    assert object_id("ssmic", "a/b") != object_id("ssmic", "a b")
+    assert object_id("ssmic", "müller/wäsche").isascii()
+
+
+def test_states_follow_the_ledger() -> None:
+    """Before, during and after a job."""
+    outcome = asyncio.run(run_scenario(lane(), RunSettings(seed=1, run_id=RUN), MemoryBroker()))
+    start_s = {e.contract.job_id: e.contract.start_s for e in outcome.ledger}["wash-1"]
+
+    def washer(now_s: int) -> dict[str, Any]:
+        return states_at(lane(), Standing(now_s, outcome.ledger, outcome.scores))["adler/washer"]
+
+    assert washer(start_s - 60)["state"] == "SCHEDULED"
+    assert washer(start_s - 60)["next_start"].endswith("+02:00")
+    assert (washer(start_s + 700)["state"], washer(start_s + 700)["power"]) == ("EXECUTING", 2000.0)
+    done = states_at(lane(), Standing(start_s + 9000, outcome.ledger, outcome.scores))
+    assert (done["adler/washer"]["state"], done["adler/washer"]["energy"]) == ("FINISHED", 0.375)
+    assert done["pv"]["delivered"] == pytest.approx(done[""]["delivered"])
+    assert done["pv"]["score"] == outcome.scores["pv"]
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+async def test_a_run_appears_again_after_a_birth_message_takes_requests_and_is_gone_at_its_end() -> None:
+    """And its ledger is the same as without."""
+    async with managed_mosquitto() as running:
+        broker = MqttBroker(running.url)
+        async with reading(broker) as reader:
+            settings = RunSettings(seed=1, run_id=RUN, pace=Pace(60.0), days=1, home_assistant=True)
+            run = asyncio.create_task(run_scenario(lane(), settings, broker))
+            config = "homeassistant/device/ssmic_monday_pv/config"
+            await reader.until(lambda: f"ssmic/{RUN}/ha/pv/state" in reader.retained and config in reader.retained)
+            assert reader.retained[f"ssmic/{RUN}/ha/status"] == "online"
+            assert reader.retained[f"ssmic/{RUN}/ha/pv/state"]["forecast"] == 1000.0
+            before = reader.times[config]
+            await reader.bus.publish("homeassistant/status", b"online")
+            await reader.until(lambda: reader.times[config] > before)
+            gateway = {"type": "consumer", "agent": "adler/washer", "job": "wash-9", "state": "SCHEDULED"}
+            await reader.bus.publish(
+                f"ssmic/{RUN}/devices/washer/state", json.dumps(gateway).encode(), qos=1, retain=True
+            )
+            washer = next(t for t, c in reader.retained.items() if t.endswith("/config") and "washer" in t)
+            await reader.until(lambda: "start" in reader.retained[washer]["cmps"])
+            commands = reader.retained[washer]["cmps"]
+            await reader.bus.publish(commands["ready_by"]["cmd_t"], b"18:30", qos=1)
+            await reader.bus.publish(commands["start"]["cmd_t"], b"PRESS", qos=1)
+            await reader.until(lambda: f"ssmic/{RUN}/devices/washer/request" in reader.retained)
+            assert reader.retained[f"ssmic/{RUN}/devices/washer/request"]["ready_by"] == "18:30"
+            await reader.bus.publish(commands["withdraw"]["cmd_t"], b"PRESS", qos=1)
+            await reader.until(lambda: f"ssmic/{RUN}/devices/washer/withdraw" in reader.retained)
+            assert reader.retained[f"ssmic/{RUN}/devices/washer/withdraw"] == {"id": "wash-9"}
+            await reader.bus.publish(f"ssmic/{RUN}/control", b'{"v": 2, "command": "pace", "pace": "max"}', qos=1)
+            outcome: RunOutcome = await run
+            await reader.until(lambda: not [topic for topic in reader.retained if _is_ours(topic)])
+    plain = await run_scenario(lane(), RunSettings(seed=1, run_id="x", days=1), MemoryBroker())
+    assert outcome.ledger_sha256 == plain.ledger_sha256

@@ -1,0 +1,114 @@
+"""What can be varied and set, and what is said of what cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents import SettingsError
+from scenarios import ScenarioError
+from scenarios.sweep import SweepRequest, plan_sweep
+
+
+def _problems(**request: object) -> str:
+    with pytest.raises(SettingsError) as raised:
+        plan_sweep(SweepRequest("street", **request))  # type: ignore[arg-type]
+    return str(raised.value)
+
+
+def test_a_grid_has_every_combination_and_each_has_the_same_seeds() -> None:
+    """A grid has every combination and each has the same seeds."""
+    plan = plan_sweep(SweepRequest("street", ("algorithm=insertion,exact", "penalty=0.5:2:4"), seeds=20))
+    assert plan.keys == ("algorithm", "penalty")
+    assert [point.values for point in plan.points] == [
+        (name, penalty) for name in ("insertion", "exact") for penalty in (0.5, 1.0, 1.5, 2.0)
+    ]
+    assert plan.seeds == tuple(range(1, 21))
+    assert plan.count == len(list(plan.runs())) == 160
+    assert sorted(run.run for run in plan.runs()) == list(range(1, 161))
+    assert plan.notes == (
+        (
+            "penalty belongs to L-BFGS-B, SLSQP, TNC; insertion and exact have no such setting, "
+            "so its value changes nothing there"
+        ),
+    )
+
+
+def test_a_latin_hypercube_takes_one_value_from_each_layer_of_a_range() -> None:
+    """A latin hypercube takes one value from each layer of a range."""
+    request = SweepRequest("street", ("penalty=0:10", "algorithm=SLSQP,TNC"), sample=10, seeds=1)
+    points = plan_sweep(request).points
+    assert sorted(int(float(point.values[0])) for point in points) == list(range(10))
+    assert [point.values[1] for point in points].count("SLSQP") == 5
+    assert points == plan_sweep(request).points
+
+
+def test_logarithmic_and_whole_ranges() -> None:
+    """Logarithmic and whole ranges."""
+    request = SweepRequest("street", ("penalty=1:100:3:log", "node_limit=10:40:4"), ("algorithm=slsqp",), seeds=1)
+    points = plan_sweep(request).points
+    assert sorted({point.values for point in points}) == [(p, n) for p in (1.0, 10.0, 100.0) for n in (10, 20, 30, 40)]
+    assert {point.settings["algorithm"] for point in points} == {"SLSQP"}
+
+
+def test_a_path_sets_values_of_the_scenario_by_id_number_or_all() -> None:
+    """A path sets values of the scenario by id number or all."""
+    request = SweepRequest(
+        "street",
+        ("jobs[adler-car].latest_start=10:00,14:00", "tariff.import_eur_per_kwh=0.2:0.4:3"),
+        ("houses[*].name=House",),
+        seeds=1,
+    )
+    plan = plan_sweep(request)
+    assert len(plan.points) == len(plan.variants) == 6
+    jobs = [next(job for job in one.jobs if job.job_id == "adler-car") for one in plan.variants]
+    assert {job.latest_start_s - plan.variants[0].start_s for job in jobs} == {10 * 3600, 14 * 3600}
+    assert {one.tariff.import_eur_per_kwh for one in plan.variants if one.tariff} == {0.2, 0.3, 0.4}
+    assert {house.name for one in plan.variants for house in one.houses} == {"House"}
+
+
+def test_unknown_keys_are_told_all_at_once_with_the_nearest_known_key() -> None:
+    """Unknown keys are told all at once with the nearest known key."""
+    said = _problems(vary=("penality=1,2", "jobs[adler-car].latest_strt=10:00"), fixed=("algoritm=exact",))
+    assert "unknown key 'penality'; did you mean 'penalty'?" in said
+    assert "there is no 'latest_strt' in jobs[1]; did you mean 'latest_start'?" in said
+    assert "unknown key 'algoritm'; did you mean 'algorithm'?" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("penalty", "expected is KEY=VALUE"),
+        ("penalty=high", "a number is expected"),
+        ("penalty=2:1:3", "the first number has to be less"),
+        ("penalty=1:2", "says no number of values"),
+        ("penalty=0:2:3:log", "begins above 0"),
+        ("penalty=1,1", "a value is given twice"),
+        ("penalty=1,,2", "a value is missing"),
+        ("penalty=-1", "above 0"),
+        ("node_limit=1:3:9", "there are not 9 different whole numbers"),
+        ("node_limit=2.5", "a whole number is expected"),
+        ("algorithm=inserton", "did you mean 'insertion'?"),
+        ("patient=perhaps", "yes or no"),
+        ("days=0", "from 1 on"),
+        ("seed=4", "--seeds"),
+        ("jobs=3", "is not a single value"),
+        ("houses[nobody].name=x", "there is no 'nobody' in houses"),
+        ("a[=3", "is no key"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_said(text: str, said: str) -> None:
+    """What is wrong with a parameter is said."""
+    assert said in _problems(vary=(text,))
+
+
+def test_a_key_cannot_be_varied_and_set() -> None:
+    """A key cannot be varied and set."""
+    assert "varied or set twice" in _problems(vary=("penalty=1,2",), fixed=("penalty=3",))
+    assert "varied or set twice" in _problems(vary=("jobs[*].latest_start=23:00", "jobs[0].latest_start=23:00"))
+    assert "takes one value" in _problems(fixed=("penalty=1,2",))
+
+
+def test_a_scenario_that_is_invalid_with_a_value_names_the_value() -> None:
+    """A scenario that is invalid with a value names the value."""
+    with pytest.raises(ScenarioError, match=r"with jobs\[adler-car\]\.latest_start=08:00: .*before the earliest start"):
+        plan_sweep(SweepRequest("street", ("jobs[adler-car].latest_start=08:00,14:00",), seeds=1))

@@ -1,0 +1,190 @@
+"""A sweep's results: the same however they came about, and the same as those of single runs."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from scenarios.results import ResultsExistError, ResultsReader
+from scenarios.simulation import Plan, open_simulation
+from scenarios.sweep import (
+    SweepOutcome,
+    SweepPlan,
+    SweepProgress,
+    SweepRequest,
+    compared_points,
+    export_sweep,
+    plan_sweep,
+    read_sweep,
+    run_sweep,
+    write_sweep_report,
+)
+
+REQUEST = SweepRequest("street", ("algorithm=insertion,fifty_fifty",), ("days=1",), seeds=2)
+
+
+def sweep(plan: SweepPlan, path: Path, **how: object) -> SweepOutcome:
+    """Do a sweep from beginning to end."""
+    return asyncio.run(run_sweep(plan, path, **how))  # type: ignore[arg-type]
+
+
+def content(path: Path) -> list[str]:
+    """Return all that a results file holds but wall times."""
+    connection = sqlite3.connect(path)
+    try:
+        lines = list(connection.iterdump())
+    finally:
+        connection.close()
+    return [line for line in lines if 'INTO "timing"' not in line and "created_utc" not in line]
+
+
+@pytest.fixture(scope="module")
+def plan() -> SweepPlan:
+    """Plan of a sweep of two points with two seeds."""
+    return plan_sweep(REQUEST)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(plan: SweepPlan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results file of that sweep, done at one go."""
+    path = tmp_path_factory.mktemp("sweep") / "undisturbed.sqlite"
+    outcome = sweep(plan, path, workers=1)
+    assert outcome.sha256 == read_sweep(path).info.sha256
+    return path
+
+
+class StopNowError(Exception):
+    """Stops a sweep, as Ctrl-C would."""
+
+
+def test_a_sweep_that_was_stopped_and_resumed_has_the_same_content(
+    plan: SweepPlan, undisturbed: Path, tmp_path: Path
+) -> None:
+    """A sweep that was stopped and resumed has the same content."""
+    path = tmp_path / "resumed.sqlite"
+
+    def stop_after_one(now: SweepProgress) -> None:
+        if now.done > now.before:
+            raise StopNowError
+
+    kept = 0
+    while kept < plan.count - 1:
+        with pytest.raises(StopNowError):
+            sweep(plan, path, workers=2, on_progress=stop_after_one)
+        results = read_sweep(path)
+        assert len(results.rows) == kept + 1
+        assert not results.is_complete
+        kept = len(results.rows)
+    told: list[SweepProgress] = []
+    sweep(plan, path, workers=2, on_progress=told.append)
+    assert told[0] == SweepProgress(plan.count - 1, plan.count, plan.count - 1)
+    assert told[-1].done == plan.count
+    assert content(path) == content(undisturbed)
+    assert sweep(plan, path).sha256 == read_sweep(undisturbed).info.sha256, "a complete sweep has nothing left to do"
+
+
+def test_dask_local_gives_the_same_content(plan: SweepPlan, undisturbed: Path, tmp_path: Path) -> None:
+    """Dask local gives the same content."""
+    pytest.importorskip("distributed", reason="Dask is an extra: pip install 'ssmic[dask]'")
+    path = tmp_path / "dask.sqlite"
+    sweep(plan, path, workers=1, dask="local")
+    assert content(path) == content(undisturbed)
+
+
+def test_a_row_is_what_a_simulation_of_that_run_says(undisturbed: Path, tmp_path: Path) -> None:
+    """A row is what a simulation of that run says."""
+    results = read_sweep(undisturbed)
+    row = next(row for row in results.rows if results.point_of(row) == 2 and results.seed_of(row) == 2)
+    point = plan_sweep(REQUEST)
+
+    async def simulated() -> Path:
+        settings = next(run for run in point.runs() if run.run == row.run).settings
+        scenario = point.variants[0]
+        plan = Plan(scenario, (2,), settings.algorithm, "memory", days=1, start_scores={}, out=tmp_path / "one.sqlite")
+        async with open_simulation(plan) as simulation:
+            await simulation.run()
+            return simulation.results_file
+
+    with ResultsReader(asyncio.run(simulated())) as reader:
+        run = reader.runs()[0]
+        assert run.ledger_sha256 == row.ledger_sha256
+        kpis = reader.kpis(1).as_dict()
+    assert row.figures == {
+        **{k: kpis[k] for k in row.figures if k in kpis},
+        "negotiations": run.negotiations,
+        "messages": run.messages,
+    }
+
+
+def test_the_file_has_a_tidy_table_a_summary_and_pairs(undisturbed: Path) -> None:
+    """The file has a tidy table a summary and pairs."""
+    connection = sqlite3.connect(undisturbed)
+    try:
+        tidy = connection.execute("SELECT algorithm, seed, state FROM runs").fetchall()
+        summary = connection.execute(
+            "SELECT point, runs FROM summary WHERE figure = 'self_sufficiency' AND low_95 <= mean AND mean <= high_95"
+        ).fetchall()
+        pairs = connection.execute(
+            "SELECT reference, p.point, seeds, p.mean - (b.mean - a.mean) FROM pairwise p"
+            " JOIN summary a ON a.point = reference AND a.figure = p.figure"
+            " JOIN summary b ON b.point = p.point AND b.figure = p.figure WHERE p.figure = 'delivered_wh'"
+        ).fetchall()
+    finally:
+        connection.close()
+    assert tidy == [(name, seed, "done") for name in ("insertion", "fifty_fifty") for seed in (1, 2)]
+    assert summary == [(1, 2), (2, 2)]
+    assert [pair[:3] for pair in pairs] == [(1, 2, 2)]
+    assert pairs[0][3] == pytest.approx(0, abs=1e-6)
+
+
+def test_tables_and_report_of_the_same_sweep_are_the_same_bytes(undisturbed: Path, tmp_path: Path) -> None:
+    """Tables and report of the same sweep are the same bytes."""
+    results = read_sweep(undisturbed)
+    first = export_sweep(results, "csv", tmp_path / "a")
+    again = export_sweep(read_sweep(undisturbed), "csv", tmp_path / "b")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    with first[0].open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["algorithm"] for row in rows] == ["insertion"] * 2 + ["fifty_fifty"] * 2
+    assert float(rows[0]["self_sufficiency"]) == results.rows[0].figures["self_sufficiency"]
+    write_sweep_report(results, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "algorithm=fifty_fifty" in page
+    assert page.count("<svg") >= 1
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
+
+
+def test_points_are_compared_on_the_same_seeds(undisturbed: Path) -> None:
+    """Points are compared on the same seeds."""
+    comparison = compared_points(read_sweep(undisturbed))
+    assert [one.label for one in comparison.simulations] == ["algorithm=insertion", "algorithm=fifty_fifty"]
+    difference = comparison.difference(0, 1)
+    assert difference is not None
+    assert difference.seeds == (1, 2)
+
+
+def test_another_sweep_never_overwrites_a_file(undisturbed: Path, tmp_path: Path) -> None:
+    """Another sweep never overwrites a file."""
+    other = plan_sweep(SweepRequest("street", REQUEST.vary, REQUEST.fixed, seeds=3))
+    before = undisturbed.read_bytes()
+    with pytest.raises(ResultsExistError, match=r"holds another sweep \(--seeds 2 and now 3\)"):
+        sweep(other, undisturbed)
+    assert undisturbed.read_bytes() == before
+    foreign = tmp_path / "notes.sqlite"
+    foreign.write_text("mine", encoding="utf-8")
+    with pytest.raises(ResultsExistError, match="is not a sweep"):
+        sweep(other, foreign)
+    assert foreign.read_text(encoding="utf-8") == "mine"
+
+
+def test_the_number_of_hosts_changes_no_ledger(tmp_path: Path) -> None:
+    """The number of hosts changes no ledger."""
+    plan = plan_sweep(SweepRequest("street", ("hosts=1,2",), ("days=1",), seeds=1))
+    outcome = sweep(plan, tmp_path / "hosts.sqlite", workers=1)
+    ledgers = {row.ledger_sha256 for row in read_sweep(tmp_path / "hosts.sqlite").rows}
+    assert outcome.failed == ()
+    assert len(ledgers) == 1, "how agents are spread over hosts changes nothing"

@@ -1,0 +1,64 @@
+"""`ssmic generate` as a user meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenarios.load import load
+
+
+def _generate(folder: Path, *options: str, to: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tui", "generate", *options]
+    if to is None:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    with (folder / to).open("w", encoding="utf-8") as file:
+        return subprocess.run(  # noqa: S603 - our own command
+            command, cwd=folder, stdout=file, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+
+def test_only_the_number_of_houses_is_needed_and_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
+    """Standard output is the scenario, and nothing else."""
+    first, again = (_generate(tmp_path, "--houses", "8") for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == again.stdout
+    (tmp_path / "eight.yaml").write_text(first.stdout, encoding="utf-8")
+    assert len(load(tmp_path / "eight.yaml").scenario.houses) == 8
+
+
+def test_many_series_lie_in_tables_beside_the_file_that_the_shell_writes(tmp_path: Path) -> None:
+    """`> FILE` says where."""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("the system does not say where standard output goes; --out does")
+    ended = _generate(tmp_path, "--houses", "70", "--roofs", "1", to="seventy.yaml")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "seventy.actual.csv").is_file()
+    loaded = load(tmp_path / "seventy.yaml")
+    assert len(loaded.scenario.producers) == 70
+    assert loaded.notes == ()
+
+
+def test_wrong_usage_is_one_clear_error(tmp_path: Path) -> None:
+    """Exit code 2, no file."""
+    for options, said in (
+        (("--houses", "3", "--place", "north"), "two numbers are expected"),
+        (("--houses", "3", "--zone", "Europe/Berln"), "did you mean 'Europe/Berlin'?"),
+        (("--houses", "20000"), "from 1 to 10,000"),
+        (("--houses", "3", "--series", "csv"), "add --out FILE"),
+    ):
+        ended = _generate(tmp_path, *options)
+        assert ended.returncode in {2, 3}, ended
+        assert said in " ".join(ended.stderr.split()).replace("│ ", "").replace(" │", ""), ended.stderr
+        assert ended.stdout == ""
+
+
+@pytest.mark.long
+def test_a_thousand_houses_load_and_run(tmp_path: Path) -> None:
+    """A large neighbourhood is a scenario like any other."""
+    ended = _generate(tmp_path, "--houses", "1000", "--out", "large.yaml")
+    assert ended.returncode == 0, ended.stderr
+    assert len(load(tmp_path / "large.yaml").scenario.houses) == 1000

@@ -1,0 +1,112 @@
+"""`ssmic sweep` as a user meets it: killed, resumed, read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.patience import PATIENCE_WALL_S
+
+OPTIONS = ("street", "--vary", "algorithm=insertion,fifty_fifty", "--set", "days=1", "--seeds", "6")
+
+
+def _started(folder: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tui", "sweep", *OPTIONS, *more]
+    return subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _done(path: Path) -> int:
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return 0
+    try:
+        return int(connection.execute("SELECT count(*) FROM runs").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+    finally:
+        connection.close()
+
+
+def _wait_for_runs(process: subprocess.Popen[str], path: Path, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE_WALL_S
+    while _done(path) < count and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # a process elsewhere: there is nothing to wait on but its file
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
+def test_a_stopped_sweep_keeps_its_runs_and_the_same_command_resumes(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    """A stopped sweep keeps its runs and the same command resumes."""
+    path = tmp_path / "sweep.sqlite"
+    process = _started(tmp_path, "--out", "sweep.sqlite")
+    _wait_for_runs(process, path, 1)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=PATIENCE_WALL_S)
+    assert process.returncode == code, said
+    kept = _done(path)
+    assert 1 <= kept < 12
+    assert f"{kept} of 12 runs are kept in sweep.sqlite; the same command goes on from there" in said
+    again = _started(tmp_path, "--out", "sweep.sqlite", "--json")
+    out, said = again.communicate(timeout=PATIENCE_WALL_S)
+    assert again.returncode == 0, said
+    assert f"{kept} of 12 runs are there already" in said
+    found = json.loads(out)
+    assert found["complete"]
+    assert found["done_runs"] == 12
+
+
+@pytest.mark.long
+def test_a_sweep_that_was_killed_goes_on_and_has_the_same_results(tmp_path: Path) -> None:
+    """A sweep that was killed goes on and has the same results."""
+    hashes = []
+    for name in ("killed.sqlite", "undisturbed.sqlite"):
+        if name == "killed.sqlite":
+            for count in (1, 4):
+                process = _started(tmp_path, "--out", name)
+                _wait_for_runs(process, tmp_path / name, count)
+                process.kill()
+                process.communicate(timeout=PATIENCE_WALL_S)
+        process = _started(tmp_path, "--out", name, "--json")
+        out, said = process.communicate(timeout=PATIENCE_WALL_S)
+        assert process.returncode == 0, said
+        hashes.append(json.loads(out)["sha256"])
+    assert hashes[0] == hashes[1]
+
+
+def test_the_results_commands_read_a_sweep(tmp_path: Path) -> None:
+    """The results commands read a sweep."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tui", *arguments]
+        return subprocess.run(  # noqa: S603 - our own command
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    made = run("sweep", "street", "--vary", "penalty=1,2", "--set", "days=1", "--seeds", "1", "--workers", "1")
+    assert made.returncode == 0, made.stderr
+    assert "note: penalty belongs to L-BFGS-B" in made.stderr
+    (path,) = (tmp_path / "results").glob("sweep_street_*.sqlite")
+    listed = json.loads(run("results", "list", "--json").stdout)
+    assert [one["done_runs"] for one in listed["sweeps"]] == [2]
+    assert listed["results"] == []
+    assert "penalty=2" in run("results", "show", str(path)).stdout
+    assert run("results", "report", str(path), "--to", "page.html").returncode == 0
+    assert "Pairwise comparison" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert run("results", "export", str(path), "--to", "tables").returncode == 0
+    assert {file.name for file in (tmp_path / "tables").iterdir()} == {"runs.csv", "summary.csv", "pairwise.csv"}
+    assert run("sweep", "street", "--vary", "penality=1").returncode == 2

@@ -1,0 +1,71 @@
+"""A sweep in the terminal application: set up, watched, stopped, resumed, compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, ProgressBar, Static
+
+from scenarios.sweep import read_sweep
+from tests.tui.conftest import Opened
+from tests.tui.driving import dialog, until
+from tui.run.screen import RunScreen
+from tui.run.sweep_dialog import SweepDialog
+
+
+async def _opened(pilot: Pilot[None]) -> SweepDialog:
+    run = pilot.app.screen
+    assert isinstance(run, RunScreen)
+    run.sweep()
+    return await dialog(pilot, SweepDialog)
+
+
+def _fill(sweep: SweepDialog, **values: str) -> None:
+    for name, value in values.items():
+        sweep.query_one(f"#sweep-{name}", Input).value = value
+
+
+def _state(sweep: SweepDialog) -> str:
+    return str(sweep.query_one("#state", Static).content)
+
+
+@pytest.mark.long
+async def test_a_sweep_is_set_up_stopped_resumed_and_compared(opened: Opened, tmp_path: Path) -> None:
+    """Stopping keeps what is done, starting again goes on, and at the end each point has its means."""
+    path = tmp_path / "sweep.sqlite"
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        _fill(sweep, source="street", vary="algorithm=insertion,fifty_fifty", set="days=1", seeds="20", out=str(path))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "left" in _state(sweep))
+        assert sweep.query_one("#start", Button).disabled
+        sweep.action_stop()
+        await until(pilot, lambda: _state(sweep).startswith("Stopped:"))
+        kept = len(read_sweep(path).rows)
+        assert 0 < kept < 40
+        _fill(sweep, seeds="20")
+        await pilot.press("escape")
+        again = await _opened(pilot)
+        assert again.query_one("#sweep-vary", Input).value == "algorithm=insertion,fifty_fifty"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "40 of 40 runs done" in _state(again))
+        assert again.query_one("#sweep-progress", ProgressBar).progress == 40
+        points = str(again.query_one("#points", Static).content)
+        assert "algorithm=fifty_fifty" in points
+        assert "±" in points
+    assert read_sweep(path).is_complete
+
+
+async def test_what_is_wrong_is_said_in_the_dialog(opened: Opened) -> None:
+    """An unknown key with the nearest known one; nothing is started."""
+    async with opened(first_area="run") as pilot:
+        sweep = await _opened(pilot)
+        _fill(sweep, vary="penality=1,2", seeds="none")
+        await pilot.press("ctrl+r")
+        assert "Seeds: 'none' is not a whole number" in str(sweep.query_one(".problem", Static).content)
+        _fill(sweep, seeds="2")
+        await pilot.press("ctrl+r")
+        assert "did you mean 'penalty'?" in str(sweep.query_one(".problem", Static).content)
+        assert sweep.sweep is None

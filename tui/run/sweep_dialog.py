@@ -1,0 +1,212 @@
+"""Dialog of a sweep: what is varied, how far it is, and what came out of each point."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, ProgressBar, Static
+
+from broker import SsmicError
+from scenarios.results import ResultsError
+from scenarios.results.comparison import mean_text
+from scenarios.sweep import SweepRequest, SweepResults, compared_points
+from tui.run.sweep_process import SweepProcess, found_in, prepared
+from tui.shell import Footer, Guarded
+
+_LOOK_WALL_S = 0.5
+_FIELDS = (
+    ("source", "Scenario", "A YAML file or a bundled name", ""),
+    ("vary", "Vary", "algorithm=insertion,exact penalty=0.5:2:4", "algorithm=insertion,fifty_fifty"),
+    ("set", "Set", "days=1", ""),
+    ("seeds", "Seeds", "runs of each combination", "10"),
+    ("sample", "Sample", "every combination; or the size of a Latin hypercube sample", ""),
+    ("out", "Results file", "results/sweep_<scenario>_<hash>.sqlite", ""),
+)
+"""Id, label, what an empty field means or an example, value at the beginning."""
+
+
+class SweepDialog(Guarded, ModalScreen[None]):
+    """Sets up a sweep, starts it, shows it, stops it; what was stopped is resumed by starting it again."""
+
+    HELP = """
+**Vary** takes parameters, separated by spaces: `algorithm=insertion,exact`, `penalty=0.5:2:4` (four values from 0.5 to
+2), or a value of the scenario's file by its path, `jobs[adler-car].latest_start=12:00,14:00`. Every combination is run
+with the same seeds. **Set** takes one value for all runs.
+
+`Ctrl+R` starts. The sweep has its own process; `Esc` leaves it running. *Stop* keeps the runs that are done; starting
+the same sweep again goes on from there. `ssmic results report FILE` writes its charts as a page.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("ctrl+r", "start", "Start", priority=True),
+        Binding("up", "app.focus_previous", "Up", show=False),
+        Binding("down", "app.focus_next", "Down", show=False),
+    ]
+    DEFAULT_CSS = """
+    SweepDialog { align: center middle; }
+    SweepDialog > Vertical {
+        width: 96; max-width: 100%; height: auto; max-height: 95%;
+        background: $surface; border: round $primary; border-title-color: $primary; padding: 0 1;
+    }
+    SweepDialog .line { height: 1; }
+    SweepDialog .line Label { width: 14; }
+    SweepDialog .line Input { width: 1fr; background: $panel; }
+    SweepDialog ProgressBar { margin-top: 1; width: 100%; }
+    SweepDialog Bar { width: 1fr; }
+    SweepDialog #state { height: auto; min-height: 1; }
+    SweepDialog .problem { color: $text-error; height: auto; }
+    SweepDialog VerticalScroll { height: auto; max-height: 12; overflow-x: auto; }
+    SweepDialog #points { height: auto; width: auto; }
+    SweepDialog .buttons { height: auto; align-horizontal: right; }
+    SweepDialog Button { margin-left: 2; }
+    """
+
+    def __init__(self, source: str, sweep: SweepProcess | None, begin: Callable[[SweepProcess], None]) -> None:
+        """Open the dialog.
+
+        Args:
+            source: The scenario that is chosen.
+            sweep: The sweep that was started last.
+            begin: Starts a sweep, which goes on when the dialog is closed.
+        """
+        super().__init__()
+        self._source = source
+        self._begin = begin
+        self.sweep = sweep
+        self._results: SweepResults | None = None
+
+    def compose(self) -> ComposeResult:
+        """The fields, the progress, the points."""
+        request = None if self.sweep is None else self.sweep.plan.request
+        values = {"source": self._source}
+        if self.sweep is not None and request is not None:
+            values = {
+                "source": request.source,
+                "vary": " ".join(request.vary),
+                "set": " ".join(request.fixed),
+                "seeds": str(request.seeds),
+                "sample": "" if request.sample is None else str(request.sample),
+                "out": str(self.sweep.path),
+            }
+        with Vertical() as box:
+            box.border_title = "Sweep"
+            for name, label, example, value in _FIELDS:
+                with Horizontal(classes="line"):
+                    yield Label(label)
+                    yield Input(values.get(name, value), placeholder=example, id=f"sweep-{name}", compact=True)
+            yield Static("", classes="problem", markup=False)
+            yield ProgressBar(total=1, show_eta=False, id="sweep-progress")
+            yield Static("", id="state", markup=False)
+            with VerticalScroll():
+                yield Static("", id="points", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Start", variant="primary", action="screen.start", compact=True, id="start")
+                yield Button("Stop", action="screen.stop", compact=True, id="stop")
+                yield Button("Back", action="screen.dismiss", compact=True)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Look at the file from time to time."""
+        self.query_one("#sweep-vary").focus()
+        self.set_interval(_LOOK_WALL_S, self._look)
+        self._show()
+
+    def action_start(self) -> None:
+        """Start the sweep, or go on with it."""
+        if self.sweep is not None and self.sweep.goes_on:
+            return
+        problem = self.query_one(".problem", Static)
+        try:
+            self.sweep = prepared(self._request(), self._text("out"))
+        except SsmicError as error:
+            problem.update(str(error))
+            return
+        problem.update("")
+        self._begin(self.sweep)
+        self._show()
+
+    def action_stop(self) -> None:
+        """Stop the sweep; what is done stays."""
+        if self.sweep is not None:
+            self.sweep.stop()
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#sweep-{name}", Input).value.strip()
+
+    def _request(self) -> SweepRequest:
+        seeds, sample = self._text("seeds"), self._text("sample")
+        for label, text in (("Seeds", seeds), ("Sample", sample or "1")):
+            if not text.isdecimal() or int(text) < 1:
+                raise SsmicError(f"{label}: {text!r} is not a whole number, 1 or more")
+        return SweepRequest(
+            self._text("source"),
+            tuple(self._text("vary").split()),
+            tuple(self._text("set").split()),
+            int(seeds),
+            sample=int(sample) if sample else None,
+        )
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_start()
+
+    async def _look(self) -> None:
+        if self.sweep is not None:
+            self._results = await asyncio.to_thread(found_in, self.sweep.path)
+            if self.is_mounted:
+                self._show()
+
+    def _show(self) -> None:
+        sweep, results = self.sweep, self._results
+        goes_on = sweep is not None and sweep.goes_on
+        self.query_one("#start", Button).disabled = goes_on
+        self.query_one("#stop", Button).disabled = not goes_on
+        if sweep is None:
+            return
+        done = 0 if results is None else sum(row.state == "done" for row in results.rows)
+        self.query_one("#sweep-progress", ProgressBar).update(total=sweep.plan.count, progress=done)
+        self.query_one("#state", Static).update(state_of(sweep, done))
+        if results is not None and done:
+            self.query_one("#points", Static).update(points_of(results))
+
+
+def state_of(sweep: SweepProcess, done: int) -> str:
+    """Return how a sweep stands, in words."""
+    runs = f"{done} of {sweep.plan.count} runs"
+    if sweep.goes_on:
+        left_s = sweep.left_wall_s(done)
+        return f"{runs}{'' if left_s is None else f', about {left_s:.0f} s left'}"
+    if sweep.code == 0:
+        return f"{runs} done: {sweep.path}"
+    if sweep.code == 130:
+        return f"Stopped: {runs} are kept in {sweep.path}. Start goes on from there."
+    lines = [line for line in sweep.said.splitlines() if line.startswith("ssmic: ")]
+    return f"{runs}. {lines[-1].removeprefix('ssmic: ') if lines else f'It ended with exit code {sweep.code}.'}"
+
+
+def points_of(results: SweepResults) -> str:
+    """Return the means of each point with their intervals, and the difference from the first on the same seeds."""
+    try:
+        comparison = compared_points(results)
+    except ResultsError:
+        return ""
+    by_name = {figure.name: figure for figure in comparison.figures}
+    share, grid = by_name["self_sufficiency"], by_name["grid_wh"]
+    rows = [["", "runs", "Self-suff. (%)", "difference (pp)", "Grid (kWh)"]]
+    for i, one in enumerate(comparison.simulations):
+        paired = comparison.difference(0, i)
+        difference = "" if paired is None else mean_text(share, paired.figures[share.name], signed=True)
+        means = [mean_text(figure, comparison.statistics_of(i, figure.name)) for figure in (share, grid)]
+        rows.append([one.label, str(len(one.by_seed)), means[0], difference, means[1]])
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(widths[k]) if k == 0 else cell.rjust(widths[k]) for k, cell in enumerate(row))
+        for row in rows
+    )

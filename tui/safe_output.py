@@ -1,0 +1,40 @@
+"""Where text leaves the program for a terminal: `echo` for lines, hooks for what Rich and Textual draw.
+
+Both libraries have one function that takes control codes out of text before it is laid out. It leaves `ESC` in, and all
+that hides text, so ours takes its place: then every table, pane, title and notice is harmless, whoever made its text.
+Textual's is replaced by `tui.app`, Rich's by `tui.console` and `tui.app`. `typer.echo` and `print` are for this module
+only (ruff says so elsewhere).
+"""
+
+from __future__ import annotations
+
+import sys
+
+from broker import printable
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text, made harmless.
+
+    Args:
+        text: What to print.
+        err: On standard error, not on standard output.
+        nl: Whether a line break follows.
+    """
+    import typer  # noqa: PLC0415 - tests of single screens need no command line
+
+    typer.echo(printable(str(text)), err=err, nl=nl)  # noqa: TID251 - the one place
+
+
+def make_rich_safe() -> None:
+    """Have Rich escape every character of a text that commands a terminal or cannot be seen."""
+    import rich.text  # noqa: PLC0415 - a household's process does without Rich
+
+    rich.text.strip_control_codes = printable  # type: ignore[attr-defined,assignment]
+
+
+def make_textual_safe() -> None:
+    """Have Textual, and Rich in it, do the same."""
+    make_rich_safe()
+    content = sys.modules["textual.content"]
+    content._strip_control_codes = printable  # type: ignore[attr-defined]  # noqa: SLF001 - see the module
