@@ -12,6 +12,7 @@ COPY README.md LICENSE ./
 COPY agents agents
 COPY broker broker
 COPY scenarios scenarios
+COPY ssmic ssmic
 COPY tui tui
 # What libraries ship to test or to compile themselves is of no use here.
 RUN /build/bin/pip wheel --quiet --no-cache-dir --no-deps --wheel-dir /wheel . \

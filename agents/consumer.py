@@ -28,15 +28,20 @@ from agents.device_calendar import Calendar
 from agents.messages import (
     MAX_STRETCHES,
     Accept,
+    AddJob,
     Amend,
     AnyMessage,
     Cancel,
+    ChangePatience,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
     ContractVoid,
     Decline,
+    DropJob,
     Hold,
+    Join,
+    Leave,
     Opening,
     Producers,
     ProducersFor,
@@ -44,19 +49,21 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, TOGETHER, Contract, Job
+from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
 log = structlog.get_logger(__name__)
 
 
+MAX_OPENINGS = 20
+"""Openings of one producer for one job in one second that are followed; honest producers have one or two."""
+WITHDRAWN = "its household no longer wants it"
+"""Reason, in the ledger, of the cancelled contract of a job that was withdrawn."""
+
+
 class _RunEnds:
     """Put into every job's channel when the run's end is reached."""
-
-
-class _Withdrawn:
-    """Put into a job's channel when it is withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +74,15 @@ class _Changed:
     """Whether a contract was cancelled, so that the device may have more time for the job."""
 
 
-MAX_OPENINGS = 20
-"""Openings of one producer for one job in one second that are followed; honest producers have one or two."""
+class _Dropped:
+    """Put into a job's channel when its household no longer wants it."""
 
-Event = Received[AnyMessage] | _RunEnds | _Withdrawn | _Changed
+
+class _Returned:
+    """Put into every job's channel when the device takes part in negotiations again."""
+
+
+Event = Received[AnyMessage] | _RunEnds | _Changed | _Dropped | _Returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +97,27 @@ class _Reservation:
 class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
 
-    def __init__(self, agent_id: str, jobs: Sequence[Job], *, patient: bool) -> None:
+    def __init__(self, agent_id: str, jobs: Sequence[Job], *, patient: bool, is_there: bool = True) -> None:
         """Create a consumer.
 
         Args:
             agent_id: See `agents.model.consumer_agent`.
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
+            is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
         """
         super().__init__(agent_id)
         self.jobs = tuple(jobs)
         self._jobs = {job.job_id: job for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
-        self._patient = patient
+        self.patient = patient
+        """Whether jobs that ask from now on wait where no producer can supply them."""
+        self.is_away = not is_there
+        """Whether the device takes no part in negotiations at present."""
+        self.is_gone = not is_there
+        """Whether it is not even there, so that its jobs cannot run."""
+        self._dropped: set[str] = set()
         self._calendar = Calendar(self.jobs)
         self._turns = _TurnLock(self)
         self._channels: dict[str, Channel[Event]] = {job.job_id: self.channel() for job in jobs}
@@ -120,7 +139,7 @@ class Consumer(Agent[AnyMessage]):
     async def run(self) -> None:
         """Start all jobs, and pass each message to the job that it concerns."""
         for job in self.jobs:
-            self.spawn(_JobRun(self, job, self._channels[job.job_id], patient=self._patient).serve(), job.job_id)
+            self._serve(job)
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
@@ -129,6 +148,9 @@ class Consumer(Agent[AnyMessage]):
     def _dispatch(self, received: Received[AnyMessage]) -> None:
         """Pass a message to the job that it concerns, if it is its sender's business."""
         sender, message = received.sender, received.message
+        if sender == TIMELINE:
+            self._obey(received)
+            return
         match message:
             case Amend(job_id=job_id) | Cancel(job_id=job_id) | Opening(job_id=job_id):
                 if job_id not in self._channels or sender not in self._asked[job_id]:
@@ -185,19 +207,58 @@ class Consumer(Agent[AnyMessage]):
         """Run a job at its contract's start, if it `runs_itself`."""
 
     def add_job(self, job: Job) -> None:
-        """Start a job that was not known at the beginning."""
+        """Take on a job that was not known at the beginning."""
         self.jobs = (*self.jobs, job)
         self._jobs[job.job_id] = job
-        self._asked[job.job_id] = set()
-        self._untrusted[job.job_id] = set()
+        self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
         self._counts[job.job_id] = 0
+        self._channels[job.job_id] = self.channel()
         self._calendar.add(job)
-        channel = self._channels[job.job_id] = self.channel()
-        self.spawn(_JobRun(self, job, channel, patient=self._patient).serve(), job.job_id)
+        self._serve(job)
 
-    def withdraw_job(self, job_id: str) -> None:
-        """Let a job that has not started look for no supplier any more, and give up its contract."""
-        self._channels[job_id].put(_Withdrawn())
+    def _serve(self, job: Job) -> None:
+        self.spawn(_JobRun(self, job, self._channels[job.job_id]).serve(), job.job_id)
+
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        """Carry out what the scenario's timeline says."""
+        match received.message:
+            case AddJob(job=job) if job.job_id not in self._channels and job.agent == self.id:
+                self.add_job(job)
+            case DropJob(job_id=job_id) if job_id in self._channels:
+                self.drop(job_id)
+            case ChangePatience(patient=patient):
+                self.patient = patient
+            case Leave(reason=reason, is_gone=is_gone):
+                self.is_away, self.is_gone = True, is_gone
+                for contract in self._calendar.unstarted(self.now_s) if is_gone else ():
+                    self.end_contract(contract, reason)
+            case Join():
+                self.is_away = self.is_gone = False
+                for channel in self._channels.values():
+                    channel.put(_Returned())
+            case message:
+                self.reject(received.sender, f"sends a {message.kind}, which is not for {self.id!r}")
+
+    def drop(self, job_id: str) -> None:
+        """Have a job end without running, unless it has started."""
+        contract = self.contracts.get(job_id)
+        if job_id not in self._dropped and (contract is None or contract.start_s > self.now_s):
+            self._dropped.add(job_id)
+            self._channels[job_id].put(_Dropped())
+
+    def is_dropped(self, job_id: str) -> bool:
+        """Return whether a job is not to run."""
+        return job_id in self._dropped
+
+    def end_contract(self, contract: Contract, reason: str) -> None:
+        """Cancel a contract of a job that has not started, of the consumer's own accord."""
+        if contract.producer != GRID:
+            self.send(contract.producer, Withdraw(job_id=contract.job_id))
+        self._cancel(contract, reason)
+
+    def forget(self, job_id: str) -> None:
+        """Free the device's time that a dropped job would have taken."""
+        self._calendar.drop(job_id)
 
     def on_lost(self, agents: frozenset[str]) -> None:
         """Cancel the contracts with lost producers; their jobs look for other suppliers."""
@@ -227,18 +288,6 @@ class Consumer(Agent[AnyMessage]):
         self.contract_changed(job.job_id)
         for received in self._premature.pop(job.job_id, []):
             self._take(job.job_id, received)
-
-    def give_up(self, job_id: str, reason: str) -> None:
-        """Cancel the contract of a job that is withdrawn, if it has one, and free its device's time."""
-        contract = self.contracts.get(job_id)
-        job = next(job for job in self.jobs if job.job_id == job_id)
-        self._affected |= self._calendar.near(job, self.now_s)
-        if contract is not None:
-            if contract.producer != GRID:
-                self.send(contract.producer, Withdraw(job_id=job_id))
-            self._cancel(contract, reason)
-        self._calendar.remove(job_id)
-        self._waiting.pop(job_id, None)
 
     def _take(self, job_id: str, received: Received[AnyMessage]) -> None:
         """Process a producer's change to a contract, if it is the supplier and the job has not started."""
@@ -431,27 +480,58 @@ class _TurnLock:
 class _JobRun:
     """One job from its registration to its end."""
 
-    def __init__(self, agent: Consumer, job: Job, channel: Channel[Event], *, patient: bool) -> None:
+    def __init__(self, agent: Consumer, job: Job, channel: Channel[Event]) -> None:
         self._agent = agent
         self._job = job
         self._channel = channel
-        self._patient = patient
+        self._patient = agent.patient
+        """As it was when the job looked for a supplier last."""
         self._asked: list[str] = []
         self._reservation = _Reservation((), held=False)
         self._run_ends = False
-        self._is_withdrawn = False
 
     async def serve(self) -> None:
         """Find a supplier, and another one whenever it is lost, until the job starts; then wait until it has run."""
         await self._agent.until(self._job.registered_s)
-        await self._find_supplier()
-        while not self._is_withdrawn and not await self._has_run():
+        while True:
             await self._find_supplier()
-        if self._is_withdrawn:
+            if await self._has_run():
+                return
+            if self._is_dropped:
+                await self._end_without_running()
+                return
+
+    @property
+    def _is_dropped(self) -> bool:
+        return self._agent.is_dropped(self._job.job_id)
+
+    async def _end_without_running(self) -> None:
+        async with self._agent.turns:
+            contract = self._agent.contracts.get(self._job.job_id)
+            if contract is not None:
+                self._agent.end_contract(contract, WITHDRAWN)
+            self._withdraw()
+            self._agent.forget(self._job.job_id)
+
+    async def _wait_for_return(self) -> bool:
+        """Wait until the device takes part; return False if the job is dropped, or takes grid power, before."""
+        while self._agent.is_away and not self._is_dropped:
+            event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._job.latest_start_s)
+            if not isinstance(event, TimeUp | _RunEnds):
+                continue
+            self._run_ends |= isinstance(event, _RunEnds)
+            if self._agent.is_gone:
+                self._agent.drop(self._job.job_id)
+                return False
             async with self._agent.turns:
-                self._agent.give_up(self._job.job_id, "it is withdrawn")
+                self._take_grid_power(self._agent.deadline_s(self._job))
+            return False
+        return not self._is_dropped
 
     async def _find_supplier(self) -> None:
+        if not await self._wait_for_return():
+            return
+        self._patient = self._agent.patient
         async with self._agent.turns:
             self._reservation = await self._agent.reserve_time(self._job)
             if await self._negotiate():
@@ -515,29 +595,31 @@ class _JobRun:
     def _is_possible(self, start_s: int) -> bool:
         return start_s >= self._agent.now_s and covers(self._reservation.starts, start_s)
 
-    async def _wait_for_supplier(self) -> None:
+    async def _wait_for_supplier(self) -> None:  # noqa: C901 - one case for each event
         """Wait for an opening as long as the device's other jobs allow, then take grid power."""
         while True:
             event = _RunEnds() if self._run_ends else await self._channel.get(until_s=self._agent.deadline_s(self._job))
+            if self._agent.is_gone and isinstance(event, TimeUp | _RunEnds):
+                self._agent.drop(self._job.job_id)
+            if self._is_dropped:
+                return
             producers: Sequence[str] = ()
             match event:
+                case _Returned():
+                    producers = tuple(self._asked)
                 case Received(message=Opening()):
                     producers = (event.sender,)
                 case Received(message=Producers(producers=joined)):
                     producers = joined
                 case _Changed(time_was_freed=True) if self._agent.has_more_time(self._job, self._reservation.starts):
                     producers = tuple(self._asked)
-                case _Withdrawn():
-                    self._is_withdrawn = True
-                    self._withdraw()
-                    return
                 case TimeUp() | _RunEnds():
                     async with self._agent.turns:
                         deadline_s = self._agent.deadline_s(self._job)
                         if isinstance(event, _RunEnds) or deadline_s <= self._agent.now_s:
                             self._take_grid_power(deadline_s)
                             return
-            if producers:
+            if producers and not self._agent.is_away:
                 async with self._agent.turns:
                     self._reservation = await self._agent.reserve_time(self._job)
                     if await self._ask_each(producers):
@@ -548,10 +630,10 @@ class _JobRun:
         self._agree(GRID, start_s)
 
     async def _has_run(self) -> bool:
-        """Wait until the job has run; return False if its contract ends before."""
+        """Wait until the job has run; return False if its contract ends or it is dropped before."""
         while True:
             contract = self._agent.contracts.get(self._job.job_id)
-            if contract is None:
+            if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
             runs_itself = self._agent.runs_itself(self._job)
@@ -559,9 +641,6 @@ class _JobRun:
             event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
             if isinstance(event, _RunEnds):
                 self._run_ends = True
-            elif isinstance(event, _Withdrawn):
-                self._is_withdrawn = True
-                return False
             elif isinstance(event, TimeUp) and runs_itself:
                 await self._agent.execute(self._job)
                 return True

@@ -43,17 +43,6 @@ class Calendar:
 
     # Events.
 
-    def add(self, job: Job) -> None:
-        """Add a job that was not known at the beginning."""
-        self._jobs[job.job_id] = job
-        self._to_come = sorted([*self._to_come, job], key=lambda other: other.registered_s, reverse=True)
-
-    def remove(self, job_id: str) -> None:
-        """Forget a job that has no contract."""
-        self._to_come = [job for job in self._to_come if job.job_id != job_id]
-        for known in (self._open, self._latest_s, self._before_s):
-            known.pop(job_id, None)
-
     def place(self, contract: Contract, movable: Starts) -> None:
         """Record that a job has a contract.
 
@@ -64,6 +53,18 @@ class Calendar:
         self._open.pop(contract.job_id, None)
         self._placed[contract.job_id] = contract
         self._movable[contract.job_id] = movable
+
+    def add(self, job: Job) -> None:
+        """Add a job of the device that was not known before."""
+        self._jobs[job.job_id] = job
+        self._to_come.append(job)
+        self._to_come.sort(key=lambda job: job.registered_s, reverse=True)
+
+    def drop(self, job_id: str) -> None:
+        """Forget a job that is not to run."""
+        self._to_come = [job for job in self._to_come if job.job_id != job_id]
+        for known in (self._open, self._placed, self._movable, self._latest_s, self._before_s):
+            known.pop(job_id, None)
 
     def move(self, contract: Contract) -> None:
         """Record a job's new start."""

@@ -33,7 +33,7 @@ from agents.device_events import (
 )
 from agents.energy import LoadProfile
 from agents.gateway import GatewaySettings
-from agents.messages import AnyMessage, DeviceSaid, JobAdded, JobExecuted, JobWithdrawn
+from agents.messages import AddJob, AnyMessage, DeviceSaid, JobExecuted, JobWithdrawn
 from agents.meter import Meter
 from agents.model import GRID, MANAGER, Job
 from broker.hosts import Channel, Received, TimeUp
@@ -95,16 +95,13 @@ class _Course:
     def is_running(self) -> bool:
         return self.state in {"EXECUTING", "INTERRUPTED"}
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether it is too late to withdraw it."""
-        return self.is_due or self.is_commanded or self.is_running
-
 
 class GatewayConsumer(Consumer):
     """Stands for one real consumer device, or for a guest that may come."""
 
-    def __init__(self, agent_id: str, jobs: Sequence[Job], *, patient: bool, gateway: GatewaySettings) -> None:
+    def __init__(
+        self, agent_id: str, jobs: Sequence[Job], *, patient: bool, gateway: GatewaySettings, is_there: bool = True
+    ) -> None:
         """Create the agent.
 
         Args:
@@ -112,8 +109,9 @@ class GatewayConsumer(Consumer):
             jobs: Jobs of the device that the scenario names.
             patient: As for every consumer.
             gateway: The device.
+            is_there: As for every consumer.
         """
-        super().__init__(agent_id, jobs, patient=patient)
+        super().__init__(agent_id, jobs, patient=patient, is_there=is_there)
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name
@@ -186,7 +184,7 @@ class GatewayConsumer(Consumer):
             return
         self._is_available = False
         for course in self._courses.values():
-            if course.is_open and course.has_begun:
+            if course.is_open and self._has_begun(course):
                 course.is_ended_by, course.outcome, course.reason = "ABORTED", "vanished", "its device has left"
                 course.changed.put(None)
             elif course.is_open:
@@ -196,7 +194,7 @@ class GatewayConsumer(Consumer):
         course = self._course(asked_id)
         if course is None or not course.is_open:
             self._complain("withdraw", f"there is no open job {asked_id!r}", self._open_ids())
-        elif course.has_begun:
+        elif self._has_begun(course):
             self._complain("withdraw", f"job {asked_id!r} runs", "a job that has not started")
         else:
             self._withdraw(course, "")
@@ -380,9 +378,15 @@ class GatewayConsumer(Consumer):
             latest_start_s=latest_s,
         )
         course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel())
-        self.send(MANAGER, JobAdded(job=job))
+        self.send(MANAGER, AddJob(job=job))
         self._show_job(course)
-        self.add_job(job)
+        super().add_job(job)
+
+    def add_job(self, job: Job) -> None:
+        """See `Consumer.add_job`: the timeline adds a job that the device is to run."""
+        course = self._courses[job.job_id] = _Course(job, job.job_id, self._device, self.channel())
+        self._show_job(course)
+        super().add_job(job)
 
     def _load_of(self, asked: JobAsked) -> tuple[str, LoadProfile]:
         """Return the name and the load of a job.
@@ -418,13 +422,26 @@ class GatewayConsumer(Consumer):
         ids = [course.asked_id for course in self._courses.values() if course.is_open]
         return f"one of: {', '.join(ids)}" if ids else "there is none open"
 
+    def _has_begun(self, course: _Course) -> bool:
+        """Return whether it is too late to withdraw a job."""
+        contract = self.contracts.get(course.job.job_id)
+        has_started = contract is not None and contract.start_s <= self.now_s
+        return has_started or course.is_due or course.is_commanded or course.is_running
+
     def _withdraw(self, course: _Course, reason: str) -> None:
-        if course.has_begun:
+        if self._has_begun(course):
             return
-        course.state, course.outcome, course.reason = "ABORTED", "withdrawn", reason
+        course.reason = reason
         self.send(MANAGER, JobWithdrawn(job_id=course.job.job_id))
-        self.withdraw_job(course.job.job_id)
-        self._show_job(course)
+        self.drop(course.job.job_id)
+
+    def drop(self, job_id: str) -> None:
+        """See `Consumer.drop`; a job that its device has begun by hand has started, whatever its contract says."""
+        course = self._courses[job_id]
+        if course.is_open and not self._has_begun(course):
+            course.state, course.outcome = "ABORTED", "withdrawn"
+            super().drop(job_id)
+            self._show_job(course)
 
     def contract_changed(self, job_id: str) -> None:
         """See `Consumer.contract_changed`."""
@@ -445,6 +462,9 @@ class GatewayConsumer(Consumer):
         """See `Consumer.execute`: command the device, and follow it until its programme is over."""
         course = self._courses[job.job_id]
         course.is_due = True
+        if not course.is_open:  # it was withdrawn, and a producer accepted it for that very second
+            self._conclude(course, "ABORTED", "withdrawn", course.reason)
+            return
         if await self._start(course):
             self._tell_ledger(course)
             await self._follow(course)

@@ -39,7 +39,13 @@ class GatewayProducer(Producer):
     """Stands for one real producer device, or for a guest that may come."""
 
     def __init__(
-        self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler, *, gateway: GatewaySettings
+        self,
+        agent_id: str,
+        predictions: Sequence[Prediction],
+        scheduler: Scheduler,
+        *,
+        gateway: GatewaySettings,
+        is_there: bool = True,
     ) -> None:
         """Create the agent.
 
@@ -48,8 +54,9 @@ class GatewayProducer(Producer):
             predictions: What the scenario expects of it; forecasts of the device replace them.
             scheduler: As for every producer.
             gateway: The device.
+            is_there: As for every producer.
         """
-        super().__init__(agent_id, predictions, scheduler)
+        super().__init__(agent_id, predictions, scheduler, is_there=is_there)
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name

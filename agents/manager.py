@@ -23,6 +23,7 @@ from agents.device_events import JobState
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
+    AddJob,
     AnyMessage,
     ContractAgreed,
     ContractAmended,
@@ -30,11 +31,14 @@ from agents.messages import (
     ContractVoid,
     Declined,
     DeviceSaid,
-    JobAdded,
+    Follow,
+    Followed,
+    Happened,
     JobExecuted,
     JobsRegistered,
     JobWithdrawn,
     ProducerJoined,
+    ProducerLeft,
     Producers,
     ProducersFor,
     ProductionMeasured,
@@ -43,7 +47,7 @@ from agents.messages import (
     PromiseWithdrawn,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, Contract, Job
+from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
 from agents.register import JobRegister, RegisteredJob, digest_of
 from agents.scores import Scores
 from broker.hosts import Agent, Received
@@ -100,6 +104,10 @@ class Manager(Agent[AnyMessage]):
         """By contract id, in the order of agreement: contracts that both sides have reported."""
         self._register = register
         self._waiting: dict[str, str] = {}
+        self._followed: frozenset[str] = frozenset()
+        """Jobs of whose contracts the timeline is told."""
+        self._joined: set[str] = set()
+        """Producers that have joined and are not lost; those that have left may still have to end promises."""
         self._counts: dict[str, int] = defaultdict(int)
         """By job id, how many contracts of it the ledger has."""
         self._statements: dict[tuple[str, str], deque[_Statement]] = {}
@@ -107,7 +115,7 @@ class Manager(Agent[AnyMessage]):
         self._refusals: list[_Refusal] = []
 
     async def run(self) -> None:
-        """Process the messages of each round: joining producers first, so that they can be asked at once."""
+        """Process the messages of each round; producers join and leave first, so that answers take account of it."""
         self.spawn(self._settle_at_the_end(), "end")
         while True:
             batch = await self.receive_round(until_s=self._next_settlement_s())
@@ -118,6 +126,7 @@ class Manager(Agent[AnyMessage]):
     def on_lost(self, agents: frozenset[str]) -> None:
         """Remove lost producers; mark the open contracts of lost consumers as lost."""
         self.scores.remove(agents)
+        self._joined -= agents
         self._waiting = {job_id: consumer for job_id, consumer in self._waiting.items() if consumer not in agents}
         self._statements = {key: said for key, said in self._statements.items() if key[1] not in agents}
         for entry in list(self.ledger.values()):
@@ -132,21 +141,21 @@ class Manager(Agent[AnyMessage]):
         match received.message:
             case ProducerJoined(producer=producer):
                 self._join(sender, producer)
+            case ProducerLeft(producer=producer):
+                self._leave(sender, producer)
+            case AddJob() | Follow() | Happened() as event:
+                self._take_event(sender, event)
             case ProducersFor(job_id=job_id) | Withdraw(job_id=job_id) if not self._register.owns(sender, job_id):
                 self.reject(sender, _NOT_ITS_JOB)
-            case ProducersFor(job_id=job_id, asked=asked):
-                self._hear_refusals(received)
-                producers = tuple(p for p in self.scores.ranking() if p not in asked)
-                if not producers:
-                    self._waiting[job_id] = sender
-                self.reply(received, Producers(job_id=job_id, producers=producers))
+            case ProducersFor() as question:
+                self._name_producers(received, question)
             case Withdraw(job_id=job_id):
                 self._waiting.pop(job_id, None)
             case Promised() | PromiseWithdrawn() | Declined() as statement:
                 self._take_statement(received, statement)
             case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
                 self._take_report(sender, report)
-            case DeviceSaid() | JobAdded() | JobWithdrawn() | JobExecuted() | ProductionMeasured() as report:
+            case DeviceSaid() | JobWithdrawn() | JobExecuted() | ProductionMeasured() as report:
                 self._take_gateway(sender, report)
             case message:
                 self.reject(sender, f"sends the manager a {message.kind}, which is not for it")
@@ -156,22 +165,54 @@ class Manager(Agent[AnyMessage]):
             self.reject(sender, f"joins as producer {producer!r}, which it is not")
         elif not self.scores.takes_part(producer):
             self.scores.add(producer)
+            self._joined.add(producer)
             for digests in self._register.digests():
                 self.send(producer, JobsRegistered(digests=digests))
             for job_id, consumer in self._waiting.items():
                 self.send(consumer, Producers(job_id=job_id, producers=(producer,)))
 
+    def _leave(self, sender: str, producer: str) -> None:
+        if producer == sender:
+            self.scores.remove({producer})
+        else:
+            self.reject(sender, f"says that {producer!r} leaves; each producer speaks for itself")
+
+    def _name_producers(self, received: Received[AnyMessage], question: ProducersFor) -> None:
+        self._hear_refusals(received)
+        producers = tuple(p for p in self.scores.ranking() if p not in question.asked)
+        if not producers:
+            self._waiting[question.job_id] = received.sender
+        self.reply(received, Producers(job_id=question.job_id, producers=producers))
+
+    def _take_event(self, sender: str, message: AddJob | Follow | Happened) -> None:
+        """Take what the scenario's timeline says; jobs are also added by gateways of real devices."""
+        match message:
+            case AddJob(job=job):
+                self._add_job(sender, job)
+            case Follow(job_ids=job_ids) if sender == TIMELINE:
+                self._followed |= frozenset(job_ids)
+            case Happened(n=n, event=event) if sender == TIMELINE:
+                log.info("event of the timeline", n=n, do=event.get("do"))
+            case _:
+                self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
+
+    def _add_job(self, sender: str, job: Job) -> None:
+        """Register a job that the timeline or a real device adds, and let producers answer requests for it."""
+        problem = self._register.add(sender, job, self.now_s)
+        if problem:
+            self.reject(sender, problem)
+            return
+        digest = digest_of(job.as_sent)
+        for producer in sorted(self._joined):
+            self.send(producer, JobsRegistered(digests=(digest,)))
+
     # What gateways of real devices say.
 
-    def _take_gateway(
-        self, sender: str, report: DeviceSaid | JobAdded | JobWithdrawn | JobExecuted | ProductionMeasured
-    ) -> None:
+    def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
         if not self._register.is_gateway(sender):
             self.reject(sender, f"sends a {report.kind} and is no gateway of a real device")
             return
         match report:
-            case JobAdded(job=job):
-                self._add_job(sender, job)
             case JobWithdrawn(job_id=job_id):
                 if not self._register.owns(sender, job_id):
                     self.reject(sender, _NOT_ITS_JOB)
@@ -183,22 +224,13 @@ class Manager(Agent[AnyMessage]):
             case DeviceSaid():
                 pass  # for the record only
 
-    def _add_job(self, sender: str, job: Job) -> None:
-        """Register a job that a device asks for, and let producers answer requests for it."""
-        problem = self._register.add(sender, job, self.now_s)
-        if problem:
-            self.reject(sender, problem)
-            return
-        for producer in self.scores.ranking():
-            self.send(producer, JobsRegistered(digests=(digest_of(job.as_sent),)))
-
     # What producers say.
 
     def _take_statement(
         self, received: Received[AnyMessage], statement: Promised | PromiseWithdrawn | Declined
     ) -> None:
         producer, job = received.sender, self._register.get(statement.job_id)
-        if not self.scores.takes_part(producer):
+        if producer not in self._joined:
             self.reject(producer, f"sends a {statement.kind} and is no producer that has joined")
         elif job is None:
             self.reject(producer, f"sends a {statement.kind} for job {statement.job_id!r}, which does not exist")
@@ -416,6 +448,9 @@ class Manager(Agent[AnyMessage]):
     def _write(self, entry: LedgerEntry) -> None:
         self.ledger[entry.contract.contract_id] = entry
         self.publish(entry.contract.contract_id, entry)
+        contract = entry.contract
+        if contract.job_id in self._followed:
+            self.send(TIMELINE, Followed(job_id=contract.job_id, state=entry.state, start_s=contract.start_s))
 
     # Scores.
 
@@ -435,7 +470,7 @@ class Manager(Agent[AnyMessage]):
 
 
 def _rank(message: AnyMessage) -> int:
-    """Return which messages of a round come first: joining producers, new jobs, what producers say, then the others."""
-    if isinstance(message, ProducerJoined):
+    """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
+    if isinstance(message, ProducerJoined | ProducerLeft):
         return 0
-    return 1 if isinstance(message, JobAdded | Promised | PromiseWithdrawn) else 2
+    return 1 if isinstance(message, AddJob | Promised | PromiseWithdrawn) else 2

@@ -1,18 +1,25 @@
 """What agents say to each other, named for what is asked or what happened.
 
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Withdraw
-gateway -> manager     DeviceSaid, JobAdded, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
+gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
 manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since; ContractVoid
 producer -> manager    ProducerJoined, Promised, PromiseWithdrawn, Declined
 manager -> producer    JobsRegistered, PromiseVoid
 consumer -> producer   Request, Withdraw, Hold, Release
 producer -> consumer   Accept, Decline, Amend, Cancel, Opening
+producer -> manager    ProducerLeft
+timeline -> manager    Happened, Follow, AddJob
+manager -> timeline    Followed
+timeline -> producer   NewForecast, Leave, Join, ChangeAlgorithm
+timeline -> consumer   AddJob, DropJob, Leave, Join, ChangePatience
+
+The timeline's agent carries out what a scenario's `timeline` says; agents obey these messages from no other sender.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -20,6 +27,7 @@ from agents.device_events import DeviceEvent, JobState, Outcome
 from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
+from agents.scheduling import AlgorithmSettings
 from agents.sequencing import Starts
 from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 
@@ -278,13 +286,6 @@ class DeviceSaid(Message):
     said: DeviceEvent
 
 
-class JobAdded(Message):
-    """A real device asked for a job: its producers may be asked for it from now on."""
-
-    kind: Literal["JobAdded"] = "JobAdded"
-    job: SentJob
-
-
 class JobWithdrawn(Message):
     """For the record: the job of a real device was withdrawn before its start."""
 
@@ -316,6 +317,93 @@ class ProductionMeasured(Message):
     production: Production
 
 
+class ProducerLeft(Message):
+    """The producer accepts no requests from now on; it may join again."""
+
+    kind: Literal["ProducerLeft"] = "ProducerLeft"
+    producer: AgentId
+
+
+class Happened(Message):
+    """For the record: an event of the scenario's timeline, or of a script, takes place now."""
+
+    kind: Literal["Happened"] = "Happened"
+    n: int
+    """Counts the run's events from 1."""
+    event: dict[str, Any]
+    """See `scenarios.events.Action`."""
+
+
+class Follow(Message):
+    """Send `Followed` whenever a contract of one of these jobs changes."""
+
+    kind: Literal["Follow"] = "Follow"
+    job_ids: tuple[Id, ...]
+
+
+class Followed(Message):
+    """A contract of a job that the timeline waits for was agreed, amended, cancelled or lost."""
+
+    kind: Literal["Followed"] = "Followed"
+    job_id: Id
+    state: Literal["standing", "cancelled", "lost"]
+    start_s: TimeS
+
+
+class NewForecast(Message):
+    """The producer's forecast from now on."""
+
+    kind: Literal["NewForecast"] = "NewForecast"
+    production: Production
+    replaces_later: bool = False
+    """Whether forecasts of the producer's own that are still to come are void."""
+
+
+class Leave(Message):
+    """The device takes no part in negotiations until it joins (again)."""
+
+    kind: Literal["Leave"] = "Leave"
+    reason: Reason
+    """Of the contracts that are cancelled for it."""
+    is_gone: bool
+    """The device is not there: its jobs do not run. Otherwise it is only offline: jobs with a contract keep it, and
+    one that can wait no longer takes grid power."""
+
+
+class Join(Message):
+    """The device takes part in negotiations from now on."""
+
+    kind: Literal["Join"] = "Join"
+
+
+class ChangeAlgorithm(Message):
+    """The producer decides by another algorithm from now on."""
+
+    kind: Literal["ChangeAlgorithm"] = "ChangeAlgorithm"
+    algorithm: AlgorithmSettings
+
+
+class ChangePatience(Message):
+    """Whether the consumer's jobs wait from now on where no producer can supply them."""
+
+    kind: Literal["ChangePatience"] = "ChangePatience"
+    patient: bool
+
+
+class AddJob(Message):
+    """The device has one more job, registered now: the timeline adds it, or the gateway of the real device itself."""
+
+    kind: Literal["AddJob"] = "AddJob"
+    job: SentJob
+
+
+class DropJob(Message):
+    """The household no longer wants the job. One that has started runs to its end."""
+
+    kind: Literal["DropJob"] = "DropJob"
+    job_id: Id
+
+
 AnyMessage = Annotated[
     ProducerJoined
     | ProducersFor
@@ -332,6 +420,17 @@ AnyMessage = Annotated[
     | ContractAgreed
     | ContractAmended
     | ContractCancelled
+    | ProducerLeft
+    | Happened
+    | Follow
+    | Followed
+    | NewForecast
+    | Leave
+    | Join
+    | ChangeAlgorithm
+    | ChangePatience
+    | AddJob
+    | DropJob
     | ContractVoid
     | Promised
     | PromiseWithdrawn
@@ -339,7 +438,6 @@ AnyMessage = Annotated[
     | JobsRegistered
     | Declined
     | DeviceSaid
-    | JobAdded
     | JobWithdrawn
     | JobExecuted
     | ProductionMeasured,

@@ -13,6 +13,8 @@ GRID = "grid"
 """The supplier of last resort: it accepts every job, at the job's earliest remaining start."""
 MANAGER = "manager"
 """Id of the agent that registers producers and keeps the ledger, and of the host that it lives on."""
+TIMELINE = "timeline"
+"""Id of the agent that carries out a scenario's timeline; it lives on the manager's host."""
 
 TOGETHER = "its device has no other time for it"
 """Reason, in the ledger, of a contract whose job runs at the same time as another job of its device."""

@@ -15,12 +15,17 @@ from agents.messages import (
     Amend,
     AnyMessage,
     Cancel,
+    ChangeAlgorithm,
     Decline,
     Declined,
     Hold,
     JobsRegistered,
+    Join,
+    Leave,
+    NewForecast,
     Opening,
     ProducerJoined,
+    ProducerLeft,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
@@ -28,9 +33,9 @@ from agents.messages import (
     Request,
     Withdraw,
 )
-from agents.model import MANAGER, Job
+from agents.model import MANAGER, TIMELINE, Job
 from agents.register import digest_of
-from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task
+from agents.scheduling import Commitment, ProducerState, Schedule, Scheduler, Task, scheduler_for
 from agents.sequencing import Starts, covers
 from broker import SsmicError
 from broker.hosts import Agent, Received
@@ -64,17 +69,22 @@ class _Prospect:
 class Producer(Agent[AnyMessage]):
     """The agent of one producer device."""
 
-    def __init__(self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler) -> None:
+    def __init__(
+        self, agent_id: str, predictions: Sequence[Prediction], scheduler: Scheduler, *, is_there: bool = True
+    ) -> None:
         """Create a producer.
 
         Args:
             agent_id: The device's id.
             predictions: Forecasts in the order of issue; the producer joins the neighbourhood with the first one.
             scheduler: Decides on requests.
+            is_there: Whether it takes part from the start; otherwise it waits for `Join`.
         """
         super().__init__(agent_id)
         self._predictions = list(predictions)
         self._scheduler = scheduler
+        self._is_there = is_there
+        self._newest: Prediction | None = None
         self._production: Outlook | None = None
         self._adopted = 0
         self._committed: dict[str, Commitment] = {}
@@ -100,8 +110,13 @@ class Producer(Agent[AnyMessage]):
                 self._adopt(self._predictions.pop(0))
             next_issue_s = self._predictions[0].issued_s if self._predictions else None
             self._dealt_with.clear()
-            for received in await self.receive_round(until_s=next_issue_s):
-                await self._take(received)
+            batch = await self.receive_round(until_s=next_issue_s)
+            # What changes by the timeline is so before anybody asks, as a forecast of the same moment is.
+            for received in sorted(batch, key=lambda received: received.sender != TIMELINE):
+                if received.sender == TIMELINE:
+                    self._obey(received)
+                else:
+                    await self._take(received)
 
     async def _take(self, received: Received[AnyMessage]) -> None:
         sender = received.sender
@@ -166,6 +181,22 @@ class Producer(Agent[AnyMessage]):
         elif job_id in self._jobs and self._jobs[job_id].agent != consumer:
             self.reject(consumer, f"withdraws job {job_id!r}, which is not its own")
 
+    def _obey(self, received: Received[AnyMessage]) -> None:
+        """Carry out what the scenario's timeline says."""
+        match received.message:
+            case NewForecast(production=production, replaces_later=replaces_later):
+                if replaces_later:
+                    self._predictions.clear()
+                self._adopt(Prediction(issued_s=self.now_s, production=production))
+            case ChangeAlgorithm(algorithm=algorithm):
+                self._scheduler = scheduler_for(algorithm)
+            case Leave(reason=reason):
+                self._leave(reason)
+            case Join():
+                self._join()
+            case message:
+                self.reject(received.sender, f"sends a {message.kind}, which is not for a producer")
+
     def on_lost(self, agents: frozenset[str]) -> None:
         """Forget the jobs of lost consumers, except running ones."""
         self._waiting = {job_id: client for job_id, client in self._waiting.items() if client.agent not in agents}
@@ -179,6 +210,10 @@ class Producer(Agent[AnyMessage]):
     async def _decide(self, received: Received[AnyMessage], request: Request) -> None:
         state, job = self._state(), request.job
         task = Task.among(request.starts, job.job_id, job.load_profile)
+        if not self._is_there:
+            # No refusal for the scores: the manager does not name it at present.
+            self.reply(received, Decline(job_id=job.job_id, reason="takes no part at present"))
+            return
         if state is None or job.job_id in self._committed:
             self._decline(received, job.job_id, "no forecast yet" if state is None else "supplies this job already")
             return
@@ -271,9 +306,12 @@ class Producer(Agent[AnyMessage]):
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1
-        self.publish(self.id, prediction.model_copy(update={"production": newer.as_sent}), "forecast")
+        self._newest = prediction
         known = Outlook.of(newer) if self._production is None else self._production.continued_by(newer)
         self._production = known.since(self.now_s - PAST_KEPT_S)
+        if not self._is_there:
+            return
+        self._publish_forecast(prediction)
         state = self._state()
         if joins or state is None:
             self.send(MANAGER, ProducerJoined(producer=self.id))
@@ -285,6 +323,34 @@ class Producer(Agent[AnyMessage]):
             self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
         self._move(replanning.starts_s)
         self._announce_openings()
+
+    def _publish_forecast(self, prediction: Prediction) -> None:
+        sent = prediction.model_copy(update={"production": prediction.production.as_sent})
+        self.publish(self.id, sent, "forecast")
+
+    # Leaving and joining.
+
+    def _leave(self, reason: str) -> None:
+        """Cancel all promises for jobs that have not started, and take no part until `_join`."""
+        if not self._is_there:
+            return
+        self._is_there = False
+        self._waiting.clear()
+        for job_id, commitment in list(self._committed.items()):
+            if commitment.start_s > self.now_s:
+                del self._committed[job_id]
+                self.send(self._clients[job_id], Cancel(job_id=job_id, reason=reason))
+                self.send(MANAGER, PromiseWithdrawn(job_id=job_id, reason=reason))
+        if self._production is not None:
+            self.send(MANAGER, ProducerLeft(producer=self.id))
+
+    def _join(self) -> None:
+        if self._is_there:
+            return
+        self._is_there = True
+        if self._newest is not None:
+            self._publish_forecast(self._newest)
+            self.send(MANAGER, ProducerJoined(producer=self.id))
 
     def _announce_openings(self) -> None:
         """Inform each waiting job that would be accepted now.

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agents.model import Job
+from agents.model import TIMELINE, Job
 
 DIGEST_CHARACTERS = 24
 """Length of a job's digest in hexadecimal digits."""
@@ -43,10 +43,12 @@ def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
     """Return why an agent may not add a job, whatever other jobs there are; empty: it may.
 
     Args:
-        sender: The agent that says so.
+        sender: The agent that says so. The timeline may add any job.
         job: The job.
         is_gateway: Whether the agent stands for a real device.
     """
+    if sender == TIMELINE:
+        return ""
     if not is_gateway or job.agent != sender:
         return f"adds job {job.job_id!r}, and is no gateway of its device"
     if not job.job_id.startswith(f"{job.house}/"):
@@ -79,7 +81,7 @@ class JobRegister:
         """Fill the register.
 
         Args:
-            jobs: All jobs, those included that become known later.
+            jobs: All jobs that the scenario's houses name, those included that become known later.
             producers: The ids of all producers.
             gateways: The ids of the agents that stand for real devices: consumers may add jobs.
         """
@@ -92,7 +94,7 @@ class JobRegister:
             self._enter(job)
 
     def add(self, sender: str, job: Job, now_s: int) -> str:
-        """Register a job that a real device asks for; return why not, empty if it is registered.
+        """Register a job that becomes known during the run; return why not, empty if it is registered.
 
         Args:
             sender: The agent that says so.
@@ -104,7 +106,7 @@ class JobRegister:
             problem = f"adds job {job.job_id!r}, which exists already"
         if not problem and (job.registered_s != now_s or job.earliest_start_s < now_s):
             problem = f"adds job {job.job_id!r} of {job.registered_s} at {now_s}"
-        if not problem and self._added[sender] >= MAX_ADDED_JOBS:
+        if not problem and sender != TIMELINE and self._added[sender] >= MAX_ADDED_JOBS:
             problem = f"adds more than {MAX_ADDED_JOBS} jobs"
         if not problem:
             self._added[sender] += 1

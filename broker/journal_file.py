@@ -5,7 +5,7 @@ the process and a power cut. A host that had answered a round and then forgot it
 
 Everything written is chained by SHA-256 to what was written before, so that rows which were changed, removed or
 reordered are noticed before anything is replayed. The chain has no key: it shows damage and meddling with rows, and
-does not stop a user who may write the file from writing all of it anew. The file is its owner's only (0600).
+does not stop a user who may write the file from rewriting all of it. The file is its owner's only (0600).
 """
 
 from __future__ import annotations

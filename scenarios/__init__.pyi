@@ -10,22 +10,36 @@ from .errors import (
     ScenarioError as ScenarioError,
     ScenarioWriteError as ScenarioWriteError,
 )
+from .events import (
+    Event as Event,
+    Happening as Happening,
+    in_words as in_words,
+)
+from .judgement import (
+    judge_simulation as judge_simulation,
+)
 from .scenario import (
     ProducerSeries as ProducerSeries,
     Scenario as Scenario,
     Zone as Zone,
     planned_end_s as planned_end_s,
+    zone_info as zone_info,
 )
 
 __all__ = [
     "APPLIANCES",
     "Appliance",
+    "Event",
+    "Happening",
     "Problem",
     "ProducerSeries",
     "Scenario",
     "ScenarioError",
     "ScenarioWriteError",
     "Zone",
+    "in_words",
+    "judge_simulation",
     "overlap_notes",
     "planned_end_s",
+    "zone_info",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import yaml
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import Document, load_text, read_text, suggest, to_yaml
+from scenarios.files import Document, load_text, plain_content, read_text, suggest, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.scenario import Scenario
 
@@ -24,12 +25,13 @@ class Loaded:
     """What an import or a table of measurements made us assume or leave out, one sentence each."""
 
 
-def load(source: str | Path, *, allow_outside: bool = False) -> Loaded:
+def load(source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_outside: bool = False) -> Loaded:
     """Return the scenario that `source` names.
 
     Args:
         source: A YAML file, a PySSMic input (folder, neighbourhood XML or pickle), or the name of a bundled scenario.
             An existing file or folder takes precedence; anything that looks like a path is never taken for a name.
+        chosen: Values of a YAML file's variables and keys that replace its own: `--set`.
         allow_outside: Whether a YAML file may refer to files outside its folder.
 
     Raises:
@@ -37,19 +39,24 @@ def load(source: str | Path, *, allow_outside: bool = False) -> Loaded:
     """
     path = Path(source)
     if needs_import(path):
+        if chosen:
+            name = next(iter(chosen))
+            raise ScenarioError([Problem(f"--set {name}", f"{path} is PySSMic input and has no variables")])
         imported = import_source(path)
         return Loaded(imported.scenario, imported.notes)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
         notes: list[str] = []
         text = read_text(path, str(path), any_kind=True)
-        scenario = load_text(text, str(path), path.parent, notes, allow_outside=allow_outside)
+        scenario = load_text(text, str(path), path.parent, notes, chosen=chosen, allow_outside=allow_outside)
         return Loaded(scenario, tuple(notes))
-    return Loaded(_load_bundled(source))
+    return Loaded(_load_bundled(source, chosen))
 
 
-def load_scenario(source: str | Path, *, allow_outside: bool = False) -> Scenario:
+def load_scenario(
+    source: str | Path, chosen: Mapping[str, str] | None = None, *, allow_outside: bool = False
+) -> Scenario:
     """Return the scenario that `source` names; see `load`."""
-    return load(source, allow_outside=allow_outside).scenario
+    return load(source, chosen, allow_outside=allow_outside).scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,11 @@ def load_content(source: str | Path) -> Content:
     if needs_import(path):
         return Content(Document(to_yaml(import_source(path).scenario)).value(), str(path), path.parent)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
-        return Content(Document.open(path).value(), str(path), path.parent)
+        text = read_text(path, str(path), any_kind=True)
+        return Content(plain_content(text, str(path), path.parent), str(path), path.parent)
     _check_bundled(source)
     # Bundled scenarios refer to no files.
-    return Content(Document(bundled_text(source)).value(), f"{source}.yaml", None)
+    return Content(plain_content(bundled_text(source), f"{source}.yaml", None), f"{source}.yaml", None)
 
 
 def check_scenario(source: str | Path) -> list[Problem]:
@@ -119,10 +127,10 @@ def _check_bundled(name: str) -> None:
         raise ScenarioError([Problem(name or "''", what)])
 
 
-def _load_bundled(name: str) -> Scenario:
+def _load_bundled(name: str, chosen: Mapping[str, str] | None = None) -> Scenario:
     _check_bundled(name)
     with resources.as_file(resources.files("scenarios") / "bundled") as folder:
-        return load_text(bundled_text(name), f"{name}.yaml", folder)
+        return load_text(bundled_text(name), f"{name}.yaml", folder, chosen=chosen)
 
 
 def bundled_text(name: str) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 
 from agents import (
     MESSAGES,
+    AddJob,
     Contract,
     Job,
-    JobAdded,
     JobExecuted,
     JobWithdrawn,
     Outlook,
@@ -23,7 +23,7 @@ from agents import (
 )
 from scenarios.scenario import ProducerSeries, Scenario
 
-KINDS = frozenset({"JobAdded", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
+KINDS = frozenset({"AddJob", "JobWithdrawn", "JobExecuted", "ProductionMeasured"})
 """Kinds of messages that say so."""
 
 
@@ -70,10 +70,10 @@ def realise(scenario: Scenario, messages: Iterable[Said]) -> Realised:
     for sender, body in messages:
         if sender not in scenario.gateways or body.get("kind") not in KINDS:
             continue
-        if body["kind"] == "JobAdded" and body["job"]["job_id"] in owners:
+        if body["kind"] == "AddJob" and body["job"]["job_id"] in owners:
             continue
         match MESSAGES.validate_python(body):
-            case JobAdded(job=job):
+            case AddJob(job=job):
                 if job.job_id not in owners and not addition_problem(sender, job, is_gateway=True):
                     added[job.job_id] = job
                     owners[job.job_id] = sender

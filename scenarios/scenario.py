@@ -7,13 +7,16 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
 from broker.protocol import MAX_TIME_S
+from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
 from scenarios.gateways import Gateway
 
 _LAST_S = 253_402_300_799
@@ -24,22 +27,48 @@ _NEUTRAL_S = 1_000_000_000
 """An arbitrary time, used to format the offset alone."""
 
 
+@lru_cache(maxsize=32)
+def zone_info(key: str) -> ZoneInfo | None:
+    """Return an IANA time zone; None if there is none of this name."""
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A fixed offset from UTC, in which times are shown."""
+    """The zone in which times are shown: a fixed offset from UTC, or an IANA time zone."""
 
     offset_s: int = 0
+    """Of an IANA zone, the one at the scenario's start."""
+    key: str = ""
+    """`Europe/Berlin`; empty: a fixed offset."""
 
     @property
     def name(self) -> str:
-        """`UTC`, or `+02:00`."""
+        """`UTC`, `+02:00` or `Europe/Berlin`."""
+        if self.key:
+            return self.key
         return "UTC" if not self.offset_s else self.at(_NEUTRAL_S).isoformat()[19:]
+
+    @property
+    def tzinfo(self) -> tzinfo:
+        """The zone as `datetime` knows it."""
+        return (zone_info(self.key) if self.key else None) or timezone(timedelta(seconds=self.offset_s))
 
     def at(self, time_s: float) -> datetime:
         """Return a UNIX time as local date and time."""
-        zone = timezone(timedelta(seconds=self.offset_s))
         first_s, last_s = _FIRST_S - min(0, self.offset_s), _LAST_S - max(0, self.offset_s)
-        return datetime.fromtimestamp(max(first_s, min(time_s, last_s)), zone)
+        if self.key:  # its offset is another one at other times
+            first_s, last_s = _FIRST_S + DAY_S, _LAST_S - DAY_S
+        return datetime.fromtimestamp(max(first_s, min(time_s, last_s)), self.tzinfo)
+
+    def days_later_s(self, time_s: int, days: int) -> int:
+        """Return the same local time some days later, UNIX seconds; a local day may have 23 or 25 hours."""
+        if not self.key:
+            return time_s + days * DAY_S
+        return int((self.at(time_s) + timedelta(days=days)).timestamp())
 
     def iso(self, time_s: int) -> str:
         """Return ISO 8601: `2026-06-21T06:00:00Z`, or with the offset."""
@@ -77,6 +106,31 @@ class Tariff:
     neighbour_eur_per_kwh: float
     """Paid by one house to another."""
     grid_kg_co2_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class TariffChange:
+    """A tariff that holds from some time on."""
+
+    at_s: int
+    tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What must come out of a run; see `scenarios.expectations`."""
+
+    text: str
+    """The condition, as the file has it."""
+    at_s: int | None = None
+    """When it must hold, UNIX seconds; None: at the end of the run."""
+    name: str = ""
+    """For reports; empty: the condition itself."""
+
+    @property
+    def title(self) -> str:
+        """How reports call it."""
+        return self.name or self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +202,25 @@ class Scenario:
     """The devices that are real, by agent id."""
     load_profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
     """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
+    zone_name: str = ""
+    """IANA time zone; empty: the fixed offset of `start`."""
+    timeline: tuple[Event, ...] = ()
+    """What happens during the run."""
+    expectations: tuple[Expectation, ...] = ()
+    """What must come out."""
+    tariff_changes: tuple[TariffChange, ...] = ()
+    """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
     """What fails in a lab; runs have no part in it."""
 
     @property
     def zone(self) -> Zone:
         """Zone in which times are shown."""
-        return Zone(self.utc_offset_s)
+        return Zone(self.utc_offset_s, self.zone_name)
+
+    def end_s(self, days: int) -> int:
+        """Return when a run of so many local days ends, UNIX seconds."""
+        return self.zone.days_later_s(self.start_s, days)
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
         """Return the part of the scenario that concerns these houses; name and times are kept."""
@@ -178,7 +244,7 @@ def planned_end_s(scenario: Scenario, days: int | None) -> int:
     """
     days = scenario.days if days is None else days
     if days is not None:
-        return scenario.start_s + days * DAY_S
+        return scenario.end_s(days)
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=scenario.start_s)
 
 
@@ -199,7 +265,22 @@ def latest_s(scenario: Scenario, end_s: int | None) -> int:
         *(prediction.issued_s for prediction in series),
         *(prediction.production.end_s for prediction in series),
     ]
-    return max(times_s) + DAY_S
+    times_s += [event.at_s + _reach_s(event) for event in scenario.timeline if event.at_s is not None]
+    # What waits for a contract of a job comes after it, and an event that it causes may be waited for in turn.
+    later_s = sum(event.after_s + _reach_s(event) for event in scenario.timeline if event.at_s is None)
+    return max(times_s) + later_s + DAY_S
+
+
+def _reach_s(event: Event) -> int:
+    """Return how long after an event something that it causes can happen at most, seconds."""
+    match event.action:
+        case AddJobs(latest_after_s=latest_after_s, load_profile=load_profile):
+            return latest_after_s + load_profile.duration_s
+        case CloudFront(producers=producers, travel_s=travel_s, duration_s=duration_s):
+            return len(producers) * travel_s + duration_s
+        case GoOffline(duration_s=int(duration_s)) | ForecastError(duration_s=int(duration_s)):
+            return duration_s
+    return 0
 
 
 SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
@@ -247,6 +328,10 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
             prediction["production"] = series[prediction["production"]]
         if producer["actual"] is not None:
             producer["actual"] = series[producer["actual"]]
+    for event in scenario.get("timeline", ()):
+        for key in ("load_profile", "production"):
+            if event["action"].get(key) is not None:
+                event["action"][key] = series[event["action"][key]]
     return scenario
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+_EVERYWHERE: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, **_EVERYWHERE)
+settings.register_profile("exploring", **_EVERYWHERE)
+# The same examples in each run, so that a run repeats; others with `--hypothesis-profile exploring`.
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

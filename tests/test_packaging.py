@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ("agents", "broker", "scenarios", "tui")
+FLOORS = ("agents", "broker", "scenarios", "ssmic", "tui")
 
 
 def test_every_folder_with_code_or_data_is_listed() -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
-from tui.signals import end_at_once, exit_code, is_interruption, signalled, signals_heard
+from tui.signals import end_at_once, end_now, exit_code, is_interruption, signalled, signals_heard
 
 _LINEAR_ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Variables that NumPy and SciPy obey if they are set before the import. Plans do not need them (`agents` limits its
@@ -37,10 +37,9 @@ def _run() -> None:
     except SystemExit:
         raise  # the command has said why
     except BaseException as error:
-        if not (isinstance(error, KeyboardInterrupt) or is_interruption(error)):
+        if not is_interruption(error):
             raise
-        sys.stderr.write("ssmic: interrupted\n")
-        sys.exit(exit_code())
+        end_now()
     finally:
         if signalled():
             # However the command reacted, report that it was interrupted. Computing threads are abandoned.

@@ -20,7 +20,9 @@ USAGE = 2
 INVALID = 3
 BROKER = 4
 """The broker is unreachable, or was lost: to try again may help."""
-REFUSED = 5
+UNMET = 5
+"""An expectation of the scenario does not hold."""
+REFUSED = 6
 """The broker refuses this client, or cannot be trusted: to try again does not help."""
 TRY_AGAIN = 75
 """`ssmic clock` and `ssmic host`: a failure that passes (EX_TEMPFAIL of sysexits.h); a supervisor starts them again."""

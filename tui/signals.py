@@ -10,7 +10,6 @@ Imports little: `tui.__main__` listens before anything else is imported.
 from __future__ import annotations
 
 import _thread
-import asyncio
 import os
 import signal
 import sys
@@ -35,6 +34,8 @@ def showing_life() -> Iterator[None]:
     if not name and not address:
         yield
         return
+    import asyncio
+
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
     has_failed = False
@@ -116,15 +117,18 @@ def signalled() -> bool:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Return whether a signal caused an exception: KeyboardInterrupt itself, or one that Python raised from it.
+    """Return whether a signal caused an exception: KeyboardInterrupt itself, or what became of one.
 
     Python 3.11 turns any exception in `__set_name__`, which many classes call while they are imported, into a
-    RuntimeError.
+    RuntimeError; C code may clear a KeyboardInterrupt and fail in another way, which leaves no trace of it. Where a
+    signal raises (and does not ask the work to stop), what comes after it is therefore its doing.
     """
+    if not signalled():
+        return False
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, KeyboardInterrupt):
         seen = seen.__cause__ or seen.__context__
-    return seen is not None and signalled()
+    return seen is not None or _ask is None
 
 
 def settled() -> None:

@@ -545,7 +545,7 @@ class Clock:
             following = next_round(
                 self._step,
                 self._barrier.addressed(self.membership.expected),
-                {**timers_s, **self._wakes_s(timers_s, run_control)},
+                {**timers_s, **self._wakes_s(timers_s, run_control)} if self._woken else timers_s,
                 hosts=tuple(self.membership.expected),
                 end_s=self.settings.end_s,
                 is_stopped=run_control.is_stopped,
@@ -672,7 +672,8 @@ class Clock:
             raise HostsGoneError(f"hosts are gone: {', '.join(repr(host) for host in sorted(gone))}")
         limit_wall_s = self.settings.timeouts.limit_wall_s
         timed_out = self._barrier.timed_out(limit_wall_s)
-        timed_out |= self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) & self._removable
+        if busy := self._barrier.timed_out(limit_wall_s, MOST_LIMITS * limit_wall_s) - timed_out:
+            timed_out |= busy & self._removable
         if timed_out and (self.settings.on_loss != "drop" or timed_out & self.settings.indispensable):
             raise missing_error(timed_out, self.settings.timeouts)
         return [agent for host in sorted(timed_out) for agent in self._drop(host)]
@@ -747,6 +748,8 @@ class Clock:
         Raises:
             HostsMissingError: The run is to fail at once when a host is lost.
         """
+        if not self._conduct.has_suspects:
+            return []
         offenders = self._conduct.offenders(self._removable, self._owing)
         if offenders and self.settings.on_loss == "fail":
             raise HostsMissingError("; ".join(f"host {host!r} is lost: {why}" for host, why in offenders.items()))

@@ -26,6 +26,11 @@ class Conduct:
         self._last: dict[str, str] = {}
         self._condemned: dict[str, str] = {}
 
+    @property
+    def has_suspects(self) -> bool:
+        """Whether any host has sent a malformed message or is to be put out: with honest hosts, none has."""
+        return bool(self._total or self._condemned)
+
     def begin_step(self) -> None:
         """Start counting the messages of a new step."""
         self._in_step.clear()

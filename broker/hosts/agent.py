@@ -421,7 +421,7 @@ class Agent(Generic[MessageT]):
         rejections, self._rejections = self._rejections, []
         return rejections
 
-    def collect_instructions(self) -> list[Instruction]:
+    def take_instructions(self) -> list[Instruction]:
         """Remove and return the instructions since the last call."""
         instructions, self._instructions = self._instructions, []
         return instructions

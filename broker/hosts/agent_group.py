@@ -80,7 +80,7 @@ class AgentGroup:
             outgoing, published = await self._act(agent, host_by_agent)
             publications += published
             sent += [(host_by_agent[message.to], self._envelope(grant, agent.id, message)) for message in outgoing]
-            instructions += agent.collect_instructions()
+            instructions += agent.take_instructions()
             if agent.failure is not None:
                 # The end of a traceback says what happened.
                 failures.append(Failure(agent=agent.id, traceback=agent.failure[-MAX_TRACEBACK_CHARACTERS:]))

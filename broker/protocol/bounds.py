@@ -35,6 +35,7 @@ MAX_BODY_DEPTH = 32
 
 
 @lru_cache(maxsize=65_536)
+@lru_cache(65_536)  # a run has few ids, and each message several of them
 def _is_id(identifier: str) -> str:
     problem = character_problem(identifier)
     if problem is not None:

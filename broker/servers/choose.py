@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ class ChosenBroker:
     """For other processes."""
     description: str
     """One line for the user."""
+    restart: Callable[[], None] | None = None
+    """Restarts it; None: it was not started here."""
 
 
 @asynccontextmanager
@@ -62,7 +64,7 @@ async def choose_broker(
         async with started as running:
             with nullcontext() if is_open else kept_login(running.url):
                 broker = MqttBroker(running.url, lost_after_wall_s=lost_after_wall_s)
-                yield ChosenBroker(broker, running.url, f"{running.description}{why}")
+                yield ChosenBroker(broker, running.url, f"{running.description}{why}", running.restart)
     else:
         url = wanted if isinstance(wanted, BrokerUrl) else parse_url(wanted)
         yield ChosenBroker(MqttBroker(url, tls=tls, lost_after_wall_s=lost_after_wall_s), url, str(url))

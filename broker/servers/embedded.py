@@ -5,8 +5,8 @@ connected processes would take that for a dead link; its tasks and exceptions wo
 would stop the broker before its clients had disconnected. The cost is a thread switch per message, which is small
 compared with amqtt's own.
 
-It suffices for a run on one machine. It lets in whoever has its login, grants everyone everything, and redelivers
-nothing.
+It suffices for a run on one machine. It admits every client that has its login, grants everyone everything, and
+redelivers nothing.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class _Started:
     port: int
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
+    restart: asyncio.Event
 
 
 @asynccontextmanager
@@ -64,13 +65,19 @@ async def embedded_broker(*, port: int | None = None, login: OwnLogin | None = N
     thread = threading.Thread(target=_serve, args=(port, login, started), name="embedded-broker", daemon=True)
     thread.start()
     running = await asyncio.wrap_future(started)
+
+    def restart() -> None:
+        running.loop.call_soon_threadsafe(running.restart.set)
+
     try:
         yield RunningBroker(
             BrokerUrl(LOOPBACK, running.port, *(() if login is None else (login.user, login.password))),
             f"embedded amqtt {version('amqtt')} on {LOOPBACK}:{running.port}",
+            restart=restart,
         )
     finally:
         running.loop.call_soon_threadsafe(running.stop.set)
+        running.loop.call_soon_threadsafe(running.restart.set)
         await asyncio.to_thread(thread.join, 2 * _STOP_WALL_S)
 
 
@@ -95,14 +102,21 @@ async def _run(port: int | None, login: OwnLogin | None, started: Future[_Starte
     loop.set_exception_handler(lambda _, context: _log.debug("embedded broker", **_log_fields(context)))
     broker = _make_broker(port or 0, login)
     await broker.start()
-    stop = asyncio.Event()
-    started.set_result(_Started(_port_of(broker), loop, stop))
-    await stop.wait()
-    try:
-        async with asyncio.timeout(_STOP_WALL_S):
-            await broker.shutdown()
-    except TimeoutError:
-        _log.debug("embedded broker did not shut down in time")
+    stop, restart = asyncio.Event(), asyncio.Event()
+    chosen = _port_of(broker)
+    started.set_result(_Started(chosen, loop, stop, restart))
+    while True:
+        await restart.wait()
+        restart.clear()
+        try:
+            async with asyncio.timeout(_STOP_WALL_S):
+                await broker.shutdown()
+        except TimeoutError:
+            _log.debug("embedded broker did not shut down in time")
+        if stop.is_set():
+            return
+        broker = _make_broker(chosen, login)
+        await broker.start()
 
 
 def _make_broker(port: int, login: OwnLogin | None) -> Broker:

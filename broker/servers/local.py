@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.errors import BrokerUnreachableError
@@ -23,6 +24,8 @@ class RunningBroker:
     """For users: which broker, and where."""
     pid: int | None = None
     """Its process, if it is a process of its own."""
+    restart: Callable[[], None] | None = None
+    """Has it stop and start again on the same port, soon; None: it does not start again."""
 
 
 def free_port() -> int:

@@ -97,8 +97,13 @@ async def managed_mosquitto(
         begin = partial(_start, program, folder or Path(temporary), extra_configuration, login)
         process, chosen, version = await begin(port)
         url = BrokerUrl(LOOPBACK, chosen, *(() if login is None else (login.user, login.password)))
-        running = RunningBroker(url, f"Mosquitto {version} on {LOOPBACK}:{chosen}", process.pid)
         keeper = _Supervisor(process, partial(begin, chosen), url)
+        running = RunningBroker(
+            url,
+            f"Mosquitto {version} on {LOOPBACK}:{chosen}",
+            process.pid,
+            keeper.end_process if restart else None,
+        )
         try:
             if restart:
                 async with keeper.restarting():
@@ -122,6 +127,12 @@ class _Supervisor:
         """The current process, or the last one."""
         self._start = start
         self._url = url
+        self._is_asked = False
+
+    def end_process(self) -> None:
+        """End the process, which is restarted then; such an end is no death that counts."""
+        self._is_asked = True
+        _signal(self.process, signal.SIGTERM)
 
     @asynccontextmanager
     async def restarting(self) -> AsyncIterator[None]:
@@ -150,6 +161,8 @@ class _Supervisor:
         while True:
             await self.process.wait()
             deaths = deaths + 1 if loop.time() - began_wall_s < _STAYED_WALL_S else 1
+            if self._is_asked:
+                deaths, self._is_asked = 1, False
             why = _how_it_ended(self.process)
             while True:
                 if deaths >= MOST_DEATHS:

@@ -1,8 +1,8 @@
 """The login of a broker that we start on this machine: random, for its lifetime, and found again by its own user.
 
-Every user of a machine can connect to its loopback interface. So a broker that we start lets in whoever has its login,
-which is passed on inside the process and to its workers over a pipe. A second terminal of the same user finds it in a
-file that no one else can read.
+Every user of a machine can connect to its loopback interface. So a broker that we start admits only clients that have
+its login, which is passed on inside the process and to its workers over a pipe. A second terminal of the same user
+finds it in a file that no one else can read.
 """
 
 from __future__ import annotations

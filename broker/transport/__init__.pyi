@@ -4,6 +4,7 @@ from .base import (
     Broker as Broker,
     Bus as Bus,
     Delivery as Delivery,
+    Reconnected as Reconnected,
     Will as Will,
     leave_gracefully as leave_gracefully,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "MqttBroker",
     "MqttBus",
     "ReceiveQueue",
+    "Reconnected",
     "Tls",
     "Will",
     "access_to",

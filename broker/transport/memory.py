@@ -130,6 +130,11 @@ class MemoryBroker:
             self.subscribe(bus, topic_filter)
         self._put(bus, Reconnected())
 
+    def restart(self) -> None:
+        """Disconnect and reconnect all clients at once, as a broker that is restarted does; retained messages stay."""
+        for client_id in list(self._clients):
+            self.interrupt(client_id)
+
     def subscribe(self, bus: MemoryBus, topic_filter: str) -> None:
         """Add a subscription, and deliver the retained messages that it covers."""
         self._subscriptions.add(topic_filter, bus)

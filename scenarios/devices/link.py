@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,9 +28,13 @@ from scenarios.scenario import Scenario, Zone
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 32
-"""Messages of one device that wait for one round; more are dropped and counted."""
+"""Messages of one device on one topic that are taken in one second of the run; more are dropped and counted."""
+MAX_WAITING_OF_DEVICE = 4 * MAX_WAITING
+"""The same on all its topics."""
 MAX_STRANGERS = 1_000
 """How many devices that are nobody's are remembered, so that each is answered once."""
+MAX_TOPIC_SHOWN = 200
+"""Characters of a topic that are shown."""
 SHOWN_BYTES = 200
 """So much of a payload is shown where it was wrong."""
 RETAINED_NOTICES = frozenset({"job", "state"})
@@ -74,7 +78,10 @@ class DevicePort:
     link: DeviceLink
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     _messages: deque[_Waiting] = field(default_factory=deque)
-    _count: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _count: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By device and topic, the messages since the last round; by device and "", those on all its topics."""
+    _dropped: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """By device and topic, its agent, and how many of these messages are not taken."""
 
     @property
     def next_s(self) -> int | None:
@@ -82,30 +89,36 @@ class DevicePort:
         return None
 
     def put(self, message: _Waiting) -> None:
-        """Keep a message until the next round."""
-        self._count[message.device] += 1
-        if self._count[message.device] <= MAX_WAITING:
+        """Keep a message until the next round, unless there are too many of its device.
+
+        A meter that reports without a pause loses no request, which has a topic of its own.
+        """
+        of_topic, of_device = (message.device, message.topic), (message.device, "")
+        if self._count[of_topic] < MAX_WAITING and self._count[of_device] < MAX_WAITING_OF_DEVICE:
             self._messages.append(message)
-            self.waiting.set()
+            self._count[of_topic] += 1
+            self._count[of_device] += 1
+        elif of_topic in self._dropped or len(self._dropped) < MAX_STRANGERS:
+            _, dropped = self._dropped.get(of_topic, ("", 0))
+            self._dropped[of_topic] = (message.gateway.agent, dropped + 1)
+        self.waiting.set()
 
     def take(self, now_s: int) -> Sequence[Incoming]:
         """See `Port.take`."""
         taken: list[Incoming] = []
-        agents: dict[str, str] = {}
         while self._messages:
             message = self._messages.popleft()
-            agents[message.device] = message.gateway.agent
             said = self.link.translate(message, now_s)
             taken += [Incoming(message.gateway.agent, DeviceSaid(device=message.device, said=each)) for each in said]
-        for device, count in self._count.items():
-            if count > MAX_WAITING:
-                flood = Rejected(
-                    topic="",
-                    problem=f"{count} messages at once, of which {count - MAX_WAITING} are dropped",
-                    expected=f"at most {MAX_WAITING} in a second of the run",
-                )
-                taken.append(Incoming(agents[device], DeviceSaid(device=device, said=flood)))
+        for (device, topic), (agent, dropped) in self._dropped.items():
+            flood = Rejected(
+                topic=topic[:MAX_TOPIC_SHOWN],
+                problem=f"{self._count[device, topic] + dropped} messages at once, of which {dropped} are dropped",
+                expected=f"at most {MAX_WAITING} on a topic in a second of the run, {MAX_WAITING_OF_DEVICE} in all",
+            )
+            taken.append(Incoming(agent, DeviceSaid(device=device, said=flood)))
         self._count.clear()
+        self._dropped.clear()
         self.waiting.clear()
         return taken
 
@@ -300,7 +313,7 @@ class DeviceLink:
             return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
         except MessageError as error:
             problem, expected = error.problem[:500], error.expected[:500]
-            topic = message.topic[:200]
+            topic = message.topic[:MAX_TOPIC_SHOWN]
             return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
     def _ours(self, message: _Waiting, now_s: int) -> DeviceEvent:

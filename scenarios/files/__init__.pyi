@@ -25,6 +25,9 @@ from .dump import (
     to_yaml as to_yaml,
     write_text as write_text,
 )
+from .entries import (
+    ProductionEntry as ProductionEntry,
+)
 from .faults import (
     load_faults as load_faults,
 )
@@ -34,13 +37,13 @@ from .measured import (
 from .model import (
     VERSION as VERSION,
     LoadProfileEntry as LoadProfileEntry,
-    ProductionEntry as ProductionEntry,
     ScenarioFile as ScenarioFile,
 )
 from .parse import (
     known_keys as known_keys,
     load_content as load_content,
     load_text as load_text,
+    plain_content as plain_content,
     plain_value as plain_value,
 )
 from .problems import (
@@ -65,12 +68,19 @@ from .series import (
     read_series as read_series,
     series_problems as series_problems,
 )
+from .timeline_build import (
+    event_action as event_action,
+)
+from .timeline_model import (
+    duration_s as duration_s,
+)
 from .times import (
     MAX_TIME_S as MAX_TIME_S,
     counts_from_start as counts_from_start,
     format_after_start as format_after_start,
     format_iso as format_iso,
     offset_of as offset_of,
+    parse_moment as parse_moment,
     parse_time as parse_time,
 )
 from .validation import (
@@ -106,6 +116,8 @@ __all__ = [
     "consumer_entry",
     "counts_from_start",
     "coverage_notes",
+    "duration_s",
+    "event_action",
     "format_after_start",
     "format_iso",
     "in_words",
@@ -120,8 +132,10 @@ __all__ = [
     "make_file",
     "natural_order",
     "offset_of",
+    "parse_moment",
     "parse_time",
     "parse_yaml",
+    "plain_content",
     "plain_value",
     "producer_entry",
     "profile_entries",

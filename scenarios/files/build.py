@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
+from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, Device, House, Job, LoadProfile, Prediction
+from agents import GRID, MANAGER, TIMELINE, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import known_algorithms
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
+from scenarios.events import Event
+from scenarios.files.entries import UNKNOWN
 from scenarios.files.faults import build_faults
-from scenarios.files.model import UNKNOWN, ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
+from scenarios.files.model import ConsumerEntry, GatewayEntry, JobEntry, ProducerEntry, ScenarioFile
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
+from scenarios.files.timeline_build import Known, build_expectations, build_timeline
 from scenarios.files.times import format_iso, offset_of, parse_time
 from scenarios.gateways import Gateway
-from scenarios.scenario import Fault, ProducerSeries, Scenario, Tariff
+from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Tariff, Zone, zone_info
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
-RESERVED = frozenset({MANAGER, GRID, "clock"})
+RESERVED = frozenset({MANAGER, GRID, TIMELINE, "clock"})
 """Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 
 
@@ -45,11 +51,20 @@ def build_scenario(
         ScenarioError: The file has problems; carries all of them.
     """
     start_s = None
+    zone = None if file.zone is None else zone_info(file.zone)
+    if file.zone is not None and zone is None:
+        known = sorted(available_timezones())
+        nearest = suggest(file.zone, known) if get_close_matches(file.zone.casefold(), map(str.casefold, known)) else ""
+        collector.at(
+            ("zone",), f"there is no time zone {file.zone!r}{nearest or '; known are Europe/Berlin, UTC, ...'}"
+        )
+        zone = zone_info("UTC")  # a stand-in, so that the rest is checked too
     try:
-        start_s = None if file.start == UNKNOWN else parse_time(file.start, None)
+        if file.start != UNKNOWN:
+            start_s = parse_time(file.start, None, zone)
     except ValueError as error:
         collector.at(("start",), str(error))
-    series = SeriesReader(collector, folder, start_s, allow_outside=allow_outside)
+    series = SeriesReader(collector, folder, start_s, zone, allow_outside=allow_outside)
     scenario = _ScenarioBuilder(file, collector, series, unresolved or UnresolvedNames()).build()
     collector.raise_if_any()
     return scenario
@@ -105,13 +120,35 @@ class _ScenarioBuilder:
                 self.unresolved.profiles.add(name)
             else:
                 self.profiles[name] = profile
-        known = known_algorithms()
-        if file.algorithm not in known:
-            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, known)}"
+        algorithms = known_algorithms()
+        if file.algorithm not in algorithms:
+            what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, algorithms)}"
             self.collector.at(("algorithm",), what)
         for i in range(len(file.houses)):
             self._house(i)
         jobs = self._jobs()
+        start_s = self.series.start_s
+        zone = Zone(offset_of(file.start), "" if self.series.zone is None else self.series.zone.key)
+        if zone.key and start_s is not None:
+            zone = Zone(int((zone.at(start_s).utcoffset() or timedelta()).total_seconds()), zone.key)
+        events: tuple[Event, ...] = ()
+        expectations: tuple[Expectation, ...] = ()
+        if start_s is not None and (file.timeline or file.expect):
+            known = Known(
+                self.houses,
+                {key: (entry.load_profile, self.profiles) for key, entry in self.consumers.items()},
+                tuple(self.producers),
+                jobs,
+                zone,
+                start_s,
+                seed=file.seed,
+                has_tariff=file.tariff is not None,
+                days=file.days,
+                unresolved=self.unresolved,
+            )
+            events, added = build_timeline(file.timeline, known, self.series)
+            names = [*(job.job_id for job in jobs), *added]
+            expectations = build_expectations(file.expect, known, names, self.collector)
         return Scenario(
             name=file.name,
             start_s=self.series.start_s or 0,  # if it could not be read, this scenario is never returned
@@ -124,9 +161,12 @@ class _ScenarioBuilder:
             algorithm=file.algorithm,
             strategy=file.strategy,
             tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
-            utc_offset_s=offset_of(file.start),
+            utc_offset_s=zone.offset_s,
+            zone_name=zone.key,
             gateways=self.gateways,
             load_profiles=self.profiles if self.gateways else {},
+            timeline=events,
+            expectations=expectations,
             faults=self._faults(),
         )
 

@@ -234,7 +234,7 @@ def remedy_text(remedy: Remedy, zone: Zone) -> str:
 def _end_s(scenario: Scenario, days: int | None) -> int | None:
     """Return the end of the run, UNIX seconds; None where neither days nor jobs determine it."""
     if days is not None:
-        return scenario.start_s + days * DAY_S
+        return scenario.end_s(days)
     return max((job.latest_start_s + job.duration_s for job in scenario.jobs), default=None)
 
 

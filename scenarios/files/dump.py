@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agents import Device, Job, LoadProfile, Prediction, Production
 from broker import atomic_write
@@ -17,10 +18,11 @@ from scenarios.files.build import JobIds
 from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.problems import locate_in
+from scenarios.files.timeline_dump import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
 from scenarios.files.validation import make_file
 from scenarios.files.yaml_nodes import resolve
-from scenarios.scenario import Scenario
+from scenarios.scenario import Scenario, zone_info
 
 
 def describe(scenario: Scenario) -> ScenarioFile:
@@ -37,6 +39,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
             raise ScenarioError([Problem(where, f"two load profiles are called {job.profile!r}")])
     shared = _shared_profiles(scenario.jobs)
     start_s = scenario.start_s
+    zone = zone_info(scenario.zone_name) if scenario.zone_name else None
     content = {
         "version": VERSION,
         "name": scenario.name,
@@ -65,6 +68,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
                         device.template,
                         scenario.producers[device.id].predictions,
                         start_s=start_s,
+                        zone=zone,
                         actual=scenario.producers[device.id].actual,
                     )
                     for device in house.devices
@@ -73,8 +77,11 @@ def describe(scenario: Scenario) -> ScenarioFile:
             }
             for house in scenario.houses
         ],
-        "jobs": [_job(job, start_s, shared) for job in _in_id_order(scenario.jobs, where)],
+        "jobs": [_job(job, start_s, shared, zone) for job in _in_id_order(scenario.jobs, where)],
         "tariff": asdict(scenario.tariff) if scenario.tariff else None,
+        "zone": scenario.zone_name or None,
+        "timeline": timeline_entries(scenario),
+        "expect": expect_entries(scenario),
         "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
@@ -127,6 +134,7 @@ def producer_entry(
     *,
     start_s: int,
     actual: Production | None = None,
+    zone: ZoneInfo | None = None,
 ) -> dict[str, Any]:
     """Return a producer as a file entry.
 
@@ -137,6 +145,7 @@ def producer_entry(
         predictions: Its predictions, in the order of issue.
         start_s: Start of the run, UNIX seconds; times are written relative to it.
         actual: Its actual production; None: not known.
+        zone: The scenario's IANA time zone; None: it has none.
     """
     return {
         "id": device,
@@ -145,17 +154,17 @@ def producer_entry(
         "template": template,
         "predictions": [
             {
-                "issued": format_after_start(prediction.issued_s, start_s),
-                "points": _points(prediction.production, start_s),
+                "issued": format_after_start(prediction.issued_s, start_s, zone),
+                "points": _points(prediction.production, start_s, zone),
             }
             for prediction in predictions
         ],
-        "actual": {"points": _points(actual, start_s)} if actual else None,
+        "actual": {"points": _points(actual, start_s, zone)} if actual else None,
     }
 
 
-def _points(production: Production, start_s: int) -> list[tuple[str, float]]:
-    times = (format_after_start(time_s, start_s) for time_s in production.times_s)
+def _points(production: Production, start_s: int, zone: ZoneInfo | None) -> list[tuple[str, float]]:
+    times = (format_after_start(time_s, start_s, zone) for time_s in production.times_s)
     return list(zip(times, production.cumulative_wh, strict=True))
 
 
@@ -167,15 +176,15 @@ def _shared_profiles(jobs: Sequence[Job]) -> dict[tuple[str, str], str]:
     return {device: next(iter(profiles)) for device, profiles in names.items() if len(profiles) == 1}
 
 
-def _job(job: Job, start_s: int, shared: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _job(job: Job, start_s: int, shared: Mapping[tuple[str, str], str], zone: ZoneInfo | None) -> dict[str, Any]:
     return {
         "house": job.house,
         "device": job.device,
         "id": job.source_id if job.source_id != f"{job.house}/{job.device}" else None,
         "load_profile": None if (job.house, job.device) in shared else job.profile,
-        "registered": format_after_start(job.registered_s, start_s),
-        "earliest_start": format_after_start(job.earliest_start_s, start_s),
-        "latest_start": format_after_start(job.latest_start_s, start_s),
+        "registered": format_after_start(job.registered_s, start_s, zone),
+        "earliest_start": format_after_start(job.earliest_start_s, start_s, zone),
+        "latest_start": format_after_start(job.latest_start_s, start_s, zone),
     }
 
 
@@ -220,7 +229,7 @@ _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
 _UNPRINTABLE = re.compile(
     '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
 )
-_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "faults"})
+_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "timeline", "expect", "faults"})
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.problems import suggest
 from scenarios.files.read import MAX_BYTES, decode, read_bytes
+from scenarios.scenario import zone_info
 
 Unit = Literal["W", "kW", "MW", "Wh", "kWh", "MWh"]
 Reading = Literal["power", "interval", "counter"]
@@ -125,11 +126,11 @@ def zone_of(name: str, where: str) -> tzinfo:
         return timezone(sign * timedelta(hours=int(offset[2]), minutes=int(offset[3])))
     if name in {"UTC", "Z"}:
         return UTC
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    zone = zone_info(name)
+    if zone is None:
         what = f"there is no time zone {name!r}{suggest(name, zoneinfo.available_timezones())}"
-        raise ScenarioError([Problem(where, what)]) from None
+        raise ScenarioError([Problem(where, what)])
+    return zone
 
 
 def _table(path: Path, where: str) -> _Table:
@@ -367,7 +368,7 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
     steps = [after - before for before, after in pairwise(values)]
     rises = sorted(step for step in steps if step > 0)
     falls = sum(step < 0 for step in steps)
-    # A counter that starts anew falls seldom, and rises by little of what it shows.
+    # A counter that resets falls seldom, and rises by little of what it shows.
     is_reset = falls <= max(1, len(steps) // 100) and rises and rises[len(rises) // 2] < 0.1 * max(values)
     if rises and (not falls or is_reset):
         notes.append("values rise from row to row, so they are taken for readings of a counter.")
@@ -379,7 +380,7 @@ def _reading(unit: Unit, values: Sequence[float], notes: list[str]) -> Reading:
 def _cumulated(
     table: _Table, times: Sequence[int], values: Sequence[float], reading: Reading, notes: list[str]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return cumulative energy, Wh; gaps and resets of a counter are told in `notes`."""
+    """Return cumulative energy, Wh; `notes` receives gaps and resets of a counter."""
     steps_s = [after - before for before, after in pairwise(times)]
     step_s = Counter(steps_s).most_common(1)[0][0]
     gaps = [(times[i], steps_s[i]) for i in range(len(steps_s)) if steps_s[i] > step_s * 1.5]
@@ -389,7 +390,7 @@ def _cumulated(
         resets = [i for i, energy in enumerate(energies) if energy < 0]
         if resets:
             listed = ", ".join(_shown(times[i + 1]) for i in resets[:3]) + (", ..." if len(resets) > 3 else "")
-            notes.append(f"the counter starts anew {_count(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
+            notes.append(f"the counter resets {_count(len(resets), 'time')} ({listed}); that step counts as 0 Wh.")
         energies = [max(0.0, energy) for energy in energies]
         return tuple(times), _summed(energies)
     if any(value < 0 for value in values):

@@ -12,12 +12,19 @@ from scenarios.errors import Problem, ScenarioError
 from scenarios.files.build import build_scenario
 from scenarios.files.problems import KeyPath, ProblemCollector, in_words, locate_in
 from scenarios.files.validation import make_file, model_at, validate
+from scenarios.files.variables import resolve_all
 from scenarios.files.yaml_nodes import line_of, origin, parse_yaml
 from scenarios.scenario import Scenario
 
 
 def load_text(
-    text: str, where: str, folder: Path | None, notes: list[str] | None = None, *, allow_outside: bool = False
+    text: str,
+    where: str,
+    folder: Path | None,
+    notes: list[str] | None = None,
+    *,
+    chosen: Mapping[str, str] | None = None,
+    allow_outside: bool = False,
 ) -> Scenario:
     """Return the scenario that a YAML text describes.
 
@@ -26,16 +33,25 @@ def load_text(
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
         notes: Receives what was assumed of files that it refers to, one sentence each.
-        allow_outside: Whether it may refer to files outside the folder.
+        chosen: Values of variables and keys that replace those of the file: `--set`.
+        allow_outside: Whether it may refer to files outside the folder, and include them.
 
     Raises:
         ScenarioError: It cannot be used; carries all problems.
     """
     tree = parse_yaml(text, where)
-    collector = ProblemCollector(
-        lambda path: f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}", partial(origin, tree)
-    )
+    included, problems = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
+
+    def locate(path: KeyPath) -> str:
+        place = included.find(origin(tree, path))
+        if place is None:
+            return f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}"
+        file, part, own = place
+        return f"{file}:{line_of(part, own)}: {in_words(own)}"
+
+    collector = ProblemCollector(locate, partial(origin, tree), problems)
     try:
+        collector.stop_if_too_many()
         file, unresolved = validate(tree, collector)
         if file is not None:
             scenario = build_scenario(
@@ -48,6 +64,31 @@ def load_text(
         # The collector already holds the problems that it carries.
         pass
     raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
+
+
+def plain_content(text: str, where: str, folder: Path | None) -> dict[str, Any]:
+    """Return the content of a YAML text as plain data, with its variables and included files put in.
+
+    Args:
+        text: Content of the file.
+        where: Name of the file, for messages.
+        folder: Folder that file names in it are relative to; None: it cannot refer to files.
+
+    Raises:
+        ScenarioError: Its text, a variable or an included file cannot be used; the content need not be valid.
+    """
+    tree = parse_yaml(text, where)
+    _, problems = resolve_all(tree, where, folder, {})
+    if problems:
+        raise ScenarioError(problems)
+    plain: dict[str, Any] = _plain(tree)
+    return plain
+
+
+def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
+    if isinstance(node, dict):
+        return {key: _plain(value) for key, value in node.items()}
+    return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
 def load_content(content: dict[str, Any], where: str, folder: Path | None) -> Scenario:

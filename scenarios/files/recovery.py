@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.files.model import UNKNOWN, VERSION
+from scenarios.files.entries import UNKNOWN
+from scenarios.files.model import VERSION
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.series import MAX_TOLD, series_problems
 from scenarios.files.times import parse_time
@@ -30,6 +31,11 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("jobs",),
     ("load_profiles", "*"),
     ("load_profiles",),
+    ("timeline", "*"),
+    ("timeline",),
+    ("expect", "*"),
+    ("expect",),
+    ("zone",),
     ("tariff",),
     ("faults", "*"),
     ("faults",),

@@ -23,6 +23,9 @@ _FORMS: dict[str, tuple[tuple[str, ...], ...]] = {
 def schema_text() -> str:
     """Return the schema as text, as in `SCHEMA_FILE`."""
     schema = ScenarioFile.model_json_schema()
+    for entry in schema["$defs"].values():
+        if "when" in entry.get("properties", {}) and "at" in entry["properties"]:
+            entry["oneOf"] = [{"required": ["at"]}, {"required": ["when"]}]
     for name, forms in _FORMS.items():
         schema["$defs"][name]["oneOf"] = [{"required": list(keys)} for keys in forms]
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_without_nulls(schema)}

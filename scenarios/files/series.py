@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TypeVar, cast
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
+from scenarios.files.entries import UNKNOWN, ColumnsEntry, ProductionEntry
 from scenarios.files.measured import MeasuredFormat, is_measured, read_measured
-from scenarios.files.model import UNKNOWN, ColumnsEntry, LoadProfileEntry, ProductionEntry
+from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
@@ -160,6 +162,8 @@ class SeriesReader:
     """Folder that file names are relative to; None: files cannot be referred to."""
     start_s: int | None
     """Start of the run, UNIX seconds; None: it could not be read."""
+    zone: ZoneInfo | None = None
+    """The scenario's IANA time zone; None: times have offsets."""
     allow_outside: bool = False
     """Whether a file may lie outside the folder."""
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
@@ -193,6 +197,8 @@ class SeriesReader:
             columns = entry.columns or ColumnsEntry()
             wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
             if wanted != MeasuredFormat() or (is_measured(entry.file) and not self._is_plain(entry.file)):
+                if wanted.zone is None and self.zone is not None:
+                    wanted = replace(wanted, zone=self.zone.key)
                 return self._measured(entry.file, wanted, path)
             return self._from_file(Production, entry.file, path)
         if form == "power_w" and entry.power_w is not None and entry.step_s is not None and entry.start is not None:
@@ -206,7 +212,7 @@ class SeriesReader:
         if value == UNKNOWN or (self.start_s is None and counts_from_start(value)):
             return None
         try:
-            return parse_time(value, self.start_s)
+            return parse_time(value, self.start_s, self.zone)
         except ValueError as error:
             self.collector.at(path, str(error))
             return None

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from scenarios.files.timeline_model import after_start_s
+from scenarios.scenario import Zone
 
 MAX_TIME_S = 253_402_300_799
 """The end of the year 9999."""
 
+_CLOCK = re.compile(r"(?:(\d{1,4})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _AFTER_START = re.compile(r"(\d{1,5}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _FORMS = 'UNIX seconds, an ISO time with its offset (2026-06-21T06:00:00+02:00), or "HH:MM" after the start'
 
 
-def parse_time(value: int | str, start_s: int | None) -> int:
+def parse_time(value: int | str, start_s: int | None, zone: ZoneInfo | None = None) -> int:
     """Return a time in UNIX seconds.
 
     Args:
         value: UNIX seconds, ISO 8601 with an offset, or `HH:MM[:SS]` after the start; hours may exceed 24.
         start_s: Start of the run, UNIX seconds; None where it is not known.
+        zone: The scenario's IANA time zone: ISO times may then leave out their offset, and `HH:MM` counts hours of the
+            clock, which on two days of the year are not hours after the start. None: times have offsets.
 
     Raises:
         ValueError: It is not a valid time; the message says what is expected.
@@ -28,11 +35,62 @@ def parse_time(value: int | str, start_s: int | None) -> int:
         if start_s is None:
             raise ValueError(f'"{value}" counts from the start, which itself needs a date')
         hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        time_s = start_s + 3600 * hours + 60 * minutes + seconds
+        if zone is None:
+            time_s = start_s + 3600 * hours + 60 * minutes + seconds
+        else:
+            begin = datetime.fromtimestamp(start_s, zone).replace(tzinfo=None)
+            time_s = _local_s(begin + timedelta(hours=hours, minutes=minutes, seconds=seconds), zone)
     else:
-        time_s = _parse_iso(value)
+        time_s = _parse_iso(value, zone)
     if not 0 <= time_s <= MAX_TIME_S:
         raise ValueError(f"{value!r} is not a time between the years 1970 and 9999")
+    return time_s
+
+
+def parse_moment(value: int | str, start_s: int, zone: Zone) -> int:
+    """Return the time of an event or an expectation in UNIX seconds.
+
+    Args:
+        value: `12:00` (clock time on the day of the start), `2d 12:00` (on the second day), `+2h` after the start, an
+            ISO time or UNIX seconds.
+        start_s: Start of the run, UNIX seconds.
+        zone: The scenario's.
+
+    Raises:
+        ValueError: It is no such time, or before the start; the message says what is expected.
+    """
+    info = zone.tzinfo if isinstance(zone.tzinfo, ZoneInfo) else None
+    text = value.strip() if isinstance(value, str) else ""
+    if text.startswith("+"):
+        after_s = after_start_s(text)
+        if after_s is None:
+            raise ValueError(f"{value!r} is not a time after the start; write for example +2h or +1h30m")
+        time_s = start_s + after_s
+    elif clock := _CLOCK.fullmatch(text):
+        day, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        if hours > 23:
+            raise ValueError(f"{value!r} is no clock time; of the second day write for example 2d 12:00")
+        midnight = datetime.combine(zone.at(start_s).date(), datetime.min.time())
+        local = midnight + timedelta(days=max(day, 1) - 1, hours=hours, minutes=minutes, seconds=seconds)
+        time_s = int(local.replace(tzinfo=zone.tzinfo).timestamp()) if info is None else _local_s(local, info)
+    else:
+        time_s = parse_time(value, None, info)
+    if time_s < start_s:
+        raise ValueError(f"{value!r} is in the past: {zone.iso(time_s)} is before the run starts ({zone.iso(start_s)})")
+    return time_s
+
+
+def _local_s(local: datetime, zone: ZoneInfo) -> int:
+    """Return a time of the clock in UNIX seconds; the first one where the clock shows it twice.
+
+    Raises:
+        ValueError: The clock skips it.
+    """
+    time_s = int(local.replace(tzinfo=zone).timestamp())
+    if datetime.fromtimestamp(time_s, zone).replace(tzinfo=None) != local:
+        raise ValueError(
+            f"{local:%H:%M} does not exist on {local.day} {local:%B %Y} in {zone.key}: the clock is put forward"
+        )
     return time_s
 
 
@@ -41,11 +99,18 @@ def counts_from_start(value: int | str) -> bool:
     return isinstance(value, str) and _AFTER_START.fullmatch(value) is not None
 
 
-def _parse_iso(value: str) -> int:
+def _parse_iso(value: str, zone: ZoneInfo | None = None) -> int:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(f"{value!r} is not a time; expected are {_FORMS}") from None
+    if moment.tzinfo is None and zone is not None and not moment.microsecond:
+        both = {moment.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)}
+        time_s = _local_s(moment, zone)
+        if len(both) > 1:
+            earlier, later = (moment.replace(tzinfo=timezone(offset)).isoformat() for offset in sorted(both)[::-1])
+            raise ValueError(f"{value!r} occurs twice, the clock is put back; write {earlier} or {later}")
+        return time_s
     if moment.tzinfo is None:
         raise ValueError(f"{value!r} does not say its offset from UTC; write for example {_suggest_offset(moment)}")
     if moment.microsecond:
@@ -74,9 +139,14 @@ def offset_of(value: int | str) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
-def format_after_start(time_s: int, start_s: int) -> str:
+def format_after_start(time_s: int, start_s: int, zone: ZoneInfo | None = None) -> str:
     """Return `HH:MM[:SS]` after the start, or an ISO time where that is before the start or weeks later."""
     after_s = time_s - start_s
+    if zone is not None:
+        local, begin = (datetime.fromtimestamp(s, zone) for s in (time_s, start_s))
+        after_s = int((local.replace(tzinfo=None) - begin.replace(tzinfo=None)).total_seconds())
+        if local.fold:
+            return format_iso(time_s)
     if not 0 <= after_s < 1000 * 3600:
         return format_iso(time_s)
     minutes, seconds = divmod(after_s, 60)

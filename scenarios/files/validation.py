@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
 from scenarios.errors import ScenarioError
+from scenarios.files.entries import STAND_INS, ProductionEntry
 from scenarios.files.model import (
-    STAND_INS,
     VERSION,
     ConsumerEntry,
     FaultEntry,
@@ -23,12 +23,12 @@ from scenarios.files.model import (
     LoadProfileEntry,
     PredictionEntry,
     ProducerEntry,
-    ProductionEntry,
     ScenarioFile,
     TariffEntry,
 )
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
+from scenarios.files.timeline_model import EVENT_ENTRIES, ConditionEntry, RepeatEntry, WhenEntry
 from scenarios.files.yaml_nodes import Mapping, Sequence
 
 _MAX_ROUNDS = 10
@@ -204,6 +204,19 @@ def make_file(data: dict[str, Any], locate: Locate) -> ScenarioFile:
     raise ScenarioError(collector.problems)
 
 
+def report_errors(tree: dict[str, Any], error: ValidationError, path: KeyPath, collector: ProblemCollector) -> None:
+    """Report the errors of a part that was validated alone.
+
+    Args:
+        tree: The file's content, as far as there is any.
+        error: What pydantic found in the part.
+        path: Key path of the part.
+        collector: Receives the problems.
+    """
+    for details in error.errors(include_url=False, include_context=True):
+        _report(tree, _path_in((*path, *details["loc"])), details, collector)
+
+
 def report_all(tree: dict[str, Any], error: ValidationError, collector: ProblemCollector, top: type[BaseModel]) -> None:
     """Report all problems of data that is not a whole scenario file.
 
@@ -253,9 +266,13 @@ def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
         if part == "[key]" and i == len(loc) - 1:
             # How pydantic marks an invalid key.
             continue
+        if len(path) == 2 == i and path[0] in ("timeline", "expect") and part in _UNION_MEMBERS:
+            continue
         path.append(part)
     return tuple(path)
 
+
+_UNION_MEMBERS = frozenset({*EVENT_ENTRIES, "text", "entry"})
 
 _MODELS: dict[KeyPath, type[BaseModel]] = {
     ("load_profiles", "*"): LoadProfileEntry,
@@ -273,8 +290,17 @@ def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     """Return the model of the mapping at `path`, the file's if there is no other."""
     if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
         return ProducerEntry
+    if path[:1] == ("timeline",) and len(path) >= 2:
+        return _model_of_event(tree["timeline"][path[1]], path[2:])
+    if path[:1] == ("expect",):
+        return ConditionEntry
     pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
     return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
+
+
+def _model_of_event(entry: dict[str, Any], inner: KeyPath) -> type[BaseModel]:
+    inside: dict[KeyPath, type[BaseModel]] = {("when",): WhenEntry, ("repeat",): RepeatEntry}
+    return inside.get(inner) or EVENT_ENTRIES[str(entry.get("do"))]
 
 
 def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collector: ProblemCollector) -> None:
@@ -291,7 +317,9 @@ def _report(tree: dict[str, Any], path: KeyPath, details: ErrorDetails, collecto
 
 
 def _device_type(path: KeyPath, kind: str) -> KeyPath:
-    return (*path, "type") if kind.startswith("union_tag") else path
+    if kind.startswith("union_tag"):
+        return (*path, "do" if path[:1] == ("timeline",) else "type")
+    return path
 
 
 def _report_unknown_key(tree: dict[str, Any], path: KeyPath, collector: ProblemCollector) -> None:
@@ -323,12 +351,14 @@ _WORDS = {
 }
 
 
-def _in_words(path: KeyPath, details: ErrorDetails) -> str:
+def _in_words(path: KeyPath, details: ErrorDetails) -> str:  # noqa: PLR0911 - one case for each kind
     kind, value, limits = details["type"], details["input"], details.get("ctx", {})
     if kind == "too_long" and path[-1:] != ("points",):
         return "a point is two numbers: [time, cumulative Wh]"
     if kind == "union_tag_not_found":
-        return _WORDS[kind]
+        return f"required (one of {', '.join(EVENT_ENTRIES)})" if path[:1] == ("timeline",) else _WORDS[kind]
+    if kind == "union_tag_invalid" and path[:1] == ("timeline",):
+        return f"there is no event {limits['tag']!r}{suggest(str(limits['tag']), EVENT_ENTRIES)}"
     if kind == "union_tag_invalid":
         return f"{_WORDS[kind]}, not {limits['tag']!r}{suggest(str(limits['tag']), ('consumer', 'producer'))}"
     if kind == "too_short" or (kind == "list_type" and value is None):
@@ -336,6 +366,8 @@ def _in_words(path: KeyPath, details: ErrorDetails) -> str:
     if kind == "string_too_short":
         return "is empty"
     words = _WORDS.get(kind)
+    if kind in ("duration", "moment"):
+        return f"{details['msg']}; not {_short(value)}"
     if kind == "identifier":
         message = f"{shown(str(value))} {limits['problem']}"
     else:

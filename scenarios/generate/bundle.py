@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import MappingProxyType
 from scenarios.generate.dump import scenario_yaml
 from scenarios.generate.neighbourhood import NeighbourhoodSpec, neighbourhood
 from scenarios.generate.street import NOTES, PREFACE, street
-from scenarios.scenario import Scenario
+from scenarios.scenario import Expectation, Scenario
 
 FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 """Where the files are."""
@@ -45,8 +46,26 @@ Houses, roofs, jobs, clouds and forecasts are generated from a seed: this file i
 scenarios.generate`. Energy is in Wh, power in W."""
 
 
+_EXPECTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "street": ("jobs_lost == 0", "delivered_wh + shortfall_wh == contracted_wh"),
+        "scarce": ("jobs_lost == 0", "jobs_on_grid >= 1"),
+        "village": ("jobs_lost == 0", "delivered_wh + shortfall_wh == contracted_wh"),
+    }
+)
+"""What must come out of each scenario, with any algorithm and seed."""
+
+
+def _expecting(name: str, make: Callable[[], Scenario]) -> Callable[[], Scenario]:
+    return lambda: replace(make(), expectations=tuple(Expectation(text) for text in _EXPECTED[name]))
+
+
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = MappingProxyType(
-    {"street": street, "scarce": partial(neighbourhood, _SCARCE), "village": partial(neighbourhood, _VILLAGE)}
+    {
+        "street": _expecting("street", street),
+        "scarce": _expecting("scarce", partial(neighbourhood, _SCARCE)),
+        "village": _expecting("village", partial(neighbourhood, _VILLAGE)),
+    }
 )
 """Generators by scenario name."""
 

@@ -79,6 +79,11 @@ def _lines(scenario: Scenario, preface: str, notes: Mapping[str, str]) -> Iterat
         appliance = APPLIANCES[name]
         yield f"  {name}:  # {appliance.title}: {appliance.description} ({_kwh(appliance.energy_wh)})"
         yield from _steps(profiles[name], "    ")
+    if scenario.expectations:
+        yield ""
+        yield "# What must come out; `ssmic run` exits with 5 where one does not hold."
+        yield "expect:"
+        yield from (f"  - {expectation.text}" for expectation in scenario.expectations)
 
 
 def _house(house: House, scenario: Scenario, default_profiles: Mapping[tuple[str, str], str]) -> Iterator[str]:

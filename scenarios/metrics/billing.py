@@ -10,14 +10,15 @@ bought, the surplus fed in. The difference is thus the value of contracts, not t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.settlement import Settlement
-from scenarios.scenario import Tariff
+from scenarios.metrics.settlement import MINUTE_S, Settlement
+from scenarios.scenario import Tariff, TariffChange
 
 WH_PER_KWH = 1000.0
 
@@ -43,29 +44,78 @@ class Bill:
         """What the house saves by the neighbourhood; negative if it pays more."""
         return self.without_eur - self.with_eur
 
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
 
-def bills(settlement: Settlement, producer_house: Mapping[str, str], tariff: Tariff) -> dict[str, Bill]:
+
+def bills(
+    settlement: Settlement, producer_house: Mapping[str, str], tariff: Tariff, changes: Sequence[TariffChange] = ()
+) -> dict[str, Bill]:
     """Return every house's bill, by house id.
 
     Args:
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
         tariff: Prices and emissions.
+        changes: Tariffs that hold from later times on, in order; each holds from the next whole minute.
     """
+    parts = [Part(settlement, 0, settlement.minutes)]
+    if changes:
+        firsts = [max(0, -(-(change.at_s - settlement.start_s) // MINUTE_S)) for change in changes]
+        bounds = [0, *(min(first, settlement.minutes) for first in firsts), settlement.minutes]
+        parts = [Part(settlement, begin, max(begin, end)) for begin, end in pairwise(bounds)]
+    tariffs = [tariff, *(change.tariff for change in changes)]
+    billed = [_bills(part, producer_house, of) for part, of in zip(parts, tariffs, strict=True)]
+    return {house: sum((one[house] for one in billed[1:]), start=first) for house, first in billed[0].items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some minutes of a settlement."""
+
+    settlement: Settlement
+    begin: int
+    end: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of them."""
+        return self.begin == 0 and self.end == self.settlement.minutes
+
+    @property
+    def minutes(self) -> slice:
+        """Which ones."""
+        return slice(self.begin, self.end)
+
+    @property
+    def job_delivered_wh(self) -> FloatArray:
+        """Energy delivered to each job in these minutes, shape (J,)."""
+        if self.whole:
+            return self.settlement.job_delivered_wh
+        of = self.settlement.job_minutes
+        inside = (of.minute >= self.begin) & (of.minute < self.end)
+        weights = of.delivered_wh[inside]
+        return np.bincount(of.job[inside], weights=weights, minlength=len(self.settlement.jobs)).astype(np.float64)
+
+
+def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff) -> dict[str, Bill]:
+    """Return every house's bill for some minutes."""
+    settlement, minutes = part.settlement, part.minutes
+    consumed_wh = settlement.house_consumed_wh[:, minutes]
     index = {house: i for i, house in enumerate(settlement.houses)}
-    roof_wh = np.zeros_like(settlement.house_consumed_wh)
-    left_wh = np.zeros_like(settlement.house_consumed_wh)
+    roof_wh = np.zeros_like(consumed_wh)
+    left_wh = np.zeros_like(consumed_wh)
     for i, producer in enumerate(settlement.producers):
-        roof_wh[index[producer_house[producer]]] += settlement.produced_wh[i]
-        left_wh[index[producer_house[producer]]] += settlement.export_wh[i]
-    lacking_wh = settlement.house_consumed_wh - settlement.house_delivered_wh
+        roof_wh[index[producer_house[producer]]] += settlement.produced_wh[i, minutes]
+        left_wh[index[producer_house[producer]]] += settlement.export_wh[i, minutes]
+    lacking_wh = consumed_wh - settlement.house_delivered_wh[:, minutes]
     own_use_wh = np.minimum(left_wh, lacking_wh)
-    bought_wh, sold_wh = _among_neighbours(settlement, producer_house, index)
+    bought_wh, sold_wh = _among_neighbours(part, producer_house, index)
 
     with_import_wh = (lacking_wh - own_use_wh).sum(axis=1)
     with_feed_in_wh = (left_wh - own_use_wh).sum(axis=1)
-    alone_wh = np.minimum(roof_wh, settlement.house_consumed_wh)
-    without_import_wh = (settlement.house_consumed_wh - alone_wh).sum(axis=1)
+    alone_wh = np.minimum(roof_wh, consumed_wh)
+    without_import_wh = (consumed_wh - alone_wh).sum(axis=1)
     without_feed_in_wh = (roof_wh - alone_wh).sum(axis=1)
 
     grid, feed_in = tariff.import_eur_per_kwh / WH_PER_KWH, tariff.feed_in_eur_per_kwh / WH_PER_KWH
@@ -88,13 +138,12 @@ def bills(settlement: Settlement, producer_house: Mapping[str, str], tariff: Tar
 
 
 def _among_neighbours(
-    settlement: Settlement, producer_house: Mapping[str, str], index: Mapping[str, int]
+    part: Part, producer_house: Mapping[str, str], index: Mapping[str, int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the energy that each house bought from and sold to other houses, Wh, shape (H,) each."""
     bought_wh, sold_wh = np.zeros(len(index)), np.zeros(len(index))
-    for job, contract, delivered_wh in zip(
-        settlement.jobs, settlement.contracts, settlement.job_delivered_wh, strict=True
-    ):
+    settlement = part.settlement
+    for job, contract, delivered_wh in zip(settlement.jobs, settlement.contracts, part.job_delivered_wh, strict=True):
         seller = producer_house.get(contract.producer)
         if seller is not None and seller != job.house:
             bought_wh[index[job.house]] += delivered_wh

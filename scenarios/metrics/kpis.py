@@ -190,7 +190,9 @@ def compute_kpis(
     covered_wh = float(np.minimum(consumption_wh, production_wh).sum())
     net_wh = consumption_wh - production_wh
     counts = count_jobs(scenario, entries, end_s, not_registered)
-    billed = bills(settlement, producer_houses(scenario), scenario.tariff).values() if scenario.tariff else None
+    billed = None
+    if scenario.tariff:
+        billed = bills(settlement, producer_houses(scenario), scenario.tariff, scenario.tariff_changes).values()
     return Kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scenarios.events import ACTION, in_words
 from scenarios.monitor.negotiations import NOBODY
 from scenarios.scenario import Zone
 
@@ -39,14 +40,18 @@ def _because(body: Body) -> str:
     return f": {reason}" if reason else ""
 
 
+def _event(body: Body) -> str:
+    return in_words(ACTION.validate_python(body["event"], strict=False))
+
+
+def _total(series: Body) -> str:
+    wh = series["cumulative_wh"]
+    return energy(wh[-1] - wh[0])
+
+
 def _executed(body: Body, zone: Zone) -> str:
     at = f"{str(body['state']).lower()}, started {zone.clock(body['started_s'])}"
     return f"{at}: {body['outcome']}" if body["outcome"] else at
-
-
-def _measured(body: Body, _: Zone) -> str:
-    wh = body["production"]["cumulative_wh"]
-    return f"{body['producer']} gave {energy(wh[-1] - wh[0])}"
 
 
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
@@ -73,11 +78,21 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "PromiseVoid": lambda body, zone: f"Not bound to {zone.clock(body['start_s'])}: {body['reason']}",
     "JobsRegistered": lambda body, _: f"{len(body['digests'])} jobs may be requested",
     "Declined": lambda body, _: f"{body['producer']} declined",
+    "ProducerLeft": lambda body, _: f"{body['producer']} takes no more requests",
+    "Happened": lambda body, _: _event(body),
+    "Follow": lambda body, _: f"Report on {', '.join(body['job_ids'])}",
+    "Followed": lambda body, zone: f"{body['state']}, start {zone.clock(body['start_s'])}",
+    "NewForecast": lambda body, _: f"New forecast: {_total(body['production'])}",
+    "Leave": lambda body, _: f"Take no part: {body['reason']}",
+    "Join": lambda _body, _zone: "Take part",
+    "ChangeAlgorithm": lambda body, _: f"Decide by {body['algorithm']['name']}",
+    "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
+    "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
+    "DropJob": lambda _body, _zone: "No longer wanted",
     "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
-    "JobAdded": lambda body, zone: f"A device asks for a job: {_request(body, zone)}",
     "JobWithdrawn": lambda _body, _zone: "Job withdrawn by its device",
     "JobExecuted": _executed,
-    "ProductionMeasured": _measured,
+    "ProductionMeasured": lambda body, _: f"{body['producer']} gave {_total(body['production'])}",
 }
 
 KINDS = tuple(_WORDING)
@@ -100,13 +115,15 @@ def summarize(kind: str, body: Body, zone: Zone) -> tuple[str, str]:
 
 def _job_of(kind: str, body: Body) -> str:
     match kind:
-        case "Request" | "JobAdded":
+        case "Request" | "AddJob":
             return str(body["job"]["job_id"])
         case "ContractAgreed":
             return str(body["contract"]["job_id"])
         case "ContractAmended" | "ContractCancelled":
             return str(body["contract_id"]).rpartition("/")[0]
-        case "ProducerJoined" | "JobsRegistered" | "DeviceSaid" | "ProductionMeasured":
+        case "ProducerJoined" | "JobsRegistered" | "ProducerLeft" | "Happened" | "Follow" | "NewForecast":
+            return ""
+        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience" | "DeviceSaid" | "ProductionMeasured":
             return ""
     return str(body["job_id"])
 

@@ -34,7 +34,6 @@ from scenarios.scenario import ProducerSeries, Scenario
 TOLERANCE_WH = 1e-6
 """Tolerance of one minute, as for promises."""
 FIRST_SCORE = 10
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class _Street:
 
     def __init__(self, scenario: Scenario, end_s: int | None) -> None:
         if end_s is None and scenario.days is not None:
-            end_s = scenario.start_s + scenario.days * DAY_S
+            end_s = scenario.end_s(scenario.days)
         self.scenario = scenario
         self.jobs = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]
         last_s = max(

@@ -7,7 +7,8 @@ jobs and forecasts have the same optimum; it is searched for once, starting from
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
 from scenarios.results import ResultsReader, record_comparison, seal
 from scenarios.scenario import Scenario
+from scenarios.timeline import optional_jobs
 
 TIME_LIMIT_WALL_S = 30.0
 """For all optima of a simulation together."""
@@ -36,17 +38,15 @@ def compare(
         ResultsError: The file cannot be read or written.
     """
     with ResultsReader(results_file) as results:
-        first = next(iter(results.runs()), None)
-        # Real devices take part in a single run.
-        scenario = results.scenario if first is None else results.realised(first.run).scenario
+        scenarios = {run.run: _scenario_of(results, run.run) for run in results.runs()}
         delivered_wh: dict[int, float] = {}
         end_s: dict[int, int] = {}
-        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for run in results.runs():
             if run.state == "done":
                 delivered_wh[run.run] = float(results.settlement(run.run).delivered_wh.sum())
                 end_s[run.run] = run.end_s
-                alike[_known_by(scenario, run.end_s)].append(run.run)
+                alike[_known_by(scenarios[run.run], run.end_s, scenarios)].append(run.run)
         plans = {
             known: {
                 contract.job_id: (contract.producer, contract.start_s)
@@ -59,6 +59,7 @@ def compare(
             for known, runs in alike.items()
         }
     for known, runs in alike.items():
+        scenario = scenarios[runs[0]]
         last_s = max(end_s[run] for run in runs)
         optimum = clairvoyant_optimum(scenario, plans[known], time_limit_wall_s / len(alike), progress, end_s=last_s)
         without = baselines(scenario, end_s=last_s)
@@ -71,12 +72,24 @@ def compare(
     seal(results_file)
 
 
-def _known_by(scenario: Scenario, end_s: int) -> tuple[int, int]:
+def _scenario_of(results: ResultsReader, run: int) -> Scenario:
+    """Return the scenario as a run came to know it, without jobs that were never to run."""
+    realised = results.realised(run)
+    scenario = realised.scenario
+    optional = optional_jobs(scenario, results.happenings(run)) | realised.withdrawn
+    if not optional:
+        return scenario
+    ran = {entry.contract.job_id for entry in results.ledger(run) if entry.state == "standing"}
+    return replace(scenario, jobs=tuple(j for j in scenario.jobs if j.job_id in ran or j.job_id not in optional))
+
+
+def _known_by(scenario: Scenario, end_s: int, scenarios: Mapping[int, Scenario]) -> tuple[int, ...]:
     """Return how many jobs and forecasts a run that ended then knew; equal numbers share an optimum."""
     forecasts = (forecast for producer in scenario.producers.values() for forecast in producer.predictions)
     return (
         sum(job.registered_s <= end_s for job in scenario.jobs),
         sum(forecast.issued_s <= end_s for forecast in forecasts),
+        next(run for run, known in scenarios.items() if known == scenario),
     )
 
 

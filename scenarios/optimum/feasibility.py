@@ -118,7 +118,7 @@ def _loads(plan: Plan, jobs: Mapping[str, Job], edges_s: FloatArray) -> dict[str
 def _run_end_s(scenario: Scenario, end_s: int | None) -> int | None:
     if end_s is not None or scenario.days is None:
         return end_s
-    return scenario.start_s + scenario.days * 86_400
+    return scenario.end_s(scenario.days)
 
 
 def _stages(producer: ProducerSeries, end_s: int | None) -> Iterator[tuple[int, Outlook]]:

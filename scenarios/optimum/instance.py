@@ -93,7 +93,7 @@ def instance_of(
         busy: When devices are busy with jobs outside the scenario, UNIX seconds, by the agent id of the consumer.
     """
     if end_s is None and scenario.days is not None:
-        end_s = scenario.start_s + scenario.days * 86_400
+        end_s = scenario.end_s(scenario.days)
     jobs = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]
     begin_s = scenario.start_s // BIN_S * BIN_S
     last_s = max((job.latest_start_s + job.duration_s for job in jobs), default=begin_s)

@@ -42,7 +42,7 @@ def plan_rolling_horizon(
         Producer and start (UNIX seconds) by job id.
     """
     if end_s is None and scenario.days is not None:
-        end_s = scenario.start_s + scenario.days * 86_400
+        end_s = scenario.end_s(scenario.days)
     contracts: Contracts = {}
     rng = Random(scenario.seed)
     for now_s in _event_times_s(scenario, end_s):

@@ -49,6 +49,9 @@ from .schema import (
 from .summary import (
     simulation_json as simulation_json,
 )
+from .verdict_rows import (
+    record_verdicts as record_verdicts,
+)
 from .views import (
     AveragePowerProfile as AveragePowerProfile,
     ContractRow as ContractRow,
@@ -103,6 +106,7 @@ __all__ = [
     "load_run",
     "named_results",
     "record_comparison",
+    "record_verdicts",
     "require_parquet",
     "results_files",
     "seal",

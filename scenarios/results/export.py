@@ -163,7 +163,7 @@ def _kpis(results: ResultsReader) -> Iterator[Row]:
 
 def _contracts(results: ResultsReader) -> Iterator[Row]:
     for run in results.runs():
-        jobs = {job.job_id: job for job in results.realised(run.run).scenario.jobs}
+        jobs = {job.job_id: job for job in results.scenario_of(run.run).jobs}
         settled = results.settlement(run.run)
         covered_wh = dict(
             zip((c.contract_id for c in settled.contracts), settled.job_delivered_wh.tolist(), strict=True)

@@ -24,6 +24,7 @@ from scenarios.results.connection import (
     open_for_reading,
     translate_read_errors,
 )
+from scenarios.results.rows import write_jobs
 from scenarios.results.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from scenarios.scenario import SCENARIO, Scenario
 
@@ -179,24 +180,7 @@ def _build(path: Path, simulation: SimulationSpec, created: datetime) -> None:
             "INSERT INTO producers (producer, house_id) VALUES (?, ?)",
             [(d.id, i) for i, house in enumerate(scenario.houses) for d in house.devices if d.type == "producer"],
         )
-        connection.executemany(
-            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    job.job_id,
-                    job.source_id,
-                    job.house,
-                    job.device,
-                    job.profile,
-                    job.registered_s,
-                    job.earliest_start_s,
-                    job.latest_start_s,
-                    job.duration_s,
-                    job.energy_wh,
-                )
-                for job in scenario.jobs
-            ],
-        )
+        write_jobs(connection, scenario.jobs)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
     finally:

@@ -11,11 +11,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from pydantic import ValidationError
 
 from agents import LedgerEntry
+from scenarios.events import Happening
 from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
 from scenarios.realised import Realised, realise
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
@@ -24,10 +25,13 @@ from scenarios.results.rows import (
     RecordedMessage,
     RunInfo,
     SimulationInfo,
+    read_happenings,
     read_ledger,
     read_realised,
 )
+from scenarios.results.verdict_rows import read_verdicts
 from scenarios.scenario import Scenario, planned_end_s, scenario_of
+from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000
 
@@ -84,6 +88,31 @@ class ResultsReader:
         """Whether the file records the scenario's UTC offset; the first versions of ssmic did not."""
         row = self._one("""SELECT instr(scenario_json, '"utc_offset_s":') AS place FROM simulation""")
         return bool(row["place"])
+
+    def happenings(self, run: int) -> tuple[Happening, ...]:
+        """Return the events of the timeline that took place in a run, in order."""
+        if not self.scenario.timeline and not self.info.settings.get("script"):
+            return ()  # searching a million messages takes a while
+        with self._translate_damage(), translate_read_errors(self.path):
+            return read_happenings(self._connection, run)
+
+    def verdicts(self, run: int) -> tuple[dict[str, Any], ...]:
+        """Return the verdicts on the scenario's expectations, in their order; empty where it has none."""
+        with self._translate_damage(), translate_read_errors(self.path):
+            return read_verdicts(self._connection, run)
+
+    def scenario_of(self, run: int) -> Scenario:
+        """Return the scenario as a run came to know it: production, prices and jobs as they came about."""
+        return self.realised(run).scenario
+
+    def realised(self, run: int) -> Realised:
+        """Return what a run made of the scenario: by its events, and by what real devices asked for and measured."""
+        happenings = self.happenings(run)
+        with self._translate_damage(), translate_read_errors(self.path):
+            happened = as_happened(self.scenario, happenings)
+            if not self.scenario.gateways:
+                return Realised(happened, happened)
+            return realise(happened, read_realised(self._connection, run))
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs that have started, in order."""
@@ -154,13 +183,6 @@ class ResultsReader:
         with self._translate_damage():
             return settle(realised.scenario, realised.settled(standing), info.start_s, info.end_s)
 
-    def realised(self, run: int) -> Realised:
-        """Return the scenario as it came about in a run: with what real devices asked for, and what was measured."""
-        if not self.scenario.gateways:
-            return Realised(self.scenario, self.scenario)
-        with self._translate_damage(), translate_read_errors(self.path):
-            return realise(self.scenario, read_realised(self._connection, run))
-
     def kpis(self, run: int, interval_s: int = DEFAULT_INTERVAL_S) -> Kpis:
         """Return a run's figures.
 
@@ -170,7 +192,7 @@ class ResultsReader:
         info = self.run(run)
         ledger = self.ledger(run)
         return compute_kpis(
-            self.realised(run).scenario,
+            self.scenario_of(run),
             self.settlement(run, ledger),
             ledger,
             info.end_s,

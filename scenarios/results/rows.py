@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agents import Contract, Job, LedgerEntry, LedgerEvent, LoadProfile
+from agents import TIMELINE, Contract, Job, LedgerEntry, LedgerEvent, LoadProfile
+from scenarios.events import Happening
 from scenarios.realised import KINDS, Said
 from scenarios.scenario import Scenario
+from scenarios.timeline import happening_of
 
 RunState = Literal["running", "done", "interrupted", "failed"]
 
@@ -185,6 +187,10 @@ def read_realised(connection: sqlite3.Connection, run: int) -> list[Said]:
 def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
     """Write those jobs that are not there yet.
 
+    Args:
+        connection: Open for writing, within a transaction.
+        jobs: The jobs.
+
     Raises:
         sqlite3.Error: The rows cannot be written.
     """
@@ -206,6 +212,18 @@ def write_jobs(connection: sqlite3.Connection, jobs: Iterable[Job]) -> None:
             for job in jobs
         ],
     )
+
+
+def read_happenings(connection: sqlite3.Connection, run: int) -> tuple[Happening, ...]:
+    """Return the events of the timeline that took place in a run, in order.
+
+    Raises:
+        ValueError: A message describes no event.
+        sqlite3.Error: The rows cannot be read.
+    """
+    query = "SELECT time_s, body_json FROM messages WHERE run = ? AND sender = ? AND kind = 'Happened' ORDER BY n"
+    rows = connection.execute(query, (run, TIMELINE)).fetchall()
+    return tuple(happening_of(time_s, json.loads(body)) for time_s, body in rows)
 
 
 def write_entries(connection: sqlite3.Connection, run: int, entries: Iterable[LedgerEntry]) -> None:

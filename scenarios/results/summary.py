@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agents import Job, LedgerEntry
+from scenarios.events import in_words
 from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, statistics_by_figure
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
@@ -48,14 +49,14 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         run: The run.
         interval_s: Interval over which powers are averaged, seconds, whole minutes.
     """
-    scenario = results.realised(run.run).scenario
+    scenario = results.scenario_of(run.run)
     loaded = load_run(results, run.run)
     settled, ledger, split = loaded.settlement, loaded.ledger, loaded.split
     figures = compute_kpis(
         scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s
     )
     jobs = {job.job_id: job for job in scenario.jobs}
-    billed = bills(settled, loaded.producer_houses, scenario.tariff) if scenario.tariff else {}
+    billed = bills(settled, loaded.producer_houses, scenario.tariff, scenario.tariff_changes) if scenario.tariff else {}
     return {
         "run": run.run,
         "run_id": run.run_id,
@@ -77,6 +78,11 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         **run.comparison,
         "contracts": [contract_json(entry, jobs[entry.contract.job_id]) for entry in ledger if _stands(entry)],
         "not_registered": list(run.not_registered),
+        "expectations": list(results.verdicts(run.run)),
+        "events": [
+            {"n": one.n, "time": one.at_s, "do": one.action.do, "what": in_words(one.action)}
+            for one in results.happenings(run.run)
+        ],
         "by_house": {house: asdict(of) for house, of in split.by_house.items()},
         "by_device": [
             {"house": house, "device": device, **asdict(of)} for (house, device), of in split.by_device.items()

@@ -29,6 +29,7 @@ from scenarios.metrics import (
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
+from scenarios.scenario import TariffChange
 
 DAY_S = 86_400
 
@@ -195,6 +196,8 @@ class RunResults:
     producer_houses: dict[str, str]
     split: EnergySplit
     contracts: tuple[ContractRow, ...]
+    tariff_changes: tuple[TariffChange, ...] = ()
+    """Tariffs that the timeline put into force, in order."""
 
 
 def load_run(results: ResultsReader, run: int) -> RunResults:
@@ -213,6 +216,7 @@ def load_run(results: ResultsReader, run: int) -> RunResults:
         producer_houses=houses,
         split=split_energy(settled, houses),
         contracts=contract_rows(settled, ledger, houses),
+        tariff_changes=results.scenario_of(run).tariff_changes,
     )
 
 
@@ -229,12 +233,13 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         IntervalError: The interval is not a positive number of whole minutes.
     """
     loaded = load_run(results, run)
-    settled, tariff = loaded.settlement, results.scenario.tariff
+    scenario = results.scenario_of(run)
+    settled, tariff = loaded.settlement, scenario.tariff
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
         kpis=compute_kpis(
-            results.realised(run).scenario,
+            scenario,
             settled,
             loaded.ledger,
             loaded.run.end_s,
@@ -246,7 +251,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         day=_day(
             settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.delivered_wh.sum(axis=0), interval_s
         ),
-        bills=bills(settled, loaded.producer_houses, tariff) if tariff else {},
+        bills=bills(settled, loaded.producer_houses, tariff, scenario.tariff_changes) if tariff else {},
     )
 
 
@@ -280,7 +285,8 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     """
     own_producers = results.producers_of(house)
     loaded = load_run(results, run)
-    settled, tariff = loaded.settlement, results.scenario.tariff
+    scenario = results.scenario_of(run)
+    settled, tariff = loaded.settlement, scenario.tariff
     row = settled.houses.index(house)
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
@@ -302,7 +308,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         contracts=tuple(c for c in loaded.contracts if c.house == house),
         supplied=supplied,
         day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
-        bill=bills(settled, loaded.producer_houses, tariff)[house] if tariff else None,
+        bill=bills(settled, loaded.producer_houses, tariff, scenario.tariff_changes)[house] if tariff else None,
     )
 
 

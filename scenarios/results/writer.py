@@ -16,8 +16,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from agents import Contract, FloatArray, LedgerEntry, ledger_sha256
+from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
+from scenarios.events import Happening
 from scenarios.metrics import Settlement, compute_kpis, settle
 from scenarios.realised import KINDS, Said, realise
 from scenarios.results.connection import (
@@ -33,6 +34,7 @@ from scenarios.results.rows import (
     Condenser,
     DroppedHost,
     job_of,
+    read_happenings,
     read_ledger,
     read_realised,
     write_entries,
@@ -40,6 +42,7 @@ from scenarios.results.rows import (
 )
 from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
+from scenarios.timeline import as_happened, happening_of
 
 MAX_WAITING_MESSAGES = 2000
 """Messages buffered at most before they are written, even if nothing was agreed."""
@@ -91,6 +94,7 @@ class RunWriter:
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
         self._ledger: dict[str, LedgerEntry] = {}
+        self._happenings: list[Happening] = []
         self._ended = False
         self._busy_until_wall_s = 0.0
         self.seen: dict[str, int] = {}
@@ -123,6 +127,7 @@ class RunWriter:
             return False
         self._message_count, self._reached_s = row
         self._ledger = {entry.contract.contract_id: entry for entry in read_ledger(self._connection, self.run)}
+        self._happenings = list(read_happenings(self._connection, self.run))
         with transaction(self._connection):
             # A clock that was shut down properly has finished the run too early.
             self._connection.execute("UPDATE runs SET state = 'running', kpis_json = NULL WHERE run = ?", key)
@@ -169,6 +174,8 @@ class RunWriter:
             self.realised.append((sender, body))
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
+        if sender == TIMELINE and kind == "Happened":
+            self._happenings.append(happening_of(time_s, body))
         text = _encoded(self._condenser.condensed(body))
         row = (time_s, round_, sender, seq, to, kind, job_of(body), text)
         self._messages.append((self.run, self._message_count, *row))
@@ -280,15 +287,16 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
+        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        scenario = realised.scenario
         if end_s is None:
-            end_s = max([self._reached_s, *self._ends_s(standing)])
-        realised = realise(self._scenario, self.realised)
-        settled = settle(realised.scenario, realised.settled(standing), self._start_s, end_s)
-        figures = compute_kpis(realised.scenario, settled, entries, end_s, not_registered=len(not_registered))
+            end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
+        settled = settle(scenario, realised.settled(standing), self._start_s, end_s)
+        figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
-            write_jobs(self._connection, realised.scenario.jobs)
             self._write_minutes(settled)
+            write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
             self._write_dropped(without)
             self._connection.execute(
@@ -311,9 +319,9 @@ class RunWriter:
         self._forget_waiting()
         self._ended = True
 
-    def _ends_s(self, contracts: Iterable[Contract]) -> list[int]:
-        jobs = realise(self._scenario, self.realised).scenario.jobs
-        durations_s = {job.job_id: job.duration_s for job in jobs}
+    @staticmethod
+    def _ends_s(scenario: Scenario, contracts: Iterable[Contract]) -> list[int]:
+        durations_s = {job.job_id: job.duration_s for job in scenario.jobs}
         return [contract.start_s + durations_s.get(contract.job_id, 0) for contract in contracts]
 
     def close(self) -> None:

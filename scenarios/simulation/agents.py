@@ -9,6 +9,7 @@ from typing import Any
 from agents import (
     AGENTS,
     MANAGER,
+    TIMELINE,
     Consumer,
     GatewayConsumer,
     GatewayProducer,
@@ -25,22 +26,25 @@ from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.devices import adapters_of
 from scenarios.gateways import Gateway
-from scenarios.scenario import Scenario
+from scenarios.scenario import Scenario, planned_end_s
 from scenarios.simulation.settings import RunSettings
+from scenarios.timeline import Director, Script, absent_at_start
 
 Homes = Mapping[str, tuple[str, ...]]
 """By host id, the ids of the agents that live there, sorted."""
 
 
-def homes_of(scenario: Scenario, hosts: int | None = None) -> Homes:
+def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool = False) -> Homes:
     """Return which agent lives on which host.
 
     Args:
         scenario: The neighbourhood.
         hosts: Spread the households and the manager over so many hosts, `host-1`, `host-2`, ...; None: every household
             is a host, and the manager one of its own.
+        has_script: Whether a script acts on the run; as for a timeline, an agent beside the manager does so.
     """
-    households: dict[str, list[str]] = {MANAGER: [MANAGER]}
+    beside = [TIMELINE] if scenario.timeline or has_script else []
+    households: dict[str, list[str]] = {MANAGER: [MANAGER, *beside]}
     for house in scenario.houses:
         households[house.id] = [device.agent for device in house.devices]
     if hosts is None:
@@ -54,18 +58,27 @@ def homes_of(scenario: Scenario, hosts: int | None = None) -> Homes:
 class Cast:
     """The agents of a run that live in this process, by id; the manager separately, for readers of its ledger."""
 
-    def __init__(self, scenario: Scenario, settings: RunSettings, agents: Collection[str]) -> None:
+    def __init__(
+        self, scenario: Scenario, settings: RunSettings, agents: Collection[str], script: Script | None = None
+    ) -> None:
         """Make the agents.
 
         Args:
             scenario: The neighbourhood, its jobs and its sun.
             settings: The algorithm of the producers, the patience of the consumers and the producers' earlier scores.
             agents: Ids of those that live here.
+            script: What acts on the run besides the scenario's timeline.
         """
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
         )
         self.manager = Manager(register, settings.scores)
+        self.director: Director | None = None
+        if script is not None:
+            script.ledger = lambda: self.manager.ledger
+        if TIMELINE in agents:
+            self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
+        absent = absent_at_start(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         gateways = _gateways(scenario, agents)
@@ -81,24 +94,29 @@ class Cast:
                 predictions = scenario.producers[device.id].predictions
                 if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
                     predictions = ()  # it joins with the first forecast of its device
-                scheduler = scheduler_for(settings.algorithm)
+                scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
                 gateway = gateways.get(device.agent)
                 self.producers[device.agent] = (
-                    Producer(device.agent, predictions, scheduler)
+                    Producer(device.agent, predictions, scheduler, is_there=is_there)
                     if gateway is None
-                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway)
+                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there)
                 )
             else:
                 own, gateway = jobs[device.agent], gateways.get(device.agent)
+                is_there = device.agent not in absent
                 self.consumers[device.agent] = (
-                    make_consumer(device.agent, own, patient=settings.patient)
+                    make_consumer(device.agent, own, patient=settings.patient, is_there=is_there)
                     if gateway is None
-                    else GatewayConsumer(device.agent, own, patient=settings.patient, gateway=gateway)
+                    else GatewayConsumer(
+                        device.agent, own, patient=settings.patient, gateway=gateway, is_there=is_there
+                    )
                 )
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
         everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
+        if self.director is not None:
+            everybody[TIMELINE] = self.director
         return [everybody[agent] for agent in agents]
 
 

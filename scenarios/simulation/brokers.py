@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -26,6 +26,8 @@ class OpenBroker:
     """The certificates for an `mqtts` URL."""
     lost_after_wall_s: float = LOST_AFTER_WALL_S
     """How long a connection may be down."""
+    restart: Callable[[], None] | None = None
+    """Restarts it, in the process that started it; None: it was not started for this simulation."""
 
     def for_run(self) -> Broker:
         """Return what the hosts of one run connect to."""
@@ -53,7 +55,7 @@ async def open_broker(plan: Plan) -> AsyncIterator[OpenBroker]:
         name = plan.broker or own
         if name not in {"mosquitto", "embedded"}:
             name = _without_login(chosen.url)
-        yield OpenBroker(str(name), chosen.description, chosen.url, plan.tls, plan.limit_wall_s)
+        yield OpenBroker(str(name), chosen.description, chosen.url, plan.tls, plan.limit_wall_s, chosen.restart)
 
 
 def _without_login(url: BrokerUrl) -> str:

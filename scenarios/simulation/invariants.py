@@ -9,32 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents import GRID, MANAGER, TOGETHER, Job, LedgerEntry, consumer_agent
+from agents import GRID, MANAGER, TIMELINE, TOGETHER, Job, LedgerEntry, consumer_agent
 from broker.protocol import Envelope
 from scenarios.device_overlaps import overlapping
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import Cast
-
-
-def ledger_problems(
-    scenario: Scenario,
-    ledger: Iterable[LedgerEntry],
-    acted_until_s: int,
-    lost_houses: Collection[str] = (),
-    withdrawn: Collection[str] = (),
-) -> list[str]:
-    """Return what is wrong with a ledger at the end of a run; empty if nothing is.
-
-    Args:
-        scenario: What was run.
-        ledger: All entries.
-        acted_until_s: Jobs registered later need no contract, and can have none.
-        lost_houses: The run went on without them; their jobs may have no contract.
-        withdrawn: Jobs that were withdrawn, and have none.
-    """
-    entries = list(ledger)
-    open_ends = consumer_problems(scenario, entries, acted_until_s, lost_houses, withdrawn)
-    return manager_problems(scenario, entries) + open_ends
 
 
 def manager_problems(scenario: Scenario, ledger: Iterable[LedgerEntry]) -> list[str]:
@@ -63,7 +42,7 @@ def consumer_problems(
     ledger: Iterable[LedgerEntry],
     acted_until_s: int,
     lost_houses: Collection[str] = (),
-    withdrawn: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a ledger for which consumers answer: jobs without a contract, and jobs that overlap.
 
@@ -72,17 +51,17 @@ def consumer_problems(
         ledger: All entries.
         acted_until_s: Jobs registered later need no contract, and can have none.
         lost_houses: The run went on without them; their jobs may have no contract.
-        withdrawn: Jobs that were withdrawn, and have none.
+        optional: Jobs that may have none either: they were withdrawn, or their device was not there.
     """
     entries = list(ledger)
     have = {entry.contract.job_id for entry in entries if entry.state == "standing"}
-    without = {entry.contract.job_id for entry in entries if entry.state == "lost"} | set(withdrawn)
+    lost = {entry.contract.job_id for entry in entries if entry.state == "lost"}
     problems = []
     for job in scenario.jobs:
-        is_due = job.registered_s <= acted_until_s and job.job_id not in without
+        is_due = job.registered_s <= acted_until_s and job.job_id not in lost
         if job.job_id in have and not is_due:
             problems.append(f"job {job.job_id!r} of {job.agent!r} has a contract that it cannot have")
-        elif is_due and job.job_id not in have and job.house not in lost_houses:
+        elif is_due and job.job_id not in have and job.house not in lost_houses and job.job_id not in optional:
             problems.append(f"job {job.job_id!r} has 0 standing contracts instead of 1; {job.agent!r} reported none")
     return problems + _device_problems({job.job_id: job for job in scenario.jobs}, entries)
 
@@ -156,17 +135,21 @@ class HeardSides:
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
-        kind = str(envelope.body.get("kind"))
-        if kind in _OF_CONTRACTS:
-            self._hear(envelope)
-        elif kind == "JobAdded" and envelope.sender in self._gateways:
-            self._hear_added(envelope)
+        match str(envelope.body.get("kind")):
+            case "AddJob":
+                self._hear_added(envelope)
+            case kind if kind in _OF_CONTRACTS:
+                self._hear(envelope)
 
     def _hear_added(self, envelope: Envelope) -> None:
+        """Take note whose a job is that the timeline, or the gateway of a real device, adds."""
+        sender = envelope.sender
         match envelope.body:
             case {"job": {"job_id": str(job_id), "house": str(house), "device": str(device)}}:
-                if envelope.sender == consumer_agent(house, device) and job_id.startswith(f"{house}/"):
-                    self._owners.setdefault(job_id, envelope.sender)
+                owner = consumer_agent(house, device)
+                is_own = sender in self._gateways and sender == owner and job_id.startswith(f"{house}/")
+                if sender == TIMELINE or is_own:
+                    self._owners.setdefault(job_id, owner)
 
     def _hear(self, envelope: Envelope) -> None:
         contracts, promised_s, sender = self.sides.contracts, self.sides.promised_s, envelope.sender

@@ -61,6 +61,8 @@ class Plan:
     """What real devices said in an earlier session, which is repeated without them; None: they take part."""
     run_id: str | None = None
     """The run's id on the broker, of a single run; None: one unlike any other."""
+    has_script: bool = False
+    """Whether a script acts on the runs, so that their results hold more than the scenario's own events."""
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER

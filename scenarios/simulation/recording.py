@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from agents import LedgerEntry
+from agents import TIMELINE, LedgerEntry
 from broker import SsmicError
 from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
+from scenarios.events import Happening
 from scenarios.realised import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
+from scenarios.timeline import happening_of
 
 COMMIT_EVERY_WALL_S = 1.0
 """Messages are written at least this often; contracts at the end of the round that agreed on them."""
@@ -86,15 +88,19 @@ class Watch:
     As the run goes on, it checks that no contract enters the ledger that its parties have not both agreed to.
     """
 
-    def __init__(self, scenario: Scenario, recorder: Recorder | None) -> None:
+    def __init__(
+        self, scenario: Scenario, recorder: Recorder | None, on_event: Callable[[Happening], None] | None = None
+    ) -> None:
         """Make a watch.
 
         Args:
             scenario: What is run.
             recorder: Where to write; None: count only.
+            on_event: Is told of each event of the timeline when it takes place.
         """
         self._scenario = scenario
         self._heard: HeardSides | None = HeardSides(scenario)
+        self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
         self.realised: list[Said] = []
@@ -109,6 +115,12 @@ class Watch:
                 self._heard.hear(envelope)
         self._take_messages(envelope for _, envelope in record.sent)
         self._take_facts(record.publications)
+        self._tell_events(envelope for _, envelope in record.sent)
+
+    def _tell_events(self, envelopes: Iterable[Envelope]) -> None:
+        for envelope in envelopes if self._on_event is not None else ():
+            if envelope.sender == TIMELINE and envelope.body["kind"] == "Happened" and self._on_event is not None:
+                self._on_event(happening_of(envelope.time, envelope.body))
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
@@ -148,14 +160,17 @@ class WireWatch(Watch):
     Also a `broker.clock.clock.StepObserver`.
     """
 
-    def __init__(self, scenario: Scenario, recorder: Recorder | None) -> None:
+    def __init__(
+        self, scenario: Scenario, recorder: Recorder | None, on_event: Callable[[Happening], None] | None = None
+    ) -> None:
         """Make a watch, which goes on from what was recorded before the clock came back from a crash.
 
         Args:
             scenario: What is run.
             recorder: Where to write; None: count only.
+            on_event: See `Watch`.
         """
-        super().__init__(scenario, recorder)
+        super().__init__(scenario, recorder, on_event)
         self._seen: dict[str, int] = {}
         self._heard = None
         if recorder is not None:
@@ -166,6 +181,7 @@ class WireWatch(Watch):
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""
         self._take_facts(record.publications)
+        self._tell_events(envelope for _, envelope in record.sent)
 
     @property
     def sides(self) -> Sides | None:

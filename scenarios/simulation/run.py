@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -21,8 +21,10 @@ from agents import MAX_OPEN_JOBS, MESSAGES, NEW_PRODUCER, LedgerEntry, ledger_sh
 from broker import AgentFailedError, BrokerLostError, BrokerUnreachableError, HostsMissingError, SsmicError
 from broker.clock import Clock, ClockJournal, ClockSettings, Moment, Reported
 from broker.hosts import Host, HostJournal, Port
+from broker.protocol import MAX_TIME_S
 from broker.transport import Broker
 from scenarios.devices import DeviceLink, ReplayPort, Saying, adapters_of
+from scenarios.events import AddJobs, DisturbLink
 from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised import realise
 from scenarios.results import DroppedHost, RunWriter
@@ -31,9 +33,12 @@ from scenarios.simulation.agents import Cast, homes_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
+from scenarios.timeline import Disturbances, DisturbedBroker, Script, as_happened, optional_jobs
 
-log = structlog.get_logger(__name__)
-
+RESEND_WALL_S = 0.02
+"""How soon missing messages are asked for where the timeline loses them on purpose; no part in the result."""
+ROUNDS_OF_SCRIPT = 1_000_000
+"""That a script may cause in one second besides those of the scenario's own jobs."""
 JournalT = TypeVar("JournalT", ClockJournal, HostJournal)
 
 LOOK_AFTER_FILES_WALL_S = 2.0
@@ -115,7 +120,7 @@ class RunOutcome:
         return ledger_sha256(self.ledger)
 
 
-async def run_scenario(
+async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down in the same place
     scenario: Scenario,
     settings: RunSettings,
     broker: Broker,
@@ -126,6 +131,8 @@ async def run_scenario(
     on_missing: Callable[[tuple[str, ...]], None] | None = None,
     on_report: Callable[[Reported], None] | None = None,
     replay: Replay | None = None,
+    restart_broker: Callable[[], None] | None = None,
+    script: Script | None = None,
 ) -> RunOutcome:
     """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
@@ -139,6 +146,8 @@ async def run_scenario(
         on_missing: Is given the ids of the hosts that have not come yet, whenever they change before the start.
         on_report: Is given the state of the run, every few seconds at least.
         replay: What devices said in an earlier run; they are left alone then.
+        restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
+        script: What acts on the run besides the scenario's timeline.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -146,13 +155,21 @@ async def run_scenario(
         SsmicError: the ledger violates an invariant, which is a defect of this program.
     """
     started_wall_s = time.perf_counter()
-    homes = homes_of(scenario, settings.hosts)
+    if any(isinstance(event.action, DisturbLink) for event in scenario.timeline):
+        # What a bad link loses is asked for soon, or every lost message would cost half a second and more.
+        quick = replace(settings.patience, resend_wall_s=RESEND_WALL_S, resend_most_wall_s=10 * RESEND_WALL_S)
+        settings = replace(settings, patience=quick)
+    homes = homes_of(scenario, settings.hosts, has_script=script is not None)
     local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
     remote = [host for host in homes if host not in local]
-    cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents})
+    cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
+    host_of = {agent: host for host, agents in homes.items() for agent in agents}
+    host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
+    disturbances = Disturbances(broker, host_of_house, settings.seed, restart_broker)
+    on_event = None if cast.director is None else disturbances.begin_happening
     # Only the wire tells what remote hosts do; where all are local the clock is spared reading it.
-    wire = WireWatch(scenario, recorder) if remote else None
-    watch = wire or Watch(scenario, recorder)
+    wire = WireWatch(scenario, recorder, on_event) if remote else None
+    watch = wire or Watch(scenario, recorder, on_event)
     end_s = settings.end_s(scenario)
     ports = _Ports(scenario, settings, broker, local, replay)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
@@ -170,15 +187,16 @@ async def run_scenario(
                 on_loss=settings.on_loss,
                 catch_up=settings.catch_up,
                 indispensable=frozenset(local),
-                latest_s=latest_s(scenario, end_s),
-                most_rounds_a_second=_most_rounds_a_second(scenario),
+                # What a script will do is not known; it steers runs all of whose hosts are its own.
+                latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
+                most_rounds_a_second=_most_rounds_a_second(scenario) + (ROUNDS_OF_SCRIPT if script is not None else 0),
                 setups={house: settings.fingerprint(scenario, [house]) for house in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
                 stop_after_s=None if replay is None else replay.stop_after_s,
             ),
-            on_moment,
+            disturbances.with_time(on_moment) if cast.director is not None else on_moment,
             on_missing=on_missing,
             on_report=on_report,
             observer=wire,
@@ -235,7 +253,11 @@ async def run_scenario(
             ):
                 # A task like the hosts: when the run is interrupted, all leave at once and not one after the other.
                 members = [tasks.create_task(clock.run(broker), name="clock")]
-                members += [tasks.create_task(host.run(broker), name=f"host[{host.host_id}]") for host in hosts]
+                for host in hosts:
+                    link = broker
+                    if cast.director is not None:
+                        link = DisturbedBroker(broker, host.host_id, disturbances)
+                    members.append(tasks.create_task(host.run(link), name=f"host[{host.host_id}]"))
                 looking = tasks.create_task(look_after(files), name="look after files")
                 await asyncio.wait(members)
                 looking.cancel()
@@ -246,6 +268,8 @@ async def run_scenario(
             error = root_cause(group)
             finish("failed", str(error))
             raise error from group
+        finally:
+            await disturbances.end()
         defects, disputes = _violations(scenario, cast, clock, watch)
         if defects:
             violation = SsmicError("the ledger broke a promise:\n" + "\n".join(defects))
@@ -317,8 +341,10 @@ async def _shown(
 
 def _most_rounds_a_second(scenario: Scenario) -> int:
     """Return more rounds than all jobs together can need if they become known in the same second."""
-    on_one_device = max(Counter((job.house, job.device) for job in scenario.jobs).values(), default=0)
-    jobs = len(scenario.jobs)
+    added = [event.action for event in scenario.timeline if isinstance(event.action, AddJobs)]
+    devices = [*((job.house, job.device) for job in scenario.jobs), *((job.house, job.device) for job in added)]
+    on_one_device = max(Counter(devices).values(), default=0)
+    jobs = len(scenario.jobs) + len(added)
     if scenario.gateways:
         on_one_device += MAX_OPEN_JOBS
         jobs += MAX_OPEN_JOBS * len(scenario.gateways)
@@ -336,12 +362,17 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
         Defects, and disputes.
     """
     ledger = list(cast.manager.ledger.values())
+    optional: frozenset[str] = frozenset()
+    if cast.director is not None:
+        scenario = as_happened(scenario, cast.director.happenings)
+        optional = optional_jobs(scenario, cast.director.happenings)
     lost = [host for host in clock.membership.dropped if host in clock.settings.hosts]
     # With the jobs as they were agreed: what was measured since changes no contract.
     realised = realise(scenario, watch.realised)
     scenario = realised.agreed
     defects = manager_problems(scenario, ledger)
-    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, realised.withdrawn)
+    optional |= realised.withdrawn
+    open_ends = consumer_problems(scenario, ledger, clock.acted_until_s, lost, optional)
     if not isinstance(watch, WireWatch):
         return defects + open_ends + disagreements(ledger, Sides.of(cast), scenario.jobs, cast.producers), []
     wire = watch

@@ -17,13 +17,15 @@ from broker import file_name, setup_parts
 from broker.clock import CatchUp, ClockJournal, OnLoss, Pace
 from broker.hosts import HostJournal
 from broker.protocol import VERSION, Timeouts
+from scenarios.events import Event
 from scenarios.scenario import Scenario
+from scenarios.timeline import absent_at_start
 
 CLOCK_JOURNAL = "clock"
 """Name of the clock's journal."""
-DAY_S = 86_400
 _JOBS: TypeAdapter[tuple[Job, ...]] = TypeAdapter(tuple[Job, ...])
 _PREDICTIONS: TypeAdapter[dict[str, tuple[Prediction, ...]]] = TypeAdapter(dict[str, tuple[Prediction, ...]])
+_TIMELINE: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
 _MAX_BYTES_OF_PART = 100
 """Of a run's or a process's part in a journal's name."""
 
@@ -69,7 +71,7 @@ class RunSettings:
     def end_s(self, scenario: Scenario) -> int | None:
         """Return when the run ends, in UNIX seconds; None: when the last job has run."""
         days = self.days_of(scenario)
-        return None if days is None else scenario.start_s + days * DAY_S
+        return None if days is None else scenario.end_s(days)
 
     def fingerprint(self, scenario: Scenario, house_ids: Collection[str]) -> str:
         """Return everything that a household's contracts depend on, as a setup (`broker.setup`).
@@ -83,7 +85,9 @@ class RunSettings:
     def fingerprint_of_all(self, scenario: Scenario) -> str:
         """Return everything that the contracts of a run depend on, as a setup (`broker.setup`)."""
         end = self.fingerprint(scenario, [house.id for house in scenario.houses])
-        return f"{end} days:{self.days_of(scenario) or 'all'}"
+        timeline = f" timeline:{_hash_of(_TIMELINE.dump_json(scenario.timeline))}" if scenario.timeline else ""
+        zone = f" zone:{scenario.zone_name}" if scenario.zone_name else ""
+        return f"{end} days:{self.days_of(scenario) or 'all'}{timeline}{zone}"
 
     def _parts(self, scenario: Scenario) -> dict[str, str]:
         """Return by name what a part of a scenario and these settings say of its contracts.
@@ -93,7 +97,10 @@ class RunSettings:
         name, *numbers = astuple(self.algorithm)
         devices = [(d.house, d.id, d.type) for house in scenario.houses for d in house.devices]
         predictions = {producer: series.predictions for producer, series in sorted(scenario.producers.items())}
+        there = {device.agent for house in scenario.houses for device in house.devices}
+        absent = sorted(absent_at_start(scenario) & there)
         return {
+            **({"absent": _hash_of(json.dumps(absent).encode())} if absent else {}),
             "algorithm": "/".join([str(name), *(f"{number:g}" for number in numbers)]),
             "devices": _hash_of(json.dumps(devices).encode()),
             "forecasts": _hash_of(_PREDICTIONS.dump_json(predictions)),

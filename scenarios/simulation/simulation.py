@@ -63,6 +63,7 @@ class Simulation:
                         on_moment=record.moment,
                         on_report=partial(report, order.run),
                         replay=self.plan.replay,
+                        restart_broker=self.broker.restart,
                     )
                     outcomes.append(record.ended(outcome))
         else:
@@ -90,6 +91,8 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         runs = plan.run_settings()
         scores = {settings.seed: settings.scores for settings in runs}
         chosen = described(runs[0], plan.bus, runs[0].days_of(scenario), scores)
+        if plan.has_script:
+            chosen["script"] = True
         record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.hosts, chosen)
         results_file = create_results(record, plan.out, plan.folder)
         orders = [Order(run, settings, results_file) for run, settings in enumerate(runs, start=1)]

@@ -13,7 +13,7 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Self
@@ -46,11 +46,16 @@ class _Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class _RestartBroker:
+    """The timeline of a run asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Failed:
     error: SsmicError
 
 
-_Answer = _Progress | Reported | RunOutcome | _Failed
+_Answer = _Progress | _RestartBroker | Reported | RunOutcome | _Failed
 
 
 async def perform_all(
@@ -101,8 +106,12 @@ class _Worker:
 
     def __init__(self, scenario: Scenario, broker: OpenBroker, in_worker: Callable[[], None] | None) -> None:
         self._pipe, self._far_pipe = _spawning.Pipe()
+        self._restart_broker = broker.restart
         self._process: SpawnProcess = _spawning.Process(
-            target=_work, args=(self._far_pipe, scenario, broker, in_worker), name="ssmic-worker", daemon=True
+            target=_work,
+            args=(self._far_pipe, scenario, replace(broker, restart=None), in_worker),
+            name="ssmic-worker",
+            daemon=True,
         )
 
     async def __aenter__(self) -> Self:
@@ -149,6 +158,9 @@ class _Worker:
                     on_progress(order.run, time_s)
                 case Reported():
                     on_report(order.run, answer)
+                case _RestartBroker():
+                    if self._restart_broker is not None:
+                        self._restart_broker()
                 case RunOutcome():
                     return answer
                 case _Failed(error):
@@ -215,6 +227,7 @@ async def _perform(pipe: Connection, scenario: Scenario, order: Order, broker: O
                     recorder=record.writer,
                     on_moment=record.moment,
                     on_report=pipe.send,
+                    restart_broker=None if broker.url is None else lambda: pipe.send(_RestartBroker()),
                 )
             )
     except SsmicError as error:

@@ -12,9 +12,12 @@ from agents.energy import LoadProfile, Production
 from agents.messages import (
     MESSAGES,
     Accept,
+    AddJob,
     Amend,
     AnyMessage,
     Cancel,
+    ChangeAlgorithm,
+    ChangePatience,
     ContractAgreed,
     ContractAmended,
     ContractCancelled,
@@ -22,14 +25,21 @@ from agents.messages import (
     Decline,
     Declined,
     DeviceSaid,
+    DropJob,
+    Follow,
+    Followed,
+    Happened,
     Hold,
-    JobAdded,
     JobExecuted,
     JobsRegistered,
     JobWithdrawn,
+    Join,
+    Leave,
     Message,
+    NewForecast,
     Opening,
     ProducerJoined,
+    ProducerLeft,
     Producers,
     ProducersFor,
     ProductionMeasured,
@@ -42,6 +52,7 @@ from agents.messages import (
 )
 from agents.model import Contract, Job
 from agents.register import digest_of
+from agents.scheduling import AlgorithmSettings
 
 JOB = Job(
     job_id="wash",
@@ -78,10 +89,20 @@ EXAMPLES: list[Message] = [
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
     DeviceSaid(device="washer", said=Reported(power_w=5.0)),
-    JobAdded(job=JOB),
     JobWithdrawn(job_id="wash"),
     JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60),
     ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0))),
+    ProducerLeft(producer="roof"),
+    Happened(n=1, event={"do": "note", "text": "noon"}),
+    Follow(job_ids=("wash",)),
+    Followed(job_id="wash", state="standing", start_s=60),
+    NewForecast(production=Production(times_s=(0, 60), cumulative_wh=(0.0, 1.0))),
+    Leave(reason="it leaves", is_gone=True),
+    Join(),
+    ChangeAlgorithm(algorithm=AlgorithmSettings("exact")),
+    ChangePatience(patient=False),
+    AddJob(job=JOB),
+    DropJob(job_id="wash"),
 ]
 
 

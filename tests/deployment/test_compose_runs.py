@@ -146,6 +146,7 @@ async def check(containers: Containers, shown: str) -> None:
     assert not [password for password in passwords if password in told]
 
 
+@pytest.mark.long
 async def test_the_compose_file_runs_the_street(tmp_path: Path) -> None:
     """Guard, broker, clock and six households: the ledger of the street, and the clock prints what came out."""
     containers = Containers(tmp_path)

@@ -19,6 +19,8 @@ from broker.protocol import topics
 from broker.protocol.wire import Control
 from broker.servers.local import free_port
 from broker.servers.mosquitto import find_mosquitto
+from broker.servers.own_login import with_own_login
+from broker.transport.endpoint import Access, BrokerUrl, Tls, parse_url
 from broker.transport.mqtt import MqttBroker
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
@@ -107,7 +109,7 @@ def test_a_run_goes_on_when_its_broker_comes_back(ssmic: Ssmic, slow: Path) -> N
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param((), id="one run"),
+        pytest.param((), id="one run", marks=pytest.mark.long),
         pytest.param(("--runs", "2", "--workers", "2"), id="on other processes", marks=pytest.mark.long),
     ],
 )
@@ -142,7 +144,7 @@ def test_a_broker_that_is_lost_for_good_is_4(slow: Path, options: tuple[str, ...
     assert all(run["contracts"] for run in runs)
 
 
-async def hurry_up(url: str, run_id: str) -> None:
+async def hurry_up(url: str | BrokerUrl, run_id: str) -> None:
     """Wait until a run's clock is there, and let it go as fast as it can."""
     async with asyncio.timeout(PATIENCE_WALL_S), MqttBroker(url).connect("tester") as bus:
         await bus.subscribe(topics.roster(run_id))
@@ -280,10 +282,11 @@ def test_a_private_mosquitto_that_cannot_live_ends_the_run(slow: Path) -> None:
 
 
 async def hurry_up_when_there(url: str, run_id: str) -> None:
-    """As `hurry_up`, at a broker that may just be starting."""
+    """As `hurry_up`, at a run's own broker that may just be starting."""
     while True:
+        access = with_own_login(Access(parse_url(url), Tls()))
         try:
-            await hurry_up(url, run_id)
+            await hurry_up(access.url, run_id)
         except (BrokerUnreachableError, BrokerLostError):
             await asyncio.sleep(0.05)
         else:

@@ -16,6 +16,7 @@ from tests.scenarios.lab.neighbourhood import TEXT
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "lab.md"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 def test_the_controller_of_the_documentation_starts_every_job_in_its_window(ssmic: Ssmic, tmp_path: Path) -> None:
     """With the sun where it can: at 9 o'clock there is enough."""

@@ -204,6 +204,7 @@ def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario,
     assert heard[interrupted + 1] == heard[interrupted - 1] != b""
 
 
+@pytest.mark.long
 @needs_mosquitto
 def test_clean_removes_what_dead_runs_left_and_leaves_live_ones_alone(ssmic: Ssmic, slow: Path) -> None:
     """A run that was killed, one that was kept, and one that goes on; `--force` takes that too."""

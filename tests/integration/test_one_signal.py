@@ -154,6 +154,12 @@ class Finder:
                 self.reference = weakref.ref(dropped, lambda _: os.kill(os.getpid(), {number}))
             if {where!r} == "__set_name__":
                 type("Named", (), dict(attribute=Attribute()))
+            if {where!r} == "replaced without a trace":
+                try:
+                    os.kill(os.getpid(), {number})
+                except KeyboardInterrupt:
+                    pass
+                raise ImportError("half imported")
 
 class Attribute:
     def __set_name__(self, owner, name):
@@ -167,7 +173,7 @@ if __name__ == "__main__":
 
 
 @both_signals
-@pytest.mark.parametrize("where", ["weak reference", "__del__", "__set_name__"])
+@pytest.mark.parametrize("where", ["weak reference", "__del__", "__set_name__", "replaced without a trace"])
 def test_where_python_ignores_or_replaces_exceptions(slow: Path, number: signal.Signals, where: str) -> None:
     """An ignored interrupt is repeated until the command meets it, well before the command would be left behind."""
     program = slow.parent / "program.py"

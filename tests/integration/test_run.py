@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from agents.scheduling.settings import AlgorithmSettings
 from broker.servers.mosquitto import find_mosquitto
 from broker.transport.memory import MemoryBroker
@@ -60,6 +62,7 @@ def test_json_has_what_was_promised_and_nothing_else_is_on_standard_output(ssmic
     assert len({contract["job_id"] for contract in run["contracts"]}) == 32
 
 
+@pytest.mark.long
 def test_every_broker_gives_the_same_ledger(ssmic: Ssmic) -> None:
     """In memory, over the embedded broker, and over Mosquitto where it is installed."""
     ended = {

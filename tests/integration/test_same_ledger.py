@@ -16,7 +16,8 @@ from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from broker.transport.mqtt import MqttBroker
-from scenarios.load import bundled_names, load_scenario
+from scenarios.generate.bundle import SCENARIOS
+from scenarios.load import load_scenario
 from scenarios.scenario import Scenario
 from scenarios.simulation.run import RunOutcome, run_scenario
 from scenarios.simulation.settings import RunSettings
@@ -51,8 +52,8 @@ def street() -> Scenario:
 
 LARGE = 50
 """Houses."""
-SOURCES = ["test", *bundled_names()]
-"""PySSMic's larger input, and all that is bundled."""
+SOURCES = ["test", *SCENARIOS]
+"""PySSMic's larger input, and all bundled ones that are generated; for the others see `test_gallery.py`."""
 
 
 BAD_NETWORK = Faults(drop=0.05, double=0.1, delay_most_wall_s=1.0, reconnect=0.005)
@@ -123,6 +124,7 @@ def test_chance_comes_from_the_seed(street: Scenario) -> None:
     assert len({run(street, seed=seed, algorithm="fifty_fifty").ledger_sha256 for seed in range(5)}) > 1
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None)
 @given(
     faults=st.builds(

@@ -15,7 +15,7 @@ from broker.protocol.timeouts import Timeouts
 from broker.transport.base import Broker
 from broker.transport.memory import MemoryBroker
 from scenarios.scenario import Scenario
-from scenarios.simulation.recording import EndState
+from scenarios.simulation.recording import EndState, Recorder
 from scenarios.simulation.run import RunOutcome, run_hosts, run_scenario
 from scenarios.simulation.settings import RunSettings
 from tests.deployment.guarded import GuardedBroker
@@ -114,6 +114,7 @@ async def _attack(
     seed: int = 1,
     on_loss: OnLoss = "wait",
     limit_wall_s: float = LIMIT_WALL_S,
+    recorder: Recorder | None = None,
 ) -> Attacked:
     patience = Timeouts(resend_wall_s=0.2, limit_wall_s=limit_wall_s)
     settings = RunSettings(seed, member.run, patience=patience)
@@ -143,7 +144,7 @@ async def _attack(
         ]
         try:
             keeper = replace(settings, on_loss=on_loss)
-            outcome = await run_scenario(scenario, keeper, broker_of("clock"), [MANAGER], heard)
+            outcome = await run_scenario(scenario, keeper, broker_of("clock"), [MANAGER], recorder or heard)
         except Exception as error:  # noqa: BLE001 - a test looks at it
             failed = error
         await asyncio.wait(others)

@@ -122,5 +122,5 @@ async def test_a_producer_that_does_not_supply_costs_nobody_a_contract(
     outcome = attacked.done
     standing = {entry.contract.job_id for entry in outcome.ledger if entry.state == "standing"}
     assert standing == {job.job_id for job in street.jobs}
-    assert len(supplied_by(outcome, "pv-celik")) < len(supplied_by(calm, "pv-celik"))
+    assert len(supplied_by(outcome, "pv-celik")) <= len(supplied_by(calm, "pv-celik"))
     assert len(supplied_by(outcome, GRID)) <= len(supplied_by(calm, GRID)) + 4

@@ -63,8 +63,8 @@ async def click(pilot: Pilot[Any], widget: Widget, *, offset: tuple[int, int] = 
 
 
 async def still(pilot: Pilot[Any]) -> str:
-    """Return a picture of the screen when all that was asked for is drawn."""
-    before = ""
+    """Return a picture of the screen when all that was asked for is drawn: three in a row are the same."""
+    before, same = "", 0
     while True:
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
@@ -74,7 +74,8 @@ async def still(pilot: Pilot[Any]) -> str:
         await pilot.pause()
         await pilot.pause(_LOOK_WALL_S)
         now = pilot.app.export_screenshot(title="ssmic")
-        if now == before:
+        same = same + 1 if now == before else 0
+        if same == 2:
             return now
         before = now
 

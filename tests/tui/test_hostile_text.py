@@ -329,6 +329,7 @@ def test_what_rich_draws_is_text_only(capsys: pytest.CaptureFixture[str]) -> Non
     assert emulated(capsys.readouterr().out, (400, 50)).count(SHOWN) >= 4
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 async def test_watch_shows_text_only_whatever_is_retained(tmp_path: Path) -> None:
     """A real `ssmic watch` on a real broker: attacks 60 to 62, and each again after a restart."""

@@ -90,7 +90,7 @@ COMMANDS: dict[str, Command] = {
     "generate": Command(
         "tui.cli.generate", "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts."
     ),
-    "scenarios": Command("tui.cli.scenarios", "List the bundled scenarios."),
+    "scenarios": Command("tui.cli.scenarios", "List, show and copy the bundled scenarios."),
     "lab": Command("tui.cli.lab", "Emulate the devices of a scenario on MQTT, for a controller from outside."),
     "optimum": Command("tui.cli.optimum", "Compute the best plan possible with perfect foresight."),
     "results": Command("tui.cli.results", "List, show, export and report simulation results."),

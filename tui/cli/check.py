@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import AllowOutside, ScenarioArgument
+from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
 from tui.exit_codes import INVALID, complain_about, tell_notes
 from tui.formatting import plural, size_of
 from tui.safe_output import echo
@@ -17,6 +17,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog="Example: ssmic check my-street.yaml")
 def check(
     scenario: ScenarioArgument,
+    set_: SetVariables = None,
     allow_outside: AllowOutside = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
 ) -> None:
@@ -32,7 +33,7 @@ def check(
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     try:
-        loaded = load(scenario, allow_outside=allow_outside)
+        loaded = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     except ScenarioError as error:
         problems = error.problems
         if not as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -255,3 +256,27 @@ Limit = Annotated[
 DEFAULT_JOURNAL = Path("journal")
 
 DEFAULT_LIMIT_WALL_S = 300.0
+
+SetVariables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Replace a variable of the scenario's vars, or one of its plain keys."
+    ),
+]
+
+
+def chosen_values(assignments: Sequence[str] | None) -> dict[str, str]:
+    """Return the values of variables that `--set key=value` chooses.
+
+    Raises:
+        typer.BadParameter: One has no key or no value, or a key is given twice.
+    """
+    chosen: dict[str, str] = {}
+    for assignment in assignments or ():
+        key, equals, value = assignment.partition("=")
+        if not key.strip() or not equals:
+            raise typer.BadParameter(f"{assignment!r}: expected key=value", param_hint="--set")
+        if key.strip() in chosen:
+            raise typer.BadParameter(f"{key.strip()!r} is given twice", param_hint="--set")
+        chosen[key.strip()] = value
+    return chosen

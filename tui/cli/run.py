@@ -21,10 +21,12 @@ from tui.cli.options import (
     PasswordFile,
     Penalty,
     ScenarioArgument,
+    SetVariables,
     StepSize,
     Strategy,
     Tolerance,
     User,
+    chosen_values,
     given,
     parse_id,
 )
@@ -40,10 +42,12 @@ Examples:
   ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
+  ssmic run my-street.yaml --set houses_at_home=3 --junit report.xml
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
 Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broker unreachable or lost,
-5 broker refuses the login or is not trusted, 130 or 143 ended by Ctrl-C or SIGTERM.
+5 an expectation of the scenario does not hold, 6 broker refuses the login or is not trusted,
+130 or 143 ended by Ctrl-C or SIGTERM.
 """
 
 
@@ -157,6 +161,10 @@ def run(
         float, typer.Option(min=0.1, metavar="S", help="With --compare: time limit for computing the optimum, seconds.")
     ] = 30.0,
     to: CompareTo = None,
+    set_: SetVariables = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scenario's expectations as JUnit XML, for CI.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="With --to: overwrite files of the same names.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
     log_level: LogLevel = None,
@@ -203,7 +211,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
-    found = load(scenario, allow_outside=allow_outside)
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_strategy(with_guests(found.scenario, guests), strategy)
     if run_id is not None and (runs > 1 or len(names) > 1):
         raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
@@ -247,4 +255,5 @@ def run(
         to=targets,
         overwrite=force,
         record=record,
+        junit=junit,
     )

@@ -1,19 +1,40 @@
-"""`ssmic scenarios`: list the bundled scenarios."""
+"""`ssmic scenarios`: list, show and copy the bundled scenarios."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tui.safe_output import echo
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
+_EXAMPLES = """
+\b
+Examples:
+  ssmic scenarios
+  ssmic scenarios show cloud-front
+  ssmic scenarios copy cloud-front my-front.yaml
+"""
+AsJson = Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")]
 
-@app.command(epilog="Example: ssmic scenarios, then ssmic run street")
-def scenarios(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a single JSON object on standard output.")] = False,
-) -> None:
-    """List the bundled scenarios."""
+
+def _complete(incomplete: str) -> list[str]:
+    from scenarios.load import bundled_names
+
+    return [name for name in bundled_names() if name.startswith(incomplete)]
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A bundled scenario.", autocompletion=_complete)]
+
+
+@app.callback(invoke_without_command=True, epilog=_EXAMPLES)
+def scenarios(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List, show and copy the bundled scenarios."""
+    if ctx.invoked_subcommand is not None:
+        return
     from scenarios.load import bundled_names, load_scenario
 
     loaded = [load_scenario(name) for name in bundled_names()]
@@ -29,6 +50,8 @@ def scenarios(
                         "houses": len(scenario.houses),
                         "producers": len(scenario.producers),
                         "jobs": len(scenario.jobs),
+                        "events": len(scenario.timeline),
+                        "expectations": len(scenario.expectations),
                         "start": scenario.start_s,
                         "days": scenario.days,
                     }
@@ -51,3 +74,41 @@ def scenarios(
         counts = (len(scenario.houses), len(scenario.producers), len(scenario.jobs))
         table.add_row(scenario.name, *map(str, counts), scenario.description)
     output().print(table)
+
+
+@app.command(epilog="Example: ssmic scenarios show cloud-front")
+def show(name: Name) -> None:
+    """Print a bundled scenario's file; the comment on top says what it teaches."""
+    echo(_text(name), nl=False)
+
+
+@app.command(epilog="Example: ssmic scenarios copy cloud-front my-front.yaml")
+def copy(
+    name: Name,
+    target: Annotated[
+        Path | None, typer.Argument(metavar="[TARGET.yaml]", help="The copy. [default: NAME.yaml]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
+) -> None:
+    """Copy a bundled scenario's file, to change it."""
+    from scenarios.files import write_text
+
+    text = _text(name)
+    path = target or Path(f"{name}.yaml")
+    if path.is_dir():
+        path /= f"{name}.yaml"
+    if path.exists() and not force:
+        raise typer.BadParameter(f"{path} exists already; use --force to overwrite it", param_hint="TARGET.yaml")
+    write_text(text, path)
+    echo(str(path))
+
+
+def _text(name: str) -> str:
+    from scenarios.load import bundled_names, bundled_text
+    from tui.cli.app import did_you_mean, likely
+
+    names = bundled_names()
+    if name not in names:
+        known = did_you_mean(likely(name, names)) or f" Known are {', '.join(names)}."
+        raise typer.BadParameter(f"there is no bundled scenario {name!r}.{known}", param_hint="NAME")
+    return bundled_text(name)

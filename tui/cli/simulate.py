@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,21 +13,23 @@ from typing import Any
 import typer
 
 from broker import SsmicError, printable_json
+from scenarios import judge_simulation
 from scenarios.results import ResultsError, ResultsReader, simulation_json
 from scenarios.results.comparison import SimulationComparison, compare_simulations, comparison_json, write_comparison
 from scenarios.simulation import Plan, RunOutcome, open_simulation
+from tui.cli.expectations import report_verdicts
 from tui.cli.output import optimum_progress, own_output, progress_of
 from tui.cli.replay import save_recording
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
-from tui.exit_codes import FAILED, INTERRUPTED, code_for, complain, complain_about
+from tui.exit_codes import FAILED, INTERRUPTED, UNMET, code_for, complain, complain_about
 from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
 
-def simulate(
+def simulate(  # noqa: C901 - each step in turn
     plans: Sequence[Plan],
     level: LogLevelName | None,
     *,
@@ -35,6 +38,7 @@ def simulate(
     to: Sequence[Path] = (),
     overwrite: bool = False,
     record: Path | None = None,
+    junit: Path | None = None,
 ) -> None:
     """Run one plan, or several one after another and compare them; what is done is shown too when one does not end.
 
@@ -46,7 +50,9 @@ def simulate(
         to: Files for the comparison.
         overwrite: Whether these may exist already.
         record: Where to record what real devices said; None: in the results file only.
+        junit: Where the verdicts on the scenario's expectations are written as JUnit XML; None: nowhere.
     """
+    began_wall_s = time.monotonic()
     with own_output():
         files: list[Path] = []
         code = 0
@@ -60,10 +66,12 @@ def simulate(
                         codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                         if compare_wall_s is not None:
                             _compare(files[-1], compare_wall_s)
+                        judge_simulation(files[-1])
                     finally:
                         configure_logs(level)
             if code := next(filter(None, codes), 0):
                 break
+        all_hold = True
         with after_failing(code):
             if len(plans) == 1:
                 for file in files:
@@ -76,6 +84,12 @@ def simulate(
                 _write(comparison, to, overwrite=overwrite)
             elif to:
                 complain(f"not written, because not all runs ended: {', '.join(map(str, to))}")
+            all_hold = report_verdicts(
+                plans[0].scenario.name, files, junit, time.monotonic() - began_wall_s, is_quiet=as_json
+            )
+        if not code and not all_hold:
+            complain("an expectation of the scenario does not hold")
+            code = UNMET
         if code:
             raise typer.Exit(code)
 

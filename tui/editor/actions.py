@@ -235,7 +235,7 @@ class FieldActions:
         entry = await self.production_of(await self.pick("Add a forecast", items), tree)
         if entry is None:
             return
-        origin = Origin.of(tree.get("start"))
+        origin = Origin.of(tree.get("start"), tree.get("zone"))
         old = [prediction.get("issued") for _, prediction in tree_model.items(at(tree, (*ref, "predictions")))]
         known = [time_s for issued in old if (time_s := seconds(issued, origin)) is not None]
         issued = in_form_of(max(known) + 6 * 3600, origin, old[-1]) if known else "00:00"

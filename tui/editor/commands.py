@@ -449,7 +449,7 @@ def add_input_jobs(tree: Tree, jobs: Sequence[InputJob], where: str) -> Added:
         jobs: Jobs read from a file.
         where: The file's name, for the undo history.
     """
-    origin = Origin.of(tree.get("start"))
+    origin = Origin.of(tree.get("start"), tree.get("zone"))
     known = tree_model.profiles(tree)
     entries: list[dict[str, Any]] = []
     notes: list[str] = []

@@ -190,7 +190,7 @@ class FieldRow(Vertical):
                     select.set_options([(escape(option), option) for option in options])
                 select.value = value or Select.NULL
             elif field.kind == "time":
-                self._show_time(field.value, Origin.of(tree.get("start")))
+                self._show_time(field.value, Origin.of(tree.get("start"), tree.get("zone")))
             else:
                 line = self.query_one(Input)
                 line.placeholder = field.hint

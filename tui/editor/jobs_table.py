@@ -32,7 +32,7 @@ class JobRow:
 
 def rows_of(tree: Tree) -> list[JobRow]:
     """Return the jobs in the order of the file."""
-    origin = Origin.of(tree.get("start"))
+    origin = Origin.of(tree.get("start"), tree.get("zone"))
     titles: dict[tuple[str, str], str] = {}
     rows = []
     for index, job in tree_model.jobs(tree):

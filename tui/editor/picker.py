@@ -156,7 +156,7 @@ keys move through the list while you type, `Enter` chooses, `Esc` goes back.
         else:
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
             self.query_one(".said", Static).update(said)
-            chart.show(picture.series, picture.span)
+            chart.show(picture.series, picture.span, marks=picture.marks)
 
     def action_move(self, by: int) -> None:
         """Move the cursor; the search field keeps the focus."""
@@ -301,7 +301,7 @@ class ClearSky:
 
     def prediction(self, tree: Tree) -> dict[str, Any]:
         """Return a forecast for the days of the run, issued at its start, as a YAML entry."""
-        origin = Origin.of(tree.get("start"))
+        origin = Origin.of(tree.get("start"), tree.get("zone"))
         start_s = START_S if origin.start_s is None else origin.start_s
         days = tree.get("days")
         count = min(days, _MOST_DAYS) if isinstance(days, int) and days > 0 else 1

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ValidationError
 
 from agents import CumulativeSeries, FloatArray, LoadProfile, Prediction, Production
 from scenarios import ProducerSeries, Zone
-from scenarios.files import MAX_DAYS, LoadProfileEntry, ProblemCollector, ProductionEntry, SeriesReader, locate_in
+from scenarios.files import (
+    MAX_DAYS,
+    LoadProfileEntry,
+    ProblemCollector,
+    ProductionEntry,
+    SeriesReader,
+    locate_in,
+    parse_moment,
+)
 from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
 from tui.editor.time_fields import Origin, seconds
@@ -40,6 +48,8 @@ class Picture:
     """Caption under the title."""
     days: Days | None = None
     """The days to choose from; None: not a chart of a day."""
+    marks: tuple[tuple[float, str], ...] = ()
+    """Events, by their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,7 @@ class Artist:
         days, title = None, "Forecasts" if len(productions) > 1 else "Forecast"
         if end_s - start_s > 2 * _DAY_S:
             # A year of forecasts in one chart would be illegible.
-            origin_s = Origin.of(self.tree.get("start")).start_s
+            origin_s = Origin.of(self.tree.get("start"), self.tree.get("zone")).start_s
             first_s = start_s if origin_s is None or origin_s >= end_s else origin_s
             days = Days(first_s, -(-(end_s - first_s) // _DAY_S), self._zone)
             start_s, title = self._chosen(days, title)
@@ -142,7 +152,7 @@ class Artist:
 
     def job(self, job: dict[str, Any]) -> Picture:
         """Draw a job at both ends of its window, in front of the neighbourhood's production."""
-        origin = Origin.of(self.tree.get("start"))
+        origin = Origin.of(self.tree.get("start"), self.tree.get("zone"))
         earliest_s, latest_s = (seconds(job.get(key), origin) for key in ("earliest_start", "latest_start"))
         name = text(job.get("load_profile")) or self._profile_of_device(job)
         profile = self.profile(name) if name else None
@@ -165,7 +175,7 @@ class Artist:
 
     def day(self, house: str | None) -> Picture:
         """Draw production and jobs of a house, or of all, each job at its earliest start."""
-        origin = Origin.of(self.tree.get("start"))
+        origin = Origin.of(self.tree.get("start"), self.tree.get("zone"))
         if origin.start_s is None:
             return Picture("The chart appears once the start has a date")
         loads: list[tuple[int, LoadProfile]] = []
@@ -193,7 +203,8 @@ class Artist:
         series = (drawn(FORECAST, produced_w, "produced"), drawn(DEMAND, load_w, "jobs at their earliest start"))
         energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
         produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000
-        return Picture(title, series, span, f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh", days)
+        said = f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh"
+        return Picture(title, series, span, said, days, self._marks(origin))
 
     def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
         """Return the days of the run: from the file, else until the last job drawn."""
@@ -208,9 +219,27 @@ class Artist:
         index = days.fitting(self.day_index)
         return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
 
+    def _marks(self, origin: Origin) -> tuple[tuple[float, str], ...]:
+        """Return the events of the timeline whose time is known before the run, with what they do."""
+        marks: list[tuple[float, str]] = []
+        timeline = self.tree.get("timeline")
+        for entry in timeline if isinstance(timeline, list) else ():
+            if not isinstance(entry, dict) or not isinstance(entry.get("at"), int | str) or origin.start_s is None:
+                continue
+            try:
+                at_s = parse_moment(entry["at"], origin.start_s, origin.zone)
+            except ValueError:
+                continue
+            marks.append((at_s, str(entry.get("text") or entry.get("do") or "event")))
+        return tuple(marks)
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin.of(self.tree.get("start"), self.tree.get("zone"))
+
     @property
     def _zone(self) -> Zone:
-        return Origin.of(self.tree.get("start")).zone
+        return Origin.of(self.tree.get("start"), self.tree.get("zone")).zone
 
     def _produced_w(self, start_s: int, end_s: int, house: str | None = None) -> FloatArray:
         """Return mean production power in W per step, by the rule used in results."""
@@ -226,7 +255,7 @@ class Artist:
 
     def _producer(self, device: dict[str, Any]) -> ProducerSeries | None:
         """Return a producer's readable forecasts and production; None if there are none."""
-        origin = Origin.of(self.tree.get("start"))
+        origin = Origin.of(self.tree.get("start"), self.tree.get("zone"))
         actual = self.production(device.get("actual")) if device.get("actual") else None
         if actual is not None:
             return ProducerSeries((), actual)
@@ -248,8 +277,8 @@ class Artist:
         return self._profiles_of_devices().get(tree_model.key_of_job(job), "")
 
     def _reader(self) -> SeriesReader:
-        start_s = Origin.of(self.tree.get("start")).start_s
-        return SeriesReader(ProblemCollector(locate_in("")), self.folder, start_s or 0)
+        start_s = Origin.of(self.tree.get("start"), self.tree.get("zone")).start_s
+        return SeriesReader(ProblemCollector(locate_in("")), self.folder, start_s or 0, self._origin.info)
 
 
 _COLOURS = (FORECAST.colour, "secondary", "accent", "error")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from scenarios import Zone
+from scenarios import Zone, zone_info
 from scenarios.files import MAX_TIME_S, format_after_start, offset_of, parse_time
 
 _CLOCK = re.compile(r"\d{1,5}:[0-5]\d(:[0-5]\d)?", re.ASCII)
@@ -18,26 +20,37 @@ class Origin:
 
     start_s: int | None
     zone: Zone
+    info: ZoneInfo | None = None
+    """The file's IANA time zone; None: it has none."""
 
     @classmethod
-    def of(cls, start: object) -> Origin:
-        """Read the `start` of a file."""
+    def of(cls, start: object, zone: object = None) -> Origin:
+        """Read the `start` and the `zone` of a file."""
+        info = zone_info(zone) if isinstance(zone, str) else None
         try:
             if isinstance(start, int | str):
-                return cls(parse_time(start, None), Zone(offset_of(start)))
+                start_s = parse_time(start, None, info)
+                if info is None:
+                    return cls(start_s, Zone(offset_of(start)))
+                offset = datetime.fromtimestamp(start_s, info).utcoffset() or timedelta()
+                return cls(start_s, Zone(int(offset.total_seconds()), info.key), info)
         except ValueError:
             pass
         return cls(None, Zone())
 
 
 def _iso_offset(zone: Zone) -> str:
+    if zone.key:
+        return ""
     return "Z" if zone == Zone() else zone.name
 
 
 def split(value: Any, origin: Origin) -> tuple[str, str]:  # noqa: ANN401 - any YAML value
     """Split a time into date and time of day; an invalid value is returned unchanged as the time of day."""
     try:
-        time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) and value != "" else None
+        time_s = (
+            parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) and value != "" else None
+        )
     except ValueError:
         time_s = None
     if time_s is None or isinstance(value, bool):
@@ -65,7 +78,7 @@ def join(date: str, clock: str, origin: Origin, old: Any) -> int | str:  # noqa:
     if not _CLOCK.fullmatch(clock):
         return written
     try:
-        time_s = parse_time(written, None)
+        time_s = parse_time(written, None, origin.info)
     except ValueError:
         return written
     return in_form_of(time_s, origin, old, written)
@@ -85,7 +98,7 @@ def in_form_of(time_s: int, origin: Origin, old: Any, written: str = "") -> int 
     iso = written or origin.zone.iso(time_s)
     if origin.start_s is None or (isinstance(old, str) and old and not _CLOCK.fullmatch(old)):
         return iso
-    after = format_after_start(time_s, origin.start_s)
+    after = format_after_start(time_s, origin.start_s, origin.info)
     return after if _CLOCK.fullmatch(after) else iso
 
 
@@ -98,7 +111,7 @@ def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa:
         origin: The run's start.
     """
     try:
-        time_s = parse_time(value, origin.start_s) if isinstance(value, int | str) else None
+        time_s = parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) else None
     except ValueError:
         return None
     if time_s is None:
@@ -113,7 +126,7 @@ def shifted(value: Any, by_s: int, origin: Origin) -> int | str | None:  # noqa:
 def seconds(value: Any, origin: Origin) -> int | None:  # noqa: ANN401 - any YAML value
     """Return UNIX seconds; None if the value is not a time."""
     try:
-        return parse_time(value, origin.start_s) if isinstance(value, int | str) else None
+        return parse_time(value, origin.start_s, origin.info) if isinstance(value, int | str) else None
     except ValueError:
         return None
 

@@ -332,7 +332,7 @@ class PreviewPanel(Vertical):
             self.set_class(not is_jobs and (bool(picture.series) or is_wide), "some")
             said = f"{picture.title}\n{picture.said}" if picture.said else picture.title
             update_if_changed(self.query_one(".said", Static), said)
-            self.query_one(Chart).show(picture.series, picture.span)
+            self.query_one(Chart).show(picture.series, picture.span, marks=picture.marks)
             self.drawn = ref
 
 

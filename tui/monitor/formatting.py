@@ -55,7 +55,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "ProducerJoined": ("+", "accent"),
     "JobsRegistered": ("+", "muted"),
     "DeviceSaid": ("»", "muted"),
-    "JobAdded": ("+", "accent"),
+    "AddJob": ("+", "accent"),
     "JobWithdrawn": ("↩", "muted"),
     "JobExecuted": ("▶", "ok"),
     "ProductionMeasured": ("☼", "muted"),

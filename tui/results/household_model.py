@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scenarios import Zone
+from scenarios import Zone, in_words
 from scenarios.results import (
     ContractRow,
     HouseholdRow,
@@ -58,6 +58,8 @@ class Sheet:
     """Empty for one household."""
     zone: Zone
     """Zone in which times are shown."""
+    events: tuple[tuple[float, str], ...] = ()
+    """Events of the timeline, by their time."""
 
 
 def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sheet:
@@ -81,11 +83,12 @@ def neighbourhood_sheet(results: ResultsReader, run: int, interval_s: int) -> Sh
         house=None,
         wholes=_wholes(kpis.consumed_wh, own_wh, neighbours_wh, kpis.grid_wh, kpis.produced_wh, neighbours_wh),
         peaks=_peaks(kpis.consumption_peak_to_average, kpis.production_peak_to_average),
-        figures=_neighbourhood_figures(view),
+        figures=(*_verdicts(results, run), *_neighbourhood_figures(view)),
         day=view.day,
         contracts=view.contracts,
         households=household_rows(view),
         zone=results.scenario.zone,
+        events=_events(results, run),
     )
 
 
@@ -116,7 +119,23 @@ def house_sheet(results: ResultsReader, run: int, house: str, interval_s: int) -
         contracts=tuple(sorted((*view.contracts, *view.supplied), key=lambda row: (row.start_s, row.contract_id))),
         households=(),
         zone=results.scenario.zone,
+        events=_events(results, run),
     )
+
+
+def _events(results: ResultsReader, run: int) -> tuple[tuple[float, str], ...]:
+    return tuple((one.at_s, in_words(one.action)) for one in results.happenings(run))
+
+
+def _verdicts(results: ResultsReader, run: int) -> list[tuple[str, str]]:
+    """Return the expectations that fail, each with its values, before one line about all."""
+    verdicts = results.verdicts(run)
+    if not verdicts:
+        return []
+    failed = [one for one in verdicts if not one["holds"]]
+    told = [("Expectation fails", f"{one['title']} ({one['error'] or one['values']})") for one in failed]
+    held = [(f"Holds: {one['title']}", str(one["values"])) for one in verdicts if one["holds"]]
+    return [*told, ("Expectations", f"{len(held)} of {len(verdicts)} hold"), *held]
 
 
 def _wholes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rich.style import Style
@@ -149,13 +150,14 @@ _COLUMNS: tuple[Column[HouseholdRow], ...] = (
 )
 
 
-def draw_day(chart: Chart, day: PowerProfile, zone: Zone) -> None:
+def draw_day(chart: Chart, day: PowerProfile, zone: Zone, marks: Sequence[tuple[float, str]] = ()) -> None:
     """Draw stacked local and grid consumption in front of production.
 
     Args:
         chart: The chart to draw in.
         day: Power per interval, W.
         zone: Zone of the time axis.
+        marks: Events by their time.
     """
     start_s = float(day.times_s[0]) if len(day.times_s) else 0.0
     end_s = start_s + len(day.times_s) * day.interval_s
@@ -166,6 +168,7 @@ def draw_day(chart: Chart, day: PowerProfile, zone: Zone) -> None:
             drawn(GRID, day.grid_w, "grid use"),
         ),
         TimeAxis(start_s, end_s, zone),
+        marks=marks,
     )
 
 
@@ -286,7 +289,7 @@ class SheetPane(Guarded, Vertical):
         if sheet is None:
             return
         self.day_index = index if days is None else days.fitting(index)
-        draw_day(self.query_one(Chart), sheet.day.of_day(self.day_index), shown_zone(self, sheet.zone))
+        draw_day(self.query_one(Chart), sheet.day.of_day(self.day_index), shown_zone(self, sheet.zone), sheet.events)
         title = "" if days is None else days.title(self.day_index)
         bar = self.query_one(".day-title", Static)
         bar.display = bool(title)

@@ -19,6 +19,7 @@ from pathlib import Path
 from broker import SsmicError, new_loop
 from broker.protocol import Control, topics
 from broker.transport import Broker, Delivery, MemoryBroker, ReceiveQueue
+from scenarios import judge_simulation
 from scenarios.results import ResultsReader, simulation_json
 from scenarios.simulation import OpenBroker, Simulation, open_simulation
 from tui.child_process import frame, let_keys_go_first, read_frame
@@ -104,6 +105,8 @@ async def _simulate(wanted: Task, parent: _Parent) -> None:
             interrupted = any(outcome.state == "interrupted" for outcome in outcomes)
         if wanted.optimum_wall_s is not None and not interrupted:
             await _seek(simulation.results_file, wanted.optimum_wall_s, parent)
+        if not interrupted and wanted.plan.scenario.expectations:
+            await asyncio.to_thread(judge_simulation, simulation.results_file)
     except asyncio.CancelledError:
         task.uncancel()
         interrupted = True

@@ -131,13 +131,20 @@ class Chart(Widget, can_focus=True):
         Binding("home", "cursor_to(0)", "Start of the chart", show=False),
         Binding("end", "cursor_to(1)", "End of the chart", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--axis", "chart--now", "chart--empty", "chart--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--axis",
+        "chart--now",
+        "chart--empty",
+        "chart--event",
+        "chart--cursor",
+    }
     DEFAULT_CSS = """
     Chart { height: 1fr; min-height: 5; background: $background; }
     Chart:focus > .chart--axis { color: $primary; }
     Chart > .chart--axis { color: $foreground 55%; }
     Chart > .chart--now { color: $now; text-style: bold; }
     Chart > .chart--empty { color: $foreground 60%; }
+    Chart > .chart--event { color: $foreground 70%; }
     Chart > .chart--cursor { color: $foreground; text-style: bold; }
     """
 
@@ -158,6 +165,7 @@ class Chart(Widget, can_focus=True):
         self._now_s: float | None = None
         self._unit: Callable[[float], str] = watts
         self._top = 0.0
+        self._marks: tuple[tuple[float, str], ...] = ()
         self._cursor_s: float | None = None
         self._drawn: tuple[object, list[Strip]] | None = None
 
@@ -169,6 +177,7 @@ class Chart(Widget, can_focus=True):
         now_s: float | None = None,
         unit: Callable[[float], str] = watts,
         top: float = 0.0,
+        marks: Sequence[tuple[float, str]] = (),
     ) -> None:
         """Show new data.
 
@@ -178,8 +187,9 @@ class Chart(Widget, can_focus=True):
             now_s: Position of the mark for the present; None: no mark.
             unit: Formats a value of the y axis.
             top: Minimum upper end of the y axis, for charts with a common scale.
+            marks: Events by their time, which the cursor reads.
         """
-        self._top = top
+        self._top, self._marks = top, tuple(marks)
         self._series, self._span, self._now_s, self._unit = tuple(series), span, now_s, unit
         self._draw_again()
 
@@ -309,6 +319,8 @@ class Chart(Widget, can_focus=True):
         cells = [[empty] * columns for _ in range(rows)]
         for series in (s for s in self._series if s.look == "dots"):
             self._fill_dots(cells, series, resampled(series.values, columns * 2) / top * rows * 4)
+        for time_s, _ in self._marks:
+            self._mark(cells, self._column_of(time_s), "╎", "chart--event")
         self._mark(cells, self._column_of(self._now_s), "┊", "chart--now")
         areas = [s for s in self._series if s.look == "area"]
         if areas:
@@ -400,6 +412,9 @@ class Chart(Widget, can_focus=True):
         if self._column_of(self._now_s) is not None:
             segments.append(Segment("┊ ", base + self.get_component_rich_style("chart--now", partial=True)))
             segments.append(Segment("now", base))
+        if any(self._column_of(time_s) is not None for time_s, _ in self._marks):
+            look = self.get_component_rich_style("chart--event", partial=True)
+            segments += [Segment("   ╎ ", base + look), Segment("events", base)]
         return Strip(segments).adjust_cell_length(width, base)
 
     def _reading(self, column: int, width: int, base: Style) -> Strip:
@@ -415,6 +430,8 @@ class Chart(Widget, can_focus=True):
             room = width - sum(cell_len(segment.text) for segment in segments)
             if room >= 0:
                 break
+        if told := "; ".join(text for time_s, text in self._marks if self._column_of(time_s) == column):
+            segments.append(Segment(f"   ╎ {told}", base))
         indent = min(_AXIS_WIDTH, max(0, room))
         return Strip([Segment(" " * indent, base), *segments]).adjust_cell_length(width, base)
 

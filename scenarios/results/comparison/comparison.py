@@ -40,7 +40,7 @@ COMPARED_FIGURES: tuple[Figure, ...] = (
 
 _SETTINGS = {"days": "days", "patient": "waiting for a better offer"}
 """Settings other than the algorithm and its own that change what is simulated."""
-_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "faults"}
+_NOT_THE_NEIGHBOURHOOD = {"description", "seed", "algorithm", "expectations", "faults"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ class _Contents:
 
     def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:
         tariff = self._scenario.tariff
-        billed = bills(run.settlement, run.producer_houses, tariff) if tariff else {}
+        billed = bills(run.settlement, run.producer_houses, tariff, run.tariff_changes) if tariff else {}
         rows: list[list[float | int | None]] = []
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]

@@ -62,13 +62,13 @@ def test_headers_units_and_times_of_every_kind_give_the_same_energy(text: str, k
     assert steps == [("08:00", 500.0), ("08:30", 1000.0), ("09:00", 250.0)]
 
 
-def test_a_counter_that_starts_anew_is_a_boundary_and_is_told(tmp_path: Path) -> None:
+def test_the_reset_of_a_counter_is_a_boundary_with_a_note(tmp_path: Path) -> None:
     """A reset is no error and no energy."""
     rows = [(8, 10.0), (9, 10.5), (10, 11.5), (11, 0.2), (12, 0.7)]
     text = "time,total kWh\n" + "".join(f"2026-06-21T{hour:02}:00Z,{value}\n" for hour, value in rows)
     loaded = _load(tmp_path, text)
     assert _steps(loaded.scenario) == [("08:00", 500.0), ("09:00", 1000.0), ("10:00", 0.0), ("11:00", 500.0)]
-    assert any("starts anew 1 time (2026-06-21 11:00Z)" in note for note in loaded.notes)
+    assert any("resets 1 time (2026-06-21 11:00Z)" in note for note in loaded.notes)
     assert any("readings of a counter" in note for note in loaded.notes)
 
 

@@ -24,9 +24,10 @@ def _demand_per_production(scenario: Scenario) -> float:
     return sum(job.energy_wh for job in scenario.jobs) / sun_wh
 
 
-def test_every_file_has_a_generator_and_the_other_way_round() -> None:
-    """No file that nobody can write anew."""
-    assert set(bundled_names()) == set(SCENARIOS) == {path.stem for path in FOLDER.glob("*.yaml")}
+def test_every_generator_has_a_file() -> None:
+    """Those of the gallery are written by hand."""
+    assert set(bundled_names()) == {path.stem for path in FOLDER.glob("*.yaml")}
+    assert set(SCENARIOS) < set(bundled_names())
 
 
 @pytest.mark.parametrize(

@@ -342,6 +342,7 @@ def test_the_same_thing_again_and_again_is_counted(thing: Thing, tmp_path: Path)
     assert message == "holds more than 1000000 values"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "content",
     [

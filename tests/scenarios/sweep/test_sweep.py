@@ -61,6 +61,7 @@ class StopNowError(Exception):
     """Stops a sweep, as Ctrl-C would."""
 
 
+@pytest.mark.long
 def test_a_sweep_that_was_stopped_and_resumed_has_the_same_content(
     plan: SweepPlan, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_sweep_that_was_stopped_and_resumed_has_the_same_content(
     assert sweep(plan, path).sha256 == read_sweep(undisturbed).info.sha256, "a complete sweep has nothing left to do"
 
 
+@pytest.mark.long
 def test_dask_local_gives_the_same_content(plan: SweepPlan, undisturbed: Path, tmp_path: Path) -> None:
     """Dask local gives the same content."""
     pytest.importorskip("distributed", reason="Dask is an extra: pip install 'ssmic[dask]'")

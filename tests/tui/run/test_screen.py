@@ -101,6 +101,7 @@ async def test_several_runs_show_their_figures(opened: Opened) -> None:
         assert all(0 < (row.kpi("self_sufficiency") or 0) <= 1 for row in rows)
 
 
+@pytest.mark.long
 async def test_a_paced_run_is_stopped_and_keeps_what_was_agreed(opened: Opened) -> None:
     """The screen asks first; quitting would ask as well."""
     async with opened(first_area="run") as pilot:

@@ -1,0 +1,269 @@
+"""What a scenario's timeline does: actions, and when each of them takes place. Times in UNIX seconds.
+
+Independent of the file format that events come from, and of how they are carried out (`scenarios.timeline`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from agents import LoadProfile, Production
+from agents.scheduling import AlgorithmSettings
+
+HOUR_S = 3600
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CloudFront(_Frozen):
+    """A cloud front passes over some producers and weakens what they really give."""
+
+    do: Literal["cloud"] = "cloud"
+    producers: tuple[str, ...]
+    """In the order in which the front reaches them."""
+    factor: float
+    """What is left of the production under the front, as a share."""
+    ramp_s: int
+    """How long the production takes to fall to that, and to rise again, within the duration."""
+    duration_s: int
+    """How long the front is over one producer."""
+    travel_s: int
+    """How much later it reaches the next producer."""
+    announced: bool
+    """Whether each producer's forecast says so from the moment on at which the front reaches it."""
+
+
+class GiveForecast(_Frozen):
+    """A producer gets a new forecast."""
+
+    do: Literal["forecast"] = "forecast"
+    producer: str
+    production: Production | None = None
+    factor: float | None = None
+    """Without a production: its present forecast for the time from now on, times this factor."""
+    is_derived: bool = False
+    """It follows from another event, and says nothing about what the producer really gives."""
+    replaces_later: bool = False
+    """Forecasts of the scenario that are issued later are void."""
+
+
+class ForecastError(_Frozen):
+    """From now on producers get forecasts whose error grows with the horizon: the real production, and chance."""
+
+    do: Literal["forecast_error"] = "forecast_error"
+    producers: tuple[str, ...]
+    growth_per_h: float
+    """Standard deviation of the relative error an hour ahead; it grows in proportion to the horizon."""
+    most: float
+    """Its limit."""
+    every_s: int
+    """How often a forecast is issued."""
+    duration_s: int | None
+    """For how long; None: to the end of the run."""
+    seed: int
+
+
+class JoinDevice(_Frozen):
+    """A device is there from now on; until then it was not."""
+
+    do: Literal["join"] = "join"
+    house: str
+    device: str
+
+
+class LeaveDevice(_Frozen):
+    """A device is there no longer: a producer gives nothing, a consumer's jobs do not run."""
+
+    do: Literal["leave"] = "leave"
+    house: str
+    device: str
+
+
+class AddJobs(_Frozen):
+    """A household wants one more job; times relative to the event."""
+
+    do: Literal["add_job"] = "add_job"
+    job_id: str
+    source_id: str
+    house: str
+    device: str
+    profile: str
+    load_profile: LoadProfile
+    earliest_after_s: int
+    latest_after_s: int
+
+
+class WithdrawJob(_Frozen):
+    """A household no longer wants a job; one that has started runs to its end."""
+
+    do: Literal["withdraw_job"] = "withdraw_job"
+    job: str
+
+
+class GoOffline(_Frozen):
+    """A household cannot be reached. Its panels and appliances work, but it agrees on nothing."""
+
+    do: Literal["offline"] = "offline"
+    house: str
+    duration_s: int | None
+    """None: it does not return."""
+
+
+class ReturnOnline(_Frozen):
+    """A household that was offline can be reached again."""
+
+    do: Literal["online"] = "online"
+    house: str
+
+
+class DisturbLink(_Frozen):
+    """The link between a household and the broker loses or delays messages. It changes no contract."""
+
+    do: Literal["link"] = "link"
+    house: str
+    loss: float
+    """Share of the messages that are lost and have to be sent again."""
+    delay_wall_s: float
+    """How long each is under way at most, seconds of the wall clock."""
+    duration_s: int
+
+
+class RestartBroker(_Frozen):
+    """The broker is restarted. It changes no contract."""
+
+    do: Literal["restart_broker"] = "restart_broker"
+
+
+class ChangeTariff(_Frozen):
+    """Other prices or emissions hold from now on; None: as before."""
+
+    do: Literal["tariff"] = "tariff"
+    import_eur_per_kwh: float | None = None
+    feed_in_eur_per_kwh: float | None = None
+    neighbour_eur_per_kwh: float | None = None
+    grid_kg_co2_per_kwh: float | None = None
+
+
+class SwitchAlgorithm(_Frozen):
+    """Producers decide by another algorithm from now on."""
+
+    do: Literal["algorithm"] = "algorithm"
+    producers: tuple[str, ...]
+    algorithm: AlgorithmSettings
+
+
+class SwitchPatience(_Frozen):
+    """Jobs of some households wait from now on where no producer can supply them, or take grid power at once."""
+
+    do: Literal["patience"] = "patience"
+    houses: tuple[str, ...]
+    patient: bool
+
+
+class Note(_Frozen):
+    """Says something, in the log, in the results and on charts."""
+
+    do: Literal["note"] = "note"
+    text: str
+
+
+Action = Annotated[
+    CloudFront
+    | GiveForecast
+    | ForecastError
+    | JoinDevice
+    | LeaveDevice
+    | AddJobs
+    | WithdrawJob
+    | GoOffline
+    | ReturnOnline
+    | DisturbLink
+    | RestartBroker
+    | ChangeTariff
+    | SwitchAlgorithm
+    | SwitchPatience
+    | Note,
+    Field(discriminator="do"),
+]
+ACTION: TypeAdapter[Action] = TypeAdapter(Action)
+"""Converts actions to and from JSON."""
+
+Turn = Literal["agreed", "starts", "ends", "cancelled"]
+"""What may happen to a job that an event waits for: its contract is agreed, it starts to run, ..."""
+
+
+class Event(_Frozen):
+    """An action and its time: `at_s`, or when something happens to a job."""
+
+    at_s: int | None
+    """UNIX seconds; None: it waits for a job."""
+    job: str | None = None
+    """The job that it waits for; it takes place once, the first time that this happens."""
+    turn: Turn | None = None
+    after_s: int = 0
+    """How long after that."""
+    action: Action
+
+
+class Happening(_Frozen):
+    """An event that took place in a run."""
+
+    n: int
+    """Counts the run's events from 1."""
+    at_s: int
+    action: Action
+
+
+def in_words(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each kind of action
+    """Return what an action does, short enough for a chart or a line of a table."""
+    match action:
+        case CloudFront():
+            cut = f"{(1 - action.factor) * 100:.0f} % less sun" if action.factor <= 1 else "more sun"
+            return f"clouds over {_listed(action.producers)}: {cut} for {_span(action.duration_s)}"
+        case GiveForecast(producer=producer):
+            return f"new forecast for {producer}"
+        case ForecastError():
+            return f"uncertain forecasts for {_listed(action.producers)}, {action.growth_per_h * 100:g} % an hour"
+        case JoinDevice():
+            return f"{action.device} joins"
+        case LeaveDevice():
+            return f"{action.device} leaves"
+        case AddJobs():
+            return f"job {action.job_id} added"
+        case WithdrawJob():
+            return f"job {action.job} withdrawn"
+        case GoOffline():
+            back = "" if action.duration_s is None else f" for {_span(action.duration_s)}"
+            return f"{action.house} offline{back}"
+        case ReturnOnline():
+            return f"{action.house} back online"
+        case DisturbLink():
+            parts = [f"{action.loss * 100:g} % lost"] * (action.loss > 0)
+            parts += [f"up to {action.delay_wall_s * 1000:g} ms late"] * (action.delay_wall_s > 0)
+            return f"bad link of {action.house}: {', '.join(parts)} for {_span(action.duration_s)}"
+        case RestartBroker():
+            return "broker restarted"
+        case ChangeTariff():
+            return "other tariff"
+        case SwitchAlgorithm():
+            return f"{_listed(action.producers)} decide by {action.algorithm.name}"
+        case SwitchPatience():
+            return f"jobs of {_listed(action.houses)} {'wait' if action.patient else 'do not wait'}"
+        case Note(text=text):
+            return text
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:2])
+    return shown if len(names) <= 2 else f"{shown} and {len(names) - 2} more"
+
+
+def _span(seconds: int) -> str:
+    hours, rest = divmod(seconds, HOUR_S)
+    minutes, rest_s = divmod(rest, 60)
+    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0) + [f"{rest_s} s"] * (rest_s > 0)
+    return " ".join(parts) or "0 s"

@@ -1,0 +1,13 @@
+from .junit import (
+    junit_xml as junit_xml,
+)
+from .language import (
+    condition_problems as condition_problems,
+)
+from .verdicts import (
+    Verdict as Verdict,
+    judge as judge,
+    verdict_json as verdict_json,
+)
+
+__all__ = ["Verdict", "condition_problems", "judge", "junit_xml", "verdict_json"]

@@ -1,0 +1,314 @@
+"""Conditions: `self_sufficiency >= 60 % and job("wash").producer == "roof"`. Parsed and computed here, never executed.
+
+condition   = and-part { "or" and-part }
+and-part    = not-part { "and" not-part }
+not-part    = [ "not" ] comparison
+comparison  = sum [ ("<=" | "<" | ">=" | ">" | "==" | "!=") sum ]
+sum         = product { ("+" | "-") product }
+product     = value { ("*" | "/") value }
+value       = number [ unit ] | "text" | 12:30 | true | false | name | "-" value | "(" condition ")"
+name        = word [ "(" "text" ")" ] [ "." word ]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+
+from scenarios.metrics import Kpis
+
+Value = float | str | bool | None
+
+KPIS = tuple(field.name for field in fields(Kpis))
+"""Names of the run's figures."""
+COUNTS = ("messages", "negotiations", "events")
+"""Names of further numbers of a run."""
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "job": ("producer", "house", "device", "start", "delay_s", "energy_wh", "delivered_wh", "contracts", "moves",
+            "is_on_grid", "has_contract"),
+    "house": ("consumed_wh", "delivered_wh", "grid_wh", "jobs", "jobs_on_grid", "bill_eur", "saving_eur"),
+    "producer": ("produced_wh", "contracted_wh", "delivered_wh", "shortfall_wh", "contracts"),
+    "contracts": ("standing", "cancelled", "lost", "amended", "on_grid", "all"),
+    "optimum": ("best_wh", "bound_wh", "share", "gap"),
+    "algorithm": KPIS,
+}  # fmt: skip
+"""By what stands before the dot, what may stand behind it; `messages.<kind>` counts messages of a kind."""
+WITH_NAME = ("job", "house", "producer", "algorithm")
+"""Those that take a name in parentheses."""
+UNITS: Mapping[str, float] = {
+    "Wh": 1, "kWh": 1e3, "MWh": 1e6, "W": 1, "kW": 1e3, "%": 0.01, "s": 1, "min": 60, "h": 3600, "EUR": 1, "kg": 1,
+}  # fmt: skip
+_TOKEN = re.compile(
+    r"\s*(?:(?P<time>\d{1,3}:[0-5]\d)(?!\d)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<text>\"[^\"]*\"|'[^']*')"
+    r"|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[<>+\-*/().%]))"
+)
+_MAX_DEPTH = 50
+
+
+class ConditionError(ValueError):
+    """A condition cannot be read, or names what does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value as it is written."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Something that a run has: `jobs_on_grid`, `job("wash").start`, `messages.Cancel`."""
+
+    word: str
+    of: str | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        of = f'("{self.of}")' if self.of is not None else ""
+        return f"{self.word}{of}{'' if self.field is None else '.' + self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operator with its operands."""
+
+    sign: str
+    operands: tuple[Node, ...]
+
+
+Node = Literal | Name | Operation
+
+
+def parse(text: str) -> Node:
+    """Return a condition as a tree.
+
+    Raises:
+        ConditionError: It cannot be read; the message says where.
+    """
+    parser = _Parser(text)
+    node = parser.condition()
+    if parser.token:
+        raise ConditionError(f"unexpected {parser.token!r} behind the condition")
+    return node
+
+
+def names_in(node: Node) -> tuple[Name, ...]:
+    """Return the names that a condition is about, in order, each once."""
+    match node:
+        case Name():
+            return (node,)
+        case Operation(operands=operands):
+            return tuple(dict.fromkeys(name for operand in operands for name in names_in(operand)))
+    return ()
+
+
+def condition_problems(text: str, known: Mapping[str, Collection[str]] | None) -> list[str]:
+    """Return what is wrong with a condition; empty if nothing is.
+
+    Args:
+        text: The condition.
+        known: Ids by `job`, `house`, `producer` and `algorithm`; None: ids are not checked.
+    """
+    try:
+        names = names_in(parse(text))
+    except ConditionError as error:
+        return [str(error)]
+    return [what for name in names if (what := _problem(name, known))]
+
+
+def compute(node: Node, value_of: Callable[[Name], Value]) -> Value:
+    """Return the value of a condition.
+
+    Args:
+        node: The condition.
+        value_of: Returns the value of a name; None where there is none, as of a job without a contract.
+    """
+    match node:
+        case Literal(value=value):
+            return value
+        case Name():
+            return value_of(node)
+        case Operation(sign="and", operands=operands):
+            return all(bool(compute(operand, value_of)) for operand in operands)
+        case Operation(sign="or", operands=operands):
+            return any(bool(compute(operand, value_of)) for operand in operands)
+        case Operation(sign="not", operands=(operand,)):
+            return not compute(operand, value_of)
+        case Operation(sign=sign, operands=operands):
+            return _calculated(sign, [compute(operand, value_of) for operand in operands])
+
+
+def _calculated(sign: str, values: list[Value]) -> Value:  # noqa: C901, PLR0911 - one case for each operator
+    if sign in ("==", "!="):
+        left, right = values
+        same = left == right
+        if isinstance(left, int | float) and isinstance(right, int | float):
+            same = abs(left - right) <= 1e-9 * max(1.0, abs(left))
+        return same == (sign == "==")
+    if not _numbers(*values):
+        if all(isinstance(value, int | float) or value is None for value in values):
+            return False if sign in ("<", "<=", ">", ">=") else None
+        raise ConditionError(f"{sign} needs numbers, not {' and '.join(map(repr, values))}")
+    numbers = [float(value) for value in values if value is not None]
+    if len(numbers) == 1:
+        return -numbers[0]
+    a, b = numbers
+    match sign:
+        case "<":
+            return a < b
+        case "<=":
+            return a <= b
+        case ">":
+            return a > b
+        case ">=":
+            return a >= b
+        case "+":
+            return a + b
+        case "-":
+            return a - b
+        case "*":
+            return a * b
+    return a / b if b else None
+
+
+def _numbers(*values: Value) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _problem(name: Name, known: Mapping[str, Collection[str]] | None) -> str:  # noqa: PLR0911 - each problem in turn
+    word = name.word
+    if word == "messages":
+        return "" if name.of is None else "write messages.Cancel for the messages of a kind"
+    if word in KPIS or word in COUNTS:
+        return "" if name.field is None and name.of is None else f"{word!r} is a number and has no parts"
+    if word not in FIELDS:
+        return f"there is no figure {word!r}{nearest(word, (*KPIS, *COUNTS, *FIELDS))}"
+    if (word in WITH_NAME) != (name.of is not None):
+        return f'write {word}("...").{FIELDS[word][0]}' if word in WITH_NAME else f"write {word}.{FIELDS[word][0]}"
+    if name.field not in FIELDS[word]:
+        given = "" if name.field is None else f"{word} has no {name.field!r}"
+        return f"{given or f'{word} needs a field'}{nearest(name.field or '', FIELDS[word])}"
+    if known is not None and name.of is not None and name.of not in known[word]:
+        return f"there is no {word} {name.of!r}{nearest(name.of, known[word])}"
+    return ""
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """Return the end of a message: `; did you mean ...?`, or else the first known words."""
+    folded = {name.casefold(): name for name in known}
+    near = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {folded[near[0]]!r}?"
+    listed = sorted(known)
+    return f"; known: {', '.join(listed[:12])}{', ...' if len(listed) > 12 else ''}" if listed else ""
+
+
+class _Parser:
+    """Reads a condition from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+        self.kind, self.token = "", ""
+        self._next()
+
+    def _next(self) -> None:
+        if not self._text[self._at :].strip():
+            self.kind, self.token = "", ""
+            return
+        found = _TOKEN.match(self._text, self._at)
+        if found is None:
+            raise ConditionError(f"cannot be read from {self._text[self._at :].strip()[:20]!r} on")
+        self.kind, self.token, self._at = found.lastgroup or "", found[found.lastgroup or 0], found.end()
+
+    def _take(self, *tokens: str) -> str:
+        if self.token in tokens and self.kind in ("sign", "word"):
+            taken = self.token
+            self._next()
+            return taken
+        return ""
+
+    def _expect(self, token: str) -> None:
+        if not self._take(token):
+            raise ConditionError(f"{token!r} is expected, not {self.token or 'the end'!r}")
+
+    def condition(self) -> Node:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise ConditionError(f"nested more than {_MAX_DEPTH} deep")
+        parts = [self._all_of()]
+        while self._take("or"):
+            parts.append(self._all_of())
+        self._depth -= 1
+        return parts[0] if len(parts) == 1 else Operation("or", tuple(parts))
+
+    def _all_of(self) -> Node:
+        parts = [self._negation()]
+        while self._take("and"):
+            parts.append(self._negation())
+        return parts[0] if len(parts) == 1 else Operation("and", tuple(parts))
+
+    def _negation(self) -> Node:
+        if self._take("not"):
+            return Operation("not", (self._comparison(),))
+        return self._comparison()
+
+    def _comparison(self) -> Node:
+        left = self._sum()
+        sign = self._take("<=", "<", ">=", ">", "==", "!=")
+        return Operation(sign, (left, self._sum())) if sign else left
+
+    def _sum(self) -> Node:
+        node = self._product()
+        while sign := self._take("+", "-"):
+            node = Operation(sign, (node, self._product()))
+        return node
+
+    def _product(self) -> Node:
+        node = self._value()
+        while sign := self._take("*", "/"):
+            node = Operation(sign, (node, self._value()))
+        return node
+
+    def _value(self) -> Node:
+        kind, token = self.kind, self.token
+        if self._take("("):
+            node = self.condition()
+            self._expect(")")
+            return node
+        if self._take("-"):
+            return Operation("-", (self._value(),))
+        if kind not in ("number", "text", "time", "word") or token in ("and", "or", "not"):
+            raise ConditionError(f"a value is expected, not {token or 'the end'!r}")
+        self._next()
+        match kind:
+            case "number":
+                unit = self.token if self.token in UNITS else ""
+                if unit:
+                    self._next()
+                return Literal(float(token) * UNITS.get(unit, 1))
+            case "text":
+                return Literal(token[1:-1])
+            case "time":
+                hours, minutes = token.split(":")
+                return Literal(float(int(hours) * 3600 + int(minutes) * 60))
+        return Literal(token == "true") if token in ("true", "false") else self._name(token)  # noqa: S105 - no password
+
+    def _name(self, word: str) -> Name:
+        of = field = None
+        if self._take("("):
+            if self.kind != "text":
+                raise ConditionError(f'write {word}("...")')
+            of = self.token[1:-1]
+            self._next()
+            self._expect(")")
+        if self._take("."):
+            if self.kind != "word":
+                raise ConditionError(f"a word is expected behind {word}., not {self.token or 'the end'!r}")
+            field = self.token
+            self._next()
+        return Name(word, of, field)

@@ -1,0 +1,228 @@
+"""Judges the expectations of a scenario by what a run came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from agents import GRID, LedgerEntry
+from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, names_in, parse
+from scenarios.metrics import Bill, Settlement, bills, compute_kpis, producer_houses, settle
+from scenarios.results import ResultsReader
+from scenarios.scenario import Expectation, Scenario
+
+Figures = Callable[[str], dict[str, float | None]]
+"""Returns the figures that an algorithm, or `optimum`, comes to on the same scenario and seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an expectation holds in a run."""
+
+    title: str
+    condition: str
+    holds: bool
+    values: str
+    """The values that decided: `self_sufficiency = 0.71`."""
+    at_s: int | None = None
+    error: str = ""
+    """Why it could not be judged, which counts as not holding."""
+
+    def __str__(self) -> str:
+        mark = "holds" if self.holds else "FAILS"
+        values = f"  ({self.error or self.values})" if self.error or self.values else ""
+        return f"{mark}  {self.title}{values}"
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as a JSON object."""
+    return asdict(verdict)
+
+
+def judge(results: ResultsReader, run: int, figures_of: Figures) -> tuple[Verdict, ...]:
+    """Return the verdicts on a scenario's expectations, in the order of the file.
+
+    Args:
+        results: The simulation's results.
+        run: Number of the run.
+        figures_of: Returns what another algorithm, or the optimum, comes to; called only where an expectation asks.
+    """
+    expectations = results.scenario.expectations
+    known = cache(lambda at_s: _Run(results, run, at_s, figures_of))
+    return tuple(_verdict(expectation, known(expectation.at_s)) for expectation in expectations)
+
+
+def _verdict(expectation: Expectation, run: _Run) -> Verdict:
+    try:
+        node = parse(expectation.text)
+        holds = bool(compute(node, run.value))
+        values = ", ".join(f"{name} = {_shown(run.value(name))}" for name in names_in(node))
+    except ConditionError as error:
+        return Verdict(
+            expectation.title, expectation.text, holds=False, values="", at_s=expectation.at_s, error=str(error)
+        )
+    return Verdict(expectation.title, expectation.text, holds, values, expectation.at_s)
+
+
+def _shown(value: Value) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+class _Run:
+    """A run, up to some moment."""
+
+    def __init__(self, results: ResultsReader, run: int, at_s: int | None, figures_of: Figures) -> None:
+        self._results = results
+        self._info = results.run(run)
+        self._at_s = at_s
+        self._figures_of = figures_of
+        self._scenario: Scenario = results.scenario_of(run)
+        self._jobs = {job.job_id: job for job in self._scenario.jobs}
+        self._ledger: Sequence[LedgerEntry] = results.ledger(run)
+        self._end_s = self._info.end_s
+        if at_s is not None:
+            self._ledger = [before for entry in self._ledger if (before := _until(entry, at_s)) is not None]
+            self._end_s = min(at_s, self._end_s)
+        self._standing = [entry.contract for entry in self._ledger if entry.state == "standing"]
+        self._settled: Settlement = settle(self._scenario, self._standing, self._info.start_s, self._end_s)
+        not_registered = 0 if at_s is not None else len(self._info.not_registered)
+        self._kpis = compute_kpis(
+            self._scenario, self._settled, self._ledger, self._end_s, not_registered=not_registered
+        ).as_dict()
+
+    def value(self, name: Name) -> Value:  # noqa: PLR0911 - one case for each word
+        if name.word in KPIS:
+            return self._kpis[name.word]
+        match name.word:
+            case "messages":
+                return self._messages(name.field)
+            case "negotiations":
+                return self._info.negotiations
+            case "events":
+                return sum(one.at_s <= self._end_s for one in self._results.happenings(self._info.run))
+            case "contracts":
+                return self._contracts(name.field or "")
+            case "optimum" | "algorithm":
+                return self._figures_of(name.of or "optimum").get(name.field or "")
+            case "job":
+                return self._job(name.of or "", name.field or "")
+            case "house":
+                return self._house(name.of or "", name.field or "")
+            case "producer":
+                return self._producer(name.of or "", name.field or "")
+        raise ConditionError(f"there is no figure {name.word!r}")
+
+    def _messages(self, kind: str | None) -> int:
+        if kind is None and self._at_s is None:
+            return self._info.messages
+        messages = self._results.messages(self._info.run, kind=kind)
+        return sum(self._at_s is None or message.time_s <= self._at_s for message in messages)
+
+    def _contracts(self, field: str) -> int:
+        match field:
+            case "standing" | "cancelled" | "lost":
+                return sum(entry.state == field for entry in self._ledger)
+            case "amended":
+                return sum(any(event.what == "amended" for event in entry.history) for entry in self._ledger)
+            case "on_grid":
+                return sum(contract.producer == GRID for contract in self._standing)
+        return len(self._ledger)
+
+    def _job(self, job_id: str, field: str) -> Value:  # noqa: C901, PLR0911 - one case for each field
+        entries = [entry for entry in self._ledger if entry.contract.job_id == job_id]
+        standing = next((entry.contract for entry in entries if entry.state == "standing"), None)
+        job = self._jobs.get(job_id)
+        match field:
+            case "contracts":
+                return len(entries)
+            case "moves":
+                return sum(event.what == "amended" for entry in entries for event in entry.history)
+            case "has_contract":
+                return standing is not None
+        if standing is None or job is None:
+            return None
+        match field:
+            case "producer":
+                return standing.producer
+            case "house" | "device":
+                return str(getattr(job, field))
+            case "energy_wh":
+                return standing.energy_wh
+            case "is_on_grid":
+                return standing.producer == GRID
+            case "delay_s":
+                possible_s = max(job.earliest_start_s, job.registered_s, self._scenario.start_s)
+                return max(0, standing.start_s - possible_s)
+            case "delivered_wh":
+                return float(self._settled.job_delivered_wh[self._standing.index(standing)])
+        return self._clock_s(standing.start_s)
+
+    def _clock_s(self, time_s: int) -> float:
+        """Return a time as the clock shows it, in seconds since midnight of the first day."""
+        zone = self._scenario.zone
+        midnight = datetime.combine(zone.at(self._scenario.start_s).date(), datetime.min.time())
+        return (zone.at(time_s).replace(tzinfo=None) - midnight).total_seconds()
+
+    def _house(self, house: str, field: str) -> Value:
+        row = self._settled.houses.index(house)
+        consumed_wh = float(self._settled.house_consumed_wh[row].sum())
+        delivered_wh = float(self._settled.house_delivered_wh[row].sum())
+        own = [contract for contract in self._standing if self._jobs[contract.job_id].house == house]
+        match field:
+            case "consumed_wh":
+                return consumed_wh
+            case "delivered_wh":
+                return delivered_wh
+            case "grid_wh":
+                return consumed_wh - delivered_wh
+            case "jobs":
+                return len(own)
+            case "jobs_on_grid":
+                return sum(contract.producer == GRID for contract in own)
+        bill = self._bills().get(house)
+        return None if bill is None else float(bill.with_eur if field == "bill_eur" else bill.saving_eur)
+
+    def _bills(self) -> dict[str, Bill]:
+        tariff = self._scenario.tariff
+        if tariff is None:
+            return {}
+        return bills(self._settled, producer_houses(self._scenario), tariff, self._scenario.tariff_changes)
+
+    def _producer(self, producer: str, field: str) -> Value:
+        row = self._settled.producers.index(producer)
+        produced, drawn, delivered = (
+            float(energies_wh[row].sum())
+            for energies_wh in (self._settled.produced_wh, self._settled.drawn_wh, self._settled.delivered_wh)
+        )
+        match field:
+            case "produced_wh":
+                return produced
+            case "contracted_wh":
+                return drawn
+            case "delivered_wh":
+                return delivered
+            case "shortfall_wh":
+                return drawn - delivered
+        return sum(contract.producer == producer for contract in self._standing)
+
+
+def _until(entry: LedgerEntry, at_s: int) -> LedgerEntry | None:
+    """Return a contract as the ledger had it at some time; None where it was not agreed yet."""
+    history = tuple(event for event in entry.history if event.at_s <= at_s)
+    if not history:
+        return None
+    start_s, state = history[0].start_s, "standing"
+    for event in history:
+        if event.what == "amended":
+            start_s = event.start_s
+        elif event.what in ("cancelled", "lost"):
+            state = event.what
+    contract = entry.contract.model_copy(update={"start_s": start_s})
+    return entry.model_copy(update={"contract": contract, "state": state, "history": history})

@@ -1,0 +1,111 @@
+"""Types of values that several parts of the YAML format share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from broker import MAX_CHARACTERS, canonical, character_problem
+
+UNKNOWN = "\0unknown"
+"""Stand-in for a time or an id that could not be read, while the rest of the file is checked."""
+STAND_INS = "stand_ins"
+"""Key in a validation's context: stand-ins are allowed. In a user's own file `UNKNOWN` is an error like any other."""
+
+
+def _may_stand_in(value: object, info: ValidationInfo) -> bool:
+    context = info.context or {}
+    return value == UNKNOWN and bool(context.get(STAND_INS))
+
+
+def _id(value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str) or _may_stand_in(value, info):
+        return value
+    problem = character_problem(value)
+    if problem is not None:
+        raise PydanticCustomError("identifier", "{problem}", {"problem": problem})
+    return canonical(value)
+
+
+def _time(value: Any, info: ValidationInfo) -> int | str:  # noqa: ANN401 - whatever YAML held
+    if type(value) is int or (isinstance(value, str) and (value != UNKNOWN or _may_stand_in(value, info))):
+        return value
+    raise PydanticCustomError("time_type", "a time is expected")
+
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_CHARACTERS),
+    BeforeValidator(_id),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}, {"type": "integer"}]}),
+]
+ProfileName = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS), BeforeValidator(_id)]
+Time = Annotated[
+    int | str,
+    PlainValidator(_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "description": "UNIX seconds"},
+                {
+                    "type": "string",
+                    "pattern": r"^(\d{1,5}:[0-5]\d(:[0-5]\d)?|\d{4}-\d\d-\d\d[T ].*([Zz]|[+-]\d\d:?\d\d))$",
+                    "description": "ISO 8601 with an offset, or HH:MM[:SS] after the start (hours may pass 24)",
+                },
+            ],
+        },
+    ),
+]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+LoadPoint = Annotated[tuple[int, Finite], Strict(strict=False)]
+ProductionPoint = Annotated[tuple[Time, Finite], Strict(strict=False)]
+Power = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class FileEntry(BaseModel):
+    """A mapping in the file: unknown keys are refused, values are never guessed from others (no text for numbers)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ColumnsEntry(FileEntry):
+    """Which columns of a table are read."""
+
+    time: str | int | None = Field(None, description="Name of the column of times, or its number from 1")
+    value: str | int | None = Field(None, description="Name of the column of values, or its number from 1")
+
+
+class ProductionEntry(FileEntry):
+    """Energy that a panel gives, in exactly one of three forms: `points`, `file`, or `start`, `step_s`, `power_w`."""
+
+    points: list[ProductionPoint] | None = Field(None, description="[time, cumulative Wh]; only differences count")
+    file: str | None = Field(
+        None,
+        min_length=1,
+        description="A file, relative to this one: 'UNIX-seconds Wh' a line, cumulative; or a table of measurements "
+        "(CSV, .csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+    )
+    columns: ColumnsEntry | None = Field(None, description="Columns of the table")
+    unit: Literal["W", "kW", "MW", "Wh", "kWh", "MWh"] | None = Field(None, description="Unit of its values")
+    reading: Literal["power", "interval", "counter"] | None = Field(
+        None, description="What a value is: average power, energy of an interval, or the reading of a counter"
+    )
+    zone: str | None = Field(
+        None, min_length=1, description="Zone of times that say none: Europe/Berlin, UTC or +02:00"
+    )
+    start: Time | None = Field(None, description="When the first step of power_w begins")
+    step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
+    power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")

@@ -1,0 +1,216 @@
+"""`vars`, `--set` and `include`: what is resolved in a scenario's text before its keys are looked at.
+
+`${name}` anywhere in a value stands for a variable of `vars`; `include` names files whose content is put below that of
+the file itself: mappings are joined, lists are put one behind the other (included ones first), and the including file's
+other values win. Resolved values keep the lines that they stand on, so that problems name them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingOf
+from pathlib import Path
+from typing import Any
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files.problems import MOST_PROBLEMS, suggest
+from scenarios.files.read import MAX_BYTES, check_inside, read_text
+from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
+
+VARS, INCLUDE = "vars", "include"
+MAX_INCLUDED = 50
+"""Files that one scenario may include, directly and by included files."""
+_USE = re.compile(r"\$\{([^}]*)\}")
+
+
+class Included:
+    """Where the parts of included files stand, by key path in the joined tree."""
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[str | int, ...], tuple[str, Any, tuple[str | int, ...]]] = {}
+        """By key path: name of the file, its tree, and the key path there."""
+        self.files = 0
+        """How many files have been included."""
+        self.size = 0
+        """Their characters."""
+        self.filled = 0
+        """Characters and values that variables have been replaced by."""
+
+    def read(self, path: Path, where: str, root: Path | None) -> Mapping:
+        """Return the content of a file to be included.
+
+        Args:
+            path: The file.
+            where: Its name, for messages.
+            root: Folder that it must not lie outside of; None: it may be anywhere.
+
+        Raises:
+            ScenarioError: It cannot be used.
+        """
+        if root is not None:
+            check_inside(path, root, where)
+        text = read_text(path, where)
+        self.size += len(text)
+        if self.size > MAX_BYTES:
+            raise ScenarioError([Problem(where, f"included files are larger than {MAX_BYTES // 2**20} MB in all")])
+        return parse_yaml(text, where)
+
+    def fill(self, value: object) -> bool:
+        """Count what a variable is replaced by; return whether all of it is within what a file may become."""
+        self.filled += len(value) if isinstance(value, str) else 20 * _count(value)
+        return self.filled <= 20 * MAX_NODES
+
+    def find(self, path: tuple[str | int, ...]) -> tuple[str, Any, tuple[str | int, ...]] | None:
+        """Return the file of a value, its tree, and the key path in it; None: it stands in the file itself."""
+        for length in range(len(path), 0, -1):
+            if (place := self.places.get(path[:length])) is not None:
+                where, tree, own = place
+                return where, tree, (*own, *path[length:])
+        return None
+
+
+def resolve_all(
+    tree: Mapping, where: str, folder: Path | None, chosen: MappingOf[str, str], *, allow_outside: bool = False
+) -> tuple[Included, list[Problem]]:
+    """Put included files and variables into a file's tree, in place.
+
+    Args:
+        tree: Content of the file.
+        where: Its name, for messages.
+        folder: Folder that included files are relative to; None: it cannot include files.
+        chosen: Values of variables that replace those of the file: `--set`.
+        allow_outside: Whether included files may lie outside the folder.
+
+    Returns:
+        Where included values stand, and the problems.
+    """
+    problems: list[Problem] = []
+    included = Included()
+    _include(tree, where, folder, included, problems, seen=(), root=None if allow_outside else folder)
+    variables = tree.pop(VARS, {})
+    if not isinstance(variables, dict):
+        line = tree.lines.get(VARS, tree.line)
+        problems.append(Problem(f"{where}:{line}: {VARS}", "keys and their values are expected", (VARS,)))
+        variables = {}
+    values = dict(variables)
+    for name, text in chosen.items():
+        if name in variables:
+            values[name] = resolve(text)
+        elif "." not in name and name in tree and not isinstance(tree[name], dict | list):
+            tree[name] = resolve(text)
+        else:
+            known = [*variables, *(key for key in tree if not isinstance(tree[key], dict | list))]
+            problems.append(Problem(f"--set {name}", f"{where} has no variable or key {name!r}{suggest(name, known)}"))
+    _substitute(tree, values, where, (), problems, included)
+    return included, problems
+
+
+def _include(
+    tree: Mapping,
+    where: str,
+    folder: Path | None,
+    included: Included,
+    problems: list[Problem],
+    seen: tuple[Path, ...],
+    *,
+    root: Path | None,
+) -> None:
+    if INCLUDE not in tree:
+        return
+    line = tree.lines.get(INCLUDE, tree.line)
+    names = tree.pop(INCLUDE)
+    for name in names if isinstance(names, list) else [names]:
+        place = f"{where}:{line}: {INCLUDE}"
+        if not isinstance(name, str) or not name:
+            problems.append(Problem(place, "the name of a file is expected, or a list of them", (INCLUDE,)))
+            continue
+        if folder is None:
+            problems.append(Problem(place, "a file cannot be referred to here", (INCLUDE,)))
+            continue
+        path = (folder / name).resolve()
+        if path in seen:
+            problems.append(Problem(place, f"{name!r} includes itself", (INCLUDE,)))
+            continue
+        included.files += 1
+        if included.files > MAX_INCLUDED or len(problems) >= MOST_PROBLEMS:
+            if included.files == MAX_INCLUDED + 1:
+                problems.append(Problem(place, f"more than {MAX_INCLUDED} files are included", (INCLUDE,)))
+            return
+        try:
+            part = included.read(path, str(folder / name), root)
+        except ScenarioError as error:
+            problems += [Problem(f"{place}: {problem.where}", problem.what, (INCLUDE,)) for problem in error.problems]
+            continue
+        _include(part, str(folder / name), path.parent, included, problems, (*seen, path), root=root)
+        _join(tree, part, str(folder / name), included)
+
+
+def _join(tree: Mapping, part: Mapping, where: str, included: Included) -> None:
+    """Put an included file's content into a tree, where the tree does not say otherwise."""
+    for key, value in part.items():
+        mine = tree.get(key)
+        if key not in tree:
+            tree[key] = value
+            tree.lines[key] = part.lines[key]
+            if key != VARS:
+                included.places[key,] = (where, part, (key,))
+        elif isinstance(mine, Mapping) and isinstance(value, Mapping):
+            for name, inner in value.items():
+                if name not in mine:
+                    mine[name] = inner
+                    mine.lines[name] = value.lines[name]
+                    included.places[key, name] = (where, part, (key, name))
+        elif isinstance(mine, Sequence) and isinstance(value, Sequence):
+            count = len(value)
+            included.places = {
+                (key, at[1] + count) if at[0] == key and len(at) == 2 and isinstance(at[1], int) else at: place
+                for at, place in included.places.items()
+            }
+            mine[:0] = list(value)
+            mine.lines[:0] = list(value.lines)
+            for index in range(count):
+                included.places[key, index] = (where, part, (key, index))
+
+
+def _substitute(
+    node: Any,  # noqa: ANN401 - any YAML value
+    values: MappingOf[str, Any],
+    where: str,
+    path: tuple[str | int, ...],
+    problems: list[Problem],
+    included: Included,
+) -> None:
+    pairs = list(node.items()) if isinstance(node, dict) else list(enumerate(node)) if isinstance(node, list) else []
+    for key, value in pairs:
+        if isinstance(value, str) and "${" in value:
+            line = node.lines[key]
+            place = included.find((*path, key))
+            file = where if place is None else place[0]
+            is_within = included.filled <= 20 * MAX_NODES
+            filled = _filled(value, values, f"{file}:{line}: {key}", (*path, key), problems)
+            if included.fill(filled):
+                node[key] = filled
+            elif is_within:
+                what = "the variables make the file too large; the rest of them is not replaced"
+                problems.append(Problem(f"{file}:{line}: {key}", what, (*path, key)))
+        elif isinstance(value, dict | list):
+            _substitute(value, values, where, (*path, key), problems, included)
+
+
+def _count(value: object) -> int:
+    """Return of how many values a value consists."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count, inner))
+
+
+def _filled(
+    text: str, values: MappingOf[str, Any], place: str, path: tuple[str | int, ...], problems: list[Problem]
+) -> Any:  # noqa: ANN401 - any YAML scalar
+    whole = _USE.fullmatch(text)
+    unknown = [name for name in _USE.findall(text) if name not in values]
+    problems += [Problem(place, f"there is no variable {name!r}{suggest(name, values)}", path) for name in unknown]
+    if unknown:
+        return text
+    if whole is not None:
+        return values[whole[1]]
+    return _USE.sub(lambda found: str(values[found[1]]), text)

@@ -1,0 +1,312 @@
+"""The agent that carries out a scenario's timeline, and the script that may steer it.
+
+Everything that an event does to agents is a message of this one, so it is counted, recorded and replayed as all others
+are. While a script decides what comes next, the agent counts as busy, and virtual time stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from agents import (
+    MANAGER,
+    TIMELINE,
+    AddJob,
+    AnyMessage,
+    ChangeAlgorithm,
+    ChangePatience,
+    DropJob,
+    Follow,
+    Followed,
+    Happened,
+    Join,
+    Leave,
+    LedgerEntry,
+    NewForecast,
+    Production,
+)
+from broker.hosts import Agent
+from scenarios.events import (
+    ACTION,
+    Action,
+    AddJobs,
+    CloudFront,
+    Event,
+    ForecastError,
+    GiveForecast,
+    GoOffline,
+    Happening,
+    JoinDevice,
+    LeaveDevice,
+    ReturnOnline,
+    SwitchAlgorithm,
+    SwitchPatience,
+    WithdrawJob,
+)
+from scenarios.scenario import Scenario
+from scenarios.timeline.world import (
+    absent_at_start,
+    as_happened,
+    complete,
+    job_added,
+    outlook,
+    scaled,
+    under_front,
+    with_error,
+)
+
+LEFT = "it leaves the neighbourhood"
+"""Reason of contracts that are cancelled because a device leaves."""
+OFFLINE = "its household is offline"
+"""Reason of contracts that are cancelled because a producer's household cannot be reached."""
+
+
+class Script:
+    """Lets a script stop a run at moments of virtual time, and act there."""
+
+    def __init__(self) -> None:
+        self.stop_s: int | None = None
+        """When the run stops next, UNIX seconds; None: it runs to its end."""
+        self.director: Director
+        self.ledger: Callable[[], Mapping[str, LedgerEntry]] = dict
+        """Returns the ledger as it is, by contract id."""
+        self._arrived = asyncio.Event()
+        self._go_on = asyncio.Event()
+
+    async def stop(self) -> None:
+        """For the director: hand over to the script, until it says when to stop next."""
+        self._go_on.clear()
+        self._arrived.set()
+        await self._go_on.wait()
+
+    async def arrived(self) -> None:
+        """For the script: wait until the run has stopped."""
+        await self._arrived.wait()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the run stands still and waits for the script."""
+        return self._arrived.is_set()
+
+    def go_on(self, stop_s: int | None) -> None:
+        """For the script: let the run go on, and stop at this time, UNIX seconds; None: do not stop any more."""
+        self.stop_s = stop_s
+        self._arrived.clear()
+        self._go_on.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _FrontArrives:
+    """A cloud front that is announced reaches a producer."""
+
+    producer: str
+    front: CloudFront
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    """Forecasts of the error model are due."""
+
+    error: ForecastError
+    until_s: int
+
+
+_Due = Action | Event | _FrontArrives | _Issue
+
+
+class Director(Agent[AnyMessage]):
+    """Carries out events when they are due."""
+
+    def __init__(self, scenario: Scenario, end_s: int, script: Script | None = None) -> None:
+        """Create the agent.
+
+        Args:
+            scenario: The whole neighbourhood, with its timeline.
+            end_s: Latest end of the run, UNIX seconds; events that repeat themselves end there.
+            script: What else acts on the run.
+        """
+        super().__init__(TIMELINE)
+        self.happenings: list[Happening] = []
+        """What took place so far."""
+        self._scenario = scenario
+        self._end_s = end_s
+        self._script = script
+        if script is not None:
+            script.director = self
+        self._queue: list[tuple[int, int, _Due]] = []
+        self._count = 0
+        self._waiting = [event for event in scenario.timeline if event.at_s is None]
+        self._starts_s: dict[str, int] = {}
+        """By job that an event waits for, its start as it stands, UNIX seconds."""
+        self._durations_s = {job.job_id: job.duration_s for job in scenario.jobs}
+        self._agent_of = {(house.id, d.id): d.agent for house in scenario.houses for d in house.devices}
+        self._devices = {house.id: house.devices for house in scenario.houses}
+        self._agent_of_job = {job.job_id: job.agent for job in scenario.jobs}
+        for event in scenario.timeline:
+            if event.at_s is not None:
+                self._later(event.at_s, event.action)
+
+    async def run(self) -> None:
+        """Carry out what is due, and let the script act, until the run ends."""
+        if self._waiting:
+            self.send(MANAGER, Follow(job_ids=tuple(sorted({event.job or "" for event in self._waiting}))))
+        while True:
+            self._carry_out_due()
+            script = self._script
+            if script is not None and script.stop_s is not None and script.stop_s <= self.now_s:
+                await script.stop()
+                continue
+            times_s = [self._queue[0][0]] if self._queue else []
+            if script is not None and script.stop_s is not None:
+                times_s.append(script.stop_s)
+            for received in await self.receive_round(until_s=min(times_s, default=None)):
+                if isinstance(received.message, Followed) and received.sender == MANAGER:
+                    self._take(received.message)
+
+    # When.
+
+    def _later(self, time_s: int, what: _Due) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (time_s, self._count, what))
+
+    def _carry_out_due(self) -> None:
+        while self._queue and self._queue[0][0] <= self.now_s:
+            time_s, _, what = heapq.heappop(self._queue)
+            match what:
+                case _FrontArrives(producer, front):
+                    self._announce_front(producer, front)
+                case _Issue(error, until_s):
+                    self._issue(error, until_s)
+                case Event() if what in self._waiting and self._is_true(what, time_s):
+                    self._waiting.remove(what)
+                    self._when_due(what)
+                case Event():
+                    pass
+                case _:
+                    self.perform(what)
+
+    def _take(self, followed: Followed) -> None:
+        """Take note of what became of a contract that events wait for."""
+        job_id = followed.job_id
+        if followed.state == "standing":
+            self._starts_s[job_id] = followed.start_s
+        else:
+            self._starts_s.pop(job_id, None)
+        for event in [event for event in self._waiting if event.job == job_id]:
+            match event.turn:
+                case "agreed" if followed.state == "standing":
+                    self._waiting.remove(event)
+                    self._when_due(event)
+                case "cancelled" if followed.state == "cancelled":
+                    self._waiting.remove(event)
+                    self._when_due(event)
+                case "starts" | "ends" if followed.state == "standing":
+                    self._later(self._turn_s(event), event)
+
+    def _turn_s(self, event: Event) -> int:
+        job_id = event.job or ""
+        return self._starts_s[job_id] + (self._durations_s.get(job_id, 0) if event.turn == "ends" else 0)
+
+    def _is_true(self, event: Event, time_s: int) -> bool:
+        """Return whether what an event waits for happens at this time after all: contracts are moved and cancelled."""
+        return event.job in self._starts_s and self._turn_s(event) == time_s
+
+    def _when_due(self, event: Event) -> None:
+        if event.after_s:
+            self._later(self.now_s + event.after_s, event.action)
+        else:
+            self.perform(event.action)
+
+    # What.
+
+    def perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one case for each kind of action
+        """Have an action take place now."""
+        completed = complete(self._scenario, self.happenings, action, self.now_s)
+        if completed is None:
+            return
+        action = completed
+        happening = Happening(n=len(self.happenings) + 1, at_s=self.now_s, action=action)
+        self.happenings.append(happening)
+        self.send(MANAGER, Happened(n=happening.n, event=ACTION.dump_python(action, mode="json")))
+        match action:
+            case CloudFront(announced=True, producers=producers, travel_s=travel_s):
+                for index, producer in enumerate(producers):
+                    self._later(self.now_s + index * travel_s, _FrontArrives(producer, action))
+            case GiveForecast(producer=producer, production=Production() as production):
+                self.send(producer, NewForecast(production=production, replaces_later=action.replaces_later))
+            case ForecastError(duration_s=duration_s):
+                until_s = self._end_s if duration_s is None else self.now_s + duration_s
+                self._later(self.now_s, _Issue(action, until_s))
+            case JoinDevice(house=house, device=device):
+                self.send(self._agent_of[house, device], Join())
+            case LeaveDevice(house=house, device=device):
+                self.send(self._agent_of[house, device], Leave(reason=LEFT, is_gone=True))
+            case AddJobs():
+                self._add(action)
+            case WithdrawJob(job=job_id):
+                self.send(self._agent_of_job[job_id], DropJob(job_id=job_id))
+            case GoOffline(house=house, duration_s=duration_s):
+                for agent in self._agents_of(house):
+                    self.send(agent, Leave(reason=OFFLINE, is_gone=False))
+                if duration_s is not None:
+                    self._later(self.now_s + duration_s, ReturnOnline(house=house))
+            case ReturnOnline(house=house):
+                for agent in self._agents_of(house):
+                    self.send(agent, Join())
+            case SwitchAlgorithm(producers=producers, algorithm=algorithm):
+                for producer in producers:
+                    self.send(producer, ChangeAlgorithm(algorithm=algorithm))
+            case SwitchPatience(houses=houses, patient=patient):
+                for agent in (device.agent for house in houses for device in self._devices[house]):
+                    if agent not in self._scenario.producers:
+                        self.send(agent, ChangePatience(patient=patient))
+
+    def _add(self, action: AddJobs) -> None:
+        """Tell a consumer, and the manager's register, of a job that they do not know from the beginning."""
+        if action.job_id in self._agent_of_job:
+            return
+        job = job_added(action, self.now_s)
+        self._agent_of_job[job.job_id] = job.agent
+        self._durations_s[job.job_id] = job.duration_s
+        for agent in (MANAGER, job.agent):
+            self.send(agent, AddJob(job=job))
+
+    def _agents_of(self, house: str) -> list[str]:
+        """Return the agents of a house's devices that are there."""
+        return [device.agent for device in self._devices[house] if device.agent not in self._gone()]
+
+    def _gone(self) -> frozenset[str]:
+        gone = set(absent_at_start(self._scenario))
+        for happening in self.happenings:
+            match happening.action:
+                case LeaveDevice(house=house, device=device):
+                    gone.add(self._agent_of[house, device])
+                case JoinDevice(house=house, device=device):
+                    gone.discard(self._agent_of[house, device])
+        return frozenset(gone)
+
+    def _expected(self, producer: str) -> Production | None:
+        """Return what a producer expects at present."""
+        return outlook(as_happened(self._scenario, self.happenings).producers[producer], self.now_s)
+
+    def _announce_front(self, producer: str, front: CloudFront) -> None:
+        expected = self._expected(producer)
+        ahead = None if expected is None else scaled(expected, self.now_s, 1.0)
+        if ahead is not None:
+            covered = under_front(ahead, front, self.now_s)
+            self.perform(GiveForecast(producer=producer, production=covered, is_derived=True))
+
+    def _issue(self, error: ForecastError, until_s: int) -> None:
+        """Issue a forecast to each producer, and again later."""
+        known = as_happened(self._scenario, self.happenings)
+        for producer in error.producers:
+            series = known.producers[producer]
+            real = series.actual or outlook(series, self.now_s)
+            forecast = None if real is None else with_error(real, error, producer, self.now_s)
+            if forecast is not None:
+                self.perform(GiveForecast(producer=producer, production=forecast, is_derived=True, replaces_later=True))
+        if self.now_s + error.every_s < until_s:
+            self._later(self.now_s + error.every_s, _Issue(error, until_s))

@@ -1,0 +1,21 @@
+"""Emulate an energy-smart neighbourhood from Python: scripts, tests and notebooks.
+
+What this package exports is kept stable; everything else in this distribution is internal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lazy_loader
+
+from ssmic.shadowing import check_own_packages
+
+_attached, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is exported
+    """Import what is asked for, once it is certain that the packages below are ours."""
+    if not name.startswith("__"):
+        check_own_packages()
+    return _attached(name)

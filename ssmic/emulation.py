@@ -1,0 +1,510 @@
+"""A run that a script steers: it stops at moments of virtual time, looks, changes things, and lets it go on."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from types import TracebackType
+from typing import Literal
+
+from agents import Contract, LedgerEntry
+from agents.scheduling import AlgorithmSettings
+from broker import SsmicError
+from broker.clock import Pace
+from scenarios import Event, Happening, Scenario
+from scenarios.files import duration_s, event_action, parse_moment, save_scenario
+from scenarios.load import load_scenario
+from scenarios.metrics import Kpis
+from scenarios.results import ResultsReader
+from scenarios.simulation import Plan, RunOutcome, open_simulation, record_run, run_scenario
+from scenarios.timeline import Script
+
+TimeLike = str | int | datetime
+"""`"12:00"` on the first day, `"2d 12:00"`, `"+2h"` after the start, an ISO time, UNIX seconds, or a datetime."""
+SpanLike = str | int
+"""`"1h30m"`, or seconds."""
+
+
+class EmulationError(SsmicError):
+    """A script asks for what cannot be: a time in the past, a change after the end."""
+
+
+class Emulation:
+    """A neighbourhood to be run under a script's control.
+
+    Example:
+        async with Emulation("street") as run:
+            await run.until("12:00")
+            run.producer("pv-adler").forecast(factor=0.5)
+            await run.finish()
+            print(run.kpis().self_sufficiency)
+    """
+
+    def __init__(
+        self,
+        scenario: str | Path | Scenario,
+        *,
+        variables: Mapping[str, object] | None = None,
+        seed: int | None = None,
+        algorithm: str | AlgorithmSettings | None = None,
+        days: int | None = None,
+        patient: bool = True,
+        bus: Literal["memory", "mqtt"] = "memory",
+        broker: str | None = None,
+        hosts: int | None = None,
+        pace: str = "max",
+        scores: Mapping[str, int] | None = None,
+        out: str | Path | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            scenario: A file, the name of a bundled scenario, or one that was loaded.
+            variables: Replace variables of the file, as `--set` does.
+            seed: None: the scenario's.
+            algorithm: None: the scenario's.
+            days: None: as the scenario says.
+            patient: Whether jobs wait where no producer can supply them.
+            bus: `memory`, or `mqtt` for a real broker.
+            broker: A URL, `mosquitto` or `embedded`; `mqtt` only.
+            hosts: Number of hosts that agents are spread over; None: one a household.
+            pace: `max`, or a factor of real time such as `60x`.
+            scores: The producers' scores at the beginning; None: fresh ones.
+            out: The results file; None: a temporary one, which goes with this object.
+
+        Raises:
+            ScenarioError: The scenario cannot be used; carries all problems.
+            SettingsError: A setting is not valid.
+        """
+        chosen = {key: str(value) for key, value in (variables or {}).items()}
+        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario, chosen)
+        if algorithm is None or isinstance(algorithm, str):
+            algorithm = AlgorithmSettings(algorithm or self.scenario.algorithm)
+        if out is None:
+            folder = mkdtemp(prefix="ssmic-run-")
+            weakref.finalize(self, rmtree, folder, ignore_errors=True)
+            out = Path(folder) / "run.sqlite"
+        self._plan = Plan(
+            scenario=self.scenario,
+            seeds=(self.scenario.seed if seed is None else seed,),
+            algorithm=algorithm,
+            bus=bus,
+            broker=broker,
+            hosts=hosts,
+            days=days,
+            pace=Pace.parse(pace),
+            patient=patient,
+            start_scores=dict(scores or {}),
+            out=Path(out),
+            has_script=True,
+        )
+        self._stack = AsyncExitStack()
+        self._run: Run | None = None
+
+    async def __aenter__(self) -> Run:
+        """Start the run; it stands still at its start until the script lets it go on.
+
+        Raises:
+            EmulationError: It has been run already.
+            BrokerUnreachableError: The broker cannot be reached.
+        """
+        if self._run is not None:
+            raise EmulationError("an Emulation runs once; make another one")
+        simulation = await self._stack.enter_async_context(open_simulation(self._plan))
+        order, script = simulation.orders[0], Script()
+        script.stop_s = self.scenario.start_s
+
+        async def perform() -> RunOutcome:
+            with record_run(self.scenario, order) as record:
+                return record.ended(
+                    await run_scenario(
+                        self.scenario,
+                        order.settings,
+                        simulation.broker.for_run(),
+                        recorder=record.writer,
+                        on_moment=record.moment,
+                        restart_broker=simulation.broker.restart,
+                        script=script,
+                    )
+                )
+
+        task = asyncio.create_task(perform(), name="ssmic.emulation")
+        self._run = Run(self.scenario, simulation.results_file, task, script, self)
+        try:
+            await self._run.wait_stopped()
+        except BaseException:
+            await self._end(task)
+            raise
+        return self._run
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the run come to its end; after an exception, interrupt it."""
+        run = self._run
+        if run is None:
+            return
+        try:
+            if kind is None:
+                await run.finish()
+        finally:
+            await self._end(run.task)
+
+    async def _end(self, task: asyncio.Task[RunOutcome]) -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self._stack.aclose()
+
+
+class Run:
+    """A run in progress, or one that has ended; `Emulation` makes it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        results_file: Path,
+        task: asyncio.Task[RunOutcome],
+        script: Script,
+        emulation: Emulation,
+    ) -> None:
+        self.scenario = scenario
+        """What is run."""
+        self.results_file = results_file
+        """Complete once the run has ended."""
+        self.task = task
+        self._script = script
+        self._emulation = emulation  # whose temporary results go with it
+        self._acted: list[Event] = []
+
+    # Time.
+
+    @property
+    def now(self) -> datetime:
+        """Virtual time, in the scenario's zone."""
+        return self.scenario.zone.at(self.now_s)
+
+    @property
+    def now_s(self) -> int:
+        """Virtual time, UNIX seconds."""
+        return self.task.result().end_s if self._is_done else self._script.director.now_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has come to its end."""
+        return self.task.done()
+
+    @property
+    def _is_done(self) -> bool:
+        return self.task.done() and not self.task.cancelled() and self.task.exception() is None
+
+    async def until(self, time: TimeLike) -> None:
+        """Let the run go on, and stop at the beginning of a second; where the run ends before, at its end.
+
+        What happens in that second has not happened yet, except forecasts that are due.
+
+        Raises:
+            EmulationError: It is no time, or in the past.
+            SsmicError: The run failed.
+        """
+        time_s = self._time_s(time)
+        if time_s < self.now_s:
+            zone = self.scenario.zone
+            raise EmulationError(f"{zone.iso(time_s)} is in the past: the run is at {zone.iso(self.now_s)}")
+        if not self.is_over and time_s > self.now_s:
+            self._script.go_on(time_s)
+            await self.wait_stopped()
+
+    async def every(self, span: SpanLike) -> AsyncIterator[datetime]:
+        """Let the run go on step by step; yield the time after each step, until the run ends."""
+        step_s = _span_s(span)
+        while not self.is_over:
+            await self.until(self.now_s + step_s)
+            if not self.is_over:
+                yield self.now
+
+    async def finish(self) -> None:
+        """Let the run come to its end.
+
+        Raises:
+            SsmicError: The run failed.
+        """
+        if not self.is_over:
+            self._script.go_on(None)
+        await asyncio.shield(self.task)
+
+    async def wait_stopped(self) -> None:
+        """Wait until the run stands still, or has ended."""
+        arrived = asyncio.create_task(self._script.arrived())
+        try:
+            await asyncio.wait({arrived, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrived.cancel()
+        if self.task.done():
+            self.task.result()
+
+    def _time_s(self, time: TimeLike) -> int:
+        if isinstance(time, datetime):
+            if time.tzinfo is None:
+                time = time.replace(tzinfo=self.scenario.zone.tzinfo)
+            return int(time.timestamp())
+        try:
+            return parse_moment(time, self.scenario.start_s, self.scenario.zone)
+        except ValueError as error:
+            raise EmulationError(str(error)) from None
+
+    # What there is.
+
+    @property
+    def ledger(self) -> tuple[LedgerEntry, ...]:
+        """All contracts so far with their history, cancelled ones included, in the order of agreement."""
+        if self._is_done:
+            return self.task.result().ledger
+        return tuple(self._script.ledger().values())
+
+    @property
+    def contracts(self) -> Mapping[str, Contract]:
+        """The standing contracts, by job id."""
+        return {entry.contract.job_id: entry.contract for entry in self.ledger if entry.state == "standing"}
+
+    @property
+    def events(self) -> tuple[Happening, ...]:
+        """The events that took place, those of the scenario's timeline included."""
+        return tuple(self._script.director.happenings)
+
+    @property
+    def outcome(self) -> RunOutcome:
+        """What came of the run.
+
+        Raises:
+            EmulationError: It has not ended.
+        """
+        if not self._is_done:
+            raise EmulationError("the run has not ended; await run.finish() first")
+        return self.task.result()
+
+    @property
+    def ledger_sha256(self) -> str:
+        """The hash of the ledger of a run that has ended: equal ledgers, equal hash."""
+        return self.outcome.ledger_sha256
+
+    def kpis(self) -> Kpis:
+        """Return the figures of a run that has ended.
+
+        Raises:
+            EmulationError: It has not ended.
+        """
+        self.outcome  # noqa: B018 - raises where there is none
+        with ResultsReader(self.results_file) as results:
+            return results.kpis(1)
+
+    # What a script can do.
+
+    def do(self, what: str, **how: object) -> None:
+        """Have an event take place now: as in a scenario's `timeline`, `run.do("cloud", factor=0.2, duration="2h")`.
+
+        Raises:
+            ScenarioError: There is no such event, or its keys are not valid; carries all problems.
+            EmulationError: The run has ended.
+        """
+        if self.is_over:
+            raise EmulationError("the run has ended; nothing can be changed")
+        known = replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
+        action = event_action(known, {"do": what, **how}, self.now_s)
+        self._acted.append(Event(at_s=self.now_s, action=action))
+        self._script.director.perform(action)
+
+    def producer(self, producer: str) -> ProducerHandle:
+        """Return a producer, to change something about it.
+
+        Raises:
+            EmulationError: There is none of this id.
+        """
+        for house in self.scenario.houses:
+            for device in house.devices:
+                if device.type == "producer" and device.id == producer:
+                    return ProducerHandle(self, producer, house.id)
+        raise EmulationError(f"there is no producer {producer!r}; there are {', '.join(self.scenario.producers)}")
+
+    def house(self, house: str) -> HouseHandle:
+        """Return a household, to change something about it.
+
+        Raises:
+            EmulationError: There is none of this id.
+        """
+        known = [one.id for one in self.scenario.houses]
+        if house not in known:
+            raise EmulationError(f"there is no house {house!r}; there are {', '.join(known)}")
+        return HouseHandle(self, house)
+
+    def job(self, job_id: str) -> JobHandle:
+        """Return a job, to see its contract or to withdraw it."""
+        return JobHandle(self, job_id)
+
+    def add_job(
+        self,
+        house: str,
+        device: str,
+        *,
+        latest_start: SpanLike,
+        earliest_start: SpanLike = 0,
+        id: str | None = None,  # noqa: A002 - as the file has it
+        load_profile: str | None = None,
+    ) -> None:
+        """Have a household want one more job; its window is relative to now."""
+        named = {key: value for key, value in (("id", id), ("load_profile", load_profile)) if value is not None}
+        self.do(
+            "add_job", house=house, device=device, earliest_start=earliest_start, latest_start=latest_start, **named
+        )
+
+    def cloud(
+        self,
+        *,
+        factor: float,
+        duration: SpanLike,
+        producers: Iterable[str] | None = None,
+        ramp: SpanLike = 600,
+        travel: SpanLike = 0,
+        announced: bool = True,
+    ) -> None:
+        """Have a cloud front arrive; see `cloud` in a scenario's timeline."""
+        of = {} if producers is None else {"producers": list(producers)}
+        self.do("cloud", factor=factor, duration=duration, ramp=ramp, travel=travel, announced=announced, **of)
+
+    def tariff(self, **prices: float) -> None:
+        """Change prices from now on, by their names in the scenario's `tariff`."""
+        self.do("tariff", **prices)
+
+    def restart_broker(self) -> None:
+        """Restart the broker, which changes no contract."""
+        self.do("restart_broker")
+
+    def note(self, text: str) -> None:
+        """Say something in the log and the results."""
+        self.do("note", text=text)
+
+    # The recording.
+
+    @property
+    def recording(self) -> Scenario:
+        """The scenario with all that the script did as a timeline: run again, it comes to the same ledger."""
+        return replace(self.scenario, timeline=(*self.scenario.timeline, *self._acted))
+
+    def save_recording(self, file: str | Path) -> None:
+        """Write the recording as a scenario file, for `ssmic run`.
+
+        Raises:
+            ScenarioError: It cannot be written.
+        """
+        save_scenario(self.recording, Path(file))
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerHandle:
+    """A producer of a run."""
+
+    run: Run
+    id: str
+    house: str
+
+    def forecast(
+        self,
+        points: Sequence[tuple[TimeLike, float]] | None = None,
+        *,
+        factor: float | None = None,
+        power_w: Sequence[float] | None = None,
+        step: SpanLike = 3600,
+        start: TimeLike | None = None,
+    ) -> None:
+        """Give the producer a new forecast.
+
+        Args:
+            points: Times and cumulative energies, Wh.
+            factor: Times its present forecast, from now on.
+            power_w: Mean power of each step, W.
+            step: Length of a step.
+            start: When the first step begins; None: now.
+        """
+        how: dict[str, object] = {}
+        if points is not None:
+            how["points"] = [[self.run._time_s(time), wh] for time, wh in points]  # noqa: SLF001 - its run
+        if factor is not None:
+            how["factor"] = factor
+        if power_w is not None:
+            first_s = self.run.now_s if start is None else self.run._time_s(start)  # noqa: SLF001 - its run
+            how |= {"power_w": [float(power) for power in power_w], "step_s": _span_s(step), "start": first_s}
+        self.run.do("forecast", producer=self.id, **how)
+
+    def cloud(self, *, factor: float, duration: SpanLike, ramp: SpanLike = 600, announced: bool = True) -> None:
+        """Have clouds come over this producer alone."""
+        self.run.cloud(producers=[self.id], factor=factor, duration=duration, ramp=ramp, announced=announced)
+
+    def algorithm(self, name: str) -> None:
+        """Have it decide by another algorithm from now on."""
+        self.run.do("algorithm", producers=[self.id], algorithm=name)
+
+    def leave(self) -> None:
+        """Have it leave the neighbourhood."""
+        self.run.do("leave", house=self.house, device=self.id)
+
+    def join(self) -> None:
+        """Have it join the neighbourhood again."""
+        self.run.do("join", house=self.house, device=self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class HouseHandle:
+    """A household of a run."""
+
+    run: Run
+    id: str
+
+    def offline(self, duration: SpanLike | None = None) -> None:
+        """Have it be unreachable, for a while or for good."""
+        self.run.do("offline", house=self.id, **({} if duration is None else {"duration": duration}))
+
+    def link(self, *, duration: SpanLike, loss: float = 0.0, delay_ms: int = 0) -> None:
+        """Have its link to the broker lose and delay messages, which changes no contract."""
+        self.run.do("link", house=self.id, loss=loss, delay_ms=delay_ms, duration=duration)
+
+    def patience(self, *, patient: bool) -> None:
+        """Say whether its jobs wait from now on where no producer can supply them."""
+        self.run.do("patience", houses=[self.id], patient=patient)
+
+    def leave(self, device: str) -> None:
+        """Have a device leave the house."""
+        self.run.do("leave", house=self.id, device=device)
+
+    def join(self, device: str) -> None:
+        """Have a device that left be there again."""
+        self.run.do("join", house=self.id, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class JobHandle:
+    """A job of a run."""
+
+    run: Run
+    id: str
+
+    @property
+    def contract(self) -> Contract | None:
+        """Its standing contract; None: it has none."""
+        return self.run.contracts.get(self.id)
+
+    def withdraw(self) -> None:
+        """Have its household no longer want it."""
+        self.run.do("withdraw_job", job=self.id)
+
+
+def _span_s(span: SpanLike) -> int:
+    seconds = span if isinstance(span, int) else duration_s(span)
+    if seconds is None or seconds <= 0:
+        raise EmulationError(f"{span!r} is not a duration; write for example 15m or 1h30m")
+    return seconds

@@ -1,0 +1,58 @@
+"""Tells whether another distribution's package hides one of ours: `agents` is also what openai-agents installs."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+_MARKS = {"agents": "sequencing", "broker": "identifiers", "scenarios": "scenario", "tui": "exit_codes"}
+"""By package of ours, a module that it has."""
+
+
+class ShadowedError(ImportError):
+    """Another distribution's package hides one of ours."""
+
+
+@cache
+def check_own_packages() -> None:
+    """Check that the packages of this distribution are ours.
+
+    Raises:
+        ShadowedError: One is another distribution's; the message names the way out.
+    """
+    for package, mark in _MARKS.items():
+        problem = _problem(package, mark)
+        if problem:
+            raise ShadowedError(problem)
+
+
+def _problem(package: str, mark: str) -> str:
+    try:
+        spec = find_spec(package)
+        # Looked for beside the package: an editable installation finds modules of ours even below another's package.
+        folders = () if spec is None else spec.submodule_search_locations or ()
+        is_ours = any((Path(folder) / f"{mark}.py").is_file() for folder in folders)
+    except Exception:  # noqa: BLE001 - a package of others may fail in any way when it is imported
+        spec, is_ours = None, False
+    if is_ours:
+        return ""
+    where = f" (at {spec.origin})" if spec is not None and spec.origin else ""
+    return (
+        f"another distribution's package {package!r}{where} hides the one of ssmic (openai-agents installs such an "
+        "'agents'): install ssmic in a virtual environment of its own: "
+        "python -m venv .venv; .venv/bin/pip install ssmic"
+    )
+
+
+def main() -> None:
+    """Run the command `ssmic`, or say in one line why it cannot be."""
+    try:
+        check_own_packages()
+    except ShadowedError as error:
+        sys.stderr.write(f"ssmic: {error}\n")
+        raise SystemExit(1) from None
+    from importlib import import_module  # noqa: PLC0415 - the command's own modules come after the check
+
+    import_module("tui.__main__").main()

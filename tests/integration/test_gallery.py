@@ -1,0 +1,106 @@
+"""The bundled scenarios: each is a lesson whose expectations hold, with the same ledger on every bus."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
+from broker.transport import MqttBroker
+from scenarios.files import load_text, to_yaml
+from scenarios.generate.bundle import SCENARIOS
+from scenarios.load import bundled_names, bundled_text, load_scenario
+from scenarios.simulation import RunSettings, run_scenario
+from tests.scenarios.timeline.two_roofs import run
+from tui.cli.app import app
+
+GALLERY = [name for name in bundled_names() if name not in SCENARIOS]
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_each_has_a_lesson_and_expectations(name: str) -> None:
+    """A comment on top, a description for the lists, and conditions."""
+    text, scenario = bundled_text(name), load_scenario(name)
+
+    assert re.match(r"# \w.{60,}", text)
+    assert 40 < len(scenario.description) < 140
+    assert scenario.expectations
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_its_expectations_hold(name: str, tmp_path: Path) -> None:
+    """In memory; the command says so."""
+    done = CliRunner().invoke(app, ["run", name, "--bus", "memory", "--out", str(tmp_path / "r.sqlite")])
+
+    assert done.exit_code == 0, done.output
+    assert "FAILS" not in done.output
+    assert done.output.count("holds  ") == len(load_scenario(name).expectations)
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="Mosquitto is not installed")
+async def test_both_buses_have_the_same_ledgers() -> None:
+    """Faults of the timeline included, on a real broker."""
+    asyncio.get_running_loop().set_debug(False)
+    async with managed_mosquitto(restart=True) as mosquitto:
+        for name in GALLERY:
+            scenario = load_scenario(name)
+            outcome = await run_scenario(
+                scenario,
+                RunSettings(seed=scenario.seed, run_id=name),
+                MqttBroker(mosquitto.url),
+                restart_broker=mosquitto.restart,
+            )
+            assert outcome.ledger_sha256 == await asyncio.to_thread(lambda: run(scenario).ledger_sha256), name  # noqa: B023
+
+
+@pytest.mark.parametrize("name", ["sunny", "night"])
+def test_an_expectation_turned_round_exits_5(name: str, tmp_path: Path) -> None:
+    """And the JUnit file says which one, with its value."""
+    text = bundled_text(name)
+    turned = re.sub(r"  - (\w+ ==.*)", r"  - not (\1)", text, count=1)
+    (tmp_path / "turned.yaml").write_text(turned)
+    junit = tmp_path / "junit.xml"
+
+    done = CliRunner().invoke(
+        app,
+        [
+            "run",
+            str(tmp_path / "turned.yaml"),
+            "--bus",
+            "memory",
+            "--out",
+            str(tmp_path / "r.sqlite"),
+            "--junit",
+            str(junit),
+        ],
+    )
+
+    assert turned != text
+    assert done.exit_code == 5, done.output
+    assert "FAILS  not (" in done.output
+    assert '<failure message="not (' in junit.read_text()
+
+
+@pytest.mark.parametrize("name", [*GALLERY, "scarce"])
+def test_it_comes_back_from_yaml(name: str) -> None:
+    """Timeline, expectations and zone are written as they were read."""
+    scenario = load_scenario(name)
+
+    assert load_text(to_yaml(scenario), "again.yaml", None) == scenario
+
+
+def test_it_is_shown_and_copied(tmp_path: Path) -> None:
+    """A copy that is there already is kept; an unknown name is answered with the nearest."""
+    runner, copy = CliRunner(), tmp_path / "mine.yaml"
+
+    assert runner.invoke(app, ["scenarios", "show", "night"]).output == bundled_text("night")
+    assert runner.invoke(app, ["scenarios", "copy", "night", str(copy)]).exit_code == 0
+    assert copy.read_text() == bundled_text("night")
+    assert runner.invoke(app, ["scenarios", "copy", "night", str(copy)]).exit_code == 2
+    unknown = runner.invoke(app, ["scenarios", "show", "nigth"])
+    assert unknown.exit_code == 2
+    assert "Did you mean 'night'?" in unknown.output

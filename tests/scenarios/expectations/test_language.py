@@ -1,0 +1,72 @@
+"""Conditions: read, computed, and refused with a reason."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from scenarios.expectations import condition_problems
+from scenarios.expectations.language import ConditionError, Name, Value, compute, parse
+
+RUN: dict[str, Value] = {
+    "jobs": 5.0,
+    "self_sufficiency": 0.71,
+    "grid_wh": 1500.0,
+    'job("wash").producer': "roof",
+    "bill_eur": None,
+}
+
+
+def value_of(name: Name) -> Value:
+    """Return a figure of a made-up run."""
+    return RUN[str(name)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("jobs == 5", True),
+        ("self_sufficiency >= 70 %", True),
+        ("grid_wh < 1.4 kWh", False),
+        ("grid_wh <= 3 * 0.5 kWh and not jobs > 6", True),
+        ('job("wash").producer == "roof"', True),
+        ("job(\"wash\").producer != 'roof' or (jobs + 1) / 2 == 3", True),
+        ("bill_eur < 3", False),
+        ("-jobs < 0 and true", True),
+    ],
+)
+def test_a_condition_has_a_value(text: str, expected: bool) -> None:  # noqa: FBT001 - what comes out
+    """Units, arithmetic, and/or/not, and what is missing never holds."""
+    assert compute(parse(text), value_of) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "a value is expected, not 'the end'"),
+        ("jobs >", "a value is expected"),
+        ("jobs = 3", "cannot be read from '= 3' on"),
+        ("jobs 3", "unexpected '3'"),
+        ("__import__('os')", "there is no figure '__import__'"),
+        ("selfsufficiency > 1", "did you mean 'self_sufficiency'?"),
+        ('job("x").strt == 1', "did you mean 'start'?"),
+        ("job.start == 1", 'write job("...")'),
+        ('algorithm("exakt").jobs == 1', "did you mean 'exact'?"),
+        ("contracts.standin == 1", "did you mean 'standing'?"),
+    ],
+)
+def test_a_mistake_is_explained(text: str, what: str) -> None:
+    """With the nearest name where there is one."""
+    known = {"job": ["x"], "house": [], "producer": [], "algorithm": ["exact", "insertion"]}
+
+    assert what in condition_problems(text, known)[0]
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet="jobs()<>=!+-*/.\"' 0123456789%andort:", max_size=40))
+def test_no_text_brings_the_reader_down(text: str) -> None:
+    """Whatever is written is read, or refused."""
+    try:
+        parse(text)
+    except ConditionError as error:
+        assert str(error)  # noqa: PT017 - either way is fine

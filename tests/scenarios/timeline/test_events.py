@@ -1,0 +1,200 @@
+"""What each event of a timeline does to a run, and that it does the same on every bus and spread."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios.metrics import compute_kpis, settle
+from scenarios.scenario import Scenario
+from scenarios.simulation import RunOutcome
+from scenarios.timeline import as_planned
+from tests.scenarios.timeline.two_roofs import run, scripted, starts_h, suppliers
+
+
+def shortfall_wh(scenario: Scenario, outcome: RunOutcome) -> float:
+    """Return what producers promised and did not give."""
+    world = as_planned(scenario)
+    standing = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
+    settled = settle(world, standing, outcome.start_s, outcome.end_s)
+    return compute_kpis(world, settled, outcome.ledger, outcome.end_s).shortfall_wh
+
+
+def test_an_unannounced_cloud_breaks_promises() -> None:
+    """Nobody learns of it: contracts stand, and the grid steps in."""
+    sudden = scripted("{at: '10:30', do: cloud, factor: 0.1, duration: 3h, announced: false}")
+
+    outcome = run(sudden)
+
+    assert suppliers(outcome) == suppliers(run(scripted()))
+    assert shortfall_wh(sudden, outcome) > 500
+
+
+def test_an_announced_cloud_moves_jobs_that_have_not_started() -> None:
+    """Producers cancel or move what they can no longer supply before it starts."""
+    announced = scripted("{at: '09:00', do: cloud, factor: 0.1, duration: 4h}")
+
+    outcome = run(announced)
+
+    assert starts_h(outcome) != starts_h(run(scripted()))
+    assert shortfall_wh(announced, outcome) < 1
+
+
+def test_a_travelling_cloud_reaches_the_second_roof_later() -> None:
+    """The second roof still gives everything while the first is covered."""
+    world = as_planned(scripted("{at: '10:00', do: cloud, factor: 0, ramp: 0, duration: 1h, travel: 2h}"))
+
+    given = {
+        producer: series.actual.energy_per_bin_wh([world.start_s + h * 3600 for h in (10, 11, 12, 13)]).round().tolist()
+        for producer, series in world.producers.items()
+        if series.actual is not None
+    }
+
+    assert given == {"pv-a": [0, 3000, 3000], "pv-b": [2500, 3000, 0]}
+
+
+def test_a_new_forecast_cancels_what_it_cannot_carry() -> None:
+    """With nothing left to give on one roof, both jobs go to the other."""
+    outcome = run(scripted("{at: '09:00', do: forecast, producer: pv-a, factor: 0}"))
+
+    assert set(suppliers(outcome).values()) == {"pv-b"}
+
+
+def test_forecast_errors_repeat_with_their_seed() -> None:
+    """Same seed, same ledger; the errors grow with the horizon."""
+    text = "{at: '00:00', do: forecast_error, growth_per_h: 0.2, every: 3h, seed: %d}"
+
+    hashes = {seed: [run(scripted(text % seed)).ledger_sha256 for _ in range(2)] for seed in (1, 2)}
+
+    assert all(first == second for first, second in hashes.values())
+
+
+def test_a_producer_that_leaves_cancels_and_one_that_joins_supplies() -> None:
+    """The late joiner takes what the first one dropped."""
+    outcome = run(
+        scripted("""
+        {at: '08:00', do: join, house: b, device: pv-b}
+        {at: '09:00', do: leave, house: a, device: pv-a}
+    """)
+    )
+    reasons = {event.reason for entry in outcome.ledger for event in entry.history if event.what == "cancelled"}
+
+    assert set(suppliers(outcome).values()) == {"pv-b"}
+    assert reasons == {"it leaves the neighbourhood"}
+
+
+def test_a_device_that_leaves_runs_no_job() -> None:
+    """Its contract is cancelled, and it draws nothing."""
+    outcome = run(scripted("{at: '09:00', do: leave, house: a, device: washer}"))
+
+    assert set(suppliers(outcome)) == {"wash-b"}
+
+
+def test_jobs_are_added_and_withdrawn() -> None:
+    """A withdrawn job has no standing contract; one that has started cannot be withdrawn."""
+    outcome = run(
+        scripted("""
+        {at: '07:00', do: add_job, house: a, device: washer, id: extra, earliest_start: 1h, latest_start: 9h}
+        {at: '08:00', do: withdraw_job, job: wash-b}
+        {when: {job: extra, turn: starts, after: 1m}, do: withdraw_job, job: extra}
+    """)
+    )
+
+    assert set(suppliers(outcome)) == {"wash-a", "extra"}
+
+
+def test_an_event_waits_for_a_job_to_start() -> None:
+    """Ten minutes after the start, a job of the neighbour is added."""
+    outcome = run(
+        scripted(
+            "{when: {job: wash-a, turn: starts, after: 10m}, do: add_job, house: b, device: washer, id: next, "
+            "latest_start: 6h}"
+        )
+    )
+    agreed_h = {e.contract.job_id: (e.contract.agreed_s - outcome.start_s) / 3600 for e in outcome.ledger}
+
+    assert agreed_h["next"] == pytest.approx(starts_h(outcome)["wash-a"] + 1 / 6)
+
+
+def test_a_house_that_is_offline_agrees_on_nothing_until_it_returns() -> None:
+    """Its own job waits for its return; its roof supplies nobody meanwhile."""
+    outcome = run(
+        scripted("""
+        {at: '05:00', do: offline, house: b, duration: 3h}
+    """)
+    )
+    agreed_h = {e.contract.job_id: (e.contract.agreed_s - outcome.start_s) / 3600 for e in outcome.ledger}
+
+    assert agreed_h == {"wash-a": 6.0, "wash-b": 8.0}
+
+
+def test_a_house_that_stays_offline_takes_grid_power_at_the_last_moment() -> None:
+    """Its appliances work; only nobody can be asked."""
+    outcome = run(scripted("{at: '05:00', do: offline, house: b}"))
+
+    assert suppliers(outcome) == {"wash-a": "pv-a", "wash-b": "grid"}
+    assert starts_h(outcome)["wash-b"] == 15.0
+
+
+def test_producers_and_consumers_change_their_ways() -> None:
+    """Without patience and sun, a job takes grid power at once."""
+    outcome = run(
+        scripted("""
+        {at: '05:00', do: patience, patient: false}
+        {at: '05:00', do: forecast, producer: pv-a, factor: 0}
+        {at: '05:00', do: forecast, producer: pv-b, factor: 0}
+        {at: '05:30', do: algorithm, algorithm: exact}
+    """)
+    )
+
+    assert suppliers(outcome) == {"wash-a": "grid", "wash-b": "grid"}
+    assert starts_h(outcome) == {"wash-a": 10.0, "wash-b": 11.0}
+
+
+def test_a_tariff_changes_what_is_paid_from_then_on() -> None:
+    """Twice the price for the grid power of the whole day, half the day: between one and two times the bill."""
+
+    def bill_eur(scenario: Scenario) -> float:
+        outcome = run(scenario)
+        standing = [entry.contract for entry in outcome.ledger if entry.state == "standing"]
+        world = as_planned(scenario)
+        settled = settle(world, standing, outcome.start_s, outcome.end_s)
+        return compute_kpis(world, settled, outcome.ledger, outcome.end_s).bill_eur or 0.0
+
+    dark = "".join(f"{{at: '05:00', do: forecast, producer: {roof}, factor: 0}}\n" for roof in ("pv-a", "pv-b"))
+    flat = bill_eur(scripted(dark))
+    early = bill_eur(scripted(dark + "{at: '05:00', do: tariff, import_eur_per_kwh: 0.8}"))
+    late = bill_eur(scripted(dark + "{at: '15:30', do: tariff, import_eur_per_kwh: 0.8}"))
+
+    assert early == pytest.approx(2 * flat)
+    assert flat < late < early
+
+
+def test_faults_of_the_network_change_no_contract() -> None:
+    """Messages are lost and delayed, the broker is restarted: the ledger is the one of a good network."""
+    good = scripted("{at: '05:00', do: note, text: all is well}")
+    bad = scripted("""
+        {at: '05:00', do: link, house: a, loss: 0.3, delay_ms: 500, duration: 5h}
+        {at: '06:00', do: restart_broker}
+        {at: '08:00', do: restart_broker}
+    """)
+
+    assert run(bad).ledger_sha256 == run(good).ledger_sha256
+
+
+def test_events_repeat_themselves_by_the_clock() -> None:
+    """Three times, a day apart."""
+    scenario = scripted("{at: '12:00', do: note, text: noon, repeat: {every: 1d, times: 3}}")
+
+    assert [(event.at_s or 0) - scenario.start_s for event in scenario.timeline] == [43_200, 129_600, 216_000]
+
+
+def test_the_spread_of_agents_changes_nothing() -> None:
+    """One host, two, or one a household."""
+    busy = scripted("""
+        {at: '07:00', do: cloud, factor: 0.2, duration: 5h, travel: 10m}
+        {at: '07:30', do: offline, house: a, duration: 2h}
+        {at: '08:00', do: add_job, house: b, device: washer, id: extra, latest_start: 8h}
+        {at: '00:30', do: forecast_error, every: 2h}
+    """)
+
+    assert len({run(busy, hosts=hosts).ledger_sha256 for hosts in (1, 2, None)}) == 1

@@ -1,0 +1,154 @@
+"""Mistakes in a timeline, in expectations, variables and zones: all at once, with line and nearest name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scenarios.errors import ScenarioError
+from scenarios.files import load_text
+from tests.scenarios.timeline.two_roofs import TWO_ROOFS, scripted
+
+
+def problems(timeline: str = "", more: str = "", text: str = TWO_ROOFS) -> list[str]:
+    """Return the problems of the neighbourhood with a script."""
+    with pytest.raises(ScenarioError) as caught:
+        scripted(timeline, more, text)
+    return [str(problem) for problem in caught.value.problems]
+
+
+LINE = TWO_ROOFS.count("\n") + 2
+"""Of the first event."""
+
+
+@pytest.mark.parametrize(
+    ("event", "key", "what"),
+    [
+        ("{at: '2026-06-20T12:00:00+02:00', do: note, text: x}", "at", "in the past"),
+        ("{at: '25:00', do: note, text: x}", "at", "no clock time"),
+        ("{at: +soon, do: note, text: x}", "at", "not a time after the start"),
+        ("{at: '12:00', do: clud, factor: 0.1, duration: 1h}", "do", "did you mean 'cloud'?"),
+        ("{at: '12:00', do: cloud, factr: 0.1, factor: 1, duration: 1h}", "factr", "did you mean 'factor'?"),
+        ("{at: '12:00', do: cloud, factor: 0.1, duration: soon}", "duration", "a duration is expected"),
+        ("{at: '12:00', do: cloud, producers: [pv-c], factor: 0.1, duration: 1h}", "producers[0]", "did you mean 'pv-"),
+        ("{at: '12:00', do: offline, house: c}", "house", "there is no house 'c'"),
+        ("{at: '12:00', do: withdraw_job, job: wash-x}", "job", "did you mean 'wash-"),
+        ("{at: '12:00', do: leave, house: a, device: washr}", "device", "did you mean 'washer'?"),
+        ("{at: '12:00', do: algorithm, algorithm: exakt}", "algorithm", "did you mean 'exact'?"),
+        ("{when: {job: wash-z}, do: note, text: x}", "when.job", "there is no job"),
+        ("{do: note, text: x}", "", "one of 'at' and 'when'"),
+        ("{at: '12:00', do: link, house: a, loss: 1, duration: 1h}", "loss", "at most 0.9"),
+    ],
+)
+def test_a_mistake_in_an_event_is_said_with_its_line(event: str, key: str, what: str) -> None:
+    """File, line and key, and the nearest name that exists."""
+    (found,) = problems(event)
+
+    place = f"two.yaml:{LINE}: timeline[0]{'.' + key if key else ''}: "
+    assert found.startswith(place)
+    assert what in found
+
+
+def test_all_mistakes_are_said_at_once() -> None:
+    """In the timeline, the expectations and the rest."""
+    found = problems(
+        "{at: '12:00', do: clud}\n{at: '2020-01-01T00:00:00Z', do: note, text: x}\n",
+        "expect:\n  - self_suficiency > 1\n  - jobs >\n"
+        "  - {that: 'job(\"wash-q\").moves == 0', at: 1999-01-01T00:00:00Z}\n",
+    )
+
+    assert [text.split(": ")[1] for text in found] == [
+        "timeline[0].do", "timeline[1].at", "expect[0]", "expect[1]", "expect[2].at", "expect[2].that",
+    ]  # fmt: skip
+    assert "did you mean 'self_sufficiency'?" in found[2]
+
+
+def test_a_zone_that_does_not_exist_is_an_error() -> None:
+    """With the nearest one; it hides no other mistake."""
+    found, other = problems(more="zone: Europe/Berln\nexpect: [jobz == 1]\n")
+
+    assert "there is no figure 'jobz'" in other
+    assert "zone: there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?" in found
+
+
+SPRING = TWO_ROOFS.replace("2026-06-21T00:00:00+02:00", "2026-03-29T00:00:00\nzone: Europe/Berlin")
+AUTUMN = TWO_ROOFS.replace("2026-06-21T00:00:00+02:00", "2026-10-25T00:00:00\nzone: Europe/Berlin")
+
+
+def test_a_time_that_the_clock_skips_is_an_error() -> None:
+    """In a timeline, as a clock time and as an ISO time, and in a job."""
+    found = problems(
+        "{at: '02:30', do: note, text: x}\n{at: 2026-03-29T02:10:00, do: note, text: x}",
+        text=SPRING.replace(
+            'registered: "06:00", earliest_start: "10:00"', 'registered: "02:15", earliest_start: "10:00"'
+        ),
+    )
+
+    assert [text.split(": ")[1] for text in found] == ["jobs[0].registered", "timeline[0].at", "timeline[1].at"]
+    assert all("does not exist on 29 March 2026 in Europe/Berlin" in text for text in found)
+
+
+def test_a_time_that_occurs_twice_has_to_say_which() -> None:
+    """Where it is written in full."""
+    (found,) = problems("{at: 2026-10-25T02:30:00, do: note, text: x}", text=AUTUMN)
+
+    assert "write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00" in found
+
+
+def test_local_days_have_23_and_25_hours() -> None:
+    """Times of the clock stay what they say."""
+    spring, autumn = scripted(text=SPRING), scripted(text=AUTUMN)
+
+    assert spring.end_s(1) - spring.start_s == 23 * 3600
+    assert autumn.end_s(1) - autumn.start_s == 25 * 3600
+    assert [of.zone.hours(of.jobs[0].earliest_start_s) for of in (spring, autumn)] == ["10:00", "10:00"]
+
+
+def test_included_files_and_variables(tmp_path: Path) -> None:
+    """Problems in an included file name it; a variable keeps its type; `--set` replaces it."""
+    (tmp_path / "shared.yaml").write_text("timeline:\n  - {at: '12:00', do: note, text: '${word}'}\n")
+    text = TWO_ROOFS + "vars: {word: noon, days: 2}\ninclude: shared.yaml\n"
+    text = text.replace("days: 1", "days: ${days}")
+
+    plain = load_text(text, "two.yaml", tmp_path)
+    chosen = load_text(text, "two.yaml", tmp_path, chosen={"word": "midday", "days": "3", "seed": "7"})
+
+    assert [plain.days, plain.timeline[0].action.model_dump()["text"]] == [2, "noon"]
+    assert [chosen.days, chosen.seed, chosen.timeline[0].action.model_dump()["text"]] == [3, 7, "midday"]
+
+    (tmp_path / "shared.yaml").write_text("timeline:\n  - {at: '12:00', do: nte, text: x}\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_text(text, "two.yaml", tmp_path, chosen={"wrd": "x"})
+    found = "\n".join(map(str, caught.value.problems))
+    assert f"{tmp_path / 'shared.yaml'}:2: timeline[0].do: there is no event 'nte'" in found
+    assert "--set wrd: two.yaml has no variable or key 'wrd'; did you mean 'word'?" in found
+
+
+def test_included_files_stay_inside_the_folder(tmp_path: Path) -> None:
+    """As those of `file:` do, also where an included file includes them; `--allow-outside` permits others."""
+    folder = tmp_path / "street"
+    folder.mkdir()
+    (tmp_path / "outside.yaml").write_text("days: 3\n")
+    (folder / "part.yaml").write_text("include: ../outside.yaml\n")
+    text = TWO_ROOFS.replace("days: 1\n", "") + "include: part.yaml\n"
+
+    with pytest.raises(ScenarioError, match="lies outside the scenario's folder"):
+        load_text(text, "two.yaml", folder)
+
+    assert load_text(text, "two.yaml", folder, allow_outside=True).days == 3
+
+
+def test_included_files_and_variables_are_bounded(tmp_path: Path) -> None:
+    """Files that include two others each, and variables that multiply, end with one problem each."""
+    for depth in range(40):
+        (tmp_path / f"{depth}.yaml").write_text(f"include: [{depth + 1}.yaml, {depth + 1}.yaml]\n")
+    (tmp_path / "40.yaml").write_text("days: 1\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_text(TWO_ROOFS + "include: 0.yaml\n", "two.yaml", tmp_path)
+    assert [problem.what for problem in caught.value.problems] == ["more than 50 files are included"]
+
+    big = f"vars: {{a: '{'x' * 1_000_000}'}}\ndescription: '{'${a}' * 200}'\n"
+    with pytest.raises(ScenarioError) as caught:
+        load_text(TWO_ROOFS + big, "two.yaml", tmp_path)
+    assert "the variables make the file too large" in str(caught.value)

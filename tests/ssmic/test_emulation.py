@@ -1,0 +1,153 @@
+"""The Python API: a run that a script steers, and its recording."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from subprocess import run as run_process
+
+import pytest
+
+import ssmic
+from broker.errors import SsmicError
+from scenarios.errors import ScenarioError
+from scenarios.load import load_scenario
+from tests.scenarios.timeline.two_roofs import TWO_ROOFS, run, scripted
+
+
+async def test_a_run_is_steered_minute_by_minute_and_replayed_from_its_recording(tmp_path: Path) -> None:
+    """All that a script does is in the recording: run again, also from a file, it comes to the same ledger."""
+    async with ssmic.Emulation(scripted(), algorithm="fifty_fifty", seed=5) as going:
+        async for now in going.every("1m"):
+            match f"{now:%H:%M}":
+                case "05:00":
+                    going.house("a").link(duration="5m", loss=0.2)
+                case "06:00":
+                    going.add_job("a", "washer", id="extra", earliest_start="1h", latest_start="7h")
+                case "07:13":
+                    going.producer("pv-a").forecast(factor=0.4)
+                    going.cloud(factor=0.3, duration="2h", travel="10m")
+                case "08:00":
+                    going.house("b").offline("90m")
+                    going.restart_broker()
+                case "09:00":
+                    going.producer("pv-b").algorithm("insertion")
+                    going.add_job("b", "washer", latest_start="6h")
+                case "09:30":
+                    going.job("wash-b").withdraw()
+                case "10:00":
+                    going.producer("pv-a").leave()
+                    going.tariff(import_eur_per_kwh=0.6)
+                    going.note("the first roof is gone")
+    going.save_recording(tmp_path / "recording.yaml")
+
+    async with ssmic.Emulation(going.recording, algorithm="fifty_fifty", seed=5) as again:
+        pass
+    async with ssmic.Emulation(tmp_path / "recording.yaml", algorithm="fifty_fifty", seed=5, hosts=1) as from_file:
+        pass
+
+    assert len(going.events) > 14
+    assert again.ledger_sha256 == going.ledger_sha256 == from_file.ledger_sha256
+    assert again.kpis() == going.kpis() == from_file.kpis()
+
+
+async def test_stops_alone_change_nothing() -> None:
+    """The ledger is the one of a run that nobody watches."""
+    async with ssmic.Emulation(scripted()) as going:
+        await going.until("06:30")
+        assert set(going.contracts) == {"wash-a", "wash-b"}
+        assert f"{going.now:%H:%M}" == "06:30"
+        await going.until("+8h")
+
+    assert going.is_over
+    alone = await asyncio.to_thread(run, scripted())
+    assert going.ledger_sha256 == alone.ledger_sha256
+
+
+async def test_a_script_that_asks_for_what_cannot_be_is_told_so() -> None:
+    """In the words of scenario files, all at once."""
+    async with ssmic.Emulation(scripted()) as going:
+        await going.until("12:00")
+        with pytest.raises(ssmic.EmulationError, match="is in the past"):
+            await going.until("11:00")
+        with pytest.raises(ssmic.EmulationError, match="there is no producer 'pv-c'"):
+            going.producer("pv-c")
+        with pytest.raises(ScenarioError) as caught:
+            going.do("cloud", factr=0.1, producers=["pv-x"], duration="soon")
+        with pytest.raises(ScenarioError, match="did you mean 'wash-"):
+            going.job("wash-x").withdraw()
+    assert {str(problem).split(":")[0] for problem in caught.value.problems} == {"factor", "factr", "duration"}
+    with pytest.raises(ssmic.EmulationError, match="has ended"):
+        going.note("too late")
+
+
+async def test_a_script_that_fails_interrupts_its_run() -> None:
+    """The exception is the script's own."""
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the run ends by it
+        async with ssmic.Emulation(scripted()) as going:
+            await going.until("08:00")
+            raise ZeroDivisionError
+    assert going.is_over
+
+
+async def test_the_fixture_makes_runs(emulate: ssmic.Emulation, tmp_path: Path) -> None:
+    """With results in the test's folder."""
+    async with emulate("sunny") as going:  # type: ignore[operator]  # a fixture makes it
+        await going.until("09:00")
+    assert going.kpis().self_sufficiency == 1
+    assert going.results_file.parent == tmp_path
+    assert ssmic.results.summary(going.results_file)["runs"][0]["complete"]
+
+
+def test_a_whole_run_and_its_scenario(tmp_path: Path) -> None:
+    """Without any event loop of one's own."""
+    (tmp_path / "two.yaml").write_text(TWO_ROOFS + "vars: {d: 1}\n".replace("d", "day"))
+
+    outcome = ssmic.run(ssmic.load_scenario(tmp_path / "two.yaml", day=1, seed=3))
+
+    assert set(outcome.contracts) == {"wash-a", "wash-b"}
+    assert outcome.ledger_sha256 == run(load_scenario(tmp_path / "two.yaml")).ledger_sha256
+
+
+async def test_a_whole_run_inside_a_running_loop() -> None:
+    """As in a notebook."""
+    assert ssmic.run("night").kpis.jobs_on_grid == 3
+
+
+def test_an_unknown_variable_is_an_error() -> None:
+    """Whether from Python or by --set."""
+    with pytest.raises(SsmicError, match="has no variable or key 'hause'"):
+        ssmic.load_scenario("night", hause=3)
+
+
+@pytest.mark.parametrize("code", ["from ssmic.shadowing import main; main()", "import ssmic; ssmic.Emulation"])
+def test_another_package_of_the_name_agents_is_told_in_one_line(tmp_path: Path, code: str) -> None:
+    """It names the way out."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text("")
+
+    done = run_process(  # noqa: S603 - our own code
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "another distribution's package 'agents'" in last
+    assert "python -m venv .venv" in last
+    if "main" in code:
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_results_are_frames_and_sweeps_are_run(tmp_path: Path) -> None:
+    """`ssmic.results.load` and `ssmic.sweep` are the ones of the command line."""
+    ssmic.run("scarce", out=tmp_path / "run.sqlite")
+    assert len(ssmic.results.load(tmp_path / "run.sqlite").contracts)
+
+    outcome = ssmic.sweep("scarce", vary={"patient": [True, False]}, seeds=1, out=tmp_path / "sweep.sqlite", workers=1)
+
+    assert outcome.sha256 is not None
+    assert not outcome.failed

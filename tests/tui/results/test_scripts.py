@@ -1,0 +1,44 @@
+"""What the results area shows of a timeline and of expectations, and the editor of a timeline before a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from scenarios.files.yaml_nodes import parse_yaml, plain, spans_of
+from scenarios.load import bundled_text
+from scenarios.results import ResultsReader
+from tui.cli.app import app
+from tui.editor.preview_chart import Artist
+from tui.results.household_model import neighbourhood_sheet
+
+
+def test_expectations_come_with_their_values_and_events_are_on_the_days_chart(tmp_path: Path) -> None:
+    """From the results file alone; the one that fails comes first."""
+    text = bundled_text("cloud-front").replace("jobs == 6", "jobs == 7")
+    (tmp_path / "front.yaml").write_text(text)
+    file = tmp_path / "r.sqlite"
+
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "front.yaml"), "--bus", "memory", "--out", str(file)])
+
+    assert done.exit_code == 5
+    with ResultsReader(file) as results:
+        sheet = neighbourhood_sheet(results, 1, 900)
+    assert sheet.figures[0] == ("Expectation fails", "jobs == 7 (jobs = 6)")
+    assert ("Expectations", "3 of 4 hold") in sheet.figures
+    assert [text for _, text in sheet.events][:2] == [
+        "Clouds from the west",
+        "clouds over pv-adler, pv-dorn: 85 % less sun for 3 h",
+    ]
+
+
+def test_the_editor_marks_events_before_the_run() -> None:
+    """On the chart of the day, at their time in the file's zone."""
+    text = bundled_text("cloud-front")
+    parse_yaml(text, "front.yaml")
+
+    picture = Artist(plain(spans_of(text)), None).day(None)  # type: ignore[arg-type]  # a mapping at the top
+
+    assert [round((at_s - picture.span.start_s) / 3600, 2) for at_s, _ in picture.marks] == [9.5, 9.67]
+    assert [said for _, said in picture.marks] == ["Clouds from the west", "cloud"]
