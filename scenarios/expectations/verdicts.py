@@ -109,8 +109,8 @@ class _Run:
                 return sum(one.at_s <= self._end_s for one in self._results.happenings(self._info.run))
             case "contracts":
                 return self._contracts(name.field or "")
-            case "optimum" | "algorithm":
-                return self._figures_of(name.of or "optimum").get(name.field or "")
+            case "optimum" | "shared_optimum" | "algorithm":
+                return self._figures_of(name.of or name.word).get(name.field or "")
             case "job":
                 return self._job(name.of or "", name.field or "")
             case "house":
