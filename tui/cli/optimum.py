@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import AllowOutside, ScenarioArgument
+from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -17,6 +17,7 @@ def optimum(
     ctx: typer.Context,
     scenario: ScenarioArgument,
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     time_limit: Annotated[
         float,
         typer.Option(min=0.1, metavar="S", help="Time limit, seconds; the best plan found by then is reported."),
@@ -38,7 +39,7 @@ def optimum(
     from tui.signals import end_now, signals_heard
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_scenario(scenario, allow_outside=allow_outside)
+    loaded = load_scenario(scenario, chosen_values(set_), allow_outside=allow_outside)
     with own_output(), signals_heard(end_now), optimum_progress(time_limit) as progress:
         found = clairvoyant_optimum(loaded, time_limit_wall_s=time_limit, progress=progress)
     if not as_json:
