@@ -28,9 +28,11 @@ from tui.cli.options import (
     Run,
     ScenarioArgument,
     Seed,
+    SetVariables,
     StepSize,
     Tolerance,
     User,
+    chosen_values,
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
@@ -63,6 +65,7 @@ def clock(
     scenario: ScenarioArgument,
     broker: Broker,
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -148,7 +151,7 @@ def clock(
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
-    found = load(scenario, allow_outside=allow_outside)
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import AllowOutside, ScenarioArgument
+from tui.cli.options import AllowOutside, ScenarioArgument, SetVariables, chosen_values
 from tui.log_level import LogLevel
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -34,6 +34,7 @@ def optimum(
             "the grid the rest; both: one after the other, in half of the time limit each."
         ),
     ] = "whole",
+    set_: SetVariables = None,
     time_limit: Annotated[
         float,
         typer.Option(min=0.1, metavar="S", help="Time limit, seconds; the best plan found by then is reported."),
@@ -56,7 +57,7 @@ def optimum(
     from tui.signals import end_now, signals_heard
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_scenario(scenario, allow_outside=allow_outside)
+    loaded = load_scenario(scenario, chosen_values(set_), allow_outside=allow_outside)
     whole, shared, limit_wall_s = None, None, time_limit / (2 if supply == "both" else 1)
     with own_output(), signals_heard(end_now), optimum_progress(time_limit) as progress:
         if supply != "shared":

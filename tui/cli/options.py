@@ -35,7 +35,8 @@ ScenarioArgument = Annotated[
     str,
     typer.Argument(
         metavar="SCENARIO",
-        help="A YAML file, an input of PySSMic (folder, neighbourhood XML or pickle), or a bundled scenario's name.",
+        help="A YAML file, an input of PySSMic or GreenCharge (folder, neighbourhood XML or pickle), or a bundled "
+        "scenario's name.",
         autocompletion=complete_scenario,
     ),
 ]
