@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from scenarios.metrics import (
     Kpis,
     SampleStatistics,
     Settlement,
-    bills,
+    bills_of,
     compute_kpis,
     figures_json,
     mean_power_w,
@@ -229,8 +229,8 @@ class _Contents:
         }
 
     def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:
-        tariff = self._scenario.tariff
-        billed = bills(run.settlement, run.producer_houses, tariff, run.tariff_changes) if tariff else {}
+        scenario = replace(self._scenario, tariff_changes=run.tariff_changes)
+        billed = bills_of(scenario, run.settlement, run.producer_houses)
         rows: list[list[float | int | None]] = []
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
