@@ -109,7 +109,7 @@ def account_rows(account: CommunityAccount) -> tuple[BillRow, ...]:
 
 
 def total_row(rows: Sequence[BillRow]) -> BillRow:
-    """Return the sum of bills as a row; amounts are exact to the cent where the bills are in cents.
+    """Return the sum of bills as a row without a house; amounts are exact to the cent where the bills are in cents.
 
     Args:
         rows: At least one.
@@ -118,7 +118,7 @@ def total_row(rows: Sequence[BillRow]) -> BillRow:
     for field in fields(BillRow)[2:]:
         values = [getattr(row, field.name) for row in rows]
         totals[field.name] = None if None in values else round(sum(values), 6)
-    return BillRow(house="all", allocation_key=rows[0].allocation_key, **totals)
+    return BillRow(house="", allocation_key=rows[0].allocation_key, **totals)
 
 
 def write_bills(connection: sqlite3.Connection, run: int, rows: Sequence[BillRow]) -> None:

@@ -75,7 +75,7 @@ def _table(title: str) -> Table:
 def _add(table: Table, row: BillRow, rows: Sequence[BillRow], cells: Sequence[str]) -> None:
     if row not in rows:
         table.add_section()
-    table.add_row(row.house, *cells)
+    table.add_row(row.house or "all", *cells)
 
 
 def _amount(row: BillRow, name: str) -> str:
