@@ -29,6 +29,7 @@ from .errors import (
 from .gateway import (
     GatewaySettings as GatewaySettings,
     Prices as Prices,
+    PricesAt as PricesAt,
     Waiting as Waiting,
 )
 from .gateway_consumer import (
@@ -154,6 +155,7 @@ __all__ = [
     "Outlook",
     "Prediction",
     "Prices",
+    "PricesAt",
     "Producer",
     "Production",
     "ProductionMeasured",

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from agents.energy import LoadProfile
+import numpy as np
+import numpy.typing as npt
+
+from agents.energy import FloatArray, LoadProfile
 from agents.model import GRID
 
 WH_PER_KWH = 1000.0
+MINUTE_S = 60
+
+
+PricesAt = Callable[[npt.NDArray[np.int64]], FloatArray]
+"""Returns prices at times: from UNIX seconds, shape (times,), to EUR per kWh, shape (times,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices of energy, EUR per kWh; energy of a house's own panels is free."""
+    """Prices of energy; energy of a house's own panels is free."""
 
-    grid: float
-    neighbour: float
+    grid: PricesAt
+    neighbour: PricesAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +77,19 @@ class GatewaySettings:
     """The house of each producer, by producer id."""
     utc_offset_s: int = 0
 
-    def price_eur(self, producer: str, energy_wh: float) -> float | None:
-        """Return what energy costs from a supplier, EUR; None where there are no prices."""
+    def price_eur(self, producer: str, load: LoadProfile, start_s: int) -> float | None:
+        """Return what a job costs, EUR; None where there are no prices.
+
+        Args:
+            producer: Its supplier.
+            load: What it draws.
+            start_s: When it starts, UNIX seconds.
+        """
         if self.prices is None:
             return None
-        if producer == GRID:
-            return self.prices.grid * energy_wh / WH_PER_KWH
-        is_own = self.producer_houses.get(producer) == self.house
-        return 0.0 if is_own else self.prices.neighbour * energy_wh / WH_PER_KWH
+        if self.producer_houses.get(producer) == self.house:
+            return 0.0
+        drawn_wh = load.per_minute_wh(start_s % MINUTE_S)
+        times_s = start_s // MINUTE_S * MINUTE_S + MINUTE_S * np.arange(len(drawn_wh), dtype=np.int64)
+        prices_at = self.prices.grid if producer == GRID else self.prices.neighbour
+        return float(drawn_wh @ prices_at(times_s)) / WH_PER_KWH

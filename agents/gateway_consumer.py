@@ -648,7 +648,7 @@ class GatewayConsumer(Consumer):
         if contract is not None:
             house = "" if contract.producer == GRID else self._gateway.producer_houses.get(contract.producer, "")
             suppliers = [{"producer": contract.producer, "house": house, "share": 1.0}]
-            price_eur = self._gateway.price_eur(contract.producer, course.job.energy_wh)
+            price_eur = self._gateway.price_eur(contract.producer, course.job.load_profile, contract.start_s)
         content: dict[str, Any] = {
             "id": course.asked_id,
             "state": course.state,

@@ -18,6 +18,7 @@ from agents import (
     JobRegister,
     Manager,
     Prices,
+    PricesAt,
     Producer,
     Waiting,
     load_plugin,
@@ -26,7 +27,8 @@ from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.devices import adapters_of
 from scenarios.gateways import Gateway
-from scenarios.scenario import Scenario, planned_end_s
+from scenarios.prices import Price, prices_at
+from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Director, Script, absent_at_start
 
@@ -125,8 +127,7 @@ def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewayS
     here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
     switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
     houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
-    tariff = scenario.tariff
-    prices = None if tariff is None else Prices(tariff.import_eur_per_kwh, tariff.neighbour_eur_per_kwh)
+    prices = None if scenario.tariff is None else _prices(scenario.tariff, scenario.zone)
     return {
         gateway.agent: GatewaySettings(
             id=gateway.id,
@@ -148,6 +149,13 @@ def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewayS
         )
         for gateway in here
     }
+
+
+def _prices(tariff: Tariff, zone: Zone) -> Prices:
+    def at(price: Price) -> PricesAt:
+        return lambda times_s: prices_at(price, times_s, zone)
+
+    return Prices(at(tariff.import_eur_per_kwh), at(tariff.neighbour_eur_per_kwh))
 
 
 def _waiting(gateway: Gateway) -> Waiting | None:
