@@ -24,6 +24,7 @@ from .manager import (
     Manager as Manager,
 )
 from .messages import (
+    MESSAGE_KINDS as MESSAGE_KINDS,
     MESSAGES as MESSAGES,
     AddJob as AddJob,
     AnyMessage as AnyMessage,
@@ -70,6 +71,7 @@ __all__ = [
     "GRID",
     "MANAGER",
     "MESSAGES",
+    "MESSAGE_KINDS",
     "NEW_PRODUCER",
     "TIMELINE",
     "TOGETHER",
