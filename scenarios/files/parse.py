@@ -125,7 +125,9 @@ def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML 
 
 def known_keys(content: Mapping[str, Any], path: KeyPath) -> tuple[str, ...]:
     """Return the keys that the format allows in the mapping at a path; empty where names are free or it is none."""
-    if path == ("load_profiles",) or not isinstance(plain_value(content, path), Mapping):
+    if path in {("load_profiles",), ("community", "coefficients")} or not isinstance(
+        plain_value(content, path), Mapping
+    ):
         return ()
     return tuple(model_at(dict(content), path).model_fields)
 

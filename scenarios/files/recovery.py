@@ -57,6 +57,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("expect",),
     ("zone",),
     ("tariff",),
+    ("community",),
     ("faults", "*"),
     ("faults",),
     ("description",),

@@ -251,7 +251,10 @@ DEFAULT_LIMIT_WALL_S = 300.0
 SetVariables = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a variable of the scenario's vars, or one of its plain keys."
+        "--set",
+        metavar="KEY=VALUE",
+        envvar="SSMIC_SET",
+        help="Replace a variable of the scenario's vars, or one of its plain keys.",
     ),
 ]
 
