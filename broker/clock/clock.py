@@ -222,6 +222,15 @@ class Clock:
         """Whether someone asked to end the run early."""
         return self._run_control is not None and self._run_control.is_stopped
 
+    def command(self, control: Control) -> None:
+        """Carry out a command of this process, as one that comes over the broker.
+
+        Raises:
+            PaceError: It contains an invalid pace.
+        """
+        if self._run_control is not None:
+            self._run_control.apply(control, self.now)
+
     @property
     def earlier_wall_s(self) -> float:
         """How long the run took in earlier processes of its clock, wall-clock seconds."""
