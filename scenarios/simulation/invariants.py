@@ -132,7 +132,7 @@ class HeardSides:
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
-        if str(envelope.body.get("kind")) in _OF_CONTRACTS:
+        if envelope.kind in _OF_CONTRACTS:
             self._hear(envelope)
 
     def _hear(self, envelope: Envelope) -> None:  # noqa: C901 - one case for each kind of message
