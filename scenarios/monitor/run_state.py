@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
-from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
+from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import in_words
 from scenarios.monitor import plausibility
@@ -22,6 +22,9 @@ from scenarios.monitor.producers import EnergyBins, ObservedProducer
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone
 from scenarios.timeline import happening_of
+
+_REFUSED = (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What reading a stranger's payload may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +233,13 @@ class ObservedRun:
         self.changes += 1
         try:
             self._dispatch(address, payload)
-        except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+        except _REFUSED:
             self.refused += 1
 
     def _dispatch(self, address: Address, payload: bytes) -> None:
         match address.kind:
-            case "inbox":
-                self._message(address, Envelope.model_validate_json(payload))
+            case "inbox" | "local":
+                self._messages(address.ids[-1], Batch.model_validate_json(payload))
             case "time":
                 self._reported(TimeReport.model_validate_json(payload))
             case "ledger":
@@ -275,9 +278,16 @@ class ObservedRun:
 
     # Messages between agents.
 
-    def _message(self, address: Address, envelope: Envelope) -> None:
+    def _messages(self, host_id: str, batch: Batch) -> None:
+        """Take the messages of a host; each that is implausible is refused by itself."""
+        for envelope in envelopes_of(batch):
+            try:
+                self._message(host_id, envelope)
+            except _REFUSED:
+                self.refused += 1
+
+    def _message(self, host_id: str, envelope: Envelope) -> None:
         plausibility.check_envelope(envelope)
-        host_id = address.ids[2]
         if self._host_of and self._host_of.get(envelope.sender) != host_id:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
