@@ -94,8 +94,8 @@ class Producer(Agent[AnyMessage]):
         self._predictions = list(predictions)
         self._scheduler = scheduler
         self._is_there = is_there
-        self._shows_headroom = (negotiating or NegotiationSettings(RANKED)).leaves_out
-        self._shown: View | None = None
+        self.negotiating = negotiating or NegotiationSettings(RANKED)
+        self._headroom: View | None = None
         """What it last told the manager that it has left."""
         self._newest: Prediction | None = None
         self._production: Outlook | None = None
@@ -156,8 +156,17 @@ class Producer(Agent[AnyMessage]):
                 if commitment is not None and commitment.start_s == start_s:
                     del self._committed[job_id]
                     self._announce_openings()
-            case message:
-                self.reject(sender, f"sends a {message.kind}, which is not for a producer or not from it")
+            case _:
+                self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that no consumer sends; a subclass that expects such messages overrides this."""
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
+
+    def adopt(self, prediction: Prediction) -> None:
+        """Take over a forecast that was not known at the beginning."""
+        self._adopt(prediction)
 
     def _is_registered(self, job: Job, consumer: str) -> bool:
         """Return whether a job is registered, as it is, as its consumer's own."""
@@ -333,22 +342,22 @@ class Producer(Agent[AnyMessage]):
 
     def _show_headroom(self, state: ProducerState) -> None:
         """Tell the manager what is left, if that is more than it knows."""
-        if self._shows_headroom:
+        if self.negotiating.leaves_out:
             view = view_of(state)
-            if self._shown is None or view.bounds.exceeds(self._shown.bounds):
-                self._shown = view
+            if self._headroom is None or view.bounds.exceeds(self._headroom.bounds):
+                self._headroom = view
                 self.send(MANAGER, Headroom(view=view))
 
     def _correct_headroom(self, state: ProducerState, task: Task) -> None:
         """Tell the manager that less is left than it knows, if a job asked in vain because of that."""
-        if self._shown is None:
+        if self._headroom is None:
             return
         first_s, end_s = max(task.earliest_start_s, self.now_s), task.latest_start_s + task.load.duration_s
         need = Need(first_s, end_s, task.load.energy_wh, task.load.least_peak_wh)
-        if self._shown.bounds.may_serve(need):
+        if self._headroom.bounds.may_serve(need):
             view = view_of(state)
             if not view.bounds.may_serve(need):
-                self._shown = view
+                self._headroom = view
                 self.send(MANAGER, Headroom(view=view))
 
     def _publish_forecast(self, prediction: Prediction) -> None:
@@ -381,7 +390,7 @@ class Producer(Agent[AnyMessage]):
 
     def _join_manager(self) -> None:
         self.send(MANAGER, ProducerJoined(producer=self.id))
-        self._shown = None
+        self._headroom = None
         if (state := self._state()) is not None:
             self._show_headroom(state)
 

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from agents.device_events import Reported
 from agents.energy import LoadProfile, Production
 from agents.headroom import View
 from agents.messages import (
@@ -24,13 +25,16 @@ from agents.messages import (
     ContractVoid,
     Decline,
     Declined,
+    DeviceSaid,
     DropJob,
     Follow,
     Followed,
     Happened,
     Headroom,
     Hold,
+    JobExecuted,
     JobsRegistered,
+    JobWithdrawn,
     Join,
     Leave,
     Message,
@@ -40,6 +44,7 @@ from agents.messages import (
     ProducerLeft,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
@@ -88,6 +93,10 @@ EXAMPLES: list[Message] = [
     Scored(left_out={"roof": 2}),
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
+    DeviceSaid(device="washer", said=Reported(power_w=5.0)),
+    JobWithdrawn(job_id="wash"),
+    JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60),
+    ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0))),
     ProducerLeft(producer="roof"),
     Happened(n=1, event={"do": "note", "text": "noon"}),
     Follow(job_ids=("wash",)),

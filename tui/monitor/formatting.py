@@ -56,6 +56,11 @@ KINDS: dict[str, tuple[str, str]] = {
     "JobsRegistered": ("+", "muted"),
     "Headroom": ("↥", "muted"),
     "Scored": ("#", "muted"),
+    "DeviceSaid": ("»", "muted"),
+    "AddJob": ("+", "accent"),
+    "JobWithdrawn": ("↩", "muted"),
+    "JobExecuted": ("▶", "ok"),
+    "ProductionMeasured": ("☼", "muted"),
 }
 
 _WORDS = {
