@@ -139,6 +139,7 @@ class RunWriter:
         self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+            ' AND body_json LIKE \'%"part":"first"%\''
         )
         (self.negotiations,) = self._connection.execute(new, key).fetchone()
         return True

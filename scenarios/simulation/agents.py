@@ -74,7 +74,7 @@ class Cast:
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
         )
-        self.manager = Manager(register, settings.scores)
+        self.manager = Manager(register, settings.scores, settings.negotiating)
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
@@ -114,12 +114,20 @@ class Cast:
                     )
                 )
 
+        members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
+        for member in members:
+            member.negotiating = settings.negotiating
+
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
-        everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
-        if self.director is not None:
-            everybody[TIMELINE] = self.director
-        return [everybody[agent] for agent in agents]
+        return [self._agent(agent) for agent in agents]
+
+    def _agent(self, agent: str) -> Agent[Any]:
+        if agent == MANAGER:
+            return self.manager
+        if agent == TIMELINE and self.director is not None:
+            return self.director
+        return self.consumers.get(agent) or self.producers[agent]
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
