@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from agents import House, Job, LoadProfile
-from agents.scheduling import ALGORITHMS, AlgorithmSettings
+from agents.scheduling import AlgorithmSettings, known_algorithms
 from scenarios.errors import ScenarioError
 from scenarios.events import (
     Action,
@@ -119,7 +119,7 @@ def build_expectations(
         "job": [*jobs, *known.unresolved.jobs],
         "house": list(known.houses),
         "producer": list(known.producers),
-        "algorithm": list(ALGORITHMS),
+        "algorithm": list(known_algorithms()),
     }
     lost = known.unresolved
     whole = not (lost.every_house or lost.houses or lost.devices or lost.every_job)
@@ -337,8 +337,8 @@ class _TimelineBuilder:
         )
 
     def _algorithm(self, entry: AlgorithmEntry, path: KeyPath) -> Action | None:
-        if entry.algorithm not in ALGORITHMS:
-            what = f"there is no algorithm {entry.algorithm!r}{suggest(entry.algorithm, ALGORITHMS)}"
+        if entry.algorithm not in known_algorithms():
+            what = f"there is no algorithm {entry.algorithm!r}{suggest(entry.algorithm, known_algorithms())}"
             self._collector.at((*path, "algorithm"), what)
             return None
         given = {"penalty": entry.penalty, "node_limit": entry.node_limit}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, MAX_STEP_S, AlgorithmSettings
+from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
 from broker import canonical, identifier_problem, shown
 
 _BY_DEFAULT = AlgorithmSettings()
@@ -45,7 +45,7 @@ ScenarioArgument = Annotated[
 def complete_algorithm(incomplete: str) -> list[str]:
     """Complete algorithm names; after a comma, the remaining ones."""
     before, comma, begun = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in ALGORITHMS if name.casefold().startswith(begun.casefold())]
+    return [f"{before}{comma}{name}" for name in known_algorithms() if name.casefold().startswith(begun.casefold())]
 
 
 _HOW_PRODUCERS_SCHEDULE = "; ".join(f"{name} {about}" for name, about in ABOUT_ALGORITHM.items())
@@ -71,6 +71,16 @@ Algorithms = Annotated[
         "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
+        show_envvar=False,
+    ),
+]
+
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
+        envvar="SSMIC_STRATEGY",
         show_envvar=False,
     ),
 ]
