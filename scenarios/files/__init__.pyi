@@ -16,6 +16,7 @@ from .document import (
     Document as Document,
 )
 from .dump import (
+    block_lines as block_lines,
     consumer_entry as consumer_entry,
     natural_order as natural_order,
     producer_entry as producer_entry,
@@ -110,6 +111,7 @@ __all__ = [
     "ScenarioFile",
     "SeriesReader",
     "ShiftForecasts",
+    "block_lines",
     "build_scenario",
     "cap_problems",
     "check_inside",

@@ -11,16 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
-from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
+from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import in_words
 from scenarios.monitor import plausibility
+from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
 from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations, Step
 from scenarios.monitor.producers import EnergyBins, ObservedProducer
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone
 from scenarios.timeline import happening_of
+
+_REFUSED = (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What reading a stranger's payload may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,8 @@ class ObservedRun:
         self.producers: dict[str, ObservedProducer] = {}
         self.ledger: OrderedDict[str, LedgerEntry] = OrderedDict()
         """By contract id, in the order of first publication."""
+        self.devices: dict[str, ObservedDevice] = {}
+        """The real devices, by gateway id."""
         self.contracts_dropped = 0
         """Number of contracts that are no longer kept."""
         self.refused = 0
@@ -226,23 +232,28 @@ class ObservedRun:
             return
         self.changes += 1
         try:
-            match address.kind:
-                case "inbox":
-                    self._message(address, Envelope.model_validate_json(payload))
-                case "time":
-                    self._reported(TimeReport.model_validate_json(payload))
-                case "ledger":
-                    self._entry(LedgerEntry.model_validate_json(payload))
-                case "forecast":
-                    self._forecast(address, Prediction.model_validate_json(payload))
-                case "hosts":
-                    self._announced(Announcement.model_validate_json(payload))
-                case "roster":
-                    self._roster(Roster.model_validate_json(payload))
-                case "control":
-                    self.last_control = Control.model_validate_json(payload)
-        except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+            self._dispatch(address, payload)
+        except _REFUSED:
             self.refused += 1
+
+    def _dispatch(self, address: Address, payload: bytes) -> None:
+        match address.kind:
+            case "inbox" | "local":
+                self._messages(address.ids[-1], Batch.model_validate_json(payload))
+            case "time":
+                self._reported(TimeReport.model_validate_json(payload))
+            case "ledger":
+                self._entry(LedgerEntry.model_validate_json(payload))
+            case "forecast":
+                self._forecast(address, Prediction.model_validate_json(payload))
+            case "hosts":
+                self._announced(Announcement.model_validate_json(payload))
+            case "roster":
+                self._roster(Roster.model_validate_json(payload))
+            case "devices":
+                self._device(address, payload)
+            case "control":
+                self.last_control = Control.model_validate_json(payload)
 
     def _address(self, topic: str) -> Address | None:
         try:
@@ -253,6 +264,13 @@ class ObservedRun:
             address = self._addresses[topic] = topics.parse(topic)
             return address
 
+    def _device(self, address: Address, payload: bytes) -> None:
+        device_id, part = address.ids
+        if device_id not in self.devices and len(self.devices) >= MOST_DEVICES:
+            return
+        device = self.devices.setdefault(device_id, ObservedDevice(device_id))
+        device.take(part, payload, None if self.time is None else self.time.time)
+
     def _reported(self, report: TimeReport) -> None:
         plausibility.check_time(report)
         self.time = _merged(self.time, report)
@@ -260,9 +278,16 @@ class ObservedRun:
 
     # Messages between agents.
 
-    def _message(self, address: Address, envelope: Envelope) -> None:
+    def _messages(self, host_id: str, batch: Batch) -> None:
+        """Take the messages of a host; each that is implausible is refused by itself."""
+        for envelope in envelopes_of(batch):
+            try:
+                self._message(host_id, envelope)
+            except _REFUSED:
+                self.refused += 1
+
+    def _message(self, host_id: str, envelope: Envelope) -> None:
         plausibility.check_envelope(envelope)
-        host_id = address.ids[2]
         if self._host_of and self._host_of.get(envelope.sender) != host_id:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body

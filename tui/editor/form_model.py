@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
+from agents.scheduling import ABOUT_ALGORITHM, INSERTION, known_algorithms
 from tui.editor import script_forms, tree_model
 from tui.editor.form_parts import Field, PartForm
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -100,7 +100,7 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
             "algorithm",
             ("algorithm",),
             algorithm,
-            options=ALGORITHMS,
+            options=known_algorithms(),
             help=f"{text(algorithm)} {ABOUT_ALGORITHM[text(algorithm)]}."
             if text(algorithm) in ABOUT_ALGORITHM
             else "How producers schedule jobs.",

@@ -72,6 +72,11 @@ class PipeFeed:
         """See `Feed.control`."""
         await self._running.send(control)
 
+    async def ask_for_job(self, device: str, request: bytes) -> None:
+        """See `Feed.ask_for_job`: real devices take part on a broker only."""
+        del device, request
+        raise NotConnectedError("this run is not on a broker; join it there to ask for jobs")
+
 
 class SimulationClient:
     """One simulation, from start to end. `on_change` is called when its state changes."""
