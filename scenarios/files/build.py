@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, TIMELINE, Device, House, Job, LoadProfile, Prediction
+from agents import GRID, MANAGER, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import ALGORITHMS
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
@@ -106,6 +106,7 @@ class _ScenarioBuilder:
     """By house and device."""
     agents: dict[str, KeyPath] = field(default_factory=dict)
     houses: dict[str, House] = field(default_factory=dict)
+    base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
 
     def build(self) -> Scenario:
         file = self.file
@@ -150,6 +151,7 @@ class _ScenarioBuilder:
             houses=tuple(self.houses.values()),
             jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
             producers=self.producers,
+            base_loads=self.base_loads,
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
@@ -208,6 +210,10 @@ class _ScenarioBuilder:
                 self._producer(device_entry, device_path)
             else:
                 self._consumer(entry.id, device_entry, device_path)
+        if entry.base_load is not None:
+            base_load = self.series.base_load(entry.base_load, (*path, "base_load"))
+            if base_load is not None:
+                self.base_loads.setdefault(entry.id, base_load)
         self.houses.setdefault(entry.id, House(id=entry.id, name=entry.name, devices=tuple(devices)))
 
     def _unique(self, device: Device, path: KeyPath) -> None:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from agents.scheduling import ALGORITHMS, INSERTION
 from scenarios.files.entries import (
+    BaseLoadEntry,
     FileEntry,
     Finite,
     Id,
@@ -80,6 +81,9 @@ class HouseEntry(FileEntry):
     id: Id = Field(description="Unique in the neighbourhood")
     name: str = Field("", description="For people")
     devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
+    base_load: BaseLoadEntry | None = Field(
+        None, description="What it draws beside its jobs and cannot shift: from its own roof, neighbours, the grid"
+    )
 
 
 class JobEntry(FileEntry):

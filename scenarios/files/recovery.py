@@ -24,6 +24,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "name"),
     ("houses", "*", "devices", "*", "template"),
     ("houses", "*", "devices", "*"),
+    ("houses", "*", "base_load"),
     ("houses", "*", "name"),
     ("houses", "*"),
     ("jobs", "*", "id"),
@@ -68,6 +69,7 @@ _SERIES: tuple[KeyPath, ...] = (
     ("load_profiles", "*"),
     ("houses", "*", "devices", "*", "predictions", "*"),
     ("houses", "*", "devices", "*", "actual"),
+    ("houses", "*", "base_load"),
 )
 
 

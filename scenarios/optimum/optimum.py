@@ -32,6 +32,7 @@ from random import Random
 import numpy as np
 
 from agents import GRID, Contract, one_blas_thread
+from scenarios.base_load import net_of_base_loads
 from scenarios.device_overlaps import overlapping
 from scenarios.optimum.column_generation import Bound, prove_bound
 from scenarios.optimum.feasibility import delivered_wh, plan_problems
@@ -117,6 +118,7 @@ def clairvoyant_optimum(
     """
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
+    scenario = net_of_base_loads(scenario)
     together = _together(scenario, start_plan or {})
     extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
     instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)

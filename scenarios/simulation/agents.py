@@ -9,6 +9,7 @@ from typing import Any
 from agents import MANAGER, TIMELINE, Consumer, Job, JobRegister, Manager, Producer
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from scenarios.base_load import own_uses
 from scenarios.scenario import Scenario, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Director, Script, absent_at_start
@@ -60,6 +61,7 @@ class Cast:
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
         absent = absent_at_start(scenario)
+        own_use = own_uses(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         jobs: dict[str, list[Job]] = defaultdict(list)
@@ -72,7 +74,11 @@ class Cast:
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
                 self.producers[device.agent] = Producer(
-                    device.agent, predictions, scheduler_for(settings.algorithm), is_there=device.agent not in absent
+                    device.agent,
+                    predictions,
+                    scheduler_for(settings.algorithm),
+                    is_there=device.agent not in absent,
+                    own_use=own_use.get(device.id),
                 )
             else:
                 self.consumers[device.agent] = Consumer(
