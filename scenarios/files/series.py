@@ -169,6 +169,8 @@ class SeriesReader:
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
+    _tables: dict[tuple[str, MeasuredFormat], Production | None] = field(default_factory=dict)
+    _base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
 
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
         """Return the load profile that an entry describes; None after reporting its problems."""
@@ -211,7 +213,10 @@ class SeriesReader:
         """Return the base load that an entry describes; None after reporting its problems."""
         if entry.constant_w is None:
             found = self.production(entry, path)
-            return None if found is None else CumulativeSeries(**found.model_dump())
+            if found is None:
+                return None
+            # Many houses may have the same one.
+            return self._base_loads.setdefault(found.digest, CumulativeSeries(**found.model_dump()))
         if self._form(entry, path, ("start", "step_s", "power_w")) is None:
             return None
         self._tell_of_file_keys(entry, path)
@@ -300,6 +305,13 @@ class SeriesReader:
         )
 
     def _measured(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
+        """Return the production in a table; each is read, and its problems are reported, once."""
+        key = (name, wanted)
+        if key not in self._tables:
+            self._tables[key] = self._measured_once(name, wanted, path)
+        return self._tables[key]
+
+    def _measured_once(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
         def read(file: Path) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
             found = read_measured(file, str(file), wanted)
             return found.times_s, found.cumulative_wh, found.notes
