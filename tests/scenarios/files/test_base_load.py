@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.errors import ScenarioError
+from scenarios.files.coverage import coverage_notes
 from scenarios.files.dump import to_yaml
 from scenarios.files.parse import load_text
 from scenarios.scenario import SCENARIO, Scenario, scenario_of
@@ -47,6 +48,18 @@ def test_a_base_load_is_constant_points_steps_or_a_file(tmp_path: Path) -> None:
     assert hours_wh('{points: [["00:00", 0], ["02:00", 500]]}') == [250, 250, 0]
     assert hours_wh('{start: "01:00", step_s: 1800, power_w: [100, 300]}') == [0, 200, 0]
     assert hours_wh("{file: meter.csv, columns: {value: fridge (W)}, zone: Europe/Berlin}", tmp_path) == [120, 180, 90]
+
+
+def test_a_base_load_that_does_not_cover_the_run_is_noted() -> None:
+    """What is probably a table of another year; a constant load always covers it."""
+    (note,) = coverage_notes(loaded('{points: [["01:00", 0], ["02:00", 5]]}'), days=1)
+
+    assert note.what == (
+        "the base load of a does not cover the run: it is from 2026-06-21 01:00 to 02:00 (+02:00), and the run is "
+        "from 2026-06-21 00:00 to 2026-06-22 00:00 (+02:00); outside it counts as 0"
+    )
+    assert note.path == ("houses", 0, "base_load")
+    assert coverage_notes(loaded("{constant_w: 3}"), days=3660) == ()
 
 
 @pytest.mark.parametrize("load", ["{constant_w: 0.1}", '{points: [["00:00", 0], ["02:00", 500.5]]}'])
