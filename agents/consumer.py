@@ -139,7 +139,7 @@ class Consumer(Agent[AnyMessage]):
     async def run(self) -> None:
         """Start all jobs, and pass each message to the job that it concerns."""
         for job in self.jobs:
-            self._start(job)
+            self._serve(job)
         self.spawn(self._end_jobs(), "end")
         while True:
             received = await self.receive()
@@ -166,7 +166,12 @@ class Consumer(Agent[AnyMessage]):
             case ContractVoid() if sender == MANAGER:
                 self._take_void(message)
             case _:
-                self.reject(sender, f"sends a {message.kind}, which is not for {self.id!r} or not from it")
+                self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that is about no job; a subclass that expects such messages overrides this."""
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for {self.id!r} or not from it")
 
     def _follows(self, producer: str, job_id: str) -> bool:
         """Return whether a producer's opening is followed: a producer may not keep a job busy for ever."""
@@ -177,20 +182,48 @@ class Consumer(Agent[AnyMessage]):
             self.reject(producer, f"sends more than {MAX_OPENINGS} openings for job {job_id!r} in one second")
         return count <= MAX_OPENINGS
 
-    def _start(self, job: Job) -> None:
+    def contract_changed(self, job_id: str) -> None:
+        """Called when a job got, moved or lost its contract; a subclass that acts on it overrides this."""
+
+    def rank(self, job: Job, producers: Sequence[str]) -> Sequence[str]:
+        """Return in which order a job asks producers; a plug-in with a strategy of its own overrides this.
+
+        Args:
+            job: The job.
+            producers: Ids of the producers that the manager names, lowest score first.
+        """
+        del job
+        return producers
+
+    def runs_itself(self, job: Job) -> bool:
+        """Return whether `execute` runs a job from its contract's start on; a subclass with a real device overrides it.
+
+        Otherwise a job only lasts as long as its load profile.
+        """
+        del job
+        return False
+
+    async def execute(self, job: Job) -> None:
+        """Run a job at its contract's start, if it `runs_itself`."""
+
+    def add_job(self, job: Job) -> None:
+        """Take on a job that was not known at the beginning."""
+        self.jobs = (*self.jobs, job)
+        self._jobs[job.job_id] = job
+        self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
+        self._counts[job.job_id] = 0
+        self._channels[job.job_id] = self.channel()
+        self._calendar.add(job)
+        self._serve(job)
+
+    def _serve(self, job: Job) -> None:
         self.spawn(_JobRun(self, job, self._channels[job.job_id]).serve(), job.job_id)
 
     def _obey(self, received: Received[AnyMessage]) -> None:
         """Carry out what the scenario's timeline says."""
         match received.message:
             case AddJob(job=job) if job.job_id not in self._channels and job.agent == self.id:
-                self.jobs = (*self.jobs, job)
-                self._jobs[job.job_id] = job
-                self._asked[job.job_id], self._untrusted[job.job_id] = set(), set()
-                self._counts[job.job_id] = 0
-                self._channels[job.job_id] = self.channel()
-                self._calendar.add(job)
-                self._start(job)
+                self.add_job(job)
             case DropJob(job_id=job_id) if job_id in self._channels:
                 self.drop(job_id)
             case ChangePatience(patient=patient):
@@ -252,6 +285,7 @@ class Consumer(Agent[AnyMessage]):
         self.contracts[job.job_id] = contract
         self._calendar.place(contract, movable)
         self.send(MANAGER, ContractAgreed(contract=contract, reason=self._reason(contract)))
+        self.contract_changed(job.job_id)
         for received in self._premature.pop(job.job_id, []):
             self._take(job.job_id, received)
 
@@ -273,6 +307,7 @@ class Consumer(Agent[AnyMessage]):
                 reason = self._reason(moved)
                 self.send(MANAGER, ContractAmended(contract_id=moved.contract_id, start_s=start_s, reason=reason))
                 self._channels[job_id].put(_Changed())
+                self.contract_changed(job_id)
             case Cancel(reason=reason):
                 if contract.agreed_s == self.now_s:
                     self._untrusted[job_id].add(contract.producer)
@@ -288,10 +323,21 @@ class Consumer(Agent[AnyMessage]):
         log.warning("contract void", agent=self.id, contract=void.contract_id, why=void.reason)
         if contract.start_s + self._jobs[void.job_id].duration_s <= self.now_s:
             return  # it has run
+        runs = contract.start_s <= self.now_s and self.runs_itself(self._jobs[void.job_id])
         self._counts[void.job_id] = void.contracts
         self._untrusted[void.job_id].add(contract.producer)
         self.send(contract.producer, Withdraw(job_id=void.job_id))
         self._free(contract)
+        if runs:  # its device draws power already: from the grid, whoever was to supply it
+            instead = contract.model_copy(
+                update={
+                    "contract_id": self.next_contract_id(void.job_id),
+                    "producer": GRID,
+                    "start_s": self.now_s,
+                    "agreed_s": self.now_s,
+                }
+            )
+            self.agree(self._jobs[void.job_id], instead, ((self.now_s, self.now_s),))
 
     def _cancel(self, contract: Contract, reason: str) -> None:
         self.send(MANAGER, ContractCancelled(contract_id=contract.contract_id, reason=reason))
@@ -302,6 +348,7 @@ class Consumer(Agent[AnyMessage]):
         self._calendar.free(contract.job_id)
         self._time_was_freed = True
         self._channels[contract.job_id].put(_Changed())
+        self.contract_changed(contract.job_id)
 
     def _reason(self, contract: Contract) -> str:
         return TOGETHER if self._calendar.meets_another(contract, self.now_s) else ""
@@ -509,7 +556,7 @@ class _JobRun:
 
     async def _ask_each(self, producers: Sequence[str]) -> bool:
         job = self._job
-        for producer in producers:
+        for producer in self._agent.rank(job, producers):
             if producer in self._agent.untrusted(job.job_id):
                 continue
             if producer not in self._asked:
@@ -589,10 +636,14 @@ class _JobRun:
             if contract is None or (self._is_dropped and contract.start_s > self._agent.now_s):
                 return False
             start_s = contract.start_s
-            until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
-            event = await self._channel.get(until_s=until_s)
+            runs_itself = self._agent.runs_itself(self._job)
+            waits_for_start = runs_itself or self._agent.now_s < start_s
+            event = await self._channel.get(until_s=start_s if waits_for_start else start_s + self._job.duration_s)
             if isinstance(event, _RunEnds):
                 self._run_ends = True
+            elif isinstance(event, TimeUp) and runs_itself:
+                await self._agent.execute(self._job)
+                return True
             elif isinstance(event, TimeUp) and self._agent.now_s >= start_s + self._job.duration_s:
                 return True
 

@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
+from agents.device_events import JobState
 from agents.ledger import LedgerEntry, LedgerEvent
 from agents.messages import (
     MAX_REASON_CHARACTERS,
@@ -28,21 +30,25 @@ from agents.messages import (
     ContractCancelled,
     ContractVoid,
     Declined,
+    DeviceSaid,
     Follow,
     Followed,
     Happened,
+    JobExecuted,
     JobsRegistered,
+    JobWithdrawn,
     ProducerJoined,
     ProducerLeft,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
     Withdraw,
 )
-from agents.model import GRID, MANAGER, TIMELINE, Contract
-from agents.register import JobRegister, RegisteredJob
+from agents.model import GRID, MANAGER, TIMELINE, Contract, Job
+from agents.register import JobRegister, RegisteredJob, digest_of
 from agents.scores import Scores
 from broker.hosts import Agent, Received
 
@@ -50,7 +56,16 @@ log = structlog.get_logger(__name__)
 
 MAX_UNCONFIRMED = 100
 """Statements of a producer on one job that its consumer has not confirmed yet; there are two or three in practice."""
+MAX_EXECUTIONS = 1_000
+"""Events of a contract's history that a device may cause: a plug that is switched to and fro fills no ledger."""
 _NOT_ITS_JOB = "speaks for a job that is not its own"
+_EXECUTIONS: Mapping[JobState, Literal["started", "interrupted", "finished", "aborted"]] = {
+    "EXECUTING": "started",
+    "INTERRUPTED": "interrupted",
+    "FINISHED": "finished",
+    "ABORTED": "aborted",
+}
+"""How a contract's history says what a device did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +143,8 @@ class Manager(Agent[AnyMessage]):
                 self._join(sender, producer)
             case ProducerLeft(producer=producer):
                 self._leave(sender, producer)
-            case AddJob() | Follow() | Happened() as of_timeline if sender == TIMELINE:
-                self._obey(of_timeline)
+            case AddJob() | Follow() | Happened() as event:
+                self._take_event(sender, event)
             case ProducersFor(job_id=job_id) | Withdraw(job_id=job_id) if not self._register.owns(sender, job_id):
                 self.reject(sender, _NOT_ITS_JOB)
             case ProducersFor() as question:
@@ -140,6 +155,8 @@ class Manager(Agent[AnyMessage]):
                 self._take_statement(received, statement)
             case ContractAgreed() | ContractAmended() | ContractCancelled() as report:
                 self._take_report(sender, report)
+            case DeviceSaid() | JobWithdrawn() | JobExecuted() | ProductionMeasured() as report:
+                self._take_gateway(sender, report)
             case message:
                 self.reject(sender, f"sends the manager a {message.kind}, which is not for it")
 
@@ -167,17 +184,45 @@ class Manager(Agent[AnyMessage]):
             self._waiting[question.job_id] = received.sender
         self.reply(received, Producers(job_id=question.job_id, producers=producers))
 
-    def _obey(self, message: AddJob | Follow | Happened) -> None:
-        """Take what the scenario's timeline says."""
+    def _take_event(self, sender: str, message: AddJob | Follow | Happened) -> None:
+        """Take what the scenario's timeline says; jobs are also added by gateways of real devices."""
         match message:
             case AddJob(job=job):
-                digest = self._register.add(job)
-                for producer in sorted(self._joined):
-                    self.send(producer, JobsRegistered(digests=(digest,)))
-            case Follow(job_ids=job_ids):
+                self._add_job(sender, job)
+            case Follow(job_ids=job_ids) if sender == TIMELINE:
                 self._followed |= frozenset(job_ids)
-            case Happened(n=n, event=event):
+            case Happened(n=n, event=event) if sender == TIMELINE:
                 log.info("event of the timeline", n=n, do=event.get("do"))
+            case _:
+                self.reject(sender, f"sends the manager a {message.kind}, which only the timeline may")
+
+    def _add_job(self, sender: str, job: Job) -> None:
+        """Register a job that the timeline or a real device adds, and let producers answer requests for it."""
+        problem = self._register.add(sender, job, self.now_s)
+        if problem:
+            self.reject(sender, problem)
+            return
+        digest = digest_of(job.as_sent)
+        for producer in sorted(self._joined):
+            self.send(producer, JobsRegistered(digests=(digest,)))
+
+    # What gateways of real devices say.
+
+    def _take_gateway(self, sender: str, report: DeviceSaid | JobWithdrawn | JobExecuted | ProductionMeasured) -> None:
+        if not self._register.is_gateway(sender):
+            self.reject(sender, f"sends a {report.kind} and is no gateway of a real device")
+            return
+        match report:
+            case JobWithdrawn(job_id=job_id):
+                if not self._register.owns(sender, job_id):
+                    self.reject(sender, _NOT_ITS_JOB)
+            case JobExecuted():
+                self._record_execution(sender, report)
+            case ProductionMeasured(producer=producer):
+                if producer != sender:
+                    self.reject(sender, f"says what {producer!r} measured; each gateway speaks for its own device")
+            case DeviceSaid():
+                pass  # for the record only
 
     # What producers say.
 
@@ -316,6 +361,22 @@ class Manager(Agent[AnyMessage]):
         else:
             self._end(entry, reason, "producer")
 
+    def _record_execution(self, sender: str, report: JobExecuted) -> None:
+        """Enter what a device did of a job; its contract stands, whatever came of it."""
+        entry = self.ledger.get(report.contract_id)
+        what = _EXECUTIONS.get(report.state)
+        if not self._register.owns(sender, report.job_id) or what is None:
+            self.reject(sender, f"says what a device did of job {report.job_id!r}, which is not its own or has not run")
+        elif entry is None or entry.contract.job_id != report.job_id or entry.state != "standing":
+            # Its producer has ended the contract, which the gateway could not know.
+            log.warning("execution without a contract", agent=self.id, sender=sender, contract=report.contract_id)
+        elif sum(event.what in _EXECUTIONS.values() for event in entry.history) >= MAX_EXECUTIONS:
+            self.reject(sender, f"reports more than {MAX_EXECUTIONS} executions of contract {report.contract_id!r}")
+        else:
+            reason = f"{report.outcome}: {report.reason}" if report.reason else report.outcome
+            event = LedgerEvent(at_s=self.now_s, what=what, start_s=report.started_s, reason=reason)
+            self._write(entry.model_copy(update={"history": (*entry.history, event)}))
+
     # The end of the exchange.
 
     def _next_settlement_s(self) -> int | None:
@@ -409,11 +470,7 @@ class Manager(Agent[AnyMessage]):
 
 
 def _rank(message: AnyMessage) -> int:
-    """Return which messages of a round come first: who joins or leaves, what producers say, then the others."""
-    return (
-        0
-        if isinstance(message, ProducerJoined | ProducerLeft)
-        else 1
-        if isinstance(message, Promised | PromiseWithdrawn)
-        else 2
-    )
+    """Return which messages of a round come first: who joins or leaves, jobs that are added and what producers say."""
+    if isinstance(message, ProducerJoined | ProducerLeft):
+        return 0
+    return 1 if isinstance(message, AddJob | Promised | PromiseWithdrawn) else 2

@@ -1,6 +1,7 @@
 """What agents say to each other, named for what is asked or what happened.
 
 consumer -> manager    ProducersFor, ContractAgreed, ContractAmended, ContractCancelled, Withdraw
+gateway -> manager     DeviceSaid, AddJob, JobWithdrawn, JobExecuted, ProductionMeasured: what its real device did
 manager -> consumer    Producers: the answer to ProducersFor; later on, producers that joined since; ContractVoid
 producer -> manager    ProducerJoined, Promised, PromiseWithdrawn, Declined
 manager -> producer    JobsRegistered, PromiseVoid
@@ -18,11 +19,12 @@ The timeline's agent carries out what a scenario's `timeline` says; agents obey 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from agents.energy import MAX_SENT_POINTS, Production
+from agents.device_events import DeviceEvent, JobState, Outcome
+from agents.energy import MAX_SENT_POINTS, LoadProfile, Production
 from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
@@ -275,6 +277,46 @@ class Declined(Message):
     producer: AgentId
 
 
+class DeviceSaid(Message):
+    """A real device said something: taken by its gateway agent, and passed on for the record."""
+
+    kind: Literal["DeviceSaid"] = "DeviceSaid"
+    device: Id
+    """Its gateway id."""
+    said: DeviceEvent
+
+
+class JobWithdrawn(Message):
+    """For the record: the job of a real device was withdrawn before its start."""
+
+    kind: Literal["JobWithdrawn"] = "JobWithdrawn"
+    job_id: Id
+
+
+class JobExecuted(Message):
+    """For the ledger: what a real device did of a job."""
+
+    kind: Literal["JobExecuted"] = "JobExecuted"
+    contract_id: ContractId
+    job_id: Id
+    state: JobState
+    outcome: Outcome
+    reason: Reason = ""
+    """In words, for people; empty: the outcome says it all."""
+    started_s: TimeS
+    """When the device started, UNIX seconds; if it did not, when it was to start."""
+    measured: LoadProfile | None = None
+    """What it drew since then; None: not measured, or not ended."""
+
+
+class ProductionMeasured(Message):
+    """For the record: what a real producer gave, from the last point of the message before."""
+
+    kind: Literal["ProductionMeasured"] = "ProductionMeasured"
+    producer: AgentId
+    production: Production
+
+
 class ProducerLeft(Message):
     """The producer accepts no requests from now on; it may join again."""
 
@@ -349,10 +391,10 @@ class ChangePatience(Message):
 
 
 class AddJob(Message):
-    """The device has one more job, registered now or later."""
+    """The device has one more job, registered now: the timeline adds it, or the gateway of the real device itself."""
 
     kind: Literal["AddJob"] = "AddJob"
-    job: Job
+    job: SentJob
 
 
 class DropJob(Message):
@@ -394,9 +436,18 @@ AnyMessage = Annotated[
     | PromiseWithdrawn
     | PromiseVoid
     | JobsRegistered
-    | Declined,
+    | Declined
+    | DeviceSaid
+    | JobWithdrawn
+    | JobExecuted
+    | ProductionMeasured,
     Field(discriminator="kind"),
 ]
 
 MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(AnyMessage)
 """Validates and builds any message from JSON."""
+
+MESSAGE_KINDS: tuple[str, ...] = tuple(
+    sorted(kind.model_fields["kind"].default for kind in get_args(get_args(AnyMessage)[0]))
+)
+"""Names of the kinds of messages, in alphabetical order."""

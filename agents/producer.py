@@ -152,8 +152,17 @@ class Producer(Agent[AnyMessage]):
                 if commitment is not None and commitment.start_s == start_s:
                     del self._committed[job_id]
                     self._announce_openings()
-            case message:
-                self.reject(sender, f"sends a {message.kind}, which is not for a producer or not from it")
+            case _:
+                self.take_other(received)
+
+    def take_other(self, received: Received[AnyMessage]) -> None:
+        """Take a message that no consumer sends; a subclass that expects such messages overrides this."""
+        kind = received.message.kind
+        self.reject(received.sender, f"sends a {kind}, which is not for a producer or not from it")
+
+    def adopt(self, prediction: Prediction) -> None:
+        """Take over a forecast that was not known at the beginning."""
+        self._adopt(prediction)
 
     def _is_registered(self, job: Job, consumer: str) -> bool:
         """Return whether a job is registered, as it is, as its consumer's own."""

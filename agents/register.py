@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agents.model import Job
+from agents.model import TIMELINE, Job
 
 DIGEST_CHARACTERS = 24
 """Length of a job's digest in hexadecimal digits."""
 MAX_DIGESTS = 10_000
 """Digests in one message, which keeps messages below the bus's `MAX_PAYLOAD_BYTES`."""
+MAX_ADDED_JOBS = 100_000
+"""Jobs that one device may ask for in a run: one every five minutes for a year."""
 
 
 def digest_of(job: Job) -> str:
@@ -34,6 +37,23 @@ def digest_of(job: Job) -> str:
         job.load_profile.digest,
     )
     return hashlib.sha256(json.dumps(terms).encode()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def addition_problem(sender: str, job: Job, *, is_gateway: bool) -> str:
+    """Return why an agent may not add a job, whatever other jobs there are; empty: it may.
+
+    Args:
+        sender: The agent that says so. The timeline may add any job.
+        job: The job.
+        is_gateway: Whether the agent stands for a real device.
+    """
+    if sender == TIMELINE:
+        return ""
+    if not is_gateway or job.agent != sender:
+        return f"adds job {job.job_id!r}, and is no gateway of its device"
+    if not job.job_id.startswith(f"{job.house}/"):
+        return f"adds job {job.job_id!r}; expected an id that begins with {job.house + '/'!r}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +77,56 @@ class RegisteredJob:
 class JobRegister:
     """The jobs and producers of a neighbourhood."""
 
-    def __init__(self, jobs: Iterable[Job] = (), producers: Iterable[str] = ()) -> None:
+    def __init__(self, jobs: Iterable[Job] = (), producers: Iterable[str] = (), gateways: Iterable[str] = ()) -> None:
         """Fill the register.
 
         Args:
-            jobs: All jobs of the scenario, those included that become known later.
+            jobs: All jobs that the scenario's houses name, those included that become known later.
             producers: The ids of all producers.
+            gateways: The ids of the agents that stand for real devices: consumers may add jobs.
         """
         self.producers = frozenset(producers)
+        self._gateways = frozenset(gateways)
         self._jobs: dict[str, RegisteredJob] = {}
+        self._added: Counter[str] = Counter()
+        """How many jobs each gateway has added."""
         for job in jobs:
-            self.add(job)
+            self._enter(job)
 
-    def add(self, job: Job) -> str:
-        """Register a job, and return its digest; one that the timeline adds becomes known when it is added."""
+    def add(self, sender: str, job: Job, now_s: int) -> str:
+        """Register a job that becomes known during the run; return why not, empty if it is registered.
+
+        Args:
+            sender: The agent that says so.
+            job: The job.
+            now_s: Virtual time, UNIX seconds.
+        """
+        problem = addition_problem(sender, job, is_gateway=self.is_gateway(sender))
+        if not problem and job.job_id in self._jobs:
+            problem = f"adds job {job.job_id!r}, which exists already"
+        if not problem and (job.registered_s != now_s or job.earliest_start_s < now_s):
+            problem = f"adds job {job.job_id!r} of {job.registered_s} at {now_s}"
+        if not problem and sender != TIMELINE and self._added[sender] >= MAX_ADDED_JOBS:
+            problem = f"adds more than {MAX_ADDED_JOBS} jobs"
+        if not problem:
+            self._added[sender] += 1
+            self._enter(job)
+        return problem
+
+    def _enter(self, job: Job) -> None:
         sent = job.as_sent
-        registered = RegisteredJob(
-            job.agent, job.energy_wh, sent.energy_wh, job.earliest_start_s, job.latest_start_s, digest_of(sent)
+        self._jobs[job.job_id] = RegisteredJob(
+            job.agent,
+            job.energy_wh,
+            sent.energy_wh,
+            job.earliest_start_s,
+            job.latest_start_s,
+            digest_of(sent),
         )
-        self._jobs[job.job_id] = registered
-        return registered.digest
+
+    def is_gateway(self, agent: str) -> bool:
+        """Return whether an agent stands for a real device."""
+        return agent in self._gateways
 
     def get(self, job_id: str) -> RegisteredJob | None:
         """Return a job; None if there is no such job."""

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
+from scenarios.gateways import Gateway
 from scenarios.prices import Price
 
 _LAST_S = 253_402_300_799
@@ -218,9 +220,15 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    strategy: str = ""
+    """The plug-in that the consumers are made by; empty: our own."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    """The devices that are real, by agent id."""
+    load_profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
+    """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
     zone_name: str = ""
     """IANA time zone; empty: the fixed offset of `start`."""
     timeline: tuple[Event, ...] = ()
@@ -256,6 +264,7 @@ class Scenario:
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
             base_loads={house: load for house, load in self.base_loads.items() if house in house_ids},
             producers={producer: series for producer, series in self.producers.items() if producer in devices},
+            gateways={agent: gateway for agent, gateway in self.gateways.items() if gateway.house in house_ids},
         )
 
 
@@ -279,6 +288,8 @@ def latest_s(scenario: Scenario, end_s: int | None) -> int:
         scenario: The scenario to run.
         end_s: End of the run; None: it lasts until the last job has run.
     """
+    if scenario.gateways:
+        return MAX_TIME_S  # a device may ask for a job at any time
     series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
     times_s = [
         scenario.start_s,

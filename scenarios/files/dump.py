@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents import CumulativeSeries, Job, LoadProfile, Prediction, Production
+from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
 from broker import atomic_write
+from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.faults import fault_entry
@@ -48,13 +49,19 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
-        "load_profiles": profile_entries(profiles),
+        "strategy": scenario.strategy,
+        "load_profiles": profile_entries({**scenario.load_profiles, **profiles}),
         "houses": [
             {
                 "id": house.id,
                 "name": house.name,
+                "guests": sum(
+                    g.house == house.id and not g.id and g.type == "consumer" for g in scenario.gateways.values()
+                ),
                 "devices": [
-                    consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
+                    _with_gateway(scenario, device)
+                    if device.agent in scenario.gateways
+                    else consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
                     if device.type == "consumer"
                     else producer_entry(
                         device.id,
@@ -66,6 +73,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
                         actual=scenario.producers[device.id].actual,
                     )
                     for device in house.devices
+                    if device.template != GUEST or device.agent not in scenario.gateways
                 ],
                 "base_load": base_load_entry(scenario.base_loads[house.id], start_s, zone)
                 if house.id in scenario.base_loads
@@ -82,6 +90,25 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
+
+
+def _with_gateway(scenario: Scenario, device: Device) -> dict[str, Any]:
+    """Return a real device as a file entry."""
+    gateway = scenario.gateways[device.agent]
+    said = gateway.model_dump(
+        exclude_defaults=True, include={"adapter", "answer_s", "tries", "idle_w", "learn", "waiting"}
+    )
+    content = {**said, **gateway.options, **({} if gateway.id == device.id else {"id": gateway.id})}
+    if device.type == "consumer":
+        entry = consumer_entry(device.id, device.name, device.template, gateway.load_profile or None)
+    else:
+        series = scenario.producers[device.id]
+        entry = producer_entry(
+            device.id, device.name, device.template, series.predictions, start_s=scenario.start_s, actual=series.actual
+        )
+        if not any(prediction.production.energy_wh for prediction in series.predictions):
+            entry["predictions"] = None
+    return {**entry, "gateway": content}
 
 
 def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:

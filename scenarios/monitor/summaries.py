@@ -49,6 +49,11 @@ def _total(series: Body) -> str:
     return energy(wh[-1] - wh[0])
 
 
+def _executed(body: Body, zone: Zone) -> str:
+    at = f"{str(body['state']).lower()}, started {zone.clock(body['started_s'])}"
+    return f"{at}: {body['outcome']}" if body["outcome"] else at
+
+
 _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ProducerJoined": lambda body, _: f"{body['producer']} is ready for requests",
     "ProducersFor": _whom,
@@ -84,6 +89,10 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     "ChangePatience": lambda body, _: "Wait for suppliers" if body["patient"] else "Take grid power at once",
     "AddJob": lambda body, zone: f"New job: {_request(body, zone)}",
     "DropJob": lambda _body, _zone: "No longer wanted",
+    "DeviceSaid": lambda body, _: f"{body['device']}: {str(body['said']['what']).replace('_', ' ')}",
+    "JobWithdrawn": lambda _body, _zone: "Job withdrawn by its device",
+    "JobExecuted": _executed,
+    "ProductionMeasured": lambda body, _: f"{body['producer']} gave {_total(body['production'])}",
 }
 
 KINDS = tuple(_WORDING)
@@ -114,7 +123,7 @@ def _job_of(kind: str, body: Body) -> str:
             return str(body["contract_id"]).rpartition("/")[0]
         case "ProducerJoined" | "JobsRegistered" | "ProducerLeft" | "Happened" | "Follow" | "NewForecast":
             return ""
-        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience":
+        case "Leave" | "Join" | "ChangeAlgorithm" | "ChangePatience" | "DeviceSaid" | "ProductionMeasured":
             return ""
     return str(body["job_id"])
 

@@ -450,7 +450,8 @@ def average_power_profile(
     powers_w = []
     for run in runs:
         standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
-        settled = settle(results.scenario_of(run.run), standing, start_s, end_s)
+        realised = results.realised(run.run)
+        settled = settle(realised.scenario, realised.settled(standing), start_s, end_s)
         powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
     production, local, grid = (_power_statistics(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)

@@ -6,11 +6,30 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import MANAGER, TIMELINE, Consumer, Job, JobRegister, Manager, Producer
+from agents import (
+    AGENTS,
+    MANAGER,
+    TIMELINE,
+    Consumer,
+    GatewayConsumer,
+    GatewayProducer,
+    GatewaySettings,
+    Job,
+    JobRegister,
+    Manager,
+    Prices,
+    PricesAt,
+    Producer,
+    Waiting,
+    load_plugin,
+)
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.base_load import own_uses
-from scenarios.scenario import Scenario, planned_end_s
+from scenarios.devices import adapters_of
+from scenarios.gateways import Gateway
+from scenarios.prices import Price, prices_at
+from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Director, Script, absent_at_start
 
@@ -53,7 +72,9 @@ class Cast:
             agents: Ids of those that live here.
             script: What acts on the run besides the scenario's timeline.
         """
-        register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
+        register = (
+            JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
+        )
         self.manager = Manager(register, settings.scores)
         self.director: Director | None = None
         if script is not None:
@@ -61,9 +82,11 @@ class Cast:
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
         absent = absent_at_start(scenario)
-        own_use = own_uses(scenario)
+        own_use_of = own_uses(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
+        gateways = _gateways(scenario, agents)
+        make_consumer: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
         jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:
             if job.agent in agents:
@@ -73,16 +96,26 @@ class Cast:
                 continue
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
-                self.producers[device.agent] = Producer(
-                    device.agent,
-                    predictions,
-                    scheduler_for(settings.algorithm),
-                    is_there=device.agent not in absent,
-                    own_use=own_use.get(device.id),
+                if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
+                    predictions = ()  # it joins with the first forecast of its device
+                scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
+                gateway, own_use = gateways.get(device.agent), own_use_of.get(device.id)
+                self.producers[device.agent] = (
+                    Producer(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
+                    if gateway is None
+                    else GatewayProducer(
+                        device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
+                    )
                 )
             else:
-                self.consumers[device.agent] = Consumer(
-                    device.agent, jobs[device.agent], patient=settings.patient, is_there=device.agent not in absent
+                own, gateway = jobs[device.agent], gateways.get(device.agent)
+                is_there = device.agent not in absent
+                self.consumers[device.agent] = (
+                    make_consumer(device.agent, own, patient=settings.patient, is_there=is_there)
+                    if gateway is None
+                    else GatewayConsumer(
+                        device.agent, own, patient=settings.patient, gateway=gateway, is_there=is_there
+                    )
                 )
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
@@ -91,3 +124,46 @@ class Cast:
         if self.director is not None:
             everybody[TIMELINE] = self.director
         return [everybody[agent] for agent in agents]
+
+
+def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
+    """Return what the gateway agents among these are started with, by agent id."""
+    here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
+    switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
+    houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
+    prices = None if scenario.tariff is None else _prices(scenario.tariff, scenario.zone)
+    return {
+        gateway.agent: GatewaySettings(
+            id=gateway.id,
+            house=gateway.house,
+            device=gateway.device,
+            name=gateway.name,
+            adapter=gateway.adapter,
+            is_switched=gateway.agent in switched,
+            profiles=scenario.load_profiles,
+            profile=gateway.load_profile,
+            answer_s=gateway.answer_s,
+            tries=gateway.tries,
+            idle_w=gateway.idle_w,
+            learns=gateway.learn,
+            waiting=_waiting(gateway),
+            prices=prices,
+            producer_houses=houses,
+            utc_offset_s=scenario.utc_offset_s,
+        )
+        for gateway in here
+    }
+
+
+def _prices(tariff: Tariff, zone: Zone) -> Prices:
+    def at(price: Price) -> PricesAt:
+        return lambda times_s: prices_at(price, times_s, zone)
+
+    return Prices(at(tariff.import_eur_per_kwh), at(tariff.neighbour_eur_per_kwh))
+
+
+def _waiting(gateway: Gateway) -> Waiting | None:
+    entry = gateway.waiting
+    if entry is None:
+        return None
+    return Waiting(entry.above_w, entry.below_w, entry.for_s, entry.within_s, entry.load_profile)

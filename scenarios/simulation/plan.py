@@ -15,6 +15,7 @@ from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
 from scenarios.results import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
+from scenarios.simulation.run import Replay
 from scenarios.simulation.scores import ScoresFile, run_key
 from scenarios.simulation.settings import RunSettings
 
@@ -56,6 +57,10 @@ class Plan:
     start_scores: Mapping[str, int] | None = None
     """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
     Empty: fresh scores, as for the first run ever."""
+    replay: Replay | None = None
+    """What real devices said in an earlier session, which is repeated without them; None: they take part."""
+    run_id: str | None = None
+    """The run's id on the broker, of a single run; None: one unlike any other."""
     has_script: bool = False
     """Whether a script acts on the runs, so that their results hold more than the scenario's own events."""
     out: Path | None = None
@@ -91,7 +96,7 @@ class Plan:
         return [
             RunSettings(
                 seed=seed,
-                run_id=f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
+                run_id=self.run_id or f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
                 algorithm=self.algorithm,
                 patient=self.patient,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),

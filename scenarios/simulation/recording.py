@@ -12,6 +12,7 @@ from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
+from scenarios.realised import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
@@ -56,6 +57,11 @@ class Recorder(Protocol):
         """By sender, the last message that was recorded before the clock came back from a crash."""
         ...
 
+    @property
+    def realised(self) -> Sequence[Said]:
+        """Senders and bodies of those recorded messages that say what real devices made of the scenario."""
+        ...
+
     def finish(
         self,
         state: EndState,
@@ -97,6 +103,8 @@ class Watch:
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
         self._committed_wall_s = time.monotonic()
 
@@ -111,16 +119,19 @@ class Watch:
 
     def _tell_events(self, envelopes: Iterable[Envelope]) -> None:
         for envelope in envelopes if self._on_event is not None else ():
-            if envelope.sender == TIMELINE and envelope.body["kind"] == "Happened" and self._on_event is not None:
+            if envelope.sender == TIMELINE and envelope.kind == "Happened" and self._on_event is not None:
                 self._on_event(happening_of(envelope.time, envelope.body))
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
-            kind = e.body.get("kind")
+            kind = e.kind
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
-            self.negotiations += kind == "ProducersFor" and not e.body.get("asked")
+            if kind in KINDS:
+                self.realised.append((e.sender, e.body))
+            if kind == "ProducersFor":
+                self.negotiations += not (e.body.get("asked") if e.message is None else getattr(e.message, "asked", ()))
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
@@ -166,6 +177,7 @@ class WireWatch(Watch):
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self._seen = dict(recorder.seen)
+            self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`."""

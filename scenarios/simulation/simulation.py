@@ -62,6 +62,7 @@ class Simulation:
                         recorder=record.writer,
                         on_moment=record.moment,
                         on_report=partial(report, order.run),
+                        replay=self.plan.replay,
                         restart_broker=self.broker.restart,
                     )
                     outcomes.append(record.ended(outcome))

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from agents.device_events import Reported
 from agents.energy import LoadProfile, Production
 from agents.messages import (
     MESSAGES,
@@ -23,12 +24,15 @@ from agents.messages import (
     ContractVoid,
     Decline,
     Declined,
+    DeviceSaid,
     DropJob,
     Follow,
     Followed,
     Happened,
     Hold,
+    JobExecuted,
     JobsRegistered,
+    JobWithdrawn,
     Join,
     Leave,
     Message,
@@ -38,6 +42,7 @@ from agents.messages import (
     ProducerLeft,
     Producers,
     ProducersFor,
+    ProductionMeasured,
     Promised,
     PromiseVoid,
     PromiseWithdrawn,
@@ -83,6 +88,10 @@ EXAMPLES: list[Message] = [
     PromiseVoid(job_id="wash", start_s=60, reason="not confirmed"),
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
+    DeviceSaid(device="washer", said=Reported(power_w=5.0)),
+    JobWithdrawn(job_id="wash"),
+    JobExecuted(contract_id="wash/1", job_id="wash", state="FINISHED", outcome="on_time", started_s=60),
+    ProductionMeasured(producer="roof", production=Production(times_s=(0, 60), cumulative_wh=(0.0, 5.0))),
     ProducerLeft(producer="roof"),
     Happened(n=1, event={"do": "note", "text": "noon"}),
     Follow(job_ids=("wash",)),

@@ -33,7 +33,8 @@ from typer.testing import CliRunner, Result
 from broker.errors import AgentFailedError
 from broker.plain_text import printable
 from broker.protocol import topics
-from broker.protocol.wire import Announcement, Envelope, Member, Roster, TimeReport
+from broker.protocol.envelope import Envelope, Envelopes
+from broker.protocol.wire import Announcement, Member, Roster, TimeReport
 from broker.servers.mosquitto import find_mosquitto, managed_mosquitto
 from broker.transport.endpoint import BrokerUrl
 from broker.transport.mqtt import MqttBroker
@@ -80,7 +81,7 @@ def message(seq: int, **body: Any) -> tuple[str, bytes]:
     envelope = Envelope(
         session="s", step=1, time=1_782_012_600, round=0, sender=f"{NAME}/d", seq=seq, to=NAME, body=body
     )
-    return topics.inbox(RUN, "adler", "x", "brandt"), envelope.encoded()
+    return topics.inbox(RUN, "adler", "brandt"), Envelopes([envelope]).encoded()
 
 
 def hostile_run() -> ObservedRun:
@@ -135,8 +136,8 @@ def deliveries() -> tuple[tuple[str, bytes], ...]:
 def impossible() -> tuple[tuple[str, bytes], ...]:
     """Return what once ended every watcher at its start."""
     huge = 10**400
-    digits = {"v": 2, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
-    escapes = {"v": 2, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
+    digits = {"v": 3, "host": "digits", "session": "x", "agents": ["9" * 5000 + "/x", "pv-brandt"], "state": "there"}
+    escapes = {"v": 3, "host": HOSTILE, "session": HOSTILE, "agents": [f"{HOSTILE}/x"], "state": "there"}
     forecast = {"issued_s": huge, "production": {"times_s": [1_782_012_600, huge], "cumulative_wh": [0, 1e308]}}
     contract = json.loads(deliveries()[-2][1])
     contract["contract"] |= {"start_s": 2**70, "agreed_s": -(2**70)}
@@ -178,7 +179,10 @@ def picture(pilot: Pilot[Any]) -> str:
     return emulated(update.render_segments(pilot.app.console), SIZE, moves=True)
 
 
-@pytest.mark.parametrize("pane", ["messages", "jobs", "producers", "ledger", "hosts"])
+@pytest.mark.parametrize(
+    "pane",
+    ["messages", *(pytest.param(pane, marks=pytest.mark.long) for pane in ("jobs", "producers", "ledger", "hosts"))],
+)
 async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
     """Each pane, the Hosts pane among them, its details, its filters and the status line."""
     async with opened(first_area="negotiations", size=SIZE) as pilot:
@@ -242,7 +246,9 @@ def ssmic(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="ssmic")
 
 
-@pytest.mark.parametrize("command", ["show", "show --run 1", "list", "compare"])
+@pytest.mark.parametrize(
+    "command", ["show", *(pytest.param(more, marks=pytest.mark.long) for more in ("show --run 1", "list", "compare"))]
+)
 def test_tables_of_results_show_text_only(
     crafted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

@@ -28,9 +28,12 @@ from tui.cli.options import (
     Run,
     ScenarioArgument,
     Seed,
+    SetVariables,
     StepSize,
+    Strategy,
     Tolerance,
     User,
+    chosen_values,
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
@@ -63,9 +66,11 @@ def clock(
     scenario: ScenarioArgument,
     broker: Broker,
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -142,14 +147,20 @@ def clock(
     from scenarios.files import coverage_notes
     from scenarios.load import load
     from scenarios.simulation import ScoresFile, run_key
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        with_strategy,
+    )
     from tui.logs import configure_logs, log_file_of
 
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
-    found = load(scenario, allow_outside=allow_outside)
-    loaded = found.scenario
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_strategy(found.scenario, strategy)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)

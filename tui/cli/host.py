@@ -24,9 +24,12 @@ from tui.cli.options import (
     Run,
     ScenarioArgument,
     Seed,
+    SetVariables,
     StepSize,
+    Strategy,
     Tolerance,
     User,
+    chosen_values,
     given,
     parse_id,
 )
@@ -65,9 +68,11 @@ def host(
         ),
     ],
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -84,17 +89,23 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm and scenario must be the clock's; it refuses a household with others.
+    Seed, algorithm, scenario and its variables must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
     from scenarios.simulation import run_hosts
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        with_strategy,
+    )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house, allow_outside=allow_outside)
+    loaded = with_strategy(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), strategy)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)

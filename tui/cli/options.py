@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, MAX_STEP_S, AlgorithmSettings
+from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
 from broker import canonical, identifier_problem, shown
 
 _BY_DEFAULT = AlgorithmSettings()
@@ -35,7 +35,8 @@ ScenarioArgument = Annotated[
     str,
     typer.Argument(
         metavar="SCENARIO",
-        help="A YAML file, an input of PySSMic (folder, neighbourhood XML or pickle), or a bundled scenario's name.",
+        help="A YAML file, an input of PySSMic or GreenCharge (folder, neighbourhood XML or pickle), or a bundled "
+        "scenario's name.",
         autocompletion=complete_scenario,
     ),
 ]
@@ -44,7 +45,7 @@ ScenarioArgument = Annotated[
 def complete_algorithm(incomplete: str) -> list[str]:
     """Complete algorithm names; after a comma, the remaining ones."""
     before, comma, begun = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in ALGORITHMS if name.casefold().startswith(begun.casefold())]
+    return [f"{before}{comma}{name}" for name in known_algorithms() if name.casefold().startswith(begun.casefold())]
 
 
 _HOW_PRODUCERS_SCHEDULE = "; ".join(f"{name} {about}" for name, about in ABOUT_ALGORITHM.items())
@@ -70,6 +71,16 @@ Algorithms = Annotated[
         "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
+        show_envvar=False,
+    ),
+]
+
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Strategy of the consumers, from a plug-in (docs/devices.md). [default: from the scenario, else our own]",
+        envvar="SSMIC_STRATEGY",
         show_envvar=False,
     ),
 ]
@@ -250,7 +261,10 @@ DEFAULT_LIMIT_WALL_S = 300.0
 SetVariables = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a variable of the scenario's vars, or one of its plain keys."
+        "--set",
+        metavar="KEY=VALUE",
+        envvar="SSMIC_SET",
+        help="Replace a variable of the scenario's vars, or one of its plain keys.",
     ),
 ]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import typer
 
-from agents import SettingsError
-from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
+from agents import AGENTS, SettingsError, load_plugin
+from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.servers import with_own_login
@@ -24,7 +24,7 @@ from scenarios.simulation import RunSettings
 from tui.cli.options import given
 from tui.safe_output import echo
 
-_BY_FOLDED_NAME = {name.casefold(): name for name in ALGORITHMS}
+_BY_FOLDED_NAME = {name.casefold(): name for name in known_algorithms()}
 
 
 def algorithm_settings(
@@ -117,6 +117,22 @@ def scenario_algorithm(
     """
     chosen = algorithm_settings(name, penalty, step_size, tolerance, node_limit)
     return chosen if name is not None else replace(chosen, name=scenario.algorithm)
+
+
+def with_strategy(scenario: Scenario, strategy: str | None) -> Scenario:
+    """Return a scenario whose consumers are made by a plug-in, which is loaded to see that it can be.
+
+    Args:
+        scenario: The scenario.
+        strategy: Name of the plug-in; None: the scenario's.
+
+    Raises:
+        SettingsError: There is no such plug-in, or it cannot be loaded.
+    """
+    chosen = scenario if strategy is None else replace(scenario, strategy=strategy)
+    if chosen.strategy:
+        load_plugin(AGENTS, chosen.strategy)
+    return chosen
 
 
 def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:

@@ -54,6 +54,11 @@ KINDS: dict[str, tuple[str, str]] = {
     "PromiseVoid": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
     "JobsRegistered": ("+", "muted"),
+    "DeviceSaid": ("»", "muted"),
+    "AddJob": ("+", "accent"),
+    "JobWithdrawn": ("↩", "muted"),
+    "JobExecuted": ("▶", "ok"),
+    "ProductionMeasured": ("☼", "muted"),
 }
 
 _WORDS = {

@@ -103,7 +103,9 @@ class _Contents:
     ) -> None:
         self._results = results
         self._utc = utc
-        self._scenario = results.scenario
+        first = next(iter(results.runs()), None)
+        # Real devices take part in a single run, so what they asked for is the same for all runs.
+        self._scenario = results.scenario if first is None else results.realised(first.run).scenario
         self._infos = infos
         self._interval_s = interval_s
         self._texts: dict[str, int] = {}
