@@ -101,7 +101,9 @@ class RunSettings:
         predictions = {producer: series.predictions for producer, series in sorted(scenario.producers.items())}
         there = {device.agent for house in scenario.houses for device in house.devices}
         absent = sorted(absent_at_start(scenario) & there)
+        base_loads = {house: load.digest for house, load in sorted(scenario.base_loads.items())}
         return {
+            **({"base_loads": _hash_of(json.dumps(base_loads).encode())} if base_loads else {}),
             **({"absent": _hash_of(json.dumps(absent).encode())} if absent else {}),
             "algorithm": "/".join([str(name), *(f"{number:g}" for number in numbers)]),
             "devices": _hash_of(json.dumps(devices).encode()),
