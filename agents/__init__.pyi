@@ -51,6 +51,7 @@ from .manager import (
     Manager as Manager,
 )
 from .messages import (
+    MESSAGE_KINDS as MESSAGE_KINDS,
     MESSAGES as MESSAGES,
     AddJob as AddJob,
     AnyMessage as AnyMessage,
@@ -109,6 +110,7 @@ __all__ = [
     "MANAGER",
     "MAX_OPEN_JOBS",
     "MESSAGES",
+    "MESSAGE_KINDS",
     "NEW_PRODUCER",
     "TIMELINE",
     "TOGETHER",

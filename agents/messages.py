@@ -19,7 +19,7 @@ The timeline's agent carries out what a scenario's `timeline` says; agents obey 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -446,3 +446,8 @@ AnyMessage = Annotated[
 
 MESSAGES: TypeAdapter[AnyMessage] = TypeAdapter(AnyMessage)
 """Validates and builds any message from JSON."""
+
+MESSAGE_KINDS: tuple[str, ...] = tuple(
+    sorted(kind.model_fields["kind"].default for kind in get_args(get_args(AnyMessage)[0]))
+)
+"""Names of the kinds of messages, in alphabetical order."""

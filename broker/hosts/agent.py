@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -46,8 +46,7 @@ class Rejection:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message as an agent hands it to its host."""
 
     seq: int
@@ -339,10 +338,10 @@ class Agent(Generic[MessageT]):
         self.rng = Random(int.from_bytes(digest))
 
     async def live(self) -> None:
-        """Run all of the agent's coroutines, in a task that its host owns."""
+        """Run all of the agent's coroutines, `run` in the task that its host has made for it."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            tasks.create_task(self._guard(self.run()), name=f"{self.id}.run")
+            await self._guard(self.run())
 
     def deliver(self, received: Received[MessageT], re: int | None) -> None:
         """Deliver a message.
@@ -386,7 +385,7 @@ class Agent(Generic[MessageT]):
     @property
     def is_asking(self) -> bool:
         """Whether a request of the agent is unanswered."""
-        return any(not reply.done() for _, reply in self._replies.values())
+        return bool(self._replies) and any(not reply.done() for _, reply in self._replies.values())
 
     def lapse(self, seqs: Collection[int] | None = None) -> None:
         """Let unanswered requests lapse, in the order in which they were made.
@@ -412,18 +411,25 @@ class Agent(Generic[MessageT]):
 
     def collect(self) -> tuple[list[Outgoing], list[RetainedPublication]]:
         """Remove and return the messages and publications since the last call."""
-        outgoing, self._outgoing = self._outgoing, []
-        publications, self._publications = self._publications, []
+        outgoing, publications = self._outgoing, self._publications
+        if outgoing:
+            self._outgoing = []
+        if publications:
+            self._publications = []
         return outgoing, publications
 
     def take_rejections(self) -> list[Rejection]:
         """Remove and return the messages that the agent refused since the last call."""
-        rejections, self._rejections = self._rejections, []
+        rejections = self._rejections
+        if rejections:
+            self._rejections = []
         return rejections
 
     def take_instructions(self) -> list[Instruction]:
         """Remove and return the instructions since the last call."""
-        instructions, self._instructions = self._instructions, []
+        instructions = self._instructions
+        if instructions:
+            self._instructions = []
         return instructions
 
     @property

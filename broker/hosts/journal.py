@@ -11,15 +11,16 @@ from typing import Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from broker.hosts.agent import Instruction, RetainedPublication
+from broker.hosts.round import Round
 from broker.journal_file import JournalFile
-from broker.protocol import Envelope, Failure, Grant
+from broker.protocol import Envelope, Failure, decode_journaled, encode_journaled
 
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
     """A round that ran. The same grants and deliveries since the start always lead to the same records."""
 
-    grant: Grant
+    grant: Round
     delivered: tuple[Envelope, ...]
     """In the order in which the agents received them."""
     sent: tuple[tuple[str, Envelope], ...]
@@ -67,7 +68,7 @@ class RoundObserver(Protocol):
 class JournaledRound:
     """Everything that entered a host in one round, and the digest of everything that left it."""
 
-    grant: Grant
+    grant: Round
     delivered: tuple[Envelope, ...]
     digest: str
 
@@ -81,7 +82,7 @@ class HostJournal(JournalFile):
         Raises:
             JournalError: The file cannot be written.
         """
-        delivered = b"[" + b",".join(envelope.encoded() for envelope in record.delivered) + b"]"
+        delivered = encode_journaled(record.delivered)
         self._append_round(record.grant.step, record.grant.encoded(), delivered, record.digest)
 
     def rounds(self) -> Iterator[JournaledRound]:
@@ -92,8 +93,7 @@ class HostJournal(JournalFile):
         """
         for grant, delivered, digest in self._load_rounds():
             try:
-                envelopes = tuple(Envelope.model_validate(item) for item in json.loads(delivered))
-                journaled = JournaledRound(Grant.model_validate_json(grant), envelopes, digest)
+                journaled = JournaledRound(Round.decoded(grant), decode_journaled(delivered), digest)
             except (ValueError, TypeError):  # of another release: the chain says that it is what was written
                 raise self._unreadable("a round") from None
             yield journaled

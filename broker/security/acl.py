@@ -33,11 +33,12 @@ def host_rights(host_id: str) -> Rights:
     """Return the rights of a host: to read its own inbox and grants, and to write under its own name."""
     host = encode(host_id)
     return Rights(
-        read=_in_any_run("roster", "time", f"grant/{host}", f"inbox/{host}/+/+", f"resend/{host}/+"),
+        read=_in_any_run("roster", "time", "grants", f"grant/{host}", f"inbox/{host}/+", f"resend/{host}/+"),
         write=_in_any_run(
             f"hosts/{host}",
             f"done/{host}",
-            f"inbox/+/+/{host}",
+            f"inbox/+/{host}",
+            f"local/{host}",
             f"resend/+/{host}",
             f"forecast/{host}/+",
             f"wake/{host}",
@@ -95,12 +96,12 @@ def clock_rights(hosts: Iterable[str]) -> Rights:
     """
     own = [host_rights(host) for host in hosts]
     read = [
-        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+/+", "ledger/+"),
+        *_in_any_run("hosts/+", "done/+", "wake/+", "control", "inbox/+/+", "local/+", "ledger/+"),
         *_in_any_run("forecast/+/+", "devices/+/+"),
         *(topic for rights in own for topic in rights.read),
     ]
     write = [
-        *_in_any_run("roster", "time", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+"),
+        *_in_any_run("roster", "time", "grants", "grant/+", "ledger/+", f"resend/+/{topics.CLOCK}", "hosts/+"),
         *_in_any_run("forecast/+/+", "devices/+/+"),
         *(topic for rights in own for topic in rights.write),
     ]

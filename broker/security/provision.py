@@ -70,7 +70,7 @@ folder's name: `Haus%201` for the household `Haus 1`.
 
 | login | reads | writes |
 | --- | --- | --- |
-| a household | its own inbox and grants, roster, time | messages, answers and forecasts under its own name |
+| a household | its own inbox, grants, roster, time | messages, answers and forecasts under its own name |
 | `clock` | announcements, answers, control, all inboxes | time, roster, grants, ledger; as the manager |
 | `watcher` | everything | nothing |
 | `operator` | everything | control: pause, pace, stop; requests on behalf of real devices |

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents import MESSAGES, LedgerEntry, Prediction
-from broker.protocol import Announcement, Control, Done, Envelope, Grant, ResendRequest, Roster, TimeReport, Wake
+from broker.protocol import Announcement, Batch, Control, Done, Grant, ResendRequest, Roster, TimeReport, Wake
 from scenarios.lab import JobNotice
 
 
@@ -31,7 +31,6 @@ PARAMETERS = {
     "run": "Id of the run",
     "host": "Id of a host: of a household, or `manager`",
     "fromHost": "Id of the host that sends; `clock` on `resend`",
-    "agent": "Id of the agent that receives",
     "producer": "Id of a producer",
     "contract": "Id of a contract",
     "house": "Id of a house",
@@ -45,18 +44,12 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("time", "time", TimeReport, "clock or lab", "anyone", 0, "Virtual time, pace, lag and state.", retain=True),
     Channel("control", "control", Control, "anyone", "clock or lab", 1, "A person's command."),
     Channel("announcement", "hosts/{host}", Announcement, "host", "clock", 1, "A host is there, or gone.", retain=True),
-    Channel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission to run one round."),
+    Channel("grants", "grants", Grant, "clock", "hosts", 0, "Permission for many hosts to run one round."),
+    Channel("grant", "grant/{host}", Grant, "clock", "host", 0, "Permission for one host to run one round."),
     Channel("done", "done/{host}", Done, "host", "clock", 0, "A host has run its round."),
     Channel("wake", "wake/{host}", Wake, "host", "clock", 0, "Something from outside waits to enter the run."),
-    Channel(
-        "envelope",
-        "inbox/{host}/{agent}/{fromHost}",
-        Envelope,
-        "host",
-        "host",
-        0,
-        "One agent's message to another.",
-    ),
+    Channel("batch", "inbox/{host}/{fromHost}", Batch, "host", "host", 0, "A round's messages from host to host."),
+    Channel("local", "local/{host}", Batch, "host", "anyone", 0, "What agents of one host say to each other."),
     Channel("resend", "resend/{host}/{fromHost}", ResendRequest, "host", "host", 0, "A request to send a step again."),
     Channel(
         "ledgerEntry",
@@ -120,4 +113,4 @@ DEVICE_CHANNELS = tuple(
 )
 
 AGENT_MESSAGES: Any = MESSAGES
-"""Validates the body of an envelope."""
+"""Validates the body of a message between agents."""

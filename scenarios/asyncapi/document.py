@@ -26,7 +26,7 @@ def asyncapi_document() -> dict[str, Any]:
             schemas[channel.model.__name__] = _schema(channel.model, schemas)
     body = _with_components(AGENT_MESSAGES.json_schema(ref_template=_REFERENCES), schemas)
     schemas["AgentMessage"] = {"title": "AgentMessage", **body}
-    schemas["Envelope"]["properties"]["body"] = {"$ref": _REFERENCES.format(model="AgentMessage")}
+    schemas["SentMessage"]["properties"]["body"] = {"$ref": _REFERENCES.format(model="AgentMessage")}
     return {
         "asyncapi": ASYNCAPI,
         "info": {

@@ -326,7 +326,8 @@ class _ScenarioBuilder:
     def _jobs(self) -> list[Job]:
         job_ids = JobIds()
         ids = [job_ids.take(entry.id or f"{entry.house}/{entry.device}") for entry in self.file.jobs]
-        jobs = (self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs))
+        jobs = [self._job(entry, ("jobs", i), ids[i]) for i, entry in enumerate(self.file.jobs)]
+        self.unresolved.jobs.update(job_id for job_id, job in zip(ids, jobs, strict=True) if job is None)
         return [job for job in jobs if job is not None]
 
     def _job(self, entry: JobEntry, path: KeyPath, job_id: str) -> Job | None:

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from agents.scheduling import ALGORITHMS, INSERTION
 from scenarios.files.entries import (
+    Columns,
     FileEntry,
     Finite,
     Id,
@@ -18,7 +19,10 @@ from scenarios.files.entries import (
     Power,
     ProductionEntry,
     ProfileName,
+    Reading,
     Time,
+    Unit,
+    ZoneOfTimes,
 )
 from scenarios.files.price_model import CommunityEntry, PriceEntry
 from scenarios.files.timeline_model import ExpectEntry, TimelineEntry
@@ -32,7 +36,16 @@ class LoadProfileEntry(FileEntry):
     """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
     points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
-    file: str | None = Field(None, min_length=1, description="A text file, relative to this one: 'seconds Wh' a line")
+    file: str | None = Field(
+        None,
+        min_length=1,
+        description="A file, relative to this one: 'seconds Wh' a line, cumulative; or a table of measurements (CSV, "
+        ".csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+    )
+    columns: Columns = None
+    unit: Unit = None
+    reading: Reading = None
+    zone: ZoneOfTimes = None
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
-from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
+from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
+from scenarios.events import in_words
 from scenarios.monitor import plausibility
 from scenarios.monitor.devices import MOST_DEVICES, ObservedDevice
 from scenarios.monitor.message_log import KEPT_LINES, MARKED, MessageLog, MessageSummary, house_of_consumer
@@ -20,6 +21,10 @@ from scenarios.monitor.negotiations import KEPT_STEPS, Negotiation, Negotiations
 from scenarios.monitor.producers import EnergyBins, ObservedProducer
 from scenarios.monitor.summaries import summarize
 from scenarios.scenario import Scenario, Zone
+from scenarios.timeline import happening_of
+
+_REFUSED = (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What reading a stranger's payload may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class ScenarioContext:
     """Initial scores of producers, by id; others have that of a new producer."""
     zone: Zone | None = None
     """Zone in which times are shown; None: that of the run's roster."""
+    planned: tuple[tuple[int, str], ...] = ()
+    """Events of the timeline whose time is known before the run: UNIX seconds, in words."""
 
 
 def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> ScenarioContext:
@@ -58,6 +65,7 @@ def context_of_scenario(scenario: Scenario, end_s: int | None = None) -> Scenari
         },
         profiles={job.job_id: job.load_profile for job in scenario.jobs},
         zone=scenario.zone,
+        planned=tuple((event.at_s, in_words(event.action)) for event in scenario.timeline if event.at_s is not None),
     )
 
 
@@ -136,6 +144,7 @@ KEPT_PARTIES = 5_000
 """Maximum number of hosts, and of producers: far more than a neighbourhood has, as a stranger could announce any
 number."""
 _KEPT_ADDRESSES = 20_000
+_KEPT_EVENTS = 10_000
 
 
 @dataclass(slots=True)
@@ -197,6 +206,8 @@ class ObservedRun:
         """Number of duplicate messages."""
         self.changes = 0
         """Increases with every update."""
+        self.events: deque[tuple[int, str]] = deque(maxlen=_KEPT_EVENTS)
+        """Events of the timeline that took place: UNIX seconds, in words."""
         self.last_control: Control | None = None
         """The latest control request."""
         self._seen = Deduplicator(from_the_start=from_the_start)
@@ -222,13 +233,13 @@ class ObservedRun:
         self.changes += 1
         try:
             self._dispatch(address, payload)
-        except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError):
+        except _REFUSED:
             self.refused += 1
 
     def _dispatch(self, address: Address, payload: bytes) -> None:
         match address.kind:
-            case "inbox":
-                self._message(address, Envelope.model_validate_json(payload))
+            case "inbox" | "local":
+                self._messages(address.ids[-1], Batch.model_validate_json(payload))
             case "time":
                 self._reported(TimeReport.model_validate_json(payload))
             case "ledger":
@@ -267,9 +278,16 @@ class ObservedRun:
 
     # Messages between agents.
 
-    def _message(self, address: Address, envelope: Envelope) -> None:
+    def _messages(self, host_id: str, batch: Batch) -> None:
+        """Take the messages of a host; each that is implausible is refused by itself."""
+        for envelope in envelopes_of(batch):
+            try:
+                self._message(host_id, envelope)
+            except _REFUSED:
+                self.refused += 1
+
+    def _message(self, host_id: str, envelope: Envelope) -> None:
         plausibility.check_envelope(envelope)
-        host_id = address.ids[2]
         if self._host_of and self._host_of.get(envelope.sender) != host_id:
             raise ValueError(f"{envelope.sender!r} does not live on {host_id!r}")
         body = envelope.body
@@ -299,6 +317,9 @@ class ObservedRun:
             self._about_job(line, body)
         if kind in _SCORED:
             self._score(kind, body)
+        elif kind == "Happened":
+            happening = happening_of(envelope.time, body)
+            self.events.append((happening.at_s, in_words(happening.action)[: plausibility.MOST_TEXT]))
 
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
@@ -399,6 +420,25 @@ class ObservedRun:
         """
         profiles = ((start, self._profile(job_id)) for job_id, start in producer.contracts.items())
         return producer.day(start_s, end_s, bins, profiles)
+
+    def events_between(self, start_s: int, end_s: int) -> list[tuple[int, str]]:
+        """Return the events of a period, those to come included: UNIX seconds, in words; in order of time.
+
+        Args:
+            start_s: Beginning, UNIX seconds.
+            end_s: End, UNIX seconds.
+        """
+        now_s = start_s - 1 if self.time is None else self.time.time
+        told = list(self.events)
+        known = set(told)
+        # An observer who joined late did not hear what was before.
+        first_s = None if self.from_the_start else min((at_s for at_s, _ in told), default=now_s)
+        planned = (
+            (at_s, text)
+            for at_s, text in self.scenario_context.planned
+            if (at_s >= now_s or (first_s is not None and at_s < first_s)) and (at_s, text) not in known
+        )
+        return sorted(event for event in (*told, *planned) if start_s <= event[0] < end_s)
 
     @property
     def first_s(self) -> int | None:

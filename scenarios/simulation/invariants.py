@@ -135,7 +135,7 @@ class HeardSides:
 
     def hear(self, envelope: Envelope) -> None:
         """Take note of a message; those of other kinds have no part in a contract."""
-        match str(envelope.body.get("kind")):
+        match envelope.kind:
             case "AddJob":
                 self._hear_added(envelope)
             case kind if kind in _OF_CONTRACTS:

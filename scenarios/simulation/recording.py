@@ -119,18 +119,19 @@ class Watch:
 
     def _tell_events(self, envelopes: Iterable[Envelope]) -> None:
         for envelope in envelopes if self._on_event is not None else ():
-            if envelope.sender == TIMELINE and envelope.body["kind"] == "Happened" and self._on_event is not None:
+            if envelope.sender == TIMELINE and envelope.kind == "Happened" and self._on_event is not None:
                 self._on_event(happening_of(envelope.time, envelope.body))
 
     def _take_messages(self, envelopes: Iterable[Envelope]) -> None:
         for e in envelopes:
-            kind = e.body.get("kind")
+            kind = e.kind
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
             if kind in KINDS:
                 self.realised.append((e.sender, e.body))
-            self.negotiations += kind == "ProducersFor" and not e.body.get("asked")
+            if kind == "ProducersFor":
+                self.negotiations += not (e.body.get("asked") if e.message is None else getattr(e.message, "asked", ()))
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 

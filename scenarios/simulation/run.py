@@ -203,6 +203,8 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             journal=clock_journal,
             messages=MESSAGES,
         )
+        if script is not None:
+            script.command = clock.command
         hosts = [
             _host(host, cast, agents, settings, managers[host], watch=watch, port=ports.of(host))
             for host, agents in local.items()

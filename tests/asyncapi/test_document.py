@@ -45,7 +45,7 @@ def test_asyncapis_own_parser_accepts_the_document(document: dict[str, Any]) -> 
     )
     found = json.loads(done.stdout)
     assert found["errors"] == []
-    assert {"ssmic/{run}/roster", "ssmic/{run}/inbox/{host}/{agent}/{fromHost}"} <= set(found["channels"])
+    assert {"ssmic/{run}/roster", "ssmic/{run}/inbox/{host}/{fromHost}"} <= set(found["channels"])
 
 
 def test_the_document_has_every_kind_of_topic_and_every_message_of_agents(document: dict[str, Any]) -> None:
