@@ -319,8 +319,12 @@ class DeviceLink:
             return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
         except MessageError as error:
             problem, expected = error.problem[:500], error.expected[:500]
-            topic = message.topic[:MAX_TOPIC_SHOWN]
-            return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
+        except Exception as error:
+            # Whatever a device sends, the run of everybody else goes on.
+            log.exception("device message not understood", device=message.device, topic=message.topic)
+            problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
+        topic = message.topic[:MAX_TOPIC_SHOWN]
+        return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
     def _ours(self, message: _Waiting, now_s: int) -> DeviceEvent:
         if message.topic not in PARTS:
