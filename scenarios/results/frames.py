@@ -72,8 +72,13 @@ class ResultFrames:
 
     @cached_property
     def consumption(self) -> pd.DataFrame:
-        """One row for each house and minute in which it drew energy."""
+        """One row for each house and minute in which it drew energy, base load included."""
         return self._frame("consumption")
+
+    @cached_property
+    def base_loads(self) -> pd.DataFrame:
+        """One row for each house and minute with base load: consumed, from the own roof, from other houses."""
+        return self._frame("base_loads")
 
     @cached_property
     def bills(self) -> pd.DataFrame:

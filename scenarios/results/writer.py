@@ -41,7 +41,7 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.schema import BASE_LOADS_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -139,6 +139,7 @@ class RunWriter:
         self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+            ' AND body_json LIKE \'%"part":"first"%\''
         )
         (self.negotiations,) = self._connection.execute(new, key).fetchone()
         return True
@@ -357,6 +358,16 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
                 self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
+            )
+
+        self._connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
+        base = settled.base_load
+        if base is None:
+            return
+        for i, house in enumerate(settled.houses):
+            columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
+            self._connection.executemany(
+                "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:

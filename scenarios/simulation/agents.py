@@ -25,6 +25,7 @@ from agents import (
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
 from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
@@ -74,13 +75,14 @@ class Cast:
         register = (
             JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
         )
-        self.manager = Manager(register, settings.scores)
+        self.manager = Manager(register, settings.scores, settings.negotiating)
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
         absent = absent_at_start(scenario)
+        own_use_of = own_uses(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         gateways = _gateways(scenario, agents)
@@ -97,11 +99,13 @@ class Cast:
                 if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
                     predictions = ()  # it joins with the first forecast of its device
                 scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
-                gateway = gateways.get(device.agent)
+                gateway, own_use = gateways.get(device.agent), own_use_of.get(device.id)
                 self.producers[device.agent] = (
-                    Producer(device.agent, predictions, scheduler, is_there=is_there)
+                    Producer(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
                     if gateway is None
-                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there)
+                    else GatewayProducer(
+                        device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
+                    )
                 )
             else:
                 own, gateway = jobs[device.agent], gateways.get(device.agent)
@@ -114,12 +118,20 @@ class Cast:
                     )
                 )
 
+        members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
+        for member in members:
+            member.negotiating = settings.negotiating
+
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
-        everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
-        if self.director is not None:
-            everybody[TIMELINE] = self.director
-        return [everybody[agent] for agent in agents]
+        return [self._agent(agent) for agent in agents]
+
+    def _agent(self, agent: str) -> Agent[Any]:
+        if agent == MANAGER:
+            return self.manager
+        if agent == TIMELINE and self.director is not None:
+            return self.director
+        return self.consumers.get(agent) or self.producers[agent]
 
 
 def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
@@ -41,6 +42,8 @@ class Plan:
     """None: as the scenario says, which may be until the last job has run."""
     pace: Pace = field(default_factory=Pace)
     patient: bool = True
+    negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
+    """How jobs find a supplier."""
     limit_wall_s: float = LIMIT_WALL_S
     """How long the broker may be away, or a host say nothing, before a run is given up; no part in the result."""
     keep: bool = False
@@ -81,7 +84,10 @@ class Plan:
             return [dict(self.start_scores) for _ in self.seeds]
         keys: list[str | None] = [None] * len(self.seeds)
         if self.scores_file is None:
-            keys = [run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient) for s in self.seeds]
+            keys = [
+                run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient, negotiating=self.negotiating)
+                for s in self.seeds
+            ]
         return self.kept_scores().begin(keys, afresh=self.reset_scores)
 
     def run_settings(self) -> list[RunSettings]:
@@ -99,6 +105,7 @@ class Plan:
                 run_id=self.run_id or f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
                 algorithm=self.algorithm,
                 patient=self.patient,
+                negotiating=self.negotiating,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
                 hosts=self.hosts,
                 days=self.days,

@@ -82,6 +82,14 @@ class UnsignedContractError(SsmicError):
     """A contract entered the ledger that its parties have not both agreed to: a defect of the manager."""
 
 
+def _begins_negotiation(envelope: Envelope) -> bool:
+    """Return whether with this question for producers a job begins to look for a supplier."""
+    question = envelope.message
+    if question is None:
+        return envelope.body.get("part") == "first" and not envelope.body.get("asked")
+    return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
+
+
 class Watch:
     """Counts what agents say and has it recorded; for hosts of this process (`broker.hosts.journal.RoundObserver`).
 
@@ -130,8 +138,7 @@ class Watch:
             self.messages += 1
             if kind in KINDS:
                 self.realised.append((e.sender, e.body))
-            if kind == "ProducersFor":
-                self.negotiations += not (e.body.get("asked") if e.message is None else getattr(e.message, "asked", ()))
+            self.negotiations += kind == "ProducersFor" and _begins_negotiation(e)
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 

@@ -171,7 +171,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     wire = WireWatch(scenario, recorder, on_event) if remote else None
     watch = wire or Watch(scenario, recorder, on_event)
     end_s = settings.end_s(scenario)
-    ports = _Ports(scenario, settings, broker, local, replay)
+    ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
         clock_journal = _open(settings.clock_journal(setup), journals)
@@ -303,14 +303,28 @@ class _Ports:
         broker: Broker,
         homes: Mapping[str, Sequence[str]],
         replay: Replay | None = None,
+        *,
+        is_whole: bool = True,
     ) -> None:
+        """Make the ports.
+
+        Args:
+            scenario: What is run.
+            settings: How.
+            broker: Where the devices are.
+            homes: By host of this process, the agents that live there.
+            replay: What devices said in an earlier run; they are left alone then.
+            is_whole: Whether all agents of the run live here.
+        """
         here = {
             host: [scenario.gateways[agent] for agent in agents if agent in scenario.gateways]
             for host, agents in homes.items()
         }
         real = {host: gateways for host, gateways in here.items() if gateways and replay is None}
         adapters = adapters_of(gateway for gateways in real.values() for gateway in gateways)
-        self.link = DeviceLink(settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep)
+        self.link = DeviceLink(
+            settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep, is_only_one=is_whole
+        )
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:
             home_of = {agent: host for host, agents in homes.items() for agent in agents}
@@ -402,7 +416,7 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
     """
     homes = homes_of(scenario)
     cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
-    ports = _Ports(scenario, settings, broker, {house: homes[house] for house in house_ids})
+    ports = _Ports(scenario, settings, broker, {house: homes[house] for house in house_ids}, is_whole=False)
     try:
         with ExitStack() as opened:
             setups = {house: settings.fingerprint(scenario, [house]) for house in house_ids}

@@ -11,12 +11,14 @@ from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
     AllowOutside,
+    AskAtOnce,
     CaFile,
     CertFile,
     CompareTo,
     HomeAssistant,
     Keep,
     KeyFile,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -74,6 +76,8 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -190,6 +194,7 @@ def run(
         algorithm_names,
         algorithm_settings,
         chosen_access,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithms,
         with_strategy,
@@ -219,6 +224,7 @@ def run(
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
+    negotiating = negotiation_settings(negotiation, ask_at_once)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = with_strategy(with_guests(found.scenario, guests), strategy)
     if run_id is not None and (runs > 1 or len(names) > 1):
@@ -244,6 +250,7 @@ def run(
             days=days,
             pace=virtual_pace,
             patient=not impatient,
+            negotiating=negotiating,
             limit_wall_s=limit,
             keep=keep,
             run_id=run_id,

@@ -246,6 +246,13 @@ class _Contents:
             "houses": self._house_rows(run),
             "produced": [round(of.produced_wh, 1) for of in run.split.by_producer.values()],
             "peaks": _peaks(run.settlement),
+            "base": self._base(run.settlement),
+            "given": None
+            if run.settlement.base_load is None
+            else [
+                [round(of.base_load_wh - of.base_load_sold_wh, 1), round(of.base_load_sold_wh, 1)]
+                for of in run.split.by_producer.values()
+            ],
             "contracts": self._contract_rows(run) if detailed else None,
             "history": self._history(run) if detailed else None,
             "said": said,
@@ -261,6 +268,31 @@ class _Contents:
             money = self._money(billed[house]) if billed else []
             rows.append([*(round(wh, 1) for wh in energies), split.jobs, *(round(eur, 4) for eur in money)])
         return rows
+
+    def _base(self, settled: Settlement) -> dict[str, Any] | None:
+        """Return the power of base loads, W, local and from the grid, by interval: of all houses, and of each.
+
+        Houses are left out where there are too many values for a page.
+        """
+        base = settled.base_load
+        if base is None:
+            return None
+        local_wh = base.own_wh + base.bought_wh
+        grid_wh = np.maximum(base.consumed_wh - local_wh, 0.0)
+        interval_s = self._interval_s
+        shift = (settled.start_s - self._start_s) % interval_s // MINUTE_S
+        pad = np.zeros((len(settled.houses), shift))
+        local_wh, grid_wh = np.hstack([pad, local_wh]), np.hstack([pad, grid_wh])
+        size = 2 * len(settled.houses) * -(-local_wh.shape[1] * MINUTE_S // interval_s)
+        each = [
+            [_rounded(mean_power_w(local_wh[i], interval_s)), _rounded(mean_power_w(grid_wh[i], interval_s))]
+            for i in range(len(settled.houses))
+        ]
+        return {
+            "first": (settled.start_s - self._start_s) // interval_s,
+            "all": [_rounded(mean_power_w(of.sum(axis=0), interval_s)) for of in (local_wh, grid_wh)],
+            "houses": each if size <= self._powers else None,
+        }
 
     @staticmethod
     def _money(bill: BillRow) -> list[float]:

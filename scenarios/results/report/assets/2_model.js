@@ -79,6 +79,11 @@ function courseOf(run) {
     add(course.local, contract.local, contract.first);
     add(course.grid, contract.grid, contract.first);
   }
+  const base = run.base && (chosen.house === null ? run.base.all : run.base.houses && run.base.houses[chosen.house]);
+  if (base) {
+    add(course.local, base[0], run.base.first);
+    add(course.grid, base[1], run.base.first);
+  }
   return course;
 }
 function sunCourse() {
@@ -114,4 +119,7 @@ function energyOf(run, house) {
 }
 // What a household's panels gave to other households, Wh.
 const soldBy = (run, house) => sum(run.contracts
-  .filter(c => c.producer && c.producer.house === house && c.job.house !== house).map(c => c.delivered));
+  .filter(c => c.producer && c.producer.house === house && c.job.house !== house).map(c => c.delivered)) +
+  sum(PRODUCERS.filter(p => p.house === house).map(p => givenBy(run, p)[1]));
+// What a producer gave to base loads, Wh: of its own house, of others.
+const givenBy = (run, producer) => (run.given ? run.given[producer.index] : [0, 0]);

@@ -130,7 +130,7 @@ function axes(x, y, limit, step, floor, firstInterval, count) {
 function legend(average, runs) {
   const key = (kind, name) => el("li", {}, swatch(kind), name);
   return el("ul", { class: "keys", style: null },
-    key("sun", "production"), key("own", "local consumption: covered by the panel it has a contract with"),
+    key("sun", "production"), key("own", "local consumption: by contract, and base load from panels"),
     key("grid", "grid consumption"),
     average && el("li", {}, `mean of ${runs} runs; bands: one standard deviation to either side`));
 }
