@@ -58,7 +58,7 @@ class Emulation:
         patient: bool = True,
         bus: Literal["memory", "mqtt"] = "memory",
         broker: str | None = None,
-        hosts: int | None = None,
+        hosts: int | Literal["houses"] | None = None,
         pace: str = "max",
         scores: Mapping[str, int] | None = None,
         out: str | Path | None = None,
@@ -74,7 +74,7 @@ class Emulation:
             patient: Whether jobs wait where no producer can supply them.
             bus: `memory`, or `mqtt` for a real broker.
             broker: A URL, `mosquitto` or `embedded`; `mqtt` only.
-            hosts: Number of hosts that agents are spread over; None: one a household.
+            hosts: Number of hosts that agents are spread over; `houses` or None: one for each household.
             pace: `max`, or a factor of real time such as `60x`.
             scores: The producers' scores at the beginning; None: fresh ones.
             out: The results file; None: a temporary one, which goes with this object.

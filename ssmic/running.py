@@ -54,7 +54,7 @@ def run(
     patient: bool = True,
     bus: Literal["memory", "mqtt"] = "memory",
     broker: str | None = None,
-    hosts: int | None = None,
+    hosts: int | Literal["houses"] | None = None,
     out: str | Path | None = None,
 ) -> Outcome:
     """Run a scenario from its start to its end; also inside notebooks, where an event loop runs already.
