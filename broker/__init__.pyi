@@ -28,6 +28,9 @@ from .identifiers import (
 from .journal_file import (
     JournalWriteError as JournalWriteError,
 )
+from .logged_passwords import (
+    without_passwords as without_passwords,
+)
 from .plain_text import (
     printable as printable,
     printable_json as printable_json,
@@ -74,4 +77,5 @@ __all__ = [
     "printable_line",
     "setup_parts",
     "shown",
+    "without_passwords",
 ]

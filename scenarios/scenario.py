@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, Literal
@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from broker.protocol import MAX_TIME_S
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
+from scenarios.gateways import Gateway
+from scenarios.prices import Price
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
@@ -97,11 +100,11 @@ DAY_S = 86_400
 class Tariff:
     """Prices and emissions of energy."""
 
-    import_eur_per_kwh: float
+    import_eur_per_kwh: Price
     """Bought from the grid."""
-    feed_in_eur_per_kwh: float
+    feed_in_eur_per_kwh: Price
     """Sold to the grid."""
-    neighbour_eur_per_kwh: float
+    neighbour_eur_per_kwh: Price
     """Paid by one house to another."""
     grid_kg_co2_per_kwh: float
 
@@ -112,6 +115,32 @@ class TariffChange:
 
     at_s: int
     tariff: Tariff
+
+
+AllocationKey = Literal["static", "proportional", "hierarchical", "negotiated"]
+VatItem = Literal["import", "grid_fee", "fixed_fee", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """How an energy community settles: its allocation key, and what members pay beside the tariff's prices."""
+
+    key: AllocationKey = "hierarchical"
+    """See `scenarios.metrics.allocate`."""
+    interval_s: int = 900
+    coefficients: Mapping[str, float] | None = None
+    """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: all alike."""
+    grid_fee_eur_per_kwh: Price = 0.0
+    """Paid to the grid operator for energy from the grid, on top of the import price."""
+    local_grid_fee_eur_per_kwh: Price | None = None
+    """Paid to the grid operator for energy from other houses; None: no reduction."""
+    supplier_fee_eur_per_year: float = 0.0
+    """Fixed fee of each house, with and without the community."""
+    community_fee_eur_per_year: float = 0.0
+    """Fixed fee of each house for the operation of the community."""
+    vat_percent: float = 0.0
+    vat_on: tuple[VatItem, ...] = ("import", "grid_fee", "fixed_fee")
+    """What value added tax is paid on; `local` is the price among neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +220,15 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    strategy: str = ""
+    """The plug-in that the consumers are made by; empty: our own."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    """The devices that are real, by agent id."""
+    load_profiles: Mapping[str, LoadProfile] = field(default_factory=dict)
+    """Stored load profiles, by name; only for real devices, which ask for jobs by it."""
     zone_name: str = ""
     """IANA time zone; empty: the fixed offset of `start`."""
     timeline: tuple[Event, ...] = ()
@@ -204,6 +239,8 @@ class Scenario:
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
     """What fails in a lab; runs have no part in it."""
+    community: Community | None = None
+    """How bills are settled; None: minute by minute, as negotiated, by the tariff alone."""
 
     @property
     def zone(self) -> Zone:
@@ -216,6 +253,7 @@ class Scenario:
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
         """Return the part of the scenario that concerns these houses; name and times are kept."""
+        house_ids = frozenset(house_ids)
         houses = tuple(house for house in self.houses if house.id in house_ids)
         devices = {device.id for house in houses for device in house.devices if device.type == "producer"}
         return replace(
@@ -223,6 +261,7 @@ class Scenario:
             houses=houses,
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
             producers={producer: series for producer, series in self.producers.items() if producer in devices},
+            gateways={agent: gateway for agent, gateway in self.gateways.items() if gateway.house in house_ids},
         )
 
 
@@ -246,6 +285,8 @@ def latest_s(scenario: Scenario, end_s: int | None) -> int:
         scenario: The scenario to run.
         end_s: End of the run; None: it lasts until the last job has run.
     """
+    if scenario.gateways:
+        return MAX_TIME_S  # a device may ask for a job at any time
     series = [prediction for of in scenario.producers.values() for prediction in of.predictions]
     times_s = [
         scenario.start_s,

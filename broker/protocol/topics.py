@@ -294,7 +294,7 @@ def device(run: str, device_id: str, part: str) -> str:
     Args:
         run: The run's id.
         device_id: The device's gateway id, unique in the run.
-        part: Last level, such as `request`.
+        part: Last level, such as `request`; see `docs/devices.md`.
     """
     return _build(run, "devices", encode(device_id), encode(part))
 

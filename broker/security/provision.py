@@ -17,7 +17,7 @@ from broker.filenames import file_name
 from broker.identifiers import identifier_problem
 from broker.protocol.topics import encode
 from broker.security import mosquitto_conf as conf
-from broker.security.acl import SERVICE_LOGINS, acl_text, rights_of
+from broker.security.acl import DEVICE_PREFIX, SERVICE_LOGINS, DeviceAccess, acl_text, rights_of
 from broker.security.certificates import (
     MOST_NAME_CHARACTERS,
     Credential,
@@ -136,6 +136,8 @@ class Guard:
     days: float = 825
     """Validity of new certificates."""
     owner: Owner | None = None
+    devices: tuple[DeviceAccess, ...] = ()
+    """Real devices, each of which gets a login of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,8 @@ class _Folder:
         logins = (*SERVICE_LOGINS, *hosts)
         passwords = {login: self._login(login, authority, by_certificate=by_certificate) for login in logins}
         self._password_file(passwords)
-        rights = [(login, rights_of(login, hosts, self._guard.clock_hosts)) for login in logins]
+        guard = self._guard
+        rights = [(login, rights_of(login, hosts, guard.clock_hosts, guard.devices)) for login in logins]
         self._writer.write(self._broker / conf.ACL_FILE, acl_text(rights).encode())
         here = self._folder.resolve()
         places = {
@@ -226,14 +229,15 @@ class _Folder:
         return written
 
     def _hosts(self) -> tuple[str, ...]:
-        """Return all households, existing ones first in the order of their names."""
+        """Return all households and real devices, existing ones first in the order of their names."""
         kept = self._folder / LOGINS
         entries = sorted(kept.iterdir()) if kept.is_dir() else []
         found = [_login_of(entry) for entry in entries if (entry / PASSWORD).is_file()]
         for host in self._guard.hosts:
-            if host in SERVICE_LOGINS or host in self._guard.clock_hosts:
+            if host in SERVICE_LOGINS or host in self._guard.clock_hosts or host.startswith(DEVICE_PREFIX):
                 raise GuardError(f"a household cannot have the id {host!r}, which is reserved for a service")
-        all_logins = (*found, *self._guard.hosts)
+        devices = [f"{DEVICE_PREFIX}{access.device}" for access in self._guard.devices if access.device]
+        all_logins = (*found, *self._guard.hosts, *devices)
         return tuple(host for host in dict.fromkeys(all_logins) if host not in SERVICE_LOGINS)
 
     def _authority(self) -> Credential:

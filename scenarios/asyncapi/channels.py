@@ -84,5 +84,33 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("labFaketime", "lab/faketime", str, "lab", "controller", 0, "The argument of `faketime -f`."),
 )
 
+_OF_DEVICES: tuple[tuple[str, str, Any, bool, str], ...] = (
+    ("announce", "device", dict, True, "What a device is; empty: it is gone for good."),
+    ("availability", "device", str, True, "`online` or `offline`, also as last will."),
+    ("request", "device", dict, False, "A job is asked for."),
+    ("withdraw", "device", dict, False, "A job is withdrawn."),
+    ("report", "device", dict, False, "State and measured power."),
+    ("forecast", "device", dict, True, "Expected production."),
+    ("job", "gateway", dict, True, "The job that changed last."),
+    ("set", "gateway", dict, False, "A command."),
+    ("error", "gateway", dict, False, "What was wrong with a message, and what was expected."),
+    ("state", "gateway", dict, True, "The device as its gateway sees it."),
+)
+"""Last level, sender, model, whether it is retained, and meaning."""
+
+DEVICE_CHANNELS = tuple(
+    Channel(
+        f"device{part.capitalize()}",
+        f"devices/{{device}}/{part}",
+        model,
+        sender,
+        "gateway" if sender == "device" else "device",
+        1,
+        f"{about} See docs/devices.md.",
+        retain=retain,
+    )
+    for part, sender, model, retain, about in _OF_DEVICES
+)
+
 AGENT_MESSAGES: Any = MESSAGES
 """Validates the body of a message between agents."""

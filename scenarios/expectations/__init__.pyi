@@ -2,12 +2,26 @@ from .junit import (
     junit_xml as junit_xml,
 )
 from .language import (
+    COUNTS as COUNTS,
+    FIELDS as FIELDS,
+    KPIS as KPIS,
     condition_problems as condition_problems,
 )
 from .verdicts import (
     Verdict as Verdict,
     judge as judge,
+    judge_so_far as judge_so_far,
     verdict_json as verdict_json,
 )
 
-__all__ = ["Verdict", "condition_problems", "judge", "junit_xml", "verdict_json"]
+__all__ = [
+    "COUNTS",
+    "FIELDS",
+    "KPIS",
+    "Verdict",
+    "condition_problems",
+    "judge",
+    "judge_so_far",
+    "junit_xml",
+    "verdict_json",
+]

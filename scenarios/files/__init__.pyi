@@ -16,6 +16,7 @@ from .document import (
     Document as Document,
 )
 from .dump import (
+    block_lines as block_lines,
     consumer_entry as consumer_entry,
     natural_order as natural_order,
     producer_entry as producer_entry,
@@ -71,6 +72,7 @@ from .timeline_build import (
     event_action as event_action,
 )
 from .timeline_model import (
+    EVENT_ENTRIES as EVENT_ENTRIES,
     duration_s as duration_s,
 )
 from .times import (
@@ -91,6 +93,7 @@ from .yaml_nodes import (
 )
 
 __all__ = [
+    "EVENT_ENTRIES",
     "MAX_DAYS",
     "MAX_TIME_S",
     "RESERVED",
@@ -108,6 +111,7 @@ __all__ = [
     "ScenarioFile",
     "SeriesReader",
     "ShiftForecasts",
+    "block_lines",
     "build_scenario",
     "cap_problems",
     "check_inside",

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents import Job, LoadProfile, Prediction, Production
+from agents import Device, Job, LoadProfile, Prediction, Production
 from broker import atomic_write
+from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
+from scenarios.files.price_dump import community_entry, tariff_entry
 from scenarios.files.problems import locate_in
 from scenarios.files.timeline_dump import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
@@ -47,13 +48,19 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
-        "load_profiles": profile_entries(profiles),
+        "strategy": scenario.strategy,
+        "load_profiles": profile_entries({**scenario.load_profiles, **profiles}),
         "houses": [
             {
                 "id": house.id,
                 "name": house.name,
+                "guests": sum(
+                    g.house == house.id and not g.id and g.type == "consumer" for g in scenario.gateways.values()
+                ),
                 "devices": [
-                    consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
+                    _with_gateway(scenario, device)
+                    if device.agent in scenario.gateways
+                    else consumer_entry(device.id, device.name, device.template, shared.get((house.id, device.id)))
                     if device.type == "consumer"
                     else producer_entry(
                         device.id,
@@ -65,18 +72,39 @@ def describe(scenario: Scenario) -> ScenarioFile:
                         actual=scenario.producers[device.id].actual,
                     )
                     for device in house.devices
+                    if device.template != GUEST or device.agent not in scenario.gateways
                 ],
             }
             for house in scenario.houses
         ],
         "jobs": [_job(job, start_s, shared, zone) for job in _in_id_order(scenario.jobs, where)],
-        "tariff": asdict(scenario.tariff) if scenario.tariff else None,
+        "tariff": tariff_entry(scenario.tariff, start_s, zone) if scenario.tariff else None,
+        "community": community_entry(scenario.community, start_s, zone) if scenario.community else None,
         "zone": scenario.zone_name or None,
         "timeline": timeline_entries(scenario),
         "expect": expect_entries(scenario),
         "faults": [fault_entry(fault, start_s) for fault in scenario.faults],
     }
     return make_file(content, locate_in(where))
+
+
+def _with_gateway(scenario: Scenario, device: Device) -> dict[str, Any]:
+    """Return a real device as a file entry."""
+    gateway = scenario.gateways[device.agent]
+    said = gateway.model_dump(
+        exclude_defaults=True, include={"adapter", "answer_s", "tries", "idle_w", "learn", "waiting"}
+    )
+    content = {**said, **gateway.options, **({} if gateway.id == device.id else {"id": gateway.id})}
+    if device.type == "consumer":
+        entry = consumer_entry(device.id, device.name, device.template, gateway.load_profile or None)
+    else:
+        series = scenario.producers[device.id]
+        entry = producer_entry(
+            device.id, device.name, device.template, series.predictions, start_s=scenario.start_s, actual=series.actual
+        )
+        if not any(prediction.production.energy_wh for prediction in series.predictions):
+            entry["predictions"] = None
+    return {**entry, "gateway": content}
 
 
 def profile_entries(profiles: Mapping[str, LoadProfile]) -> dict[str, Any]:
@@ -202,7 +230,7 @@ _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
 _UNPRINTABLE = re.compile(
     '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
 )
-_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "timeline", "expect", "faults"})
+_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "community", "timeline", "expect", "faults"})
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:

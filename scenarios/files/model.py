@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from agents.scheduling import ALGORITHMS, INSERTION
 from scenarios.files.entries import (
+    Columns,
     FileEntry,
     Finite,
     Id,
@@ -18,9 +19,14 @@ from scenarios.files.entries import (
     Power,
     ProductionEntry,
     ProfileName,
+    Reading,
     Time,
+    Unit,
+    ZoneOfTimes,
 )
+from scenarios.files.price_model import CommunityEntry, PriceEntry
 from scenarios.files.timeline_model import ExpectEntry, TimelineEntry
+from scenarios.gateways import WaitingEntry
 
 VERSION = 1
 """Version of the format; files of a higher version are rejected."""
@@ -30,7 +36,16 @@ class LoadProfileEntry(FileEntry):
     """What one run of a device draws, in exactly one of three forms: `points`, `file`, or `step_s` with `power_w`."""
 
     points: list[LoadPoint] | None = Field(None, description="[seconds since the job's start, cumulative Wh], from 0 s")
-    file: str | None = Field(None, min_length=1, description="A text file, relative to this one: 'seconds Wh' a line")
+    file: str | None = Field(
+        None,
+        min_length=1,
+        description="A file, relative to this one: 'seconds Wh' a line, cumulative; or a table of measurements (CSV, "
+        ".csv.gz, .parquet), which the next keys describe as far as it does not say itself",
+    )
+    columns: Columns = None
+    unit: Unit = None
+    reading: Reading = None
+    zone: ZoneOfTimes = None
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
 
@@ -45,6 +60,20 @@ class PredictionEntry(ProductionEntry, Issued):  # in this order `issued` comes 
     """A forecast; it replaces older ones from its first point on."""
 
 
+class GatewayEntry(FileEntry):
+    """The device is real: how it is spoken to; see docs/devices.md. Keys that are not here are the adapter's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    adapter: str = Field("ssmic", description="Whose topics it speaks: ours, or its maker's")
+    id: Id | None = Field(None, description="Its id in topics, unique in the run; default: the device's id")
+    answer_s: int = Field(60, ge=1, le=86_400, description="How long it may take to answer a command, virtual seconds")
+    tries: int = Field(3, ge=1, le=100, description="How often it is commanded")
+    idle_w: Power = Field(5.0, description="It draws at most so much when its programme is over, W")
+    learn: bool = Field(default=True, description="Whether what it measured replaces the next job's load profile")
+    waiting: WaitingEntry | None = Field(None, description="How a plug shows that its appliance waits")
+
+
 class ConsumerEntry(FileEntry):
     """A device that draws energy."""
 
@@ -55,6 +84,7 @@ class ConsumerEntry(FileEntry):
     load_profile: Id | None = Field(
         None, description="Name of the load profile of its jobs, unless a job names another"
     )
+    gateway: GatewayEntry | None = Field(None, description="A real device stands behind it")
 
 
 class ProducerEntry(FileEntry):
@@ -64,10 +94,13 @@ class ProducerEntry(FileEntry):
     type: Literal["producer"]
     name: str = Field("", description="For people")
     template: str = Field("", description="What kind of panel it is")
-    predictions: list[PredictionEntry] = Field(min_length=1, description="What it expects to give")
+    predictions: list[PredictionEntry] | None = Field(
+        None, min_length=1, description="What it expects to give; only a real device may have none"
+    )
     actual: ProductionEntry | None = Field(
         None, description="What it really gives; without it, the newest prediction for each moment"
     )
+    gateway: GatewayEntry | None = Field(None, description="A real device stands behind it")
 
 
 DeviceEntry = Annotated[ConsumerEntry | ProducerEntry, Field(discriminator="type")]
@@ -78,6 +111,7 @@ class HouseEntry(FileEntry):
 
     id: Id = Field(description="Unique in the neighbourhood")
     name: str = Field("", description="For people")
+    guests: int = Field(0, ge=0, le=100, description="How many real devices of each type may join during a run")
     devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
 
 
@@ -94,11 +128,11 @@ class JobEntry(FileEntry):
 
 
 class TariffEntry(FileEntry):
-    """What energy costs and what it emits."""
+    """What energy costs and what it emits; a price is a number, or varies in time."""
 
-    import_eur_per_kwh: Finite = Field(description="Bought from the grid")
-    feed_in_eur_per_kwh: Finite = Field(description="Sold to the grid")
-    neighbour_eur_per_kwh: Finite = Field(description="Paid by one house to another")
+    import_eur_per_kwh: PriceEntry = Field(description="Bought from the grid")
+    feed_in_eur_per_kwh: PriceEntry = Field(description="Sold to the grid")
+    neighbour_eur_per_kwh: PriceEntry = Field(description="Paid by one house to another")
     grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
 
 
@@ -137,12 +171,14 @@ class ScenarioFile(FileEntry):
     )
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
-        INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
+        INSERTION, description="The producers' scheduler", json_schema_extra={"examples": list(ALGORITHMS)}
     )
+    strategy: str = Field("", description="The consumers' strategy, from a plug-in; default: our own")
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
     tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")
+    community: CommunityEntry | None = Field(None, description="How bills are settled; default: by contract and minute")
     timeline: list[TimelineEntry] = Field(default_factory=list, description="What happens during the run")
     expect: list[ExpectEntry] = Field(default_factory=list, description="What must come out")
     faults: list[FaultEntry] = Field(default_factory=list, description="What fails when the scenario runs as a lab")

@@ -16,10 +16,11 @@ import numpy as np
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.entries import UNKNOWN, ColumnsEntry, ProductionEntry
-from scenarios.files.measured import MeasuredFormat, is_measured, read_measured
+from scenarios.files.measured import MeasuredFormat, is_measured, read_measured, read_prices
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
+from scenarios.files.tables import is_number, read_table
 from scenarios.files.times import MAX_TIME_S, counts_from_start, parse_time
 
 MAX_PROBLEMS = 10
@@ -173,11 +174,13 @@ class SeriesReader:
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
         """Return the load profile that an entry describes; None after reporting its problems."""
         form = self._form(entry, path, ("step_s", "power_w"))
+        if form != "file":
+            self._tell_of_file_keys(entry, path)
         if form == "points" and entry.points is not None:
             times_s, energies_wh = zip(*entry.points, strict=True) if entry.points else ((), ())
             return self._checked(LoadProfile, times_s, energies_wh, self._at_points(path))
         if form == "file" and entry.file is not None:
-            return self._from_file(LoadProfile, entry.file, path)
+            return self._from_any_file(LoadProfile, entry, entry.file, path)
         if form == "power_w" and entry.power_w is not None and entry.step_s is not None:
             return self._from_power(LoadProfile, 0, entry.step_s, entry.power_w, path)
         return None
@@ -194,13 +197,7 @@ class SeriesReader:
             )
             return self._checked(Production, times_s, tuple(wh for _, wh in entry.points), self._at_points(path))
         if form == "file" and entry.file is not None:
-            columns = entry.columns or ColumnsEntry()
-            wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
-            if wanted != MeasuredFormat() or (is_measured(entry.file) and not self._is_plain(entry.file)):
-                if wanted.zone is None and self.zone is not None:
-                    wanted = replace(wanted, zone=self.zone.key)
-                return self._measured(entry.file, wanted, path)
-            return self._from_file(Production, entry.file, path)
+            return self._from_any_file(Production, entry, entry.file, path)
         if form == "power_w" and entry.power_w is not None and entry.step_s is not None and entry.start is not None:
             first_s = self.time((*path, "start"), entry.start)
             if first_s is not None:
@@ -243,6 +240,18 @@ class SeriesReader:
         energies_wh = tuple(accumulate((power * step_s / 3600 for power in power_w), initial=0.0))
         return self._checked(kind, times_s, energies_wh, lambda _, what: self.collector.at((*path, "power_w"), what))
 
+    def _from_any_file(
+        self, kind: type[_Series], entry: LoadProfileEntry | ProductionEntry, name: str, path: KeyPath
+    ) -> _Series | None:
+        """Return the series in a file: lines of 'seconds Wh', or a table of measurements."""
+        columns = entry.columns or ColumnsEntry()
+        wanted = MeasuredFormat(columns.time, columns.value, entry.unit, entry.reading, entry.zone)
+        if wanted == MeasuredFormat() and not (is_measured(name) and self._is_table(name, kind)):
+            return self._from_file(kind, name, path)
+        if wanted.zone is None and self.zone is not None:
+            wanted = replace(wanted, zone=self.zone.key)
+        return self._measured(kind, name, wanted, path)
+
     def _from_file(self, kind: type[_Series], name: str, path: KeyPath) -> _Series | None:
         if self.folder is None:
             self.collector.at((*path, "file"), "a file cannot be referred to here")
@@ -266,6 +275,28 @@ class SeriesReader:
         except ScenarioError:
             return False
 
+    def _is_table(self, name: str, kind: type[LoadProfile | Production]) -> bool:
+        """Return whether a file is no list of 'seconds Wh', but a table that says by itself how it is read.
+
+        A load profile counts as such a list, mistakes included, unless its table has a header or times of the clock.
+        """
+        if self._is_plain(name):
+            return False
+        if kind is Production or self.folder is None or name.lower().endswith((".gz", ".parquet")):
+            return True
+        try:
+            self._is_outside(self.folder, name)
+            table = read_table(self.folder / name, name)
+        except ScenarioError:
+            return False
+        has_two_numbers = len(table.columns) == 2 and all(is_number(cell) for cell in table.rows[0][1])
+        if not has_two_numbers:
+            return table.has_header or not any(is_number(cell) for cell in table.rows[0][1][:1])
+        try:
+            return table.has_header and bool(read_measured(self.folder / name, name, MeasuredFormat(), is_run=True))
+        except ScenarioError:
+            return False
+
     def _is_outside(self, folder: Path, name: str) -> bool:
         """Return whether a file lies outside the scenario's folder, where that is allowed.
 
@@ -280,14 +311,46 @@ class SeriesReader:
             return True
         return False
 
-    def _measured(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
+    def prices(
+        self, name: str, columns: ColumnsEntry, unit: str | None, zone: str | None, path: KeyPath
+    ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+        """Return times (UNIX seconds) and prices (EUR/kWh) of a table; None after reporting its problems."""
+        return self._of_table(
+            name, path, lambda file: read_prices(file, str(file), columns.time, columns.value, unit, zone)
+        )
+
+    def _measured(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
+        is_run = kind is LoadProfile
+
+        def read(file: Path) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
+            found = read_measured(file, str(file), wanted, is_run=is_run)
+            return found.times_s, found.cumulative_wh, found.notes
+
+        found = self._of_table(name, path, read)
+        if found is None or self.folder is None:
+            return None
+        first_s = found[0][0] if is_run else 0
+        times_s = tuple(time_s - first_s for time_s in found[0])
+        problems = series_problems(times_s, found[1], from_zero=is_run)
+        if problems:
+            self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
+            return None
+        return kind(times_s=times_s, cumulative_wh=found[1])
+
+    def _of_table(
+        self,
+        name: str,
+        path: KeyPath,
+        read: Callable[[Path], tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]],
+    ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+        """Return times and values of a table; its notes are kept, and None is returned after reporting its problems."""
         if self.folder is None:
             self.collector.at((*path, "file"), "a file cannot be referred to here")
             return None
         is_outside = False
         try:
             is_outside = self._is_outside(self.folder, name)
-            found = read_measured(self.folder / name, str(self.folder / name), wanted)
+            times_s, values, found_notes = read(self.folder / name)
         except ScenarioError as error:
             what = (
                 "is not read as a table of measurements; what is in a file outside the scenario's folder is not shown"
@@ -295,15 +358,11 @@ class SeriesReader:
             hidden = [Problem(str(self.folder / name), what)]
             self._in_file(path, hidden if is_outside else error.problems)
             return None
-        notes = () if is_outside else found.notes
+        notes = () if is_outside else found_notes
         self.collector.notes += [note for note in notes if note not in self.collector.notes]
-        problems = series_problems(found.times_s, found.cumulative_wh, from_zero=False)
-        if problems:
-            self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
-            return None
-        return Production(times_s=found.times_s, cumulative_wh=found.cumulative_wh)
+        return times_s, values
 
-    def _tell_of_file_keys(self, entry: ProductionEntry, path: KeyPath) -> None:
+    def _tell_of_file_keys(self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath) -> None:
         """Report keys that describe a file where there is none."""
         for key in ("columns", "unit", "reading", "zone"):
             if getattr(entry, key) is not None:

@@ -19,6 +19,9 @@ from .solar import (
     Site as Site,
     clear_irradiance as clear_irradiance,
 )
+from .zone_of_place import (
+    usual_zone as usual_zone,
+)
 
 __all__ = [
     "INLINE_ROOF_DAYS",
@@ -31,5 +34,6 @@ __all__ = [
     "generate",
     "generated_yaml",
     "pvlib_irradiance",
+    "usual_zone",
     "write_series",
 ]

@@ -10,13 +10,15 @@ from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     Bill,
+    CommunityAccount,
     EnergySplit,
     IntArray,
     Kpis,
     SampleStatistics,
     Settlement,
     Split,
-    bills,
+    account_of,
+    bills_of,
     compute_kpis,
     load_factor,
     mean_power_w,
@@ -133,6 +135,8 @@ class NeighbourhoodView:
     day: PowerProfile
     bills: dict[str, Bill]
     """Empty without a tariff."""
+    account: CommunityAccount | None = None
+    """Of the energy community; None where the scenario has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,8 @@ class HouseView:
     day: PowerProfile
     bill: Bill | None
     """None without a tariff."""
+    account: CommunityAccount | None = None
+    """Of the energy community; None where the scenario has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +240,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
     """
     loaded = load_run(results, run)
     scenario = results.scenario_of(run)
-    settled, tariff = loaded.settlement, scenario.tariff
+    settled = loaded.settlement
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
@@ -251,7 +257,8 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         day=_day(
             settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.delivered_wh.sum(axis=0), interval_s
         ),
-        bills=bills(settled, loaded.producer_houses, tariff, scenario.tariff_changes) if tariff else {},
+        bills=bills_of(scenario, settled, loaded.producer_houses),
+        account=account_of(scenario, settled, loaded.producer_houses),
     )
 
 
@@ -286,7 +293,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     own_producers = results.producers_of(house)
     loaded = load_run(results, run)
     scenario = results.scenario_of(run)
-    settled, tariff = loaded.settlement, scenario.tariff
+    settled = loaded.settlement
     row = settled.houses.index(house)
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
@@ -308,7 +315,8 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         contracts=tuple(c for c in loaded.contracts if c.house == house),
         supplied=supplied,
         day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
-        bill=bills(settled, loaded.producer_houses, tariff, scenario.tariff_changes)[house] if tariff else None,
+        bill=bills_of(scenario, settled, loaded.producer_houses).get(house),
+        account=account_of(scenario, settled, loaded.producer_houses),
     )
 
 
@@ -441,7 +449,8 @@ def average_power_profile(
     powers_w = []
     for run in runs:
         standing = [entry.contract for entry in results.ledger(run.run) if entry.state == "standing"]
-        settled = settle(results.scenario_of(run.run), standing, start_s, end_s)
+        realised = results.realised(run.run)
+        settled = settle(realised.scenario, realised.settled(standing), start_s, end_s)
         powers_w.append([mean_power_w(column_wh, interval_s) for column_wh in _columns_wh(settled, house, own)])
     production, local, grid = (_power_statistics(np.stack([power_w[i] for power_w in powers_w])) for i in range(3))
     times_s = start_s + interval_s * np.arange(len(production.mean_w), dtype=np.int64)

@@ -19,7 +19,9 @@ import numpy as np
 from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
-from scenarios.metrics import Settlement, compute_kpis, settle
+from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
+from scenarios.realised import KINDS, Said, realise
+from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
@@ -35,6 +37,7 @@ from scenarios.results.rows import (
     job_of,
     read_happenings,
     read_ledger,
+    read_realised,
     write_entries,
     write_jobs,
 )
@@ -97,6 +100,8 @@ class RunWriter:
         self._busy_until_wall_s = 0.0
         self.seen: dict[str, int] = {}
         """Number of the last recorded message, by sender."""
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self.negotiations = 0
         """Number of negotiations recorded so far."""
         with translate_sqlite_errors(path):
@@ -131,8 +136,10 @@ class RunWriter:
                 self._connection.execute(f"DELETE FROM {table} WHERE run = ?", key)  # noqa: S608 - our own two names
         by_sender = "SELECT sender, max(seq) FROM messages WHERE run = ? GROUP BY sender"
         self.seen = dict(self._connection.execute(by_sender, key).fetchall())
+        self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+            ' AND body_json LIKE \'%"part":"first"%\''
         )
         (self.negotiations,) = self._connection.execute(new, key).fetchone()
         return True
@@ -165,6 +172,8 @@ class RunWriter:
             kind: Kind of the message.
             body: Its body, as JSON values.
         """
+        if kind in KINDS:
+            self.realised.append((sender, body))
         self._message_count += 1
         self._reached_s = max(self._reached_s, time_s)
         if sender == TIMELINE and kind == "Happened":
@@ -280,14 +289,17 @@ class RunWriter:
         """
         entries = [self._ledger[contract_id] for contract_id in sorted(self._ledger)]
         standing = [entry.contract for entry in entries if entry.state == "standing"]
-        scenario = as_happened(self._scenario, self._happenings)
+        realised = realise(as_happened(self._scenario, self._happenings), self.realised)
+        scenario = realised.scenario
         if end_s is None:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
-        settled = settle(scenario, standing, self._start_s, end_s)
+        settled = settle(scenario, realised.settled(standing), self._start_s, end_s)
         figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered))
+        bills = bill_rows(scenario, settled, producer_houses(scenario))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             self._write_minutes(settled)
+            write_bills(self._connection, self.run, bills)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
             self._write_dropped(without)

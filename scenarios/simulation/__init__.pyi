@@ -14,7 +14,13 @@ from .recorded_run import (
     RunRecord as RunRecord,
     record_run as record_run,
 )
+from .replay import (
+    Recording as Recording,
+    RecordingError as RecordingError,
+    read_recording as read_recording,
+)
 from .run import (
+    Replay as Replay,
     RunOutcome as RunOutcome,
     run_hosts as run_hosts,
     run_scenario as run_scenario,
@@ -39,6 +45,9 @@ __all__ = [
     "OpenBroker",
     "Order",
     "Plan",
+    "Recording",
+    "RecordingError",
+    "Replay",
     "RunOutcome",
     "RunRecord",
     "RunSettings",
@@ -52,6 +61,7 @@ __all__ = [
     "from_equal_scores",
     "homes_of",
     "open_simulation",
+    "read_recording",
     "record_run",
     "run_hosts",
     "run_key",

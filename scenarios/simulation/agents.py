@@ -6,11 +6,30 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import MANAGER, TIMELINE, Consumer, Job, JobRegister, Manager, Producer
+from agents import (
+    AGENTS,
+    MANAGER,
+    TIMELINE,
+    Consumer,
+    GatewayConsumer,
+    GatewayProducer,
+    GatewaySettings,
+    Job,
+    JobRegister,
+    Manager,
+    Prices,
+    PricesAt,
+    Producer,
+    Waiting,
+    load_plugin,
+)
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
-from scenarios.scenario import Scenario, planned_end_s
+from scenarios.gateways import Gateway
+from scenarios.prices import Price, prices_at
+from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
 from scenarios.simulation.settings import RunSettings
 from scenarios.timeline import Director, Script, absent_at_start
 
@@ -56,14 +75,15 @@ def places_of(scenario: Scenario, hosts: int | None = None) -> Mapping[str, tupl
 def fastest_spread(scenario: Scenario, *, has_script: bool = False) -> int | None:
     """Return how many hosts make a run in one process fastest: one, as messages within a host wait for no broker.
 
-    None, so one for each household, where a fault of a household's link is part of what is run, or may be.
+    None, so one for each household, where real devices take part, or where a fault of a household's link is part of
+    what is run, or may be.
 
     Args:
         scenario: The neighbourhood.
         has_script: Whether a script acts on the run.
     """
     disturbs = has_script or any(isinstance(event.action, DisturbLink) for event in scenario.timeline)
-    return None if disturbs else 1
+    return None if disturbs or scenario.gateways else 1
 
 
 class Cast:
@@ -80,8 +100,10 @@ class Cast:
             agents: Ids of those that live here.
             script: What acts on the run besides the scenario's timeline.
         """
-        register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
-        self.manager = Manager(register, settings.scores)
+        register = (
+            JobRegister(scenario.jobs, scenario.producers, scenario.gateways) if MANAGER in agents else JobRegister()
+        )
+        self.manager = Manager(register, settings.scores, settings.negotiating)
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
@@ -90,6 +112,8 @@ class Cast:
         absent = absent_at_start(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
+        gateways = _gateways(scenario, agents)
+        make_consumer: type[Consumer] = load_plugin(AGENTS, scenario.strategy) if scenario.strategy else Consumer
         jobs: dict[str, list[Job]] = defaultdict(list)
         for job in scenario.jobs:
             if job.agent in agents:
@@ -99,17 +123,80 @@ class Cast:
                 continue
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
-                self.producers[device.agent] = Producer(
-                    device.agent, predictions, scheduler_for(settings.algorithm), is_there=device.agent not in absent
+                if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
+                    predictions = ()  # it joins with the first forecast of its device
+                scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
+                gateway = gateways.get(device.agent)
+                self.producers[device.agent] = (
+                    Producer(device.agent, predictions, scheduler, is_there=is_there)
+                    if gateway is None
+                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there)
                 )
             else:
-                self.consumers[device.agent] = Consumer(
-                    device.agent, jobs[device.agent], patient=settings.patient, is_there=device.agent not in absent
+                own, gateway = jobs[device.agent], gateways.get(device.agent)
+                is_there = device.agent not in absent
+                self.consumers[device.agent] = (
+                    make_consumer(device.agent, own, patient=settings.patient, is_there=is_there)
+                    if gateway is None
+                    else GatewayConsumer(
+                        device.agent, own, patient=settings.patient, gateway=gateway, is_there=is_there
+                    )
                 )
+
+        members: tuple[Consumer | Producer, ...] = (*self.consumers.values(), *self.producers.values())
+        for member in members:
+            member.negotiating = settings.negotiating
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:
         """Return the agents with these ids."""
-        everybody: dict[str, Agent[Any]] = {MANAGER: self.manager, **self.consumers, **self.producers}
-        if self.director is not None:
-            everybody[TIMELINE] = self.director
-        return [everybody[agent] for agent in agents]
+        return [self._agent(agent) for agent in agents]
+
+    def _agent(self, agent: str) -> Agent[Any]:
+        if agent == MANAGER:
+            return self.manager
+        if agent == TIMELINE and self.director is not None:
+            return self.director
+        return self.consumers.get(agent) or self.producers[agent]
+
+
+def _gateways(scenario: Scenario, agents: Collection[str]) -> dict[str, GatewaySettings]:
+    """Return what the gateway agents among these are started with, by agent id."""
+    here = [gateway for agent, gateway in scenario.gateways.items() if agent in agents]
+    switched = {agent for agent, adapter in adapters_of(here).items() if adapter.is_switched}
+    houses = {d.id: house.id for house in scenario.houses for d in house.devices if d.type == "producer"}
+    prices = None if scenario.tariff is None else _prices(scenario.tariff, scenario.zone)
+    return {
+        gateway.agent: GatewaySettings(
+            id=gateway.id,
+            house=gateway.house,
+            device=gateway.device,
+            name=gateway.name,
+            adapter=gateway.adapter,
+            is_switched=gateway.agent in switched,
+            profiles=scenario.load_profiles,
+            profile=gateway.load_profile,
+            answer_s=gateway.answer_s,
+            tries=gateway.tries,
+            idle_w=gateway.idle_w,
+            learns=gateway.learn,
+            waiting=_waiting(gateway),
+            prices=prices,
+            producer_houses=houses,
+            utc_offset_s=scenario.utc_offset_s,
+        )
+        for gateway in here
+    }
+
+
+def _prices(tariff: Tariff, zone: Zone) -> Prices:
+    def at(price: Price) -> PricesAt:
+        return lambda times_s: prices_at(price, times_s, zone)
+
+    return Prices(at(tariff.import_eur_per_kwh), at(tariff.neighbour_eur_per_kwh))
+
+
+def _waiting(gateway: Gateway) -> Waiting | None:
+    entry = gateway.waiting
+    if entry is None:
+        return None
+    return Waiting(entry.above_w, entry.below_w, entry.for_s, entry.within_s, entry.load_profile)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from agents import NegotiationSettings
 from agents.scheduling import AlgorithmSettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
@@ -16,6 +17,7 @@ from broker.transport import BrokerUrl, Tls
 from scenarios.results import DEFAULT_FOLDER
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import fastest_spread
+from scenarios.simulation.run import Replay
 from scenarios.simulation.scores import ScoresFile, run_key
 from scenarios.simulation.settings import RunSettings
 
@@ -44,6 +46,8 @@ class Plan:
     """None: as the scenario says, which may be until the last job has run."""
     pace: Pace = field(default_factory=Pace)
     patient: bool = True
+    negotiating: NegotiationSettings = field(default_factory=NegotiationSettings)
+    """How jobs find a supplier."""
     limit_wall_s: float = LIMIT_WALL_S
     """How long the broker may be away, or a host say nothing, before a run is given up; no part in the result."""
     keep: bool = False
@@ -60,6 +64,10 @@ class Plan:
     start_scores: Mapping[str, int] | None = None
     """What every run begins with, by producer id; the file is then neither read nor changed. None: what is kept there.
     Empty: fresh scores, as for the first run ever."""
+    replay: Replay | None = None
+    """What real devices said in an earlier session, which is repeated without them; None: they take part."""
+    run_id: str | None = None
+    """The run's id on the broker, of a single run; None: one unlike any other."""
     has_script: bool = False
     """Whether a script acts on the runs, so that their results hold more than the scenario's own events."""
     out: Path | None = None
@@ -89,7 +97,10 @@ class Plan:
             return [dict(self.start_scores) for _ in self.seeds]
         keys: list[str | None] = [None] * len(self.seeds)
         if self.scores_file is None:
-            keys = [run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient) for s in self.seeds]
+            keys = [
+                run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient, negotiating=self.negotiating)
+                for s in self.seeds
+            ]
         return self.kept_scores().begin(keys, afresh=self.reset_scores)
 
     def run_settings(self) -> list[RunSettings]:
@@ -104,9 +115,10 @@ class Plan:
         return [
             RunSettings(
                 seed=seed,
-                run_id=f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
+                run_id=self.run_id or f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
                 algorithm=self.algorithm,
                 patient=self.patient,
+                negotiating=self.negotiating,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
                 hosts=self.spread,
                 days=self.days,

@@ -12,6 +12,7 @@ from broker.clock import Moment
 from broker.hosts import RetainedPublication, RoundRecord
 from broker.protocol import Envelope
 from scenarios.events import Happening
+from scenarios.realised import KINDS, Said
 from scenarios.results import DroppedHost
 from scenarios.scenario import Scenario
 from scenarios.simulation.invariants import HeardSides, Sides
@@ -56,6 +57,11 @@ class Recorder(Protocol):
         """By sender, the last message that was recorded before the clock came back from a crash."""
         ...
 
+    @property
+    def realised(self) -> Sequence[Said]:
+        """Senders and bodies of those recorded messages that say what real devices made of the scenario."""
+        ...
+
     def finish(
         self,
         state: EndState,
@@ -74,6 +80,14 @@ class Recorder(Protocol):
 
 class UnsignedContractError(SsmicError):
     """A contract entered the ledger that its parties have not both agreed to: a defect of the manager."""
+
+
+def _begins_negotiation(envelope: Envelope) -> bool:
+    """Return whether with this question for producers a job begins to look for a supplier."""
+    question = envelope.message
+    if question is None:
+        return envelope.body.get("part") == "first" and not envelope.body.get("asked")
+    return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
 
 
 class Watch:
@@ -97,6 +111,8 @@ class Watch:
         self._on_event = on_event
         self.messages = 0
         self.negotiations = 0
+        self.realised: list[Said] = []
+        """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
         self._committed_wall_s = time.monotonic()
 
@@ -120,8 +136,9 @@ class Watch:
             if not isinstance(kind, str):
                 continue  # no message of an agent: its receiver drops it
             self.messages += 1
-            if kind == "ProducersFor":
-                self.negotiations += not (e.body.get("asked") if e.message is None else getattr(e.message, "asked", ()))
+            if kind in KINDS:
+                self.realised.append((e.sender, e.body))
+            self.negotiations += kind == "ProducersFor" and _begins_negotiation(e)
             if self._recorder is not None:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
@@ -167,6 +184,7 @@ class WireWatch(Watch):
         if recorder is not None:
             self.messages, self.negotiations = recorder.messages, recorder.negotiations
             self._seen = dict(recorder.seen)
+            self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
         """See `broker.hosts.journal.RoundObserver`.

@@ -50,7 +50,7 @@ class Simulation:
             asyncio.CancelledError: interrupted; what was agreed until then is in the results file.
             SsmicError: a run failed; see `scenarios.simulation.run.run_scenario`. Other runs are interrupted.
         """
-        processes = self.plan.processes or 1
+        processes = 1 if self.plan.replay is not None else self.plan.processes or 1
         workers = 1 if processes > 1 else self.plan.workers or min(len(self.orders), cores())
         tell, report = on_progress or _tell_nobody, on_report or _tell_nobody
         if workers == 1 or len(self.orders) == 1:
@@ -87,6 +87,7 @@ class Simulation:
                 recorder=record.writer,
                 on_moment=record.moment,
                 on_report=on_report,
+                replay=self.plan.replay,
                 restart_broker=self.broker.restart,
                 is_spread=processes > 1,
             )

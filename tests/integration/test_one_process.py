@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, settings, strategies as st
@@ -37,6 +37,7 @@ class Heard:
     messages = 0
     negotiations = 0
     seen: Mapping[str, int] = {}
+    realised: Sequence[tuple[str, dict[str, Any]]] = ()
 
     def __init__(self) -> None:
         self.said: set[tuple[Any, ...]] = set()

@@ -11,6 +11,7 @@ from tui.cli.options import (
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
+    AskAtOnce,
     Broker,
     CaFile,
     CertFile,
@@ -18,15 +19,19 @@ from tui.cli.options import (
     Journal,
     KeyFile,
     Limit,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
     Run,
     ScenarioArgument,
     Seed,
+    SetVariables,
     StepSize,
+    Strategy,
     Tolerance,
     User,
+    chosen_values,
     given,
     parse_id,
 )
@@ -65,13 +70,17 @@ def host(
         ),
     ],
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     impatient: Impatient = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
@@ -84,20 +93,36 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm and scenario must be the clock's; it refuses a household with others.
+    Seed, algorithm, scenario and its variables must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
     from scenarios.simulation import run_hosts
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        negotiation_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        with_strategy,
+    )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house, allow_outside=allow_outside)
+    loaded = with_strategy(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), strategy)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
-    settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
+    settings = deployment_settings(
+        loaded,
+        run,
+        seed,
+        chosen,
+        negotiating=negotiation_settings(negotiation, ask_at_once),
+        impatient=impatient,
+        limit_wall_s=limit,
+        journal=journal,
+    )
     connection = deployed_broker(
         broker,
         AccessOptions(user, password_file, ca_file, cert_file, key_file),

@@ -11,22 +11,26 @@ from broker.protocol import LIMIT_WALL_S
 from tui.cli.options import (
     Algorithms,
     AllowOutside,
+    AskAtOnce,
     CaFile,
     CertFile,
     CompareTo,
     HomeAssistant,
     Keep,
     KeyFile,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
     ScenarioArgument,
     SetVariables,
     StepSize,
+    Strategy,
     Tolerance,
     User,
     chosen_values,
     given,
+    parse_id,
 )
 from tui.log_level import LogLevel
 
@@ -50,19 +54,25 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 """
 
 
-def _spread_of(hosts: str | None) -> int | Literal["houses"] | None:
+def _spread_of(hosts: str | None, processes: int | None, bus: str) -> int | Literal["houses"] | None:
     """Return what `--hosts` says.
 
     Raises:
-        typer.BadParameter: It is neither a number from 1 on nor `houses`.
+        typer.BadParameter: It is neither a number from 1 on nor `houses`, or `--processes` does not fit to it.
     """
-    if hosts is None:
-        return None
+    spread: int | Literal["houses"] | None = None
     if hosts == "houses":
-        return "houses"
-    if not hosts.isdecimal() or int(hosts) < 1:
-        raise typer.BadParameter(f"{hosts!r} is neither a number from 1 on nor 'houses'", param_hint="--hosts")
-    return int(hosts)
+        spread = "houses"
+    elif hosts is not None:
+        spread = int(hosts) if hosts.isdecimal() else 0
+        if not spread:
+            raise typer.BadParameter(f"{hosts!r} is neither a number from 1 on nor 'houses'", param_hint="--hosts")
+    if processes is not None and processes > 1:
+        if bus == "memory":
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
+        if isinstance(spread, int) and spread < processes:
+            raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
+    return spread
 
 
 @app.command(epilog=_EXAMPLES)
@@ -75,6 +85,7 @@ def run(
         typer.Option(min=1, help="Days to simulate. [default: from the scenario, else until the last job has run]"),
     ] = None,
     algorithm: Algorithms = None,
+    strategy: Strategy = None,
     penalty: Penalty = None,
     step_size: StepSize = None,
     tolerance: Tolerance = None,
@@ -87,6 +98,8 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -135,8 +148,25 @@ def run(
     ] = LIMIT_WALL_S,
     pace: Annotated[
         str,
-        typer.Option(metavar="max|1x|60x...", help="Speed of virtual time: max, or a factor of real time such as 60x."),
-    ] = "max",
+        typer.Option(
+            metavar="max|1x|60x...",
+            help="Speed of virtual time: max, or a factor of real time such as 60x. "
+            "[default: max; 1x with real devices]",
+        ),
+    ] = "",
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="ID",
+            help="Id of the run at the broker, by which devices and watchers find it. [default: one of its own]",
+            parser=parse_id,
+        ),
+    ] = None,
+    guests: Annotated[
+        int,
+        typer.Option(min=0, max=100, help="Real devices of each type that may join each house during the run."),
+    ] = 0,
     scores: Annotated[
         Path | None,
         typer.Option(
@@ -155,9 +185,24 @@ def run(
             "[default: results/<date>_<time>_<scenario>_<algorithm>_<runs>.sqlite, one for each algorithm]",
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With real devices: record what they said there, for `ssmic replay`, as the results file does.",
+        ),
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Report the share of the clairvoyant optimum reached.")
     ] = False,
+    compare_supply: Annotated[
+        Literal["whole", "shared", "both"] | None,
+        typer.Option(
+            help="With --compare, which it implies: the optimum for whole jobs, for supply shared by all panels (what "
+            "the sun and the windows allow under any rule), or both. [default: whole]",
+            show_default=False,
+        ),
+    ] = None,
     time_limit: Annotated[
         float, typer.Option(min=0.1, metavar="S", help="With --compare: time limit for computing the optimum, seconds.")
     ] = 30.0,
@@ -173,16 +218,20 @@ def run(
     """Run a neighbourhood on a virtual clock and print the results."""
     from broker.clock import Pace
     from broker.transport import AccessOptions
+    from scenarios.devices import with_guests
     from scenarios.files import coverage_notes
     from scenarios.load import load
     from scenarios.results.comparison import check_files
     from scenarios.simulation import Plan, from_equal_scores
+    from tui.cli.devices import refuse_what_devices_cannot
     from tui.cli.settings import (
         algorithm_names,
         algorithm_settings,
         chosen_access,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithms,
+        with_strategy,
     )
     from tui.cli.simulate import simulate
     from tui.exit_codes import tell_notes
@@ -199,24 +248,27 @@ def run(
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
-    spread = _spread_of(hosts)
-    if processes is not None and processes > 1:
-        if bus == "memory":
-            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
-        if isinstance(spread, int) and spread < processes:
-            raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
+    spread = _spread_of(hosts, processes, bus)
     targets = to or []
     check_files(targets, overwrite=force)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     access = chosen_access(broker, options, on_command_line=given(ctx, "broker"))
     level = log_level or ctx.obj
     configure_logs(level)
-    virtual_pace = Pace.parse(pace)
+    virtual_pace = Pace.parse(pace) if pace else Pace()
     settings = {"penalty": penalty, "step_size": step_size, "tolerance": tolerance, "node_limit": node_limit}
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
+    negotiating = negotiation_settings(negotiation, ask_at_once)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = found.scenario
+    loaded = with_strategy(with_guests(found.scenario, guests), strategy)
+    if run_id is not None and (runs > 1 or len(names) > 1):
+        raise typer.BadParameter("names one run; leave it out, or run one", param_hint="--run")
+    if record is not None and not loaded.gateways:
+        raise typer.BadParameter("the scenario has no real devices to record", param_hint="--record")
+    if loaded.gateways:
+        refuse_what_devices_cannot(bus, runs * max(1, len(names)), pace)
+        virtual_pace = virtual_pace if pace else Pace(1.0)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
@@ -234,8 +286,10 @@ def run(
             days=days,
             pace=virtual_pace,
             patient=not impatient,
+            negotiating=negotiating,
             limit_wall_s=limit,
             keep=keep,
+            run_id=run_id,
             home_assistant=home_assistant,
             workers=workers,
             scores_file=scores,
@@ -248,8 +302,10 @@ def run(
         plans if len(plans) == 1 else from_equal_scores(plans),
         level,
         as_json=as_json,
-        compare_wall_s=time_limit if compare else None,
+        compare_wall_s=time_limit if compare or compare_supply else None,
+        compare_supply=compare_supply or "whole",
         to=targets,
         overwrite=force,
+        record=record,
         junit=junit,
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from scenarios.results.comparison import SimulationComparison, compare_simulatio
 from scenarios.simulation import Plan, RunOutcome, open_simulation
 from tui.cli.expectations import report_verdicts
 from tui.cli.output import optimum_progress, own_output, progress_of
+from tui.cli.replay import save_recording
 from tui.cli.results_tables import show_comparison
 from tui.cli.tables import show_outcome
 from tui.console import notes, output
@@ -27,6 +28,9 @@ from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
+if TYPE_CHECKING:
+    from scenarios.optimum import SupplyRules
+
 
 def simulate(  # noqa: C901 - each step in turn
     plans: Sequence[Plan],
@@ -34,8 +38,10 @@ def simulate(  # noqa: C901 - each step in turn
     *,
     as_json: bool,
     compare_wall_s: float | None = None,
+    compare_supply: SupplyRules = "whole",
     to: Sequence[Path] = (),
     overwrite: bool = False,
+    record: Path | None = None,
     junit: Path | None = None,
 ) -> None:
     """Run one plan, or several one after another and compare them; what is done is shown too when one does not end.
@@ -45,8 +51,10 @@ def simulate(  # noqa: C901 - each step in turn
         level: What is logged.
         as_json: Print one JSON object instead of a table.
         compare_wall_s: How long the clairvoyant optimum may be sought for each, real seconds; None: it is not.
+        compare_supply: For which rules of supply the optimum is sought.
         to: Files for the comparison.
         overwrite: Whether these may exist already.
+        record: Where to record what real devices said; None: in the results file only.
         junit: Where the verdicts on the scenario's expectations are written as JUnit XML; None: nowhere.
     """
     began_wall_s = time.monotonic()
@@ -62,7 +70,7 @@ def simulate(  # noqa: C901 - each step in turn
                     try:
                         codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                         if compare_wall_s is not None:
-                            _compare(files[-1], compare_wall_s)
+                            _compare(files[-1], compare_wall_s, compare_supply)
                         judge_simulation(files[-1])
                     finally:
                         configure_logs(level)
@@ -72,7 +80,7 @@ def simulate(  # noqa: C901 - each step in turn
         with after_failing(code):
             if len(plans) == 1:
                 for file in files:
-                    show_results(file, as_json=as_json)
+                    show_results(file, as_json=as_json, record=record)
                 comparison = _comparison(files) if to and not code else None
             else:
                 comparison = _comparison(files)
@@ -160,15 +168,17 @@ def after_failing(code: int) -> Iterator[None]:
         complain_about(error)
 
 
-def _compare(results_file: Path, time_limit_wall_s: float) -> None:
+def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules) -> None:
     from scenarios.optimum import compare
 
     with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:
-        compare(results_file, time_limit_wall_s, progress)
+        compare(results_file, time_limit_wall_s, progress, supply=supply)
 
 
-def show_results(results_file: Path, *, as_json: bool) -> None:
-    """Print what is in a results file: a table, or one JSON object."""
+def show_results(results_file: Path, *, as_json: bool, record: Path | None = None) -> None:
+    """Print what is in a results file: a table, or one JSON object; record what real devices said if asked to."""
+    if record is not None:
+        save_recording(results_file, record)
     with ResultsReader(results_file) as results:
         summary = simulation_json(results)
     if as_json:

@@ -17,6 +17,7 @@ from tui.editor import commands
 from tui.editor.actions import User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edits import Change
+from tui.editor.generate_dialog import GenerateDialog
 from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
@@ -151,6 +152,13 @@ class FileActions:
         """Let the user pick a file, and open it."""
         folder = self._session.work.folder if self._session.work is not None else Path.cwd()
         path = await self._user.ask(PickPath("Open a neighbourhood", folder, suffixes=IMPORTABLE))
+        if path is not None:
+            await self.open_source(str(path))
+
+    async def generate(self) -> None:
+        """Let the user generate a neighbourhood, and open it."""
+        folder = self._session.work.folder if self._session.work is not None else Path.cwd()
+        path = await self._user.ask(GenerateDialog(folder))
         if path is not None:
             await self.open_source(str(path))
 

@@ -18,6 +18,7 @@ from tui.editor.actions import AnswerT, EditActions
 from tui.editor.file_actions import FileActions
 from tui.editor.form_view import FieldRow
 from tui.editor.problems_panel import CoveragePanel
+from tui.editor.script_actions import ScriptActions
 from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
 from tui.editor.time_repairs import is_possible, label_of
 from tui.editor.tree_model import Ref
@@ -38,6 +39,8 @@ _NEEDS_OPEN = frozenset(
         "add_forecast",
         "add_profile",
         "add_jobs_xml",
+        "add_event",
+        "add_expectation",
         "remove",
         "duplicate",
         "find",
@@ -65,11 +68,15 @@ the order of lines stay as they are.
 - **Times** are a date and a time of day, with the UTC offset of the run's start; Up and Down move them.
 - A field with `▾` opens a list; type to search it. It offers files first, then load profiles or PV panels.
 - The **chart** shows one day: `{` and `}` go to the day before and after, `G` asks for one by number or date.
+  Events are marked on it (`╎`); the chart's cursor says what each is.
+- `!` adds an **event**: what happens in the run, at a time or when something happens to a job. `=` adds an
+  **expectation**: a condition that must hold at the end or at a time.
 - **Notes** at the bottom say what cannot meet in time, such as forecasts of another year, with a button for each way
   out. They are in the palette (`Ctrl+P`) too.
 - `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
 
-A bundled neighbourhood opens as a copy; saving asks for a file of your own.
+`+` generates a realistic neighbourhood of any size. A bundled neighbourhood opens as a copy; saving asks for a file of
+your own.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r", "run_it", "Run", tooltip="Run this neighbourhood"),
@@ -82,9 +89,9 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
             "remove",
             "Remove",
             key_display="del",
-            tooltip="Remove the selected house, device, job or load profile",
+            tooltip="Remove the selected house, device, job, load profile, event or expectation",
         ),
-        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Duplicate the selected house, device or job"),
+        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Duplicate the selected part"),
         Binding("I", "add_jobs_xml", "Jobs from XML", show=False, tooltip="Import jobs from PySSMic's XML"),
         Binding(
             "l",
@@ -94,7 +101,28 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
             tooltip="Add a load profile: from a file or a bundled appliance",
         ),
         Binding(
-            "slash", "find", "Find", show=False, key_display="/", tooltip="Find a house, device, job or load profile"
+            "exclamation_mark",
+            "add_event",
+            "Event",
+            show=False,
+            key_display="!",
+            tooltip="Add an event: clouds, a forecast, a house offline, another job, other prices, a note",
+        ),
+        Binding(
+            "equals_sign",
+            "add_expectation",
+            "Expectation",
+            show=False,
+            key_display="=",
+            tooltip="Add an expectation: a condition that a run must meet",
+        ),
+        Binding(
+            "slash",
+            "find",
+            "Find",
+            show=False,
+            key_display="/",
+            tooltip="Find a house, device, job, load profile, event or expectation",
         ),
         Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
         Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
@@ -108,6 +136,14 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("b", "copy_bundled", "Bundled", tooltip="Copy a bundled neighbourhood"),
         Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding(
+            "plus",
+            "generate",
+            "Generate",
+            show=False,
+            key_display="+",
+            tooltip="Generate a realistic neighbourhood of any size: houses, place, date, seed, flexibility",
+        ),
         Binding("q", "close", "Close", show=False, tooltip="Close this neighbourhood"),
         Binding("escape", "to_tree", "To the tree", show=False, tooltip="Go back to the tree"),
     ]
@@ -124,6 +160,7 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         self.session.watch(self._offer)
         user = ScreenUser(self)
         self.edits = EditActions(self.session, user)
+        self.script = ScriptActions(self.session, user, self.edits.fields)
         self.files = FileActions(self.session, user, self._remember)
         self._offered: object = None
 
@@ -132,12 +169,14 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         with ContentSwitcher(initial="nothing", id="desk"):
             yield EmptyState(
                 "No neighbourhood open",
-                "Begin a new one (Ctrl+N), copy a bundled one (b),\nopen a file (Ctrl+O), or import from PySSMic (i).",
+                "Begin a new one (Ctrl+N), copy a bundled one (b), open a file (Ctrl+O),\n"
+                "import from PySSMic (i), or generate one of any size (+).",
                 (
                     ("New", "screen.new"),
                     ("From a bundled one", "screen.copy_bundled"),
                     ("Open", "screen.open"),
                     ("Import", "screen.import"),
+                    ("Generate", "screen.generate"),
                 ),
                 id="nothing",
             )
@@ -222,8 +261,8 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         possible = {
             "undo": work.history.undoable is not None,
             "redo": work.history.redoable is not None,
-            "remove": kind in {"house", "device", "job", "jobs", "profile"},
-            "duplicate": kind in {"house", "device", "job"},
+            "remove": kind in {"house", "device", "job", "jobs", "profile", "event", "expectation"},
+            "duplicate": kind in {"house", "device", "job", "event", "expectation"},
             "add_forecast": kind == "device" and tree_model.at(work.tree, (*self.ref, "type")) == "producer",
             "next_problem": bool(work.problems),
             **dict.fromkeys(("next_day", "choose_day"), days is not None and days.count > 1),
@@ -251,7 +290,9 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
 
     @on(FieldRow.Asked)
     def _field_asked(self, event: FieldRow.Asked) -> None:
-        self.workspace.begin(self.edits.fields.pick_value, event.path)
+        is_script = event.path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}
+        pick = self.script.pick_value if is_script else self.edits.fields.pick_value
+        self.workspace.begin(pick, event.path)
 
     @on(CoveragePanel.Chosen)
     def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
@@ -274,6 +315,10 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
     def action_import(self) -> None:
         """Import a neighbourhood of PySSMic."""
         self.workspace.begin(self.files.ask_and_import)
+
+    def action_generate(self) -> None:
+        """Generate a neighbourhood, and open it."""
+        self.workspace.begin(self.files.generate)
 
     def action_save(self) -> None:
         """Save."""
@@ -321,6 +366,14 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
     def action_add_jobs_xml(self) -> None:
         """Add jobs from XML."""
         self.workspace.begin(self.edits.add_jobs_xml)
+
+    def action_add_event(self) -> None:
+        """Pick what happens, and add it."""
+        self.workspace.begin(self.script.add_event)
+
+    def action_add_expectation(self) -> None:
+        """Pick what must come out, and add it."""
+        self.workspace.begin(self.script.add_expectation)
 
     def action_remove(self) -> None:
         """Remove the selected part; undo brings it back."""

@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.css.query import NoMatches
+from textual.dom import NoScreen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tree
 
@@ -114,6 +115,8 @@ class Workspace(Guarded, Vertical):
     async def _guarded(self, task: Callable[..., Coroutine[Any, Any, Any]], *args: object) -> None:
         try:
             await task(*args)
+        except NoScreen:
+            pass  # the screen closes
         except NoMatches as error:
             if self._is_whole:
                 complain(self.app, error)
@@ -284,7 +287,10 @@ class PreviewPanel(Vertical):
     Workspace #side.some { display: block; }
     .-tall Workspace #side { height: 14; }
     .-wide Workspace #side { height: 1fr; width: 1fr; border-left: solid $border; }
-    Workspace #side .said { height: auto; padding: 0 1; color: $text-muted; background: $surface; }
+    Workspace #side .said {
+        height: auto; padding: 0 1; color: $text-muted; background: $surface;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     .-narrow Workspace #side Chart { min-height: 4; }
     .-wide Workspace #side Chart { max-height: 24; }
     """
