@@ -40,6 +40,7 @@ from .messages import (
 from .model import (
     GRID as GRID,
     MANAGER as MANAGER,
+    SHARED as SHARED,
     TIMELINE as TIMELINE,
     TOGETHER as TOGETHER,
     Contract as Contract,
@@ -65,12 +66,31 @@ from .sequencing import (
     largest_sequence as largest_sequence,
     open_starts as open_starts,
 )
+from .shared_consumer import (
+    SharedConsumer as SharedConsumer,
+    supplier_of as supplier_of,
+)
+from .shared_manager import (
+    SharedManager as SharedManager,
+)
+from .shared_producer import (
+    SharedProducer as SharedProducer,
+)
+from .shares import (
+    Share as Share,
+    load_mwh as load_mwh,
+    packed as packed,
+    produced_mwh as produced_mwh,
+    shares_of as shares_of,
+    unpacked as unpacked,
+)
 
 __all__ = [
     "GRID",
     "MANAGER",
     "MESSAGES",
     "NEW_PRODUCER",
+    "SHARED",
     "TIMELINE",
     "TOGETHER",
     "AddJob",
@@ -103,11 +123,21 @@ __all__ = [
     "Production",
     "Run",
     "SettingsError",
+    "Share",
+    "SharedConsumer",
+    "SharedManager",
+    "SharedProducer",
     "Starts",
     "can_run_in_sequence",
     "covers",
     "largest_sequence",
     "ledger_sha256",
+    "load_mwh",
     "one_blas_thread",
     "open_starts",
+    "packed",
+    "produced_mwh",
+    "shares_of",
+    "supplier_of",
+    "unpacked",
 ]

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from agents.energy import LoadProfile
 from agents.model import Job
 
 DIGEST_CHARACTERS = 24
@@ -48,6 +49,8 @@ class RegisteredJob:
     earliest_start_s: int
     latest_start_s: int
     digest: str
+    load: LoadProfile
+    """As it is sent."""
 
     def may_start_at(self, start_s: int, now_s: int) -> bool:
         """Return whether a start is within the job's window and not in the past."""
@@ -73,7 +76,13 @@ class JobRegister:
         """Register a job, and return its digest; one that the timeline adds becomes known when it is added."""
         sent = job.as_sent
         registered = RegisteredJob(
-            job.agent, job.energy_wh, sent.energy_wh, job.earliest_start_s, job.latest_start_s, digest_of(sent)
+            job.agent,
+            job.energy_wh,
+            sent.energy_wh,
+            job.earliest_start_s,
+            job.latest_start_s,
+            digest_of(sent),
+            sent.load_profile,
         )
         self._jobs[job.job_id] = registered
         return registered.digest

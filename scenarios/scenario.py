@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import TypeAdapter
 
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
 
 _LAST_S = 253_402_300_799
@@ -191,6 +192,10 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    supply: SupplyRule = "whole"
+    """Used unless the command line says otherwise."""
+    prefer: tuple[Preference, ...] = PREFERENCES
+    """What consumers prefer with shared supply, unless the command line says otherwise."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
@@ -204,6 +209,11 @@ class Scenario:
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
     """What fails in a lab; runs have no part in it."""
+
+    @property
+    def supply_settings(self) -> SupplySettings:
+        """How jobs are supplied, and what consumers prefer."""
+        return SupplySettings(self.supply, self.prefer)
 
     @property
     def zone(self) -> Zone:
@@ -326,6 +336,5 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
 
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    return hashlib.sha256(SCENARIO.dump_json(scenario, exclude={"faults"}) + b"\0" + repr(chosen).encode()).hexdigest()[
-        :32
-    ]
+    content = SCENARIO.dump_json(scenario, exclude={"faults", "supply", "prefer"})
+    return hashlib.sha256(content + b"\0" + repr(chosen).encode()).hexdigest()[:32]

@@ -16,6 +16,7 @@ from typing import Literal
 
 from agents import Contract, LedgerEntry
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker import SsmicError
 from broker.clock import Pace
 from scenarios import Event, Happening, Scenario
@@ -54,6 +55,7 @@ class Emulation:
         variables: Mapping[str, object] | None = None,
         seed: int | None = None,
         algorithm: str | AlgorithmSettings | None = None,
+        supply: Literal["whole", "shared"] | None = None,
         days: int | None = None,
         patient: bool = True,
         bus: Literal["memory", "mqtt"] = "memory",
@@ -70,6 +72,7 @@ class Emulation:
             variables: Replace variables of the file, as `--set` does.
             seed: None: the scenario's.
             algorithm: None: the scenario's.
+            supply: Whether one producer supplies a whole job, or several share it; None: as the scenario says.
             days: None: as the scenario says.
             patient: Whether jobs wait where no producer can supply them.
             bus: `memory`, or `mqtt` for a real broker.
@@ -95,6 +98,7 @@ class Emulation:
             scenario=self.scenario,
             seeds=(self.scenario.seed if seed is None else seed,),
             algorithm=algorithm,
+            supply=SupplySettings(supply or self.scenario.supply, self.scenario.prefer),
             bus=bus,
             broker=broker,
             hosts=hosts,

@@ -13,7 +13,7 @@ import hashlib
 import heapq
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -143,8 +143,8 @@ class Channel(Generic[ItemT]):
 class Agent(Generic[MessageT]):
     """Base class of all agents; a subclass implements `run`.
 
-    Its methods are `ask`, `send`, `reply`, `reject`, `receive`, `receive_round`, `until`, `compute`, `publish`,
-    `instruct`, `spawn` and `channel`; `closing` waits for the end of the run.
+    Its methods are `ask`, `ask_all`, `send`, `reply`, `reject`, `receive`, `receive_round`, `until`, `compute`,
+    `publish`, `instruct`, `spawn` and `channel`; `closing` waits for the end of the run.
     """
 
     def __init__(self, agent_id: str) -> None:
@@ -232,6 +232,29 @@ class Agent(Generic[MessageT]):
             return (await self._block(future)).message
         finally:
             del self._replies[seq]
+
+    async def ask_all(self, messages: Mapping[str, MessageT]) -> dict[str, MessageT]:
+        """Ask several agents at once, and return the answers of those that have answered, in the order of asking.
+
+        Args:
+            messages: By the id of the agent that is asked; see `ask`.
+        """
+        asked: list[tuple[str, int, asyncio.Future[Received[MessageT]]]] = []
+        for to, message in messages.items():
+            if to not in self._lost:
+                seq = self.send(to, message)
+                self._replies[seq] = (to, self._future())
+                asked.append((to, seq, self._replies[seq][1]))
+        answers: dict[str, MessageT] = {}
+        for to, seq, future in asked:
+            try:
+                # Each answer has woken the agent once, so each is waited for, even if it is there.
+                answers[to] = (await self._block(future)).message
+            except AgentLostError:
+                pass
+            finally:
+                del self._replies[seq]
+        return answers
 
     async def receive(self) -> Received[MessageT]:
         """Return the next message that does not answer an `ask`."""

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, TIMELINE, Device, House, Job, LoadProfile, Prediction
+from agents import GRID, MANAGER, SHARED, TIMELINE, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import ALGORITHMS
+from agents.sharing import PREFERENCES
 from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
 from scenarios.files.faults import build_faults
@@ -23,7 +24,7 @@ from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Tar
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
-RESERVED = frozenset({MANAGER, GRID, TIMELINE, "clock"})
+RESERVED = frozenset({MANAGER, GRID, SHARED, TIMELINE, "clock"})
 """Ids that neither a house nor a producer can have, as agents, hosts and contracts use them."""
 
 
@@ -117,6 +118,9 @@ class _ScenarioBuilder:
         if file.algorithm not in ALGORITHMS:
             what = f"there is no algorithm {file.algorithm!r}{suggest(file.algorithm, ALGORITHMS)}"
             self.collector.at(("algorithm",), what)
+        prefer = tuple(file.prefer or PREFERENCES)
+        for name in sorted({name for name in prefer if prefer.count(name) > 1}):
+            self.collector.at(("prefer",), f"{name!r} is given twice")
         for i in range(len(file.houses)):
             self._house(i)
         jobs = self._jobs()
@@ -152,6 +156,8 @@ class _ScenarioBuilder:
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
+            supply=file.supply,
+            prefer=prefer,
             tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
             utc_offset_s=zone.offset_s,
             zone_name=zone.key,

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents import Job, LoadProfile, Prediction, Production
+from agents.sharing import PREFERENCES
 from broker import atomic_write
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
@@ -47,6 +48,8 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
+        **({"supply": scenario.supply} if scenario.supply != "whole" else {}),
+        **({"prefer": list(scenario.prefer)} if scenario.prefer != PREFERENCES else {}),
         "load_profiles": profile_entries(profiles),
         "houses": [
             {

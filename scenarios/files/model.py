@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agents.scheduling import ALGORITHMS, INSERTION
+from agents.sharing import PREFERENCES, Preference, SupplyRule
 from scenarios.files.entries import (
     FileEntry,
     Finite,
@@ -138,6 +139,10 @@ class ScenarioFile(FileEntry):
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
+    )
+    supply: SupplyRule = Field("whole", description="One producer for a whole job, or shares of several by the minute")
+    prefer: list[Preference] | None = Field(
+        None, min_length=1, description=f"With shared supply, most important first; default: {', '.join(PREFERENCES)}"
     )
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")

@@ -142,10 +142,12 @@ def _among_neighbours(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the energy that each house bought from and sold to other houses, Wh, shape (H,) each."""
     bought_wh, sold_wh = np.zeros(len(index)), np.zeros(len(index))
-    settlement = part.settlement
-    for job, contract, delivered_wh in zip(settlement.jobs, settlement.contracts, part.job_delivered_wh, strict=True):
-        seller = producer_house.get(contract.producer)
-        if seller is not None and seller != job.house:
-            bought_wh[index[job.house]] += delivered_wh
-            sold_wh[index[seller]] += delivered_wh
+    settlement, given = part.settlement, part.settlement.share_minutes
+    seller = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
+    buyer = np.array([index[job.house] for job in settlement.jobs], dtype=np.int64)
+    sellers, buyers = seller[given.producer], buyer[given.job]
+    inside = (given.minute >= part.begin) & (given.minute < part.end) & (sellers != buyers)
+    delivered_wh = given.delivered_wh[inside]
+    bought_wh += np.bincount(buyers[inside], weights=delivered_wh, minlength=len(index))
+    sold_wh += np.bincount(sellers[inside], weights=delivered_wh, minlength=len(index))
     return bought_wh, sold_wh

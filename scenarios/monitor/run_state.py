@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
+from agents import NEW_PRODUCER, Contract, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Control, Envelope, Roster, TimeReport, topics
 from broker.protocol.topics import Address
 from scenarios.monitor import plausibility
@@ -288,7 +288,7 @@ class ObservedRun:
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
-        if line.kind == "Request" and negotiation.load_profile is None:
+        if line.kind in {"Request", "OfferRequest"} and negotiation.load_profile is None:
             job = body["job"]
             profile = LoadProfile.model_validate(job["load_profile"])
             earliest_s, latest_s = int(job["earliest_start_s"]), int(job["latest_start_s"])
@@ -301,15 +301,12 @@ class ObservedRun:
             negotiation.consumer, negotiation.house = line.sender, house
 
     def _score(self, kind: str, body: dict[str, Any]) -> None:
-        producer_id = body["contract"]["producer"] if kind == "ContractAgreed" else body["producer"]
-        if producer_id == GRID:
-            return
-        producer = self._producer(str(producer_id))
         match kind:
             case "ContractAgreed":
-                producer.accepted += 1
+                for producer_id in Contract.model_validate(body["contract"]).producers:
+                    self._producer(producer_id).accepted += 1
             case "Declined":
-                producer.declined += 1
+                self._producer(str(body["producer"])).declined += 1
 
     def _producer(self, producer_id: str) -> ObservedProducer:
         producer = self.producers.get(producer_id)
@@ -334,13 +331,15 @@ class ObservedRun:
             self.ledger.popitem(last=False)
             self.contracts_dropped += 1
         negotiation = self.jobs.of(contract.job_id)
-        before = negotiation.producer
+        before = negotiation.producers
         if not negotiation.settle(entry):
             return  # an old contract of a job that has a newer one
-        if before in self.producers:
-            self.producers[before].contracts.pop(contract.job_id, None)
-        if entry.state == "standing" and contract.producer != GRID:
-            self._producer(contract.producer).contracts[contract.job_id] = contract.start_s
+        for producer_id in before:
+            if producer_id in self.producers:
+                self.producers[producer_id].contracts.pop(contract.job_id, None)
+        if entry.state == "standing":
+            for producer_id in contract.producers:
+                self._producer(producer_id).contracts[contract.job_id] = contract.start_s
 
     def _announced(self, announcement: Announcement) -> None:
         plausibility.check_announcement(announcement)

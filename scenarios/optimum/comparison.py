@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from agents import SHARED
 from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
 from scenarios.results import ResultsReader, record_comparison, seal
@@ -53,7 +54,7 @@ def compare(
                 for contract in (
                     entry.contract
                     for entry in results.ledger(max(runs, key=lambda run: (delivered_wh[run], -run)))
-                    if entry.state == "standing"
+                    if entry.state == "standing" and entry.contract.producer != SHARED
                 )
             }
             for known, runs in alike.items()

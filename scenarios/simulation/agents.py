@@ -6,7 +6,18 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import MANAGER, TIMELINE, Consumer, Job, JobRegister, Manager, Producer
+from agents import (
+    MANAGER,
+    TIMELINE,
+    Consumer,
+    Job,
+    JobRegister,
+    Manager,
+    Producer,
+    SharedConsumer,
+    SharedManager,
+    SharedProducer,
+)
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
 from scenarios.scenario import Scenario, planned_end_s
@@ -53,7 +64,9 @@ class Cast:
             script: What acts on the run besides the scenario's timeline.
         """
         register = JobRegister(scenario.jobs, scenario.producers) if MANAGER in agents else JobRegister()
-        self.manager = Manager(register, settings.scores)
+        self.is_shared = settings.supply.is_shared
+        """Whether jobs are supplied by shares."""
+        self.manager = (SharedManager if self.is_shared else Manager)(register, settings.scores)
         self.director: Director | None = None
         if script is not None:
             script.ledger = lambda: self.manager.ledger
@@ -66,13 +79,24 @@ class Cast:
         for job in scenario.jobs:
             if job.agent in agents:
                 jobs[job.agent].append(job)
-        for device in (device for house in scenario.houses for device in house.devices):
+        devices = [device for house in scenario.houses for device in house.devices]
+        producers = [device for device in devices if device.type == "producer"]
+        for device in devices:
             if device.agent not in agents:
                 continue
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
-                self.producers[device.agent] = Producer(
+                self.producers[device.agent] = (SharedProducer if self.is_shared else Producer)(
                     device.agent, predictions, scheduler_for(settings.algorithm), is_there=device.agent not in absent
+                )
+            elif self.is_shared:
+                self.consumers[device.agent] = SharedConsumer(
+                    device.agent,
+                    jobs[device.agent],
+                    patient=settings.patient,
+                    supply=settings.supply,
+                    own=frozenset(d.id for d in producers if d.house == device.house),
+                    is_there=device.agent not in absent,
                 )
             else:
                 self.consumers[device.agent] = Consumer(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
@@ -61,6 +62,8 @@ class Plan:
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
+    supply: SupplySettings | None = None
+    """How jobs are supplied; None: as the scenario says."""
 
     def kept_scores(self) -> ScoresFile:
         """Return the file that keeps the scores."""
@@ -76,8 +79,18 @@ class Plan:
             return [dict(self.start_scores) for _ in self.seeds]
         keys: list[str | None] = [None] * len(self.seeds)
         if self.scores_file is None:
-            keys = [run_key(self.scenario, s, self.algorithm, self.days, patient=self.patient) for s in self.seeds]
+            keys = [self._key(seed) for seed in self.seeds]
         return self.kept_scores().begin(keys, afresh=self.reset_scores)
+
+    def _key(self, seed: int) -> str:
+        return run_key(
+            self.scenario, seed, self.algorithm, self.days, patient=self.patient, supply=self.supply_settings
+        )
+
+    @property
+    def supply_settings(self) -> SupplySettings:
+        """How jobs are supplied."""
+        return self.supply or self.scenario.supply_settings
 
     def run_settings(self) -> list[RunSettings]:
         """Return the settings of each run, and have the scores remembered that each begins with.
@@ -93,6 +106,7 @@ class Plan:
                 seed=seed,
                 run_id=f"{name}-{self.algorithm.name}-{seed}-{secrets.token_hex(4)}",
                 algorithm=self.algorithm,
+                supply=self.supply_settings,
                 patient=self.patient,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
                 hosts=self.hosts,

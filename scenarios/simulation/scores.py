@@ -16,6 +16,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.scheduling import AlgorithmSettings
+from agents.sharing import SupplySettings
 from broker import FILE_MODE, SsmicError, atomic_write, file_name, make_private_folder
 from scenarios.scenario import Scenario, fingerprint
 
@@ -53,9 +54,18 @@ class _Content(BaseModel):
     starts: tuple[_Start, ...] = ()
 
 
-def run_key(scenario: Scenario, seed: int, algorithm: AlgorithmSettings, days: int | None, *, patient: bool) -> str:
+def run_key(
+    scenario: Scenario,
+    seed: int,
+    algorithm: AlgorithmSettings,
+    days: int | None,
+    *,
+    patient: bool,
+    supply: SupplySettings | None = None,
+) -> str:
     """Return what a run is known by: all that its contracts depend on, apart from scores, as a short hash."""
-    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient)
+    shared = (supply.prefer,) if supply is not None and supply.is_shared else ()
+    return fingerprint(scenario, seed, astuple(algorithm), scenario.days if days is None else days, patient, *shared)
 
 
 @dataclass(frozen=True, slots=True)

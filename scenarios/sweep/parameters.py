@@ -25,6 +25,7 @@ RUN_SETTINGS: Final[Mapping[str, Kind]] = {
     "step_size": float,
     "tolerance": float,
     "node_limit": int,
+    "supply": str,
     "days": int,
     "patient": bool,
     "hosts": int,

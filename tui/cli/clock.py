@@ -25,10 +25,12 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
     Run,
     ScenarioArgument,
     Seed,
     StepSize,
+    Supply,
     Tolerance,
     User,
     given,
@@ -70,6 +72,8 @@ def clock(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
     impatient: Impatient = False,
     days: Annotated[
         int | None,
@@ -142,7 +146,13 @@ def clock(
     from scenarios.files import coverage_notes
     from scenarios.load import load
     from scenarios.simulation import ScoresFile, run_key
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        supply_settings,
+    )
     from tui.logs import configure_logs, log_file_of
 
     level = log_level or ctx.obj
@@ -158,6 +168,7 @@ def clock(
         run,
         seed,
         chosen,
+        supply_settings(loaded, supply, prefer),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,
@@ -174,7 +185,7 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient)
+    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient, supply=settings.supply)
     if scores is not None:
         # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
         key = f"{key}/{settings.run_id}"

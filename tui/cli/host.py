@@ -21,10 +21,12 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
     Run,
     ScenarioArgument,
     Seed,
     StepSize,
+    Supply,
     Tolerance,
     User,
     given,
@@ -72,6 +74,8 @@ def host(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
     impatient: Impatient = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
@@ -84,12 +88,18 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm and scenario must be the clock's; it refuses a household with others.
+    Seed, algorithm, supply and scenario must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
     from scenarios.simulation import run_hosts
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        supply_settings,
+    )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
@@ -97,7 +107,16 @@ def host(
     loaded = load_part(scenario, house, allow_outside=allow_outside)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
-    settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
+    settings = deployment_settings(
+        loaded,
+        run,
+        seed,
+        chosen,
+        supply_settings(loaded, supply, prefer),
+        impatient=impatient,
+        limit_wall_s=limit,
+        journal=journal,
+    )
     connection = deployed_broker(
         broker,
         AccessOptions(user, password_file, ca_file, cert_file, key_file),

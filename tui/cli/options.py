@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, MAX_STEP_S, AlgorithmSettings
+from agents.sharing import ABOUT_PREFERENCE, ABOUT_SUPPLY, SupplyRule
 from broker import canonical, identifier_problem, shown
 
 _BY_DEFAULT = AlgorithmSettings()
@@ -70,6 +71,28 @@ Algorithms = Annotated[
         "[default: from the scenario, else insertion]",
         autocompletion=complete_algorithm,
         envvar="SSMIC_ALGORITHM",
+        show_envvar=False,
+    ),
+]
+
+Supply = Annotated[
+    SupplyRule | None,
+    typer.Option(
+        help=f"How jobs are supplied. {'; '.join(f'{name}: {about}' for name, about in ABOUT_SUPPLY.items())}. "
+        "[default: from the scenario, else whole]",
+        envvar="SSMIC_SUPPLY",
+        show_envvar=False,
+    ),
+]
+
+Prefer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,NAME...]",
+        help="With shared supply: what consumers prefer, most important first: "
+        f"{'; '.join(f'{name}: {about}' for name, about in ABOUT_PREFERENCE.items())}. "
+        f"[default: from the scenario, else {','.join(ABOUT_PREFERENCE)}]",
+        envvar="SSMIC_PREFER",
         show_envvar=False,
     ),
 ]

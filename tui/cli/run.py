@@ -20,9 +20,11 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    Prefer,
     ScenarioArgument,
     SetVariables,
     StepSize,
+    Supply,
     Tolerance,
     User,
     chosen_values,
@@ -38,6 +40,7 @@ Examples:
   ssmic run street
   ssmic run my-street.yaml --days 2 --algorithm fifty_fifty --seed 7
   ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
+  ssmic run scarce --supply shared
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
   ssmic run my-street.yaml --set houses_at_home=3 --junit report.xml
@@ -63,6 +66,8 @@ def run(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    supply: Supply = None,
+    prefer: Prefer = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Seed of the first run; each further run uses the next. [default: from the scenario]"),
@@ -155,6 +160,7 @@ def run(
         chosen_access,
         refuse_foreign_settings,
         scenario_algorithms,
+        supply_settings,
     )
     from tui.cli.simulate import simulate
     from tui.exit_codes import tell_notes
@@ -186,12 +192,14 @@ def run(
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))
+    supplied = supply_settings(loaded, supply, prefer)
     first = loaded.seed if seed is None else seed
     plans = [
         Plan(
             scenario=loaded,
             seeds=tuple(range(first, first + runs)),
             algorithm=chosen,
+            supply=supplied,
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,

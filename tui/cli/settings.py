@@ -15,6 +15,7 @@ import typer
 
 from agents import SettingsError
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
+from agents.sharing import SupplyRule, SupplySettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
 from broker.servers import with_own_login
@@ -119,6 +120,21 @@ def scenario_algorithm(
     return chosen if name is not None else replace(chosen, name=scenario.algorithm)
 
 
+def supply_settings(scenario: Scenario, supply: SupplyRule | None, prefer: str | None) -> SupplySettings:
+    """Return how jobs are supplied; None keeps what the scenario says.
+
+    Args:
+        scenario: The scenario to run.
+        supply: `whole` or `shared`.
+        prefer: Preferences, separated by commas.
+
+    Raises:
+        SettingsError: Values are invalid; the message lists all of them.
+    """
+    names: Any = scenario.prefer if prefer is None else tuple(name.strip() for name in prefer.split(","))
+    return SupplySettings(supply or scenario.supply, names)
+
+
 def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
     """Reject settings on the command line that apply to none of the algorithms.
 
@@ -172,6 +188,7 @@ def deployment_settings(
     run: str | None,
     seed: int | None,
     algorithm: AlgorithmSettings,
+    supply: SupplySettings,
     *,
     impatient: bool,
     limit_wall_s: float,
@@ -188,6 +205,7 @@ def deployment_settings(
         run: Run id; None: the scenario's name.
         seed: Seed; None: the scenario's.
         algorithm: Scheduling algorithm of the producers.
+        supply: How jobs are supplied.
         impatient: Whether a job that no producer can serve takes grid power at once.
         limit_wall_s: Seconds without contact before the run fails.
         journal: Folder of the journals.
@@ -200,6 +218,7 @@ def deployment_settings(
         run_id=scenario.name if run is None else run,
         seed=scenario.seed if seed is None else seed,
         algorithm=algorithm,
+        supply=supply,
         patient=not impatient,
         patience=Timeouts(limit_wall_s=limit_wall_s),
         journals=journal,

@@ -22,7 +22,7 @@ Examples:
   ssmic results report sweep.sqlite --to report.html
 
 \b
-What can be varied or set: algorithm, penalty, step_size, tolerance, node_limit, days, patient, hosts; and values of
+What can be varied or set: algorithm, penalty, step_size, tolerance, node_limit, supply, days, patient, hosts; values of
 the scenario's file by their path, whose list items are named by number, by id or by * for all of them:
   tariff.import_eur_per_kwh=0.2:0.4:3      houses[adler].devices[0].name=Car      jobs[adler-car].latest_start=13:00
 
