@@ -27,6 +27,9 @@ from .identifiers import (
 from .journal_file import (
     JournalWriteError as JournalWriteError,
 )
+from .logged_passwords import (
+    without_passwords as without_passwords,
+)
 from .plain_text import (
     printable as printable,
     printable_json as printable_json,
@@ -72,4 +75,5 @@ __all__ = [
     "printable_line",
     "setup_parts",
     "shown",
+    "without_passwords",
 ]

@@ -39,15 +39,15 @@ def judge_simulation(results_file: Path) -> None:
 
 
 def _figures(results_file: Path, run: int, name: str) -> dict[str, float | None]:
-    """Return what an algorithm, or `optimum`, comes to with the scenario and the seed of a run."""
-    if name == "optimum":
+    """Return what an algorithm, `optimum` or `shared_optimum`, comes to with the scenario and the seed of a run."""
+    if name in ("optimum", "shared_optimum"):
         with ResultsReader(results_file) as results:
             found = results.run(run).comparison
-        if "optimum" not in found:
-            compare(results_file, OPTIMUM_WALL_S)
+        if name not in found:
+            compare(results_file, OPTIMUM_WALL_S, supply="whole" if name == "optimum" else "shared")
             with ResultsReader(results_file) as results:
                 found = results.run(run).comparison
-        return dict(found["optimum"])
+        return dict(found[name])
     with ResultsReader(results_file) as results:
         info, settings = results.run(run), results.info.settings
         scenario = results.scenario

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,16 @@ class Content:
     """Its name, for messages."""
     folder: Path | None
     """Folder that file names in it are relative to."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """Those of its `vars`, which are put in already."""
 
 
-def load_content(source: str | Path) -> Content:
+def load_content(source: str | Path, chosen: Mapping[str, object] | None = None) -> Content:
     """Return the content of the file that `source` names; that of an import is what `ssmic import` writes.
+
+    Args:
+        source: As for `load`.
+        chosen: Values of a YAML file's variables and keys that replace its own: `--set`.
 
     Raises:
         ScenarioError: see `load`; the content of a YAML file need not be valid.
@@ -81,10 +87,13 @@ def load_content(source: str | Path) -> Content:
         return Content(Document(to_yaml(import_source(path).scenario)).value(), str(path), path.parent)
     if path.exists() or isinstance(source, Path) or path.suffix or path.name != str(source):
         text = read_text(path, str(path), any_kind=True)
-        return Content(plain_content(text, str(path), path.parent), str(path), path.parent)
-    _check_bundled(source)
-    # Bundled scenarios refer to no files.
-    return Content(plain_content(bundled_text(source), f"{source}.yaml", None), f"{source}.yaml", None)
+        where, folder = str(path), path.parent
+    else:
+        _check_bundled(source)
+        # Bundled scenarios refer to no files.
+        text, where, folder = bundled_text(source), f"{source}.yaml", None
+    data, variables = plain_content(text, where, folder, chosen)
+    return Content(data, where, folder, variables)
 
 
 def check_scenario(source: str | Path) -> list[Problem]:

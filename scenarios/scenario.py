@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
 from agents.sharing import PREFERENCES, Preference, SupplyRule, SupplySettings
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
+from scenarios.prices import Price
 
 _LAST_S = 253_402_300_799
 """The end of the year 9999, the last time that can be formatted."""
@@ -98,11 +99,11 @@ DAY_S = 86_400
 class Tariff:
     """Prices and emissions of energy."""
 
-    import_eur_per_kwh: float
+    import_eur_per_kwh: Price
     """Bought from the grid."""
-    feed_in_eur_per_kwh: float
+    feed_in_eur_per_kwh: Price
     """Sold to the grid."""
-    neighbour_eur_per_kwh: float
+    neighbour_eur_per_kwh: Price
     """Paid by one house to another."""
     grid_kg_co2_per_kwh: float
 
@@ -113,6 +114,32 @@ class TariffChange:
 
     at_s: int
     tariff: Tariff
+
+
+AllocationKey = Literal["static", "proportional", "hierarchical", "negotiated"]
+VatItem = Literal["import", "grid_fee", "fixed_fee", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """How an energy community settles: its allocation key, and what members pay beside the tariff's prices."""
+
+    key: AllocationKey = "hierarchical"
+    """See `scenarios.metrics.allocate`."""
+    interval_s: int = 900
+    coefficients: Mapping[str, float] | None = None
+    """Key `static`: each house's share of all production, 0 to 1, at most 1 together; None: all alike."""
+    grid_fee_eur_per_kwh: Price = 0.0
+    """Paid to the grid operator for energy from the grid, on top of the import price."""
+    local_grid_fee_eur_per_kwh: Price | None = None
+    """Paid to the grid operator for energy from other houses; None: no reduction."""
+    supplier_fee_eur_per_year: float = 0.0
+    """Fixed fee of each house, with and without the community."""
+    community_fee_eur_per_year: float = 0.0
+    """Fixed fee of each house for the operation of the community."""
+    vat_percent: float = 0.0
+    vat_on: tuple[VatItem, ...] = ("import", "grid_fee", "fixed_fee")
+    """What value added tax is paid on; `local` is the price among neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +236,8 @@ class Scenario:
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
     """What fails in a lab; runs have no part in it."""
+    community: Community | None = None
+    """How bills are settled; None: minute by minute, as negotiated, by the tariff alone."""
 
     @property
     def supply_settings(self) -> SupplySettings:

@@ -34,7 +34,9 @@ def _run() -> None:
         from tui.cli.app import app  # noqa: PLC0415 - a signal is heard while it is imported, too
 
         app(prog_name="ssmic")
-    except SystemExit:
+    except SystemExit as ended:
+        if _was_interrupted_by_typer(ended):
+            end_now()
         raise  # the command has said why
     except BaseException as error:
         if not is_interruption(error):
@@ -47,6 +49,11 @@ def _run() -> None:
                 with suppress(OSError, ValueError):
                     stream.flush()
             end_at_once()
+
+
+def _was_interrupted_by_typer(ended: SystemExit) -> bool:
+    """Return whether Typer made an exit of a signal: without a message, wherever it parses and not yet calls."""
+    return ended.__context__ is not None and isinstance(ended.__context__.__cause__, KeyboardInterrupt)
 
 
 def _end(code: int) -> None:

@@ -104,6 +104,8 @@ KEYS: tuple[KeyMeaning, ...] = (
     _key("j", "Add a job for the device", _EDITOR, "add_job"),
     _key("f", "Add a forecast to the producer", _EDITOR, "add_forecast"),
     _key("l", "Add a load profile", _EDITOR, "add_profile"),
+    _key("exclamation_mark", "Add an event to the timeline", _EDITOR, "add_event"),
+    _key("equals_sign", "Add an expectation", _EDITOR, "add_expectation"),
     _key("I", "Import jobs from PySSMic's XML", _EDITOR, "add_jobs_xml"),
     _key("d", "Duplicate", _EDITOR, "duplicate"),
     _key("delete", "Remove", f"{_START}, {_EDITOR}", "remove"),
@@ -135,6 +137,7 @@ KEYS: tuple[KeyMeaning, ...] = (
     _key("A", "All households", _RESULTS, "view"),
     _key("O", "One household", _RESULTS, "view"),
     _key("U", "All runs", _RESULTS, "view"),
+    _key("dollar_sign", "Bills of all households", _RESULTS, "view"),
     _key("K", "Key figures, compared", _RESULTS, "side"),
     _key("T", "Average days, compared", _RESULTS, "side"),
     _key("W", "Differences on the same seeds, compared", _RESULTS, "side"),
@@ -178,6 +181,8 @@ the screen, and the palette (`Ctrl+P`) finds everything by what it does. Capital
 """
 _NAMES = {
     "question_mark": "?",
+    "exclamation_mark": "!",
+    "equals_sign": "=",
     "escape": "Esc",
     "slash": "/",
     "left_square_bracket": "[",
@@ -189,6 +194,7 @@ _NAMES = {
     "left_parenthesis": "(",
     "right_parenthesis": ")",
     "comma": ",",
+    "dollar_sign": "$",
     "full_stop": ".",
     "pageup": "Page Up",
     "pagedown": "Page Down",

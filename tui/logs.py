@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from broker import FILE_MODE, printable, printable_line
+from broker import FILE_MODE, printable, printable_line, without_passwords
 from tui.exit_codes import complain
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _shared() -> list[Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         _say_when,
-        _hide_passwords,
+        without_passwords,
     ]
 
 
@@ -168,16 +167,4 @@ def _say_when(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     where = event.pop("where", None)
     if where is not None:
         event.setdefault("now_s", where.now_s)
-    return event
-
-
-_LOGIN = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*@")
-
-
-def _hide_passwords(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    for key, value in event.items():
-        if "password" in key.lower():
-            event[key] = "***"
-        elif isinstance(value, str) and "://" in value:
-            event[key] = _LOGIN.sub(r"\1:***@", value)
     return event

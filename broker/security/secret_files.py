@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.atomic_file import atomic_write
+from broker.private_files import make_private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,12 @@ class SecretWriter:
         Raises:
             OSError: It cannot be created.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [parent for parent in folder.parents if not parent.exists()]
+        make_private_folder(folder)
         # An existing folder, such as a mounted volume, may be open to everyone.
         folder.chmod(0o700)
-        self._give_away(folder)
+        for made in (*missing, folder):
+            self._give_away(made)
 
     def write(self, file: Path, content: bytes) -> bool:
         """Write a file atomically, unless it already has this content.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -63,6 +63,8 @@ class ComposePlan:
     """URL of the broker, where it and the clock are on another machine; None: both are here."""
     client_certificates: bool = False
     """Whether clients log in by certificate instead of by password."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Values that replace variables of the scenario: `--set`."""
     settings: tuple[str, ...] = ()
     """Further arguments of clock and households, on which they must agree."""
 
@@ -116,10 +118,11 @@ def compose_text(plan: ComposePlan) -> str:
         return f"{name}:{inside}"
 
     scenario = [] if plan.scenario.mount is None else [_mount(plan.scenario.mount[0], f"{plan.scenario.mount[1]}:ro")]
+    chosen = [word for key, value in plan.variables.items() for word in ("--set", f"{key}={value}")]
     guard = clock = watcher = None
     broker_mounts: list[str] = []
     if is_central and plan.secrets is None:
-        command = ["broker", "init", str(_GUARD), plan.scenario.argument, "--name", "broker", "--owner", USER]
+        command = ["broker", "init", str(_GUARD), plan.scenario.argument, *chosen, "--name", "broker", "--owner", USER]
         command += ["--client-certificates"] if plan.client_certificates else []
         mounts = [volume("guard", str(_GUARD)), volume("broker-config", f"{_GUARD}/broker")]
         mounts += [volume("broker-data", f"{_GUARD}/data")]
@@ -133,14 +136,14 @@ def compose_text(plan: ComposePlan) -> str:
         ]
     if is_central:
         mounts = [login(CLOCK), volume("journal-clock", "/journal"), volume("results", "/results")]
-        command = ["clock", plan.scenario.argument, *plan.settings]
+        command = ["clock", plan.scenario.argument, *chosen, *plan.settings]
         clock = _Service("clock", command, CLOCK, (*mounts, *scenario))
-        command = ["watch", "--scenario", plan.scenario.argument, "--run"]
+        command = ["watch", "--scenario", plan.scenario.argument, *chosen, "--run"]
         watcher = _Service("watcher", command, WATCHER, (login(WATCHER), *scenario))
     households = [
         _Service(
             service,
-            ["host", plan.scenario.argument, "--house", household, *plan.settings],
+            ["host", plan.scenario.argument, "--house", household, *chosen, *plan.settings],
             encode(household),
             (login(household), volume(f"journal-{service}", "/journal"), *scenario),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from broker import SsmicError
@@ -15,12 +15,15 @@ class UnknownHouseError(SsmicError):
     """A house that the scenario does not have, or that has no devices."""
 
 
-def load_part(source: str, house_ids: Sequence[str], *, allow_outside: bool = False) -> Scenario:
+def load_part(
+    source: str, house_ids: Sequence[str], chosen: Mapping[str, str] | None = None, *, allow_outside: bool = False
+) -> Scenario:
     """Return what a scenario says of these houses.
 
     Args:
         source: A YAML file, a PySSMic folder, or a bundled name.
         house_ids: Houses with at least one device.
+        chosen: Values that replace variables of a YAML file: `--set`.
         allow_outside: Whether a YAML file may refer to files outside its folder.
 
     Raises:
@@ -29,17 +32,19 @@ def load_part(source: str, house_ids: Sequence[str], *, allow_outside: bool = Fa
     """
     fork = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(fork)) as reader:
-        part = reader.submit(_load_part, source, tuple(house_ids), allow_outside=allow_outside).result()
+        part = reader.submit(_load_part, source, tuple(house_ids), chosen, allow_outside=allow_outside).result()
     if not isinstance(part, Scenario):
         raise ScenarioError(part)
     return part
 
 
-def _load_part(source: str, house_ids: Sequence[str], *, allow_outside: bool) -> Scenario | tuple[Problem, ...]:
+def _load_part(
+    source: str, house_ids: Sequence[str], chosen: Mapping[str, str] | None, *, allow_outside: bool
+) -> Scenario | tuple[Problem, ...]:
     from scenarios.load import load_scenario  # noqa: PLC0415 - only the process that reads needs it
 
     try:
-        scenario = load_scenario(source, allow_outside=allow_outside)
+        scenario = load_scenario(source, chosen, allow_outside=allow_outside)
     except ScenarioError as error:
         return error.problems
     known = [house.id for house in scenario.houses if house.devices]

@@ -2,6 +2,9 @@ from .junit import (
     junit_xml as junit_xml,
 )
 from .language import (
+    COUNTS as COUNTS,
+    FIELDS as FIELDS,
+    KPIS as KPIS,
     condition_problems as condition_problems,
 )
 from .verdicts import (
@@ -10,4 +13,4 @@ from .verdicts import (
     verdict_json as verdict_json,
 )
 
-__all__ = ["Verdict", "condition_problems", "judge", "junit_xml", "verdict_json"]
+__all__ = ["COUNTS", "FIELDS", "KPIS", "Verdict", "condition_problems", "judge", "junit_xml", "verdict_json"]

@@ -32,6 +32,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "producer": ("produced_wh", "contracted_wh", "delivered_wh", "shortfall_wh", "contracts"),
     "contracts": ("standing", "cancelled", "lost", "amended", "on_grid", "all"),
     "optimum": ("best_wh", "bound_wh", "share", "gap"),
+    "shared_optimum": ("best_wh", "bound_wh", "share", "gap"),
     "algorithm": KPIS,
 }  # fmt: skip
 """By what stands before the dot, what may stand behind it; `messages.<kind>` counts messages of a kind."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents import GRID, LedgerEntry
 from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, names_in, parse
-from scenarios.metrics import Bill, Settlement, bills, compute_kpis, producer_houses, settle
+from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
 from scenarios.results import ResultsReader
 from scenarios.scenario import Expectation, Scenario
 
@@ -109,8 +109,8 @@ class _Run:
                 return sum(one.at_s <= self._end_s for one in self._results.happenings(self._info.run))
             case "contracts":
                 return self._contracts(name.field or "")
-            case "optimum" | "algorithm":
-                return self._figures_of(name.of or "optimum").get(name.field or "")
+            case "optimum" | "shared_optimum" | "algorithm":
+                return self._figures_of(name.of or name.word).get(name.field or "")
             case "job":
                 return self._job(name.of or "", name.field or "")
             case "house":
@@ -190,10 +190,7 @@ class _Run:
         return None if bill is None else float(bill.with_eur if field == "bill_eur" else bill.saving_eur)
 
     def _bills(self) -> dict[str, Bill]:
-        tariff = self._scenario.tariff
-        if tariff is None:
-            return {}
-        return bills(self._settled, producer_houses(self._scenario), tariff, self._scenario.tariff_changes)
+        return bills_of(self._scenario, self._settled, producer_houses(self._scenario))
 
     def _producer(self, producer: str, field: str) -> Value:
         row = self._settled.producers.index(producer)

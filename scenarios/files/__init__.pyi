@@ -71,6 +71,7 @@ from .timeline_build import (
     event_action as event_action,
 )
 from .timeline_model import (
+    EVENT_ENTRIES as EVENT_ENTRIES,
     duration_s as duration_s,
 )
 from .times import (
@@ -91,6 +92,7 @@ from .yaml_nodes import (
 )
 
 __all__ = [
+    "EVENT_ENTRIES",
     "MAX_DAYS",
     "MAX_TIME_S",
     "RESERVED",

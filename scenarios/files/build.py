@@ -15,12 +15,13 @@ from scenarios.events import Event
 from scenarios.files.entries import UNKNOWN
 from scenarios.files.faults import build_faults
 from scenarios.files.model import ConsumerEntry, JobEntry, ProducerEntry, ScenarioFile
+from scenarios.files.price_build import build_community, build_tariff
 from scenarios.files.problems import KeyPath, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames
 from scenarios.files.series import SeriesReader
 from scenarios.files.timeline_build import Known, build_expectations, build_timeline
 from scenarios.files.times import format_iso, offset_of, parse_time
-from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Tariff, Zone, zone_info
+from scenarios.scenario import Expectation, Fault, ProducerSeries, Scenario, Zone, zone_info
 
 MAX_DAYS = 3660
 """Nothing can happen later than this after the run starts; a larger value is a typing error in a date."""
@@ -158,7 +159,14 @@ class _ScenarioBuilder:
             algorithm=file.algorithm,
             supply=file.supply,
             prefer=prefer,
-            tariff=Tariff(**file.tariff.model_dump()) if file.tariff else None,
+            tariff=build_tariff(file.tariff, self.series),
+            community=build_community(
+                file.community,
+                self.series,
+                self.houses,
+                has_tariff=file.tariff is not None,
+                complete=not (self.unresolved.every_house or self.unresolved.houses),
+            ),
             utc_offset_s=zone.offset_s,
             zone_name=zone.key,
             timeline=events,

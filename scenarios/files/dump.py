@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
 from scenarios.files.build import JobIds
 from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
+from scenarios.files.price_dump import community_entry, tariff_entry
 from scenarios.files.problems import locate_in
 from scenarios.files.timeline_dump import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
@@ -73,7 +73,8 @@ def describe(scenario: Scenario) -> ScenarioFile:
             for house in scenario.houses
         ],
         "jobs": [_job(job, start_s, shared, zone) for job in _in_id_order(scenario.jobs, where)],
-        "tariff": asdict(scenario.tariff) if scenario.tariff else None,
+        "tariff": tariff_entry(scenario.tariff, start_s, zone) if scenario.tariff else None,
+        "community": community_entry(scenario.community, start_s, zone) if scenario.community else None,
         "zone": scenario.zone_name or None,
         "timeline": timeline_entries(scenario),
         "expect": expect_entries(scenario),
@@ -205,7 +206,7 @@ _NOT_PLAIN = frozenset({"y", "n", "yes", "no", "on", "off"})
 _UNPRINTABLE = re.compile(
     '[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]|["\\\\\\u2028\\u2029]'
 )
-_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "timeline", "expect", "faults"})
+_SECTIONS = frozenset({"load_profiles", "houses", "jobs", "tariff", "community", "timeline", "expect", "faults"})
 
 
 def save_scenario(scenario: Scenario | ScenarioFile, path: Path, *, schema: str | None = None) -> None:

@@ -111,6 +111,51 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat) -> Measured:
     return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
 
 
+PRICE_UNITS: Final[dict[str, float]] = {"EUR/kWh": 1.0, "ct/kWh": 0.01, "EUR/MWh": 0.001}
+"""By unit, the factor to EUR/kWh."""
+_PRICE_UNIT = re.compile(r"(EUR|€|ct|cent)s?[ _]*(?:/|per)[ _]*(kWh|MWh)", re.IGNORECASE)
+
+
+def read_prices(
+    path: Path, where: str, time: str | int | None, value: str | int | None, unit: str | None, zone_name: str | None
+) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
+    """Return the times (UNIX seconds) and prices (EUR/kWh) of a table, and notes on what was guessed.
+
+    Args:
+        path: CSV, gzip or Parquet; each price holds from its time until the next one.
+        where: Its name, for messages.
+        time: Name or number of the column of times; None: to be guessed.
+        value: Name or number of the column of prices; None: to be guessed.
+        unit: One of `PRICE_UNITS`; None: as the column's name says.
+        zone_name: IANA name or offset, for times that say none.
+
+    Raises:
+        ScenarioError: It cannot be used; carries all problems, each with its line.
+    """
+    table = _table(path, where)
+    notes: list[str] = []
+    time_column = _time_column(table, time)
+    value_column = _value_column(table, value, time_column, notes)
+    zone = None if zone_name is None else zone_of(zone_name, where)
+    named = unit or _price_unit(table.columns[value_column])
+    if named is None:
+        units = ", ".join(PRICE_UNITS)
+        what = f"column {table.columns[value_column]!r} does not say the unit of its prices; add unit: one of {units}"
+        raise ScenarioError([Problem(where, what)])
+    times, values = _parsed(table, time_column, value_column, zone)
+    prices = tuple(round(price * PRICE_UNITS[named], 9) for price in values)
+    return tuple(times), prices, tuple(f"{where}: {note}" for note in notes)
+
+
+def _price_unit(column: str) -> str | None:
+    found = _PRICE_UNIT.search(column)
+    if found is None:
+        return None
+    money = "EUR" if found[1].upper() in {"EUR", "€"} else "ct"
+    unit = f"{money}/{'MWh' if found[2].upper() == 'MWH' else 'kWh'}"
+    return unit if unit in PRICE_UNITS else None
+
+
 _READINGS: dict[Reading, str] = {"power": "a power", "interval": "energy per interval", "counter": "a counter"}
 
 

@@ -21,6 +21,7 @@ from scenarios.files.entries import (
     ProfileName,
     Time,
 )
+from scenarios.files.price_model import CommunityEntry, PriceEntry
 from scenarios.files.timeline_model import ExpectEntry, TimelineEntry
 
 VERSION = 1
@@ -95,11 +96,11 @@ class JobEntry(FileEntry):
 
 
 class TariffEntry(FileEntry):
-    """What energy costs and what it emits."""
+    """What energy costs and what it emits; a price is a number, or varies in time."""
 
-    import_eur_per_kwh: Finite = Field(description="Bought from the grid")
-    feed_in_eur_per_kwh: Finite = Field(description="Sold to the grid")
-    neighbour_eur_per_kwh: Finite = Field(description="Paid by one house to another")
+    import_eur_per_kwh: PriceEntry = Field(description="Bought from the grid")
+    feed_in_eur_per_kwh: PriceEntry = Field(description="Sold to the grid")
+    neighbour_eur_per_kwh: PriceEntry = Field(description="Paid by one house to another")
     grid_kg_co2_per_kwh: Finite = Field(ge=0, description="Emitted for a kWh from the grid")
 
 
@@ -148,6 +149,7 @@ class ScenarioFile(FileEntry):
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")
     jobs: list[JobEntry] = Field(default_factory=list, description="What is to run, and when")
     tariff: TariffEntry | None = Field(None, description="Prices and emissions, for the results")
+    community: CommunityEntry | None = Field(None, description="How bills are settled; default: by contract and minute")
     timeline: list[TimelineEntry] = Field(default_factory=list, description="What happens during the run")
     expect: list[ExpectEntry] = Field(default_factory=list, description="What must come out")
     faults: list[FaultEntry] = Field(default_factory=list, description="What fails when the scenario runs as a lab")

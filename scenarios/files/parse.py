@@ -43,6 +43,8 @@ def load_text(
     included, problems = resolve_all(tree, where, folder, chosen or {}, allow_outside=allow_outside)
 
     def locate(path: KeyPath) -> str:
+        if path and path[0] in included.chosen_keys:
+            return f"--set {path[0]}"
         place = included.find(origin(tree, path))
         if place is None:
             return f"{where}:{line_of(tree, path)}: {in_words(origin(tree, path))}"
@@ -66,23 +68,25 @@ def load_text(
     raise ScenarioError(sorted(dict.fromkeys(collector.problems), key=partial(_line, where)))
 
 
-def plain_content(text: str, where: str, folder: Path | None) -> dict[str, Any]:
-    """Return the content of a YAML text as plain data, with its variables and included files put in.
+def plain_content(
+    text: str, where: str, folder: Path | None, chosen: Mapping[str, object] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the content of a YAML text as plain data, with its variables and included files put in; and the variables.
 
     Args:
         text: Content of the file.
         where: Name of the file, for messages.
         folder: Folder that file names in it are relative to; None: it cannot refer to files.
+        chosen: Values of variables and keys that replace those of the file; text as `--set` has it.
 
     Raises:
         ScenarioError: Its text, a variable or an included file cannot be used; the content need not be valid.
     """
     tree = parse_yaml(text, where)
-    _, problems = resolve_all(tree, where, folder, {})
+    included, problems = resolve_all(tree, where, folder, chosen or {})
     if problems:
         raise ScenarioError(problems)
-    plain: dict[str, Any] = _plain(tree)
-    return plain
+    return _plain(tree), _plain(included.variables)
 
 
 def _plain(node: Any) -> Any:  # noqa: ANN401 - any YAML value
@@ -118,7 +122,9 @@ def plain_value(content: Any, path: KeyPath) -> Any:  # noqa: ANN401 - any YAML 
 
 def known_keys(content: Mapping[str, Any], path: KeyPath) -> tuple[str, ...]:
     """Return the keys that the format allows in the mapping at a path; empty where names are free or it is none."""
-    if path == ("load_profiles",) or not isinstance(plain_value(content, path), Mapping):
+    if path in {("load_profiles",), ("community", "coefficients")} or not isinstance(
+        plain_value(content, path), Mapping
+    ):
         return ()
     return tuple(model_at(dict(content), path).model_fields)
 

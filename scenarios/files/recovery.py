@@ -37,6 +37,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("expect",),
     ("zone",),
     ("tariff",),
+    ("community",),
     ("faults", "*"),
     ("faults",),
     ("description",),

@@ -16,7 +16,7 @@ import numpy as np
 from agents import LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
 from scenarios.files.entries import UNKNOWN, ColumnsEntry, ProductionEntry
-from scenarios.files.measured import MeasuredFormat, is_measured, read_measured
+from scenarios.files.measured import MeasuredFormat, is_measured, read_measured, read_prices
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
 from scenarios.files.read import check_inside, lines_of, read_text
@@ -280,14 +280,42 @@ class SeriesReader:
             return True
         return False
 
+    def prices(
+        self, name: str, columns: ColumnsEntry, unit: str | None, zone: str | None, path: KeyPath
+    ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+        """Return times (UNIX seconds) and prices (EUR/kWh) of a table; None after reporting its problems."""
+        return self._of_table(
+            name, path, lambda file: read_prices(file, str(file), columns.time, columns.value, unit, zone)
+        )
+
     def _measured(self, name: str, wanted: MeasuredFormat, path: KeyPath) -> Production | None:
+        def read(file: Path) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
+            found = read_measured(file, str(file), wanted)
+            return found.times_s, found.cumulative_wh, found.notes
+
+        found = self._of_table(name, path, read)
+        if found is None or self.folder is None:
+            return None
+        problems = series_problems(*found, from_zero=False)
+        if problems:
+            self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
+            return None
+        return Production(times_s=found[0], cumulative_wh=found[1])
+
+    def _of_table(
+        self,
+        name: str,
+        path: KeyPath,
+        read: Callable[[Path], tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]],
+    ) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+        """Return times and values of a table; its notes are kept, and None is returned after reporting its problems."""
         if self.folder is None:
             self.collector.at((*path, "file"), "a file cannot be referred to here")
             return None
         is_outside = False
         try:
             is_outside = self._is_outside(self.folder, name)
-            found = read_measured(self.folder / name, str(self.folder / name), wanted)
+            times_s, values, found_notes = read(self.folder / name)
         except ScenarioError as error:
             what = (
                 "is not read as a table of measurements; what is in a file outside the scenario's folder is not shown"
@@ -295,13 +323,9 @@ class SeriesReader:
             hidden = [Problem(str(self.folder / name), what)]
             self._in_file(path, hidden if is_outside else error.problems)
             return None
-        notes = () if is_outside else found.notes
+        notes = () if is_outside else found_notes
         self.collector.notes += [note for note in notes if note not in self.collector.notes]
-        problems = series_problems(found.times_s, found.cumulative_wh, from_zero=False)
-        if problems:
-            self._in_file(path, [Problem(str(self.folder / name), what) for _, what in problems[:MAX_TOLD]])
-            return None
-        return Production(times_s=found.times_s, cumulative_wh=found.cumulative_wh)
+        return times_s, values
 
     def _tell_of_file_keys(self, entry: ProductionEntry, path: KeyPath) -> None:
         """Report keys that describe a file where there is none."""

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from broker import canonical, shown
 from scenarios.errors import ScenarioError
-from scenarios.files.entries import STAND_INS, ProductionEntry
+from scenarios.files.entries import STAND_INS, ColumnsEntry, ProductionEntry
 from scenarios.files.model import (
     VERSION,
     ConsumerEntry,
@@ -26,6 +26,7 @@ from scenarios.files.model import (
     ScenarioFile,
     TariffEntry,
 )
+from scenarios.files.price_model import PRICE_FORMS, BandEntry, CommunityEntry, VaryingPriceEntry
 from scenarios.files.problems import MOST_PROBLEMS, TOO_MANY, KeyPath, Locate, ProblemCollector, suggest
 from scenarios.files.recovery import UnresolvedNames, replace_or_take_out, replaceable, tell_of_points
 from scenarios.files.timeline_model import EVENT_ENTRIES, ConditionEntry, RepeatEntry, WhenEntry
@@ -268,6 +269,8 @@ def _path_in(loc: tuple[str | int, ...]) -> KeyPath:
             continue
         if len(path) == 2 == i and path[0] in ("timeline", "expect") and part in _UNION_MEMBERS:
             continue
+        if len(path) == 2 == i and path[0] in ("tariff", "community") and part in PRICE_FORMS:
+            continue
         path.append(part)
     return tuple(path)
 
@@ -282,18 +285,26 @@ _MODELS: dict[KeyPath, type[BaseModel]] = {
     ("houses", "*", "devices", "*", "actual"): ProductionEntry,
     ("jobs", "*"): JobEntry,
     ("tariff",): TariffEntry,
+    ("community",): CommunityEntry,
     ("faults", "*"): FaultEntry,
 }
 
 
 def model_at(tree: dict[str, Any], path: KeyPath) -> type[BaseModel]:
     """Return the model of the mapping at `path`, the file's if there is no other."""
-    if len(path) == 4 and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer":
+    if (
+        path[:1] == ("houses",)
+        and len(path) == 4
+        and tree["houses"][path[1]]["devices"][path[3]].get("type") == "producer"
+    ):
         return ProducerEntry
     if path[:1] == ("timeline",) and len(path) >= 2:
         return _model_of_event(tree["timeline"][path[1]], path[2:])
     if path[:1] == ("expect",):
         return ConditionEntry
+    if path[:1] in {("tariff",), ("community",)} and len(path) > 1:
+        inner: dict[str | int, type[BaseModel]] = {"time_of_use": BandEntry, "columns": ColumnsEntry}
+        return inner.get(path[2], ScenarioFile) if len(path) > 2 else VaryingPriceEntry
     pattern = tuple("*" if i % 2 else part for i, part in enumerate(path))
     return _MODELS.get(pattern if path[-1:] != ("actual",) else (*pattern[:-1], "actual"), ScenarioFile)
 

@@ -18,6 +18,8 @@ from scenarios.files.read import MAX_BYTES, check_inside, read_text
 from scenarios.files.yaml_nodes import MAX_NODES, Mapping, Sequence, parse_yaml, resolve
 
 VARS, INCLUDE = "vars", "include"
+PLAIN_KEYS = ("algorithm", "days", "description", "name", "seed", "start", "zone")
+"""Keys of a scenario that `--set` replaces or adds, beside its variables."""
 MAX_INCLUDED = 50
 """Files that one scenario may include, directly and by included files."""
 _USE = re.compile(r"\$\{([^}]*)\}")
@@ -35,6 +37,10 @@ class Included:
         """Their characters."""
         self.filled = 0
         """Characters and values that variables have been replaced by."""
+        self.variables: dict[str, Any] = {}
+        """The values of all variables, chosen ones included."""
+        self.chosen_keys: set[str] = set()
+        """Keys whose values were chosen instead of those of the file: `--set`."""
 
     def read(self, path: Path, where: str, root: Path | None) -> Mapping:
         """Return the content of a file to be included.
@@ -70,7 +76,7 @@ class Included:
 
 
 def resolve_all(
-    tree: Mapping, where: str, folder: Path | None, chosen: MappingOf[str, str], *, allow_outside: bool = False
+    tree: Mapping, where: str, folder: Path | None, chosen: MappingOf[str, object], *, allow_outside: bool = False
 ) -> tuple[Included, list[Problem]]:
     """Put included files and variables into a file's tree, in place.
 
@@ -78,7 +84,7 @@ def resolve_all(
         tree: Content of the file.
         where: Its name, for messages.
         folder: Folder that included files are relative to; None: it cannot include files.
-        chosen: Values of variables that replace those of the file: `--set`.
+        chosen: Values of variables and keys that replace those of the file; text means what YAML takes it for: `--set`.
         allow_outside: Whether included files may lie outside the folder.
 
     Returns:
@@ -93,14 +99,18 @@ def resolve_all(
         problems.append(Problem(f"{where}:{line}: {VARS}", "keys and their values are expected", (VARS,)))
         variables = {}
     values = dict(variables)
-    for name, text in chosen.items():
+    for name, written in chosen.items():
+        value = resolve(written) if isinstance(written, str) else written
         if name in variables:
-            values[name] = resolve(text)
-        elif "." not in name and name in tree and not isinstance(tree[name], dict | list):
-            tree[name] = resolve(text)
+            values[name] = value
+        elif name in PLAIN_KEYS:
+            tree[name] = value
+            included.chosen_keys.add(name)
+            tree.lines.setdefault(name, tree.line)
         else:
-            known = [*variables, *(key for key in tree if not isinstance(tree[key], dict | list))]
+            known = [*variables, *PLAIN_KEYS]
             problems.append(Problem(f"--set {name}", f"{where} has no variable or key {name!r}{suggest(name, known)}"))
+    included.variables = values
     _substitute(tree, values, where, (), problems, included)
     return included, problems
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from scenarios.errors import Problem, ScenarioError
+from scenarios.importers.greencharge_xml import import_greencharge, is_greencharge, neighbourhood_in
 from scenarios.importers.imported import Imported
 from scenarios.importers.pyssmic_folder import import_folder
 from scenarios.importers.pyssmic_pickle import import_pickle
@@ -27,17 +28,19 @@ def needs_import(path: Path) -> bool:
 
 
 def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
-    """Return the scenario of a PySSMic folder, a neighbourhood XML or a neighbourhood pickle.
+    """Return the scenario of a PySSMic folder, a neighbourhood XML, also GreenCharge's, or a neighbourhood pickle.
 
     Args:
         source: Folder or file; its content decides on the format, not its name.
-        jobs: A jobs XML for a neighbourhood; None: no further jobs.
+        jobs: A jobs XML for a neighbourhood; None: no further jobs, or the loads beside a GreenCharge neighbourhood.
         loads: Folders with load profiles that a neighbourhood refers to.
 
     Raises:
         ScenarioError: It has no known format or cannot be used; carries all problems.
     """
     path = Path(source)
+    if path.is_dir() and (neighbourhood := neighbourhood_in(path)) is not None:
+        path = neighbourhood
     if path.is_dir():
         if jobs is not None or loads:
             what = "an input folder holds its own jobs and load profiles; others cannot be added to it"
@@ -47,6 +50,8 @@ def import_source(source: str | Path, *, jobs: Path | None = None, loads: Sequen
     if missing:
         raise ScenarioError([Problem(str(folder), "there is no such folder") for folder in missing])
     kind = _kind_of(path)
+    if kind == "xml" and is_greencharge(path):
+        return import_greencharge(path, jobs=jobs, loads=loads)
     if kind is not None:
         return (import_xml if kind == "xml" else import_pickle)(path, jobs=jobs, loads=loads)
     what = "is not a PySSMic input: a folder, a neighbourhood XML or a neighbourhood pickle is expected"

@@ -13,7 +13,7 @@ Such a neighbourhood is often incomplete. It becomes a scenario anyway, with not
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +58,8 @@ class InputHouse:
 
     where: str
     id: str
+    name: str = ""
+    """Empty: it is named after its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,7 @@ def assemble(
     what: str,
     problems: Sequence[Problem] = (),
     notes: Sequence[str] = (),
+    profiles: Mapping[str, LoadProfile] | None = None,
 ) -> Imported:
     """Return the scenario of a neighbourhood.
 
@@ -259,13 +262,14 @@ def assemble(
         what: Description of the input.
         problems: Problems found while reading; raised together with those found here.
         notes: What was assumed or left out while reading.
+        profiles: Load profiles by name that were read already.
 
     Raises:
         ScenarioError: The input has problems; carries all of them.
     """
     if not devices:
         raise ScenarioError(problems or [Problem(places.where, "contains no house with a device")])
-    assembly = _Assembly(places, houses, devices, jobs, loads, [*problems], [*notes])
+    assembly = _Assembly(places, houses, devices, jobs, loads, [*problems], [*notes], profiles=dict(profiles or {}))
     assembly.name_empty_houses()
     assembly.name_devices()
     targets = [assembly.device_of(job) for job in jobs]
@@ -331,6 +335,7 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             entry = producer_entry(device_id, device.name, device.template, in_order, start_s=start_s)
         of_house.setdefault(device.house, []).append((device, entry, [found.where for found in predictions]))
     of_input = {house.id: house.where for house in reversed(assembly.houses)}
+    names = {house.id: house.name for house in reversed(assembly.houses)}
     houses = []
     for i, house in enumerate(sorted(of_house, key=natural_order)):
         assembly.places.add(("houses", i), of_input.get(house, of_house[house][0][0].where))
@@ -338,7 +343,13 @@ def _houses(assembly: _Assembly, start_s: int) -> list[dict[str, Any]]:
             assembly.places.add(("houses", i, "devices", j), device.where)
             for k, where in enumerate(wheres):
                 assembly.places.add(("houses", i, "devices", j, "predictions", k), where)
-        houses.append({"id": house, "name": f"House {house}", "devices": [entry for _, entry, _ in of_house[house]]})
+        houses.append(
+            {
+                "id": house,
+                "name": names.get(house) or f"House {house}",
+                "devices": [entry for _, entry, _ in of_house[house]],
+            }
+        )
     return houses
 
 

@@ -121,7 +121,7 @@ def read_xml(path: Path, root: str) -> Element:
 
     Args:
         path: The file.
-        root: Expected tag of the root element.
+        root: Expected tag of the root element; its case does not matter.
 
     Raises:
         ScenarioError: The file is missing, too large, not XML, has another root, or declares a document type.
@@ -146,7 +146,7 @@ def read_xml(path: Path, root: str) -> Element:
         raise ScenarioError([Problem(f"{where}:{line}", what)]) from None
     except (ValueError, LookupError) as error:
         raise ScenarioError([Problem(where, f"invalid XML: {error}")]) from None
-    if tree.root is None or tree.root.tag != root:
+    if tree.root is None or tree.root.tag.lower() != root.lower():
         found = f"<{tree.root.tag}>" if tree.root else "nothing"
         raise ScenarioError([Problem(where, f"a root element <{root}> is expected, not {found}")])
     return tree.root

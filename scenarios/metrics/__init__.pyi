@@ -1,6 +1,21 @@
+from .allocation import (
+    ALLOCATION_KEYS as ALLOCATION_KEYS,
+    Allocation as Allocation,
+    LocalSupply as LocalSupply,
+    allocate as allocate,
+    local_supply as local_supply,
+)
 from .billing import (
     Bill as Bill,
+    account_of as account_of,
     bills as bills,
+    bills_of as bills_of,
+)
+from .community_bills import (
+    BillLines as BillLines,
+    CommunityAccount as CommunityAccount,
+    MemberBill as MemberBill,
+    community_account as community_account,
 )
 from .energy import (
     EnergySplit as EnergySplit,
@@ -39,25 +54,36 @@ from .statistics import (
 )
 
 __all__ = [
+    "ALLOCATION_KEYS",
     "DEFAULT_INTERVAL_S",
     "FIGURES",
     "MINUTE_S",
+    "Allocation",
     "Bill",
+    "BillLines",
+    "CommunityAccount",
     "EnergySplit",
     "Figure",
     "IntArray",
     "IntervalError",
     "Kpis",
+    "LocalSupply",
+    "MemberBill",
     "SampleStatistics",
     "Settlement",
     "ShareMinutes",
     "Split",
     "Unit",
+    "account_of",
+    "allocate",
     "bills",
+    "bills_of",
+    "community_account",
     "compute_kpis",
     "figures_json",
     "fractions_of",
     "load_factor",
+    "local_supply",
     "mean_power_w",
     "peak_to_average",
     "producer_houses",

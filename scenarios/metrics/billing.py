@@ -1,5 +1,7 @@
 """What every house pays with and without the neighbourhood, and the emissions of its grid power.
 
+A scenario with a `community` settles by its allocation key instead (`scenarios.metrics.community_bills`).
+
 With the neighbourhood, energy from a house's own panels is free; energy from a neighbour's panel costs the price among
 neighbours, which that neighbour earns. Behind its own meter, a house then covers what it still lacks in a minute by
 what its panels have left in that minute. Whatever is still lacking is bought from the grid; whatever is left is fed in.
@@ -17,8 +19,10 @@ from itertools import pairwise
 import numpy as np
 
 from agents import FloatArray
-from scenarios.metrics.settlement import MINUTE_S, Settlement
-from scenarios.scenario import Tariff, TariffChange
+from scenarios.metrics.community_bills import CommunityAccount, community_account
+from scenarios.metrics.settlement import MINUTE_S, IntArray, Settlement
+from scenarios.prices import Price, prices_at
+from scenarios.scenario import Community, Scenario, Tariff, TariffChange, Zone
 
 WH_PER_KWH = 1000.0
 
@@ -42,22 +46,75 @@ class Bill:
     @property
     def saving_eur(self) -> float:
         """What the house saves by the neighbourhood; negative if it pays more."""
-        return self.without_eur - self.with_eur
+        return round(self.without_eur - self.with_eur, 9)  # amounts in cents give an amount in cents
 
     def __add__(self, other: Bill) -> Bill:
         return Bill(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
 
 
+def bills_of(scenario: Scenario, settlement: Settlement, producer_house: Mapping[str, str]) -> dict[str, Bill]:
+    """Return every house's bill as the scenario settles it, by house id; empty where it has no tariff.
+
+    Args:
+        scenario: The scenario as the run came to know it, with its tariff changes.
+        settlement: The run's settled energy.
+        producer_house: The house of each producer, by producer id.
+    """
+    tariff = scenario.tariff
+    if tariff is None:
+        return {}
+    account = account_of(scenario, settlement, producer_house)
+    if account is None:
+        return bills(settlement, producer_house, tariff, scenario.tariff_changes, scenario.zone)
+    kg = tariff.grid_kg_co2_per_kwh / WH_PER_KWH
+    return {
+        house: Bill(
+            with_eur=member.with_community.total_cents / 100,
+            without_eur=member.without_community.total_cents / 100,
+            with_kg_co2=kg * member.imported_wh,
+            without_kg_co2=kg * member.imported_without_wh,
+            bought_from_grid_wh=member.imported_wh,
+            bought_from_neighbours_wh=member.bought_wh,
+            sold_to_neighbours_wh=member.sold_wh,
+            fed_in_wh=member.fed_in_wh,
+        )
+        for house, member in account.members.items()
+    }
+
+
+def account_of(
+    scenario: Scenario, settlement: Settlement, producer_house: Mapping[str, str], community: Community | None = None
+) -> CommunityAccount | None:
+    """Return the account of the scenario's energy community; None where it has none, or no tariff.
+
+    Args:
+        scenario: See `bills_of`.
+        settlement: The run's settled energy.
+        producer_house: The house of each producer, by producer id.
+        community: Settle in this way instead of the scenario's.
+    """
+    chosen = community or scenario.community
+    if chosen is None or scenario.tariff is None:
+        return None
+    changes = scenario.tariff_changes
+    return community_account(settlement, producer_house, scenario.tariff, chosen, scenario.zone, changes=changes)
+
+
 def bills(
-    settlement: Settlement, producer_house: Mapping[str, str], tariff: Tariff, changes: Sequence[TariffChange] = ()
+    settlement: Settlement,
+    producer_house: Mapping[str, str],
+    tariff: Tariff,
+    changes: Sequence[TariffChange] = (),
+    zone: Zone | None = None,
 ) -> dict[str, Bill]:
-    """Return every house's bill, by house id.
+    """Return every house's bill by the tariff alone, minute by minute as negotiated, by house id.
 
     Args:
         settlement: The run's settled energy.
         producer_house: The house of each producer, by producer id.
         tariff: Prices and emissions.
         changes: Tariffs that hold from later times on, in order; each holds from the next whole minute.
+        zone: Zone of time-of-use tables; None: UTC.
     """
     parts = [Part(settlement, 0, settlement.minutes)]
     if changes:
@@ -65,7 +122,8 @@ def bills(
         bounds = [0, *(min(first, settlement.minutes) for first in firsts), settlement.minutes]
         parts = [Part(settlement, begin, max(begin, end)) for begin, end in pairwise(bounds)]
     tariffs = [tariff, *(change.tariff for change in changes)]
-    billed = [_bills(part, producer_house, of) for part, of in zip(parts, tariffs, strict=True)]
+    at = zone or Zone()
+    billed = [_bills(part, producer_house, of, at) for part, of in zip(parts, tariffs, strict=True)]
     return {house: sum((one[house] for one in billed[1:]), start=first) for house, first in billed[0].items()}
 
 
@@ -78,27 +136,12 @@ class Part:
     end: int
 
     @property
-    def whole(self) -> bool:
-        """Whether it is all of them."""
-        return self.begin == 0 and self.end == self.settlement.minutes
-
-    @property
     def minutes(self) -> slice:
         """Which ones."""
         return slice(self.begin, self.end)
 
-    @property
-    def job_delivered_wh(self) -> FloatArray:
-        """Energy delivered to each job in these minutes, shape (J,)."""
-        if self.whole:
-            return self.settlement.job_delivered_wh
-        of = self.settlement.job_minutes
-        inside = (of.minute >= self.begin) & (of.minute < self.end)
-        weights = of.delivered_wh[inside]
-        return np.bincount(of.job[inside], weights=weights, minlength=len(self.settlement.jobs)).astype(np.float64)
 
-
-def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff) -> dict[str, Bill]:
+def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff, zone: Zone) -> dict[str, Bill]:
     """Return every house's bill for some minutes."""
     settlement, minutes = part.settlement, part.minutes
     consumed_wh = settlement.house_consumed_wh[:, minutes]
@@ -110,18 +153,19 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff) -> dic
         left_wh[index[producer_house[producer]]] += settlement.export_wh[i, minutes]
     lacking_wh = consumed_wh - settlement.house_delivered_wh[:, minutes]
     own_use_wh = np.minimum(left_wh, lacking_wh)
-    bought_wh, sold_wh = _among_neighbours(part, producer_house, index)
+    bought_wh, sold_wh, traded_eur = _among_neighbours(part, producer_house, index, tariff.neighbour_eur_per_kwh, zone)
 
-    with_import_wh = (lacking_wh - own_use_wh).sum(axis=1)
-    with_feed_in_wh = (left_wh - own_use_wh).sum(axis=1)
     alone_wh = np.minimum(roof_wh, consumed_wh)
-    without_import_wh = (consumed_wh - alone_wh).sum(axis=1)
-    without_feed_in_wh = (roof_wh - alone_wh).sum(axis=1)
+    imports_wh, feed_ins_wh = lacking_wh - own_use_wh, left_wh - own_use_wh
+    alone_imports_wh, alone_feed_ins_wh = consumed_wh - alone_wh, roof_wh - alone_wh
+    with_import_wh, with_feed_in_wh = imports_wh.sum(axis=1), feed_ins_wh.sum(axis=1)
+    without_import_wh = alone_imports_wh.sum(axis=1)
 
-    grid, feed_in = tariff.import_eur_per_kwh / WH_PER_KWH, tariff.feed_in_eur_per_kwh / WH_PER_KWH
-    neighbour, kg = tariff.neighbour_eur_per_kwh / WH_PER_KWH, tariff.grid_kg_co2_per_kwh / WH_PER_KWH
-    with_eur = grid * with_import_wh - feed_in * with_feed_in_wh + neighbour * (bought_wh - sold_wh)
-    without_eur = grid * without_import_wh - feed_in * without_feed_in_wh
+    times_s = settlement.times_s[minutes]
+    grid, feed_in = tariff.import_eur_per_kwh, tariff.feed_in_eur_per_kwh
+    with_eur = _eur(grid, imports_wh, times_s, zone) - _eur(feed_in, feed_ins_wh, times_s, zone) + traded_eur
+    without_eur = _eur(grid, alone_imports_wh, times_s, zone) - _eur(feed_in, alone_feed_ins_wh, times_s, zone)
+    kg = tariff.grid_kg_co2_per_kwh / WH_PER_KWH
     return {
         house: Bill(
             with_eur=float(with_eur[i]),
@@ -137,17 +181,35 @@ def _bills(part: Part, producer_house: Mapping[str, str], tariff: Tariff) -> dic
     }
 
 
+def _eur(price: Price, energy_wh: FloatArray, times_s: IntArray, zone: Zone) -> FloatArray:
+    """Return what the energy of each house costs, EUR, shape (H,).
+
+    Args:
+        price: What a kWh costs.
+        energy_wh: Energy of each minute, Wh, shape (H, minutes).
+        times_s: The minutes, UNIX seconds, shape (minutes,).
+        zone: Zone of time-of-use tables.
+    """
+    if isinstance(price, float | int):
+        return np.asarray(price / WH_PER_KWH * energy_wh.sum(axis=1), dtype=np.float64)
+    return np.asarray(energy_wh @ (prices_at(price, times_s, zone) / WH_PER_KWH), dtype=np.float64)
+
+
 def _among_neighbours(
-    part: Part, producer_house: Mapping[str, str], index: Mapping[str, int]
-) -> tuple[FloatArray, FloatArray]:
-    """Return the energy that each house bought from and sold to other houses, Wh, shape (H,) each."""
-    bought_wh, sold_wh = np.zeros(len(index)), np.zeros(len(index))
+    part: Part, producer_house: Mapping[str, str], index: Mapping[str, int], price: Price, zone: Zone
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what each house bought from others and sold to them, Wh, and pays them in sum, EUR, shape (H,) each."""
     settlement, given = part.settlement, part.settlement.share_minutes
     seller = np.array([index[producer_house[producer]] for producer in settlement.producers], dtype=np.int64)
     buyer = np.array([index[job.house] for job in settlement.jobs], dtype=np.int64)
     sellers, buyers = seller[given.producer], buyer[given.job]
-    inside = (given.minute >= part.begin) & (given.minute < part.end) & (sellers != buyers)
-    delivered_wh = given.delivered_wh[inside]
-    bought_wh += np.bincount(buyers[inside], weights=delivered_wh, minlength=len(index))
-    sold_wh += np.bincount(sellers[inside], weights=delivered_wh, minlength=len(index))
-    return bought_wh, sold_wh
+    traded = (given.minute >= part.begin) & (given.minute < part.end) & (sellers != buyers)
+
+    def by_house(houses: IntArray, values: FloatArray) -> FloatArray:
+        return np.bincount(houses[traded], weights=values[traded], minlength=len(index)).astype(np.float64)
+
+    bought_wh, sold_wh = by_house(buyers, given.delivered_wh), by_house(sellers, given.delivered_wh)
+    if isinstance(price, float | int):
+        return bought_wh, sold_wh, price / WH_PER_KWH * (bought_wh - sold_wh)
+    worth_eur = given.delivered_wh * (prices_at(price, settlement.times_s, zone) / WH_PER_KWH)[given.minute]
+    return bought_wh, sold_wh, by_house(buyers, worth_eur) - by_house(sellers, worth_eur)

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents import GRID, LedgerEntry
 from scenarios.device_overlaps import overlapping
-from scenarios.metrics.billing import bills
+from scenarios.metrics.billing import bills_of
 from scenarios.metrics.energy import load_factor, mean_power_w, peak_to_average
 from scenarios.metrics.settlement import Settlement
 from scenarios.scenario import Scenario
@@ -192,7 +192,7 @@ def compute_kpis(
     counts = count_jobs(scenario, entries, end_s, not_registered)
     billed = None
     if scenario.tariff:
-        billed = bills(settlement, producer_houses(scenario), scenario.tariff, scenario.tariff_changes).values()
+        billed = bills_of(scenario, settlement, producer_houses(scenario)).values()
     return Kpis(
         consumed_wh=consumed_wh,
         contracted_wh=contracted_wh,
@@ -217,8 +217,9 @@ def compute_kpis(
         production_peak_to_average=peak_to_average(production_wh, interval_s),
         load_factor=load_factor(consumption_wh, interval_s),
         **asdict(counts),
-        bill_eur=None if billed is None else sum(bill.with_eur for bill in billed),
-        bill_without_eur=None if billed is None else sum(bill.without_eur for bill in billed),
+        # Amounts in cents give an amount in cents.
+        bill_eur=None if billed is None else round(sum(bill.with_eur for bill in billed), 9),
+        bill_without_eur=None if billed is None else round(sum(bill.without_eur for bill in billed), 9),
         kg_co2=None if billed is None else sum(bill.with_kg_co2 for bill in billed),
         kg_co2_without=None if billed is None else sum(bill.without_kg_co2 for bill in billed),
     )

@@ -1,6 +1,7 @@
 """Compares runs with what was possible: the clairvoyant optimum, and baselines without negotiation.
 
-Both are stored beside each run in its results file. Runs that ended at different moments but had learned of the same
+The optimum is that of whole contracts, that of shared supply, which no run under either rule can exceed, or both. All
+are stored beside each run in its results file. Runs that ended at different moments but had learned of the same
 jobs and forecasts have the same optimum; it is searched for once, starting from the best of their plans.
 """
 
@@ -10,35 +11,45 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agents import SHARED
 from scenarios.optimum.baselines import Baseline, baselines
 from scenarios.optimum.optimum import Optimum, clairvoyant_optimum
+from scenarios.optimum.shared_optimum import SharedOptimum, shared_optimum_of
 from scenarios.results import ResultsReader, record_comparison, seal
 from scenarios.scenario import Scenario
 from scenarios.timeline import optional_jobs
 
 TIME_LIMIT_WALL_S = 30.0
 """For all optima of a simulation together."""
+SupplyRules = Literal["whole", "shared", "both"]
+"""The rules of supply that a plan keeps: a job is supplied by one panel in full, by all panels together minute by
+minute, or both in turn."""
 
 
 def compare(
     results_file: Path,
     time_limit_wall_s: float = TIME_LIMIT_WALL_S,
     progress: Callable[[float, float], None] | None = None,
+    *,
+    supply: SupplyRules = "whole",
 ) -> None:
     """Find optimum and baselines of every completed run of a simulation and store them in its results file.
+
+    What the file holds already of another rule of supply is kept.
 
     Args:
         results_file: The simulation's results.
         time_limit_wall_s: Wall-clock seconds for all optima together; then the best plans found so far count.
         progress: Called now and then with the energy of the best plan and the bound, Wh.
+        supply: Which optima are sought. Baselines belong to whole contracts.
 
     Raises:
         ResultsError: The file cannot be read or written.
     """
     with ResultsReader(results_file) as results:
+        kept = {run.run: run.comparison for run in results.runs()}
         scenarios = {run.run: _scenario_of(results, run.run) for run in results.runs()}
         delivered_wh: dict[int, float] = {}
         end_s: dict[int, int] = {}
@@ -59,16 +70,23 @@ def compare(
             }
             for known, runs in alike.items()
         }
+    limit_wall_s = time_limit_wall_s / max(1, len(alike)) / (2 if supply == "both" else 1)
     for known, runs in alike.items():
-        scenario = scenarios[runs[0]]
+        scenario, plan = scenarios[runs[0]], plans[known]
         last_s = max(end_s[run] for run in runs)
-        optimum = clairvoyant_optimum(scenario, plans[known], time_limit_wall_s / len(alike), progress, end_s=last_s)
-        without = baselines(scenario, end_s=last_s)
-        for number in runs:
-            found = {
-                "optimum": optimum_json(optimum, delivered_wh[number]),
-                "baselines": [baseline_json(baseline, optimum) for baseline in without],
-            }
+        of_run: dict[int, dict[str, Any]] = {number: dict(kept[number]) for number in runs}
+        starts_s = [{job: start_s for job, (_, start_s) in plan.items()}]
+        if supply != "shared":
+            optimum = clairvoyant_optimum(scenario, plan, limit_wall_s, progress, end_s=last_s)
+            without = [baseline_json(baseline, optimum) for baseline in baselines(scenario, end_s=last_s)]
+            for number, found in of_run.items():
+                found |= {"optimum": optimum_json(optimum, delivered_wh[number]), "baselines": without}
+            starts_s.append({job: start_s for job, (_, start_s) in optimum.plan.items()})
+        if supply != "whole":
+            shared = shared_optimum_of(scenario, starts_s, limit_wall_s, progress, end_s=last_s)
+            for number, found in of_run.items():
+                found["shared_optimum"] = shared_optimum_json(shared, delivered_wh[number])
+        for number, found in of_run.items():
             record_comparison(results_file, number, found)
     seal(results_file)
 
@@ -110,6 +128,19 @@ def optimum_json(optimum: Optimum, delivered_wh: float | None = None) -> dict[st
         "proven": optimum.proven,
         "wall_s": optimum.wall_s,
     }
+
+
+def shared_optimum_json(optimum: SharedOptimum, delivered_wh: float | None = None) -> dict[str, Any]:
+    """Return an optimum for shared supply as a JSON object.
+
+    Args:
+        optimum: The optimum.
+        delivered_wh: Energy that a run delivered, to state its share; None: no run.
+    """
+    found: dict[str, Any] = {"best_wh": optimum.best_wh, "bound_wh": optimum.bound_wh}
+    if delivered_wh is not None:
+        found["share"] = optimum.share(delivered_wh)
+    return {**found, "gap": optimum.gap, "proven": optimum.proven, "wall_s": optimum.wall_s}
 
 
 def baseline_json(baseline: Baseline, optimum: Optimum) -> dict[str, Any]:

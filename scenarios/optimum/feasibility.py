@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from agents import FloatArray, Job, Outlook, can_run_in_sequence
-from scenarios.device_overlaps import jobs_without_room, run_of
+from agents import GRID, Contract, FloatArray, Job, Outlook, can_run_in_sequence
+from scenarios.device_overlaps import jobs_without_room, overlapping, run_of
 from scenarios.scenario import ProducerSeries, Scenario
 
 BIN_S = 60
@@ -17,7 +17,8 @@ TOLERANCE_WH = 1e-6
 """Tolerance of one bin, as for promises."""
 
 Plan = Mapping[str, tuple[str, int]]
-"""Producer and start (UNIX seconds) by job id; a job without an entry runs on grid power."""
+"""Producer and start (UNIX seconds) by job id; a job without an entry runs on grid power. With shared supply all jobs
+have an entry, and the producer is empty."""
 
 
 def plan_problems(
@@ -60,6 +61,59 @@ def plan_problems(
     return problems + _device_problems(scenario, plan, end_s, together)
 
 
+def start_problems(
+    scenario: Scenario,
+    starts_s: Mapping[str, int],
+    *,
+    end_s: int | None = None,
+    together: Collection[str] = (),
+    given_starts_s: Mapping[str, Collection[int]] | None = None,
+) -> list[str]:
+    """Return the rules that a plan for shared supply breaks, in words; empty if it keeps them all.
+
+    Every job that is registered before the run ends has a start: within its window and not before it is registered, or
+    at once if its window is over by then. Jobs of one device follow one another.
+
+    Args:
+        scenario: Neighbourhood, jobs and production.
+        starts_s: The plan: the start of each job, by job id, UNIX seconds.
+        end_s: End of the run, UNIX seconds; None: the scenario's own.
+        together: As in `plan_problems`.
+        given_starts_s: Starts that are right whatever the window, because a run started the job then.
+    """
+    until_s = _run_end_s(scenario, end_s)
+    known = {job.job_id: job for job in scenario.jobs if until_s is None or job.registered_s <= until_s}
+    problems = [f"{job_id}: no such job" for job_id in sorted(starts_s.keys() - known.keys())]
+    problems += [f"{job_id}: no start" for job_id in sorted(known.keys() - starts_s.keys())]
+    outside = set()
+    for job_id in sorted(known.keys() & starts_s.keys()):
+        job, start_s = known[job_id], starts_s[job_id]
+        first_s = max(job.earliest_start_s, job.registered_s, scenario.start_s)
+        if not first_s <= start_s <= max(first_s, job.latest_start_s):
+            outside.add(job_id)
+            if start_s not in (given_starts_s or {}).get(job_id, ()):
+                problems.append(f"{job_id}: start {start_s} is outside its window or before it is registered")
+    if problems:
+        return problems
+    plan = {job_id: ("", start_s) for job_id, start_s in starts_s.items()}
+    return _device_problems(scenario, plan, end_s, {*together, *outside})
+
+
+def together_in(scenario: Scenario, starts_s: Mapping[str, int]) -> frozenset[str]:
+    """Return the jobs of a plan that start while another job of their device runs.
+
+    Args:
+        scenario: Neighbourhood and jobs.
+        starts_s: Starts by job id, UNIX seconds.
+    """
+    jobs = {job.job_id: job for job in scenario.jobs}
+    placed = [
+        Contract(contract_id="", job_id=job_id, producer=GRID, start_s=start_s, agreed_s=0, energy_wh=0.0)
+        for job_id, start_s in starts_s.items()
+    ]
+    return frozenset(later.job_id for _, later in overlapping(jobs, placed))
+
+
 def _device_problems(scenario: Scenario, plan: Plan, end_s: int | None, together: Collection[str]) -> list[str]:
     end_s = _run_end_s(scenario, end_s)
     known = [job for job in scenario.jobs if end_s is None or job.registered_s <= end_s]
@@ -99,6 +153,22 @@ def delivered_wh(scenario: Scenario, plan: Plan, *, end_s: int | None = None) ->
             for producer, load_wh in _loads(plan, jobs, edges_s).items()
         )
     )
+
+
+def pooled_wh(scenario: Scenario, starts_s: Mapping[str, int], *, end_s: int | None = None) -> float:
+    """Return the energy that a plan for shared supply delivers: in each minute, the lesser of all sun and all draw.
+
+    Args:
+        scenario: Neighbourhood, jobs and production.
+        starts_s: The start of each job, by job id, UNIX seconds.
+        end_s: End of the run, UNIX seconds; None: the scenario's own. Forecasts issued later do not count.
+    """
+    jobs = {job.job_id: job for job in scenario.jobs}
+    plan = {job_id: ("", start_s) for job_id, start_s in starts_s.items()}
+    _, edges_s = _edges(scenario, plan, jobs)
+    end = _run_end_s(scenario, end_s)
+    sun_wh = sum((_production_wh(of, edges_s, end) for of in scenario.producers.values()), np.zeros(len(edges_s) - 1))
+    return float(sum(np.minimum(load_wh, sun_wh).sum() for load_wh in _loads(plan, jobs, edges_s).values()))
 
 
 def _edges(scenario: Scenario, plan: Plan, jobs: Mapping[str, Job]) -> tuple[int, FloatArray]:

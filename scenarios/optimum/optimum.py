@@ -31,10 +31,9 @@ from random import Random
 
 import numpy as np
 
-from agents import GRID, Contract, one_blas_thread
-from scenarios.device_overlaps import overlapping
+from agents import GRID, one_blas_thread
 from scenarios.optimum.column_generation import Bound, prove_bound
-from scenarios.optimum.feasibility import delivered_wh, plan_problems
+from scenarios.optimum.feasibility import delivered_wh, plan_problems, together_in
 from scenarios.optimum.instance import Instance, instance_of
 from scenarios.optimum.large_neighbourhood_search import earliest, fill, greedy, improve, lowest_price, tightest
 from scenarios.optimum.milp import solve_refined
@@ -117,7 +116,7 @@ def clairvoyant_optimum(
     """
     started_wall_s = time.monotonic()
     given = {job: placement for job, placement in (start_plan or {}).items() if placement[0] != GRID}
-    together = _together(scenario, start_plan or {})
+    together = together_in(scenario, {job: start_s for job, (_, start_s) in (start_plan or {}).items()})
     extra_starts_s = {job: start_s for job, (_, start_s) in given.items()}
     instance = instance_of(scenario, end_s=end_s, extra_starts_s=extra_starts_s, together=together)
     search = _Search(PlacementOptions(instance), started_wall_s, time_limit_wall_s, progress)
@@ -146,16 +145,6 @@ def clairvoyant_optimum(
         proven=search.bound_wh - best_wh <= PROVEN_WH,
         wall_s=time.monotonic() - started_wall_s,
     )
-
-
-def _together(scenario: Scenario, plan: Mapping[str, tuple[str, int]]) -> frozenset[str]:
-    """Return the jobs of a plan that start while another job of their device runs."""
-    jobs = {job.job_id: job for job in scenario.jobs}
-    placed = [
-        Contract(contract_id="", job_id=job_id, producer=producer, start_s=start_s, agreed_s=0, energy_wh=0.0)
-        for job_id, (producer, start_s) in plan.items()
-    ]
-    return frozenset(later.job_id for _, later in overlapping(jobs, placed))
 
 
 class _Search:

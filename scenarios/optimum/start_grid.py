@@ -103,6 +103,18 @@ def start_grids_of(
     return tuple(start_grids)
 
 
+def single_start(load: LoadProfile, begin_s: int, start_s: int) -> StartGrid:
+    """Return a grid of one start.
+
+    Args:
+        load: The job's load profile.
+        begin_s: Beginning of the instance's first bin, UNIX seconds, a whole minute.
+        start_s: The start, UNIX seconds.
+    """
+    bin_, offset_s = divmod(start_s - begin_s, BIN_S)
+    return StartGrid(draw_from(load, offset_s), offset_s, bin_, 1)
+
+
 def draw_from(load: LoadProfile, offset_s: int) -> FloatArray:
     """Return a load's energy by bin, Wh, shape (bins,), when it starts `offset_s` after the beginning of a bin."""
     bins = max(1, -(-(offset_s + load.duration_s) // BIN_S))

@@ -1,3 +1,8 @@
+from .bill_rows import (
+    BillRow as BillRow,
+    community_with_key as community_with_key,
+    total_row as total_row,
+)
 from .connection import (
     FigureFormatError as FigureFormatError,
     ResultsError as ResultsError,
@@ -76,6 +81,7 @@ __all__ = [
     "SUFFIX",
     "SWEEP_ID",
     "AveragePowerProfile",
+    "BillRow",
     "ContractRow",
     "DroppedHost",
     "FigureFormatError",
@@ -97,6 +103,7 @@ __all__ = [
     "SimulationSpec",
     "average_power_profile",
     "check_paper",
+    "community_with_key",
     "create_results",
     "export_results",
     "glance",
@@ -112,6 +119,7 @@ __all__ = [
     "seal",
     "simulation_json",
     "sweep_files",
+    "total_row",
     "versions",
     "view_house",
     "view_neighbourhood",

@@ -14,6 +14,7 @@ import numpy as np
 from agents import FloatArray
 from broker import atomic_write
 from scenarios.metrics import Kpis, Settlement
+from scenarios.results.bill_rows import BillRow
 from scenarios.results.connection import ResultsExistError, ResultsWriteError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
@@ -54,6 +55,7 @@ def tables(results: ResultsReader) -> tuple[ExportTable, ...]:
         ExportTable("minutes", MINUTES, lambda: _minutes(results)),
         ExportTable("production", PRODUCTION, lambda: _production(results)),
         ExportTable("consumption", CONSUMPTION, lambda: _consumption(results)),
+        ExportTable("bills", BILLS, lambda: _bills(results)),
     )
 
 
@@ -134,6 +136,11 @@ PRODUCTION = _columns(
     delivered_wh="float",
 )
 CONSUMPTION = _columns(run="int", house="text", minute_s="instant", consumed_wh="float", delivered_wh="float")
+
+BILLS = (
+    *_columns(run="int", house="text", allocation_key="text"),
+    *(ExportColumn(field.name, "float") for field in fields(BillRow)[2:]),
+)
 
 
 def _runs(results: ResultsReader) -> Iterator[Row]:
@@ -231,6 +238,12 @@ def _consumption(results: ResultsReader) -> Iterator[Row]:
         for i, house in enumerate(settled.houses):
             for row in _non_zero_minutes(settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])):
                 yield (run.run, house, *row)
+
+
+def _bills(results: ResultsReader) -> Iterator[Row]:
+    for run in results.runs():
+        for row in results.bills(run.run):
+            yield (run.run, *(getattr(row, field.name) for field in fields(BillRow)))
 
 
 def _non_zero_minutes(settled: Settlement, columns: tuple[FloatArray, ...]) -> Iterator[Row]:

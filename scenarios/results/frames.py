@@ -76,6 +76,11 @@ class ResultFrames:
         return self._frame("consumption")
 
     @cached_property
+    def bills(self) -> pd.DataFrame:
+        """One row for each run and house: energies, the lines of the bill, the bill with and without, the saving."""
+        return self._frame("bills")
+
+    @cached_property
     def minutes(self) -> pd.DataFrame:
         """One row a minute: the whole neighbourhood's energy."""
         return self._frame("minutes")

@@ -17,7 +17,17 @@ from pydantic import ValidationError
 
 from agents import LedgerEntry
 from scenarios.events import Happening
-from scenarios.metrics import DEFAULT_INTERVAL_S, Kpis, Settlement, compute_kpis, settle
+from scenarios.metrics import (
+    DEFAULT_INTERVAL_S,
+    CommunityAccount,
+    Kpis,
+    Settlement,
+    account_of,
+    compute_kpis,
+    producer_houses,
+    settle,
+)
+from scenarios.results.bill_rows import BillRow, bill_rows
 from scenarios.results.connection import ResultsError, open_for_reading, translate_read_errors
 from scenarios.results.rows import (
     DroppedHost,
@@ -28,7 +38,7 @@ from scenarios.results.rows import (
     read_ledger,
 )
 from scenarios.results.verdict_rows import read_verdicts
-from scenarios.scenario import Scenario, planned_end_s, scenario_of
+from scenarios.scenario import Community, Scenario, planned_end_s, scenario_of
 from scenarios.timeline import as_happened
 
 MESSAGES_A_PAGE = 1000
@@ -188,6 +198,30 @@ class ResultsReader:
             not_registered=len(info.not_registered),
             interval_s=interval_s,
         )
+
+    def bills(self, run: int, community: Community | None = None) -> tuple[BillRow, ...]:
+        """Return the bills of a run in the order of the houses; empty where the scenario has no tariff.
+
+        Args:
+            run: Number of the run.
+            community: Settle in this way instead of the scenario's.
+        """
+        settled = self.settlement(run)
+        with self._translate_damage():
+            scenario = self.scenario_of(run)
+            return bill_rows(scenario, settled, producer_houses(scenario), community)
+
+    def account(self, run: int, community: Community | None = None) -> CommunityAccount | None:
+        """Return the account of the energy community in a run; None where the scenario has none, or no tariff.
+
+        Args:
+            run: Number of the run.
+            community: Settle in this way instead of the scenario's.
+        """
+        settled = self.settlement(run)
+        with self._translate_damage():
+            scenario = self.scenario_of(run)
+            return account_of(scenario, settled, producer_houses(scenario), community)
 
     def scores(self, run: int) -> dict[str, tuple[int, int]]:
         """Return each producer's score at the beginning and at the end of a run, by producer id.

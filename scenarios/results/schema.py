@@ -54,6 +54,33 @@ CREATE TABLE IF NOT EXISTS suppliers ( -- with shared supply: a contract's produ
 """
 """Files of before supply could be shared have no such tables."""
 
+BILLS_TABLE = """
+CREATE TABLE IF NOT EXISTS bills ( -- of runs that ended, where the scenario has a tariff; older files have no table
+  run                INTEGER NOT NULL REFERENCES runs (run),
+  house_id           INTEGER NOT NULL REFERENCES houses (id),
+  allocation_key     TEXT,          -- NULL: by contract and minute; the next lines of the bill are then NULL too
+  consumed_wh        REAL NOT NULL,
+  produced_wh        REAL NOT NULL,
+  own_wh             REAL NOT NULL, -- consumed from the house's own producers
+  bought_wh          REAL NOT NULL, -- from other houses
+  sold_wh            REAL NOT NULL, -- to other houses
+  imported_wh        REAL NOT NULL, -- from the grid
+  fed_in_wh          REAL NOT NULL, -- to the grid
+  import_eur         REAL,          -- what is earned is negative
+  feed_in_eur        REAL,
+  local_bought_eur   REAL,
+  local_sold_eur     REAL,
+  grid_fee_eur       REAL,
+  local_grid_fee_eur REAL,
+  fixed_eur          REAL,
+  vat_eur            REAL,
+  with_eur           REAL NOT NULL,
+  without_eur        REAL NOT NULL, -- the same consumption at the same times without the neighbourhood
+  saving_eur         REAL NOT NULL,
+  PRIMARY KEY (run, house_id)
+) WITHOUT ROWID;
+"""
+
 TABLES = f"""
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
@@ -175,4 +202,4 @@ CREATE TABLE consumption ( -- minutes in which nothing was drawn are left out
   PRIMARY KEY (run, house_id, minute_s)
 ) WITHOUT ROWID;
 
-{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{SHARES_TABLE}"""
+{SCORES_TABLE}{DROPPED_HOSTS_TABLE}{BILLS_TABLE}{SHARES_TABLE}"""

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents import Job, LedgerEntry
 from scenarios.events import in_words
-from scenarios.metrics import DEFAULT_INTERVAL_S, bills, compute_kpis, statistics_by_figure
+from scenarios.metrics import DEFAULT_INTERVAL_S, account_of, bills_of, compute_kpis, statistics_by_figure
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RunInfo
 from scenarios.results.share_series import share_series
@@ -58,7 +58,8 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         scenario, settled, ledger, run.end_s, not_registered=len(run.not_registered), interval_s=interval_s
     )
     jobs = {job.job_id: job for job in scenario.jobs}
-    billed = bills(settled, loaded.producer_houses, scenario.tariff, scenario.tariff_changes) if scenario.tariff else {}
+    billed = bills_of(scenario, settled, loaded.producer_houses)
+    account = account_of(scenario, settled, loaded.producer_houses)
     return {
         "run": run.run,
         "run_id": run.run_id,
@@ -96,6 +97,7 @@ def run_json(results: ResultsReader, run: RunInfo, interval_s: int = DEFAULT_INT
         "by_producer": {producer: asdict(of) for producer, of in split.by_producer.items()},
         "by_hour": [asdict(hour) for hour in split.by_hour],
         "bills": {house: {**asdict(bill), "saving_eur": bill.saving_eur} for house, bill in billed.items()},
+        "community": None if account is None else account.as_dict(),
     }
 
 

@@ -10,13 +10,15 @@ from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     Bill,
+    CommunityAccount,
     EnergySplit,
     IntArray,
     Kpis,
     SampleStatistics,
     Settlement,
     Split,
-    bills,
+    account_of,
+    bills_of,
     compute_kpis,
     load_factor,
     mean_power_w,
@@ -154,6 +156,8 @@ class NeighbourhoodView:
     day: PowerProfile
     bills: dict[str, Bill]
     """Empty without a tariff."""
+    account: CommunityAccount | None = None
+    """Of the energy community; None where the scenario has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,8 @@ class HouseView:
     day: PowerProfile
     bill: Bill | None
     """None without a tariff."""
+    account: CommunityAccount | None = None
+    """Of the energy community; None where the scenario has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +261,7 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
     """
     loaded = load_run(results, run)
     scenario = results.scenario_of(run)
-    settled, tariff = loaded.settlement, scenario.tariff
+    settled = loaded.settlement
     return NeighbourhoodView(
         run=loaded.run,
         covered_share=results.covered_share(loaded.run),
@@ -272,7 +278,8 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         day=_day(
             settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.delivered_wh.sum(axis=0), interval_s
         ),
-        bills=bills(settled, loaded.producer_houses, tariff, scenario.tariff_changes) if tariff else {},
+        bills=bills_of(scenario, settled, loaded.producer_houses),
+        account=account_of(scenario, settled, loaded.producer_houses),
     )
 
 
@@ -307,7 +314,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     own_producers = results.producers_of(house)
     loaded = load_run(results, run)
     scenario = results.scenario_of(run)
-    settled, tariff = loaded.settlement, scenario.tariff
+    settled = loaded.settlement
     row = settled.houses.index(house)
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
@@ -329,7 +336,8 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         contracts=tuple(c for c in loaded.contracts if c.house == house),
         supplied=supplied,
         day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
-        bill=bills(settled, loaded.producer_houses, tariff, scenario.tariff_changes)[house] if tariff else None,
+        bill=bills_of(scenario, settled, loaded.producer_houses).get(house),
+        account=account_of(scenario, settled, loaded.producer_houses),
     )
 
 

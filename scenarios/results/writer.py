@@ -19,7 +19,8 @@ import numpy as np
 from agents import TIMELINE, Contract, FloatArray, LedgerEntry, ledger_sha256
 from broker import atomic_write
 from scenarios.events import Happening
-from scenarios.metrics import Settlement, compute_kpis, settle
+from scenarios.metrics import Settlement, compute_kpis, producer_houses, settle
+from scenarios.results.bill_rows import bill_rows, write_bills
 from scenarios.results.connection import (
     BUSY_WALL_S,
     ResultsWriteError,
@@ -285,9 +286,11 @@ class RunWriter:
             end_s = max([self._reached_s, *self._ends_s(scenario, standing)])
         settled = settle(scenario, standing, self._start_s, end_s)
         figures = compute_kpis(scenario, settled, entries, end_s, not_registered=len(not_registered))
+        bills = bill_rows(scenario, settled, producer_houses(scenario))
         with translate_sqlite_errors(self.path), transaction(self._connection):
             self._write_waiting()
             self._write_minutes(settled)
+            write_bills(self._connection, self.run, bills)
             write_jobs(self._connection, scenario.jobs)
             self._write_scores(scores or {})
             self._write_dropped(without)

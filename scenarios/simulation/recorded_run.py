@@ -48,6 +48,10 @@ class RunRecord:
         self._on_progress = on_progress
         self._told_wall_s = 0.0
 
+    def __repr__(self) -> str:
+        """Return what a log shows of it."""
+        return f"RunRecord(now_s={self.now_s})"
+
     def moment(self, moment: Moment) -> None:
         """Take note of a step."""
         self.now_s = moment.time_s

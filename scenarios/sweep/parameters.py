@@ -1,7 +1,8 @@
 """What a sweep varies and sets: `penalty=0.5:2:4`, `algorithm=insertion,exact`, `jobs[adler-car].latest_start=...`.
 
-A key is the name of a run setting or, with a path, a value of the scenario's file. A path names the items of a list by
-their number, by their id or, all of them, by `*`: `houses[adler].devices[pv-adler].name`, `jobs[*].latest_start`.
+A key is the name of a run setting, of a variable of the scenario's file or, with a path, a value of it. A path names
+the items of a list by their number, by their id or, all of them, by `*`: `houses[adler].devices[pv-adler].name`,
+`jobs[*].latest_start`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agents.scheduling import ALGORITHMS
@@ -84,15 +85,25 @@ class Parameter:
     """In the order given; those of a range without a count are empty."""
     range: Range | None = None
     targets: tuple[KeyPath, ...] = ()
-    """The values of the scenario's file that it sets; empty: it is a run setting."""
+    """The values of the scenario's file that it sets."""
+    is_variable: bool = False
+    """Whether it is one of the variables of the scenario's file."""
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is a setting of the run, and the scenario does not depend on it."""
+        return not self.targets and not self.is_variable
 
 
-def parse_parameter(text: str, content: Mapping[str, Any], *, is_sampled: bool = False) -> Parameter:
+def parse_parameter(
+    text: str, content: Mapping[str, Any], variables: Mapping[str, Any], *, is_sampled: bool = False
+) -> Parameter:
     """Return the parameter that `KEY=VALUE[,VALUE...]` or `KEY=LOW:HIGH[:COUNT][:log]` describes.
 
     Args:
         text: As on the command line.
         content: The scenario's file, as plain data.
+        variables: The variables of the file with their values; a key that names one is that.
         is_sampled: Whether values are drawn from ranges, which then need no count.
 
     Raises:
@@ -102,27 +113,38 @@ def parse_parameter(text: str, content: Mapping[str, Any], *, is_sampled: bool =
     key, written = key.strip(), written.strip()
     if not equals or not key or not written:
         raise ParameterError(f"{text!r}: expected is KEY=VALUE, for example penalty=0.5,1 or penalty=0.5:2:4")
+    if key in variables:
+        variable = Parameter(key, (), is_variable=True)
+        return _with_values(variable, written, _kind([variables[key]]), is_sampled=is_sampled)
     setting = key.replace("-", "_")
     if setting in RUN_SETTINGS:
-        return _parsed(setting, written, RUN_SETTINGS[setting], (), is_sampled=is_sampled)
-    targets = find_targets(key, content)
-    kinds = {type(plain_value(content, path)) for path in targets}
-    kind: Kind | None = kinds.pop() if len(kinds) == 1 else float if kinds == {int, float} else None
-    return _parsed(key, written, kind if kind in {str, int, float, bool} else None, targets, is_sampled=is_sampled)
+        return _with_values(Parameter(setting, ()), written, RUN_SETTINGS[setting], is_sampled=is_sampled)
+    targets = find_targets(key, content, variables)
+    kind = _kind([plain_value(content, path) for path in targets])
+    return _with_values(Parameter(key, (), targets=targets), written, kind, is_sampled=is_sampled)
 
 
-def _parsed(key: str, written: str, kind: Kind | None, targets: tuple[KeyPath, ...], *, is_sampled: bool) -> Parameter:
+def _kind(values: Sequence[object]) -> Kind | None:
+    """Return the type that values of a file have; None: none that says what a new one has to be."""
+    kinds = {type(value) for value in values}
+    if kinds == {int, float}:
+        return float
+    return next((kind for kind in (str, int, float, bool) if kinds == {kind}), None)
+
+
+def _with_values(parameter: Parameter, written: str, kind: Kind | None, *, is_sampled: bool) -> Parameter:
+    key = parameter.key
     if kind in {int, float} or (kind is None and _RANGE.fullmatch(written)):
         found = _RANGE.fullmatch(written)
         if found is not None:
             reach = _range(key, found, is_whole=_is_whole(kind, found))
             if reach.count is None and not is_sampled:
                 raise ParameterError(f"{key}={written}: says no number of values; write for example {key}={written}:5")
-            return Parameter(key, reach.values(), reach, targets)
-    values = tuple(_value(key, one.strip(), kind, is_setting=not targets) for one in written.split(","))
+            return replace(parameter, values=reach.values(), range=reach)
+    values = tuple(_value(key, one.strip(), kind, is_setting=parameter.is_setting) for one in written.split(","))
     if len(set(values)) < len(values):
         raise ParameterError(f"{key}={written}: a value is given twice")
-    return Parameter(key, values, None, targets)
+    return replace(parameter, values=values)
 
 
 def _is_whole(kind: Kind | None, found: re.Match[str]) -> bool:
@@ -143,7 +165,10 @@ def _range(key: str, found: re.Match[str], *, is_whole: bool) -> Range:
         raise ParameterError(f"{key}={found[0]}: a range has from 2 to {_MOST_VALUES} values, not {count}")
     reach = Range(low, high, count, is_log, is_whole)
     if is_whole and len(set(reach.values())) < (count or 0):
-        raise ParameterError(f"{key}={found[0]}: there are not {count} different whole numbers in this range")
+        raise ParameterError(
+            f"{key}={found[0]}: there are not {count} different whole numbers in this range; "
+            f"write {low:.1f}:{high:g}:{count} for fractions"
+        )
     return reach
 
 
@@ -151,7 +176,7 @@ def _value(key: str, text: str, kind: Kind | None, *, is_setting: bool) -> Value
     if text == "":
         raise ParameterError(f"{key}: a value is missing before or after a comma")
     if kind is str:
-        return _algorithm(text) if key == "algorithm" else text
+        return _algorithm(text) if key == "algorithm" and is_setting else text
     if kind is bool:
         if text.casefold() not in _WORDS:
             raise ParameterError(f"{key}={text}: yes or no is expected")
@@ -160,7 +185,7 @@ def _value(key: str, text: str, kind: Kind | None, *, is_setting: bool) -> Value
     if kind is None:
         return text if number is None else number
     if number is None:
-        raise ParameterError(f"{key}={text}: a {'whole ' if kind is int else ''}number is expected")
+        raise ParameterError(f"{key}={text}: a {'whole ' if kind is int and is_setting else ''}number is expected")
     if kind is int and is_setting and not isinstance(number, int):
         raise ParameterError(f"{key}={text}: a whole number is expected")
     return float(number) if kind is float and is_setting else number
@@ -179,7 +204,7 @@ def _algorithm(name: str) -> str:
     return found
 
 
-def find_targets(key: str, content: Mapping[str, Any]) -> tuple[KeyPath, ...]:
+def find_targets(key: str, content: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[KeyPath, ...]:
     """Return the paths of the values that a key names in a scenario's file.
 
     Raises:
@@ -195,7 +220,7 @@ def find_targets(key: str, content: Mapping[str, Any]) -> tuple[KeyPath, ...]:
         is_last = i == len(parts) - 1
         next_paths = [below for path in paths for below in _below(content, path, part, is_last=is_last)]
         if not next_paths:
-            raise ParameterError(_unknown(key, content, paths[0], part))
+            raise ParameterError(_unknown(key, content, variables, paths[0], part))
         paths = next_paths
     for path in paths:
         if isinstance(plain_value(content, path), Mapping | list):
@@ -233,10 +258,10 @@ def _known(content: Mapping[str, Any], path: KeyPath) -> list[str]:
     return []
 
 
-def _unknown(key: str, content: Mapping[str, Any], path: KeyPath, part: str) -> str:
+def _unknown(key: str, content: Mapping[str, Any], variables: Mapping[str, Any], path: KeyPath, part: str) -> str:
     known = _known(content, path)
     if not path:
-        known = [*RUN_SETTINGS, *(name for name in known if name not in _NOT_VARIED)]
+        known = [*variables, *RUN_SETTINGS, *(name for name in known if name not in _NOT_VARIED)]
     where = f" in {in_words(path)}" if path else ""
     what = f"unknown key {key!r}" if key == part else f"unknown key {key!r}: there is no {part!r}{where}"
     return f"{what}{suggest(part, known)}"

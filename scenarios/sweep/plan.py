@@ -14,13 +14,13 @@ from agents import SettingsError
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings
 from agents.sharing import Preference, SupplySettings
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files import load_content as build_content
+from scenarios.files import KeyPath, load_content as build_content
 from scenarios.load import Content, load, load_content
 from scenarios.results import DEFAULT_FOLDER, SUFFIX
 from scenarios.scenario import SCENARIO, Scenario
 from scenarios.simulation import RunSettings
 from scenarios.sweep.design import grid, sample
-from scenarios.sweep.parameters import Parameter, ParameterError, Value, parse_parameter
+from scenarios.sweep.parameters import Parameter, ParameterError, Value, find_targets, parse_parameter
 
 MAX_RUNS = 1_000_000
 """A sweep of more runs is a typing error."""
@@ -93,11 +93,15 @@ class SweepPlan:
 
         They come seed by seed, so that a sweep that was stopped has about as many runs of each point.
         """
-        prefer = self.variants[0].prefer
         for k, seed in enumerate(self.seeds):
             for point in self.points:
                 run = (point.number - 1) * len(self.seeds) + k + 1
-                yield SweepRun(run, point.number, point.variant, _run_settings(run, seed, point.settings, prefer))
+                yield SweepRun(
+                    run,
+                    point.number,
+                    point.variant,
+                    _run_settings(run, seed, point.settings, self.variants[point.variant].prefer),
+                )
 
     @property
     def count(self) -> int:
@@ -134,25 +138,26 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     """
     loaded = load(request.source)
     content = load_content(request.source)
-    vary, fixed = _parameters(request, content.data)
+    vary, fixed = _parameters(request, content)
     rows = grid(vary) if request.sample is None else sample(vary, request.sample, request.sample_seed)
-    first = loaded.scenario.seed if request.first_seed is None else request.first_seed
     if len(rows) * request.seeds > MAX_RUNS:
         raise SettingsError((f"{len(rows)} points with {request.seeds} seeds are more than {MAX_RUNS:,} runs",))
-    variants = _Variants(loaded.scenario, content)
+    variants = _Variants(request.source, loaded.scenario, content)
     points: list[Point] = []
     problems: list[str] = []
     chosen = [(parameter, parameter.values[0]) for parameter in fixed]
     for number, row in enumerate(rows, start=1):
         values = [*chosen, *zip(vary, row, strict=True)]
-        settings = {parameter.key: value for parameter, value in values if not parameter.targets}
-        settings.setdefault("algorithm", loaded.scenario.algorithm)
-        if loaded.scenario.supply != "whole":
-            settings.setdefault("supply", loaded.scenario.supply)
+        settings = {parameter.key: value for parameter, value in values if parameter.is_setting}
+        variant = variants.index(values)
+        settings.setdefault("algorithm", variants.scenarios[variant].algorithm)
+        if variants.scenarios[variant].supply != "whole":
+            settings.setdefault("supply", variants.scenarios[variant].supply)
         problems += _setting_problems(settings)
-        points.append(Point(number, row, variants.index(values), settings))
+        points.append(Point(number, row, variant, settings))
     if problems:
         raise SettingsError(tuple(dict.fromkeys(problems)))
+    first = variants.scenarios[0].seed if request.first_seed is None else request.first_seed
     return SweepPlan(
         request=request,
         scenario=loaded.scenario.name,
@@ -164,14 +169,14 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     )
 
 
-def _parameters(request: SweepRequest, content: Mapping[str, Any]) -> tuple[list[Parameter], list[Parameter]]:
+def _parameters(request: SweepRequest, content: Content) -> tuple[list[Parameter], list[Parameter]]:
     problems: list[str] = []
     found: list[list[Parameter]] = [[], []]
     is_sampled = request.sample is not None
     for parameters, texts, sampled in ((found[0], request.vary, is_sampled), (found[1], request.fixed, False)):
         for text in texts:
             try:
-                parameters.append(parse_parameter(text, content, is_sampled=sampled))
+                parameters.append(parse_parameter(text, content.data, content.variables, is_sampled=sampled))
             except ParameterError as error:
                 problems.append(str(error))
     vary, fixed = found
@@ -199,7 +204,8 @@ def _as_well(key: str, other: str) -> str:
 class _Variants:
     """The scenarios of a sweep: one for each combination of values of the file."""
 
-    def __init__(self, scenario: Scenario, content: Content) -> None:
+    def __init__(self, source: str, scenario: Scenario, content: Content) -> None:
+        self._source = source
         self._base = scenario
         self._content = content
         self._known: dict[tuple[tuple[str, Value], ...], int] = {}
@@ -211,25 +217,36 @@ class _Variants:
         Raises:
             ScenarioError: It is not valid with them.
         """
-        changes = tuple((parameter.key, value) for parameter, value in values if parameter.targets)
+        changes = tuple((parameter.key, value) for parameter, value in values if not parameter.is_setting)
         if changes not in self._known:
             self.scenarios.append(self._built(values) if changes else self._base)
             self._known[changes] = len(self.scenarios) - 1
         return self._known[changes]
 
     def _built(self, values: Sequence[tuple[Parameter, Value]]) -> Scenario:
-        data = deepcopy(self._content.data)
+        variables = {parameter.key: value for parameter, value in values if parameter.is_variable}
+        content = load_content(self._source, variables) if variables else self._content
+        data = deepcopy(content.data)
         changes = []
         for parameter, value in values:
-            for *above, last in parameter.targets:
+            for *above, last in self._targets(parameter, content):
                 node: Any = data
                 for part in above:
                     node = node[part]
                 node[last] = value
-            if parameter.targets:
+            if not parameter.is_setting:
                 changes.append(f"{parameter.key}={shown(value)}")
         where = f"{self._content.where} with {', '.join(changes)}"
         return build_content(data, where, self._content.folder)
+
+    def _targets(self, parameter: Parameter, content: Content) -> tuple[KeyPath, ...]:
+        """Return what a parameter sets in the content of the file with other variables."""
+        if content is self._content or not parameter.targets:
+            return parameter.targets
+        try:
+            return find_targets(parameter.key, content.data, content.variables)
+        except ParameterError as error:
+            raise SettingsError((str(error),)) from None
 
 
 def _setting_problems(settings: Mapping[str, Value]) -> list[str]:
@@ -274,7 +291,7 @@ def _without_effect(vary: Sequence[Parameter], fixed: Sequence[Parameter], point
     algorithms = list(dict.fromkeys(str(point.settings["algorithm"]) for point in points))
     for parameter in (*vary, *fixed):
         owners = ALGORITHMS_WITH.get(parameter.key)
-        if parameter.targets or owners is None:
+        if not parameter.is_setting or owners is None:
             continue
         others = [name for name in algorithms if name not in owners]
         if others:

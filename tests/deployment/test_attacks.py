@@ -286,6 +286,7 @@ def password_file(guarded: GuardedBroker, login: str) -> str:
 # Who repeats what was said before.
 
 
+@pytest.mark.long
 async def test_what_was_said_in_an_old_run_counts_for_nothing_in_a_new_one(
     street: Scenario, guarded: GuardedBroker, ledger: str
 ) -> None:
@@ -389,7 +390,7 @@ def own_noise() -> tuple[tuple[str, bytes], ...]:
     [
         (None, ((topics.host(RUN, VICTIM), b"x"),)),
         (INTRUDER, ((topics.host(RUN, VICTIM), b"x"),)),
-        (INTRUDER, own_noise()),
+        pytest.param(INTRUDER, own_noise(), marks=pytest.mark.long),
     ],
     ids=["stranger", "household", "household in its own name"],
 )

@@ -19,7 +19,7 @@ import looptime
 import structlog
 
 from agents.model import MANAGER
-from broker.clock.pacing import Moment
+from broker.clock.pacing import Moment, Pace
 from broker.protocol.timeouts import Timeouts
 from broker.transport.memory import MemoryBroker
 from scenarios.load import load_scenario
@@ -110,9 +110,13 @@ class _Process:
             self._task.cancel()
 
 
-async def run_disturbed(scenario: Scenario, disturbance: Disturbance, seed: int, folder: Path) -> RunOutcome:
+async def run_disturbed(
+    scenario: Scenario, disturbance: Disturbance, seed: int, folder: Path, *, pace: Pace | None = None
+) -> RunOutcome:
     """Run a deployed neighbourhood in one process while all that goes wrong; return its outcome."""
-    settings = RunSettings(seed=1, run_id="soak", journals=folder, patience=Timeouts(limit_wall_s=1e6))
+    settings = RunSettings(
+        seed=1, run_id="soak", journals=folder, patience=Timeouts(limit_wall_s=1e6), pace=pace or Pace()
+    )
     broker = FaultyBroker(MemoryBroker(), disturbance.faults, seed)
     loop = asyncio.get_running_loop()
     waiting = sorted(disturbance.crashes, key=lambda crash: crash.step)

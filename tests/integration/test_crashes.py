@@ -10,6 +10,7 @@ import looptime
 import pytest
 
 from agents.model import MANAGER
+from broker.clock.pacing import Pace
 from broker.hosts.journal import HostJournal
 from broker.journal_file import JournalError
 from broker.protocol.timeouts import Timeouts
@@ -51,6 +52,19 @@ def test_all_processes_die_at_once(street: Scenario, calm: RunOutcome, tmp_path:
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
         disturbed = runner.run(run_disturbed(street, Disturbance(Faults(), crashes), 1, tmp_path))
     assert disturbed.ledger_sha256 == calm.ledger_sha256
+
+
+@pytest.mark.long
+def test_the_duration_of_a_run_counts_all_processes_of_its_clock(street: Scenario, tmp_path: Path) -> None:
+    """A clock that is killed in the afternoon had been running since midnight; how long it was away does not count."""
+    killed = Crash(CLOCK, 200, turns=0, away_wall_s=100.0)
+
+    async def main() -> RunOutcome:
+        return await run_disturbed(street, Disturbance(Faults(), (killed,)), 1, tmp_path, pace=Pace.parse("3600x"))
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        outcome = runner.run(main())
+    assert 15 < outcome.wall_s < 100  # sixteen hours and a bit, at an hour a second
 
 
 def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def test_a_run_that_is_interrupted_while_it_waits_for_hosts_leaves_nothing(stree
     quickly(main())
 
 
+@pytest.mark.long
 def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp_path: Path) -> None:
     """One that was away when the run ended finds a roster that says so; nothing else is left, and it leaves nothing."""
     houses = [house.id for house in street.houses if house.devices]
@@ -168,6 +169,7 @@ def test_a_household_that_comes_back_after_the_end_is_told(street: Scenario, tmp
     assert Roster.model_validate_json(left[topics.roster("r")]).ended
 
 
+@pytest.mark.long
 def test_a_household_that_comes_back_tells_its_forecasts_again(street: Scenario, tmp_path: Path) -> None:
     """They went with it when it was interrupted."""
     houses = [house.id for house in street.houses if house.devices]

@@ -168,6 +168,7 @@ def test_a_job_that_is_not_over_at_the_end_keeps_its_contract() -> None:
     assert outcome.not_registered == ("next day",)
 
 
+@pytest.mark.long
 def test_the_machines_time_zone_changes_nothing(ssmic: Ssmic) -> None:
     """Neither a ledger nor a date that is shown."""
     shown = []

@@ -168,12 +168,17 @@ class Attribute:
 if __name__ == "__main__":
     sys.meta_path.insert(0, Finder())
     from tui.__main__ import main
+    if {where!r} == "parsed options":
+        from tui.cli.app import Commands
+        Commands.parse_args = lambda *_: os.kill(os.getpid(), {number})
     main()
 """
 
 
 @both_signals
-@pytest.mark.parametrize("where", ["weak reference", "__del__", "__set_name__", "replaced without a trace"])
+@pytest.mark.parametrize(
+    "where", ["weak reference", "__del__", "__set_name__", "replaced without a trace", "parsed options"]
+)
 def test_where_python_ignores_or_replaces_exceptions(slow: Path, number: signal.Signals, where: str) -> None:
     """An ignored interrupt is repeated until the command meets it, well before the command would be left behind."""
     program = slow.parent / "program.py"

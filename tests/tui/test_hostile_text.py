@@ -178,7 +178,10 @@ def picture(pilot: Pilot[Any]) -> str:
     return emulated(update.render_segments(pilot.app.console), SIZE, moves=True)
 
 
-@pytest.mark.parametrize("pane", ["messages", "jobs", "producers", "ledger", "hosts"])
+@pytest.mark.parametrize(
+    "pane",
+    ["messages", *(pytest.param(pane, marks=pytest.mark.long) for pane in ("jobs", "producers", "ledger", "hosts"))],
+)
 async def test_the_live_view_shows_text_only(opened: Opened, pane: str) -> None:
     """Each pane, the Hosts pane among them, its details, its filters and the status line."""
     async with opened(first_area="negotiations", size=SIZE) as pilot:
@@ -242,7 +245,9 @@ def ssmic(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="ssmic")
 
 
-@pytest.mark.parametrize("command", ["show", "show --run 1", "list", "compare"])
+@pytest.mark.parametrize(
+    "command", ["show", *(pytest.param(more, marks=pytest.mark.long) for more in ("show --run 1", "list", "compare"))]
+)
 def test_tables_of_results_show_text_only(
     crafted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

@@ -21,7 +21,7 @@ from tui.shell.help import HelpScreen
 from tui.widgets.table import VirtualTable
 
 Opened = Any
-SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
+SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45", marks=pytest.mark.long)]
 PANES = {"M": "messages", "J": "jobs", "P": "producers", "L": "ledger", "H": "hosts"}
 
 SCENARIO = """\

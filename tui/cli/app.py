@@ -85,7 +85,9 @@ COMMANDS: dict[str, Command] = {
     "run": Command("tui.cli.run", "Run a neighbourhood on a virtual clock and print the results."),
     "sweep": Command("tui.cli.sweep", "Run a scenario many times with varied settings and values, and compare."),
     "check": Command("tui.cli.check", "Validate a scenario: list all its problems at once."),
-    "import": Command("tui.cli.import_", "Convert PySSMic input to a scenario."),
+    "import": Command(
+        "tui.cli.import_", "Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out."
+    ),
     "generate": Command(
         "tui.cli.generate", "Generate a neighbourhood: houses, appliances, cars, roofs, weather, forecasts."
     ),

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, complete_scenario, given, parse_id
+from tui.cli.options import (
+    CaFile,
+    CertFile,
+    KeyFile,
+    PasswordFile,
+    SetVariables,
+    User,
+    chosen_values,
+    complete_scenario,
+    given,
+    parse_id,
+)
 from tui.log_level import LogLevel
 from tui.safe_output import echo
 
@@ -40,6 +51,7 @@ def init(
         list[str] | None,
         typer.Option("--house", metavar="ID", help="Household that gets a login; repeatable.", parser=parse_id),
     ] = None,
+    set_: SetVariables = None,
     name: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,9 +88,12 @@ def init(
     from broker.security import Guard, write_guard
     from scenarios.load import load_scenario
 
+    chosen = chosen_values(set_)
+    if chosen and scenario is None:
+        raise typer.BadParameter("goes with a SCENARIO only", param_hint="--set")
     houses = list(house or ())
     if scenario is not None:
-        houses += [known.id for known in load_scenario(scenario).houses]
+        houses += [known.id for known in load_scenario(scenario, chosen).houses]
     written = write_guard(
         folder,
         Guard(

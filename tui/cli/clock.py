@@ -29,10 +29,12 @@ from tui.cli.options import (
     Run,
     ScenarioArgument,
     Seed,
+    SetVariables,
     StepSize,
     Supply,
     Tolerance,
     User,
+    chosen_values,
     given,
 )
 from tui.exit_codes import code_for_supervisor, tell_notes
@@ -65,6 +67,7 @@ def clock(
     scenario: ScenarioArgument,
     broker: Broker,
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -158,7 +161,7 @@ def clock(
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
-    found = load(scenario, allow_outside=allow_outside)
+    found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
     loaded = found.scenario
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import ScenarioArgument, parse_id
+from tui.cli.options import ScenarioArgument, SetVariables, chosen_values, parse_id
 from tui.safe_output import echo
 
 app = typer.Typer(rich_markup_mode=None)
@@ -60,6 +60,7 @@ def compose(
             metavar="NAME", help="Existing image to use. [default: built from ./Dockerfile]", show_default=False
         ),
     ] = None,
+    set_: SetVariables = None,
 ) -> None:
     """Print a Docker Compose file: a secured broker, the clock with the manager, one container per household."""
     from agents import MANAGER
@@ -68,6 +69,7 @@ def compose(
     from scenarios.load import load_scenario
     from scenarios.simulation import homes_of
 
+    chosen = chosen_values(set_)
     if (broker is not None or central) and secrets is None:
         hint = "--broker" if broker is not None else "--central"
         raise typer.BadParameter(
@@ -77,7 +79,7 @@ def compose(
         raise typer.BadParameter("goes with neither --house nor --broker", param_hint="--central")
     if broker is not None and parse_url(broker).password is not None:
         raise typer.BadParameter("a Compose file must not contain a password", param_hint="--broker")
-    loaded = load_scenario(scenario)
+    loaded = load_scenario(scenario, chosen)
     households = [host for host in homes_of(loaded) if host != MANAGER]
     unknown = [name for name in house or () if name not in households]
     if unknown:
@@ -94,5 +96,6 @@ def compose(
         image=image,
         secrets=secrets,
         broker=broker,
+        variables=chosen,
     )
     echo(compose_text(plan), nl=False)

@@ -25,10 +25,12 @@ from tui.cli.options import (
     Run,
     ScenarioArgument,
     Seed,
+    SetVariables,
     StepSize,
     Supply,
     Tolerance,
     User,
+    chosen_values,
     given,
     parse_id,
 )
@@ -67,6 +69,7 @@ def host(
         ),
     ],
     allow_outside: AllowOutside = False,
+    set_: SetVariables = None,
     run: Run = None,
     seed: Seed = None,
     algorithm: Algorithm = None,
@@ -88,7 +91,7 @@ def host(
 ) -> None:
     """Run the agents of a household until the clock ends the run.
 
-    Seed, algorithm, supply and scenario must be the clock's; it refuses a household with others.
+    Seed, algorithm, supply, scenario and its variables must be the clock's; it refuses a household with others.
     """
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
@@ -104,7 +107,7 @@ def host(
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house, allow_outside=allow_outside)
+    loaded = load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(

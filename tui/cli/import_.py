@@ -1,4 +1,4 @@
-"""`ssmic import`: convert PySSMic input to a YAML scenario."""
+"""`ssmic import`: convert input of PySSMic or GreenCharge to a YAML scenario."""
 
 from __future__ import annotations
 
@@ -19,16 +19,28 @@ Examples:
   ssmic import pyssmic/test my-test.yaml
   ssmic import neighbourhood.xml --jobs jobs.xml my-street.yaml
   ssmic import neighbourhood.pkl my-street.yaml
+  ssmic import Simulations/pilot pilot.yaml                         a simulation's folder of GreenCharge
+  ssmic import neighborhood.xml --jobs loads.xml --loads Inputs pilot.yaml
 """
 
 
 @app.command(epilog=_EXAMPLES)
 def import_(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A PySSMic input folder, a neighbourhood XML or pickle.")
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="An input folder of PySSMic or GreenCharge, a neighbourhood XML or pickle."
+        ),
     ],
     target: Annotated[Path, typer.Argument(metavar="TARGET.yaml", help="Scenario file to write.")],
-    jobs: Annotated[Path | None, typer.Option(metavar="FILE", help="PySSMic jobs XML for the neighbourhood.")] = None,
+    jobs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="PySSMic's jobs or GreenCharge's loads for the neighbourhood, XML. [default: none for PySSMic; for "
+            "GreenCharge those beside it]",
+        ),
+    ] = None,
     loads: Annotated[
         list[Path] | None,
         typer.Option(
@@ -37,7 +49,7 @@ def import_(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite TARGET if it exists.")] = False,
 ) -> None:
-    """Convert PySSMic input to a scenario.
+    """Convert PySSMic or GreenCharge input to a scenario, and say what was assumed and left out.
 
     The input is a folder, a neighbourhood XML with or without a jobs XML, or a neighbourhood pickle; nothing in a
     pickle is executed.

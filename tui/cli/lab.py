@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from broker.protocol import LIMIT_WALL_S
-from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, Run, ScenarioArgument, User, given
+from tui.cli.options import (
+    CaFile,
+    CertFile,
+    KeyFile,
+    PasswordFile,
+    Run,
+    ScenarioArgument,
+    SetVariables,
+    User,
+    chosen_values,
+    given,
+)
 from tui.log_level import LogLevel
 
 if TYPE_CHECKING:
@@ -41,6 +52,7 @@ Exit codes: 0 done, 1 the lab failed or the verdict of --junit and --expect is n
 def lab(
     ctx: typer.Context,
     scenario: ScenarioArgument,
+    set_: SetVariables = None,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
@@ -153,7 +165,7 @@ def lab(
     expectations = [Expectation.parse(text) for text in expect or ()]
     chosen_kinds, virtual_pace = Kinds.parse(kinds or ()), Pace.parse(pace)
     command = _command(controller)
-    found = load(scenario)
+    found = load(scenario, chosen_values(set_))
     tell_notes(found.notes)
     whole, end_s = _between(found.scenario, begin, until, days)
     settings = LabSettings(

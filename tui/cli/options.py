@@ -36,7 +36,8 @@ ScenarioArgument = Annotated[
     str,
     typer.Argument(
         metavar="SCENARIO",
-        help="A YAML file, an input of PySSMic (folder, neighbourhood XML or pickle), or a bundled scenario's name.",
+        help="A YAML file, an input of PySSMic or GreenCharge (folder, neighbourhood XML or pickle), or a bundled "
+        "scenario's name.",
         autocompletion=complete_scenario,
     ),
 ]
@@ -273,7 +274,10 @@ DEFAULT_LIMIT_WALL_S = 300.0
 SetVariables = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a variable of the scenario's vars, or one of its plain keys."
+        "--set",
+        metavar="KEY=VALUE",
+        envvar="SSMIC_SET",
+        help="Replace a variable of the scenario's vars, or one of its plain keys.",
     ),
 ]
 

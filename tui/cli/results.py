@@ -161,6 +161,59 @@ def _say_zone(results: ResultsReader, *, utc: bool) -> None:
         complain(f"{results.path}: has no UTC offset (written by an older ssmic); times are shown in UTC")
 
 
+_BILLS_EXAMPLES = """
+\b
+Examples:
+  ssmic results bills latest
+  ssmic results bills latest --key proportional --json
+"""
+
+
+@app.command("bills", epilog=_BILLS_EXAMPLES)
+def bills(
+    file: ResultsFile,
+    run: Annotated[int, typer.Option(min=1, help="Run of the simulation, counted from 1.")] = 1,
+    key: Annotated[
+        Literal["static", "proportional", "hierarchical", "negotiated"] | None,
+        typer.Option(
+            help="Settle by another allocation key. static: fixed shares of all production; proportional: to "
+            "consumption; hierarchical: own roof, then neighbours; negotiated: as contracts say. "
+            "[default: from the scenario]"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what each house pays with and without the neighbourhood, and what is saved.
+
+    The scenario's `community` says how bills are settled; without it, bills are by contract and minute.
+    """
+    from scenarios.results import ResultsError, ResultsReader, community_with_key, is_sweep_file, named_results
+    from tui.cli.bills_table import bills_json, show_bills
+    from tui.cli.simulate import print_json
+    from tui.console import output
+    from tui.formatting import unfinished
+
+    path = named_results(file)
+    if is_sweep_file(path):
+        raise typer.BadParameter(f"{path} holds a sweep, which keeps no bills", param_hint="FILE")
+    with ResultsReader(path) as results:
+        info, scenario = results.run(run), results.scenario
+        community = scenario.community if key is None else community_with_key(scenario, key)
+        account = results.account(run, community)
+        rows = results.bills(run, community)
+        if not rows:
+            raise ResultsError(f"{path}: its scenario {scenario.name!r} has no tariff, so there are no bills")
+        if as_json:
+            more = {"community": None if account is None else account.as_dict()}
+            print_json({"run": info.run, "seed": info.seed, "complete": info.is_complete, **more, **bills_json(rows)})
+            return
+        how = (
+            "by contract and minute" if community is None else f"{community.key} key, {community.interval_s // 60} min"
+        )
+        part = "" if info.is_complete else f", {unfinished(info.state, results.covered_share(info))}"
+        show_bills(output(), rows, f"Bills of {scenario.name}, run {info.run}{part}: {how}")
+
+
 _COMPARE_EXAMPLES = """
 \b
 Examples:

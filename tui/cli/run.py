@@ -135,6 +135,14 @@ def run(
     compare: Annotated[
         bool, typer.Option("--compare", help="Report the share of the clairvoyant optimum reached.")
     ] = False,
+    compare_supply: Annotated[
+        Literal["whole", "shared", "both"] | None,
+        typer.Option(
+            help="With --compare, which it implies: the optimum for whole jobs, for supply shared by all panels (what "
+            "the sun and the windows allow under any rule), or both. [default: whole]",
+            show_default=False,
+        ),
+    ] = None,
     time_limit: Annotated[
         float, typer.Option(min=0.1, metavar="S", help="With --compare: time limit for computing the optimum, seconds.")
     ] = 30.0,
@@ -221,7 +229,8 @@ def run(
         plans if len(plans) == 1 else from_equal_scores(plans),
         level,
         as_json=as_json,
-        compare_wall_s=time_limit if compare else None,
+        compare_wall_s=time_limit if compare or compare_supply else None,
+        compare_supply=compare_supply or "whole",
         to=targets,
         overwrite=force,
         junit=junit,

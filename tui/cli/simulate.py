@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -27,6 +27,9 @@ from tui.log_level import LogLevelName
 from tui.logs import configure_logs, log_file_of, logs_in_workers
 from tui.signals import end_now, exit_code, run_until_interrupted, signals_heard
 
+if TYPE_CHECKING:
+    from scenarios.optimum import SupplyRules
+
 
 def simulate(  # noqa: C901 - each step in turn
     plans: Sequence[Plan],
@@ -34,6 +37,7 @@ def simulate(  # noqa: C901 - each step in turn
     *,
     as_json: bool,
     compare_wall_s: float | None = None,
+    compare_supply: SupplyRules = "whole",
     to: Sequence[Path] = (),
     overwrite: bool = False,
     junit: Path | None = None,
@@ -45,6 +49,7 @@ def simulate(  # noqa: C901 - each step in turn
         level: What is logged.
         as_json: Print one JSON object instead of a table.
         compare_wall_s: How long the clairvoyant optimum may be sought for each, real seconds; None: it is not.
+        compare_supply: For which rules of supply the optimum is sought.
         to: Files for the comparison.
         overwrite: Whether these may exist already.
         junit: Where the verdicts on the scenario's expectations are written as JUnit XML; None: nowhere.
@@ -62,7 +67,7 @@ def simulate(  # noqa: C901 - each step in turn
                     try:
                         codes.append(run_until_interrupted(_run_plan(plan, level, files)))
                         if compare_wall_s is not None:
-                            _compare(files[-1], compare_wall_s)
+                            _compare(files[-1], compare_wall_s, compare_supply)
                         judge_simulation(files[-1])
                     finally:
                         configure_logs(level)
@@ -160,11 +165,11 @@ def after_failing(code: int) -> Iterator[None]:
         complain_about(error)
 
 
-def _compare(results_file: Path, time_limit_wall_s: float) -> None:
+def _compare(results_file: Path, time_limit_wall_s: float, supply: SupplyRules) -> None:
     from scenarios.optimum import compare
 
     with signals_heard(end_now), optimum_progress(time_limit_wall_s) as progress:
-        compare(results_file, time_limit_wall_s, progress)
+        compare(results_file, time_limit_wall_s, progress, supply=supply)
 
 
 def show_results(results_file: Path, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from scenarios import Zone
 from scenarios.metrics import SampleStatistics, sample_statistics
-from scenarios.optimum import Optimum
+from scenarios.optimum import Optimum, SharedOptimum
 from scenarios.results import ContractRow, HouseholdRow, HouseView, NeighbourhoodView, household_rows
 from tui.formatting import fit, kwh, percent, ratio, unfinished, without
 
@@ -87,16 +87,28 @@ def _one_run(simulation: Json, run: Json) -> RenderableType:
         table.add_row("Jobs still running at the end", str(kpis["jobs_unfinished"]), "")
     table.add_row("Negotiations", str(run["negotiations"]), "")
     table.add_row("Messages", str(run["messages"]), "")
-    if "optimum" in run:
-        optimum = run["optimum"]
-        table.add_row("Best plan known", kwh(optimum["best_wh"]), "")
-        table.add_row("  proven upper bound", kwh(optimum["bound_wh"]), "")
-        table.add_row("  reached by negotiation", kwh(kpis["delivered_wh"]), percent(optimum["share"]))
-        for baseline in run["baselines"]:
-            table.add_row(f"  by {baseline['name']}", kwh(baseline["delivered_wh"]), percent(baseline["share"]))
+    for row in _compared_rows(run):
+        table.add_row(*row)
     if run["wall_s"] is not None:
         table.add_row("Run time", f"{run['wall_s']:.2f} s", "")
     return table
+
+
+def _compared_rows(run: Json) -> Iterator[tuple[str, str, str]]:
+    """Yield the rows that compare a run with the optima that it was compared with."""
+    delivered = kwh(run["kpis"]["delivered_wh"])
+    if "optimum" in run:
+        optimum = run["optimum"]
+        yield ("Best plan known", kwh(optimum["best_wh"]), "")
+        yield ("  proven upper bound", kwh(optimum["bound_wh"]), "")
+        yield ("  reached by negotiation", delivered, percent(optimum["share"]))
+        for baseline in run["baselines"]:
+            yield (f"  by {baseline['name']}", kwh(baseline["delivered_wh"]), percent(baseline["share"]))
+    if "shared_optimum" in run:
+        shared = run["shared_optimum"]
+        yield ("What the sun and the windows allow", kwh(shared["best_wh"]), "")
+        yield ("  proven upper bound", kwh(shared["bound_wh"]), "")
+        yield ("  reached by negotiation", delivered, percent(shared["share"]))
 
 
 def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
@@ -121,6 +133,39 @@ def optimum_table(scenario: str, optimum: Optimum, jobs: int) -> RenderableType:
     table.add_row("Gap between plan and bound", "none (proven optimal)" if optimum.proven else percent(optimum.gap))
     table.add_row("Jobs supplied by panels", f"{len(optimum.plan)} of {jobs}")
     table.add_row("Run time", f"{optimum.wall_s:.2f} s")
+    return table
+
+
+def shared_optimum_table(
+    scenario: str, optimum: SharedOptimum, jobs_wh: float, whole: Optimum | None
+) -> RenderableType:
+    """Return a table of a scenario's best plan under shared supply, and its bound.
+
+    Args:
+        scenario: The scenario's name.
+        optimum: Its best plan and bound.
+        jobs_wh: Energy of all jobs, Wh.
+        whole: The optimum for whole jobs, for comparison; None: it is not known.
+    """
+    table = Table(
+        title=f"{scenario}, best plan with shared supply",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+    )
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_row("Energy of all jobs", kwh(jobs_wh), "")
+    share = percent(optimum.best_wh / jobs_wh if jobs_wh else None)
+    table.add_row("Delivered by the best plan known", kwh(optimum.best_wh), share)
+    table.add_row("Upper bound for any run", kwh(optimum.bound_wh), "")
+    gap = "none (proven optimal)" if optimum.proven else percent(optimum.gap)
+    table.add_row("Gap between plan and bound", gap, "")
+    if whole is not None:
+        of_shared = percent(optimum.share(whole.best_wh))
+        table.add_row("Best plan known for whole jobs, of the shared one", kwh(whole.best_wh), of_shared)
+    table.add_row("Run time", f"{optimum.wall_s:.2f} s", "")
     return table
 
 
@@ -157,29 +202,33 @@ _COLUMNS = (
 )
 
 
+_OF_BEST = {"optimum": "of best", "shared_optimum": "of shared\nbest"}
+"""By optimum that runs may be compared with, the title of the share's column."""
+
+
 def _several_runs(simulation: Json, runs: Sequence[Json], width: int) -> RenderableType:
-    compared = any("optimum" in run for run in runs)
+    compared = {name: title for name, title in _OF_BEST.items() if any(name in run for run in runs)}
     complete = [run for run in runs if run["complete"]]
     counted = (
         f"{len(runs)} runs" if len(complete) == len(runs) else f"{len(runs)} runs, {len(complete)} of them complete"
     )
-    columns = [column for column in _COLUMNS if not compared or column[1] != "self_consumption"]
-    titles = ["seed", *(title for title, _ in columns), *(["of best"] if compared else [])]
+    left_out = {"self_consumption", "consumption_peak_to_average"} if len(compared) > 1 else {"self_consumption"}
+    columns = [column for column in _COLUMNS if not compared or column[1] not in left_out]
+    titles = ["seed", *(title for title, _ in columns), *compared.values()]
     titles += ["negotia-\ntions", "messages", "took\n(s)"]
     rows = []
     for run in runs:
         cells = [_cell(name, run["kpis"][name]) for _, name in columns]
-        if compared:
-            cells.append(percent(run["optimum"]["share"] if "optimum" in run else None))
+        cells += [percent(run[name]["share"] if name in run else None) for name in compared]
         took = "-" if run["wall_s"] is None else f"{run['wall_s']:.2f}"
         seed = f"{run['seed']}{'' if run['complete'] else '*'}"
         rows.append([seed, *cells, str(run["negotiations"]), str(run["messages"]), took])
-    shares = sample_statistics([run["optimum"]["share"] for run in complete if "optimum" in run])
+    shares = [sample_statistics([run[name]["share"] for run in complete if name in run]) for name in compared]
     spreads = [SampleStatistics(**simulation["statistics"][name]) for _, name in columns]
     sums = []
     for title, of in (("mean", _mean), ("± sd", _deviation), ("± 95 %", _half_width)):
         cells = [_cell(name, of(spread)) for (_, name), spread in zip(columns, spreads, strict=True)]
-        sums.append([title, *cells, *([percent(of(shares))] if compared else []), "", "", ""])
+        sums.append([title, *cells, *(percent(of(share)) for share in shares), "", "", ""])
     # Figures of merit are never cut; message counts and run time are dropped first.
     kept = _columns_that_fit(titles, [*rows, *sums], width)
     table = Table(

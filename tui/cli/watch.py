@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.options import CaFile, CertFile, KeyFile, PasswordFile, User, given, parse_id
+from tui.cli.options import (
+    CaFile,
+    CertFile,
+    KeyFile,
+    PasswordFile,
+    SetVariables,
+    User,
+    chosen_values,
+    given,
+    parse_id,
+)
 from tui.cli.tui import has_terminal
 from tui.exit_codes import USAGE, complain
 
@@ -50,6 +60,7 @@ def watch(
             help="The running scenario: adds names, and the load profiles of jobs agreed before you joined.",
         ),
     ] = None,
+    set_: SetVariables = None,
     control: Annotated[
         bool, typer.Option("--control", help="Let keys pause, step, pace and stop the run. [default: read-only]")
     ] = False,
@@ -63,6 +74,9 @@ def watch(
     from broker.transport import AccessOptions
     from tui.cli.settings import chosen_access
 
+    chosen = chosen_values(set_)
+    if chosen and scenario is None:
+        raise typer.BadParameter("goes with --scenario only", param_hint="--set")
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
     if broker is None:
         broker = _own_broker()
@@ -75,7 +89,7 @@ def watch(
         from scenarios.load import load_scenario
         from scenarios.monitor import context_of_scenario
 
-        loaded = load_scenario(scenario)
+        loaded = load_scenario(scenario, chosen)
         scenario_context = context_of_scenario(loaded, planned_end_s(loaded, None))
     if not has_terminal():
         complain("watching needs a terminal")

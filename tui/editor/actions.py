@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from scenarios import APPLIANCES
 from scenarios.files import KeyPath, Remedy
 from scenarios.importers import read_jobs
-from tui.editor import commands, picker, tree_model
+from tui.editor import commands, picker, script_commands, tree_model
 from tui.editor.commands import add_input_jobs
 from tui.editor.dialogs import Notes
 from tui.editor.edits import Change, Insert, Put, Remove
@@ -374,7 +374,7 @@ class EditActions:
     # Changing.
 
     def remove(self, ref: Ref | None) -> None:
-        """Remove a house, device, job or load profile; undo brings it back.
+        """Remove a house, device, job, load profile, event or expectation; undo brings it back.
 
         Args:
             ref: Which one; None or another part: nothing happens.
@@ -385,6 +385,8 @@ class EditActions:
             "device": commands.remove_device,
             "job": commands.remove_job,
             "profile": commands.remove_profile,
+            "event": script_commands.remove_entry,
+            "expectation": script_commands.remove_entry,
         }
         build = builders.get(kind)
         if build is None or ref is None:
@@ -400,7 +402,7 @@ class EditActions:
         self._user.tell(f"Removed {label.removeprefix('remove ')}. Ctrl+Z to undo.")
 
     def duplicate(self) -> None:
-        """Add a copy of the selected house, device or job."""
+        """Add a copy of the selected house, device, job, event or expectation."""
         self._session.apply(lambda tree: commands.duplicate(tree, self._session.ref))
 
     def undo(self) -> None:
@@ -438,7 +440,7 @@ class EditActions:
     async def find(self) -> None:
         """Let the user find a part by its text, and select it."""
         items, refs = picker.part_items(self.fields.open_work().tree)
-        picked = await self._user.ask(Picker("Find a house, device, job or load profile", items))
+        picked = await self._user.ask(Picker("Find a house, device, job, load profile, event or expectation", items))
         if picked is not None:
             self._session.select(refs[int(picked)])
 

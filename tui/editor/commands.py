@@ -10,7 +10,7 @@ from broker import canonical, identifier_problem, shown
 from scenarios import APPLIANCES, Appliance
 from scenarios.files import RESERVED, KeyPath, format_after_start, format_iso
 from scenarios.importers import InputJob
-from tui.editor import tree_model
+from tui.editor import script_commands, tree_model
 from tui.editor.edits import Change, Insert, Put, Remove, Step
 from tui.editor.time_fields import Origin
 from tui.editor.tree_model import Ref, Tree, at, text
@@ -204,7 +204,7 @@ def remove_device(tree: Tree, ref: Ref) -> Change:
 
 
 def duplicate(tree: Tree, ref: Ref) -> Change | None:
-    """Insert a copy of a house, device or job after it, with new ids."""
+    """Insert a copy of a house, device, job, event or expectation after it, with new ids."""
     part = at(tree, ref)
     behind = (*ref[:-1], int(ref[-1]) + 1)
     match tree_model.kind_of(ref):
@@ -221,6 +221,8 @@ def duplicate(tree: Tree, ref: Ref) -> Change | None:
                 for _, d in tree_model.devices(part)
             ]
             copy = {**part, "id": id_, "name": f"House {id_}", "devices": devices}
+        case "event" | "expectation":
+            return script_commands.duplicate_entry(tree, ref)
         case _:
             return None
     return Change(f"duplicate {tree_model.title_of(tree, ref)}", (Insert(ref[:-1], int(behind[-1]), (copy,)),), behind)
@@ -369,6 +371,8 @@ def set_field(tree: Tree, path: KeyPath, value: Any) -> Change | None:  # noqa: 
         path: Key path of the value.
         value: The new value; None or an empty text clears the field.
     """
+    if path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}:
+        return script_commands.set_value(tree, path, value)
     label = f"change {path[-1]}".replace("_", " ")
     if value in (None, "") and _may_be_empty(path):
         steps: list[Step] = [Remove(path)]

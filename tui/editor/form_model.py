@@ -3,58 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from agents.scheduling import ABOUT_ALGORITHM, ALGORITHMS, INSERTION
-from scenarios.files import KeyPath
-from tui.editor import tree_model
+from tui.editor import script_forms, tree_model
+from tui.editor.form_parts import Field, PartForm
 from tui.editor.tree_model import Ref, Tree, at, text
 from tui.formatting import plural
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A line of a form."""
-
-    kind: Literal["text", "number", "time", "choice", "pick"]
-    label: str
-    path: KeyPath
-    """Key path of the value."""
-    value: Any
-    hint: str = ""
-    """Placeholder."""
-    options: tuple[str, ...] = ()
-    """Of a choice."""
-    covers: tuple[KeyPath, ...] = ()
-    """Key paths whose problems are shown here too."""
-    heading: str = ""
-    """Heading above the field."""
-    help: str = ""
-    """One line shown while focused: meaning, unit, default, PySSMic's name."""
-
-
-Button = tuple[str, str]
-"""Label, action of the screen."""
-Layout = tuple[object, ...]
-"""Identifies forms with the same fields and buttons."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartForm:
-    """The form of one part."""
-
-    ref: Ref
-    title: str
-    fields: tuple[Field, ...]
-    buttons: tuple[Button, ...] = ()
-    note: str = ""
-    """Under the title."""
-
-    @property
-    def layout(self) -> Layout:
-        """Equal for forms that differ in values only."""
-        return tuple((f.kind, f.label, f.options, f.heading) for f in self.fields), self.buttons
 
 
 def form_of(tree: Tree, ref: Ref) -> PartForm:
@@ -67,6 +22,10 @@ def form_of(tree: Tree, ref: Ref) -> PartForm:
         "job": _job,
         "profiles": _profiles,
         "profile": _profile,
+        "events": script_forms.events_form,
+        "event": script_forms.event_form,
+        "expectations": script_forms.expectations_form,
+        "expectation": script_forms.expectation_form,
     }
     return forms[tree_model.kind_of(ref)](tree, ref)
 
@@ -164,7 +123,12 @@ def _neighbourhood(tree: Tree, _ref: Ref) -> PartForm:
     note = ", ".join(
         (plural(houses, "house"), plural(devices, "device"), plural(len(list(tree_model.jobs(tree))), "job"))
     )
-    return PartForm(tree_model.WHOLE, "Neighbourhood", fields, (("Add house", "screen.add_house"),), note)
+    buttons = (
+        ("Add house", "screen.add_house"),
+        ("Add event", "screen.add_event"),
+        ("Add expectation", "screen.add_expectation"),
+    )
+    return PartForm(tree_model.WHOLE, "Neighbourhood", fields, buttons, note)
 
 
 def _house(tree: Tree, ref: Ref) -> PartForm:
@@ -370,19 +334,8 @@ def _profile(tree: Tree, ref: Ref) -> PartForm:
 
 def shown(tree: Tree, field: Field) -> str:
     """Return the text of a field whose value is picked from a list."""
+    if field.path[:1] in {("timeline",), ("expect",)}:
+        return script_forms.shown(tree, field)
     if field.path[-1:] == ("device",):
         return tree_model.job_device_title(tree, at(tree, field.path[:-1]) or {})
-    return described(field.value)
-
-
-def described(entry: object) -> str:
-    """Return a short description of the source of a series."""
-    if not isinstance(entry, dict):
-        return text(entry)
-    if entry.get("file") is not None:
-        return f"file {text(entry.get('file'))}"
-    power_w, points, step_s = entry.get("power_w"), entry.get("points"), entry.get("step_s")
-    if isinstance(power_w, list):
-        every = f" of {step_s // 60} min" if isinstance(step_s, int) and step_s % 60 == 0 and step_s else ""
-        return f"{len(power_w)} steps{every}"
-    return f"{len(points)} points" if isinstance(points, list) else ""
+    return tree_model.described(field.value)

@@ -17,9 +17,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
 from scenarios.files import KeyPath
-from tui.editor import form_model
 from tui.editor.commands import number_or_text
-from tui.editor.form_model import Field, Layout, PartForm
+from tui.editor.form_model import shown
+from tui.editor.form_parts import Field, Layout, PartForm
 from tui.editor.time_fields import Origin, join, seconds, shifted, split
 from tui.editor.tree_model import Ref, Tree, text
 from tui.widgets import FieldHelp, update_if_changed
@@ -127,7 +127,7 @@ class FieldRow(Vertical):
     class Left(Message):
         """The field lost the focus: later typing is a separate undo step."""
 
-    def __init__(self, field: form_model.Field) -> None:
+    def __init__(self, field: Field) -> None:
         super().__init__()
         self.field = field
 
@@ -163,7 +163,7 @@ class FieldRow(Vertical):
             yield Input(compact=True, placeholder=field.hint)
 
     @staticmethod
-    def _options(field: form_model.Field) -> tuple[str, ...]:
+    def _options(field: Field) -> tuple[str, ...]:
         value = text(field.value)
         return (*field.options, value) if value and value not in field.options else field.options
 
@@ -172,7 +172,7 @@ class FieldRow(Vertical):
         """The widget that takes the focus."""
         return self.query("Input, PickButton, Select").first(Widget)
 
-    def show(self, tree: Tree, field: form_model.Field) -> None:
+    def show(self, tree: Tree, field: Field) -> None:
         """Show a value, unless it is being typed; the field may belong to a different part than before."""
         is_another = field.path != self.field.path
         self.field = field
@@ -180,7 +180,7 @@ class FieldRow(Vertical):
             self._in_form_of = None
         with self.prevent(Input.Changed, Select.Changed):
             if field.kind == "pick":
-                self.query_one(PickButton).show(form_model.shown(tree, field), field.hint)
+                self.query_one(PickButton).show(shown(tree, field), field.hint)
             elif field.kind == "choice":
                 select = cast("Select[str]", self.query_one(Select))
                 value = text(field.value)
@@ -271,7 +271,9 @@ class FieldRow(Vertical):
         self.screen.focus_next()
 
     def on_descendant_blur(self, _event: events.DescendantBlur) -> None:
-        """Say that the field is left."""
+        """Say that the field is left; when it is entered again, all of it is selected."""
+        for line in self.query(Input):
+            line.select_on_focus = True
         self.post_message(self.Left())
 
 
@@ -363,6 +365,8 @@ class FormView(VerticalScroll, can_focus=False):
         before, self._form = self._form, form
         has_focus = self.has_focus_within
         focused = self._focused_path()
+        now = self.screen.focused
+        typed_at = now.cursor_position if isinstance(now, Input) else None
         is_other = body is not self._body
         if is_other:
             if self._body is not None:
@@ -379,9 +383,21 @@ class FormView(VerticalScroll, can_focus=False):
             if has_focus and (focused is None or not self.focus_field(focused)):
                 self._leave()
         elif is_other and focused is not None:
-            self.focus_field(focused)
+            self._go_on_in(focused, typed_at)
         self._show_problems()
         self._explain()
+
+    def _go_on_in(self, path: KeyPath, cursor: int | None) -> None:
+        """Focus a field that was being typed in when the form's fields changed; the typing goes on where it was."""
+        form = self._form
+        field = None if form is None else field_for(form.fields, path)
+        line = next((row.target for row in self.rows if field is not None and row.field.path == field.path), None)
+        if isinstance(line, Input):
+            line.select_on_focus = False  # otherwise the next letter would replace all that was typed; see `FieldRow`
+            is_same = field is not None and field.path == path
+            line.cursor_position = cursor if is_same and cursor is not None else len(line.value)
+        if line is not None:
+            line.focus()
 
     def _leave(self) -> None:
         """Focus the widget before the form, because the focused field now belongs to another part."""

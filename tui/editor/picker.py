@@ -22,6 +22,7 @@ from scenarios.generate import Roof, clear_sky_power
 from scenarios.importers import SITE, START_S, STEP_S
 from tui.editor import tree_model
 from tui.editor.preview_chart import Artist, Picture, load_picture
+from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
 from tui.editor.time_fields import Origin
 from tui.editor.tree_model import Tree, text
 from tui.shell import Footer, Guarded
@@ -228,8 +229,22 @@ def consumer_items(tree: Tree) -> list[Item]:
     ]
 
 
+def device_items(tree: Tree) -> list[Item]:
+    """Return all devices, house by house."""
+    return [
+        Item(
+            f"{i}.{j}",
+            tree_model.device_title(device),
+            f"{text(device.get('type'))} {text(device.get('id'))}",
+            tree_model.house_title(house),
+        )
+        for i, house in tree_model.houses(tree)
+        for j, device in tree_model.devices(house)
+    ]
+
+
 def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
-    """Return houses, devices, jobs and load profiles, to find one among them; ids are indexes in the second list."""
+    """Return all parts, to find one among them; ids are indexes in the second list."""
     refs: list[tree_model.Ref] = []
     items: list[Item] = []
 
@@ -247,6 +262,12 @@ def part_items(tree: Tree) -> tuple[list[Item], list[tree_model.Ref]]:
         add(("jobs", i), title, f"job {text(job.get('id'))} {text(job.get('earliest_start'))}")
     for name in tree_model.profiles(tree):
         add(("load_profiles", name), name, "load profile")
+    for i, event in tree_model.items(tree.get("timeline")):
+        add(("timeline", i), event_in_words(event), f"event {when_in_words(event)}")
+    expectations = tree.get("expect")
+    for i, entry in enumerate(expectations if isinstance(expectations, list) else ()):
+        if isinstance(entry, dict | str):
+            add(("expect", i), expectation_in_words(entry), "expectation")
     return items, refs
 
 

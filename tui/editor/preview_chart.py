@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,18 +18,24 @@ from scenarios.files import (
     ProblemCollector,
     ProductionEntry,
     SeriesReader,
+    duration_s,
     locate_in,
-    parse_moment,
 )
 from scenarios.metrics import real_production_wh
 from tui.editor import tree_model
+from tui.editor.script_model import condition_of, event_in_words, moment_s
 from tui.editor.time_fields import Origin, seconds
 from tui.editor.tree_model import Ref, Tree, at, text
+from tui.formatting import plural
 from tui.shell import Days
 from tui.widgets import DEMAND, FORECAST, PRODUCTION, Series, TimeAxis, drawn
 
 STEPS = 288
 _NO_SPAN = TimeAxis(0, 1)
+_MOST_SAID = 10
+"""Events in the caption; the chart marks all of them."""
+_MOST_REPEATED = 100_000
+"""As for a timeline: no more repetitions are drawn than a run may have."""
 _DAY_S = 86_400
 Kept = dict[int, tuple[object, object, Production | None]]
 """By `id()` of an entry: further cache key, the entry itself, its production."""
@@ -77,7 +83,7 @@ class Artist:
             case "house":
                 return self.day(text(at(self.tree, (*ref, "id"))))
             case _:
-                return self.day(None)
+                return self._day_of(ref)
 
     def load_profile(self, name: str) -> Picture:
         """Draw a load profile."""
@@ -148,7 +154,7 @@ class Artist:
         edges_s = np.array([start_s, end_s], dtype=np.float64)
         energies_wh = [float(production.energy_per_bin_wh(edges_s)[0]) for production in productions[:6]]
         said = ", ".join(f"{wh / 1000:.1f} kWh" for wh in energies_wh)
-        return Picture(title, tuple(series), span, said, days)
+        return Picture(title, tuple(series), span, said, days, self.marks(int(span.start_s), int(span.end_s)))
 
     def job(self, job: dict[str, Any]) -> Picture:
         """Draw a job at both ends of its window, in front of the neighbourhood's production."""
@@ -171,7 +177,8 @@ class Artist:
         said = f"{profile.energy_wh / 1000:.2f} kWh in {_duration(profile.duration_s)}"
         if latest_s >= earliest_s:
             said += f", may start within {_duration(latest_s - earliest_s)}"
-        return Picture(name, tuple(series), TimeAxis(start_s, end_s, self._zone), said)
+        marks = self.marks(start_s, end_s)
+        return Picture(name, tuple(series), TimeAxis(start_s, end_s, self._zone), said, marks=marks)
 
     def day(self, house: str | None) -> Picture:
         """Draw production and jobs of a house, or of all, each job at its earliest start."""
@@ -203,8 +210,11 @@ class Artist:
         series = (drawn(FORECAST, produced_w, "produced"), drawn(DEMAND, load_w, "jobs at their earliest start"))
         energy = sum(profile.energy_wh for earliest_s, profile in loads if start_s <= earliest_s < end_s) / 1000
         produced = float(produced_w.mean()) * (end_s - start_s) / 3_600_000
-        said = f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh"
-        return Picture(title, series, span, said, days, self._marks(origin))
+        said = f"{produced:.1f} kWh produced, jobs for {energy:.1f} kWh{self._waiting()}"
+        marks = self.marks(start_s, end_s)
+        if marks:
+            said += "\n╎ " + ", ".join(f"{self._zone.clock(int(at_s))} {what}" for at_s, what in marks[:_MOST_SAID])
+        return Picture(title, series, span, said, days, marks)
 
     def _day_count(self, start_s: int, loads: Sequence[tuple[int, LoadProfile]]) -> int:
         """Return the days of the run: from the file, else until the last job drawn."""
@@ -219,19 +229,58 @@ class Artist:
         index = days.fitting(self.day_index)
         return days.begins_s(index), " · ".join(filter(None, (title, days.title(index))))
 
-    def _marks(self, origin: Origin) -> tuple[tuple[float, str], ...]:
-        """Return the events of the timeline whose time is known before the run, with what they do."""
-        marks: list[tuple[float, str]] = []
-        timeline = self.tree.get("timeline")
-        for entry in timeline if isinstance(timeline, list) else ():
-            if not isinstance(entry, dict) or not isinstance(entry.get("at"), int | str) or origin.start_s is None:
-                continue
-            try:
-                at_s = parse_moment(entry["at"], origin.start_s, origin.zone)
-            except ValueError:
-                continue
-            marks.append((at_s, str(entry.get("text") or entry.get("do") or "event")))
-        return tuple(marks)
+    def _day_of(self, ref: Ref) -> Picture:
+        """Draw the day of an event or an expectation; the chosen day of another part, or where it has no time."""
+        entry = at(self.tree, ref) if tree_model.kind_of(ref) in {"event", "expectation"} else None
+        at_s = moment_s(self.tree, entry.get("at")) if isinstance(entry, dict) else None
+        start_s = self._origin.start_s
+        if at_s is None or start_s is None:
+            return self.day(None)
+        return replace(self, day_index=(at_s - start_s) // _DAY_S).day(None)
+
+    def marks(self, start_s: int, end_s: int) -> tuple[tuple[float, str], ...]:
+        """Return what is due in a period: the events whose time is known before the run, and timed expectations.
+
+        Args:
+            start_s: Beginning of the period, UNIX seconds.
+            end_s: Its end.
+
+        Returns:
+            The times in order, each with what takes place.
+        """
+        found: list[tuple[float, str]] = []
+        for _, entry in tree_model.items(self.tree.get("timeline")):
+            said = event_in_words(entry)
+            found += [(at_s, said) for at_s in self._times_s(entry, end_s) if start_s <= at_s < end_s]
+        for _, entry in tree_model.items(self.tree.get("expect")):
+            at_s = moment_s(self.tree, entry.get("at"))
+            if at_s is not None and start_s <= at_s < end_s:
+                found.append((at_s, f"expected: {text(entry.get('name')) or condition_of(entry)}"))
+        return tuple(sorted(found))
+
+    def _times_s(self, entry: dict[str, Any], end_s: int) -> Iterator[int]:
+        """Yield the times of an event before a time, repetitions included."""
+        first_s = moment_s(self.tree, entry.get("at"))
+        repeat = entry.get("repeat")
+        if first_s is None:
+            return
+        yield first_s
+        every_s = _span_s(repeat.get("every")) if isinstance(repeat, dict) else None
+        if not isinstance(repeat, dict) or not every_s:
+            return
+        times, until_s = repeat.get("times"), moment_s(self.tree, repeat.get("until"))
+        most = times if isinstance(times, int) else _MOST_REPEATED
+        for n in range(1, min(most, _MOST_REPEATED)):
+            days, rest_s = divmod(every_s * n, _DAY_S)
+            at_s = first_s + every_s * n if rest_s else self._zone.days_later_s(first_s, days)
+            if at_s >= end_s or (until_s is not None and at_s > until_s):
+                return
+            yield at_s
+
+    def _waiting(self) -> str:
+        """Return how many events wait for a job, whose time is known only in the run."""
+        waiting = sum("when" in entry for _, entry in tree_model.items(self.tree.get("timeline")))
+        return f", {plural(waiting, 'event')} when a job allows" if waiting else ""
 
     @property
     def _origin(self) -> Origin:
@@ -309,6 +358,13 @@ def power_w(series: CumulativeSeries, start_s: int, end_s: int) -> FloatArray:
 
 def _load_w(profile: LoadProfile, at_s: int, start_s: int, end_s: int) -> FloatArray:
     return power_w(profile, start_s - at_s, end_s - at_s)
+
+
+def _span_s(value: object) -> int | None:
+    """Return a duration in seconds; None if it is none."""
+    if isinstance(value, bool):
+        return None
+    return value if isinstance(value, int) else duration_s(value) if isinstance(value, str) else None
 
 
 def _parsed(model: type[_EntryT], entry: object) -> _EntryT | None:

@@ -18,6 +18,7 @@ from tui.editor.actions import AnswerT, EditActions
 from tui.editor.file_actions import FileActions
 from tui.editor.form_view import FieldRow
 from tui.editor.problems_panel import CoveragePanel
+from tui.editor.script_actions import ScriptActions
 from tui.editor.session import EditSession, Event, FieldWanted, Opened, Work
 from tui.editor.time_repairs import is_possible, label_of
 from tui.editor.tree_model import Ref
@@ -38,6 +39,8 @@ _NEEDS_OPEN = frozenset(
         "add_forecast",
         "add_profile",
         "add_jobs_xml",
+        "add_event",
+        "add_expectation",
         "remove",
         "duplicate",
         "find",
@@ -65,6 +68,9 @@ the order of lines stay as they are.
 - **Times** are a date and a time of day, with the UTC offset of the run's start; Up and Down move them.
 - A field with `▾` opens a list; type to search it. It offers files first, then load profiles or PV panels.
 - The **chart** shows one day: `{` and `}` go to the day before and after, `G` asks for one by number or date.
+  Events are marked on it (`╎`); the chart's cursor says what each is.
+- `!` adds an **event**: what happens in the run, at a time or when something happens to a job. `=` adds an
+  **expectation**: a condition that must hold at the end or at a time.
 - **Notes** at the bottom say what cannot meet in time, such as forecasts of another year, with a button for each way
   out. They are in the palette (`Ctrl+P`) too.
 - `Ctrl+Z` undoes anything, also a removal. `Ctrl+R` runs the neighbourhood.
@@ -82,9 +88,9 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
             "remove",
             "Remove",
             key_display="del",
-            tooltip="Remove the selected house, device, job or load profile",
+            tooltip="Remove the selected house, device, job, load profile, event or expectation",
         ),
-        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Duplicate the selected house, device or job"),
+        Binding("d", "duplicate", "Duplicate", show=False, tooltip="Duplicate the selected part"),
         Binding("I", "add_jobs_xml", "Jobs from XML", show=False, tooltip="Import jobs from PySSMic's XML"),
         Binding(
             "l",
@@ -94,7 +100,28 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
             tooltip="Add a load profile: from a file or a bundled appliance",
         ),
         Binding(
-            "slash", "find", "Find", show=False, key_display="/", tooltip="Find a house, device, job or load profile"
+            "exclamation_mark",
+            "add_event",
+            "Event",
+            show=False,
+            key_display="!",
+            tooltip="Add an event: clouds, a forecast, a house offline, another job, other prices, a note",
+        ),
+        Binding(
+            "equals_sign",
+            "add_expectation",
+            "Expectation",
+            show=False,
+            key_display="=",
+            tooltip="Add an expectation: a condition that a run must meet",
+        ),
+        Binding(
+            "slash",
+            "find",
+            "Find",
+            show=False,
+            key_display="/",
+            tooltip="Find a house, device, job, load profile, event or expectation",
         ),
         Binding("left_curly_bracket", "next_day(-1)", "Previous day", show=False, key_display="{"),
         Binding("right_curly_bracket", "next_day(1)", "Next day", show=False, key_display="}"),
@@ -124,6 +151,7 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         self.session.watch(self._offer)
         user = ScreenUser(self)
         self.edits = EditActions(self.session, user)
+        self.script = ScriptActions(self.session, user, self.edits.fields)
         self.files = FileActions(self.session, user, self._remember)
         self._offered: object = None
 
@@ -222,8 +250,8 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
         possible = {
             "undo": work.history.undoable is not None,
             "redo": work.history.redoable is not None,
-            "remove": kind in {"house", "device", "job", "jobs", "profile"},
-            "duplicate": kind in {"house", "device", "job"},
+            "remove": kind in {"house", "device", "job", "jobs", "profile", "event", "expectation"},
+            "duplicate": kind in {"house", "device", "job", "event", "expectation"},
             "add_forecast": kind == "device" and tree_model.at(work.tree, (*self.ref, "type")) == "producer",
             "next_problem": bool(work.problems),
             **dict.fromkeys(("next_day", "choose_day"), days is not None and days.count > 1),
@@ -251,7 +279,9 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
 
     @on(FieldRow.Asked)
     def _field_asked(self, event: FieldRow.Asked) -> None:
-        self.workspace.begin(self.edits.fields.pick_value, event.path)
+        is_script = event.path[:1] in {tree_model.EVENTS, tree_model.EXPECTATIONS}
+        pick = self.script.pick_value if is_script else self.edits.fields.pick_value
+        self.workspace.begin(pick, event.path)
 
     @on(CoveragePanel.Chosen)
     def _way_chosen(self, event: CoveragePanel.Chosen) -> None:
@@ -321,6 +351,14 @@ A bundled neighbourhood opens as a copy; saving asks for a file of your own.
     def action_add_jobs_xml(self) -> None:
         """Add jobs from XML."""
         self.workspace.begin(self.edits.add_jobs_xml)
+
+    def action_add_event(self) -> None:
+        """Pick what happens, and add it."""
+        self.workspace.begin(self.script.add_event)
+
+    def action_add_expectation(self) -> None:
+        """Pick what must come out, and add it."""
+        self.workspace.begin(self.script.add_expectation)
 
     def action_remove(self) -> None:
         """Remove the selected part; undo brings it back."""

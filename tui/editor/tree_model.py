@@ -13,11 +13,25 @@ from scenarios.files import KeyPath
 Tree: TypeAlias = dict[str, Any]
 """The whole file as plain data. Never changed in place."""
 Ref: TypeAlias = KeyPath
-Kind: TypeAlias = Literal["neighbourhood", "house", "device", "jobs", "job", "profiles", "profile"]
+Kind: TypeAlias = Literal[
+    "neighbourhood",
+    "house",
+    "device",
+    "jobs",
+    "job",
+    "profiles",
+    "profile",
+    "events",
+    "event",
+    "expectations",
+    "expectation",
+]
 
 WHOLE: Ref = ()
 JOBS: Ref = ("jobs",)
 PROFILES: Ref = ("load_profiles",)
+EVENTS: Ref = ("timeline",)
+EXPECTATIONS: Ref = ("expect",)
 
 _KINDS: dict[tuple[str, int], Kind] = {
     ("houses", 2): "house",
@@ -26,6 +40,10 @@ _KINDS: dict[tuple[str, int], Kind] = {
     ("jobs", 2): "job",
     ("load_profiles", 1): "profiles",
     ("load_profiles", 2): "profile",
+    ("timeline", 1): "events",
+    ("timeline", 2): "event",
+    ("expect", 1): "expectations",
+    ("expect", 2): "expectation",
 }
 
 
@@ -103,12 +121,19 @@ def ids_of(tree: Tree, ref: Ref) -> tuple[str, str]:
 
 def exists(tree: Tree, ref: Ref) -> bool:
     """Return whether a reference denotes an existing part."""
-    return ref in {WHOLE, JOBS, PROFILES} or isinstance(at(tree, ref), dict)
+    if ref in {WHOLE, JOBS, PROFILES, EVENTS, EXPECTATIONS}:
+        return True
+    # An expectation may be its condition alone.
+    return isinstance(at(tree, ref), dict | str if kind_of(ref) == "expectation" else dict)
+
+
+_LENGTHS_OF_REFS = {"houses": (4, 2), **dict.fromkeys(("jobs", "load_profiles", "timeline", "expect"), (2, 1))}
+"""By first key, the possible lengths of a part's reference, longest first."""
 
 
 def owner_of(tree: Tree, path: KeyPath) -> Ref:
     """Return the part whose form shows the value at a path."""
-    lengths = {"houses": (4, 2), "jobs": (2, 1), "load_profiles": (2, 1)}.get(str(path[0]), ()) if path else ()
+    lengths = _LENGTHS_OF_REFS.get(str(path[0]), ()) if path else ()
     for length in lengths:
         ref = path[:length]
         is_device = length < 4 or path[2:3] == ("devices",)
@@ -151,6 +176,10 @@ def title_of(tree: Tree, ref: Ref) -> str:
         "job": lambda: f"Job of {job_device_title(tree, part)}",
         "profiles": lambda: "Load profiles",
         "profile": lambda: f"Load profile {ref[-1]}",
+        "events": lambda: "Events",
+        "event": lambda: f"Event {int(ref[-1]) + 1}",
+        "expectations": lambda: "Expectations",
+        "expectation": lambda: f"Expectation {int(ref[-1]) + 1}",
     }
     return titles[kind_of(ref)]()
 
@@ -165,6 +194,10 @@ def parent_of(tree: Tree, ref: Ref) -> Ref:
             return device_ref(tree, *key_of_job(job)) or JOBS if isinstance(job, dict) else JOBS
         case "profile":
             return PROFILES
+        case "event":
+            return EVENTS
+        case "expectation":
+            return EXPECTATIONS
         case _:
             return WHOLE
 
@@ -183,3 +216,16 @@ def device_ref(tree: Tree, house_id: str, device_id: str) -> Ref | None:
                 if text(device.get("id")) == device_id:
                     return ("houses", i, "devices", j)
     return None
+
+
+def described(entry: object) -> str:
+    """Return a short description of the source of a series."""
+    if not isinstance(entry, dict):
+        return text(entry)
+    if entry.get("file") is not None:
+        return f"file {text(entry.get('file'))}"
+    power_w, points, step_s = entry.get("power_w"), entry.get("points"), entry.get("step_s")
+    if isinstance(power_w, list):
+        every = f" of {step_s // 60} min" if isinstance(step_s, int) and step_s % 60 == 0 and step_s else ""
+        return f"{len(power_w)} steps{every}"
+    return f"{len(points)} points" if isinstance(points, list) else ""

@@ -1,4 +1,4 @@
-"""The tree of houses, devices, jobs and load profiles; parts with problems are marked."""
+"""The tree of houses, devices, jobs, load profiles, events and expectations; parts with problems are marked."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from tui.editor import tree_model
+from tui.editor.script_model import event_in_words, expectation_in_words, when_in_words
 from tui.editor.time_fields import Origin, in_words
-from tui.editor.tree_model import JOBS, PROFILES, WHOLE, Ref, text
+from tui.editor.tree_model import EVENTS, EXPECTATIONS, JOBS, PROFILES, WHOLE, Ref, text
 
-CONSUMER, PRODUCER, JOB, HOUSE = "▽", "▲", "•", "⌂"
+CONSUMER, PRODUCER, JOB, HOUSE, EVENT, EXPECTATION = "▽", "▲", "•", "⌂", "╎", "="
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,13 @@ def nodes_of(tree: tree_model.Tree) -> Node:
         found = (device_node(("houses", i, "devices", j), id_, device) for j, device in tree_model.devices(house))
         return Node(("houses", i), HOUSE, tree_model.house_title(house), tuple(found))
 
+    events = list(tree_model.items(tree.get("timeline")))
+    expected = tree.get("expect")
+    expectations = [
+        (i, entry)
+        for i, entry in enumerate(expected if isinstance(expected, list) else ())
+        if isinstance(entry, dict | str)
+    ]
     profiles = tree_model.profiles(tree)
     return Node(
         WHOLE,
@@ -64,6 +72,21 @@ def nodes_of(tree: tree_model.Tree) -> Node:
                 "",
                 f"Load profiles ({len(profiles)})",
                 tuple(Node(("load_profiles", name), "", name) for name in profiles),
+            ),
+            Node(
+                EVENTS,
+                "",
+                f"Events ({len(events)})",
+                tuple(
+                    Node(("timeline", i), EVENT, f"{when_in_words(event)} {event_in_words(event)}")
+                    for i, event in events
+                ),
+            ),
+            Node(
+                EXPECTATIONS,
+                "",
+                f"Expectations ({len(expectations)})",
+                tuple(Node(("expect", i), EXPECTATION, expectation_in_words(entry)) for i, entry in expectations),
             ),
         ),
     )
@@ -168,7 +191,8 @@ class NeighbourhoodTree(Tree[Ref]):
     def render_label(self, node: TreeNode[Ref], base_style: Style, style: Style) -> Text:
         """Write a node: sign, title, mark."""
         label = super().render_label(node, base_style, style)
-        looks = {CONSUMER: "sign--consumer", PRODUCER: "sign--producer", JOB: "sign--quiet", HOUSE: "sign--quiet"}
+        looks = {CONSUMER: "sign--consumer", PRODUCER: "sign--producer"}
+        looks |= dict.fromkeys((JOB, HOUSE, EVENT, EXPECTATION), "sign--quiet")
         ref = node.data
         sign = self._said.get(ref, ("", ""))[0] if ref is not None else ""
         prefix = len(label.plain) - len(str(node.label))

@@ -284,7 +284,10 @@ class PreviewPanel(Vertical):
     Workspace #side.some { display: block; }
     .-tall Workspace #side { height: 14; }
     .-wide Workspace #side { height: 1fr; width: 1fr; border-left: solid $border; }
-    Workspace #side .said { height: auto; padding: 0 1; color: $text-muted; background: $surface; }
+    Workspace #side .said {
+        height: auto; padding: 0 1; color: $text-muted; background: $surface;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     .-narrow Workspace #side Chart { min-height: 4; }
     .-wide Workspace #side Chart { max-height: 24; }
     """

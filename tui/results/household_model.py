@@ -182,6 +182,9 @@ def _neighbourhood_figures(view: NeighbourhoodView) -> tuple[tuple[str, str], ..
     if kpis.kg_co2 is not None:
         figures.append(("Grid CO2", _with_and_without(kpis.kg_co2, kpis.kg_co2_without, "kg")))
     optimum = run.comparison.get("optimum")
+    shared = run.comparison.get("shared_optimum")
+    if isinstance(shared, dict) and shared.get("share") is not None:
+        figures.insert(2, ("Share of what sun and windows allow", percent(shared["share"])))
     if isinstance(optimum, dict) and optimum.get("share") is not None:
         figures.insert(2, ("Share of the best plan", percent(optimum["share"])))
     figures += [

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher
 
 from scenarios.results import ResultsError
+from tui.keys import shown
 from tui.results.catalogue import Catalogue, readable
 from tui.results.comparison_view import TABS as SIDES, ComparisonPane, OtherChooser
 from tui.results.export_dialog import Writing, save_comparison
@@ -41,13 +42,14 @@ is updated as it runs.
 A **comparison** shows means over the finished runs with 95 % intervals, differences from the first simulation paired
 by seed, a chart, the average days, and the outcome of each job. `e` saves it as table and figure.
 
-An opened simulation has five views; `Esc` goes back to the list.
+An opened simulation has six views; `Esc` goes back to the list.
 
 - **All households**: where the energy came from and went to, peak-to-average over an interval of your choice (`k`), the
   day, the households (`Enter` opens one), and every contract. `z` zooms in on one of these.
   A run of more than two days is drawn day by day: `{` and `}` go to the day before and after, `G` asks for one.
 - **One household**: the same for one; `u` chooses it, `(` and `)` go to the one before and the next.
 - **All runs**: each run's figures, mean and standard deviation, the average day. `Enter` opens a run.
+- **Bills**: what each household pays with and without the neighbourhood; settle by another allocation key above.
 - **Log**: the run's log and the history of each contract, in virtual time.
 - **Scores**: producer scores before and after the run, and those of the next run; `X` resets these.
 
@@ -60,7 +62,7 @@ covered.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="Back: from a field to the table, from a simulation to the list"),
-        *(Binding(key, f"view('{id_}')", title, show=False) for key, id_, title in TABS),
+        *(Binding(key, f"view('{id_}')", title, show=False, key_display=shown(key)) for key, id_, title in TABS),
         *(Binding(key, f"side('{id_}')", title, show=False) for key, id_, title in SIDES),
         Binding("left_square_bracket", "next_view(-1)", "Previous view", show=False, key_display="["),
         Binding("right_square_bracket", "next_view(1)", "Next view", show=False, key_display="]"),

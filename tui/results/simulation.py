@@ -16,6 +16,8 @@ from textual.widgets import Input, Select, Static, TabbedContent, TabPane
 from scenarios.metrics import DEFAULT_INTERVAL_S
 from scenarios.results import RecordedMessage, RunInfo
 from tui.formatting import plural, without
+from tui.keys import shown
+from tui.results.bills_pane import BillsPane, bills_sheet
 from tui.results.contracts import Contracts
 from tui.results.file_access import Opened, Reads, open_simulation, read_from, stamp_of
 from tui.results.formatting import STATES, BackLink
@@ -31,6 +33,7 @@ TABS = (
     ("A", "all", "All households"),
     ("O", "house", "One household"),
     ("U", "runs", "All runs"),
+    ("dollar_sign", "bills", "Bills"),
     ("E", "log", "Log"),
     ("S", "scores", "Scores"),
 )
@@ -70,6 +73,8 @@ class SimulationPane(Reads):
         self.run: int = 1
         self.house: str = ""
         self.interval_s = DEFAULT_INTERVAL_S
+        self.key: str | None = None
+        """Allocation key of the bills; None: as the scenario says."""
         self._drawn: dict[str, object] = {}
         """What each tab shows, as it was asked for."""
 
@@ -83,11 +88,11 @@ class SimulationPane(Reads):
         yield Static("", classes="problem", markup=False)
         with TabbedContent(id="views"):
             for key, id_, title in TABS:
-                with TabPane(f"[dim]{key}[/] {title}", id=f"tab-{id_}"):
+                with TabPane(f"[dim]{shown(key)}[/] {title}", id=f"tab-{id_}"):
                     if id_ in _SHEETS:
                         yield SheetPane(one_house=id_ == "house")
                     else:
-                        yield {"runs": RunsPane, "log": LogPane, "scores": ScoresPane}[id_]()
+                        yield {"runs": RunsPane, "bills": BillsPane, "log": LogPane, "scores": ScoresPane}[id_]()
 
     def on_mount(self) -> None:
         """Show the household selector only where it applies."""
@@ -105,7 +110,7 @@ class SimulationPane(Reads):
 
     @property
     def tab(self) -> str:
-        """Id of the view in sight: `all`, `house`, `runs`, `log` or `scores`."""
+        """Id of the view in sight: `all`, `house`, `runs`, `bills`, `log` or `scores`."""
         return self.query_one("#views", TabbedContent).active.removeprefix("tab-")
 
     @property
@@ -203,6 +208,7 @@ class SimulationPane(Reads):
             "all": (opened.stamp, self.run, self.interval_s),
             "house": (opened.stamp, self.run, self.house, self.interval_s),
             "runs": (opened.stamp, self.interval_s),
+            "bills": (opened.stamp, self.run, self.key),
             "log": (opened.stamp, self.run),
             "scores": (opened.stamp, self.run),
         }[tab]
@@ -213,6 +219,10 @@ class SimulationPane(Reads):
         if tab == "runs":
             runs = partial(read_from, opened, lambda results: runs_sheet(results, interval_s))
             self.read("sheet", runs, self._show_runs, failed)
+        elif tab == "bills":
+            key = self.key
+            bills = partial(read_from, opened, lambda results: bills_sheet(results, run, key))
+            self.read("sheet", bills, self.query_one(BillsPane).show, failed)
         elif tab == "log":
             log = partial(read_from, opened, lambda results: log_sheet(results, run))
             self.read("sheet", log, self.query_one(LogPane).show, failed)
@@ -363,6 +373,12 @@ class SimulationPane(Reads):
     def _interval_chosen(self, event: SheetPane.IntervalChosen) -> None:
         event.stop()
         self.interval_s = 60 * event.minutes
+        self.draw()
+
+    @on(BillsPane.KeyChosen)
+    def _key_chosen(self, event: BillsPane.KeyChosen) -> None:
+        event.stop()
+        self.key = event.key
         self.draw()
 
     @on(SheetPane.HouseholdChosen)

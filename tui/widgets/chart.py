@@ -412,10 +412,23 @@ class Chart(Widget, can_focus=True):
         if self._column_of(self._now_s) is not None:
             segments.append(Segment("┊ ", base + self.get_component_rich_style("chart--now", partial=True)))
             segments.append(Segment("now", base))
-        if any(self._column_of(time_s) is not None for time_s, _ in self._marks):
+        due = [(time_s, said) for time_s, said in self._marks if self._column_of(time_s) is not None]
+        if due:
             look = self.get_component_rich_style("chart--event", partial=True)
-            segments += [Segment("   ╎ ", base + look), Segment("events", base)]
+            gap = "   " if self._column_of(self._now_s) is not None else ""
+            segments += [Segment(f"{gap}╎ ", base + look)]
+            room = width - sum(cell_len(segment.text) for segment in segments)
+            segments.append(Segment(self._due(due, room), base))
         return Strip(segments).adjust_cell_length(width, base)
+
+    def _due(self, due: Sequence[tuple[float, str]], room: int) -> str:
+        """Return what takes place in the period that is drawn, as far as there is room for it."""
+        said = [f"{self._span.tick_text(time_s)} {printable_line(what)}" for time_s, what in due]
+        for count in range(len(said), 0, -1):
+            rest = f", {len(said) - count} more" if count < len(said) else ""
+            if cell_len(written := ", ".join(said[:count]) + rest) <= room:
+                return written
+        return f"{len(said)} event{'' if len(said) == 1 else 's'}"
 
     def _reading(self, column: int, width: int, base: Style) -> Strip:
         """Return the cursor's reading in place of the legend; without names if there is no room."""

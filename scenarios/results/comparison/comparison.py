@@ -28,10 +28,17 @@ from scenarios.results.rows import RunInfo, SimulationInfo
 from scenarios.scenario import SCENARIO
 
 OF_BEST = "share_of_best"
+OF_SHARED_BEST = "share_of_shared_best"
 COMPARED_FIGURES: tuple[Figure, ...] = (
     *FIGURES,
     Figure(
         OF_BEST, "Share of the best plan", "share", "Delivered, over what the best plan known delivers (--compare)."
+    ),
+    Figure(
+        OF_SHARED_BEST,
+        "Share of what sun and windows allow",
+        "share",
+        "Delivered, over what the best plan known with shared supply delivers (--compare-supply shared).",
     ),
     Figure("negotiations", "Negotiations", "count", "How often a job asked for a supplier."),
     Figure("messages", "Messages", "count", "Sent between agents."),
@@ -209,14 +216,20 @@ def _read(path: Path, interval_s: int) -> _Read:
 
 
 def _figures(results: ResultsReader, run: RunInfo, interval_s: int) -> dict[str, float | None]:
-    optimum = run.comparison.get("optimum")
     known = {
         **results.kpis(run.run, interval_s).as_dict(),
-        OF_BEST: optimum.get("share") if isinstance(optimum, dict) else None,
+        OF_BEST: _share(run, "optimum"),
+        OF_SHARED_BEST: _share(run, "shared_optimum"),
         "negotiations": run.negotiations,
         "messages": run.messages,
     }
     return {figure.name: known.get(figure.name) for figure in COMPARED_FIGURES}
+
+
+def _share(run: RunInfo, name: str) -> float | None:
+    """Return the share of an optimum that a run reached; None if it was not sought."""
+    optimum = run.comparison.get(name)
+    return optimum.get("share") if isinstance(optimum, dict) else None
 
 
 def _compared(read: _Read, label: str) -> Compared:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scenarios.metrics import Figure, SampleStatistics, Unit
-from scenarios.results.comparison.comparison import OF_BEST, SimulationComparison
+from scenarios.results.comparison.comparison import OF_BEST, OF_SHARED_BEST, SimulationComparison
 
 MAIN_FIGURES = (
     "delivered_wh",
@@ -16,6 +16,7 @@ MAIN_FIGURES = (
     "self_sufficiency",
     "self_consumption",
     OF_BEST,
+    OF_SHARED_BEST,
     "consumption_peak_to_average",
     "peak_import_w",
     "jobs_on_grid",

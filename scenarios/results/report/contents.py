@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from scenarios.metrics import (
     Kpis,
     SampleStatistics,
     Settlement,
-    bills,
     compute_kpis,
     figures_json,
     mean_power_w,
@@ -29,6 +28,8 @@ from scenarios.metrics import (
     statistics_by_figure,
 )
 from scenarios.monitor import shown_agent
+from scenarios.prices import price_in_words
+from scenarios.results.bill_rows import LINES, BillRow, bill_rows
 from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RecordedMessage, RunInfo
@@ -148,10 +149,30 @@ class _Contents:
             "jobs": self._job_rows() if any(run["contracts"] is not None for run in runs) else [],
             "figures": figures_json(self._interval_s),
             "spread": {name: asdict(of) for name, of in self._statistics(figures).items()},
-            "tariff": None if self._scenario.tariff is None else asdict(self._scenario.tariff),
+            "tariff": self._tariff(),
+            "community": self._community(),
             "runs": runs,
             "texts": list(self._texts),
         }
+
+    def _tariff(self) -> dict[str, str] | None:
+        """Return the prices in words, ct/kWh."""
+        tariff = self._scenario.tariff
+        return (
+            None
+            if tariff is None
+            else {
+                "import": price_in_words(tariff.import_eur_per_kwh),
+                "neighbour": price_in_words(tariff.neighbour_eur_per_kwh),
+                "feed_in": price_in_words(tariff.feed_in_eur_per_kwh),
+            }
+        )
+
+    def _community(self) -> dict[str, Any] | None:
+        community = self._scenario.community
+        if community is None or self._scenario.tariff is None:
+            return None
+        return {"key": community.key, "minutes": community.interval_s // MINUTE_S}
 
     def _statistics(self, figures: list[Kpis]) -> dict[str, SampleStatistics]:
         return statistics_by_figure([of.as_dict() for of in figures], [info.is_complete for info in self._infos])
@@ -228,14 +249,20 @@ class _Contents:
         }
 
     def _house_rows(self, run: RunResults) -> list[list[float | int | None]]:
-        tariff = self._scenario.tariff
-        billed = bills(run.settlement, run.producer_houses, tariff, run.tariff_changes) if tariff else {}
+        scenario = replace(self._scenario, tariff_changes=run.tariff_changes)
+        billed = {row.house: row for row in bill_rows(scenario, run.settlement, run.producer_houses)}
         rows: list[list[float | int | None]] = []
         for house, split in run.split.by_house.items():
             energies = [split.consumed_wh, split.own_wh, split.neighbours_wh, split.grid_wh]
-            money = [billed[house].with_eur, billed[house].without_eur] if billed else []
+            money = self._money(billed[house]) if billed else []
             rows.append([*(round(wh, 1) for wh in energies), split.jobs, *(round(eur, 4) for eur in money)])
         return rows
+
+    @staticmethod
+    def _money(bill: BillRow) -> list[float]:
+        """Return the bill with and without the neighbourhood, then the lines of the bill where they are known."""
+        lines = [getattr(bill, name) for name in LINES[:-3]]
+        return [bill.with_eur, bill.without_eur, *(eur for eur in lines if eur is not None)]
 
     def _contract_rows(self, run: RunResults) -> list[list[Any]]:
         """Return contracts with their power, W: the first interval, then local and grid power by interval."""

@@ -411,7 +411,7 @@ Operation = tuple[str, float, str]
 
 operations = st.lists(
     st.tuples(
-        st.sampled_from(["pause", "resume", "pace", "stop and come back", "kill and come back"]),
+        st.sampled_from(["pause", "resume", "pace", "stop and come back", "kill and come back", "stop"]),
         st.floats(0.0, 40.0),
         st.sampled_from(["1x", "2.5x", "60x", "300x", "3600x"]),
     ),
@@ -448,13 +448,22 @@ class Ideal:
         raise AssertionError(time_s)
 
 
-async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> None:
-    """Do all that is to be done, and keep account of it; then let the run come to its end."""
+async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> float | None:
+    """Do all that is to be done, and keep account of it; then let the run come to its end.
+
+    Returns:
+        The virtual time at which the run was stopped; None: it was not.
+    """
     for what, after_wall_s, pace in [*todo, ("pace", 1.0, "3600x"), ("resume", 1.0, "")]:
         await asyncio.sleep(after_wall_s)
         if street._clock is None or street._clock.done():
-            return
+            return None
         match what:
+            case "stop":
+                stopped_s = ideal.at(street.wall_s)
+                await street.command("stop")
+                await street.ended()
+                return stopped_s
             case "pause" | "resume":
                 await street.command(what)
                 paused = what == "pause"
@@ -471,7 +480,7 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> None:
                 await asyncio.sleep(7.0)
                 await street.start_clock()
                 if street._clock.done():
-                    return
+                    return None
                 ideal.is_passing = was_passing
                 state = street.clock._run_control.state  # type: ignore[union-attr]
                 # At most a second of wall clock is forgotten with the process; from there on it counts again.
@@ -481,6 +490,7 @@ async def operate(street: Street, ideal: Ideal, todo: list[Operation]) -> None:
                 continue
         ideal.change(street.wall_s)
     await street.ended()
+    return None
 
 
 paces = st.sampled_from(["1x", "60x", "300x", "3600x"])
@@ -509,9 +519,14 @@ def check_when_events_happen(todo: list[Operation], pace: str, gaps_s: list[int]
     async def main(folder: Path) -> None:
         async with Street(folder, events_s, pace).open() as street:
             ideal = Ideal(Pace.parse(pace).factor or 0.0, street.begun_wall_s)
-            await operate(street, ideal, todo)
-            assert [time_s for time_s, _ in street.happened] == [0, *events_s]
-            for time_s in events_s:
+            stopped_s = await operate(street, ideal, todo)
+            happened_s = [time_s for time_s, _ in street.happened]
+            if stopped_s is not None:
+                assert street.clock.is_stopped
+                assert happened_s.pop() == pytest.approx(stopped_s, abs=1 + TOLERANCE_WALL_S * ideal.factor)
+            assert happened_s == [0, *events_s][: len(happened_s)]
+            assert stopped_s is not None or len(happened_s) == 1 + len(events_s)
+            for time_s in happened_s[1:]:
                 assert at(street, time_s) == pytest.approx(ideal.due_wall_s(time_s), abs=TOLERANCE_WALL_S)
 
     with TemporaryDirectory() as folder:

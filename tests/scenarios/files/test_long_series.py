@@ -69,7 +69,9 @@ def test_points_may_be_as_many() -> None:
     assert scenario.jobs[0].energy_wh == 20_000
 
 
-@pytest.mark.parametrize("between", [" ", "\t", ", ", ";"])
+@pytest.mark.parametrize(
+    "between", [" ", *(pytest.param(other, marks=pytest.mark.long) for other in ("\t", ", ", ";"))]
+)
 def test_a_file_may_hold_a_year_of_minutes(tmp_path: Path, between: str) -> None:
     """Whatever stands between its columns."""
     energies_wh = list(accumulate((i % 7 / 2 for i in range(MINUTES)), initial=0.0))
@@ -84,6 +86,7 @@ def test_a_file_may_hold_a_year_of_minutes(tmp_path: Path, between: str) -> None
     assert actual.cumulative_wh[-1] == pytest.approx(energies_wh[-1])
 
 
+@pytest.mark.long
 def test_one_wrong_value_in_a_year_is_named_with_its_line(tmp_path: Path) -> None:
     """Reading a long file at once hides no mistake in it."""
     lines = [f"{1_767_225_600 + 60 * i} {i}" for i in range(MINUTES)]

@@ -21,7 +21,7 @@ from scenarios.results.reader import ResultsReader
 from scenarios.results.summary import simulation_json
 from tests.scenarios.neighbourhoods import START_S
 
-TABLES = {"runs", "kpis", "contracts", "history", "messages", "minutes", "production", "consumption"}
+TABLES = {"runs", "kpis", "contracts", "history", "messages", "minutes", "production", "consumption", "bills"}
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agents import SettingsError
 from scenarios import ScenarioError
+from scenarios.load import load_scenario
 from scenarios.sweep import SweepRequest, plan_sweep
 
 
@@ -106,6 +109,48 @@ def test_a_key_cannot_be_varied_and_set() -> None:
     assert "varied or set twice" in _problems(vary=("penalty=1,2",), fixed=("penalty=3",))
     assert "varied or set twice" in _problems(vary=("jobs[*].latest_start=23:00", "jobs[0].latest_start=23:00"))
     assert "takes one value" in _problems(fixed=("penalty=1,2",))
+
+
+WITH_VARIABLES = """\
+version: 1
+name: evening
+start: 2026-06-21T00:00:00+00:00
+seed: 1
+algorithm: ${how}
+vars: {power_w: 2000, latest: "20:00", how: insertion, is_shared: true}
+load_profiles:
+  wash: {step_s: 3600, power_w: ["${power_w}"]}
+houses:
+  - id: a
+    devices:
+      - {id: washer, type: consumer, load_profile: wash}
+      - {id: pv, type: producer, predictions: [{issued: "00:00", points: [["06:00", 0], ["18:00", 6000]]}]}
+jobs:
+  - {house: a, device: washer, id: wash, registered: "01:00", earliest_start: "08:00", latest_start: "${latest}"}
+"""
+
+
+def test_variables_of_the_file_are_varied_and_set_as_run_does(tmp_path: Path) -> None:
+    """The scenarios are those of `ssmic run --set`; a variable keeps its type, and suggestions know it."""
+    file = tmp_path / "evening.yaml"
+    file.write_text(WITH_VARIABLES, encoding="utf-8")
+    vary = ("power_w=1000:2000:3", "latest=19:00,20:00", "jobs[wash].registered=02:00")
+    plan = plan_sweep(SweepRequest(str(file), vary, ("how=exact",), seeds=1))
+
+    assert plan.keys == ("power_w", "latest", "jobs[wash].registered")
+    assert [point.values[:2] for point in plan.points][:3] == [(1000, "19:00"), (1000, "20:00"), (1500, "19:00")]
+    assert {point.settings["algorithm"] for point in plan.points} == {"exact"}
+    text = WITH_VARIABLES.replace("01:00", "02:00")
+    file.write_text(text, encoding="utf-8")
+    chosen = {"power_w": "1500", "latest": "19:00", "how": "exact"}
+    assert plan.variants[plan.points[2].variant] == load_scenario(file, chosen)
+
+    with pytest.raises(SettingsError, match="did you mean 'power_w'"):
+        plan_sweep(SweepRequest(str(file), ("power=1,2",)))
+    with pytest.raises(SettingsError, match="a number is expected"):
+        plan_sweep(SweepRequest(str(file), ("power_w=high",)))
+    with pytest.raises(ScenarioError, match=r"evening.yaml with latest=05:00: .*before the earliest start"):
+        plan_sweep(SweepRequest(str(file), ("latest=05:00,19:00",)))
 
 
 def test_a_scenario_that_is_invalid_with_a_value_names_the_value() -> None:

@@ -95,6 +95,32 @@ def test_the_optimum_of_a_scenario_is_told(ssmic: Ssmic, small: Path) -> None:
     assert ssmic("optimum", small, "--time-limit", "0").code == 2
 
 
+def test_the_optimum_of_shared_supply_beside_that_of_whole_jobs(ssmic: Ssmic, small: Path) -> None:
+    """Of both rules: all jobs have a start, and sharing delivers no less; each alone has its figures at the top."""
+    both = ssmic("optimum", small, "--supply", "both", "--time-limit", "0.4", "--json").json
+    assert (both["scenario"], both["supply"]) == ("small", "both")
+    assert both["shared"]["bound_wh"] >= both["shared"]["best_wh"] >= both["whole"]["best_wh"] - 1e-6
+    assert {job["producer"] for job in both["shared"]["plan"]} == {"shared"}
+    assert {job["job_id"] for job in both["shared"]["plan"]} > {"noon"}
+    shared = ssmic("optimum", small, "--supply", "shared", "--time-limit", "0.2", "--json").json
+    assert shared["supply"] == "shared"
+    assert shared["best_wh"] == pytest.approx(both["shared"]["best_wh"])
+    assert "Upper bound for any run" in ssmic("optimum", small, "--supply", "shared", "--time-limit", "0.2").out
+    assert ssmic("optimum", small, "--supply", "none").code == 2
+
+
+def test_a_run_is_compared_with_what_sun_and_windows_allow(ssmic: Ssmic, small: Path) -> None:
+    """On request, in the table, in JSON and in the file."""
+    order = ("run", small, "--bus", "memory", "--days", "1", "--compare-supply", "shared", "--time-limit", "0.2")
+    ended = ssmic(*order, "--json")
+    (run,) = ended.json["runs"]
+    assert "optimum" not in run
+    assert run["shared_optimum"]["best_wh"] >= run["kpis"]["pooled_covered_wh"] - 1e-6
+    assert run["shared_optimum"]["share"] == run["kpis"]["delivered_wh"] / run["shared_optimum"]["best_wh"]
+    shown = ssmic("results", "show", ended.json["results_file"]).out
+    assert "What the sun and the windows allow" in shown
+
+
 def test_an_import_runs_like_its_source(ssmic: Ssmic, pyssmic_inputs: Path, tmp_path: Path) -> None:
     """A PySSMic folder and the scenario made of it have one ledger; an existing file is not written over unasked."""
     source, target = pyssmic_inputs / "small_test", tmp_path / "imported.yaml"

@@ -88,6 +88,7 @@ def test_a_sweep_that_was_killed_goes_on_and_has_the_same_results(tmp_path: Path
     assert hashes[0] == hashes[1]
 
 
+@pytest.mark.long
 def test_the_results_commands_read_a_sweep(tmp_path: Path) -> None:
     """The results commands read a sweep."""
 

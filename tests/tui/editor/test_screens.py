@@ -15,7 +15,10 @@ from tui.editor.screen import NeighbourhoodsScreen
 from tui.shell.navigation import EditScenario
 
 Show = Callable[[str | None, tuple[int, int], tuple[str, ...]], bool]
-SIZES = pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["small", "wide"])
+SIZES = pytest.mark.parametrize(
+    "size",
+    [pytest.param((80, 24), id="small"), pytest.param((140, 45), id="wide", marks=pytest.mark.long)],
+)
 
 
 @pytest.fixture

@@ -105,3 +105,12 @@ def results_folder(street_results: Path, tmp_path: Path) -> Path:
     for name in (INSERTION, FIFTY):
         shutil.copy(street_results / name, folder / name)
     return folder
+
+
+@pytest.fixture
+def newest(results_folder: Path) -> Path:
+    """A simulation of two runs, alone in the folder."""
+    for path in results_folder.iterdir():
+        if path.name != INSERTION:
+            path.unlink()
+    return results_folder / INSERTION

@@ -13,20 +13,11 @@ from scenarios.results.connection import record_comparison
 from scenarios.results.reader import ResultsReader
 from scenarios.simulation.scores import ScoresFile
 from tests.tui.driving import dialog, until
-from tests.tui.results.driving import INSERTION, listed, opened_first, table, text, the_screen
+from tests.tui.results.driving import listed, opened_first, table, text, the_screen
 from tui.results.formatting import Figures
 from tui.shell.dialogs import Confirm
 
 Opened = Any
-
-
-@pytest.fixture
-def newest(results_folder: Path) -> Path:
-    """A simulation of two runs, alone in the folder."""
-    for path in results_folder.iterdir():
-        if path.name != INSERTION:
-            path.unlink()
-    return results_folder / INSERTION
 
 
 async def test_the_log_shows_records_and_contracts_in_virtual_time(opened: Opened, newest: Path) -> None:

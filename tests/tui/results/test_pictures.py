@@ -17,7 +17,7 @@ from tests.tui.results.driving import drawn, listed, opened_first, table, the_sc
 from tui.results.export_dialog import ExportDialog
 
 Opened = Any
-SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45")]
+SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((140, 45), id="140x45", marks=pytest.mark.long)]
 
 
 @pytest.fixture

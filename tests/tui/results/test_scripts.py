@@ -41,4 +41,4 @@ def test_the_editor_marks_events_before_the_run() -> None:
     picture = Artist(plain(spans_of(text)), None).day(None)  # type: ignore[arg-type]  # a mapping at the top
 
     assert [round((at_s - picture.span.start_s) / 3600, 2) for at_s, _ in picture.marks] == [9.5, 9.67]
-    assert [said for _, said in picture.marks] == ["Clouds from the west", "cloud"]
+    assert [said for _, said in picture.marks] == ["Clouds from the west", "Cloud front: pv-adler, pv-dorn"]

@@ -63,7 +63,7 @@ def command_line_ledger(*arguments: str) -> str:
     return ledger
 
 
-@pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt")])
+@pytest.mark.parametrize("bus", ["memory", pytest.param("auto", id="mqtt", marks=pytest.mark.long)])
 async def test_a_run_has_the_ledger_of_the_command_line(opened: Opened, bus: str) -> None:
     """On either bus; all of it is seen live; and the results are in the file."""
     if bus == "auto" and find_mosquitto() is None:

@@ -28,7 +28,8 @@ function drawTiles() {
       figureTile("Peak to average", "consumption_peak_to_average", "ratio"),
       figureTile("Jobs on the grid", "jobs_on_grid", "count"),
       DATA.tariff && figureTile("Total bill", "bill_eur", "eur"),
-      meantRuns().some(run => run.comparison.optimum) && optimumTile());
+      meantRuns().some(run => run.comparison.optimum) && optimumTile("optimum", "Share of the best plan known"),
+      meantRuns().some(run => run.comparison.shared_optimum) && optimumTile("shared_optimum", "Share of what sun and windows allow"));
     return;
   }
   const energies = meantRuns().map(run => energyOf(run, chosen.house));
@@ -44,10 +45,10 @@ function drawTiles() {
     tile("Jobs", over(e => e.jobs), "count"),
     DATA.tariff && tile("Bill", over(e => e.bill), "eur", `without neighbourhood ${written(over(e => e.alone), "eur")}`));
 }
-function optimumTile() {
-  const shares = meantRuns().map(run => run.comparison.optimum && run.comparison.optimum.share)
+function optimumTile(name, title) {
+  const shares = meantRuns().map(run => run.comparison[name] && run.comparison[name].share)
     .filter(share => typeof share === "number");
-  return tile("Share of the best plan known", mean(shares), "share");
+  return tile(title, mean(shares), "share");
 }
 
 const PARTS = {

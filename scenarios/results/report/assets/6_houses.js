@@ -45,9 +45,9 @@ function drawHouses() {
     [["own", "own panels"], ["near", "panels of neighbours"], ["grid", "grid"]],
     rows.map(row => [row.house.label, bars(row), kwh(row.consumed)]))),
   DATA.tariff && el("p", { class: "note" },
-    `Bills in euro: grid power ${number(DATA.tariff.import_eur_per_kwh * 100, 1)} ct/kWh, among neighbours ` +
-    `${number(DATA.tariff.neighbour_eur_per_kwh * 100, 1)}, fed in ${number(DATA.tariff.feed_in_eur_per_kwh * 100, 1)}. ` +
-    "A negative bill is paid out. “Without”: without the neighbourhood, that is, the same jobs at the same times on the house's own panels and the grid."));
+    `Bills in euro: grid power ${DATA.tariff.import} ct/kWh, among neighbours ${DATA.tariff.neighbour}, ` +
+    `fed in ${DATA.tariff.feed_in}. A negative bill is paid out. “Without”: without the neighbourhood, that is, the same ` +
+    "consumption at the same times on the house's own panels and the grid."));
 }
 function drawProducers() {
   const runs = meantDetailed();

@@ -114,6 +114,7 @@ function drawAll() {
   drawSplits();
   drawDay();
   drawHouses();
+  drawBills();
   drawProducers();
   drawContracts();
   drawRuns();

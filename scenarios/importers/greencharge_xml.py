@@ -1,0 +1,575 @@
+"""Imports the XML of GreenCharge's simulator: a `<Neighborhood>`, and its loads in a second file.
+
+Schedulable devices become consumers with jobs, charging sessions of cars too: a job whose window is the stay at the
+charging point, with the energy from the state of charge at arrival to the target. Heaters, coolers and background
+loads become jobs that start at a fixed time. Profiles are files of lines `UNIX-seconds cumulative-Wh` in `Inputs/`
+beside the XML's folder; of all times only the time of day counts, as in the simulator. Batteries, prices, the energy
+mix and limits of power are left out. What is assumed and left out is said in notes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+from agents import LoadProfile, Prediction, Production
+from broker import canonical
+from scenarios.errors import Problem, ScenarioError
+from scenarios.files import check_inside, format_iso, read_bytes, read_text, series_problems, suggest
+from scenarios.importers.forecast import listed
+from scenarios.importers.imported import START_S, Imported, Places
+from scenarios.importers.neighbourhood import (
+    MAX_DEVICES,
+    InputDevice,
+    InputHouse,
+    InputJob,
+    InputPrediction,
+    assemble,
+    window_problems,
+)
+from scenarios.importers.pyssmic_xml import Element, read_xml
+
+ROOT = "Neighborhood"
+_DAY_S = 86_400
+_OWN = re.compile(
+    rb"<(Neighborhood|ecar|battery|backgroundload|heatercooler|chargingStation|ChargingPoint|fleet|energyCost"
+    rb"|energyMix)[\s/>]"
+)
+"""Elements that PySSMic's files do not have."""
+_FIXED = {"backgroundload": "background load", "heatercooler": "heater or cooler"}
+"""Devices whose consumption cannot be shifted."""
+_LEFT_OUT = {
+    "energyCost": "energy prices that vary",
+    "energyMix": "the energy mix",
+}
+_LIMITS = ("peakLoad", "peakLoad2")
+_STATE_OF_CAR = ("V2G", "priority")
+_FALLS_OF_A_COUNTER = 0.05
+"""A counter's values fall in no more than this share of its rows."""
+_LEAST_WH_CAPACITY = 1000
+"""From here on, a capacity is taken for Wh; the simulator's own examples have both `24` and `30000`."""
+
+
+def is_greencharge(path: Path) -> bool:
+    """Return whether a file has the elements of GreenCharge's simulator."""
+    try:
+        return path.is_file() and _OWN.search(read_bytes(path, str(path))) is not None
+    except ScenarioError:
+        return False  # the error is reported when the file is read
+
+
+def neighbourhood_in(folder: Path) -> Path | None:
+    """Return the neighbourhood in a simulation's folder of GreenCharge; None: it is no such folder."""
+    for file in (folder / "xml" / "neighborhood.xml", folder / "neighborhood.xml"):
+        if is_greencharge(file):
+            return file
+    return None
+
+
+def import_greencharge(path: Path, *, jobs: Path | None = None, loads: Sequence[Path] = ()) -> Imported:
+    """Return the scenario of a neighbourhood of GreenCharge's simulator.
+
+    Args:
+        path: The neighbourhood.
+        jobs: Its loads; None: those beside it, by the simulator's names, else no jobs.
+        loads: Folders with profiles, in addition to `Inputs/` beside the folder of the XML.
+
+    Raises:
+        ScenarioError: A file cannot be used; carries the problems of both.
+    """
+    notes: list[str] = []
+    found = jobs or _loads_beside(path)
+    if jobs is None and found is not None:
+        notes.append(f"the loads are those of {found.name} beside it")
+    problems: list[Problem] = []
+    root = read_xml(path, ROOT)
+    if _has_times(root) and not any(element.value("type") not in {None, "load"} for element in _devices(root)):
+        what = "is a file of loads: its devices have times and no type; give it beside its neighbourhood, with --jobs"
+        raise ScenarioError([Problem(str(path), what)])
+    load_root = None if found is None else read_xml(found, ROOT)
+    folders = [*loads, *_folders_of(path), *([] if found is None else _folders_of(found))]
+    conversion = _Conversion(root, load_root, _Profiles(list(dict.fromkeys(folders)), problems, notes), problems, notes)
+    conversion.convert()
+    return assemble(
+        Places(str(path), {"registered": "creation_time", "earliest_start": "est", "latest_start": "lst"}),
+        path.parent.parent.name if path.stem == "neighborhood" and path.parent.name == "xml" else path.stem,
+        conversion.houses,
+        conversion.devices,
+        conversion.jobs,
+        loads=[],
+        what=f"GreenCharge's {path.name}" + ("" if found is None else f" and {found.name}"),
+        problems=sorted(problems, key=_line),
+        notes=notes,
+        profiles=conversion.profiles.used,
+    )
+
+
+def _loads_beside(path: Path) -> Path | None:
+    for old, new in (("eighborhood", "oad"), ("eighborhood", "oads")):
+        begun = path.name.replace("N" + old, "L" + new).replace("n" + old, "l" + new)
+        other = path.with_name(begun)
+        if other != path and other.is_file():
+            return other
+    return None
+
+
+def _folders_of(path: Path) -> Iterator[Path]:
+    for folder in (path.parent, path.parent.parent):
+        for name in ("Inputs", "inputs", "input", "loads"):
+            if (folder / name).is_dir():
+                yield folder / name
+    yield path.parent
+
+
+def _line(problem: Problem) -> int:
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 0
+
+
+def _homes(root: Element) -> Iterator[tuple[str, str, Element]]:
+    """Yield the houses and charging stations, each with its id and its name."""
+    houses = {house.value("id") for house in root.all("house")}
+    for house in root.all("house"):
+        yield canonical(house.value("id") or ""), "", house
+    for station in root.all("chargingStation"):
+        own = station.value("id") or ""
+        yield canonical(f"station-{own}" if own in houses else own), f"Charging station {own}", station
+    for fleet in root.all("fleet"):
+        yield "fleet", "Fleet", fleet
+
+
+def _places(home: Element) -> Iterator[tuple[str, Element, Element | None]]:
+    """Yield all devices of a home, each with the id of its user and the charging point that it is at."""
+    users = [("", home), *((canonical(user.value("id") or ""), user) for user in home.all("user"))]
+    for user, element in users:
+        for child in element.children:
+            if child.tag == "ChargingPoint":
+                for car in child.all("ecar"):
+                    yield user, car, child
+            elif child.tag in {"device", "ecar", "battery", *_FIXED}:
+                yield user, child, None
+
+
+def _devices(root: Element) -> Iterator[Element]:
+    for _, _, home in _homes(root):
+        for _, element, _ in _places(home):
+            yield element
+
+
+def _has_times(root: Element) -> bool:
+    return any(element.value(tag) is not None for element in _devices(root) for tag in ("est", "pat", "creation_time"))
+
+
+@dataclass(slots=True)
+class _Series:
+    """A profile as its file has it."""
+
+    times_s: tuple[int, ...]
+    cumulative_wh: tuple[float, ...]
+
+    @property
+    def midnight_s(self) -> int:
+        """Midnight (UTC) of the day on which it begins."""
+        return self.times_s[0] // _DAY_S * _DAY_S
+
+    def load_profile(self) -> LoadProfile:
+        """Return it as what a device takes from its start on."""
+        first_s, first_wh = self.times_s[0], self.cumulative_wh[0]
+        return LoadProfile(
+            times_s=tuple(time_s - first_s for time_s in self.times_s),
+            cumulative_wh=tuple(wh - first_wh for wh in self.cumulative_wh),
+        )
+
+
+@dataclass(slots=True)
+class _Profiles:
+    """The files of profiles, and those that the scenario takes."""
+
+    folders: Sequence[Path]
+    problems: list[Problem]
+    notes: list[str]
+    used: dict[str, LoadProfile] = field(default_factory=dict)
+    _read: dict[str, _Series | None] = field(default_factory=dict)
+
+    def series(self, name: str) -> _Series | None:
+        """Return the content of a profile's file; None: there is none, or it has problems, which are reported."""
+        if name not in self._read:
+            self._read[name] = self._found(name)
+        return self._read[name]
+
+    def _found(self, name: str) -> _Series | None:
+        for folder in self.folders:
+            path = folder / name
+            if not name or Path(name).name != name or not path.is_file():
+                continue
+            try:
+                check_inside(path, folder, str(path))
+                return _read_series(path, self.notes)
+            except ScenarioError as error:
+                self.problems += error.problems
+                return None
+        return None
+
+
+def _read_series(path: Path, notes: list[str]) -> _Series:
+    times_s: list[int] = []
+    values: list[float] = []
+    lines: list[int] = []
+    problems: list[Problem] = []
+    for number, text in enumerate(read_text(path, str(path)).splitlines(), start=1):
+        fields = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
+        if not fields:
+            continue
+        try:
+            time_s, value = int(float(fields[0])), float(fields[1])
+        except (ValueError, IndexError, OverflowError):
+            what = f"'UNIX-seconds cumulative-Wh' is expected, not {text.strip()[:40]!r}"
+            problems.append(Problem(f"{path}:{number}", what))
+            continue
+        lines.append(number)
+        times_s.append(time_s)
+        values.append(value)
+    energies_wh = _cumulative(times_s, values, str(path), lines, notes)
+    for index, what in series_problems(times_s, energies_wh, from_zero=False):
+        problems.append(Problem(str(path) if index is None else f"{path}:{lines[index]}", what))
+    if problems:
+        raise ScenarioError(problems)
+    return _Series(tuple(times_s), tuple(energies_wh))
+
+
+def _cumulative(
+    times_s: Sequence[int], values: Sequence[float], where: str, lines: Sequence[int], notes: list[str]
+) -> list[float]:
+    """Return values as cumulative Wh: those that fall often are W, and a single fall is the reset of a counter."""
+    falls = [i for i, (before, after) in enumerate(pairwise(values), start=1) if after < before]
+    if not falls:
+        return list(values)
+    if len(falls) > len(values) * _FALLS_OF_A_COUNTER:
+        notes.append(f"{where}: the values fall ({len(falls)} times), so they are taken as W and not as cumulative Wh")
+        steps = [
+            (after - before) * value / 3600 for (before, after), value in zip(pairwise(times_s), values, strict=False)
+        ]
+    else:
+        shown = listed(f"{where}:{lines[i]}" for i in falls)
+        notes.append(f"the counter was reset; these steps count as 0 Wh: {shown}")
+        steps = [max(0.0, after - before) for before, after in pairwise(values)]
+    return list(accumulate(steps, initial=0.0))
+
+
+@dataclass(slots=True)
+class _Conversion:
+    root: Element
+    loads: Element | None
+    profiles: _Profiles
+    problems: list[Problem]
+    notes: list[str]
+    houses: list[InputHouse] = field(default_factory=list)
+    devices: list[InputDevice] = field(default_factory=list)
+    jobs: list[InputJob] = field(default_factory=list)
+    start_s: int = START_S
+    _of: dict[tuple[str, str], list[Element]] = field(default_factory=dict)
+    """By house and device, its entries in the loads."""
+
+    def convert(self) -> None:
+        """Fill houses, devices and jobs."""
+        self._read_loads()
+        self._choose_date()
+        batteries: dict[str, str] = {}
+        for home_id, name, home in _homes(self.root):
+            if not home_id:
+                self.problems.append(Problem(home.where, f"<{home.tag}>: 'id' is missing"))
+            self.houses.append(InputHouse(home.where, home_id, name))
+            for user, element, point in _places(home):
+                self._device(home_id, user, element, point, batteries)
+            if len(self.devices) > MAX_DEVICES:
+                raise ScenarioError([Problem(home.where, f"more than {MAX_DEVICES} devices")])
+        self._say_what_is_left_out(batteries)
+        self._say_unknown_loads()
+
+    def _read_loads(self) -> None:
+        if self.loads is None:
+            return
+        for home_id, _, home in _homes(self.loads):
+            for _, element, _ in _places(home):
+                self._of.setdefault((home_id, canonical(element.value("id") or "")), []).append(element)
+
+    def _choose_date(self) -> None:
+        """Run on the day of the first production: the season decides about the sun; the input names no other day."""
+        names = [
+            _profile_name(entry)
+            for home_id, _, home in _homes(self.root)
+            for _, element, _ in _places(home)
+            if (element.value("type") or "").lower() == "producer"
+            for entry in self._of.get((home_id, canonical(element.value("id") or "")), [])
+        ]
+        found = next((series for series in map(self.profiles.series, names) if series is not None), None)
+        self.start_s = START_S if found is None else found.midnight_s
+        why = "assumed" if found is None else "that of the first production profile"
+        self.notes.append(f"times of day are taken as UTC, on {format_iso(self.start_s)[:10]} ({why})")
+
+    def _device(self, home: str, user: str, element: Element, point: Element | None, batteries: dict[str, str]) -> None:
+        own = canonical(element.required("id", self.problems))
+        entries = self._of.get((home, own), [])
+        name = element.value("name") or element.value("model") or ""
+        if element.tag == "battery":
+            batteries.setdefault(f"{own} of house {home} (capacity {element.value('capacity') or '?'})", element.where)
+        elif element.tag == "ecar":
+            self._car(home, user, element, point, entries)
+        elif element.tag in _FIXED:
+            self._fixed(home, user, element, entries)
+        elif element.required("type", self.problems).lower() == "producer":
+            device = InputDevice(element.where, home, user, own, name, "", "producer", None, self._forecasts(entries))
+            self.devices.append(device)
+        else:
+            kind = element.value("type") or ""
+            if kind and kind.lower() != "consumer":
+                hint = suggest(kind.lower(), ("consumer", "producer"))
+                what = f"<device>: 'Consumer' or 'Producer' is expected, not {kind!r}{hint}"
+                self.problems.append(Problem(element.where, what))
+            self._consumer(home, user, element, entries)
+
+    def _forecasts(self, entries: Sequence[Element]) -> tuple[InputPrediction, ...]:
+        found = []
+        for entry in entries:
+            series = self.profiles.series(_profile_name(entry))
+            if series is not None:
+                shift_s = self.start_s - series.midnight_s
+                times_s = tuple(time_s + shift_s for time_s in series.times_s)
+                first_wh = series.cumulative_wh[0]
+                energies_wh = tuple(wh - first_wh for wh in series.cumulative_wh)
+                production = Production(times_s=times_s, cumulative_wh=energies_wh)
+                issued_s = self.start_s + (self._time_of_day(entry, "creation_time") or 0)
+                found.append(InputPrediction(entry.where, Prediction(issued_s=issued_s, production=production)))
+        return tuple(found)
+
+    def _consumer(self, home: str, user: str, element: Element, entries: Sequence[Element]) -> None:
+        own, first = canonical(element.value("id") or ""), ""
+        for entry in entries:
+            profile = self._stored(_profile_name(entry))
+            first = first or profile
+            times_s = [self._moment(entry, tag) for tag in ("creation_time", "est", "lst")]
+            registered_s, earliest_s, latest_s = times_s
+            if latest_s is not None and earliest_s is not None and latest_s < earliest_s:
+                latest_s += _DAY_S
+                self.notes.append(f"{entry.where}: 'lst' is before 'est', so it is taken as on the next day")
+            self.problems += window_problems(entry.where, registered_s, earliest_s, latest_s)
+            self._job(entry.where, home, user, own, profile, registered_s, earliest_s, latest_s)
+        name = element.value("name") or ""
+        self.devices.append(InputDevice(element.where, home, user, own, name, first, "consumer"))
+
+    def _fixed(self, home: str, user: str, element: Element, entries: Sequence[Element]) -> None:
+        own = canonical(element.value("id") or "")
+        what = f"{_FIXED[element.tag]} {own} of house {home}"
+        usable = [(entry, series) for entry in entries if (series := self.profiles.series(_profile_name(entry)))]
+        if not usable:
+            lost = ", ".join(dict.fromkeys(_profile_name(entry) for entry in entries))
+            self.notes.append(f"{what} was left out: " + (f"there is no profile {lost}" if lost else "it has no load"))
+            return
+        for entry, series in usable:
+            starts_s = self.start_s + series.times_s[0] - series.midnight_s
+            profile = self._stored(_profile_name(entry))
+            self._job(entry.where, home, user, own, profile, self.start_s, starts_s, starts_s)
+        name = element.value("name") or _FIXED[element.tag].capitalize()
+        profile = _stem(_profile_name(usable[0][0]))
+        self.devices.append(InputDevice(element.where, home, user, own, name, profile, "consumer"))
+        self.notes.append(f"{what} is a job that starts at a fixed time")
+
+    def _car(self, home: str, user: str, element: Element, point: Element | None, entries: Sequence[Element]) -> None:
+        own, first = canonical(element.value("id") or ""), ""
+        what = f"car {own} of house {home}"
+        for number, entry in enumerate(entries, start=1):
+            arrives_s, departs_s = self._moment(entry, "aat", "pat"), self._moment(entry, "adt", "pdt")
+            booked_s = self._moment(entry, "creation_time")
+            charge = _charge(element, point, entry, self.problems)
+            if arrives_s is None or departs_s is None or booked_s is None or charge is None:
+                continue
+            if departs_s <= arrives_s:
+                departs_s += _DAY_S
+            if not charge.is_any:
+                self.notes.append(f"a session of {what} was left out: {charge.why_none} ({entry.where})")
+                continue
+            load, is_whole = charge.profile(departs_s - arrives_s)
+            if not is_whole:
+                wh = load.cumulative_wh[-1]
+                rest = f"its stay is too short for {charge.energy_wh:.0f} Wh, so it charges {wh:.0f} Wh"
+                self.notes.append(f"{what}: {rest} ({entry.where})")
+            profile = f"{home}-{own}-charge" + (f"-{number}" if number > 1 else "")
+            self.profiles.used[profile] = load
+            first = first or profile
+            latest_s = departs_s - load.times_s[-1]
+            self._job(entry.where, home, user, own, profile, min(booked_s, latest_s), arrives_s, latest_s)
+            self._say_of_a_session(what, entry)
+        if not first:
+            if not entries:
+                self.notes.append(f"{what} was left out: it has no charging session")
+            return
+        name = element.value("name") or element.value("model") or "Electric car"
+        self.devices.append(InputDevice(element.where, home, user, own, name, first, "consumer"))
+        unit = "Wh and W" if _unit_wh(element) == 1 else "kWh and kW"
+        self.notes.append(f"{what}: capacity and powers are taken as {unit}; it charges at full power, without a pause")
+
+    def _say_of_a_session(self, what: str, entry: Element) -> None:
+        planned = [(actual, plan) for actual, plan in (("aat", "pat"), ("adt", "pdt")) if entry.value(actual)]
+        if any(entry.value(actual) != (entry.value(plan) or entry.value(actual)) for actual, plan in planned):
+            self.notes.append(f"{what}: the actual times count, which differ from the planned ones ({entry.where})")
+        ignored = [tag for tag in _STATE_OF_CAR if (entry.value(tag) or "0") not in ("0", "False", "false")]
+        if ignored:
+            self.notes.append(f"{what}: {' and '.join(ignored)} left out ({entry.where})")
+
+    def _job(
+        self,
+        where: str,
+        home: str,
+        user: str,
+        device: str,
+        profile: str,
+        registered_s: int | None,
+        earliest_s: int | None,
+        latest_s: int | None,
+    ) -> None:
+        self.jobs.append(
+            InputJob(where, home, user, device, profile, registered_s or 0, earliest_s or 0, latest_s or 0)
+        )
+
+    def _stored(self, file_name: str) -> str:
+        """Return the name in the scenario of a file's profile; where there is no such file, the name alone."""
+        name, series = _stem(file_name), self.profiles.series(file_name)
+        if series is not None:
+            self.profiles.used.setdefault(name, series.load_profile())
+        return name
+
+    def _time_of_day(self, entry: Element, *tags: str) -> int | None:
+        for tag in tags:
+            if entry.value(tag):
+                time_s = entry.time(tag, self.problems)
+                return None if time_s is None else time_s % _DAY_S
+        entry.required(tags[0], self.problems)
+        return None
+
+    def _moment(self, entry: Element, *tags: str) -> int | None:
+        time_s = self._time_of_day(entry, *tags)
+        return None if time_s is None else self.start_s + time_s
+
+    def _say_what_is_left_out(self, batteries: dict[str, str]) -> None:
+        if batteries:
+            self.notes.append(f"batteries were left out: {listed(batteries, lambda one: f'{one}, {batteries[one]}')}")
+        limits = [self.root, *(home for _, _, home in _homes(self.root))]
+        points = [child for _, _, home in _homes(self.root) for user in home.all("user") for child in user.children]
+        limited = [one.where for one in (*limits, *points) if any(one.value(tag) for tag in _LIMITS)]
+        if limited:
+            what = "except that a charging point's limits its cars"
+            self.notes.append(f"limits of power (peakLoad) were left out, {what} ({limited[0]})")
+        for tag, what in _LEFT_OUT.items():
+            for element in self.root.all(tag)[:1]:
+                self.notes.append(f"{what} were left out: <{tag}> ({element.where})".replace("mix were", "mix was"))
+
+    def _say_unknown_loads(self) -> None:
+        known = {
+            (home_id, canonical(element.value("id") or ""))
+            for home_id, _, home in _homes(self.root)
+            for _, element, _ in _places(home)
+        }
+        lost = {
+            f"{device} of house {home}": entries[0].where
+            for (home, device), entries in self._of.items()
+            if (home, device) not in known
+        }
+        if lost:
+            shown = listed(lost, lambda one: f"{one} ({lost[one]})")
+            self.notes.append(f"loads of devices that the neighbourhood does not have were left out: {shown}")
+
+
+def _profile_name(entry: Element) -> str:
+    return (entry.value("profile") or "").strip()
+
+
+def _stem(file_name: str) -> str:
+    return canonical(file_name.removesuffix(".csv"))
+
+
+def _unit_wh(car: Element) -> int:
+    """Return how many Wh its unit of energy has: capacities below 1000 are kWh."""
+    try:
+        return 1 if float(car.value("capacity") or 0) >= _LEAST_WH_CAPACITY else 1000
+    except ValueError:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Charge:
+    """What a car takes in a session: full power up to a state of charge, and a share of it above."""
+
+    energy_wh: float
+    fast_wh: float
+    """How much of it at full power."""
+    power_w: float
+    slow_w: float
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is anything to charge."""
+        return self.energy_wh > 0 and self.power_w > 0
+
+    @property
+    def why_none(self) -> str:
+        """Why there is nothing to charge."""
+        return "its power is 0" if self.energy_wh > 0 else "it has nothing to charge"
+
+    def profile(self, stay_s: int) -> tuple[LoadProfile, bool]:
+        """Return what it takes within a stay, and whether that is all."""
+        points = [(0.0, 0.0)]
+        for energy_wh, power_w in ((self.fast_wh, self.power_w), (self.energy_wh - self.fast_wh, self.slow_w)):
+            if energy_wh > 0:
+                points.append((points[-1][0] + energy_wh * 3600 / power_w, points[-1][1] + energy_wh))
+        whole = [(math.ceil(time_s), wh) for time_s, wh in points]
+        cut = [whole[0]]
+        for (begin_s, begin_wh), (end_s, end_wh) in pairwise(whole):
+            if end_s <= stay_s:
+                cut.append((end_s, end_wh))
+                continue
+            if begin_s < stay_s:
+                share = (stay_s - begin_s) / (end_s - begin_s)
+                cut.append((stay_s, begin_wh + share * (end_wh - begin_wh)))
+            break
+        profile = LoadProfile(times_s=tuple(time_s for time_s, _ in cut), cumulative_wh=tuple(wh for _, wh in cut))
+        return profile, cut[-1] == whole[-1]
+
+
+def _charge(car: Element, point: Element | None, entry: Element, problems: list[Problem]) -> _Charge | None:
+    """Return what a session takes; None after adding a problem."""
+    before = len(problems)
+    capacity = _number(car, "capacity", problems)
+    is_direct = point is not None and (point.value("ConnectorsType") or "").upper() == "DC"
+    power = _number(car, "maxchpowcc" if is_direct else "maxchpowac", problems)
+    begins, ends = _number(entry, "soc", problems), _number(entry, "targetSoc", problems)
+    threshold, share = _number(car, "sbch", problems, 1.0), _number(car, "cheff", problems, 1.0)
+    limit = 0.0 if point is None else _number(point, "peakLoad", problems, 0.0)
+    if len(problems) > before:
+        return None
+    unit = _unit_wh(car)
+    threshold = 100 * threshold if threshold <= 1 else threshold
+    share = share if 0 < share <= 1 else 1.0
+    threshold = threshold if 0 < threshold <= 100 else 100.0
+    power_w = unit * (min(power, limit) if limit > 0 else power)
+    per_percent_wh = unit * capacity / 100
+    fast_wh = max(0.0, min(ends, threshold) - begins) * per_percent_wh
+    return _Charge(max(0.0, ends - begins) * per_percent_wh, fast_wh, power_w, power_w * share)
+
+
+def _number(element: Element, tag: str, problems: list[Problem], default: float | None = None) -> float:
+    text = element.value(tag) if default is not None else element.required(tag, problems)
+    if not text:
+        return default or 0.0
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        what = f"<{element.tag}>: {tag!r}: a number from 0 on is expected, not {text[:40]!r}"
+        problems.append(Problem(element.where, what))
+        return 0.0
+    return number

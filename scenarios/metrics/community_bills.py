@@ -1,0 +1,314 @@
+"""Bills of an energy community, to the cent: what every member pays with and without it, and what it pays outside.
+
+All amounts are exact until they are rounded to cents, line by line: a line (such as grid fees) is rounded for the
+community as a whole, and its cents are divided among the members by the method of the largest remainder. So each line
+adds up over the members, each bill adds up over its lines, and all bills together are what the community pays to
+suppliers, the grid operator, the tax office and its own operator, less what it gets for energy fed in. What one member
+pays another is on two bills with opposite signs and cancels out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+
+from agents import FloatArray
+from scenarios.metrics.allocation import MILLI, Allocation, LocalSupply, allocate
+from scenarios.metrics.settlement import MINUTE_S, IntArray, Settlement
+from scenarios.prices import Price, prices_at
+from scenarios.scenario import Community, Tariff, TariffChange, VatItem, Zone
+
+YEAR_S = 365 * 86_400
+"""Fixed fees a year are divided by this many seconds."""
+_MICRO = 1_000_000
+"""Prices are exact to a millionth of a EUR/kWh."""
+_PER_CENT = 10**10
+"""A thousandth of a Wh at a millionth of a EUR/kWh is 1e-12 EUR."""
+_EXACT_BELOW = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class BillLines:
+    """The lines of a bill, whole cents. Every line counts as an expense; what is earned is negative."""
+
+    import_cents: int
+    """Energy from the grid."""
+    feed_in_cents: int
+    """Energy fed in; negative at a positive price."""
+    local_bought_cents: int
+    """Paid to other members."""
+    local_sold_cents: int
+    """Received from other members; negative at a positive price."""
+    grid_fee_cents: int
+    """Grid fees of energy from the grid."""
+    local_grid_fee_cents: int
+    """Grid fees of energy from other members."""
+    fixed_cents: int
+    """Fixed fees."""
+    vat_cents: int
+    """Value added tax."""
+
+    @property
+    def total_cents(self) -> int:
+        """The amount of the bill."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    def __add__(self, other: BillLines) -> BillLines:
+        return BillLines(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def eur(self) -> dict[str, float]:
+        """Return the lines in EUR, by name."""
+        return {field.name.removesuffix("_cents") + "_eur": getattr(self, field.name) / 100 for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBill:
+    """A member's energy over the run and its bill."""
+
+    consumed_wh: float
+    produced_wh: float
+    own_wh: float
+    """Consumed from its own producers."""
+    bought_wh: float
+    """From other members."""
+    sold_wh: float
+    """To other members."""
+    imported_wh: float
+    """From the grid."""
+    fed_in_wh: float
+    """To the grid."""
+    with_community: BillLines
+    without_community: BillLines
+    """The same consumption and production, with its own producers and the grid only."""
+    imported_without_wh: float
+
+    @property
+    def saving_cents(self) -> int:
+        """What the member saves by the community; negative if it pays more."""
+        return self.without_community.total_cents - self.with_community.total_cents
+
+    def as_dict(self) -> dict[str, float]:
+        """Return energies and amounts by name, in EUR."""
+        energies = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_wh")}
+        energies.pop("imported_without_wh")
+        return {
+            **energies,
+            **self.with_community.eur(),
+            "with_eur": self.with_community.total_cents / 100,
+            "without_eur": self.without_community.total_cents / 100,
+            "saving_eur": self.saving_cents / 100,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityAccount:
+    """The bills of all members and what the community pays outside."""
+
+    community: Community
+    members: dict[str, MemberBill]
+    """By house id."""
+    outside: BillLines
+    """What the community as a whole pays to and gets from others; trade among members is no part of it."""
+
+    @property
+    def total_cents(self) -> int:
+        """Sum of all bills with the community."""
+        return sum(member.with_community.total_cents for member in self.members.values())
+
+    @property
+    def total_without_cents(self) -> int:
+        """Sum of all bills without the community."""
+        return sum(member.without_community.total_cents for member in self.members.values())
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the account as JSON; amounts in EUR."""
+        outside = self.outside.eur()
+        del outside["local_bought_eur"], outside["local_sold_eur"]
+        return {
+            "key": self.community.key,
+            "interval_s": self.community.interval_s,
+            "bill_eur": self.total_cents / 100,
+            "bill_without_eur": self.total_without_cents / 100,
+            "saving_eur": (self.total_without_cents - self.total_cents) / 100,
+            "outside": {**outside, "total_eur": self.outside.total_cents / 100},
+            "members": {house: member.as_dict() for house, member in self.members.items()},
+        }
+
+
+def community_account(
+    settlement: Settlement,
+    producer_house: Mapping[str, str],
+    tariff: Tariff,
+    community: Community,
+    zone: Zone,
+    *,
+    changes: Sequence[TariffChange] = (),
+    supply: LocalSupply | None = None,
+) -> CommunityAccount:
+    """Return every member's bill with and without the community.
+
+    In an interval, a price is the one at its first minute.
+
+    Args:
+        settlement: The run's settled energy; all its houses are members.
+        producer_house: The house of each producer, by producer id.
+        tariff: Prices for import, feed-in and energy among members.
+        community: Allocation key, fees and value added tax.
+        zone: Zone of time-of-use tables.
+        changes: Tariffs that hold from later times on, in order.
+        supply: Key `negotiated`: who supplied whom; None: what the settlement's contracts delivered.
+    """
+    allocation = allocate(
+        settlement,
+        producer_house,
+        community.key,
+        community.interval_s,
+        coefficients=community.coefficients,
+        supply=supply,
+    )
+    alone_milliwh = np.minimum(allocation.consumed_milliwh, allocation.produced_milliwh)
+    nothing = np.zeros_like(alone_milliwh)
+    alone = Allocation(
+        allocation.times_s,
+        allocation.consumed_milliwh,
+        allocation.produced_milliwh,
+        alone_milliwh,
+        nothing,
+        nothing,
+    )
+    prices = _Prices.of(tariff, community, zone, changes, allocation.times_s)
+    years = Fraction(settlement.minutes * MINUTE_S, YEAR_S)
+    with_lines = _amounts(allocation, prices, community, years, is_member=True)
+    cents = [divide_to_cents(amounts) for amounts in with_lines]
+    without_lines = _amounts(alone, prices, community, years, is_member=False)
+    alone_cents = [[round_to_cents(amount) for amount in amounts] for amounts in without_lines]
+    members = {}
+    for i, house in enumerate(settlement.houses):
+        members[house] = MemberBill(
+            consumed_wh=_total_wh(allocation.consumed_milliwh, i),
+            produced_wh=_total_wh(allocation.produced_milliwh, i),
+            own_wh=_total_wh(allocation.own_milliwh, i),
+            bought_wh=_total_wh(allocation.bought_milliwh, i),
+            sold_wh=_total_wh(allocation.sold_milliwh, i),
+            imported_wh=_total_wh(allocation.imported_milliwh, i),
+            fed_in_wh=_total_wh(allocation.fed_in_milliwh, i),
+            with_community=BillLines(*(line[i] for line in cents)),
+            without_community=BillLines(*(line[i] for line in alone_cents)),
+            imported_without_wh=_total_wh(alone.imported_milliwh, i),
+        )
+    return CommunityAccount(community, members, BillLines(*(_rounded_sum(line) for line in with_lines)))
+
+
+def _total_wh(energy_milliwh: IntArray, house: int) -> float:
+    return int(energy_milliwh[house].sum()) / MILLI
+
+
+def round_to_cents(amount: Fraction) -> int:
+    """Return an amount in cents as whole cents; half a cent is rounded away from zero."""
+    cents = floor(abs(amount) + Fraction(1, 2))
+    return cents if amount >= 0 else -cents
+
+
+def divide_to_cents(amounts: Sequence[Fraction]) -> list[int]:
+    """Round amounts in cents so that they add up to their rounded sum, by the method of the largest remainder.
+
+    Each amount is rounded to one of the two whole cents beside it; equal remainders are rounded up in order.
+    """
+    parts = [floor(amount) for amount in amounts]
+    missing = _rounded_sum(amounts) - sum(parts)
+    by_remainder = sorted(range(len(parts)), key=lambda i: parts[i] - amounts[i])
+    for i in by_remainder[:missing]:
+        parts[i] += 1
+    return parts
+
+
+def _rounded_sum(amounts: Sequence[Fraction]) -> int:
+    return round_to_cents(sum(amounts, start=Fraction(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """Prices of each interval, millionths of a EUR/kWh, shape (T,) each."""
+
+    grid: IntArray
+    feed_in: IntArray
+    local: IntArray
+    grid_fee: IntArray
+    local_grid_fee: IntArray
+
+    @classmethod
+    def of(
+        cls, tariff: Tariff, community: Community, zone: Zone, changes: Sequence[TariffChange], times_s: IntArray
+    ) -> _Prices:
+        local_fee = community.local_grid_fee_eur_per_kwh
+        return cls(
+            _over_time([(tariff.import_eur_per_kwh, None), *_later(changes, "import_eur_per_kwh")], times_s, zone),
+            _over_time([(tariff.feed_in_eur_per_kwh, None), *_later(changes, "feed_in_eur_per_kwh")], times_s, zone),
+            _over_time(
+                [(tariff.neighbour_eur_per_kwh, None), *_later(changes, "neighbour_eur_per_kwh")], times_s, zone
+            ),
+            _over_time([(community.grid_fee_eur_per_kwh, None)], times_s, zone),
+            _over_time([(community.grid_fee_eur_per_kwh if local_fee is None else local_fee, None)], times_s, zone),
+        )
+
+
+def _later(changes: Iterable[TariffChange], name: str) -> list[tuple[Price, int | None]]:
+    return [(getattr(change.tariff, name), change.at_s) for change in changes]
+
+
+def _over_time(prices: Sequence[tuple[Price, int | None]], times_s: IntArray, zone: Zone) -> IntArray:
+    """Return the price that holds at each time; each of `prices` holds from its time on."""
+    eur_per_kwh: FloatArray = np.zeros(len(times_s))
+    for price, since_s in prices:
+        now = prices_at(price, times_s, zone)
+        eur_per_kwh = now if since_s is None else np.where(times_s >= since_s, now, eur_per_kwh)
+    return np.rint(eur_per_kwh * _MICRO).astype(np.int64)
+
+
+def _amounts(
+    energy: Allocation, prices: _Prices, community: Community, years: Fraction, *, is_member: bool
+) -> list[list[Fraction]]:
+    """Return the lines of the bills in the order of `BillLines`, each with an amount for every house, cents."""
+    count = len(energy.consumed_milliwh)
+    fixed = [community.supplier_fee_eur_per_year, community.community_fee_eur_per_year if is_member else 0.0]
+    fee = sum((_exactly(eur) for eur in fixed), start=Fraction(0)) * years * 100
+    bought = _cents(energy.imported_milliwh, prices.grid)
+    fed_in = [-amount for amount in _cents(energy.fed_in_milliwh, prices.feed_in)]
+    local_bought = _cents(energy.bought_milliwh, prices.local)
+    local_sold = [-amount for amount in _cents(energy.sold_milliwh, prices.local)]
+    grid_fee = _cents(energy.imported_milliwh, prices.grid_fee)
+    local_fee = _cents(energy.bought_milliwh, prices.local_grid_fee)
+    taxed: list[tuple[VatItem, list[Fraction]]] = [
+        ("import", bought),
+        ("grid_fee", grid_fee),
+        ("grid_fee", local_fee),
+        ("fixed_fee", [fee] * count),
+        ("local", local_bought),
+    ]
+    rate = _exactly(community.vat_percent) / 100
+    vat = [
+        rate * sum((amounts[i] for item, amounts in taxed if item in community.vat_on), start=Fraction(0))
+        for i in range(count)
+    ]
+    return [bought, fed_in, local_bought, local_sold, grid_fee, local_fee, [fee] * count, vat]
+
+
+def _cents(energy_milliwh: IntArray, price: IntArray) -> list[Fraction]:
+    """Return what the energy of each house costs over all intervals, exact, cents, shape (H,)."""
+    largest = int(energy_milliwh.max(initial=0)) * int(np.abs(price).max(initial=0))
+    if largest * max(1, len(price)) < _EXACT_BELOW:
+        return [Fraction(total, _PER_CENT) for total in (energy_milliwh @ price).tolist()]
+    return [
+        Fraction(sum(e * p for e, p in zip(row, price.tolist(), strict=True)), _PER_CENT)
+        for row in energy_milliwh.tolist()
+    ]
+
+
+def _exactly(value: float) -> Fraction:
+    """Return a number as it is written in decimals."""
+    return Fraction(Decimal(str(value)))

@@ -1,0 +1,38 @@
+"""`ssmic results bills`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.ended import Ssmic
+
+COMMUNITY = """
+tariff: {import_eur_per_kwh: 0.4, feed_in_eur_per_kwh: 0.1, neighbour_eur_per_kwh: 0.2, grid_kg_co2_per_kwh: 0.5}
+community: {key: hierarchical, grid_fee_eur_per_kwh: 0.1, local_grid_fee_eur_per_kwh: 0.04, vat_percent: 20}
+"""
+
+
+def test_bills_are_printed_line_by_line_and_by_another_key(ssmic: Ssmic, small: Path) -> None:
+    """Of a run of the command line; a scenario without a tariff has none."""
+    with_community = small.with_name("community.yaml")
+    with_community.write_text(small.read_text(encoding="utf-8") + COMMUNITY, encoding="utf-8")
+    ended = ssmic("run", with_community, "--bus", "memory", "--json")
+    (run,) = ended.json["runs"]
+    file = ended.json["results_file"]
+
+    table = ssmic("results", "bills", file).out
+    own = ssmic("results", "bills", file, "--json").json
+    other = ssmic("results", "bills", file, "--key", "static", "--json").json
+
+    assert "hierarchical key, 15 min" in table
+    assert "VAT" in table
+    assert own["community"] == run["community"]
+    assert own["total"]["with_eur"] == run["kpis"]["bill_eur"] == own["community"]["outside"]["total_eur"]
+    assert other["community"]["key"] == other["bills"][0]["allocation_key"] == "static"
+    assert sum(round(100 * bill["with_eur"]) for bill in other["bills"]) == round(
+        100 * other["community"]["outside"]["total_eur"]
+    )
+
+    plain = ssmic("results", "bills", ssmic("run", small, "--bus", "memory", "--json").json["results_file"])
+    assert plain.code != 0
+    assert "its scenario 'small' has no tariff, so there are no bills" in plain.err
