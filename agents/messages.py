@@ -35,7 +35,7 @@ from agents.model import AgentId, Contract, ContractId, Id, Job, TimeS
 from agents.register import DIGEST_CHARACTERS, MAX_DIGESTS
 from agents.scheduling import AlgorithmSettings
 from agents.sequencing import Starts
-from agents.shares import Runs
+from agents.shares import MAX_SHARES, Runs, Share
 from broker.protocol import MAX_AGENT_CHARACTERS, MAX_TIME_S
 
 MAX_STRETCHES = 1_000
@@ -477,27 +477,35 @@ class ShareVoid(Message):
     reason: Reason
 
 
+Shares = Annotated[tuple[Share, ...], Field(min_length=1, max_length=MAX_SHARES)]
+
+
 class RoomWanted(Message):
-    """The job would be covered better with this share, part of which the producer gives to other jobs."""
+    """The job would be covered better with these shares, parts of which producers give to other jobs."""
 
     kind: Literal["RoomWanted"] = "RoomWanted"
     job_id: Id
     start_s: TimeS
-    minutes_mwh: Runs
-    """As in `Reserve`."""
+    """The start that the job would have."""
+    shares: Shares
+    """Of all producers, that of the receiver among them."""
 
 
 class RoomNeeded(Message):
-    """Another job would be covered better if this one, which has not started, got as much elsewhere.
+    """Another job would be covered better with shares of which this one, which has not started, has a part.
 
-    Its consumer composes again with this offer, and changes the shares if the job is covered no less.
+    Its consumer composes again without them, and changes its contract if the job is covered no less.
     """
 
     kind: Literal["RoomNeeded"] = "RoomNeeded"
     job_id: Id
     first_minute: Minute
     minutes_mwh: Runs
-    """As in `Offer`, without what the other job wants."""
+    """As in `Offer`: what is left at the producer for this job."""
+    start_s: TimeS
+    """The start that the other job would have."""
+    shares: Shares
+    """What the other job wants, from its start on."""
 
 
 AnyMessage = Annotated[

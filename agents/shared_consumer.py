@@ -17,7 +17,7 @@ or a job leaves), of which there are finitely many, there are finitely many move
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -55,16 +55,20 @@ ASKED_AT_ONCE = 8
 """Producers that a job asks for offers at the same time; more if these do not cover it."""
 MAX_ASKED = 32
 """Producers that a job asks in all."""
-MAX_ROUNDS = 6
+MAX_ROUNDS = 4
 """How often a job composes because producers had less than they had offered; what is reserved by then stands."""
-KEEPS_START = 0.9
+MAX_ROUNDS_OF_MOVE = 2
+"""The same where the job has a contract already: whoever else was informed competes for the same energy."""
+KEEPS_START = 1.0
 """A job whose start is no longer covered as well looks for another one if less than this share is left."""
 LEAST_GAIN = 0.02
 """A job moves only if that covers at least this share of its energy more."""
 NEARLY_COVERED = 0.99
 """A job of which this share is covered asks nobody else."""
-MAX_WISHES = 2
-"""How often a job asks for room."""
+MAX_WISHES = 3
+"""How often a job asks for room, each time for another start."""
+WISH_EVERY_S = 60
+"""How long a job waits for what comes of it before it asks again, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,15 @@ class _Offered:
     movable_mwh: IntArray
 
     @classmethod
-    def of(cls, offer: Offer | RoomNeeded) -> _Offered:
-        """Return a message's content; nothing is movable for a job that makes room for another one."""
-        movable = unpacked(offer.movable_mwh) if isinstance(offer, Offer) else _NOTHING
-        return cls(offer.first_minute, unpacked(offer.minutes_mwh), movable)
+    def of(cls, offer: Offer) -> _Offered:
+        """Return a message's content."""
+        return cls(offer.first_minute, unpacked(offer.minutes_mwh), unpacked(offer.movable_mwh))
+
+    def without(self, first_minute: int, taken_mwh: IntArray) -> _Offered:
+        """Return the offer without what is taken of it from some minute on."""
+        free_mwh = self.free_mwh.copy()
+        add_at(free_mwh, -taken_mwh, first_minute - self.first_minute)
+        return replace(self, free_mwh=np.maximum(free_mwh, 0))
 
 
 _NOTHING: IntArray = np.zeros(0, dtype=np.int64)
@@ -99,8 +108,10 @@ class _Supply:
     """The start for which the shares are held, UNIX seconds."""
     reserved: dict[str, tuple[int, IntArray]] = field(default_factory=dict)
     """By producer, start and energy of the reservations that are being made for a new contract or version of it."""
-    wishes: int = 0
-    """How often the job has asked for room."""
+    wishes: list[int] = field(default_factory=list)
+    """The starts for which the job has asked for room, UNIX seconds."""
+    next_wish_s: int | None = None
+    """When it asks next, UNIX seconds."""
 
 
 class SharedConsumer(Consumer):
@@ -293,7 +304,7 @@ class _SharedJobRun(JobRun):
                 {},
             )
             self._agent.agree_shares(self._job, start_s, held)
-            self._wish_for_room(starts)
+            self._wish_for_room()
 
     async def _ask_producers(self, starts: Starts) -> None:
         """Ask producers for offers: the household's own first, then the others in the order of the manager."""
@@ -350,7 +361,12 @@ class _SharedJobRun(JobRun):
             if offered is not None:
                 add_at(free_mwh[row], offered.free_mwh, offered.first_minute - first)
                 if with_movable:
-                    add_at(free_mwh[row], offered.movable_mwh, offered.first_minute - first)
+                    movable_mwh = np.zeros(minutes, dtype=np.int64)
+                    add_at(movable_mwh, offered.movable_mwh, offered.first_minute - first)
+                    for wish_s in supply.wishes:  # these jobs have been asked
+                        begin = max(0, wish_s // MINUTE_S - first)
+                        movable_mwh[begin : begin + len(load_mwh(self._load, wish_s))] = 0
+                    free_mwh[row] += movable_mwh
             passed = max(0, now - first)
             free_mwh[row, :passed] = 0
             if passed and producer in supply.held:
@@ -379,7 +395,8 @@ class _SharedJobRun(JobRun):
         supply = self._supply
         supply.reserved = {}
         composition = self._compose(starts)
-        for left in reversed(range(MAX_ROUNDS)):
+        rounds = MAX_ROUNDS_OF_MOVE if self._job.job_id in self._agent.contracts else MAX_ROUNDS
+        for left in reversed(range(rounds)):
             if composition.covered_mwh < least_mwh:
                 break
             start_s, wanted = composition.start_s, composition.minutes_mwh
@@ -405,6 +422,7 @@ class _SharedJobRun(JobRun):
         supply = self._supply
         changed = {p: series for p, series in wanted.items() if not self._is_held(p, start_s, series)}
         requests: dict[str, AnyMessage] = {}
+        earlier = supply.reserved.keys() & changed.keys()
         for producer, series in changed.items():
             requests[producer] = Reserve(
                 job_id=self._job.job_id,
@@ -418,7 +436,10 @@ class _SharedJobRun(JobRun):
         for producer in changed:
             if producer in refused:
                 self._take_answer(producer, answers.get(producer))
-                self._undo(producer)
+                if producer in earlier or not isinstance(answers.get(producer), Offer):
+                    self._undo(producer)
+                else:
+                    supply.reserved.pop(producer, None)
         return refused
 
     def _reserved_by(self, producer: str) -> IntArray:
@@ -462,11 +483,14 @@ class _SharedJobRun(JobRun):
                 return False
             start_s = contract.start_s
             until_s = start_s if self._agent.now_s < start_s else start_s + self._job.duration_s
-            event = await self._channel.get(until_s=until_s)
+            event = await self._channel.get(until_s=min(until_s, self._supply.next_wish_s or until_s))
             if isinstance(event, _RunEnds):
                 self._run_ends = True
             elif isinstance(event, TimeUp):
-                if self._agent.now_s >= start_s + self._job.duration_s:
+                wish_s = self._supply.next_wish_s
+                if wish_s is not None and wish_s <= self._agent.now_s:
+                    self._wish_for_room()
+                elif self._agent.now_s >= start_s + self._job.duration_s:
                     return True
             elif not self._run_ends and not self._agent.is_away:
                 await self._follow([event, *self._channel.take_all()])
@@ -517,25 +541,37 @@ class _SharedJobRun(JobRun):
     async def _make_room(self, producer: str, needed: RoomNeeded) -> None:
         """Leave what another job wants, if as much of this one is covered elsewhere."""
         supply, contract = self._supply, self._agent.contracts.get(self._job.job_id)
-        known = supply.offers.get(producer)
-        if contract is None or contract.start_s <= self._agent.now_s or known is None:
+        if contract is None or contract.start_s <= self._agent.now_s or producer not in supply.offers:
             return
-        supply.offers[producer] = _Offered.of(needed)
+        newest = _Offered(needed.first_minute, unpacked(needed.minutes_mwh), supply.offers[producer].movable_mwh)
+        supply.offers[producer] = newest
+        known = dict(supply.offers)
+        for share in needed.shares:
+            if share.producer in supply.offers:
+                offered = supply.offers[share.producer]
+                supply.offers[share.producer] = offered.without(needed.start_s // MINUTE_S, share.minutes())
+        left = dict(supply.offers)
         await self._change(self._starts(), max(1, self._covered_mwh), "another job is covered better for it")
-        supply.offers[producer] = known
+        for name, offered in left.items():
+            if supply.offers.get(name) is offered:  # no newer one has come
+                supply.offers[name] = known[name]
 
-    def _wish_for_room(self, starts: Starts) -> None:
+    def _wish_for_room(self) -> None:
         """Ask producers for shares of other jobs that could move, if those would cover more of this one."""
-        supply, covered_mwh = self._supply, self._covered_mwh
-        if supply.wishes >= MAX_WISHES or covered_mwh >= NEARLY_COVERED * self._energy_mwh:
+        supply, covered_mwh, starts = self._supply, self._covered_mwh, self._starts()
+        supply.next_wish_s = None
+        if len(supply.wishes) >= MAX_WISHES or covered_mwh >= NEARLY_COVERED * self._energy_mwh or self._run_ends:
+            return
+        if not starts or starts[0][0] < self._agent.now_s or self._agent.is_away:
             return
         wish = self._compose(starts, with_movable=True)
         if wish.covered_mwh < covered_mwh + max(1, int(LEAST_GAIN * self._energy_mwh)):
             return
-        supply.wishes += 1
-        for producer, series in wish.minutes_mwh.items():
-            wanted = RoomWanted(job_id=self._job.job_id, start_s=wish.start_s, minutes_mwh=packed(series))
-            self._agent.send(producer, wanted)
+        supply.wishes.append(wish.start_s)
+        supply.next_wish_s = self._agent.now_s + WISH_EVERY_S
+        shares = shares_of(wish.minutes_mwh)
+        for share in shares:
+            self._agent.send(share.producer, RoomWanted(job_id=self._job.job_id, start_s=wish.start_s, shares=shares))
 
     def _take_grid_power(self, start_s: int) -> None:
         self._agent.agree_shares(self._job, start_s, {})

@@ -39,6 +39,8 @@ MAX_RESERVATIONS = 40
 """Reservations of one job in one second that are followed; honest consumers make a few."""
 NEWS_SHARE = 0.05
 """A job is informed of additional energy if that could cover at least this share of it."""
+OFFERED_PEAKS = 3
+"""Offers are cut off at so many times what a job can use in a minute: its consumer sees who has plenty, and no more."""
 MAX_NEWS = 4
 """How often a job is offered more, unasked, between two forecasts: each time, all jobs that wait compete for it."""
 MAX_ASKED_FOR_ROOM = 4
@@ -81,11 +83,11 @@ class _Interest:
     """A job that has asked for an offer."""
 
     job: Job
-    peak_mwh: int
-    """At least the most that the job can use in a minute."""
+    most_mwh: int
+    """What the job is offered in a minute at most."""
     first_minute: int
     told_mwh: IntArray
-    """What its consumer was last offered, from that minute on, no more than the job can use in a minute."""
+    """What its consumer was last offered, from that minute on."""
     news: int = 0
     """How often its consumer was offered more, unasked, since the newest forecast."""
 
@@ -182,16 +184,18 @@ class SharedProducer(Producer):
         first_minute = max(starts[0][0], self.now_s) // MINUTE_S
         last_minute = -(-(starts[-1][1] + job.duration_s) // MINUTE_S)
         minutes = max(1, last_minute - first_minute)
-        self._interests[job.job_id] = _Interest(job, _peak_mwh(job), first_minute, np.zeros(minutes, dtype=np.int64))
+        self._interests[job.job_id] = _Interest(
+            job, OFFERED_PEAKS * _peak_mwh(job), first_minute, np.zeros(minutes, dtype=np.int64)
+        )
         self.reply(received, self._offer_of(job.job_id))
 
     def _offer_of(self, job_id: str) -> Offer:
         """Return what a job can have now, and remember that its consumer knows it."""
         interest = self._interests[job_id]
         free_mwh = self._free_mwh(job_id, interest.first_minute, len(interest.told_mwh))
-        usable_mwh = np.minimum(free_mwh, interest.peak_mwh)
+        usable_mwh = np.minimum(free_mwh, interest.most_mwh)
         self._interests[job_id] = replace(interest, told_mwh=usable_mwh)
-        movable_mwh = np.minimum(self._movable_mwh(job_id, interest.first_minute, len(free_mwh)), interest.peak_mwh)
+        movable_mwh = np.minimum(self._movable_mwh(job_id, interest.first_minute, len(free_mwh)), interest.most_mwh)
         return Offer(
             job_id=job_id,
             first_minute=interest.first_minute,
@@ -248,7 +252,7 @@ class SharedProducer(Producer):
             is_concerned = interest.first_minute < end and first < interest.first_minute + minutes
             if is_concerned and interest.news < MAX_NEWS:
                 free_mwh = self._free_mwh(job_id, interest.first_minute, minutes)
-                more_mwh = np.minimum(free_mwh, interest.peak_mwh) - interest.told_mwh
+                more_mwh = np.minimum(free_mwh, interest.most_mwh) - interest.told_mwh
                 if np.maximum(more_mwh, 0).sum() >= NEWS_SHARE * 1_000 * interest.job.energy_wh:
                     self._interests[job_id] = replace(interest, news=interest.news + 1)
                     self.send(interest.job.agent, self._offer_of(job_id))
@@ -365,7 +369,11 @@ class SharedProducer(Producer):
 
     def _ask_for_room(self, wanted: RoomWanted) -> None:
         """Ask unstarted jobs whose shares another job wants whether they would be covered as well elsewhere."""
-        wish = Reservation(wanted.start_s, unpacked(wanted.minutes_mwh))
+        own = next((share for share in wanted.shares if share.producer == self.id), None)
+        if own is None:
+            self.reject(self._jobs[wanted.job_id].agent, "wants room at a producer whose share is not among the wanted")
+            return
+        wish = Reservation(wanted.start_s, own.minutes())
         minutes = len(wish.minutes_mwh)
         free_mwh = self._free_mwh(wanted.job_id, wish.first_minute, minutes)
         lacking_mwh = np.maximum(wish.minutes_mwh - free_mwh, 0)
@@ -376,16 +384,15 @@ class SharedProducer(Producer):
         ]
         for overlap_mwh, job_id in sorted(overlaps, key=lambda pair: (-pair[0], pair[1]))[:MAX_ASKED_FOR_ROOM]:
             if overlap_mwh:
-                interest = self._interests[job_id]
-                count = len(interest.told_mwh)
-                left_mwh = self._free_mwh(job_id, interest.first_minute, count)
-                left_mwh = np.maximum(left_mwh - wish.between(interest.first_minute, count), 0)
+                left = self._offer_of(job_id)
                 needed = RoomNeeded(
                     job_id=job_id,
-                    first_minute=interest.first_minute,
-                    minutes_mwh=packed(np.minimum(left_mwh, interest.peak_mwh)),
+                    first_minute=left.first_minute,
+                    minutes_mwh=left.minutes_mwh,
+                    start_s=wanted.start_s,
+                    shares=wanted.shares,
                 )
-                self.send(interest.job.agent, needed)
+                self.send(self._interests[job_id].job.agent, needed)
 
     # Forecasts, leaving, lost consumers.
 

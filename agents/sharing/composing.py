@@ -115,22 +115,24 @@ def allot(
     free_mwh = _cut(offers.free_mwh, begin, len(needed_mwh))
     left_mwh = needed_mwh.copy()
     remaining = list(range(len(offers.producers)))
+    spare_mwh = free_mwh.sum(axis=1).tolist()
     given: dict[str, IntArray] = {}
     prefers_own = "own-roof" in preferences
     while remaining and left_mwh.any():
-        gives = np.minimum(free_mwh[remaining], left_mwh).sum(axis=1).tolist()
-        ranked = sorted(
-            range(len(remaining)),
-            key=lambda i: (
-                not (prefers_own and gives[i] and offers.producers[remaining[i]] in own),
-                -gives[i],
-                offers.producers[remaining[i]],
+        gives = dict(zip(remaining, np.minimum(free_mwh[remaining], left_mwh).sum(axis=1).tolist(), strict=True))
+        # Of those that give as much, the one with the most left: a forecast that is a little wrong harms it least.
+        row = min(
+            remaining,
+            key=lambda row: (
+                not (prefers_own and gives[row] and offers.producers[row] in own),
+                -gives[row],
+                -spare_mwh[row],
+                offers.producers[row],
             ),
         )
-        first = ranked[0]
-        if not gives[first]:
+        if not gives[row]:
             break
-        row = remaining.pop(first)
+        remaining.remove(row)
         share_mwh = np.minimum(free_mwh[row], left_mwh)
         given[offers.producers[row]] = share_mwh
         left_mwh -= share_mwh

@@ -41,6 +41,10 @@ def _of_runs(body: Body) -> str:
     return energy(sum(minutes * mwh for minutes, mwh in body["minutes_mwh"]) / 1_000)
 
 
+def _of_shares(body: Body) -> str:
+    return ", ".join(f"{_of_runs(share)} of {share['producer']}" for share in body["shares"])
+
+
 def _because(body: Body) -> str:
     reason = str(body.get("reason", ""))
     return f": {reason}" if reason else ""
@@ -105,8 +109,8 @@ _WORDING: dict[str, Callable[[Body, Zone], str]] = {
     ),
     "SharesAmended": lambda body, zone: f"Now {_agreed(body, zone)}",
     "ShareVoid": lambda body, _: f"Not bound to its share: {body['reason']}",
-    "RoomWanted": lambda body, zone: f"Could others leave {_of_runs(body)} from {zone.clock(body['start_s'])}?",
-    "RoomNeeded": lambda body, _: f"Another job needs energy: {_of_runs(body)} left besides",
+    "RoomWanted": lambda body, zone: f"Could others leave {_of_shares(body)} from {zone.clock(body['start_s'])}?",
+    "RoomNeeded": lambda body, zone: f"Another job needs {_of_shares(body)} from {zone.clock(body['start_s'])}",
 }
 
 KINDS = tuple(_WORDING)

@@ -124,8 +124,8 @@ EXAMPLES: list[Message] = [
     SharePromised(job_id="wash", consumer="1/washer", start_s=60, minutes_mwh=((60, 13_333),)),
     SharesAmended(contract=SHARED_CONTRACT, reason="more of it is covered"),
     ShareVoid(job_id="wash", reason="not confirmed"),
-    RoomWanted(job_id="wash", start_s=60, minutes_mwh=((60, 13_333),)),
-    RoomNeeded(job_id="wash", first_minute=1, minutes_mwh=((60, 13_333),)),
+    RoomWanted(job_id="wash", start_s=60, shares=SHARED_CONTRACT.shares),
+    RoomNeeded(job_id="wash", first_minute=1, minutes_mwh=((60, 13_333),), start_s=60, shares=SHARED_CONTRACT.shares),
 ]
 
 
