@@ -64,6 +64,8 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("description",),
     ("days",),
     ("algorithm",),
+    ("supply",),
+    ("prefer",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 
