@@ -150,6 +150,14 @@ class LoadProfile(CumulativeSeries):
         return kept
 
     @cached_property
+    def least_peak_wh(self) -> float:
+        """What a run draws in its strongest minute, Wh, at the second of a minute at which that is least."""
+        seconds_wh = self.energy_until_wh(np.arange(-_MINUTE_S, self.duration_s + 2 * _MINUTE_S, dtype=np.float64))
+        per_minute_wh = seconds_wh[_MINUTE_S:] - seconds_wh[:-_MINUTE_S]
+        whole = len(per_minute_wh) // _MINUTE_S * _MINUTE_S
+        return float(per_minute_wh[:whole].reshape(-1, _MINUTE_S).max(axis=0).min())
+
+    @cached_property
     def _per_minute_wh(self) -> dict[int, FloatArray]:
         return {}
 

@@ -256,6 +256,7 @@ class Scenario:
 
     def part_of(self, house_ids: Collection[str]) -> Scenario:
         """Return the part of the scenario that concerns these houses; name and times are kept."""
+        house_ids = frozenset(house_ids)
         houses = tuple(house for house in self.houses if house.id in house_ids)
         devices = {device.id for house in houses for device in house.devices if device.type == "producer"}
         return replace(

@@ -20,6 +20,9 @@ from .solar import (
     Site as Site,
     clear_irradiance as clear_irradiance,
 )
+from .zone_of_place import (
+    usual_zone as usual_zone,
+)
 
 __all__ = [
     "INLINE_HOUSE_DAYS",
@@ -33,5 +36,6 @@ __all__ = [
     "generate",
     "generated_yaml",
     "pvlib_irradiance",
+    "usual_zone",
     "write_series",
 ]

@@ -35,6 +35,7 @@ from scenarios.results.connection import ResultsError
 from scenarios.results.reader import ResultsReader
 from scenarios.results.rows import RecordedMessage, RunInfo
 from scenarios.results.views import RunResults, load_run
+from scenarios.scenario import Zone
 
 PEAK_INTERVALS_S = (60, 300, 900, 1800, 3600)
 LONGEST_NOTE = 160
@@ -138,7 +139,7 @@ class _Contents:
             "created": re.sub(r"\.\d+", "", info.created_utc),
             "file": self._results.path.name,
             "planned": len(info.seeds),
-            "utc_offset_s": self._scenario.utc_offset_s,
+            "offsets": _offsets(self._scenario.zone, self._start_s, self._end_s),
             "zone": self._scenario.zone.name,
             "knows_offset": self._results.knows_offset,
             "utc": self._utc,
@@ -408,3 +409,14 @@ def _rounded(power_w: npt.NDArray[np.floating[Any]]) -> list[int]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_NOTE else f"{text[: LONGEST_NOTE - 1]}…"
+
+
+def _offsets(zone: Zone, start_s: int, end_s: int) -> list[tuple[int, int]]:
+    """Return the zone's offsets from UTC between two times, seconds, each with the time from which it holds."""
+    found: list[tuple[int, int]] = []
+    for time_s in range(start_s, max(end_s, start_s) + 1, 3600 if zone.key else max(1, end_s - start_s)):
+        offset = zone.at(time_s).utcoffset()
+        offset_s = 0 if offset is None else int(offset.total_seconds())
+        if not found or found[-1][1] != offset_s:
+            found.append((time_s, offset_s))
+    return found

@@ -11,9 +11,11 @@ const DAY = 86400;
 const chosen = { simulation: 0, run: null, house: null, day: 0, jobs: new Set(), utc: SIMULATIONS[0].utc };
 // A time inside a text stands between two marks.
 const text = index => DATA.texts[index].replace(/\ue000([0-9]{1,11})\ue001/g, (_, t) => momentOf(Number(t)));
-const zoneName = () => (OFFSET ? `UTC${DATA.zone}` : "UTC");
+const isUtc = () => OFFSETS.every(([, offset]) => offset === 0);
+const zoneName = () => (isUtc() ? "UTC" : /^[+-]/.test(DATA.zone) ? `UTC${DATA.zone}` : DATA.zone);
+const inZone = () => `${/^[A-Z][a-z]/.test(zoneName()) ? "in" : "at"} ${zoneName()}`;
 function useTimes() {
-  OFFSET = chosen.utc ? 0 : DATA.utc_offset_s;
+  OFFSETS = chosen.utc ? [[0, 0]] : DATA.offsets;
 }
 const nameOf = ([id, name]) => {
   const shared = DATA.houses.filter(other => other[1] === name).length > 1;

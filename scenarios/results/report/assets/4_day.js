@@ -124,7 +124,7 @@ function axes(x, y, limit, step, floor, firstInterval, count) {
       svg("text", { x: at, y: floor + 20, "text-anchor": anchor }, hourOf(t)));
     if (midnight || t === first) marks.push(svg("text", { x: at, y: floor + 36, "text-anchor": anchor }, dateOf(t)));
   }
-  marks.push(svg("text", { x: BOX.width - BOX.right, y: BOX.top + 12, "text-anchor": "end" }, OFFSET ? `times at ${zoneName()}` : "times in UTC"));
+  marks.push(svg("text", { x: BOX.width - BOX.right, y: BOX.top + 12, "text-anchor": "end" }, isUtc() ? "times in UTC" : `times ${inZone()}`));
   return svg("g", { class: "axis" }, marks);
 }
 function legend(average, runs) {
