@@ -320,10 +320,14 @@ class Producer(Agent[AnyMessage]):
 
     # Predictions.
 
+    def _beside_own_use(self, prediction: Prediction) -> Prediction:
+        """Return what is left of a forecast beside the house's base load."""
+        if self._own_use is None:
+            return prediction
+        return prediction.model_copy(update={"production": prediction.production.less(self._own_use)})
+
     def _adopt(self, prediction: Prediction) -> None:
-        if self._own_use is not None:
-            left = prediction.production.less(self._own_use)
-            prediction = prediction.model_copy(update={"production": left})
+        prediction = self._beside_own_use(prediction)
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1
