@@ -25,6 +25,7 @@ from agents import (
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
 from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
@@ -110,6 +111,7 @@ class Cast:
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
         absent = absent_at_start(scenario)
+        own_use_of = own_uses(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         gateways = _gateways(scenario, agents)
@@ -126,11 +128,13 @@ class Cast:
                 if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
                     predictions = ()  # it joins with the first forecast of its device
                 scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
-                gateway = gateways.get(device.agent)
+                gateway, own_use = gateways.get(device.agent), own_use_of.get(device.id)
                 self.producers[device.agent] = (
-                    Producer(device.agent, predictions, scheduler, is_there=is_there)
+                    Producer(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
                     if gateway is None
-                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there)
+                    else GatewayProducer(
+                        device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
+                    )
                 )
             else:
                 own, gateway = jobs[device.agent], gateways.get(device.agent)

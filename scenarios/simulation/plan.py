@@ -14,7 +14,7 @@ from agents.scheduling import AlgorithmSettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
-from scenarios.results import DEFAULT_FOLDER
+from scenarios.results import DEFAULT_FOLDER, KeptMessages
 from scenarios.scenario import Scenario
 from scenarios.simulation.agents import fastest_spread
 from scenarios.simulation.run import Replay
@@ -70,6 +70,8 @@ class Plan:
     """The run's id on the broker, of a single run; None: one unlike any other."""
     has_script: bool = False
     """Whether a script acts on the runs, so that their results hold more than the scenario's own events."""
+    kept_messages: KeptMessages = "all"
+    """Which messages the results file keeps."""
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER

@@ -175,7 +175,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     wire = WireWatch(scenario, recorder, on_event) if remote else None
     watch = wire or Watch(scenario, recorder, on_event)
     end_s = settings.end_s(scenario)
-    ports = _Ports(scenario, settings, broker, local, replay)
+    ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
         clock_journal = _open(settings.clock_journal(setup), journals)
@@ -307,14 +307,28 @@ class _Ports:
         broker: Broker,
         homes: Mapping[str, Sequence[str]],
         replay: Replay | None = None,
+        *,
+        is_whole: bool = True,
     ) -> None:
+        """Make the ports.
+
+        Args:
+            scenario: What is run.
+            settings: How.
+            broker: Where the devices are.
+            homes: By host of this process, the agents that live there.
+            replay: What devices said in an earlier run; they are left alone then.
+            is_whole: Whether all agents of the run live here.
+        """
         here = {
             host: [scenario.gateways[agent] for agent in agents if agent in scenario.gateways]
             for host, agents in homes.items()
         }
         real = {host: gateways for host, gateways in here.items() if gateways and replay is None}
         adapters = adapters_of(gateway for gateways in real.values() for gateway in gateways)
-        self.link = DeviceLink(settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep)
+        self.link = DeviceLink(
+            settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep, is_only_one=is_whole
+        )
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:
             home_of = {agent: host for host, agents in homes.items() for agent in agents}
@@ -414,7 +428,7 @@ async def run_hosts(
     agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
     homes = {host: sorted(agent for house in houses for agent in agents_of[house]) for host, houses in shared.items()}
     cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
-    ports = _Ports(scenario, settings, broker, homes)
+    ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
         with ExitStack() as opened:
             setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}

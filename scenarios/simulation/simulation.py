@@ -111,9 +111,11 @@ async def open_simulation(plan: Plan) -> AsyncIterator[Simulation]:
         chosen = described(runs[0], plan.bus, runs[0].days_of(scenario), scores)
         if plan.has_script:
             chosen["script"] = True
+        if plan.kept_messages != "all":
+            chosen["messages"] = plan.kept_messages
         record = Record(scenario, plan.algorithm.name, plan.seeds, broker.name, plan.spread, chosen)
         results_file = create_results(record, plan.out, plan.folder)
-        orders = [Order(run, settings, results_file) for run, settings in enumerate(runs, start=1)]
+        orders = [Order(run, settings, results_file, plan.kept_messages) for run, settings in enumerate(runs, start=1)]
         try:
             yield Simulation(plan, broker, results_file, orders)
         finally:

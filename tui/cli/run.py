@@ -98,6 +98,13 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    messages: Annotated[
+        Literal["all", "contracts", "none"],
+        typer.Option(
+            help="Which messages the results file keeps: all; contracts, those that contracts are made of; or none,"
+            " which is fastest. Contracts and figures are the same."
+        ),
+    ] = "all",
     negotiation: Negotiation = None,
     ask_at_once: AskAtOnce = None,
     impatient: Annotated[
@@ -294,6 +301,7 @@ def run(
             workers=workers,
             scores_file=scores,
             reset_scores=reset_scores,
+            kept_messages=messages,
             out=out,
         )
         for chosen in algorithms
