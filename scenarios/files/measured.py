@@ -178,7 +178,9 @@ def zone_of(name: str, where: str) -> tzinfo:
         return UTC
     zone = zone_info(name)
     if zone is None:
-        what = f"there is no time zone {name!r}{suggest(name, zoneinfo.available_timezones())}"
+        nearest = suggest(name, zoneinfo.available_timezones())
+        known = nearest if "did you mean" in nearest else "; known are Europe/Berlin, UTC, +02:00, ..."
+        what = f"there is no time zone {name!r}{known}"
         raise ScenarioError([Problem(where, what)])
     return zone
 
