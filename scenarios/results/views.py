@@ -10,10 +10,10 @@ from agents import GRID, FloatArray, LedgerEntry
 from scenarios.metrics import (
     DEFAULT_INTERVAL_S,
     Bill,
-    CommunityAccount,
     EnergySplit,
     IntArray,
     Kpis,
+    MemberBill,
     SampleStatistics,
     Settlement,
     Split,
@@ -135,8 +135,6 @@ class NeighbourhoodView:
     day: PowerProfile
     bills: dict[str, Bill]
     """Empty without a tariff."""
-    account: CommunityAccount | None = None
-    """Of the energy community; None where the scenario has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +177,8 @@ class HouseView:
     day: PowerProfile
     bill: Bill | None
     """None without a tariff."""
-    account: CommunityAccount | None = None
-    """Of the energy community; None where the scenario has none."""
+    member: MemberBill | None = None
+    """The lines of the bill; None without an energy community."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +254,6 @@ def view_neighbourhood(results: ResultsReader, run: int, interval_s: int = DEFAU
         contracts=loaded.contracts,
         day=_day(settled, settled.produced_wh.sum(axis=0), settled.consumed_wh, settled.local_wh, interval_s),
         bills=bills_of(scenario, settled, loaded.producer_houses),
-        account=account_of(scenario, settled, loaded.producer_houses),
     )
 
 
@@ -298,6 +295,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
     own = [producer in own_producers for producer in settled.producers]
     consumed_wh, delivered_wh = settled.house_consumed_wh[row], settled.house_delivered_wh[row]
     produced_wh = np.asarray(settled.produced_wh[own].sum(axis=0), dtype=np.float64)
+    account = account_of(scenario, settled, loaded.producer_houses)
     supplied = tuple(c for c in loaded.contracts if c.producer_house == house and c.house != house)
     split = loaded.split.by_house[house]
     return HouseView(
@@ -317,7 +315,7 @@ def view_house(results: ResultsReader, run: int, house: str, interval_s: int = D
         supplied=supplied,
         day=_day(settled, produced_wh, consumed_wh, delivered_wh, interval_s),
         bill=bills_of(scenario, settled, loaded.producer_houses).get(house),
-        account=account_of(scenario, settled, loaded.producer_houses),
+        member=None if account is None else account.members[house],
     )
 
 

@@ -31,6 +31,7 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.kept_messages import KeptMessages, is_kept
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
@@ -70,6 +71,7 @@ class RunWriter:
         seed: int,
         start_s: int,
         resume: bool = False,
+        kept: KeptMessages = "all",
     ) -> None:
         """Start recording a run, in the state `running`.
 
@@ -80,7 +82,8 @@ class RunWriter:
             run_id: Id of the run on the broker.
             seed: Seed of the run.
             start_s: Start of the run, UNIX seconds.
-            resume: Continue this run where the file has it: its clock is back after a crash.
+            resume: Continue this run where the file has it: its clock is back after a crash. It must keep all messages.
+            kept: Which messages are kept; all are counted.
 
         Raises:
             ResultsError: The file cannot be written, or has this run already and `resume` is false.
@@ -91,6 +94,7 @@ class RunWriter:
         self._start_s = start_s
         self._reached_s = start_s
         self._condenser = Condenser(scenario)
+        self._kept: KeptMessages = kept
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
@@ -157,6 +161,19 @@ class RunWriter:
                 self.finish("interrupted" if interrupted else "failed", self._reached_s, error=str(error))
         finally:
             self.close()
+
+    def keeps(self, kind: str) -> bool:
+        """Return whether messages of a kind are kept; others are only counted, by `pass_over`."""
+        return is_kept(kind, self._kept)
+
+    def pass_over(self, time_s: int) -> None:
+        """Count a message that is not kept.
+
+        Args:
+            time_s: Virtual time of sending, UNIX seconds.
+        """
+        self._message_count += 1
+        self._reached_s = max(self._reached_s, time_s)
 
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]

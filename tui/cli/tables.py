@@ -375,6 +375,8 @@ def show_house(console: Console, view: HouseView, zone: Zone) -> None:
     table.add_row("Load factor", ratio(view.load_factor))
     if view.bill is not None:
         table.add_row("Bill", f"{view.bill.with_eur:.2f} EUR")
+        for title, eur in view.member.named_lines() if view.member else ():
+            table.add_row(f"  {title}", f"{eur:.2f} EUR")
         table.add_row("Bill without neighbourhood", f"{view.bill.without_eur:.2f} EUR")
     console.print(table)
     _show_contracts(console, "Jobs of this house", view.contracts, zone)
@@ -400,6 +402,7 @@ def house_json(view: HouseView) -> dict[str, Any]:
         "production_peak_to_average": view.production_peak_to_average,
         "load_factor": view.load_factor,
         "bill": None if view.bill is None else {**asdict(view.bill), "saving_eur": view.bill.saving_eur},
+        "community": None if view.member is None else view.member.as_dict(),
         "contracts": [asdict(row) for row in view.contracts],
         "supplied": [asdict(row) for row in view.supplied],
     }

@@ -14,13 +14,14 @@ from scenarios.files import Document, to_yaml
 from scenarios.importers import import_source, needs_import
 from scenarios.load import bundled_description, bundled_names
 from tui.editor import commands
-from tui.editor.actions import User
+from tui.editor.actions import FieldActions, User
 from tui.editor.dialogs import IMPORTABLE, YAML, ImportDialog, Notes
 from tui.editor.edits import Change
 from tui.editor.generate_dialog import GenerateDialog
 from tui.editor.history import History
 from tui.editor.picker import Item, Picker
 from tui.editor.preview_chart import Picture
+from tui.editor.series_import import SeriesImport, is_series
 from tui.editor.session import EditSession, Stamp, Work, stamp_of
 from tui.editor.tree_model import WHOLE, Ref
 from tui.shell import Answer, Confirm, OpenNeighbourhood, PickPath
@@ -210,6 +211,9 @@ class FileActions:
             return
         if source.path.suffix.lower() in YAML:
             await self.open_source(str(source.path))
+        elif await asyncio.to_thread(is_series, source.path):
+            fields = FieldActions(self._session, self._user)
+            await SeriesImport(self._session, self._user, fields).import_file(source.path)
         elif await self._may_leave():
             await self._import(source.path, source.jobs, source.loads)
 

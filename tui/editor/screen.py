@@ -135,7 +135,7 @@ your own.
         Binding("ctrl+n", "new", "New", tooltip="Create a new neighbourhood"),
         Binding("ctrl+o", "open", "Open", tooltip="Open a neighbourhood file"),
         Binding("b", "copy_bundled", "Bundled", tooltip="Copy a bundled neighbourhood"),
-        Binding("i", "import", "Import", tooltip="Import from PySSMic: a folder, XML, a pickle"),
+        Binding("i", "import", "Import", tooltip="Import from PySSMic (a folder, XML, a pickle), or a meter's series"),
         Binding(
             "plus",
             "generate",

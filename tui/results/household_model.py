@@ -222,6 +222,8 @@ def _house_figures(view: HouseView) -> tuple[tuple[str, str], ...]:
         figures.append(("Base load", figure_text("wh", view.split.base_load_wh)))
     if view.bill is not None:
         figures.append(("Bill", _with_and_without(view.bill.with_eur, view.bill.without_eur, "EUR")))
+    if view.member is not None:
+        figures += [(f"  {title}", figure_text("eur", eur)) for title, eur in view.member.named_lines()]
     return tuple(figures)
 
 
