@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast, get_args
 
 from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
@@ -19,6 +19,7 @@ from scenarios import Scenario
 from scenarios.devices import with_guests
 from scenarios.files import suggest
 from scenarios.load import load_scenario
+from scenarios.results import KeptMessages
 from scenarios.simulation import Plan
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
@@ -82,6 +83,8 @@ class RunOptions(TypedDict, total=False):
     """The producers' scores at the beginning, or the file that keeps them between runs; None: fresh ones."""
     reset_scores: bool
     """Begin with fresh scores whatever is in that file."""
+    messages: KeptMessages
+    """Which messages the results file keeps: `all`, `contracts` (those that contracts are made of) or `none`."""
     out: str | Path | None
     """The results file; None: a temporary one."""
 
@@ -137,6 +140,7 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         scores_file=Path(cast("str", scores)) if is_file else None,
         reset_scores=options.get("reset_scores", False) and is_file,
         start_scores=None if is_file else dict(cast("Mapping[str, int] | None", scores) or {}),
+        kept_messages=options.get("messages", "all"),
         has_script=True,
         out=out,
     )
@@ -157,6 +161,8 @@ def _check(options: RunOptions) -> None:
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
+    if values.get("messages", "all") not in get_args(KeptMessages):
+        problems.append(f"messages {values['messages']!r}: one of {', '.join(get_args(KeptMessages))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
