@@ -164,7 +164,7 @@ _COLUMNS: tuple[Column[RunProgress], ...] = (
     Column("from grid", _grid, 11, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
     _OF_BEST,
     Column("peak/avg", _peak, 8, right=True, from_width=90),
-    Column("mess.", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
+    Column("messages", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
     Column("took", lambda row: f"{row.summary.wall_s:.1f} s" if row.summary else "", 8, right=True, from_width=84),
     Column("ledger", _hash, 12, from_width=100),
 )
@@ -178,7 +178,9 @@ def columns_for(batch: Batch) -> tuple[Column[RunProgress], ...]:
     }
     columns = (column for column in _COLUMNS if not left_out.get(column, False))
     room = 0 if all(left_out.values()) else _ROOMY
-    return tuple(replace(c, from_width=max(c.from_width, room)) if c.title in {"mess.", "took"} else c for c in columns)
+    return tuple(
+        replace(c, from_width=max(c.from_width, room)) if c.title in {"messages", "took"} else c for c in columns
+    )
 
 
 class ProgressPanel(Vertical):
@@ -229,8 +231,10 @@ def status_message(batch: Batch) -> str:
     """Return a status message about the simulations."""
     running = batch.current
     began = running.began
-    if running.problem or began is None:
+    if running.problem or (running.is_over and began is None):
         return running.problem
+    if began is None:
+        return running.said or ("Connecting to the broker ..." if running.plan.broker else "")
     if running.state == "seeking":
         return _say_sought(running.sought)
     if batch.is_over:
