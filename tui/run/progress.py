@@ -117,12 +117,14 @@ class RunProgress:
 
 def _percent(name: str) -> Column[RunProgress]:
     titles = {"self_consumption": "self-cons.", "self_sufficiency": "self-suff."}
+    full = name.replace("_", "-")
     return Column(
         titles[name],
         lambda row: f"{percent(row.kpi(name))}{row.mark}" if row.summary else "",
         10,
         right=True,
         sort=lambda row: row.kpi(name) or 0,
+        full=full,
     )
 
 
@@ -157,11 +159,11 @@ _COLUMNS: tuple[Column[RunProgress], ...] = (
     _ALGORITHM,
     Column("run", lambda row: str(row.run), 3, right=True, sort=lambda row: row.run),
     Column("seed", lambda row: str(row.seed), 5, right=True, sort=lambda row: row.seed),
-    Column("state", _state, 14),
-    Column("done", lambda row: f"{row.share:.0%}", 5, right=True, sort=lambda row: row.share),
+    Column("state", _state, 14, 11),
+    Column("done", lambda row: f"{row.share:.0%}", 5, 4, right=True, sort=lambda row: row.share),
     _percent("self_consumption"),
     _percent("self_sufficiency"),
-    Column("from grid", _grid, 11, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
+    Column("from grid", _grid, 11, 9, right=True, sort=lambda row: row.kpi("grid_wh") or 0),
     _OF_BEST,
     Column("peak/avg", _peak, 8, right=True, from_width=90),
     Column("messages", lambda row: f"{row.summary.messages:,}" if row.summary else "", 8, right=True),
