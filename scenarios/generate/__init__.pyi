@@ -5,6 +5,7 @@ from .clouds import (
     pvlib_irradiance as pvlib_irradiance,
 )
 from .generated_file import (
+    INLINE_HOUSE_DAYS as INLINE_HOUSE_DAYS,
     INLINE_ROOF_DAYS as INLINE_ROOF_DAYS,
     generated_yaml as generated_yaml,
     write_series as write_series,
@@ -24,6 +25,7 @@ from .zone_of_place import (
 )
 
 __all__ = [
+    "INLINE_HOUSE_DAYS",
     "INLINE_ROOF_DAYS",
     "Generated",
     "GeneratorSpec",

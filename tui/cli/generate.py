@@ -82,6 +82,7 @@ def generate(
     """
     from scenarios.files import write_text
     from scenarios.generate import (
+        INLINE_HOUSE_DAYS,
         INLINE_ROOF_DAYS,
         GeneratorSpec,
         Site,
@@ -122,8 +123,9 @@ def generate(
     roof_days = days * sum(1 for _ in made.producers())
     kind = series
     if series == "auto":
-        kind = "csv" if target is not None and roof_days > INLINE_ROOF_DAYS else "inline"
-    if kind == "inline" or not roof_days:
+        is_long = roof_days > INLINE_ROOF_DAYS or houses * days > INLINE_HOUSE_DAYS
+        kind = "csv" if target is not None and is_long else "inline"
+    if kind == "inline":
         text = generated_yaml(made)
     elif target is None:
         raise typer.BadParameter("tables lie beside a file: add --out FILE", param_hint="--series")
