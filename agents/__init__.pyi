@@ -80,6 +80,12 @@ from .model import (
     Job as Job,
     consumer_agent as consumer_agent,
 )
+from .negotiating import (
+    ABOUT_NEGOTIATION as ABOUT_NEGOTIATION,
+    MAX_AT_ONCE as MAX_AT_ONCE,
+    NEGOTIATIONS as NEGOTIATIONS,
+    NegotiationSettings as NegotiationSettings,
+)
 from .plugins import (
     AGENTS as AGENTS,
     load_plugin as load_plugin,
@@ -105,12 +111,15 @@ from .sequencing import (
 )
 
 __all__ = [
+    "ABOUT_NEGOTIATION",
     "AGENTS",
     "GRID",
     "MANAGER",
+    "MAX_AT_ONCE",
     "MAX_OPEN_JOBS",
     "MESSAGES",
     "MESSAGE_KINDS",
+    "NEGOTIATIONS",
     "NEW_PRODUCER",
     "TIMELINE",
     "TOGETHER",
@@ -153,6 +162,7 @@ __all__ = [
     "Left",
     "LoadProfile",
     "Manager",
+    "NegotiationSettings",
     "NewForecast",
     "Outlook",
     "Prediction",

@@ -1,8 +1,8 @@
 """The register of jobs and producers: what the manager knows of a neighbourhood before anybody speaks.
 
-Reports are held against it: whose job it is, what it needs, when it may start, and who produces. Producers are given
-digests of the jobs, so that each can tell a request for a job of the neighbourhood from an invented one without knowing
-anybody's jobs.
+Reports are held against it: whose job it is, what it needs, when it may start, and who produces. A producer that a job
+is told of is given the job's digest, so that it can tell a request for a job of the neighbourhood from an invented one
+without knowing anybody's jobs.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from agents.headroom import Need
 from agents.model import TIMELINE, Job
 
 DIGEST_CHARACTERS = 24
@@ -62,12 +63,32 @@ class RegisteredJob:
 
     agent: str
     """Id of its consumer."""
+    house: str
     energy_wh: float
     sent_energy_wh: float
     """Energy of the load profile as it is sent in requests, which may differ by rounding."""
     earliest_start_s: int
     latest_start_s: int
-    digest: str
+    sent: Job
+    """The job as it is sent in requests."""
+
+    @property
+    def digest(self) -> str:
+        """See `digest_of`."""
+        return digest_of(self.sent)
+
+    def need(self, first_start_s: int | None, last_start_s: int | None, now_s: int) -> Need:
+        """Return what the job needs, if its device has time for it between two starts only.
+
+        Args:
+            first_start_s: The earlier one, UNIX seconds; None: its window begins it.
+            last_start_s: The later one; None: its window ends it.
+            now_s: Virtual time, UNIX seconds.
+        """
+        first_s = self.earliest_start_s if first_start_s is None else max(first_start_s, self.earliest_start_s)
+        last_s = self.latest_start_s if last_start_s is None else min(last_start_s, self.latest_start_s)
+        load = self.sent.load_profile
+        return Need(max(first_s, now_s), max(last_s, now_s) + load.duration_s, load.energy_wh, load.least_peak_wh)
 
     def may_start_at(self, start_s: int, now_s: int) -> bool:
         """Return whether a start is within the job's window and not in the past."""
@@ -117,11 +138,12 @@ class JobRegister:
         sent = job.as_sent
         self._jobs[job.job_id] = RegisteredJob(
             job.agent,
+            job.house,
             job.energy_wh,
             sent.energy_wh,
             job.earliest_start_s,
             job.latest_start_s,
-            digest_of(sent),
+            sent,
         )
 
     def is_gateway(self, agent: str) -> bool:
@@ -137,8 +159,7 @@ class JobRegister:
         job = self._jobs.get(job_id)
         return job is not None and job.agent == agent
 
-    def digests(self) -> Iterator[tuple[str, ...]]:
-        """Return the digests of all jobs in portions fit for one message; at least one portion."""
-        every = [job.digest for job in self._jobs.values()]
-        for begin in range(0, max(1, len(every)), MAX_DIGESTS):
-            yield tuple(every[begin : begin + MAX_DIGESTS])
+    def digests(self, job_ids: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the digests of jobs in portions fit for one message."""
+        digests = [self._jobs[job_id].digest for job_id in job_ids]
+        return [tuple(digests[begin : begin + MAX_DIGESTS]) for begin in range(0, len(digests), MAX_DIGESTS)]

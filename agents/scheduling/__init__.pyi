@@ -26,11 +26,16 @@ from .settings import (
     known_algorithms as known_algorithms,
     settings_of as settings_of,
 )
+from .time_grid import (
+    BIN_S as BIN_S,
+    add as add,
+)
 
 __all__ = [
     "ABOUT_ALGORITHM",
     "ALGORITHMS",
     "ALGORITHMS_WITH",
+    "BIN_S",
     "INSERTION",
     "MAX_STEP_S",
     "AlgorithmSettings",
@@ -42,6 +47,7 @@ __all__ = [
     "Schedule",
     "Scheduler",
     "Task",
+    "add",
     "known_algorithms",
     "replan",
     "scheduler_for",

@@ -9,7 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from broker.clock.pacing import AWAY_AFTER_WALL_S
 from broker.clock.schedule import Counts, ScheduledRound
 from broker.errors import MalformedError
-from broker.protocol import MAX_BUFFERED_MESSAGES, MOST_ROUNDS_A_GRANT, Done, Envelope, ReorderBuffer
+from broker.protocol import (
+    MAX_BUFFERED_MESSAGES,
+    MAX_PASSED_ROUNDS,
+    MOST_ROUNDS_A_GRANT,
+    Done,
+    Envelope,
+    ReorderBuffer,
+)
 
 
 class RoundBarrier:
@@ -238,7 +245,7 @@ def _count(done: Done, host: str, to: str) -> int:
     return done.local if to == host else done.sent.get(to, 0)
 
 
-def check_answer(
+def check_answer(  # noqa: C901 - one case for each contradiction
     done: Done,
     host: str,
     step: ScheduledRound,
@@ -279,6 +286,11 @@ def check_answer(
     if done.next is not None and step.phase in {"start", "run"} and not earliest_s <= done.next <= latest_s:
         raise MalformedError(
             f"the earliest timer of host {host!r} is at {done.next}: expected within {earliest_s} and {latest_s}"
+        )
+    if done.resume is not None and not done.last_step < done.resume <= done.last_step + MAX_PASSED_ROUNDS:
+        raise MalformedError(
+            f"host {host!r} goes on in step {done.resume}: expected within {done.last_step + 1} and "
+            f"{done.last_step + MAX_PASSED_ROUNDS}"
         )
     if done.failure is not None and done.failure.agent not in known[host]:
         raise MalformedError(f"host {host!r} reports a failure of {done.failure.agent!r}, which does not live there")

@@ -184,6 +184,8 @@ class Clock:
         """Whether the step is granted to a single host, which may run further rounds by itself."""
         self._conduct = Conduct()
         self._second = Second()
+        self._rounds_checked = (0, 0)
+        """Second and round in which it was checked last whether time moves."""
         self._lost_before_the_step: list[str] = []
         """Agents of hosts that were put out of the run before its next step."""
         for host, timer_s in self._step.timers_s.items():
@@ -546,7 +548,10 @@ class Clock:
             timers_s |= {host: done.next for host, done in self._barrier.dones.items()}
             asking = set(self._step.asking) & self.membership.expected.keys() - self._barrier.dones.keys()
             asking |= {host for host, done in self._barrier.dones.items() if done.asking}
-            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)))
+            resumes = {h: s for h, s in self._step.resumes.items() if h in self.membership.expected}
+            resumes = {h: s for h, s in resumes.items() if h not in self._barrier.dones}
+            resumes |= {h: done.resume for h, done in self._barrier.dones.items() if done.resume is not None}
+            following = await self._next_allowed(bus, run_control, timers_s, lost, tuple(sorted(asking)), resumes)
             if following is None:
                 return
             self._step = following.model_copy(update=self._dropped)
@@ -568,6 +573,7 @@ class Clock:
         timers_s: dict[str, int | None],
         lost: tuple[str, ...],
         asking: tuple[str, ...],
+        resumes: Mapping[str, int],
     ) -> ScheduledRound | None:
         """Wait until the next round may run and return it; None if the run is over."""
         while True:
@@ -583,6 +589,7 @@ class Clock:
                 stop_after_s=self.settings.stop_after_s,
                 lost=lost,
                 asking=asking,
+                resumes=resumes,
             )
             if following is None or await self._wait_until_allowed(bus, run_control, following):
                 return following
@@ -629,7 +636,7 @@ class Clock:
             self._woken -= step.counts.keys()  # they take what waits there in this round
             self._taking |= dict.fromkeys(step.counts, step.step)
         hosts = step.counts.keys() & self.membership.expected.keys()
-        self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end"
+        self._is_alone = len(step.counts) == len(hosts) == 1 and step.phase != "end" and not step.resumes.keys() - hosts
         self._barrier.begin(step.step, hosts, is_alone=self._is_alone)
         self._conduct.begin_step()
         await self._publish_grants(bus, hosts)
@@ -710,9 +717,10 @@ class Clock:
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
             lost += self._put_out_offenders()
             lost += self._handle_timed_out()
-            for host in sorted(again & barrier.awaited):
-                barrier.mark_asked_again(host)
-            await self._publish_grants(bus, again & barrier.awaited)
+            if asked_again := again & barrier.awaited:
+                for host in asked_again:
+                    barrier.mark_asked_again(host)
+                await self._publish_grants(bus, asked_again)
         return lost
 
     def _handle_timed_out(self) -> list[str]:
@@ -810,12 +818,16 @@ class Clock:
 
     def _check_that_time_moves(self, moment: Moment, sent: tuple[Envelope, ...]) -> None:
         """Have a host put out that keeps a second of virtual time from ending."""
-        self._second.hear(moment.time_s, sent)
         most = self.settings.most_rounds_a_second
-        if moment.round and moment.round % most == 0:
-            host = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
-            if host is not None:
-                self._conduct.condemn(host, f"it has kept a second of virtual time going for {most} rounds")
+        self._second.hear(moment.time_s, sent)
+        for host, done in self._barrier.dones.items():
+            if done.resume is not None and moment.step == done.last_step:
+                self._second.let_pass(host, done.resume - done.last_step)
+        before, self._rounds_checked = self._rounds_checked, (moment.time_s, moment.round)
+        if moment.round // most > (before[1] // most if before[0] == moment.time_s else 0):
+            busiest = self._second.most_active({host: self._known_hosts[host] for host in self._removable})
+            if busiest is not None:
+                self._conduct.condemn(busiest, f"it has kept a second of virtual time going for {most} rounds")
 
     def _handle_failures(self) -> list[str]:
         """Continue without the hosts whose agents failed, if lost hosts are dropped; return their agents.

@@ -47,6 +47,8 @@ class AgentGroup:
         """By agent, its earliest timer."""
         self._asking: set[str] = set()
         """Agents with an unanswered request."""
+        self._resuming: dict[str, int] = {}
+        """By agent that lets rounds pass, the step in which it goes on."""
         self._failed: dict[str, Failure] = {}
         self._rejections: list[Rejection] = []
         self._is_closing = False
@@ -95,6 +97,7 @@ class AgentGroup:
             failure=self._failed[min(self._failed)] if self._failed else None,
             is_asking=bool(self._asking),
             instructions=tuple(instructions),
+            next_step=min(self._resuming.values(), default=None),
         )
 
     def _wake(self, grant: Round, envelopes: tuple[Envelope, ...], tasks: asyncio.TaskGroup) -> list[Agent[Any]]:
@@ -112,6 +115,7 @@ class AgentGroup:
                 ids.add(heapq.heappop(timers)[1])
             if grant.lapse:
                 ids |= self._asking
+            ids |= {agent_id for agent_id, step in self._resuming.items() if step <= grant.step}
             acting = [agents[agent_id] for agent_id in (sorted(ids) if len(ids) > 1 else ids)]
         for agent in acting:
             if grant.phase == "start":
@@ -119,7 +123,7 @@ class AgentGroup:
                 self._lives.append(tasks.create_task(agent.live(), name=f"agent[{agent.id}]"))
             elif self._is_closing:
                 agent.close()
-            agent.advance(grant.time)
+            agent.advance(grant.time, grant.step)
             if grant.lost:
                 agent.mark_lost(grant.lost)
             if grant.lapse:
@@ -134,6 +138,10 @@ class AgentGroup:
         if timer_s is not None and timer_s != self._timer_of.get(agent_id):
             heapq.heappush(self._timers, (timer_s, agent_id))
         self._timer_of[agent_id] = timer_s
+        if agent.next_step is not None:
+            self._resuming[agent_id] = agent.next_step
+        else:
+            self._resuming.pop(agent_id, None)
         if agent.is_asking:
             self._asking.add(agent_id)
         else:

@@ -33,6 +33,8 @@ class RoundRecord:
     """Whether an agent waits for an answer."""
     instructions: tuple[Instruction, ...] = ()
     """For the world outside the run."""
+    next_step: int | None = None
+    """The step in which an agent goes on that lets rounds pass; None: none does."""
 
     @property
     def digest(self) -> str:
@@ -48,6 +50,8 @@ class RoundRecord:
         for instruction in self.instructions:
             digest.update(f"{instruction.agent}\0{instruction.content.model_dump_json()}\0".encode())
         digest.update(repr(self.next_s).encode())
+        if self.next_step is not None:
+            digest.update(f"\0{self.next_step}".encode())
         return digest.hexdigest()
 
 

@@ -72,6 +72,7 @@ class Outbox:
             pending=bool(local),
             failure=record.failure,
             asking=record.is_asking,
+            resume=record.next_step,
         )
         for fact in record.publications:
             topic = self._publication_topic(fact)

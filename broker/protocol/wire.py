@@ -167,6 +167,9 @@ class Done(Wire):
     failure: Failure | None = None
     asking: bool = False
     """Whether an agent waits for an answer to a request."""
+    resume: Count | None = None
+    """The step in which an agent of the host goes on, whether or not anybody acts before: it lets rounds of this second
+    pass. None: none does."""
 
     @property
     def last_step(self) -> int:
@@ -179,7 +182,7 @@ class Done(Wire):
         return self.model_dump_json(exclude=unsaid).encode()
 
 
-_UNSAID_OF_DONE = ("more", "local", "pending", "busy", "failure", "asking")
+_UNSAID_OF_DONE = ("more", "local", "pending", "busy", "failure", "asking", "resume")
 
 
 class Announcement(Wire):

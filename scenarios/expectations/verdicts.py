@@ -11,7 +11,7 @@ from typing import Any
 from agents import GRID, LedgerEntry
 from scenarios.expectations.language import KPIS, ConditionError, Name, Value, compute, names_in, parse
 from scenarios.metrics import Bill, Settlement, bills_of, compute_kpis, producer_houses, settle
-from scenarios.results import ResultsReader
+from scenarios.results import ResultsReader, is_kept
 from scenarios.scenario import Expectation, Scenario
 
 Figures = Callable[[str], dict[str, float | None]]
@@ -160,6 +160,9 @@ class _Run:
     def _messages(self, kind: str | None) -> int:
         if kind is None and self._at_s is None:
             return self._info.messages
+        kept = self._results.info.settings.get("messages", "all")
+        if kept != "all" and (kind is None or not is_kept(kind, kept)):
+            raise ConditionError(f"the results keep no such messages (--messages {kept}): use --messages all")
         messages = self._results.messages(self._info.run, kind=kind)
         return sum(self._at_s is None or message.time_s <= self._at_s for message in messages)
 

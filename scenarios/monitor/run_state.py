@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents import GRID, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
+from agents import GRID, MANAGER, NEW_PRODUCER, LedgerEntry, LoadProfile, Prediction
 from broker.protocol import Announcement, Batch, Control, Envelope, Roster, TimeReport, envelopes_of, topics
 from broker.protocol.topics import Address
 from scenarios.events import in_words
@@ -315,7 +315,7 @@ class ObservedRun:
             host.last_s = envelope.time
         if job_id:
             self._about_job(line, body)
-        if kind in _SCORED:
+        if kind in _SCORED and (kind != "Scored" or envelope.sender == MANAGER):
             self._score(kind, body)
         elif kind == "Happened":
             happening = happening_of(envelope.time, body)
@@ -324,8 +324,8 @@ class ObservedRun:
     def _about_job(self, line: MessageSummary, body: dict[str, Any]) -> None:
         negotiation = self.jobs.of(line.job_id)
         negotiation.add(line)
-        if line.kind == "Request" and negotiation.load_profile is None:
-            job = body["job"]
+        job = body.get("job") if line.kind in {"Request", "ProducersFor"} else None
+        if job is not None and negotiation.load_profile is None:
             profile = LoadProfile.model_validate(job["load_profile"])
             earliest_s, latest_s = int(job["earliest_start_s"]), int(job["latest_start_s"])
             plausibility.check_job_of_request(str(job["house"]), str(job["device"]), (earliest_s, latest_s), profile)
@@ -337,6 +337,10 @@ class ObservedRun:
             negotiation.consumer, negotiation.house = line.sender, house
 
     def _score(self, kind: str, body: dict[str, Any]) -> None:
+        if kind == "Scored":
+            for producer_id, count in plausibility.checked_counts(body["left_out"]).items():
+                self._producer(producer_id).left_out += count
+            return
         producer_id = body["contract"]["producer"] if kind == "ContractAgreed" else body["producer"]
         if producer_id == GRID:
             return
@@ -492,7 +496,7 @@ class ObservedRun:
         return self.jobs.all()
 
 
-_SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined"})
+_SCORED = frozenset({"ProducerJoined", "ContractAgreed", "Declined", "Scored"})
 _DIGITS = re.compile("([0-9]+)")
 
 

@@ -31,6 +31,7 @@ from scenarios.results.connection import (
     transaction,
     translate_sqlite_errors,
 )
+from scenarios.results.kept_messages import KeptMessages, is_kept
 from scenarios.results.rows import (
     Condenser,
     DroppedHost,
@@ -41,7 +42,7 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.schema import BASE_LOADS_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -70,6 +71,7 @@ class RunWriter:
         seed: int,
         start_s: int,
         resume: bool = False,
+        kept: KeptMessages = "all",
     ) -> None:
         """Start recording a run, in the state `running`.
 
@@ -80,7 +82,8 @@ class RunWriter:
             run_id: Id of the run on the broker.
             seed: Seed of the run.
             start_s: Start of the run, UNIX seconds.
-            resume: Continue this run where the file has it: its clock is back after a crash.
+            resume: Continue this run where the file has it: its clock is back after a crash. It must keep all messages.
+            kept: Which messages are kept; all are counted.
 
         Raises:
             ResultsError: The file cannot be written, or has this run already and `resume` is false.
@@ -91,6 +94,7 @@ class RunWriter:
         self._start_s = start_s
         self._reached_s = start_s
         self._condenser = Condenser(scenario)
+        self._kept: KeptMessages = kept
         self._messages: list[tuple[Any, ...]] = []
         self._message_count = 0
         self._changed: dict[str, LedgerEntry] = {}
@@ -139,6 +143,7 @@ class RunWriter:
         self.realised = read_realised(self._connection, self.run)
         new = (
             "SELECT count(*) FROM messages WHERE run = ? AND kind = 'ProducersFor' AND body_json LIKE '%\"asked\":[]%'"
+            ' AND body_json LIKE \'%"part":"first"%\''
         )
         (self.negotiations,) = self._connection.execute(new, key).fetchone()
         return True
@@ -156,6 +161,19 @@ class RunWriter:
                 self.finish("interrupted" if interrupted else "failed", self._reached_s, error=str(error))
         finally:
             self.close()
+
+    def keeps(self, kind: str) -> bool:
+        """Return whether messages of a kind are kept; others are only counted, by `pass_over`."""
+        return is_kept(kind, self._kept)
+
+    def pass_over(self, time_s: int) -> None:
+        """Count a message that is not kept.
+
+        Args:
+            time_s: Virtual time of sending, UNIX seconds.
+        """
+        self._message_count += 1
+        self._reached_s = max(self._reached_s, time_s)
 
     def message(
         self, time_s: int, round_: int, sender: str, seq: int, to: str, kind: str, body: dict[str, Any]
@@ -357,6 +375,16 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
                 self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
+            )
+
+        self._connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
+        base = settled.base_load
+        if base is None:
+            return
+        for i, house in enumerate(settled.houses):
+            columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
+            self._connection.executemany(
+                "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:

@@ -216,13 +216,16 @@ def disagreements(
         for job_id in sorted(known.keys() & (in_ledger.keys() | sides.contracts.keys()))
         if in_ledger.get(job_id) != sides.contracts.get(job_id)
     ]
+    supplied_by: dict[str, dict[str, int]] = defaultdict(dict)
+    for job_id, (supplier, start_s) in in_ledger.items():
+        supplied_by[supplier][job_id] = start_s
     for producer in producers:
         promised_s = sides.promised_s.get(producer, {})
-        supplied_s = {job_id: start_s for job_id, (supplier, start_s) in in_ledger.items() if supplier == producer}
+        supplied_s = supplied_by.get(producer, {})
         problems += [
             f"job {job_id!r}: producer {producer!r} promises {_told_start(promised_s.get(job_id))}, "
             f"the ledger has {_told_start(supplied_s.get(job_id))} with it"
-            for job_id in sorted(known.keys() & (supplied_s.keys() | promised_s.keys()))
+            for job_id in sorted(job_id for job_id in supplied_s.keys() | promised_s.keys() if job_id in known)
             if supplied_s.get(job_id) != promised_s.get(job_id)
         ]
     return problems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agents import TIMELINE, LedgerEntry
 from broker import SsmicError
@@ -78,8 +78,29 @@ class Recorder(Protocol):
         ...
 
 
+@runtime_checkable
+class SelectiveRecorder(Recorder, Protocol):
+    """A recorder that does not record all messages."""
+
+    def keeps(self, kind: str) -> bool:
+        """Return whether messages of a kind are recorded; others are only counted, by `pass_over`."""
+        ...
+
+    def pass_over(self, time_s: int) -> None:
+        """An agent sent a message of a kind that is not recorded."""
+        ...
+
+
 class UnsignedContractError(SsmicError):
     """A contract entered the ledger that its parties have not both agreed to: a defect of the manager."""
+
+
+def _begins_negotiation(envelope: Envelope) -> bool:
+    """Return whether with this question for producers a job begins to look for a supplier."""
+    question = envelope.message
+    if question is None:
+        return envelope.body.get("part") == "first" and not envelope.body.get("asked")
+    return getattr(question, "part", "") == "first" and not getattr(question, "asked", ())
 
 
 class Watch:
@@ -106,6 +127,7 @@ class Watch:
         self.realised: list[Said] = []
         """Senders and bodies of the messages that say what real devices made of the scenario."""
         self._recorder = recorder
+        self._selective = recorder if isinstance(recorder, SelectiveRecorder) else None
         self._committed_wall_s = time.monotonic()
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
@@ -130,9 +152,12 @@ class Watch:
             self.messages += 1
             if kind in KINDS:
                 self.realised.append((e.sender, e.body))
-            if kind == "ProducersFor":
-                self.negotiations += not (e.body.get("asked") if e.message is None else getattr(e.message, "asked", ()))
-            if self._recorder is not None:
+            self.negotiations += kind == "ProducersFor" and _begins_negotiation(e)
+            if self._recorder is None:
+                continue
+            if self._selective is not None and not self._selective.keeps(kind):
+                self._selective.pass_over(e.time)
+            else:
                 self._recorder.message(e.time, e.round, e.sender, e.seq, e.to, kind, e.body)
 
     def _take_facts(self, facts: Iterable[RetainedPublication]) -> None:
@@ -180,7 +205,14 @@ class WireWatch(Watch):
             self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
-        """See `broker.hosts.journal.RoundObserver`."""
+        """See `broker.hosts.journal.RoundObserver`.
+
+        What agents of this process say is heard at once, since the manager may act on it before the clock has read it;
+        it is heard again in its order among the messages of the step, which alone decides in the end.
+        """
+        if self._heard is not None:
+            for _, envelope in record.sent:
+                self._heard.hear(envelope)
         self._take_facts(record.publications)
         self._tell_events(envelope for _, envelope in record.sent)
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from agents.device_events import Reported
 from agents.energy import LoadProfile, Production
+from agents.headroom import View
 from agents.messages import (
     MESSAGES,
     Accept,
@@ -29,6 +30,7 @@ from agents.messages import (
     Follow,
     Followed,
     Happened,
+    Headroom,
     Hold,
     JobExecuted,
     JobsRegistered,
@@ -48,6 +50,7 @@ from agents.messages import (
     PromiseWithdrawn,
     Release,
     Request,
+    Scored,
     Withdraw,
 )
 from agents.model import Contract, Job
@@ -69,7 +72,8 @@ CONTRACT = Contract(contract_id="wash/1", job_id="wash", producer="roof", start_
 EXAMPLES: list[Message] = [
     ProducerJoined(producer="roof"),
     ProducersFor(job_id="wash", asked=("roof",)),
-    Producers(job_id="wash", producers=("roof", "shed")),
+    Producers(job_id="wash", producers=("roof", "shed"), left_out=(0, 3)),
+    Headroom(view=View(from_s=0, block_s=3600, free_wh=(5.0,), peak_wh=(0.5,), promised=((0, 1, 2.0),))),
     Request(job=JOB, patient=True, starts=((60, 7200),), held=False),
     Hold(job_id="wash"),
     Release(job_id="wash", starts=((60, 600), (900, 7200))),
@@ -86,6 +90,7 @@ EXAMPLES: list[Message] = [
     Promised(job_id="wash", consumer="1/washer", start_s=60, energy_wh=800.0),
     PromiseWithdrawn(job_id="wash", reason="clouds"),
     PromiseVoid(job_id="wash", start_s=60, reason="not confirmed"),
+    Scored(left_out={"roof": 2}),
     JobsRegistered(digests=(digest_of(JOB),)),
     Declined(job_id="wash", producer="roof"),
     DeviceSaid(device="washer", said=Reported(power_w=5.0)),

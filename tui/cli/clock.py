@@ -13,6 +13,7 @@ from tui.cli.options import (
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
+    AskAtOnce,
     Broker,
     CaFile,
     CertFile,
@@ -22,6 +23,7 @@ from tui.cli.options import (
     Keep,
     KeyFile,
     Limit,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -75,6 +77,8 @@ def clock(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     impatient: Impatient = False,
     days: Annotated[
         int | None,
@@ -150,6 +154,7 @@ def clock(
     from tui.cli.settings import (
         deployed_broker,
         deployment_settings,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
         with_strategy,
@@ -169,6 +174,7 @@ def clock(
         run,
         seed,
         chosen,
+        negotiating=negotiation_settings(negotiation, ask_at_once),
         impatient=impatient,
         limit_wall_s=limit,
         journal=journal,
@@ -185,7 +191,7 @@ def clock(
     )
     results_file = out or Path("results") / f"{file_name(settings.run_id)}.sqlite"
     configure_logs(level, log_file_of(results_file) if results_file.parent.is_dir() else None)
-    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient)
+    key = run_key(loaded, settings.seed, chosen, days, patient=settings.patient, negotiating=settings.negotiating)
     if scores is not None:
         # A file that is named is taken as it stands, but a clock that comes back begins with what it began with.
         key = f"{key}/{settings.run_id}"

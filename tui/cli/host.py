@@ -11,6 +11,7 @@ from tui.cli.options import (
     DEFAULT_LIMIT_WALL_S,
     Algorithm,
     AllowOutside,
+    AskAtOnce,
     Broker,
     CaFile,
     CertFile,
@@ -18,6 +19,7 @@ from tui.cli.options import (
     Journal,
     KeyFile,
     Limit,
+    Negotiation,
     NodeLimit,
     PasswordFile,
     Penalty,
@@ -77,6 +79,8 @@ def host(
     step_size: StepSize = None,
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
+    negotiation: Negotiation = None,
+    ask_at_once: AskAtOnce = None,
     impatient: Impatient = False,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
@@ -97,6 +101,7 @@ def host(
     from tui.cli.settings import (
         deployed_broker,
         deployment_settings,
+        negotiation_settings,
         refuse_foreign_settings,
         scenario_algorithm,
         with_strategy,
@@ -108,7 +113,16 @@ def host(
     loaded = with_strategy(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), strategy)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
-    settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)
+    settings = deployment_settings(
+        loaded,
+        run,
+        seed,
+        chosen,
+        negotiating=negotiation_settings(negotiation, ask_at_once),
+        impatient=impatient,
+        limit_wall_s=limit,
+        journal=journal,
+    )
     connection = deployed_broker(
         broker,
         AccessOptions(user, password_file, ca_file, cert_file, key_file),

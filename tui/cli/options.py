@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from agents import MAX_AT_ONCE
 from agents.scheduling import ABOUT_ALGORITHM, MAX_STEP_S, AlgorithmSettings, known_algorithms
 from broker import canonical, identifier_problem, shown
 
@@ -225,6 +226,29 @@ Run = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Seed, the same for all processes. [default: from the scenario]", envvar="SSMIC_SEED"),
+]
+
+Negotiation = Annotated[
+    Literal["short-list", "ranked"] | None,
+    typer.Option(
+        "--negotiation",
+        help="Whom jobs ask: short-list leaves out producers that have too little left; ranked asks all in order, as in"
+        " PySSMic. [default: short-list]",
+        envvar="SSMIC_NEGOTIATION",
+        show_default=False,
+    ),
+]
+
+AskAtOnce = Annotated[
+    int | None,
+    typer.Option(
+        "--ask-at-once",
+        metavar="N",
+        help=f"Producers that a job asks at the same time; the best-ranked one that accepts gets the job. From 1 to "
+        f"{MAX_AT_ONCE}. [default: 1]",
+        envvar="SSMIC_ASK_AT_ONCE",
+        show_default=False,
+    ),
 ]
 
 Impatient = Annotated[

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from agents import AGENTS, SettingsError, load_plugin
+from agents import AGENTS, NegotiationSettings, SettingsError, load_plugin
 from agents.scheduling import ALGORITHMS_WITH, AlgorithmSettings, known_algorithms
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
@@ -183,12 +183,30 @@ def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line
     return access
 
 
+def negotiation_settings(negotiation: str | None, ask_at_once: int | None) -> NegotiationSettings:
+    """Return how jobs find a supplier; None takes the default.
+
+    Args:
+        negotiation: Whom they ask.
+        ask_at_once: How many at the same time.
+
+    Raises:
+        BadParameter: A value is out of range.
+    """
+    wanted = {"negotiation": negotiation, "ask_at_once": ask_at_once}
+    try:
+        return NegotiationSettings(**{key: value for key, value in wanted.items() if value is not None})  # type: ignore[arg-type]
+    except SettingsError as error:
+        raise typer.BadParameter("; ".join(error.problems)) from None
+
+
 def deployment_settings(
     scenario: Scenario,
     run: str | None,
     seed: int | None,
     algorithm: AlgorithmSettings,
     *,
+    negotiating: NegotiationSettings,
     impatient: bool,
     limit_wall_s: float,
     journal: Path,
@@ -204,6 +222,7 @@ def deployment_settings(
         run: Run id; None: the scenario's name.
         seed: Seed; None: the scenario's.
         algorithm: Scheduling algorithm of the producers.
+        negotiating: How jobs find a supplier.
         impatient: Whether a job that no producer can serve takes grid power at once.
         limit_wall_s: Seconds without contact before the run fails.
         journal: Folder of the journals.
@@ -217,6 +236,7 @@ def deployment_settings(
         seed=scenario.seed if seed is None else seed,
         algorithm=algorithm,
         patient=not impatient,
+        negotiating=negotiating,
         patience=Timeouts(limit_wall_s=limit_wall_s),
         journals=journal,
         days=days,

@@ -54,6 +54,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "PromiseVoid": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
     "JobsRegistered": ("+", "muted"),
+    "Headroom": ("↥", "muted"),
+    "Scored": ("#", "muted"),
     "DeviceSaid": ("»", "muted"),
     "AddJob": ("+", "accent"),
     "JobWithdrawn": ("↩", "muted"),
