@@ -255,7 +255,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
 
         try:
             async with (
-                _shown(scenario, settings, broker, clock, cast),
+                _shown(scenario, settings, broker, clock, cast, watch),
                 ports.link.connected(),
                 asyncio.TaskGroup() as tasks,
             ):
@@ -346,7 +346,7 @@ class _Ports:
 
 @asynccontextmanager
 async def _shown(
-    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast
+    scenario: Scenario, settings: RunSettings, broker: Broker, clock: Clock, cast: Cast, watch: Watch
 ) -> AsyncIterator[None]:
     """Show the run in Home Assistant for the time of the context, if it is to be shown."""
     if not settings.home_assistant:
@@ -355,7 +355,9 @@ async def _shown(
 
     def standing() -> Standing:
         ledger = tuple(cast.manager.ledger.values())
-        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer())
+        happened = scenario if cast.director is None else as_happened(scenario, cast.director.happenings)
+        realised = realise(happened, watch.realised)
+        return Standing(clock.now.time_s, ledger, cast.manager.scores.by_producer(), realised)
 
     async with shown_in_home_assistant(broker, scenario, settings.run_id, standing, keep=settings.keep):
         yield
