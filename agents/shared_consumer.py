@@ -184,7 +184,7 @@ class SharedConsumer(Consumer):
 
     def _take_void(self, void: ContractVoid) -> None:
         contract = self.contracts.get(void.job_id)
-        if contract is not None and contract.start_s > self.now_s:
+        if contract is not None and contract.start_s >= self.now_s:  # a running job keeps what stood before
             super()._take_void(void)
 
     # Contracts.
