@@ -54,6 +54,17 @@ KINDS: dict[str, tuple[str, str]] = {
     "PromiseVoid": ("§", "bad"),
     "ProducerJoined": ("+", "accent"),
     "JobsRegistered": ("+", "muted"),
+    "OfferRequest": ("?", "accent"),
+    "Offer": ("!", "accent"),
+    "Reserve": ("?", "ok"),
+    "Reserved": ("✓", "ok"),
+    "Conclude": ("✓", "muted"),
+    "Shrink": ("✗", "bad"),
+    "SharePromised": ("§", "muted"),
+    "SharesAmended": ("§", "warn"),
+    "ShareVoid": ("§", "bad"),
+    "RoomWanted": ("↔", "warn"),
+    "RoomNeeded": ("↔", "warn"),
 }
 
 _WORDS = {
@@ -66,6 +77,12 @@ _WORDS = {
     "PromiseVoid": "Not bound",
     "ProducerJoined": "Joined",
     "JobsRegistered": "Jobs",
+    "OfferRequest": "Offer?",
+    "SharePromised": "Promised",
+    "SharesAmended": "Amended",
+    "ShareVoid": "Not bound",
+    "RoomWanted": "Room?",
+    "RoomNeeded": "Room needed",
 }
 """Short names of message kinds; the sign stands for "contract"."""
 
