@@ -93,6 +93,14 @@ from .plugins import (
 from .producer import (
     Producer as Producer,
 )
+from .rankings import (
+    ABOUT_RANKING as ABOUT_RANKING,
+    RANKINGS as RANKINGS,
+    Places as Places,
+    Question as Question,
+    Ranking as Ranking,
+    known_rankings as known_rankings,
+)
 from .register import (
     JobRegister as JobRegister,
     addition_problem as addition_problem,
@@ -112,6 +120,7 @@ from .sequencing import (
 
 __all__ = [
     "ABOUT_NEGOTIATION",
+    "ABOUT_RANKING",
     "AGENTS",
     "GRID",
     "MANAGER",
@@ -121,6 +130,7 @@ __all__ = [
     "MESSAGE_KINDS",
     "NEGOTIATIONS",
     "NEW_PRODUCER",
+    "RANKINGS",
     "TIMELINE",
     "TOGETHER",
     "AddJob",
@@ -165,12 +175,15 @@ __all__ = [
     "NegotiationSettings",
     "NewForecast",
     "Outlook",
+    "Places",
     "Prediction",
     "Prices",
     "PricesAt",
     "Producer",
     "Production",
     "ProductionMeasured",
+    "Question",
+    "Ranking",
     "Rejected",
     "Reported",
     "Run",
@@ -181,6 +194,7 @@ __all__ = [
     "can_run_in_sequence",
     "consumer_agent",
     "covers",
+    "known_rankings",
     "largest_sequence",
     "ledger_sha256",
     "load_plugin",
