@@ -175,6 +175,14 @@ class Production(CumulativeSeries):
         newer_wh = (newer.cumulative_array + at_seam_wh).tolist()
         return Production(times_s=(*times_s, *newer.times_s), cumulative_wh=(*kept_wh, *newer_wh))
 
+    def less(self, load: CumulativeSeries) -> Production:
+        """Return what is left of it beside a load at UNIX seconds; where the load draws more, nothing."""
+        inside = load.times_array[(load.times_array > self.start_s) & (load.times_array < self.end_s)]
+        times_s = np.union1d(self.times_array, inside)
+        left_wh = np.maximum(self.energy_per_bin_wh(times_s) - load.energy_per_bin_wh(times_s), 0.0)
+        cumulative_wh = np.concatenate([[0.0], np.cumsum(left_wh)])
+        return Production(times_s=tuple(times_s.astype(np.int64).tolist()), cumulative_wh=tuple(cumulative_wh.tolist()))
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:

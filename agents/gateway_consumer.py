@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
+from pydantic import ValidationError
 
 from agents.consumer import Consumer
 from agents.device_events import (
@@ -37,11 +38,16 @@ from agents.messages import AddJob, AnyMessage, DeviceSaid, JobExecuted, JobWith
 from agents.meter import Meter
 from agents.model import GRID, MANAGER, Job
 from broker.hosts import Channel, Received, TimeUp
+from broker.protocol import first_problem
 
 log = structlog.get_logger(__name__)
 
 LEARNED = "learned"
 """Name of the load profile that a device without a named one has learned."""
+MAX_JOB_ID_CHARACTERS = 380
+"""So that ids of its contracts are within `agents.model.ContractId`."""
+MAX_PROFILES = 1_000
+"""Load profiles of one device, those that it announced before included."""
 MAX_OPEN_JOBS = 100
 """More jobs that have not ended are refused."""
 _LEAST_GRACE_S = 600
@@ -159,9 +165,7 @@ class GatewayConsumer(Consumer):
         match said:
             case Announced(type="consumer", name=name, profiles=profiles):
                 self._name = name or self._name
-                self._profiles |= profiles
-                if not self._own_profile and len(profiles) == 1:
-                    self._own_profile = next(iter(profiles))
+                self._take_profiles(profiles)
             case Announced() | Forecasted():
                 what = "announce" if isinstance(said, Announced) else "forecast"
                 self._complain(what, "the device is a consumer", "type 'consumer', and no forecast")
@@ -177,6 +181,14 @@ class GatewayConsumer(Consumer):
                 self._take_refusal(problem)
             case Rejected(topic=topic, problem=problem, expected=expected, payload=payload):
                 self._complain(topic, problem, expected, payload)
+
+    def _take_profiles(self, profiles: dict[str, LoadProfile]) -> None:
+        if len(self._profiles | profiles) > MAX_PROFILES:
+            self._complain("announce", f"more than {MAX_PROFILES} profiles", "the same names each time")
+            return
+        self._profiles |= profiles
+        if not self._own_profile and len(profiles) == 1:
+            self._own_profile = next(iter(profiles))
 
     def _take_presence(self, said: Left | Availability) -> None:
         if isinstance(said, Availability):
@@ -366,19 +378,30 @@ class GatewayConsumer(Consumer):
             problem = "there is no start in time" if latest_s is not None else "the latest start is missing"
             self._complain("request", problem, "latest_start or ready_by, not before the earliest start")
             return
-        job = Job(
-            job_id=f"{self._gateway.house}/{self._device}/{asked_id}",
-            source_id=asked_id,
-            house=self._gateway.house,
-            device=self._gateway.device,
-            profile=name or asked_id,
-            load_profile=load.as_sent,
-            registered_s=self.now_s,
-            earliest_start_s=earliest_s,
-            latest_start_s=latest_s,
-        )
+        job_id = f"{self._gateway.house}/{self._device}/{asked_id}"
+        if len(job_id) > MAX_JOB_ID_CHARACTERS:
+            problem = f"the ids of house, device and job have {len(job_id)} characters together"
+            self._complain("request", problem, f"at most {MAX_JOB_ID_CHARACTERS}")
+            return
+        try:
+            job = Job(
+                job_id=job_id,
+                source_id=asked_id,
+                house=self._gateway.house,
+                device=self._gateway.device,
+                profile=name or asked_id,
+                load_profile=load.as_sent,
+                registered_s=self.now_s,
+                earliest_start_s=earliest_s,
+                latest_start_s=latest_s,
+            )
+            added = AddJob(job=job)
+        except ValidationError as error:
+            expected = "a load and times within the limits of scenarios"
+            self._complain("request", first_problem(error), expected)
+            return
         course = self._courses[job.job_id] = _Course(job, asked_id, self._device, self.channel())
-        self.send(MANAGER, AddJob(job=job))
+        self.send(MANAGER, added)
         self._show_job(course)
         super().add_job(job)
 

@@ -19,7 +19,7 @@ from agents.device_events import (
     Rejected,
     Reported,
 )
-from agents.energy import Prediction, Production
+from agents.energy import CumulativeSeries, Prediction, Production
 from agents.gateway import GatewaySettings
 from agents.messages import AnyMessage, DeviceSaid, ProductionMeasured
 from agents.meter import Meter
@@ -46,6 +46,7 @@ class GatewayProducer(Producer):
         *,
         gateway: GatewaySettings,
         is_there: bool = True,
+        own_use: CumulativeSeries | None = None,
     ) -> None:
         """Create the agent.
 
@@ -55,8 +56,9 @@ class GatewayProducer(Producer):
             scheduler: As for every producer.
             gateway: The device.
             is_there: As for every producer.
+            own_use: As for every producer.
         """
-        super().__init__(agent_id, predictions, scheduler, is_there=is_there)
+        super().__init__(agent_id, predictions, scheduler, is_there=is_there, own_use=own_use)
         self._gateway = gateway
         self._device = gateway.id
         self._name = gateway.name

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 MAX_POWER_W = 100_000.0
 """More is no household device: a meter that says so is wrong."""
+MAX_COUNTER_WH = 1e12
+"""More has no meter of a household counted."""
 RESET_BELOW = 0.9
 """A counter that falls below this share of its last value was reset; one that falls less runs backwards."""
 _HOUR_S = 3600
@@ -56,8 +58,8 @@ class Meter:
     def _problem(self, now_s: int, power_w: float | None, counter_wh: float | None) -> str:
         if power_w is not None and not 0 <= power_w <= MAX_POWER_W:
             return f"power of {power_w:g} W; expected 0 to {MAX_POWER_W:g} W"
-        if counter_wh is not None and counter_wh < 0:
-            return f"counter of {counter_wh:g} Wh; expected 0 or more"
+        if counter_wh is not None and not 0 <= counter_wh <= MAX_COUNTER_WH:
+            return f"counter of {counter_wh:g} Wh; expected 0 to {MAX_COUNTER_WH:g} Wh"
         if counter_wh is None or self.counter_wh is None or self.at_s is None:
             return ""
         before = self.counter_wh

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agents.energy import Outlook, Prediction
+from agents.energy import CumulativeSeries, Outlook, Prediction
 from agents.headroom import Need, View, view_of
 from agents.messages import (
     Accept,
@@ -80,6 +80,7 @@ class Producer(Agent[AnyMessage]):
         *,
         is_there: bool = True,
         negotiating: NegotiationSettings | None = None,
+        own_use: CumulativeSeries | None = None,
     ) -> None:
         """Create a producer.
 
@@ -89,8 +90,11 @@ class Producer(Agent[AnyMessage]):
             scheduler: Decides on requests.
             is_there: Whether it takes part from the start; otherwise it waits for `Join`.
             negotiating: How jobs find a supplier; None: they ask all producers in order (`RANKED`).
+            own_use: The part of its house's base load that it serves before anything else, at UNIX seconds, so that it
+                promises only what it expects to have left; None: none.
         """
         super().__init__(agent_id)
+        self._own_use = own_use
         self._predictions = list(predictions)
         self._scheduler = scheduler
         self._is_there = is_there
@@ -317,6 +321,9 @@ class Producer(Agent[AnyMessage]):
     # Predictions.
 
     def _adopt(self, prediction: Prediction) -> None:
+        if self._own_use is not None:
+            left = prediction.production.less(self._own_use)
+            prediction = prediction.model_copy(update={"production": left})
         joins = self._production is None
         newer = prediction.production
         self._adopted += 1

@@ -239,6 +239,9 @@ class Scenario:
     """In the order of time; set by `scenarios.timeline.as_happened` from the events of a run."""
     faults: tuple[Fault, ...] = ()
     """What fails in a lab; runs have no part in it."""
+    base_loads: Mapping[str, CumulativeSeries] = field(default_factory=dict)
+    """By house id, what the house draws beside its jobs and cannot shift, at UNIX seconds; houses without one are left
+    out."""
     community: Community | None = None
     """How bills are settled; None: minute by minute, as negotiated, by the tariff alone."""
 
@@ -260,6 +263,7 @@ class Scenario:
             self,
             houses=houses,
             jobs=tuple(job for job in self.jobs if job.house in house_ids),
+            base_loads={house: load for house, load in self.base_loads.items() if house in house_ids},
             producers={producer: series for producer, series in self.producers.items() if producer in devices},
             gateways={agent: gateway for agent, gateway in self.gateways.items() if gateway.house in house_ids},
         )

@@ -59,8 +59,8 @@ class RunOptions(TypedDict, total=False):
     """Keep the run's retained messages at the broker after it has ended."""
     home_assistant: bool
     """Show every agent in a Home Assistant that is connected to the broker."""
-    hosts: int | None
-    """Connections that the agents share; None: one a household."""
+    hosts: int | Literal["houses"] | None
+    """Hosts, each with a connection of its own, that the agents share; `houses` or None: one for each household."""
     limit_wall_s: float
     """Real seconds without contact to the broker or a host before the run fails: `--limit`."""
     pace: str
@@ -137,7 +137,7 @@ def _check(options: RunOptions) -> None:
     problems = []
     for name, least in (("seed", 0), ("days", 1), ("hosts", 1)):
         value = values.get(name)
-        if value is not None and (not isinstance(value, int) or value < least):
+        if value is not None and (name, value) != ("hosts", "houses") and (not isinstance(value, int) or value < least):
             problems.append(f"{name} {value!r}: a whole number from {least} on is expected")
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:

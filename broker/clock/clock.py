@@ -717,9 +717,10 @@ class Clock:
                 log.info("waiting for hosts", hosts=sorted(again), step=self._step.step)
             lost += self._put_out_offenders()
             lost += self._handle_timed_out()
-            for host in sorted(again & barrier.awaited):
-                barrier.mark_asked_again(host)
-            await self._publish_grants(bus, again & barrier.awaited)
+            if asked_again := again & barrier.awaited:
+                for host in asked_again:
+                    barrier.mark_asked_again(host)
+                await self._publish_grants(bus, asked_again)
         return lost
 
     def _handle_timed_out(self) -> list[str]:

@@ -484,7 +484,9 @@ class Host:
 
     async def _request_missing(self, bus: Bus) -> None:
         grant = self._expecting
-        if grant is None or self._running == grant.step or self._outbox.last_step >= grant.step:
+        if self._running is not None:
+            return  # the answer will follow; one for a part of the rounds must not reach the clock while others run
+        if grant is None or self._outbox.last_step >= grant.step:
             await self._outbox.answer(bus)  # it may be the message that was lost
             return
         step = grant.step - 1

@@ -143,6 +143,7 @@ class DeviceLink:
         zone: Zone,
         *,
         keep: bool = False,
+        is_only_one: bool = True,
     ) -> None:
         """Create a link.
 
@@ -153,8 +154,11 @@ class DeviceLink:
             adapters: By agent id, the adapter of each device that does not speak our topics.
             zone: In which `HH:MM` counts.
             keep: Whether retained messages stay when the run has ended.
+            is_only_one: Whether no other process of the run has devices: then a device that is not known here has no
+                place at all, and is told so.
         """
         self._run = run
+        self._is_only_one = is_only_one
         self._broker = broker
         self._zone = zone
         self._keep = keep
@@ -290,8 +294,10 @@ class DeviceLink:
                         f"house {said.house!r} takes no guests",
                         "one of: " + ", ".join(sorted({house for (house, _), places in self._free.items() if places})),
                     )
-        elif part in {"announce", "availability"}:
-            return None  # it has left, or is a leftover of one that has
+                    if not self._is_only_one:
+                        return None  # its house's own process welcomes it
+        elif part in {"announce", "availability"} or not self._is_only_one:
+            return None  # it has left, or is a leftover of one that has, or belongs to another process
         self._refuse_stranger(device, part, problem, expected, payload)
         return None
 
@@ -313,8 +319,12 @@ class DeviceLink:
             return self._adapters[message.gateway.agent].take(message.topic, message.payload, retained=message.retained)
         except MessageError as error:
             problem, expected = error.problem[:500], error.expected[:500]
-            topic = message.topic[:MAX_TOPIC_SHOWN]
-            return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
+        except Exception as error:
+            # Whatever a device sends, the run of everybody else goes on.
+            log.exception("device message not understood", device=message.device, topic=message.topic)
+            problem, expected = f"cannot be read ({type(error).__name__})", "a message as its maker's devices send it"
+        topic = message.topic[:MAX_TOPIC_SHOWN]
+        return [Rejected(topic=topic, problem=problem, expected=expected, payload=_shown(message.payload))]
 
     def _ours(self, message: _Waiting, now_s: int) -> DeviceEvent:
         if message.topic not in PARTS:

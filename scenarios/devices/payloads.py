@@ -28,9 +28,14 @@ PARTS = ("announce", "availability", "request", "withdraw", "report", "forecast"
 """Last levels of the topics that a device writes."""
 MAY_BE_RETAINED = frozenset({"announce", "availability", "forecast"})
 _LOAD_FORMS = "power_w with step_s, points, or energy_wh with duration_s"
+DAY_S = 86_400
 MAX_BYTES = 64 * 1024
 MAX_STEPS = 10_000
 MAX_DURATION_S = 7 * 86_400
+MAX_AHEAD_S = 31 * 86_400
+"""A job's last possible start is at most so far ahead, and a forecast begins at most so far away from now."""
+MAX_FORECAST_S = 366 * 86_400
+"""A forecast ends at most so far ahead: producers calculate with every minute of it."""
 
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 Power = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
@@ -69,6 +74,8 @@ class Load(Payload):
         if sum(forms) > 1:
             raise ValueError("the load is given in more than one form")
         if self.points is not None:
+            if self.points[-1][0] > MAX_DURATION_S:
+                raise ValueError(f"the load lasts longer than {MAX_DURATION_S} s")
             return LoadProfile(
                 times_s=tuple(s for s, _ in self.points), cumulative_wh=tuple(wh for _, wh in self.points)
             )
@@ -115,7 +122,7 @@ class ReportPayload(Payload):
     state: Literal["EXECUTING", "INTERRUPTED", "FINISHED", "ABORTED"] | None = None
     power_w: Power | None = None
     energy_wh: Energy | None = None
-    time: float | None = None
+    time: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class ForecastPayload(Payload):
@@ -210,6 +217,10 @@ def _asked(said: RequestPayload, now_s: int, zone: Zone) -> DeviceEvent:
     for key in ("earliest_start", "latest_start", "ready_by"):
         value = getattr(said, key)
         times_s[key] = None if value is None else _moment(value, key, now_s, zone)
+        if (times_s[key] or 0) - now_s > MAX_AHEAD_S:
+            raise MessageError(
+                f"{key} is {_days(times_s[key] or 0, now_s)} days ahead", f"at most {MAX_AHEAD_S // DAY_S} days"
+            )
     return JobAsked(
         id=said.id or "",
         load=load,
@@ -227,7 +238,7 @@ def _moment(value: float | str, key: str, now_s: int, zone: Zone) -> int:
         raise MessageError(f"{key}: {error}", EXPECTED) from None
 
 
-WRONG_CLOCK_S = 86_400
+WRONG_CLOCK_S = DAY_S
 """A device whose clock is further from the run's is told so."""
 
 
@@ -244,13 +255,36 @@ def _forecasted(said: ForecastPayload, now_s: int, zone: Zone) -> DeviceEvent:
     try:
         if said.points is not None and said.power_w is None:
             times_s = tuple(_moment(at, "points", now_s, zone) for at, _ in said.points)
-            return Forecasted(production=Production(times_s=times_s, cumulative_wh=tuple(wh for _, wh in said.points)))
+            production = Production(times_s=times_s, cumulative_wh=tuple(wh for _, wh in said.points))
+            return Forecasted(production=_plausible(production, now_s))
         if said.power_w is not None and said.points is None and said.start is not None and said.step_s is not None:
             start_s = _moment(said.start, "start", now_s, zone)
-            return Forecasted(production=Production(**_stepped(start_s, said.step_s, said.power_w)))
+            production = Production(**_stepped(start_s, said.step_s, said.power_w))
+            return Forecasted(production=_plausible(production, now_s))
     except ValueError as error:
         raise MessageError(_plain(error), expected) from None
     raise MessageError("no forecast in one of its forms", expected)
+
+
+def _plausible(production: Production, now_s: int) -> Production:
+    """Return a forecast that is about the present.
+
+    Raises:
+        MessageError: It is over, or is of another time: of a clock in 1970, or of an old run.
+    """
+    if abs(production.start_s - now_s) > MAX_AHEAD_S:
+        problem = f"the forecast begins {_days(production.start_s, now_s)} days away from now"
+        raise MessageError(problem, f"at most {MAX_AHEAD_S // DAY_S} days; now is {now_s}")
+    if production.end_s <= now_s:
+        raise MessageError(f"the forecast ends at {production.end_s}", f"after now, which is {now_s}")
+    if production.end_s - now_s > MAX_FORECAST_S:
+        problem = f"the forecast ends {_days(production.end_s, now_s)} days from now"
+        raise MessageError(problem, f"at most {MAX_FORECAST_S // DAY_S} days")
+    return production
+
+
+def _days(time_s: int, now_s: int) -> int:
+    return abs(time_s - now_s) // DAY_S
 
 
 def _stepped(start_s: int, step_s: int, power_w: list[float]) -> dict[str, Any]:

@@ -79,9 +79,17 @@ def found_in(heard: Mapping[str, bytes]) -> tuple[Found, ...]:
     """Return the devices that announce themselves in these messages, by topic, each once and sorted."""
     found: dict[tuple[str, str], Found] = {}
     for key, payload in heard.items():
-        for device in _devices_in(key.partition("\0")[0], payload):
+        for device in _understood(key.partition("\0")[0], payload):
             found.setdefault((device.adapter, json.dumps(dict(device.gateway), sort_keys=True) + device.id), device)
     return tuple(sorted(found.values(), key=lambda device: (device.adapter, device.id)))
+
+
+def _understood(topic: str, payload: bytes) -> list[Found]:
+    """Return the devices that a message announces; none if it is no announcement as its maker's devices make it."""
+    try:
+        return list(_devices_in(topic, payload))
+    except (TypeError, AttributeError, LookupError, ValueError):
+        return []
 
 
 def _devices_in(topic: str, payload: bytes) -> Iterator[Found]:

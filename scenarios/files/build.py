@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from agents import GRID, MANAGER, TIMELINE, Device, House, Job, LoadProfile, Prediction
+from agents import GRID, MANAGER, TIMELINE, CumulativeSeries, Device, House, Job, LoadProfile, Prediction
 from agents.scheduling import known_algorithms
 from scenarios.devices import guest_devices, guest_gateway, nothing_yet
 from scenarios.devices.adapters import adapter_problems
@@ -109,6 +109,7 @@ class _ScenarioBuilder:
     """By house and device."""
     agents: dict[str, KeyPath] = field(default_factory=dict)
     houses: dict[str, House] = field(default_factory=dict)
+    base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """By agent id."""
     gateway_ids: dict[str, KeyPath] = field(default_factory=dict)
@@ -157,6 +158,7 @@ class _ScenarioBuilder:
             houses=tuple(self.houses.values()),
             jobs=tuple(sorted(jobs, key=lambda job: (job.registered_s, job.job_id))),
             producers=self.producers,
+            base_loads=self.base_loads,
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
@@ -220,6 +222,10 @@ class _ScenarioBuilder:
                 self._consumer(entry.id, device_entry, device_path)
             if device_entry.gateway is not None:
                 self._gateway(device, device_entry, device_entry.gateway, (*device_path, "gateway"))
+        if entry.base_load is not None:
+            base_load = self.series.base_load(entry.base_load, (*path, "base_load"))
+            if base_load is not None:
+                self.base_loads.setdefault(entry.id, base_load)
         devices += self._guests(entry.id, entry.guests, path)
         self.houses.setdefault(entry.id, House(id=entry.id, name=entry.name, devices=tuple(devices)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agents import Device, Job, LoadProfile, Prediction, Production
+from agents import CumulativeSeries, Device, Job, LoadProfile, Prediction, Production
 from broker import atomic_write
 from scenarios.devices import GUEST
 from scenarios.errors import Problem, ScenarioError, ScenarioWriteError
@@ -18,6 +18,7 @@ from scenarios.files.faults import fault_entry
 from scenarios.files.model import VERSION, ScenarioFile
 from scenarios.files.price_dump import community_entry, tariff_entry
 from scenarios.files.problems import locate_in
+from scenarios.files.series import constant_w
 from scenarios.files.timeline_dump import expect_entries, timeline_entries
 from scenarios.files.times import format_after_start
 from scenarios.files.validation import make_file
@@ -74,6 +75,9 @@ def describe(scenario: Scenario) -> ScenarioFile:
                     for device in house.devices
                     if device.template != GUEST or device.agent not in scenario.gateways
                 ],
+                "base_load": base_load_entry(scenario.base_loads[house.id], start_s, zone)
+                if house.id in scenario.base_loads
+                else None,
             }
             for house in scenario.houses
         ],
@@ -164,7 +168,13 @@ def producer_entry(
     }
 
 
-def _points(production: Production, start_s: int, zone: ZoneInfo | None) -> list[tuple[str, float]]:
+def base_load_entry(base_load: CumulativeSeries, start_s: int, zone: ZoneInfo | None = None) -> dict[str, Any]:
+    """Return a house's base load as a file entry; arguments as those of `producer_entry`."""
+    power_w = constant_w(base_load, start_s)
+    return {"points": _points(base_load, start_s, zone)} if power_w is None else {"constant_w": power_w}
+
+
+def _points(production: CumulativeSeries, start_s: int, zone: ZoneInfo | None) -> list[tuple[str, float]]:
     times = (format_after_start(time_s, start_s, zone) for time_s in production.times_s)
     return list(zip(times, production.cumulative_wh, strict=True))
 

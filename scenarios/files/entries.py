@@ -116,3 +116,9 @@ class ProductionEntry(FileEntry):
     start: Time | None = Field(None, description="When the first step of power_w begins")
     step_s: int | None = Field(None, ge=1, le=86_400 * 366, description="Length of each step of power_w, seconds")
     power_w: list[Power] | None = Field(None, min_length=1, description="Average power of each step, W")
+
+
+class BaseLoadEntry(ProductionEntry):
+    """What a house draws beside its jobs: `constant_w`, or a series in one of the forms of `actual`."""
+
+    constant_w: Power | None = Field(None, description="The same power at all times, W")

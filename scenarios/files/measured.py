@@ -116,6 +116,22 @@ def read_measured(path: Path, where: str, wanted: MeasuredFormat, *, is_run: boo
     return Measured(times_s, energy_wh, table.columns, done, tuple(f"{where}: {note}" for note in notes))
 
 
+def head_of(path: Path, where: str, count: int) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the names of a table's columns, and the texts of its first rows.
+
+    Args:
+        path: CSV, gzip or Parquet.
+        where: Its name, for messages.
+        count: Number of rows.
+
+    Raises:
+        ScenarioError: It is no table.
+    """
+    table = read_table(path, where)
+    rows = tuple(tuple("" if cell is None else str(cell) for cell in cells) for _, cells in table.rows[:count])
+    return table.columns, rows
+
+
 PRICE_UNITS: Final[dict[str, float]] = {"EUR/kWh": 1.0, "ct/kWh": 0.01, "EUR/MWh": 0.001}
 """By unit, the factor to EUR/kWh."""
 _PRICE_UNIT = re.compile(r"(EUR|€|ct|cent)s?[ _]*(?:/|per)[ _]*(kWh|MWh)", re.IGNORECASE)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from agents.scheduling import ALGORITHMS, INSERTION
 from scenarios.files.entries import (
+    BaseLoadEntry,
     Columns,
     FileEntry,
     Finite,
@@ -113,6 +114,9 @@ class HouseEntry(FileEntry):
     name: str = Field("", description="For people")
     guests: int = Field(0, ge=0, le=100, description="How many real devices of each type may join during a run")
     devices: list[DeviceEntry] = Field(default_factory=list, description="What it has")
+    base_load: BaseLoadEntry | None = Field(
+        None, description="What it draws beside its jobs and cannot shift: from its own roof, neighbours, the grid"
+    )
 
 
 class JobEntry(FileEntry):

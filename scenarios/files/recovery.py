@@ -25,6 +25,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("houses", "*", "devices", "*", "name"),
     ("houses", "*", "devices", "*", "template"),
     ("houses", "*", "devices", "*"),
+    ("houses", "*", "base_load"),
     ("houses", "*", "name"),
     ("houses", "*"),
     ("jobs", "*", "id"),
@@ -95,6 +96,7 @@ _SERIES: tuple[KeyPath, ...] = (
     ("load_profiles", "*"),
     ("houses", "*", "devices", "*", "predictions", "*"),
     ("houses", "*", "devices", "*", "actual"),
+    ("houses", "*", "base_load"),
 )
 
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from agents import LoadProfile, Production
+from agents import CumulativeSeries, LoadProfile, Production
 from scenarios.errors import Problem, ScenarioError
-from scenarios.files.entries import UNKNOWN, ColumnsEntry, ProductionEntry
+from scenarios.files.entries import UNKNOWN, BaseLoadEntry, ColumnsEntry, ProductionEntry
 from scenarios.files.measured import MeasuredFormat, is_measured, read_measured, read_prices
 from scenarios.files.model import LoadProfileEntry
 from scenarios.files.problems import KeyPath, ProblemCollector
@@ -170,6 +170,10 @@ class SeriesReader:
     _files: dict[tuple[str, type[LoadProfile | Production]], LoadProfile | Production | None] = field(
         default_factory=dict
     )
+    _tables: dict[tuple[type[LoadProfile | Production], str, MeasuredFormat], LoadProfile | Production | None] = field(
+        default_factory=dict
+    )
+    _base_loads: dict[str, CumulativeSeries] = field(default_factory=dict)
 
     def load_profile(self, entry: LoadProfileEntry, path: KeyPath) -> LoadProfile | None:
         """Return the load profile that an entry describes; None after reporting its problems."""
@@ -204,6 +208,19 @@ class SeriesReader:
                 return self._from_power(Production, first_s, entry.step_s, entry.power_w, path)
         return None
 
+    def base_load(self, entry: BaseLoadEntry, path: KeyPath) -> CumulativeSeries | None:
+        """Return the base load that an entry describes; None after reporting its problems."""
+        if entry.constant_w is None:
+            found = self.production(entry, path)
+            if found is None:
+                return None
+            # Many houses may have the same one.
+            return self._base_loads.setdefault(found.digest, CumulativeSeries(**found.model_dump()))
+        if self._form(entry, path, ("start", "step_s", "power_w")) is None:
+            return None
+        self._tell_of_file_keys(entry, path)
+        return None if self.start_s is None else constant_series(self.start_s, entry.constant_w)
+
     def time(self, path: KeyPath, value: int | str) -> int | None:
         """Return a time in UNIX seconds; None after reporting a problem, or where one has been reported already."""
         if value == UNKNOWN or (self.start_s is None and counts_from_start(value)):
@@ -218,12 +235,13 @@ class SeriesReader:
         self, entry: LoadProfileEntry | ProductionEntry, path: KeyPath, power_keys: tuple[str, ...]
     ) -> str | None:
         """Return which of the three forms an entry has; None after reporting if it is not exactly one, and complete."""
-        given = {key for key in ("points", "file", *power_keys) if getattr(entry, key) is not None}
-        forms: list[str] = [form for form in ("points", "file") if form in given]
+        whole = ("constant_w", "points", "file") if isinstance(entry, BaseLoadEntry) else ("points", "file")
+        given = {key for key in (*whole, *power_keys) if getattr(entry, key) is not None}
+        forms: list[str] = [form for form in whole if form in given]
         if given.intersection(power_keys):
             forms.append("power_w")
         if len(forms) != 1:
-            choice = f"'points', 'file', or {' with '.join(repr(key) for key in reversed(power_keys))}"
+            choice = f"{', '.join(map(repr, whole))}, or {' with '.join(repr(key) for key in reversed(power_keys))}"
             found = " and ".join(map(repr, forms)) or "none"
             self.collector.at(path, f"exactly one of {choice} is expected; found {found}")
             return None
@@ -320,6 +338,13 @@ class SeriesReader:
         )
 
     def _measured(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
+        """Return the series in a table; each is read, and its problems are reported, once."""
+        key = (kind, name, wanted)
+        if key not in self._tables:
+            self._tables[key] = self._measured_once(kind, name, wanted, path)
+        return cast("_Series | None", self._tables[key])
+
+    def _measured_once(self, kind: type[_Series], name: str, wanted: MeasuredFormat, path: KeyPath) -> _Series | None:
         is_run = kind is LoadProfile
 
         def read(file: Path) -> tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]]:
@@ -394,6 +419,25 @@ class SeriesReader:
         if len(problems) > MAX_TOLD:
             tell(None, f"and {len(problems) - MAX_TOLD} more problems")
         return None if problems or None in times_s else kind(times_s=known(times_s), cumulative_wh=tuple(energies_wh))
+
+
+CONSTANT_S = 3700 * 86_400
+"""How long a constant load lasts from the start of a run on, seconds: longer than any run."""
+
+
+def constant_series(start_s: int, power_w: float) -> CumulativeSeries:
+    """Return a constant power from the start of a run on, until after the end of any run."""
+    times_s = (start_s, start_s + CONSTANT_S)
+    return CumulativeSeries(times_s=times_s, cumulative_wh=(0.0, power_w * CONSTANT_S / 3600))
+
+
+def constant_w(series: CumulativeSeries, start_s: int) -> float | None:
+    """Return the power of a series from `constant_series`, W; None where it is another one."""
+    if series.times_s != (start_s, start_s + CONSTANT_S):
+        return None
+    power_w = series.energy_wh * 3600 / CONSTANT_S
+    # As it was written: the product of the other direction decides, rounding of this one does not.
+    return next((near for near in (round(power_w, 9), power_w) if constant_series(start_s, near) == series), None)
 
 
 def read_referred(folder: Path, name: str, kind: type[_Series], *, allow_outside: bool = False) -> _Series:

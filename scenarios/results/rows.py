@@ -26,7 +26,7 @@ class SimulationInfo:
     settings: dict[str, Any]
     broker: str
     hosts: int | None
-    """None: one per household."""
+    """Hosts that the agents were spread over; None: one per household."""
     seeds: tuple[int, ...]
     """Seeds of the planned runs."""
     versions: dict[str, str]

@@ -42,7 +42,7 @@ from scenarios.results.rows import (
     write_entries,
     write_jobs,
 )
-from scenarios.results.schema import DROPPED_HOSTS_TABLE, SCORES_TABLE
+from scenarios.results.schema import BASE_LOADS_TABLE, DROPPED_HOSTS_TABLE, SCORES_TABLE
 from scenarios.scenario import Scenario
 from scenarios.timeline import as_happened, happening_of
 
@@ -375,6 +375,16 @@ class RunWriter:
             self._connection.executemany(
                 "INSERT INTO consumption VALUES (?, ?, ?, ?, ?)",
                 self._minute_rows(ids[house], settled, (settled.house_consumed_wh[i], settled.house_delivered_wh[i])),
+            )
+
+        self._connection.execute(BASE_LOADS_TABLE)  # a resumed run may be in a file without this table
+        base = settled.base_load
+        if base is None:
+            return
+        for i, house in enumerate(settled.houses):
+            columns = base.consumed_wh[i], base.own_wh[i], base.bought_wh[i]
+            self._connection.executemany(
+                "INSERT INTO base_loads VALUES (?, ?, ?, ?, ?, ?)", self._minute_rows(ids[house], settled, columns)
             )
 
     def _write_scores(self, scores: Mapping[str, tuple[int, int]]) -> None:

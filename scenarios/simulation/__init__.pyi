@@ -1,4 +1,5 @@
 from .agents import (
+    fastest_spread as fastest_spread,
     homes_of as homes_of,
 )
 from .brokers import (
@@ -56,6 +57,7 @@ __all__ = [
     "Simulation",
     "cores",
     "described",
+    "fastest_spread",
     "from_equal_scores",
     "homes_of",
     "open_simulation",

@@ -28,7 +28,9 @@ from agents import (
 )
 from agents.scheduling import scheduler_for
 from broker.hosts import Agent
+from scenarios.base_load import own_uses
 from scenarios.devices import adapters_of
+from scenarios.events import DisturbLink
 from scenarios.gateways import Gateway
 from scenarios.prices import Price, prices_at
 from scenarios.scenario import Scenario, Tariff, Zone, planned_end_s
@@ -49,15 +51,43 @@ def homes_of(scenario: Scenario, hosts: int | None = None, *, has_script: bool =
         has_script: Whether a script acts on the run; as for a timeline, an agent beside the manager does so.
     """
     beside = [TIMELINE] if scenario.timeline or has_script else []
-    households: dict[str, list[str]] = {MANAGER: [MANAGER, *beside]}
-    for house in scenario.houses:
-        households[house.id] = [device.agent for device in house.devices]
+    agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
+    agents_of[MANAGER] = [MANAGER, *beside]
+    homes = {
+        host: tuple(sorted(agent for place in places for agent in agents_of[place]))
+        for host, places in places_of(scenario, hosts).items()
+    }
+    return {host: agents for host, agents in homes.items() if agents}
+
+
+def places_of(scenario: Scenario, hosts: int | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Return what shares a host: by host id, houses and, by its own id, the manager, which is on the first one.
+
+    Args:
+        scenario: The neighbourhood.
+        hosts: As in `homes_of`.
+    """
+    places = [MANAGER, *(house.id for house in scenario.houses)]
     if hosts is None:
-        return {host: tuple(sorted(agents)) for host, agents in households.items() if agents}
+        return {place: (place,) for place in places}
     spread: dict[str, list[str]] = defaultdict(list)
-    for index, agents in enumerate(households.values()):
-        spread[f"host-{index % hosts + 1}"] += agents
-    return {host: tuple(sorted(agents)) for host, agents in spread.items() if agents}
+    for index, place in enumerate(places):
+        spread[f"host-{index % hosts + 1}"].append(place)
+    return {host: tuple(shared) for host, shared in spread.items()}
+
+
+def fastest_spread(scenario: Scenario, *, has_script: bool = False) -> int | None:
+    """Return how many hosts make a run in one process fastest: one, as messages within a host wait for no broker.
+
+    None, so one for each household, where real devices take part, or where a fault of a household's link is part of
+    what is run, or may be.
+
+    Args:
+        scenario: The neighbourhood.
+        has_script: Whether a script acts on the run.
+    """
+    disturbs = has_script or any(isinstance(event.action, DisturbLink) for event in scenario.timeline)
+    return None if disturbs or scenario.gateways else 1
 
 
 class Cast:
@@ -84,6 +114,7 @@ class Cast:
         if TIMELINE in agents:
             self.director = Director(scenario, planned_end_s(scenario, settings.days), script)
         absent = absent_at_start(scenario)
+        own_use_of = own_uses(scenario)
         self.consumers: dict[str, Consumer] = {}
         self.producers: dict[str, Producer] = {}
         gateways = _gateways(scenario, agents)
@@ -100,11 +131,13 @@ class Cast:
                 if device.agent in gateways and not any(p.production.energy_wh for p in predictions):
                     predictions = ()  # it joins with the first forecast of its device
                 scheduler, is_there = scheduler_for(settings.algorithm), device.agent not in absent
-                gateway = gateways.get(device.agent)
+                gateway, own_use = gateways.get(device.agent), own_use_of.get(device.id)
                 self.producers[device.agent] = (
-                    Producer(device.agent, predictions, scheduler, is_there=is_there)
+                    Producer(device.agent, predictions, scheduler, is_there=is_there, own_use=own_use)
                     if gateway is None
-                    else GatewayProducer(device.agent, predictions, scheduler, gateway=gateway, is_there=is_there)
+                    else GatewayProducer(
+                        device.agent, predictions, scheduler, gateway=gateway, is_there=is_there, own_use=own_use
+                    )
                 )
             else:
                 own, gateway = jobs[device.agent], gateways.get(device.agent)

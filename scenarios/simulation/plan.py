@@ -16,6 +16,7 @@ from broker.protocol import LIMIT_WALL_S, Timeouts
 from broker.transport import BrokerUrl, Tls
 from scenarios.results import DEFAULT_FOLDER, KeptMessages
 from scenarios.scenario import Scenario
+from scenarios.simulation.agents import fastest_spread
 from scenarios.simulation.run import Replay
 from scenarios.simulation.scores import ScoresFile, run_key
 from scenarios.simulation.settings import RunSettings
@@ -36,8 +37,11 @@ class Plan:
     """`mqtt` only: a URL, `mosquitto` or `embedded`; None: a managed Mosquitto, or embedded where there is none."""
     tls: Tls | None = None
     """The certificates for a broker with an `mqtts` URL; None: the system's."""
-    hosts: int | None = None
-    """Connections that the agents are spread over; None: one a household."""
+    hosts: int | Literal["houses"] | None = None
+    """Hosts, each with a connection of its own, that the agents are spread over; `houses`: one for each household;
+    None: as fast as possible, see `spread`."""
+    processes: int | None = None
+    """`mqtt` only: processes that the households of a run are spread over; None: a run has one."""
     days: int | None = None
     """None: as the scenario says, which may be until the last job has run."""
     pace: Pace = field(default_factory=Pace)
@@ -71,6 +75,15 @@ class Plan:
     out: Path | None = None
     """The results file; None: one named after the simulation, in `folder`."""
     folder: Path = DEFAULT_FOLDER
+
+    @property
+    def spread(self) -> int | None:
+        """Number of hosts that the agents are spread over; None: one for each household."""
+        if self.hosts == "houses":
+            return None
+        if self.hosts is None and self.processes is not None:
+            return self.processes
+        return self.hosts or fastest_spread(self.scenario, has_script=self.has_script)
 
     def kept_scores(self) -> ScoresFile:
         """Return the file that keeps the scores."""
@@ -109,7 +122,7 @@ class Plan:
                 patient=self.patient,
                 negotiating=self.negotiating,
                 patience=Timeouts(limit_wall_s=self.limit_wall_s),
-                hosts=self.hosts,
+                hosts=self.spread,
                 days=self.days,
                 pace=self.pace,
                 keep=self.keep,

@@ -205,7 +205,14 @@ class WireWatch(Watch):
             self.realised = list(recorder.realised)
 
     def round_ran(self, _host_id: str, record: RoundRecord) -> None:
-        """See `broker.hosts.journal.RoundObserver`."""
+        """See `broker.hosts.journal.RoundObserver`.
+
+        What agents of this process say is heard at once, since the manager may act on it before the clock has read it;
+        it is heard again in its order among the messages of the step, which alone decides in the end.
+        """
+        if self._heard is not None:
+            for _, envelope in record.sent:
+                self._heard.hear(envelope)
         self._take_facts(record.publications)
         self._tell_events(envelope for _, envelope in record.sent)
 

@@ -29,7 +29,7 @@ from scenarios.home_assistant import Standing, shown_in_home_assistant
 from scenarios.realised import realise
 from scenarios.results import DroppedHost, RunWriter
 from scenarios.scenario import Scenario, latest_s
-from scenarios.simulation.agents import Cast, homes_of
+from scenarios.simulation.agents import Cast, homes_of, places_of
 from scenarios.simulation.invariants import Sides, consumer_problems, disagreements, manager_problems
 from scenarios.simulation.recording import EndState, Recorder, Watch, WireWatch
 from scenarios.simulation.settings import RunSettings
@@ -133,6 +133,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     replay: Replay | None = None,
     restart_broker: Callable[[], None] | None = None,
     script: Script | None = None,
+    is_spread: bool = False,
 ) -> RunOutcome:
     """Run the clock of a scenario and the hosts that are local, from the start to the end.
 
@@ -148,6 +149,8 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
         replay: What devices said in an earlier run; they are left alone then.
         restart_broker: Restarts the broker when the timeline asks for it; None: only one in memory can be.
         script: What acts on the run besides the scenario's timeline.
+        is_spread: Whether the hosts that are not local are in processes that were started for this run alone: then
+            what they send needs no second validation, and the record is that of a run in one process.
 
     Raises:
         BrokerUnreachableError, BrokerLostError, HostsMissingError, AgentFailedError: see `Clock.run`.
@@ -162,6 +165,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     homes = homes_of(scenario, settings.hosts, has_script=script is not None)
     local = homes if local_hosts is None else {host: homes[host] for host in local_hosts}
     remote = [host for host in homes if host not in local]
+    places = places_of(scenario, settings.hosts)
     cast = Cast(scenario, settings, {agent for agents in local.values() for agent in agents}, script)
     host_of = {agent: host for host, agents in homes.items() for agent in agents}
     host_of_house = {house.id: host_of[device.agent] for house in scenario.houses for device in house.devices}
@@ -171,7 +175,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
     wire = WireWatch(scenario, recorder, on_event) if remote else None
     watch = wire or Watch(scenario, recorder, on_event)
     end_s = settings.end_s(scenario)
-    ports = _Ports(scenario, settings, broker, local, replay)
+    ports = _Ports(scenario, settings, broker, local, replay, is_whole=not remote)
     setup = settings.fingerprint_of_all(scenario) if settings.journals is not None else ""
     with ExitStack() as journals:
         clock_journal = _open(settings.clock_journal(setup), journals)
@@ -190,7 +194,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 # What a script will do is not known; it steers runs all of whose hosts are its own.
                 latest_s=latest_s(scenario, end_s) if script is None else MAX_TIME_S,
                 most_rounds_a_second=_most_rounds_a_second(scenario) + (ROUNDS_OF_SCRIPT if script is not None else 0),
-                setups={house: settings.fingerprint(scenario, [house]) for house in remote},
+                setups={host: settings.fingerprint(scenario, places[host]) for host in remote},
                 utc_offset_s=scenario.utc_offset_s,
                 keep=settings.keep,
                 is_open=bool(scenario.gateways) and replay is None,
@@ -201,7 +205,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
             on_report=on_report,
             observer=wire,
             journal=clock_journal,
-            messages=MESSAGES,
+            messages=None if is_spread else MESSAGES,
         )
         if script is not None:
             script.command = clock.command
@@ -237,7 +241,7 @@ async def run_scenario(  # noqa: C901, PLR0915 - what it sets up is taken down i
                 recorder.finish(
                     state,
                     # Without an end of its own, the record of a deployment ends with the last job.
-                    None if remote and end_s is None and state == "done" else outcome.end_s,
+                    None if remote and not is_spread and end_s is None and state == "done" else outcome.end_s,
                     negotiations=outcome.negotiations,
                     wall_s=outcome.wall_s,
                     not_registered=outcome.not_registered,
@@ -303,14 +307,28 @@ class _Ports:
         broker: Broker,
         homes: Mapping[str, Sequence[str]],
         replay: Replay | None = None,
+        *,
+        is_whole: bool = True,
     ) -> None:
+        """Make the ports.
+
+        Args:
+            scenario: What is run.
+            settings: How.
+            broker: Where the devices are.
+            homes: By host of this process, the agents that live there.
+            replay: What devices said in an earlier run; they are left alone then.
+            is_whole: Whether all agents of the run live here.
+        """
         here = {
             host: [scenario.gateways[agent] for agent in agents if agent in scenario.gateways]
             for host, agents in homes.items()
         }
         real = {host: gateways for host, gateways in here.items() if gateways and replay is None}
         adapters = adapters_of(gateway for gateways in real.values() for gateway in gateways)
-        self.link = DeviceLink(settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep)
+        self.link = DeviceLink(
+            settings.run_id, broker, real, adapters, scenario.zone, keep=settings.keep, is_only_one=is_whole
+        )
         self._replayed: dict[str, ReplayPort] = {}
         if replay is not None:
             home_of = {agent: host for host, agents in homes.items() for agent in agents}
@@ -384,14 +402,20 @@ def _violations(scenario: Scenario, cast: Cast, clock: Clock, watch: Watch) -> t
     return defects, open_ends + disagreements(ledger, wire.sides, there.jobs, there.producers)
 
 
-async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, house_ids: Collection[str]) -> None:
-    """Run the agents of some houses, each house a host, until the clock in another process ends the run.
+async def run_hosts(
+    scenario: Scenario,
+    settings: RunSettings,
+    broker: Broker,
+    house_ids: Collection[str] | Mapping[str, Collection[str]],
+) -> None:
+    """Run the agents of some houses until the clock in another process ends the run.
 
     Args:
         scenario: The neighbourhood; only the part of these houses is read.
         settings: As the clock has them.
         broker: Where the clock connects to as well.
-        house_ids: Houses of the scenario with at least one device.
+        house_ids: Houses of the scenario with at least one device, each a host; or, by host id, the houses that share
+            the host.
 
     Raises:
         HostRefusedError: the clock does not let a house take part; the message says why.
@@ -400,27 +424,29 @@ async def run_hosts(scenario: Scenario, settings: RunSettings, broker: Broker, h
         BrokerUnreachableError, BrokerLostError: see `broker.transport.base`.
         JournalError: a journal cannot be used, or its replay differs.
     """
-    homes = homes_of(scenario)
-    cast = Cast(scenario, settings, {agent for house in house_ids for agent in homes[house]})
-    ports = _Ports(scenario, settings, broker, {house: homes[house] for house in house_ids})
+    shared = house_ids if isinstance(house_ids, Mapping) else {house: (house,) for house in house_ids}
+    agents_of = {house.id: [device.agent for device in house.devices] for house in scenario.houses}
+    homes = {host: sorted(agent for house in houses for agent in agents_of[house]) for host, houses in shared.items()}
+    cast = Cast(scenario, settings, {agent for agents in homes.values() for agent in agents})
+    ports = _Ports(scenario, settings, broker, homes, is_whole=False)
     try:
         with ExitStack() as opened:
-            setups = {house: settings.fingerprint(scenario, [house]) for house in house_ids}
-            journals = {house: _open(settings.host_journal(house, setups[house]), opened) for house in house_ids}
+            setups = {host: settings.fingerprint(scenario, houses) for host, houses in shared.items()}
+            journals = {host: _open(settings.host_journal(host, setups[host]), opened) for host in shared}
             async with ports.link.connected(), asyncio.TaskGroup() as tasks:
                 members = []
-                for house in house_ids:
+                for host_id in shared:
                     host = _host(
-                        house,
+                        host_id,
                         cast,
-                        homes[house],
+                        homes[host_id],
                         settings,
-                        journals[house],
-                        setup=setups[house],
-                        port=ports.of(house),
+                        journals[host_id],
+                        setup=setups[host_id],
+                        port=ports.of(host_id),
                         clock_limit_wall_s=settings.patience.limit_wall_s,
                     )
-                    members.append(tasks.create_task(host.run(broker), name=f"host[{house}]"))
+                    members.append(tasks.create_task(host.run(broker), name=f"host[{host_id}]"))
                 looking = tasks.create_task(look_after([j for j in journals.values() if j is not None]))
                 await asyncio.wait(members)
                 looking.cancel()

@@ -101,10 +101,14 @@ class RunSettings:
         predictions = {producer: series.predictions for producer, series in sorted(scenario.producers.items())}
         there = {device.agent for house in scenario.houses for device in house.devices}
         absent = sorted(absent_at_start(scenario) & there)
+        base_loads = {house: load.digest for house, load in sorted(scenario.base_loads.items())}
         return {
+            **({"base_loads": _hash_of(json.dumps(base_loads).encode())} if base_loads else {}),
             **({"absent": _hash_of(json.dumps(absent).encode())} if absent else {}),
             "algorithm": "/".join([str(name), *(f"{number:g}" for number in numbers)]),
             "devices": _hash_of(json.dumps(devices).encode()),
+            **({"gateways": _hash_of(_gateways_json(scenario))} if scenario.gateways else {}),
+            **({"strategy": scenario.strategy} if scenario.strategy else {}),
             "forecasts": _hash_of(_PREDICTIONS.dump_json(predictions)),
             "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
             **({"negotiation": _shown(self.negotiating)} if self.negotiating != NegotiationSettings() else {}),
@@ -145,6 +149,13 @@ class RunSettings:
 
 def _shown(negotiating: NegotiationSettings) -> str:
     return "/".join(str(value) for value in astuple(negotiating))
+
+
+def _gateways_json(scenario: Scenario) -> bytes:
+    """Return the real devices of a part of a scenario, and the load profiles that they may ask for by name."""
+    gateways = {agent: gateway.model_dump(mode="json") for agent, gateway in sorted(scenario.gateways.items())}
+    profiles = {name: profile.digest for name, profile in sorted(scenario.load_profiles.items())}
+    return json.dumps([gateways, profiles]).encode()
 
 
 def _hash_of(content: bytes) -> str:

@@ -8,36 +8,23 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from broker.protocol import TimeReport
 from broker.servers import find_mosquitto, managed_mosquitto
-from broker.transport import BrokerUrl, MqttBroker
-from tests.examples.stand_in import START_S, StandIn
+from broker.transport import BrokerUrl
 from tests.patience import PATIENCE_WALL_S
+from tests.scenarios.devices.session import RUN, STREET, session
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLES = PROJECT / "examples"
-RUN = "lane"
+LANE = STREET.replace("answer_s: 3600", "answer_s: 86400").replace(
+    "  - id: brandt", "      - {id: roof, type: producer, gateway: {}}\n  - id: brandt"
+)
 
 pytestmark = pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
-
-
-@asynccontextmanager
-async def gateway() -> AsyncIterator[tuple[StandIn, BrokerUrl]]:
-    """Have a broker with a stand-in for the gateway."""
-    async with managed_mosquitto() as running, MqttBroker(running.url).connect("gateway") as bus:
-        stand_in = StandIn(bus, RUN)
-        await bus.subscribe(f"ssmic/{RUN}/devices/+/+", qos=1)
-        serving = asyncio.create_task(stand_in.serve())
-        try:
-            yield stand_in, running.url
-        finally:
-            serving.cancel()
 
 
 async def finish(command: list[str], url: BrokerUrl, **more: str) -> str:
@@ -81,45 +68,48 @@ def _command(name: str, folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", ["washer_aiomqtt.py", "washer_threads.py", "washer.sh", "washer.c"])
 async def test_a_washer_announces_itself_asks_for_a_job_and_runs_it_once(name: str, tmp_path: Path) -> None:
-    """From announcement to FINISHED, although the command comes twice."""
+    """From announcement to FINISHED in a run, although the command comes twice; the ledger says so."""
     command = _command(name, tmp_path)
-    async with gateway() as (stand_in, url):
-        await finish(command, url, PACE="6000")
-        async with asyncio.timeout(PATIENCE_WALL_S):
-            while [content for what, content, _ in stand_in.heard if what == "availability"][-1:] != ["offline"]:
-                stand_in.changed.clear()
-                await stand_in.changed.wait()
-    said = [what for what, _, _ in stand_in.heard]
-    assert said.index("announce") < said.index("request")
-    announcement = next(content for what, content, _ in stand_in.heard if what == "announce")
-    assert (announcement["type"], announcement["house"]) == ("consumer", "adler")
-    reports = [content for what, content, _ in stand_in.heard if what == "report"]
-    assert [report["power_w"] for report in reports] == [100, 2000, 150, 0]
-    assert stand_in.states == ["SCHEDULED", "EXECUTING", "FINISHED"]
+    async with (
+        managed_mosquitto() as running,
+        session(tmp_path, LANE, pace=60.0, broker=running.url) as run,
+        run.device(f"ssmic/{RUN}/devices/washer/#") as witness,
+    ):
+
+        def repeat(topic: str, payload: str) -> None:
+            if topic.endswith("/set") and len(witness.on("set")) == 1:
+                witness.say(topic, payload)
+
+        witness.answers.append(repeat)
+        await finish(command, running.url, PACE="6000")
+        await witness.until(lambda: [p for t, p, _ in witness.heard if t.endswith("/availability")][-1] == "offline")
+        outcome = await run.stop()
+    states = list(dict.fromkeys(job["state"] for job in witness.on("job")))
+    assert states == ["NOT_SCHEDULED", "SCHEDULED", "EXECUTING", "FINISHED"]
+    assert [report["power_w"] for report in witness.on("report")] == [100, 2000, 150, 0]
+    assert not witness.on("error")
+    entry = next(entry for entry in outcome.ledger if entry.contract.job_id == "adler/washer/wash-1")
+    assert [event.what for event in entry.history] == ["agreed", "started", "finished"]
 
 
-async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives() -> None:
-    """It follows the run's time."""
-    async with gateway() as (stand_in, url):
-        running = asyncio.create_task(finish(_command("pv_inverter.py", EXAMPLES), url, REPORTS="2"))
-        time_s = START_S
-        while not running.done():
-            report = TimeReport(time=time_s, round=0, step=0, pace="60x", lag_wall_s=0.0, state="running")
-            await stand_in.bus.publish(f"ssmic/{RUN}/time", report.encoded(), retain=True)
-            stand_in.changed.clear()
-            try:
-                async with asyncio.timeout(0.2):  # the run's own interval between two reports
-                    await stand_in.changed.wait()
-            except TimeoutError:
-                pass
-            time_s += 60
-        await running
-    forecast = next(content for what, content, _ in stand_in.heard if what == "forecast")
-    assert forecast["points"][0][1] == 0
-    assert forecast["points"][-1][1] == pytest.approx(2 * 4000 * 12 * 2 / 3.14159, rel=0.01)
-    reports = [content for what, content, _ in stand_in.heard if what == "report"]
+async def test_an_inverter_forecasts_the_day_and_reports_what_it_gives(tmp_path: Path) -> None:
+    """It follows the run's time, and is there until it says that it is not."""
+    async with (
+        managed_mosquitto() as running,
+        session(tmp_path, LANE, pace=600.0, broker=running.url) as run,
+        run.device(f"ssmic/{RUN}/devices/roof/#") as witness,
+    ):
+        await finish(_command("pv_inverter.py", EXAMPLES), running.url, REPORTS="2")
+        metered = await witness.until(lambda: [state for state in witness.on("state") if state["energy_wh"] > 0])
+        await witness.until(lambda: witness.on("state")[-1]["available"] is False)
+        await run.stop()
+    assert (metered[0]["type"], metered[0]["available"]) == ("producer", True)
+    assert not witness.on("error")
+    reports = witness.on("report")
     assert len(reports) == 2
     assert reports[1]["energy_wh"] > reports[0]["energy_wh"] > 0
+    forecast = witness.on("forecast")[0]["points"]
+    assert forecast[-1][1] == pytest.approx(2 * 4000 * 12 * 2 / 3.14159, rel=0.01)
 
 
 def test_the_documentation_has_the_examples_as_they_are() -> None:

@@ -51,6 +51,15 @@ def init(
         list[str] | None,
         typer.Option("--house", metavar="ID", help="Household that gets a login; repeatable.", parser=parse_id),
     ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device",
+            metavar="ID",
+            help="Real device that joins as a guest, and gets a login; repeatable. Those of SCENARIO get one anyway.",
+            parser=parse_id,
+        ),
+    ] = None,
     set_: SetVariables = None,
     name: Annotated[
         list[str] | None,
@@ -94,11 +103,11 @@ def init(
     if chosen and scenario is None:
         raise typer.BadParameter("goes with a SCENARIO only", param_hint="--set")
     houses = list(house or ())
-    devices: tuple[DeviceAccess, ...] = ()
+    devices = tuple(DeviceAccess("", guest) for guest in device or ())
     if scenario is not None:
         loaded = load_scenario(scenario, chosen)
         houses += [known.id for known in loaded.houses]
-        devices = access_of(loaded)
+        devices += access_of(loaded)
     written = write_guard(
         folder,
         Guard(

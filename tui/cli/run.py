@@ -45,6 +45,7 @@ Examples:
   ssmic run pyssmic/test --bus memory --runs 20 --workers 4 --json
   ssmic run street --broker mqtt://user:secret@broker.example:1883 --hosts 3
   ssmic run street --pace 600x
+  ssmic run large.yaml --processes 2
   ssmic run my-street.yaml --set houses_at_home=3 --junit report.xml
   ssmic run street --algorithm insertion,SLSQP,exact --runs 20 --to table.tex --to figure.svg
 
@@ -52,6 +53,27 @@ Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 invalid scenario, 4 broke
 5 an expectation of the scenario does not hold, 6 broker refuses the login or is not trusted,
 130 or 143 ended by Ctrl-C or SIGTERM.
 """
+
+
+def _spread_of(hosts: str | None, processes: int | None, bus: str) -> int | Literal["houses"] | None:
+    """Return what `--hosts` says.
+
+    Raises:
+        typer.BadParameter: It is neither a number from 1 on nor `houses`, or `--processes` does not fit to it.
+    """
+    spread: int | Literal["houses"] | None = None
+    if hosts == "houses":
+        spread = "houses"
+    elif hosts is not None:
+        spread = int(hosts) if hosts.isdecimal() else 0
+        if not spread:
+            raise typer.BadParameter(f"{hosts!r} is neither a number from 1 on nor 'houses'", param_hint="--hosts")
+    if processes is not None and processes > 1:
+        if bus == "memory":
+            raise typer.BadParameter("goes with --bus mqtt only", param_hint="--processes")
+        if isinstance(spread, int) and spread < processes:
+            raise typer.BadParameter(f"more than the {spread} hosts of --hosts", param_hint="--processes")
+    return spread
 
 
 @app.command(epilog=_EXAMPLES)
@@ -110,8 +132,20 @@ def run(
     keep: Keep = False,
     home_assistant: HomeAssistant = False,
     hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|houses",
+            help="Number of hosts, each with a connection of its own, that share the agents; 'houses': one for each "
+            "household. [default: the fastest, which is one; houses where the timeline disturbs links]",
+        ),
+    ] = None,
+    processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of connections shared by the agents. [default: one per household]"),
+        typer.Option(
+            min=1,
+            help="Number of processes that each run's households are spread over, on one broker; runs then follow one "
+            "another. [default: one a run]",
+        ),
     ] = None,
     limit: Annotated[
         float,
@@ -223,6 +257,7 @@ def run(
         raise typer.BadParameter("names one file, and each algorithm has its own; leave it out", param_hint="--out")
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists already; refusing to overwrite results", param_hint="--out")
+    spread = _spread_of(hosts, processes, bus)
     targets = to or []
     check_files(targets, overwrite=force)
     options = AccessOptions(user, password_file, ca_file, cert_file, key_file)
@@ -255,7 +290,8 @@ def run(
             bus=bus,
             broker=broker if access is None else access.url,
             tls=None if access is None else access.tls,
-            hosts=hosts,
+            hosts=spread,
+            processes=processes,
             days=days,
             pace=virtual_pace,
             patient=not impatient,

@@ -137,7 +137,7 @@ class RunForm(Guarded, VerticalScroll):
         yield self._problem("buses")
         with Horizontal(classes="row"):
             yield from self._field("pace", "max", first="Pace", value="max", suggestions=PACES)
-            yield from self._field("hosts", "one per house", label="connections")
+            yield from self._field("hosts", "fastest", label="connections")
         with Horizontal(classes="row"):
             yield Label("Jobs", classes="first")
             yield Tick("wait for a better offer", value=True, id="patient", compact=True)

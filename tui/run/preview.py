@@ -1,4 +1,4 @@
-"""Preview of a scenario: its production, and its demand with every job at its earliest start."""
+"""Preview of a scenario: its production, and its demand: every job at its earliest start, and base loads."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def first_day(scenario: Scenario) -> FirstDay:
     for job in scenario.jobs:
         if job.earliest_start_s < edges_s[-1]:
             demand_wh += job.load_profile.energy_per_bin_wh(edges_s - job.earliest_start_s)
+    for base_load in scenario.base_loads.values():
+        demand_wh += base_load.energy_per_bin_wh(edges_s)
     events = tuple(
         (event.at_s, in_words(event.action))
         for event in scenario.timeline

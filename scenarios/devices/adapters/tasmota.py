@@ -16,6 +16,10 @@ MAX_PULSE_S = 64_800
 """Longest time after which a plug switches itself off; PulseTime adds 100 to it."""
 
 
+_ANSWERS = ("StatusSNS", "StatusSTS")
+"""Keys under which an answer to `Status` holds what `tele` messages say."""
+
+
 class TasmotaOptions(BaseModel):
     """Keys of a Tasmota plug in the scenario file."""
 
@@ -77,7 +81,7 @@ class Tasmota:
         if topic == self._topic(1, self._power) and not payload.lstrip().startswith(b"{"):
             return [Reported(is_on=text_of(payload).upper() == "ON")]
         said = json_of(payload)
-        said = said.get("StatusSNS") or said.get("StatusSTS") or said
+        said = next((part for key in _ANSWERS if isinstance(part := said.get(key), dict)), said)
         energy = said.get("ENERGY")
         energy = energy if isinstance(energy, dict) else {}
         uptime_s = said.get("UptimeSec")

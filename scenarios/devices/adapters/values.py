@@ -52,16 +52,14 @@ def number_of(value: Any, unit: Unit, what: str) -> float | None:  # noqa: ANN40
     """
     if value is None or value == "":
         return None
-    if isinstance(value, list):
-        parts = [number_of(part, unit, what) for part in value]
-        return sum(part for part in parts if part is not None)
+    parts = value if isinstance(value, list) else [value]
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = sum(float(part) for part in parts if part is not None) * SCALE[unit]
+    except (TypeError, ValueError, OverflowError):
         raise MessageError(f"{what} {str(value)[:40]!r}", f"a number of {unit}") from None
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise MessageError(f"{what} {value!r}", f"a number of {unit}")
-    return number * SCALE[unit]
+    if any(isinstance(part, bool) for part in parts) or not math.isfinite(number):
+        raise MessageError(f"{what} {str(value)[:40]!r}", f"a number of {unit}")
+    return number
 
 
 def dig(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON of any shape

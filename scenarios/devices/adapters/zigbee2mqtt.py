@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents import Availability, DeviceCommand, DeviceEvent, Rejected, Reported
+from broker import MAX_CHARACTERS
 from scenarios.devices.adapter import Message, MessageError
 from scenarios.devices.adapters.values import json_of, number_of, text_of
 from scenarios.gateways import Gateway
@@ -119,7 +120,7 @@ class Zigbee2Mqtt:
             raise MessageError("no list of devices", "a JSON list with ieee_address and friendly_name") from None
         wanted = self._options.ieee_address
         if wanted and wanted in named:
-            self._name = str(named[wanted])
+            self._name = _friendly(named[wanted])
             return []
         if (wanted and wanted not in named) or (not wanted and self._name not in named.values()):
             self._is_device_online = False
@@ -141,6 +142,18 @@ class Zigbee2Mqtt:
         if command.command == "start" and self._options.timer and command.run_s and command.run_s <= MAX_TIMER_S:
             content |= {"on_time": command.run_s, "off_wait_time": 0}
         return [Message(f"{self._base}/{self._name}/set", json.dumps(content).encode())]
+
+
+def _friendly(name: object) -> str:
+    """Return the name of a device that its topics begin with.
+
+    Raises:
+        MessageError: It makes no topic.
+    """
+    is_topic = isinstance(name, str) and 0 < len(name) <= MAX_CHARACTERS and not set(name) & set("+#\0")
+    if not is_topic:
+        raise MessageError(f"friendly_name {str(name)[:40]!r}", f"1 to {MAX_CHARACTERS} characters without + and #")
+    return str(name)
 
 
 def _is_online(payload: bytes) -> bool:

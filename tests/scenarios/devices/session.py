@@ -98,7 +98,8 @@ class Session:
     async def device(self, *filters: str, will: tuple[str, str] | None = None) -> AsyncIterator[Device]:
         """Have a client at the broker that reads these topics."""
         client = mqtt.Client(CallbackAPIVersion.VERSION2)
-        client.username_pw_set(self.broker.user, self.broker.password)
+        if self.broker.user is not None:
+            client.username_pw_set(self.broker.user, self.broker.password)
         device = Device(client, asyncio.get_running_loop())
         ready = asyncio.Event()
         if will is not None:
@@ -137,22 +138,27 @@ class Session:
 
 @asynccontextmanager
 async def session(
-    folder: Path, text: str = STREET, pace: float | None = 600.0, days: int | None = None
+    folder: Path,
+    text: str = STREET,
+    pace: float | None = 600.0,
+    days: int | None = None,
+    broker: BrokerUrl | None = None,
 ) -> AsyncIterator[Session]:
-    """Have a run of a scenario under way, on a Mosquitto of its own.
+    """Have a run of a scenario under way.
 
     Args:
         folder: Where its results go.
         text: The scenario.
         pace: Virtual seconds in a second.
         days: How long it is; None: until it is stopped.
+        broker: Where; None: on a Mosquitto of its own, with a login.
     """
     scenario = load_text(text, "test", None)
     results = folder / "session.sqlite"
     plan = Plan(
         scenario=scenario,
         seeds=(1,),
-        broker="mosquitto",
+        broker="mosquitto" if broker is None else f"mqtt://{broker.host}:{broker.port}",
         pace=Pace(pace),
         run_id=RUN,
         days=days,
@@ -160,9 +166,10 @@ async def session(
         out=results,
     )
     async with open_simulation(plan) as simulation:
-        assert simulation.broker.url is not None
+        url = broker or simulation.broker.url
+        assert url is not None
         outcome = asyncio.create_task(simulation.run())
-        under_way = Session(simulation.broker.url, outcome, results)
+        under_way = Session(url, outcome, results)
         try:
             async with under_way.device(f"ssmic/{RUN}/devices/+/state") as watcher:
                 await watcher.until(lambda: watcher.on("state"))  # from now on the run hears its devices

@@ -186,7 +186,7 @@ HOSTILE: list[tuple[str, Any, bool, str]] = [
     ("announce", {"type": "consumer", "house": "brandt"}, False, "'adler'"),
     ("announce", {"type": "producer", "house": "adler"}, False, "'consumer'"),
     ("availability", "perhaps", False, "online or offline"),
-    ("forecast", {"start": 0, "step_s": 60, "power_w": [1]}, False, "consumer"),
+    ("forecast", {"start": "in 1 h", "step_s": 60, "power_w": [1]}, False, "consumer"),
     ("withdraw", {"id": "nobody"}, False, "there is none open"),
 ]
 
@@ -202,6 +202,12 @@ async def test_what_is_wrong_with_a_message_is_said_on_the_error_topic(tmp_path:
             error = device.on("error")[-1]
             assert (error["topic"], expected in error["expected"]) == (part, True), error
         await device.until(lambda: device.on("state")[-1]["errors"] == len(HOSTILE))
+        guest = f"ssmic/{RUN}/devices/{'g' * 200}"
+        async with run.device(f"{guest}/#") as other:
+            other.say(f"{guest}/announce", {"type": "consumer", "house": "adler"})
+            other.say(f"{guest}/request", {"id": "j" * 200, "profile": "eco40", "ready_by": "in 9 h"})
+            error = (await other.until(lambda: other.on("error")))[0]
+            assert error["problem"] == "the ids of house, device and job have 407 characters together"
         outcome = await run.stop()
     assert {entry.contract.job_id: entry.state for entry in outcome.ledger} == {"brandt/dryer": "standing"}
 
