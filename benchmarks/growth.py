@@ -220,8 +220,9 @@ def draw(rows: Sequence[Measured], file: Path) -> None:
         for rule, style in (("short-list", "o-"), ("ranked", "s--")):
             points = [(row.houses, getattr(row, value)) for row in rows if row.negotiation == rule]
             if points:
-                axis.loglog(*zip(*points, strict=True), style, label=rule)
+                axis.semilogx(*zip(*points, strict=True), style, label=rule)
         axis.set(title=title, xlabel="houses")
+        axis.set_ylim(bottom=0)
         axis.grid(visible=True, which="major", alpha=0.3)
         axis.legend()
     figure.savefig(file, metadata={"Date": None})

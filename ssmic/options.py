@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 
-from agents import SettingsError
+from agents import NegotiationSettings, SettingsError
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
 from broker.clock import Pace
 from broker.protocol import LIMIT_WALL_S
@@ -16,10 +16,12 @@ from broker.transport import AccessOptions, access_to
 from scenarios import Scenario
 from scenarios.files import suggest
 from scenarios.load import load_scenario
+from scenarios.results import ABOUT_KEPT, KeptMessages
 from scenarios.simulation import Plan
 
 _OWN_BROKERS = (None, "mosquitto", "embedded")
 _ALGORITHM = ("penalty", "step_size", "tolerance", "node_limit")
+_NEGOTIATION = ("negotiation", "ask_at_once", "ranking")
 _ACCESS = ("user", "password_file", "ca_file", "cert_file", "key_file")
 
 
@@ -46,6 +48,14 @@ class RunOptions(TypedDict, total=False):
     """exact: search-tree nodes per decision."""
     patient: bool
     """Whether jobs wait where no producer can supply them; False: `--impatient`."""
+    negotiation: str
+    """Whom jobs ask: `short-list`, or `ranked` as in PySSMic."""
+    ask_at_once: int
+    """Producers that a job asks at the same time."""
+    ranking: str
+    """In which order: `scores`, `own-roof`, `price`, `nearest`, `learning`, or a plug-in's."""
+    messages: KeptMessages
+    """Which messages the results file keeps: `all`, `contracts` or `none`."""
     bus: Literal["memory", "mqtt"]
     """Default: `mqtt` where a broker is named, else `memory`."""
     broker: str | None
@@ -116,6 +126,8 @@ def plan_of(scenario: str | Path | Scenario, options: RunOptions, out: Path) -> 
         days=options.get("days"),
         pace=Pace.parse(options.get("pace", "max")),
         patient=options.get("patient", True),
+        negotiating=_negotiating(options),
+        kept_messages=options.get("messages", "all"),
         limit_wall_s=options.get("limit_wall_s", LIMIT_WALL_S),
         keep=options.get("keep", False),
         home_assistant=options.get("home_assistant", False),
@@ -142,6 +154,8 @@ def _check(options: RunOptions) -> None:
     limit = values.get("limit_wall_s", LIMIT_WALL_S)
     if not isinstance(limit, int | float) or not limit > 0:
         problems.append(f"limit_wall_s {limit!r}: a number above 0 is expected")
+    if values.get("messages", "all") not in ABOUT_KEPT:
+        problems.append(f"messages {values['messages']!r}: {', '.join(map(repr, ABOUT_KEPT))} is expected")
     bus = values.get("bus", "memory" if values.get("broker") is None else "mqtt")
     if bus not in {"memory", "mqtt"}:
         problems.append(f"bus {bus!r}: 'memory' or 'mqtt' is expected")
@@ -157,6 +171,11 @@ def _check(options: RunOptions) -> None:
 def _loaded(source: str | Path, options: RunOptions) -> Scenario:
     chosen = {key: str(value) for key, value in options.get("variables", {}).items()}
     return load_scenario(source, chosen, allow_outside=options.get("allow_outside", False))
+
+
+def _negotiating(options: RunOptions) -> NegotiationSettings:
+    given: dict[str, Any] = {name: options[name] for name in _NEGOTIATION if options.get(name) is not None}  # type: ignore[literal-required]  # mypy does not see that they are
+    return NegotiationSettings(**given)
 
 
 def _algorithm(scenario: Scenario, options: RunOptions) -> AlgorithmSettings:
