@@ -50,6 +50,9 @@ from .model import (
 from .producer import (
     Producer as Producer,
 )
+from .provisional import (
+    Promise as Promise,
+)
 from .register import (
     JobRegister as JobRegister,
 )
@@ -101,6 +104,7 @@ __all__ = [
     "Prediction",
     "Producer",
     "Production",
+    "Promise",
     "Run",
     "SettingsError",
     "Starts",

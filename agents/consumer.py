@@ -28,6 +28,7 @@ from agents.device_calendar import Calendar
 from agents.messages import (
     MAX_STRETCHES,
     Accept,
+    AcceptProvisionally,
     AddJob,
     Amend,
     AnyMessage,
@@ -45,11 +46,13 @@ from agents.messages import (
     Opening,
     Producers,
     ProducersFor,
+    PushOut,
     Release,
     Request,
     Withdraw,
 )
 from agents.model import GRID, MANAGER, TIMELINE, TOGETHER, Contract, Job
+from agents.provisional import Promise, is_firm
 from agents.sequencing import Starts, covers
 from broker.hosts import Agent, AgentLostError, AskLapsedError, Channel, Received, TimeUp
 
@@ -97,7 +100,9 @@ class _Reservation:
 class Consumer(Agent[AnyMessage]):
     """The agent of one consumer device."""
 
-    def __init__(self, agent_id: str, jobs: Sequence[Job], *, patient: bool, is_there: bool = True) -> None:
+    def __init__(
+        self, agent_id: str, jobs: Sequence[Job], *, patient: bool, is_there: bool = True, promise: Promise = "early"
+    ) -> None:
         """Create a consumer.
 
         Args:
@@ -105,12 +110,16 @@ class Consumer(Agent[AnyMessage]):
             jobs: All jobs of the device; each becomes known at its registration.
             patient: Whether a job that no producer can supply waits until its latest start before it takes grid power.
             is_there: Whether the device is there from the start; otherwise its jobs wait for `Join`.
+            promise: Whether producers' promises are firm at once, or provisional: then a job that all have declined
+                asks once more, and they may push others out for it.
         """
         super().__init__(agent_id)
         self.jobs = tuple(jobs)
         self._jobs = {job.job_id: job for job in jobs}
         self.contracts: dict[str, Contract] = {}
         """The current contract of each job, by job id: the consumer's side of the ledger."""
+        self.asks_twice = promise == "late"
+        """Whether a job that all producers have declined asks them once more."""
         self.patient = patient
         """Whether jobs that ask from now on wait where no producer can supply them."""
         self.is_away = not is_there
@@ -133,6 +142,8 @@ class Consumer(Agent[AnyMessage]):
         """By job, how many contracts it has had."""
         self._openings: dict[tuple[str, str], tuple[int, int]] = {}
         """By job and producer, the second of its last opening, and how many it sent in that second."""
+        self._provisional: set[str] = set()
+        """Jobs whose contract was accepted provisionally."""
         self._affected: set[str] = set()
         self._time_was_freed = False
 
@@ -152,7 +163,7 @@ class Consumer(Agent[AnyMessage]):
             self._obey(received)
             return
         match message:
-            case Amend(job_id=job_id) | Cancel(job_id=job_id) | Opening(job_id=job_id):
+            case Amend(job_id=job_id) | Cancel(job_id=job_id) | PushOut(job_id=job_id) | Opening(job_id=job_id):
                 if job_id not in self._channels or sender not in self._asked[job_id]:
                     self.reject(sender, f"sends {message.kind} for job {job_id!r} and was never asked to supply it")
                 elif isinstance(message, Opening):
@@ -277,6 +288,11 @@ class Consumer(Agent[AnyMessage]):
                 if contract.agreed_s == self.now_s:
                     self._untrusted[job_id].add(contract.producer)
                 self._cancel(contract, reason)
+            case PushOut(reason=reason):
+                if job_id not in self._provisional or is_firm(contract.start_s, self.now_s):
+                    self.reject(received.sender, f"pushes out job {job_id!r}, which it has promised firmly")
+                else:
+                    self._cancel(contract, reason)
             case _:
                 self.reject(received.sender, f"moves job {job_id!r} to a start that its consumer does not allow")
 
@@ -383,6 +399,13 @@ class Consumer(Agent[AnyMessage]):
         else:
             self._asking[job_id] = producer
             self._asked[job_id].add(producer)
+
+    def note_acceptance(self, job_id: str, *, is_provisional: bool) -> None:
+        """Record how a job was accepted last: for good, or until better jobs push it out."""
+        if is_provisional:
+            self._provisional.add(job_id)
+        else:
+            self._provisional.discard(job_id)
 
     def distrust(self, job_id: str, producer: str, why: str) -> None:
         """Reject a producer's answer, and let the job not ask it again."""
@@ -503,7 +526,7 @@ class _JobRun:
             question = ProducersFor(job_id=self._job.job_id, asked=tuple(self._asked))
             answer = await self._agent.ask(MANAGER, question)
             if not isinstance(answer, Producers) or not answer.producers:
-                return False
+                return self._agent.asks_twice and await self._ask_each(tuple(self._asked))
             if await self._ask_each(answer.producers):
                 return True
 
@@ -514,8 +537,12 @@ class _JobRun:
                 continue
             if producer not in self._asked:
                 self._asked.append(producer)
-            match await self._answer_of(producer):
-                case Accept(job_id=job.job_id, start_s=start_s) if self._is_possible(start_s):
+            answer = await self._answer_of(producer)
+            match answer:
+                case (
+                    Accept(job_id=job.job_id, start_s=start_s) | AcceptProvisionally(job_id=job.job_id, start_s=start_s)
+                ) if self._is_possible(start_s):
+                    self._agent.note_acceptance(job.job_id, is_provisional=isinstance(answer, AcceptProvisionally))
                     self._withdraw(but=producer)
                     self._agree(producer, start_s)
                     return True

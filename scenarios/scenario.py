@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter
 
-from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production
+from agents import CumulativeSeries, House, Job, LoadProfile, Prediction, Production, Promise
 from scenarios.events import AddJobs, CloudFront, Event, ForecastError, GoOffline
 from scenarios.prices import Price
 
@@ -218,6 +218,8 @@ class Scenario:
     """Duration in days; None: until the last job has run."""
     algorithm: str = "insertion"
     """Used unless the command line names one."""
+    promise: Promise = "early"
+    """When producers' promises are firm: with their yes, or shortly before the job starts."""
     tariff: Tariff | None = None
     utc_offset_s: int = 0
     """UTC offset of `start`. Display only; never used in calculations."""
@@ -353,8 +355,13 @@ def _put_back(scenario: Any, series: Sequence[CumulativeSeries]) -> Any:  # noqa
     return scenario
 
 
+def _apart(scenario: Scenario) -> set[str]:
+    """Return the fields that a hash leaves out: what no run depends on, and what is as it always was."""
+    return {"faults", "promise"} if scenario.promise == "early" else {"faults"}
+
+
 def fingerprint(scenario: Scenario, *chosen: object) -> str:
     """Return a hash of a scenario and further choices, which are hashed by their `repr`."""
-    return hashlib.sha256(SCENARIO.dump_json(scenario, exclude={"faults"}) + b"\0" + repr(chosen).encode()).hexdigest()[
-        :32
-    ]
+    return hashlib.sha256(
+        SCENARIO.dump_json(scenario, exclude=_apart(scenario)) + b"\0" + repr(chosen).encode()
+    ).hexdigest()[:32]

@@ -153,6 +153,7 @@ class _ScenarioBuilder:
             description=file.description,
             days=file.days,
             algorithm=file.algorithm,
+            promise=file.promise,
             tariff=build_tariff(file.tariff, self.series),
             community=build_community(
                 file.community,

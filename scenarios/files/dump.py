@@ -47,6 +47,7 @@ def describe(scenario: Scenario) -> ScenarioFile:
         "days": scenario.days,
         "seed": scenario.seed,
         "algorithm": scenario.algorithm,
+        **({"promise": scenario.promise} if scenario.promise != "early" else {}),
         "load_profiles": profile_entries(profiles),
         "houses": [
             {

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from agents import Promise
 from agents.scheduling import ALGORITHMS, INSERTION
 from scenarios.files.entries import (
     FileEntry,
@@ -139,6 +140,11 @@ class ScenarioFile(FileEntry):
     seed: int = Field(ge=0, le=2**63 - 1, description="Makes runs reproducible")
     algorithm: str = Field(
         INSERTION, description="The producers' scheduler", json_schema_extra={"enum": list(ALGORITHMS)}
+    )
+    promise: Promise = Field(
+        "early",
+        description="When promises are firm: early, with the yes; late, shortly before the start, until then better "
+        "jobs push a job out",
     )
     load_profiles: dict[ProfileName, LoadProfileEntry] = Field(default_factory=dict, description="By name")
     houses: list[HouseEntry] = Field(min_length=1, description="Who takes part")

@@ -43,6 +43,7 @@ _REMOVABLE: tuple[KeyPath, ...] = (
     ("description",),
     ("days",),
     ("algorithm",),
+    ("promise",),
 )
 """Parts that can be removed so that the rest still makes sense, innermost first."""
 

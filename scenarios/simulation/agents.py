@@ -72,11 +72,19 @@ class Cast:
             if device.type == "producer":
                 predictions = scenario.producers[device.id].predictions
                 self.producers[device.agent] = Producer(
-                    device.agent, predictions, scheduler_for(settings.algorithm), is_there=device.agent not in absent
+                    device.agent,
+                    predictions,
+                    scheduler_for(settings.algorithm, pushes_out=scenario.promise == "late"),
+                    is_there=device.agent not in absent,
+                    promise=scenario.promise,
                 )
             else:
                 self.consumers[device.agent] = Consumer(
-                    device.agent, jobs[device.agent], patient=settings.patient, is_there=device.agent not in absent
+                    device.agent,
+                    jobs[device.agent],
+                    patient=settings.patient,
+                    is_there=device.agent not in absent,
+                    promise=scenario.promise,
                 )
 
     def living_at(self, agents: Sequence[str]) -> list[Agent[Any]]:

@@ -106,6 +106,7 @@ class RunSettings:
             "forecasts": _hash_of(_PREDICTIONS.dump_json(predictions)),
             "jobs": _hash_of(_JOBS.dump_json(scenario.jobs)),
             "patient": "yes" if self.patient else "no",
+            **({"promise": scenario.promise} if scenario.promise != "early" else {}),
             "seed": str(self.seed),
             "start": str(scenario.start_s),
         }
@@ -145,11 +146,12 @@ def _hash_of(content: bytes) -> str:
 
 
 def described(
-    settings: RunSettings, bus: str, days: int | None, scores: Mapping[int, Mapping[str, int]]
+    scenario: Scenario, settings: RunSettings, bus: str, days: int | None, scores: Mapping[int, Mapping[str, int]]
 ) -> dict[str, Any]:
     """Return the settings as a results file records them, fit for JSON.
 
     Args:
+        scenario: What is run.
         settings: Of the run, or of all runs of a simulation.
         bus: `memory` or `mqtt`.
         days: As the results file is to say it; None: no end was set.
@@ -158,6 +160,8 @@ def described(
     algorithm = asdict(settings.algorithm)
     del algorithm["name"]
     chosen = {**algorithm, "bus": bus, "days": days, "pace": str(settings.pace), "patient": settings.patient}
+    if scenario.promise != "early":
+        chosen["promise"] = scenario.promise
     if any(scores.values()):
         chosen["scores"] = {str(seed): dict(earlier) for seed, earlier in scores.items()}
     return chosen

@@ -10,7 +10,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -167,11 +167,15 @@ def main() -> int:
     """Run many seeds; exit with 1 if any ledger differs."""
     seeds = seeds_wanted(__doc__, 1000)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    scenario = load_scenario(seeds.scenario)
-    calm = run_seed(scenario, None, 0)
-    print(f"undisturbed: {calm.ledger_sha256}, {calm.rounds} rounds", flush=True)
+    early = load_scenario(seeds.scenario)
+    drawn: list[tuple[Scenario, RunOutcome]] = []
+    for scenario in (early, replace(early, promise="late")):
+        drawn.append((scenario, run_seed(scenario, None, 0)))
+        calm = drawn[-1][1]
+        print(f"undisturbed, promises {scenario.promise}: {calm.ledger_sha256}, {calm.rounds} rounds", flush=True)
 
     def problems_of(seed: int) -> tuple[str, ...]:
+        scenario, calm = drawn[seed % 2]
         try:
             ledger_sha256 = run_seed(scenario, seed, calm.rounds).ledger_sha256
         except Exception:

@@ -25,6 +25,7 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    PromiseOption,
     Run,
     ScenarioArgument,
     Seed,
@@ -74,6 +75,7 @@ def clock(
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
     impatient: Impatient = False,
+    promise: PromiseOption = None,
     days: Annotated[
         int | None,
         typer.Option(
@@ -145,14 +147,20 @@ def clock(
     from scenarios.files import coverage_notes
     from scenarios.load import load
     from scenarios.simulation import ScoresFile, run_key
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        with_promise,
+    )
     from tui.logs import configure_logs, log_file_of
 
     level = log_level or ctx.obj
     configure_logs(level)
     virtual_pace, catching_up = Pace.parse(pace), CatchUp.parse(catch_up)
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = found.scenario
+    loaded = with_promise(found.scenario, promise)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)

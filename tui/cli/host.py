@@ -21,6 +21,7 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    PromiseOption,
     Run,
     ScenarioArgument,
     Seed,
@@ -76,6 +77,7 @@ def host(
     tolerance: Tolerance = None,
     node_limit: NodeLimit = None,
     impatient: Impatient = False,
+    promise: PromiseOption = None,
     limit: Limit = DEFAULT_LIMIT_WALL_S,
     journal: Journal = DEFAULT_JOURNAL,
     user: User = None,
@@ -92,12 +94,18 @@ def host(
     from broker.transport import AccessOptions
     from scenarios.deployment import load_part
     from scenarios.simulation import run_hosts
-    from tui.cli.settings import deployed_broker, deployment_settings, refuse_foreign_settings, scenario_algorithm
+    from tui.cli.settings import (
+        deployed_broker,
+        deployment_settings,
+        refuse_foreign_settings,
+        scenario_algorithm,
+        with_promise,
+    )
     from tui.logs import configure_logs
     from tui.signals import run_until_interrupted
 
     configure_logs(log_level or ctx.obj)
-    loaded = load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside)
+    loaded = with_promise(load_part(scenario, house, chosen_values(set_), allow_outside=allow_outside), promise)
     chosen = scenario_algorithm(loaded, algorithm, penalty, step_size, tolerance, node_limit)
     refuse_foreign_settings(ctx, chosen.name)
     settings = deployment_settings(loaded, run, seed, chosen, impatient=impatient, limit_wall_s=limit, journal=journal)

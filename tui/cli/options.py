@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -221,6 +221,18 @@ Impatient = Annotated[
     bool,
     typer.Option(
         "--impatient", help="A job that no producer can serve takes grid power at once.", envvar="SSMIC_IMPATIENT"
+    ),
+]
+
+PromiseOption = Annotated[
+    Literal["early", "late"] | None,
+    typer.Option(
+        "--promise",
+        help="When a producer's promise is firm: early, with its yes; late, five minutes before the start. Until then "
+        "jobs that use the production better push others out, which look for another producer. "
+        "[default: the scenario's, or early]",
+        envvar="SSMIC_PROMISE",
+        show_default=False,
     ),
 ]
 

@@ -20,6 +20,7 @@ from tui.cli.options import (
     NodeLimit,
     PasswordFile,
     Penalty,
+    PromiseOption,
     ScenarioArgument,
     SetVariables,
     StepSize,
@@ -71,6 +72,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. [default: one per run, at most one per core]")
     ] = None,
+    promise: PromiseOption = None,
     impatient: Annotated[
         bool,
         typer.Option("--impatient", help="A job that no producer can serve takes grid power at once, as in PySSMic."),
@@ -163,6 +165,7 @@ def run(
         chosen_access,
         refuse_foreign_settings,
         scenario_algorithms,
+        with_promise,
     )
     from tui.cli.simulate import simulate
     from tui.exit_codes import tell_notes
@@ -190,7 +193,7 @@ def run(
     for name in names:
         algorithm_settings(name, penalty, step_size, tolerance, node_limit)  # report wrong usage first
     found = load(scenario, chosen_values(set_), allow_outside=allow_outside)
-    loaded = found.scenario
+    loaded = with_promise(found.scenario, promise)
     tell_notes((*found.notes, *(note.what for note in coverage_notes(loaded, days))))
     algorithms = scenario_algorithms(loaded, names, settings)
     refuse_foreign_settings(ctx, *(chosen.name for chosen in algorithms))

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from agents import SettingsError
+from agents import Promise, SettingsError
 from agents.scheduling import ALGORITHMS, ALGORITHMS_WITH, AlgorithmSettings
 from broker.clock import CatchUp, OnLoss, Pace
 from broker.protocol import Timeouts
@@ -140,6 +140,11 @@ def refuse_foreign_settings(ctx: typer.Context, *algorithms: str) -> None:
 def _listed(names: tuple[str, ...]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def with_promise(scenario: Scenario, promise: Promise | None) -> Scenario:
+    """Return the scenario with the chosen promise; None: its own."""
+    return scenario if promise is None else replace(scenario, promise=promise)
 
 
 def chosen_access(broker: str | None, options: AccessOptions, *, on_command_line: bool) -> Access | None:
